@@ -1,0 +1,1 @@
+"""makeweight adds the rows a table is missing."""
