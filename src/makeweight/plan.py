@@ -1,0 +1,381 @@
+"""Groups of a table, and the plan: how many rows each group has and how many it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import PlanError, nearest
+from makeweight.table import Table
+
+__all__ = ["Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "row_weights"]
+
+#: The values of the target and the grouping attributes that name a group; None is a missing attribute.
+Group = tuple[Hashable, ...]
+Purpose = Literal["balance", "augment"]
+#: As in imbalanced-learn: a name, a ratio of two classes, final counts, or a function of the labels.
+Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
+
+STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+
+
+class Groups:
+    """The cells of label x grouping attributes that a table has, and which row is in which.
+
+    Parameters
+    ----------
+    table : Table
+        With a target in its schema.
+
+    Attributes
+    ----------
+    keys : tuple of Group
+        Non-empty cells: labels in their sorted order, then the attributes'.
+    codes : ndarray of int32, shape (n_rows,)
+        Position in `keys` of every row.
+    counts : ndarray of int64, shape (n_groups,)
+        Real rows per group.
+
+    Raises
+    ------
+    PlanError
+        When the schema names no target.
+
+    Examples
+    --------
+    >>> from makeweight import Schema
+    >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5], "y": ["a", "b", "a"]})
+    >>> groups = Groups(Table(frame, Schema.infer(frame, target="y")))
+    >>> dict(zip(groups.keys, groups.counts.tolist()))
+    {('a',): 2, ('b',): 1}
+    """
+
+    def __init__(self, table: Table) -> None:
+        if table.schema.target is None:
+            raise PlanError("a table without a target has no groups", hint="name the target column")
+        self.columns = table.schema.group_columns
+        columns = [table.schema[name] for name in self.columns]
+        code = np.zeros(len(table), dtype=np.int64)
+        for column in columns:
+            code = code * (column.n_distinct + 1) + table.encode(column.name) % (column.n_distinct + 1)
+        cells, codes = np.unique(code, return_inverse=True)
+        self.codes = codes.astype(np.int32)
+        self.counts = np.bincount(codes, minlength=len(cells)).astype(np.int64)
+        levels: list[np.ndarray] = []
+        for column in reversed(columns):
+            levels.insert(0, cells % (column.n_distinct + 1))
+            cells = cells // (column.n_distinct + 1)
+        self._values = [(*_plain(column.categories), None) for column in columns]
+        self.keys: tuple[Group, ...] = tuple(
+            tuple(self._values[i][level[g]] for i, level in enumerate(levels))
+            for g in range(len(self.counts))
+        )
+        self._positions = {key: position for position, key in enumerate(self.keys)}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __contains__(self, group: object) -> bool:
+        return group in self._positions
+
+    def position(self, group: Group) -> int:
+        """Return the position of a group in `keys`; KeyError when it has no rows."""
+        return self._positions[group]
+
+    def rows(self, group: Group) -> np.ndarray:
+        """Return the positions of a group's rows in the table; empty for an empty cell."""
+        if group not in self._positions:
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(self.codes == self._positions[group])
+
+    def describe(self, group: Group) -> str:
+        """Return a group as text.
+
+        Examples
+        --------
+        >>> from makeweight import Schema
+        >>> frame = pd.DataFrame({"y": ["a", "b"], "sex": ["f", None]})
+        >>> groups = Groups(Table(frame, Schema.infer(frame, target="y", group_by=["sex"])))
+        >>> groups.describe(groups.keys[1])
+        'y=b, sex=(missing)'
+        """
+        return ", ".join(
+            f"{name}={'(missing)' if value is None else value}"
+            for name, value in zip(self.columns, group, strict=True)
+        )
+
+    def empty_cells(self) -> list[Group]:
+        """Return the combinations of observed labels and attribute values that have no row."""
+        seen = [sorted({key[i] for key in self.keys}, key=str) for i in range(len(self.columns))]
+        cells: list[Group] = [()]
+        for values in seen:
+            cells = [(*cell, value) for cell in cells for value in values]
+        return [cell for cell in cells if cell not in self._positions]
+
+    def resolve(self, name: Any) -> Group:
+        """Find the group that a user names by its label, a tuple of values, or their text.
+
+        Raises
+        ------
+        PlanError
+            When no combination of observed values has that name.
+        """
+        parts = name if isinstance(name, tuple) else (name,)
+        if len(parts) != len(self.columns) and isinstance(name, str):
+            parts = tuple(part.strip().rpartition("=")[2] for part in name.split(","))
+        if len(parts) == len(self.columns):
+            found = [_value_of(part, values) for part, values in zip(parts, self._values, strict=True)]
+            if all(hit for hit, _ in found):
+                return tuple(value for _, value in found)
+        known = [self.describe(key) if len(self.columns) > 1 else key[0] for key in self.keys]
+        raise PlanError(
+            f"no group {name!r}", expected=f"values of {', '.join(map(str, self.columns))}",
+            hint=nearest(str(name), known),
+        )  # fmt: skip
+
+
+def _plain(categories: pd.Index[Any] | None) -> list[Hashable]:
+    assert categories is not None
+    return list(categories.tolist())
+
+
+def _value_of(part: Any, values: tuple[Hashable, ...]) -> tuple[bool, Hashable]:
+    for value in values:
+        if value == part and isinstance(value, bool) == isinstance(part, bool | np.bool_):
+            return True, value
+    if part is None or (isinstance(part, float) and np.isnan(part)):
+        return True, None
+    texts = [value for value in values if str(value) == str(part)]
+    return (True, texts[0]) if len(texts) == 1 else (False, None)
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """What one group has and gets.
+
+    Parameters
+    ----------
+    group : Group
+    n_real, n_balance, n_augment : int
+        Rows present, rows that bring the group to its target, further rows on top.
+    """
+
+    group: Group
+    n_real: int
+    n_balance: int = 0
+    n_augment: int = 0
+
+    @property
+    def n_synthetic(self) -> int:
+        """Rows to write for this group."""
+        return self.n_balance + self.n_augment
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many rows every group has and gets.
+
+    Parameters
+    ----------
+    groups : tuple of GroupPlan
+    columns : tuple of hashable
+        What a group's values are the values of: target, then grouping attributes.
+    alpha : float or None
+        Weight of the augmentation term; None leaves all rows equal.
+
+    Examples
+    --------
+    >>> from makeweight import Schema
+    >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5], "y": ["a", "b", "a"]})
+    >>> plan = Plan.make(Groups(Table(frame, Schema.infer(frame, target="y"))), augment=2)
+    >>> [(entry.group, entry.n_balance, entry.n_augment) for entry in plan]
+    [(('a',), 0, 2), (('b',), 1, 2)]
+    """
+
+    groups: tuple[GroupPlan, ...]
+    columns: tuple[Hashable, ...]
+    alpha: float | None = None
+
+    def __iter__(self) -> Iterator[GroupPlan]:
+        return iter(self.groups)
+
+    @property
+    def n_real(self) -> int:
+        """Real rows in all."""
+        return sum(entry.n_real for entry in self.groups)
+
+    @property
+    def n_synthetic(self) -> int:
+        """Rows to write in all."""
+        return sum(entry.n_synthetic for entry in self.groups)
+
+    @classmethod
+    def make(
+        cls,
+        groups: Groups,
+        strategy: Strategy = "auto",
+        *,
+        augment: int = 0,
+        alpha: float | None = None,
+        labels: Any = None,
+    ) -> Plan:
+        """Work out the counts that a strategy asks for.
+
+        Parameters
+        ----------
+        groups : Groups
+        strategy : str, float, mapping or callable
+            As imbalanced-learn's ``sampling_strategy``, over groups: which groups are brought up to the
+            largest; the ratio of the rarer of two groups to the other; final counts by group; or a function
+            from the labels to those.
+        augment : int
+            Further rows for *every* group.
+        alpha : float in [0, 1], optional
+            Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment
+            (arXiv 2406.03628; see `row_weights`).
+        labels : array-like, optional
+            What a callable strategy is called with; the group of every row by default.
+
+        Returns
+        -------
+        Plan
+
+        Raises
+        ------
+        PlanError
+            When there are fewer than two groups, or the strategy does not fit them.
+        """
+        if len(groups) < 2:
+            raise PlanError(
+                "the target has one class" if len(groups.columns) == 1 else "there is one group",
+                got=groups.describe(groups.keys[0]) if len(groups) else None, expected="at least two",
+                hint="balancing needs something to balance against: check the target column",
+            )  # fmt: skip
+        if isinstance(augment, bool) or not isinstance(augment, int | np.integer) or augment < 0:
+            raise PlanError("augment is a number of rows", got=repr(augment), expected="0 or more")
+        if alpha is not None and not 0 <= alpha <= 1:
+            raise PlanError("alpha is a weight", got=alpha, expected="a number in [0, 1]")
+        if alpha and not augment:
+            raise PlanError(
+                "alpha weights augmentation rows, and none are asked for", got=f"alpha={alpha}, augment=0",
+                hint="set augment to the number of further rows per group",
+            )  # fmt: skip
+        wanted = _wanted(groups, strategy, labels)
+        keys = [*groups.keys, *(key for key in wanted if key not in groups)]
+        counts = dict(zip(groups.keys, groups.counts.tolist(), strict=True))
+        entries = (
+            GroupPlan(
+                key,
+                counts.get(key, 0),
+                wanted.get(key, 0),
+                int(augment) if key in groups or wanted.get(key) else 0,
+            )
+            for key in keys
+        )
+        return cls(tuple(entries), groups.columns, alpha)
+
+
+def _wanted(groups: Groups, strategy: Strategy, labels: Any) -> dict[Group, int]:
+    """Return the rows to add per group."""
+    counts, keys = groups.counts, groups.keys
+    if callable(strategy):
+        if labels is None:
+            labels = [key[0] if len(key) == 1 else key for key in (keys[code] for code in groups.codes)]
+        strategy = strategy(labels)
+    if isinstance(strategy, Mapping):
+        return _final_counts(groups, strategy)
+    if isinstance(strategy, bool) or not isinstance(strategy, str | float | int | np.number):
+        raise PlanError(
+            "unknown sampling strategy",
+            got=repr(strategy),
+            expected="a name, a ratio, final counts or a function",
+        )
+    if not isinstance(strategy, str):
+        return _ratio(groups, float(strategy))
+    if strategy not in STRATEGIES:
+        raise PlanError("unknown sampling strategy", got=repr(strategy), hint=nearest(strategy, STRATEGIES))
+    if strategy == "minority":
+        targeted = [int(counts.argmin())]
+    elif strategy == "not minority":
+        targeted = [i for i in range(len(keys)) if i != int(counts.argmin())]
+    else:
+        targeted = list(range(len(keys)))
+    return {keys[i]: int(counts.max() - counts[i]) for i in targeted}
+
+
+def _ratio(groups: Groups, ratio: float) -> dict[Group, int]:
+    counts, keys = groups.counts, groups.keys
+    if not 0 < ratio <= 1:
+        raise PlanError("a ratio of rare to common rows", got=ratio, expected="a number in (0, 1]")
+    if len(groups) != 2:
+        raise PlanError(
+            '"sampling_strategy" can be a float only when the type of target is binary',
+            got=f"{len(groups)} groups", hint="give final counts by group, for example {group: rows, ...}",
+        )  # fmt: skip
+    rare = int(counts.argmin())
+    n_new = int(ratio * counts.max()) - int(counts[rare])
+    if n_new < 0:
+        raise PlanError(
+            "The specified ratio required to remove samples from the minority class", got=ratio,
+            expected=f"more than {counts[rare] / counts.max():.4g}, the ratio that the table has",
+        )  # fmt: skip
+    return {keys[rare]: n_new}
+
+
+def _final_counts(groups: Groups, strategy: Mapping[Any, int]) -> dict[Group, int]:
+    wanted: dict[Group, int] = {}
+    for name, count in strategy.items():
+        key = groups.resolve(name)
+        has = int(groups.counts[groups.position(key)]) if key in groups else 0
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < has:
+            raise PlanError(
+                "a group's final count cannot be below the rows it has", where=groups.describe(key), got=count,
+                expected=f"a whole number, {has} or more",
+            )  # fmt: skip
+        wanted[key] = int(count) - has
+    return wanted
+
+
+def row_weights(plan: Plan, positions: np.ndarray, augment: np.ndarray) -> np.ndarray:
+    """Return the weight of every row that makes weighted ERM minimise the plan's objective.
+
+    The objective is (1 - alpha) R_balanced + alpha R_augment, where R_balanced averages the groups' mean
+    losses over real and balancing rows, and R_augment over augmentation rows. With every group at the size
+    of the largest, a real row against an augmentation row weighs as 1 : alpha n_maj / ((1 - alpha) N).
+
+    Parameters
+    ----------
+    plan : Plan
+    positions : ndarray of int, shape (n_rows,)
+        Position of every row's group in the plan.
+    augment : ndarray of bool, shape (n_rows,)
+        Whether the row is an augmentation row.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows,)
+        Weights that sum to n_rows; all one when ``plan.alpha`` is None.
+
+    References
+    ----------
+    arXiv 2406.03628, the objective; the weights are derived in docs/theory.md.
+
+    Examples
+    --------
+    >>> plan = Plan((GroupPlan(("a",), 2, 0, 1), GroupPlan(("b",), 1, 1, 1)), ("y",), alpha=0.5)
+    >>> row_weights(plan, np.array([0, 0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1, 1], bool))
+    array([0.75, 0.75, 0.75, 0.75, 1.5 , 1.5 ])
+    """
+    n_rows = len(positions)
+    if plan.alpha is None or not n_rows:
+        return np.ones(n_rows)
+    weights = np.zeros(n_rows)
+    for part, share in ((~augment, 1 - plan.alpha), (augment, plan.alpha)):
+        sizes = np.bincount(positions[part], minlength=len(plan.groups))
+        present = max(1, int((sizes > 0).sum()))
+        weights[part] = share / (present * sizes[positions[part]])
+    return weights * (n_rows / weights.sum())

@@ -1,0 +1,183 @@
+"""What is known of one column: its kind, why it was taken for that, and the values it can have."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import OptionError, nearest
+
+__all__ = ["MAX_CATEGORIES", "Column", "Kind"]
+
+#: More distinct values than this make a column text or an identifier, not a category.
+MAX_CATEGORIES = 100_000
+
+
+class Kind(StrEnum):
+    """How the values of a column are read, checked and written."""
+
+    CONTINUOUS = "continuous"
+    INTEGER = "integer"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    TEXT = "text"
+    IDENTIFIER = "identifier"
+
+    @classmethod
+    def parse(cls, name: str) -> Kind:
+        """Return the kind called `name`.
+
+        Raises
+        ------
+        OptionError
+            When there is no kind of that name.
+
+        Examples
+        --------
+        >>> Kind.parse("integer")
+        <Kind.INTEGER: 'integer'>
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise OptionError(
+                "unknown kind of column", got=repr(name), hint=nearest(name, [kind.value for kind in cls])
+            ) from None
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are encoded as float64 with NaN for missing."""
+        return self in (Kind.CONTINUOUS, Kind.INTEGER, Kind.DATETIME)
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether values are encoded as int32 positions in the categories with -1 for missing."""
+        return self in (Kind.CATEGORICAL, Kind.BOOLEAN)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether generators learn columns of this kind; text and identifiers are not learned."""
+        return self.is_numeric or self.is_coded
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of a schema.
+
+    Parameters
+    ----------
+    name : hashable
+        As in the frame.
+    kind : Kind
+    dtype : numpy or pandas dtype
+        As in the frame; synthetic values come back with it.
+    reason : str
+        Why the column was taken for its kind.
+    n_rows, n_missing, n_distinct : int
+        Rows, missing values, and distinct values that are not missing.
+    low, high : float or None
+        Observed range, in the units of `encode`; numeric kinds only.
+    decimals : int or None
+        Number of decimals of the observed values; None where there is no such number.
+    categories : pandas.Index or None
+        Observed values of a categorical or boolean column.
+    origin, step : int
+        An integer or a datetime is encoded as (value - origin) / step.
+    python_type : type or None
+        Type of the values of a column of Python objects.
+    missing_value : object
+        What stands for a missing value in a column of Python objects.
+    warnings : tuple of str
+        What a user should know before relying on the column.
+    """
+
+    name: Hashable
+    kind: Kind
+    dtype: Any
+    reason: str
+    n_rows: int
+    n_missing: int
+    n_distinct: int
+    low: float | None = None
+    high: float | None = None
+    decimals: int | None = None
+    categories: pd.Index[Any] | None = None
+    origin: int = 0
+    step: int = 1
+    python_type: type | None = None
+    missing_value: Any = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def missing_share(self) -> float:
+        """Missing values per row, in [0, 1]."""
+        return self.n_missing / self.n_rows if self.n_rows else 0.0
+
+    @property
+    def n_states(self) -> int:
+        """Distinct values, counting missing as one."""
+        return self.n_distinct + (self.n_missing > 0)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether generators have something to learn: a learned kind with at least two states."""
+        return self.kind.is_learned and self.n_states > 1
+
+    @property
+    def label(self) -> str:
+        """The name as it is shown in messages."""
+        return f"column {self.name!r}"
+
+    def widen(self, low: float | None = None, high: float | None = None) -> Column:
+        """Allow values outside the observed range.
+
+        Parameters
+        ----------
+        low, high : float, optional
+            New bounds, in the units of the column (numbers only).
+
+        Returns
+        -------
+        Column
+
+        Raises
+        ------
+        OptionError
+            When the column is not a number.
+        """
+        if self.kind not in (Kind.CONTINUOUS, Kind.INTEGER):
+            raise OptionError(
+                "only numbers have a range that can be widened", where=self.label, got=self.kind.value
+            )
+        new_low = self.low if low is None else float(low) - self.origin
+        new_high = self.high if high is None else float(high) - self.origin
+        return replace(self, low=new_low, high=new_high)
+
+    def snap(self, values: np.ndarray) -> np.ndarray:
+        """Move encoded numbers into the observed range and onto the column's decimals.
+
+        Parameters
+        ----------
+        values : ndarray of float64
+            Encoded values of a numeric column; NaN is kept.
+
+        Returns
+        -------
+        ndarray of float64
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from makeweight import Schema
+        >>> column = Schema.infer(pd.DataFrame({"x": [0.1, 0.2, 0.9] * 9}))["x"]
+        >>> column.snap(np.array([0.4321, 7.0]))
+        array([0.4, 0.9])
+        """
+        snapped = np.clip(values, self.low, self.high)
+        return snapped if self.decimals is None else np.round(snapped, self.decimals)

@@ -1,0 +1,148 @@
+"""Which kind is a column, and why: the rules, in the order in which they are asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import SchemaError
+from makeweight.table.column import MAX_CATEGORIES, Column, Kind
+from makeweight.table.kinds import codec
+from makeweight.table.kinds._values import missing_mask
+
+__all__ = ["infer_column"]
+
+FEW = 10
+ROWS_PER_CODE = 10
+ENOUGH_ROWS = 10
+NAMED_LIKE_AN_IDENTIFIER = re.compile(
+    r"(^|[_\W])(id|uuid|guid|key|index|rowid|no|nr)$|[a-z]I[dD]$|^ID$", re.IGNORECASE
+)
+
+
+def infer_column(series: pd.Series[Any], kind: Kind | None = None, reason: str = "declared") -> Column:
+    """Find the kind of a column and describe it.
+
+    Parameters
+    ----------
+    series : Series
+        A real column, with its name.
+    kind : Kind, optional
+        Given where the user or the role of the column decides.
+    reason : str
+        Why, where `kind` is given.
+
+    Returns
+    -------
+    Column
+
+    Raises
+    ------
+    SchemaError
+        When no kind fits, or the given one does not.
+
+    Examples
+    --------
+    >>> infer_column(pd.Series([0, 1, 1, 0], name="smoker")).reason
+    '0 and 1 only'
+    """
+    if kind is None:
+        kind, reason = _kind_of(series)
+    column: Column = codec(kind).describe(series, reason)
+    return replace(column, warnings=(*column.warnings, *_warnings(column)))
+
+
+def _warnings(column: Column) -> list[str]:
+    if column.n_rows and column.n_missing == column.n_rows:
+        return ["every value is missing: synthetic values are missing too"]
+    if column.n_states == 1 and column.n_rows > 1:
+        return ["constant: synthetic rows get the same value"]
+    if column.kind is Kind.IDENTIFIER:
+        return ["identifier: not learned, synthetic rows get fresh values"]
+    if column.kind is Kind.TEXT:
+        return ["free text: only language models write it, other generators keep a real row's text"]
+    return []
+
+
+def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
+    dtype = series.dtype
+    present = series[~missing_mask(series)]
+    if isinstance(dtype, pd.CategoricalDtype):
+        return Kind.CATEGORICAL, "dtype category"
+    if not len(present):
+        return Kind.CATEGORICAL, "every value is missing"
+    if pd.api.types.is_bool_dtype(dtype):
+        return Kind.BOOLEAN, f"dtype {dtype}"
+    if str(dtype).startswith(("datetime64", "timedelta64", "timestamp", "date32", "date64", "duration")):
+        return Kind.DATETIME, f"dtype {dtype}"
+    if pd.api.types.is_complex_dtype(dtype) or isinstance(
+        dtype, pd.IntervalDtype | pd.PeriodDtype | pd.SparseDtype
+    ):
+        raise SchemaError(
+            "dtype is not supported", where=f"column {series.name!r}", got=str(dtype),
+            expected="numbers, booleans, strings, categories, dates or durations",
+            hint="convert the column, or drop it",
+        )  # fmt: skip
+    if pd.api.types.is_numeric_dtype(dtype):
+        return _numeric_kind(series, present)
+    if dtype == object:
+        inferred = pd.api.types.infer_dtype(present, skipna=True)
+        if inferred == "boolean":
+            return Kind.BOOLEAN, "bool objects"
+        if inferred in ("integer", "floating", "mixed-integer-float", "decimal"):
+            return _numeric_kind(series, present)
+        if inferred in ("datetime", "datetime64", "date", "timedelta", "timedelta64"):
+            return Kind.DATETIME, f"{inferred} objects"
+    return _string_kind(present)
+
+
+def _numeric_kind(series: pd.Series[Any], present: pd.Series[Any]) -> tuple[Kind, str]:
+    distinct = present.unique()
+    numbers = np.asarray(distinct, dtype=object if present.dtype == object else None)
+    few = len(distinct) <= FEW
+    values = [float(value) for value in numbers] if few else None
+    if values is not None and set(values) == {0.0, 1.0}:
+        return Kind.BOOLEAN, "0 and 1 only"
+    if len(distinct) == 2 and len(present) >= ENOUGH_ROWS:
+        return Kind.CATEGORICAL, "two distinct numbers"
+    as_floats = pd.Series(present).to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = np.isfinite(as_floats)
+    whole = not finite.all() or bool((as_floats == np.round(as_floats)).all())
+    if not finite.all() or not whole:
+        return Kind.CONTINUOUS, "numbers with a fractional part"
+    unique = len(distinct) == len(present) and len(present) >= ENOUGH_ROWS
+    low, high = int(min(present)), int(max(present))
+    if high - low >= 2**53:
+        return Kind.IDENTIFIER, "whole numbers that spread too widely to be a measurement"
+    if unique and high - low + 1 == len(present):
+        return Kind.IDENTIFIER, "every value is different, and they count through"
+    if unique and NAMED_LIKE_AN_IDENTIFIER.search(str(series.name)):
+        return Kind.IDENTIFIER, "every value is different, and the name says so"
+    if 2 < len(distinct) <= FEW and len(present) >= ROWS_PER_CODE * len(distinct):
+        return Kind.CATEGORICAL, f"{len(distinct)} distinct whole numbers: codes"
+    return Kind.INTEGER, "whole numbers"
+
+
+def _string_kind(present: pd.Series[Any]) -> tuple[Kind, str]:
+    try:
+        n_distinct = int(present.nunique())
+    except TypeError:
+        return Kind.CATEGORICAL, "objects"
+    types = set(map(type, present.iloc[:1000]))
+    if types != {str}:
+        names = ", ".join(sorted(kind.__name__ for kind in types))
+        return Kind.CATEGORICAL, f"objects of type {names}"
+    share = n_distinct / len(present)
+    texts = present.iloc[:1000].astype(str)
+    words = float(texts.str.count(r"\s+").mean()) + 1
+    if share == 1 and len(present) >= ENOUGH_ROWS and words <= 2:
+        return Kind.IDENTIFIER, "every value is different"
+    if len(present) >= ENOUGH_ROWS and share > 0.5 and words >= 3:
+        return Kind.TEXT, f"{share:.0%} of the values are different, {words:.0f} words each"
+    if len(present) >= 50 and share > 0.9 and n_distinct <= MAX_CATEGORIES:
+        return Kind.TEXT, f"{share:.0%} of the values are different"
+    return Kind.CATEGORICAL, f"{n_distinct} distinct strings"

@@ -1,0 +1,111 @@
+"""Checks that continuous and integer columns share."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import SchemaError
+from makeweight.table.column import Column
+from makeweight.table.kinds._values import Mask, Rejects, allow_missing, floats, missing_mask
+
+MAX_DECIMALS = 12
+
+
+def finite_floats(series: pd.Series[Any], name: Any) -> tuple[np.ndarray, Mask]:
+    """Return a real column's values and which are missing; refuse infinite ones.
+
+    Raises
+    ------
+    SchemaError
+        When a value is infinite, or is not a number.
+    """
+    missing = missing_mask(series)
+    try:
+        values = floats(series)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(
+            "values are not numbers", where=f"column {name!r}", got=str(error),
+            hint=f"--kind {name}=categorical, or clean the column first",
+        ) from error  # fmt: skip
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise SchemaError(
+            "infinite value", where=f"column {name!r}, row {row}", got=f"{int(infinite.sum())} such values",
+            expected="finite numbers or missing values",
+            hint="replace infinity by a missing value, or drop those rows",
+        )  # fmt: skip
+    return values, missing
+
+
+def count_decimals(values: np.ndarray, dtype: Any) -> int | None:
+    """Return the smallest number of decimals that writes every value exactly, None beyond a dozen.
+
+    Examples
+    --------
+    >>> count_decimals(np.array([0.25, 1.5]), np.dtype(float))
+    2
+    """
+    single = dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8 else None
+    fewest = 0
+    for part in (values[:1000], values):
+        while fewest <= MAX_DECIMALS:
+            rounded = np.round(part, fewest)
+            exact = rounded.astype(single) == part.astype(single) if single is not None else rounded == part
+            if exact.all():
+                break
+            fewest += 1
+    return fewest if fewest <= MAX_DECIMALS else None
+
+
+def read_numbers(series: pd.Series[Any]) -> tuple[np.ndarray, Mask, Mask]:
+    """Return proposed values as float64, which are missing, and which are not numbers at all."""
+    missing = missing_mask(series)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return floats(series), missing, np.zeros(len(series), dtype=bool)
+    plain = series.map(lambda value: float(value) if isinstance(value, Decimal) else value)
+    values = np.asarray(pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
+    return values, missing, np.isnan(values) & ~missing
+
+
+def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+    """Encode proposed numbers and say which break the column's range, decimals or missing values.
+
+    Parameters
+    ----------
+    column : Column
+        Continuous or integer.
+    series : Series of shape (n,)
+
+    Returns
+    -------
+    values : ndarray of float64, shape (n,)
+        On the column's decimals.
+    rejects : dict of str to ndarray of bool
+        Reason to rows.
+    """
+    values, missing, not_numbers = read_numbers(series)
+    if column.origin:
+        values = np.where(missing | not_numbers, np.nan, values - column.origin)
+    rejects: Rejects = {}
+    allow_missing(column, missing, rejects)
+    present = ~missing & ~not_numbers
+    rejects["not-a-number"] = not_numbers | (present & np.isinf(values))
+    if column.low is not None and column.high is not None:
+        slack = 1e-9 * max(1.0, abs(column.low), abs(column.high))
+        with np.errstate(invalid="ignore"):
+            rejects["out-of-range"] = present & (
+                (values < column.low - slack) | (values > column.high + slack)
+            )
+    if column.decimals is not None:
+        with np.errstate(invalid="ignore"):
+            on_grid = np.round(values, column.decimals)
+            off = np.abs(values - on_grid) > 1e-6 * np.maximum(1e-3, np.abs(values) * 1e-6)
+        reason = "not-a-whole-number" if column.decimals == 0 else "too-many-decimals"
+        rejects[reason] = present & off
+        values = on_grid
+    return values, {reason: mask for reason, mask in rejects.items() if mask.any()}

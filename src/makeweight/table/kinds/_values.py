@@ -1,0 +1,91 @@
+"""What the codecs share: missing values, and the way back to the original dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import SchemaError
+from makeweight.table.column import Column
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Rejects = dict[str, Mask]
+
+MISSING = "missing-not-seen"
+
+
+def missing_mask(series: pd.Series[Any]) -> Mask:
+    """Tell which values are missing (None, NaN, NaT, pandas.NA)."""
+    return np.asarray(series.isna(), dtype=bool)
+
+
+def first_missing(series: pd.Series[Any], missing: Mask) -> Any:
+    """Return the object that stands for a missing value in a column of Python objects."""
+    if series.dtype != object or not missing.any():
+        return None
+    return series.array[int(missing.argmax())]
+
+
+def python_type_of(series: pd.Series[Any], missing: Mask) -> type | None:
+    """Return the one type of the values of a column of Python objects, None where they differ."""
+    if series.dtype != object:
+        return None
+    types = {type(value) for value in series[~missing]}
+    return types.pop() if len(types) == 1 else None
+
+
+def floats(series: pd.Series[Any]) -> np.ndarray:
+    """Return numbers of any dtype (nullable, Arrow, Decimal objects) as float64 with NaN for missing."""
+    if isinstance(series.dtype, np.dtype) and series.dtype != object:
+        return series.to_numpy().astype(np.float64)
+    values = series.to_numpy(dtype=object, na_value=None) if series.dtype == object else None
+    if values is not None:
+        return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def allow_missing(column: Column, missing: Mask, rejects: Rejects) -> None:
+    """Reject missing values where the real column has none."""
+    if not column.n_missing and missing.any():
+        rejects[MISSING] = missing
+
+
+def python_objects(
+    column: Column, values: np.ndarray, missing: Mask, make: Callable[[Any], Any]
+) -> pd.Series[Any]:
+    """Write values as the Python objects that the original column holds."""
+    out = np.empty(len(values), dtype=object)
+    for position, value in enumerate(values):
+        out[position] = column.missing_value if missing[position] else make(value)
+    return pd.Series(out, name=column.name, dtype=object)
+
+
+def to_dtype(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
+    """Cast a nullable series to the dtype of the real column.
+
+    Raises
+    ------
+    SchemaError
+        When that dtype cannot hold the values.
+    """
+    try:
+        return values.astype(column.dtype).rename(column.name)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise SchemaError(
+            "synthetic values do not fit the column's dtype", where=column.label, got=str(error),
+            expected=str(column.dtype), hint="convert the column to a plain dtype first",
+        ) from error  # fmt: skip
+
+
+def is_decimal(dtype: Any) -> bool:
+    """Tell whether a dtype is an Arrow decimal."""
+    return isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("decimal")
+
+
+def decimal_of(column: Column) -> Callable[[Any], Decimal]:
+    """Return the function that writes a float as a Decimal with the column's number of decimals."""
+    return lambda value: Decimal(repr(value) if column.decimals is None else f"{value:.{column.decimals}f}")

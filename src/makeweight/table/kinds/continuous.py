@@ -1,0 +1,59 @@
+"""Numbers with a fractional part."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.table.column import Column, Kind
+from makeweight.table.kinds._numeric import check_numbers, count_decimals, finite_floats
+from makeweight.table.kinds._values import (
+    Rejects,
+    decimal_of,
+    first_missing,
+    floats,
+    is_decimal,
+    python_objects,
+    python_type_of,
+    to_dtype,
+)
+
+
+def describe(series: pd.Series[Any], reason: str) -> Column:
+    """Read range, decimals and missing values off a real column."""
+    values, missing = finite_floats(series, series.name)
+    present = values[~missing]
+    return Column(
+        name=series.name, kind=Kind.CONTINUOUS, dtype=series.dtype, reason=reason,
+        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(np.unique(present)),
+        low=float(present.min()) if len(present) else None,
+        high=float(present.max()) if len(present) else None,
+        decimals=count_decimals(present, series.dtype),
+        python_type=python_type_of(series, missing), missing_value=first_missing(series, missing),
+    )  # fmt: skip
+
+
+def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
+    """Return values as float64 with NaN for missing."""
+    return floats(series) + 0.0  # -0.0 and 0.0 are one value
+
+
+def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+    """Encode proposed values and say which the real column cannot have."""
+    return check_numbers(column, series)
+
+
+def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
+    """Write encoded values with the dtype of the real column."""
+    missing = np.isnan(values)
+    if column.dtype == object or is_decimal(column.dtype):
+        make = decimal_of(column) if column.python_type is Decimal or is_decimal(column.dtype) else float
+        written = python_objects(column, values, missing, make)
+        return written if column.dtype == object else to_dtype(column, written)
+    if isinstance(column.dtype, np.dtype):
+        return pd.Series(values.astype(column.dtype), name=column.name)
+    nullable = pd.Series(pd.arrays.FloatingArray(np.where(missing, 0.0, values), missing))
+    return to_dtype(column, nullable)

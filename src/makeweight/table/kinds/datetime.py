@@ -1,0 +1,144 @@
+"""Dates, times with or without zone, and durations: a whole number of steps since the first one seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import SchemaError
+from makeweight.table.column import Column, Kind
+from makeweight.table.kinds._values import (
+    Rejects,
+    allow_missing,
+    first_missing,
+    missing_mask,
+    python_type_of,
+    to_dtype,
+)
+
+#: Steps that a column may move in, in microseconds: a day, an hour, a minute, a second, a millisecond.
+STEPS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
+
+
+def is_duration(column_or_dtype: Any, python_type: type | None = None) -> bool:
+    """Tell whether a dtype (or the type of Python objects) is a length of time."""
+    return str(column_or_dtype).startswith(("timedelta", "duration")) or python_type in (
+        dt.timedelta,
+        pd.Timedelta,
+    )
+
+
+def describe(series: pd.Series[Any], reason: str) -> Column:
+    """Read range, resolution and missing values off a real column.
+
+    Raises
+    ------
+    SchemaError
+        When values are not dates or times.
+    """
+    missing = missing_mask(series)
+    kind = python_type_of(series, missing)
+    ticks = _ticks(series, is_duration(series.dtype, kind))[~missing]
+    origin = int(ticks.min()) if len(ticks) else 0
+    step = next(step for step in STEPS if not len(ticks) or not ((ticks - origin) % step).any())
+    values = (ticks - origin) / step
+    return Column(
+        name=series.name, kind=Kind.DATETIME, dtype=series.dtype, reason=reason, n_rows=len(series),
+        n_missing=int(missing.sum()), n_distinct=len(np.unique(ticks)),
+        low=0.0 if len(ticks) else None, high=float(values.max()) if len(ticks) else None,
+        decimals=0, origin=origin, step=step,
+        python_type=kind, missing_value=first_missing(series, missing),
+    )  # fmt: skip
+
+
+def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
+    """Return steps since the origin as float64 with NaN for missing."""
+    missing = missing_mask(series)
+    ticks = _ticks(series, is_duration(column.dtype, column.python_type))
+    return np.where(missing, np.nan, (ticks - column.origin) / column.step)
+
+
+def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+    """Encode proposed values and say which the real column cannot have."""
+    missing = missing_mask(series)
+    duration = is_duration(column.dtype, column.python_type)
+    if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
+        zone = getattr(column.dtype, "tz", None)
+        if duration:
+            series = pd.to_timedelta(series, errors="coerce")
+        else:
+            series = pd.to_datetime(series, errors="coerce", utc=zone is not None, format="mixed")
+            series = series.dt.tz_convert(zone) if zone is not None else series
+    unreadable = missing_mask(series) & ~missing
+    values = np.where(missing | unreadable, np.nan, encode(column, series))
+    rejects: Rejects = {"not-a-date": unreadable}
+    allow_missing(column, missing, rejects)
+    present = ~missing & ~unreadable
+    with np.errstate(invalid="ignore"):
+        if column.low is not None and column.high is not None:
+            rejects["out-of-range"] = present & ((values < column.low) | (values > column.high))
+        rejects["finer-than-column"] = present & (np.abs(values - np.round(values)) > 1e-6)
+    return np.round(values), {reason: mask for reason, mask in rejects.items() if mask.any()}
+
+
+def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
+    """Write encoded values with the dtype of the real column."""
+    missing = np.isnan(values)
+    steps = np.where(missing, 0.0, np.round(values)).astype(np.int64)
+    ticks = column.origin + steps * column.step
+    if is_duration(column.dtype, column.python_type):
+        written = pd.Series(ticks.astype("timedelta64[us]"))
+    else:
+        written = pd.Series(ticks.astype("datetime64[us]"))
+    written = written.mask(missing)
+    if column.dtype == object:
+        return _objects(column, written, missing)
+    zone = getattr(column.dtype, "tz", None) or _arrow_zone(column.dtype)
+    if zone is not None:
+        # A wall-clock time that occurs twice is the earlier one; one that never occurs moves forward.
+        earlier = np.ones(len(written), dtype=bool)
+        written = written.dt.tz_localize(zone, ambiguous=earlier, nonexistent="shift_forward")
+    return to_dtype(column, written)
+
+
+def _arrow_zone(dtype: Any) -> str | None:
+    return getattr(dtype.pyarrow_dtype, "tz", None) if isinstance(dtype, pd.ArrowDtype) else None
+
+
+def _objects(column: Column, written: pd.Series[Any], missing: np.ndarray) -> pd.Series[Any]:
+    out = np.empty(len(written), dtype=object)
+    for position, value in enumerate(written):
+        if missing[position]:
+            out[position] = column.missing_value
+        elif column.python_type is dt.date:
+            out[position] = value.date()
+        elif column.python_type is dt.datetime:
+            out[position] = value.to_pydatetime()
+        elif column.python_type is dt.timedelta:
+            out[position] = value.to_pytimedelta()
+        else:
+            out[position] = value
+    return pd.Series(out, name=column.name, dtype=object)
+
+
+def _ticks(series: pd.Series[Any], duration: bool) -> np.ndarray:
+    """Return microseconds on the wall clock (or of a duration) as int64; missing values are arbitrary."""
+    try:
+        if isinstance(series.dtype, pd.ArrowDtype):
+            zone = _arrow_zone(series.dtype)
+            plain = "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+            series = series.astype(plain)
+        elif series.dtype == object:
+            series = pd.to_timedelta(series) if duration else pd.to_datetime(series)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(
+            "values are not dates", where=f"column {series.name!r}", got=str(error).splitlines()[0],
+            hint=f"--kind {series.name}=categorical or --kind {series.name}=text",
+        ) from error  # fmt: skip
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_localize(None)
+    unit = "timedelta64[us]" if duration else "datetime64[us]"
+    return series.to_numpy().astype(unit).astype(np.int64)

@@ -1,0 +1,31 @@
+"""Free text: written by language models only; other generators keep a real row's text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from makeweight.table.column import Column, Kind
+from makeweight.table.kinds._values import Mask, Rejects, allow_missing, first_missing, missing_mask
+
+
+def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Column:
+    """Count missing and distinct values of a real column."""
+    missing = missing_mask(series)
+    return Column(
+        name=series.name, kind=kind, dtype=series.dtype, reason=reason, n_rows=len(series),
+        n_missing=int(missing.sum()), n_distinct=int(series.nunique()),
+        missing_value=first_missing(series, missing),
+    )  # fmt: skip
+
+
+def check(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], Rejects]:
+    """Say which proposed values the real column cannot have: missing where none is, or not text."""
+    missing = missing_mask(series)
+    rejects: Rejects = {}
+    allow_missing(column, missing, rejects)
+    not_text: Mask = ~missing & ~series.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
+    if not_text.any():
+        rejects["not-text"] = not_text
+    return series, rejects

@@ -1,0 +1,193 @@
+"""The schema of a table: its columns, the target and the grouping attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import SchemaError, nearest
+from makeweight.table.column import Column, Kind
+from makeweight.table.infer import infer_column
+from makeweight.table.kinds import codec
+
+__all__ = ["Schema"]
+
+#: Purely numeric targets with more distinct values than this, most of them rare, are no labels.
+MAX_NUMERIC_LABELS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """What every column of a table is, in the order of the table.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+    target : hashable or None
+        Name of the column with the labels.
+    group_by : tuple of hashable
+        Names of the grouping attributes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"age": [31, 45, 62], "paid": ["yes", "no", "yes"]})
+    >>> schema = Schema.infer(frame, target="paid")
+    >>> schema["age"].kind.value, schema["paid"].reason
+    ('integer', 'the target')
+    """
+
+    columns: tuple[Column, ...]
+    target: Hashable | None = None
+    group_by: tuple[Hashable, ...] = ()
+
+    def __getitem__(self, name: Hashable) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SchemaError("unknown column", where=f"column {name!r}", hint=nearest(str(name), self.names))
+
+    def __contains__(self, name: Hashable) -> bool:
+        return name in self.names
+
+    @property
+    def names(self) -> list[Hashable]:
+        """Column names in table order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def group_columns(self) -> tuple[Hashable, ...]:
+        """The target and the grouping attributes, in the order in which a group names its values."""
+        return ((self.target,) if self.target is not None else ()) + self.group_by
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """All columns but the target and the grouping attributes."""
+        return tuple(column for column in self.columns if column.name not in self.group_columns)
+
+    @property
+    def learned(self) -> tuple[Column, ...]:
+        """The features that generators write: neither constant, nor text, nor identifier."""
+        return tuple(column for column in self.features if column.is_learned)
+
+    @classmethod
+    def infer(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        target: Hashable | None = None,
+        group_by: Iterable[Hashable] = (),
+        kinds: Mapping[Any, str | Kind] | None = None,
+    ) -> Schema:
+        """Find the kind of every column of a frame.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_rows, n_columns)
+        target : hashable, optional
+            Name of the column with the labels.
+        group_by : iterable of hashable
+            Names of the grouping attributes.
+        kinds : mapping of name to kind, optional
+            Columns whose kind the user states.
+
+        Returns
+        -------
+        Schema
+
+        Raises
+        ------
+        SchemaError
+            When a name is unknown or occurs twice, the frame is empty, the target has missing values or fewer
+            than two labels, or a column cannot be used.
+        """
+        check_frame(frame)
+        attributes = tuple(group_by)
+        roles: dict[Hashable, str] = dict.fromkeys(attributes, "a grouping attribute")
+        if target is not None:
+            roles[target] = "the target"
+        given = {name: Kind(kind) for name, kind in (kinds or {}).items()}
+        for name in (*roles, *given):
+            if name not in frame.columns:
+                raise SchemaError(
+                    "unknown column", where=f"column {name!r}", hint=nearest(str(name), frame.columns)
+                )
+        if len(roles) < len(attributes) + (target is not None):
+            raise SchemaError("a column can be target or grouping attribute once", got=[target, *attributes])
+        columns = []
+        for position, name in enumerate(frame.columns):
+            series = frame.iloc[:, position]
+            if name in roles:
+                columns.append(_role_column(series, roles[name], name == target))
+            else:
+                columns.append(infer_column(series, given.get(name)))
+        schema = cls(tuple(columns), target, attributes)
+        return schema._with_leak_warnings(frame) if target is not None else schema
+
+    def widen(self, name: Hashable, low: float | None = None, high: float | None = None) -> Schema:
+        """Allow synthetic values of one column outside its observed range; see `Column.widen`."""
+        wider = self[name].widen(low, high)
+        return replace(
+            self, columns=tuple(wider if column.name == name else column for column in self.columns)
+        )
+
+    def _with_leak_warnings(self, frame: pd.DataFrame) -> Schema:
+        labels, _ = pd.factorize(frame[self.target])
+        columns = [
+            replace(column, warnings=(*column.warnings, "looks like a copy of the target"))
+            if column.name not in self.group_columns and _determines(frame[column.name], column, labels)
+            else column
+            for column in self.columns
+        ]
+        return replace(self, columns=tuple(columns))
+
+
+def _determines(series: pd.Series[Any], column: Column, labels: np.ndarray) -> bool:
+    """Tell whether every value goes with one label and every label with one value."""
+    if not column.kind.is_coded or column.n_states != len(np.unique(labels)) or column.n_rows < 10:
+        return False
+    codes = codec(column.kind).encode(column, series)
+    pairs = np.unique(np.stack([codes, labels]), axis=1).shape[1]
+    return bool(pairs == column.n_states)
+
+
+def check_frame(frame: pd.DataFrame) -> None:
+    """Refuse a frame without rows or columns, or with two columns of one name.
+
+    Raises
+    ------
+    SchemaError
+    """
+    if not frame.shape[1]:
+        raise SchemaError("the table has no columns")
+    if not frame.columns.is_unique:
+        twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise SchemaError(
+            "two columns have one name", where=", ".join(map(repr, twice)), hint="rename or drop one of them"
+        )
+    if not len(frame):
+        raise SchemaError("the table has no rows", got=f"0 rows x {frame.shape[1]} columns")
+
+
+def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
+    column = infer_column(series, Kind.CATEGORICAL, role)
+    if is_target and column.n_missing:
+        rows = np.flatnonzero(series.isna().to_numpy())[:5].tolist()
+        raise SchemaError(
+            "the target is missing in some rows", where=column.label,
+            got=f"{column.n_missing} of {column.n_rows} rows, the first of them {rows}",
+            hint="drop those rows, or give them a label of their own",
+        )  # fmt: skip
+    if column.n_distinct > MAX_NUMERIC_LABELS and column.n_distinct > 0.05 * column.n_rows:
+        continuous = pd.api.types.is_float_dtype(series.dtype)
+        raise SchemaError(
+            f"{role} has too many distinct values to form groups", where=column.label,
+            got=f"{column.n_distinct:,} distinct values in {column.n_rows:,} rows"
+            + (": Unknown label type: continuous" if continuous else ""),
+            hint="name another column, or cut this one into bins (pandas.cut)",
+        )  # fmt: skip
+    return column
