@@ -77,8 +77,8 @@ def checked_pair(features: npt.ArrayLike, labels: npt.ArrayLike, folds: int) -> 
 
     Examples
     --------
-    >>> checked_pair([[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 0, 0, 1, 1], 2)[1]
-    array([0., 0., 0., 1., 1.])
+    >>> checked_pair(np.arange(9.0)[:, None], [0, 0, 0, 0, 0, 1, 1, 1, 1], 2)[1].sum()
+    np.float64(4.0)
     """
     table = as_matrix(features, "features")
     target = as_binary(labels, length=len(table))

@@ -188,11 +188,9 @@ def fit_logistic(
         decrement = float(gradient @ step)
         if decrement < 1e-18 * max(1.0, abs(value)):
             break
-        size = 1.0
-        while (moved := objective(theta - size * step)) > value - 1e-4 * size * decrement and size > 1e-10:
+        size, rounding = 1.0, 1e-14 * max(1.0, abs(value))
+        while (moved := objective(theta - size * step)) > value - 1e-4 * size * decrement + rounding:
             size /= 2
-        if size <= 1e-10:  # no further descent in floating point
-            break
         theta, value = theta - size * step, moved
         if ridge == 0 and np.all(sign * (x @ theta) < 0):
             raise _separated(len(table))
