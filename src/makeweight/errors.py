@@ -75,9 +75,7 @@ class MakeweightError(Exception):
         return _rebuild, (type(self), self.__dict__.copy(), self.args)
 
 
-def _rebuild(
-    cls: type[MakeweightError], state: dict[str, Any], args: tuple[object, ...]
-) -> MakeweightError:
+def _rebuild(cls: type[MakeweightError], state: dict[str, Any], args: tuple[object, ...]) -> MakeweightError:
     error = cls.__new__(cls)
     error.args = args
     error.__dict__.update(state)

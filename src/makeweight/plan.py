@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import pandas as pd
 from makeweight.errors import PlanError, nearest
 from makeweight.table import Table
 
-__all__ = ["Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "row_weights"]
+__all__ = ["Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "describe_group", "row_weights"]
 
 #: The values of the target and the grouping attributes that name a group; None is a missing attribute.
 Group = tuple[Hashable, ...]
@@ -103,18 +104,12 @@ class Groups:
         >>> groups.describe(groups.keys[1])
         'y=b, sex=(missing)'
         """
-        return ", ".join(
-            f"{name}={'(missing)' if value is None else value}"
-            for name, value in zip(self.columns, group, strict=True)
-        )
+        return describe_group(self.columns, group)
 
     def empty_cells(self) -> list[Group]:
         """Return the combinations of observed labels and attribute values that have no row."""
         seen = [sorted({key[i] for key in self.keys}, key=str) for i in range(len(self.columns))]
-        cells: list[Group] = [()]
-        for values in seen:
-            cells = [(*cell, value) for cell in cells for value in values]
-        return [cell for cell in cells if cell not in self._positions]
+        return [cell for cell in itertools.product(*seen) if cell not in self._positions]
 
     def resolve(self, name: Any) -> Group:
         """Find the group that a user names by its label, a tuple of values, or their text.
@@ -136,6 +131,14 @@ class Groups:
             f"no group {name!r}", expected=f"values of {', '.join(map(str, self.columns))}",
             hint=nearest(str(name), known),
         )  # fmt: skip
+
+
+def describe_group(columns: tuple[Hashable, ...], group: Group) -> str:
+    """Return a group as text, such as ``"y=b, sex=(missing)"``."""
+    return ", ".join(
+        f"{name}={'(missing)' if value is None else value}"
+        for name, value in zip(columns, group, strict=True)
+    )
 
 
 def _plain(categories: pd.Index[Any] | None) -> list[Hashable]:
@@ -333,8 +336,8 @@ def _final_counts(groups: Groups, strategy: Mapping[Any, int]) -> dict[Group, in
         has = int(groups.counts[groups.position(key)]) if key in groups else 0
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < has:
             raise PlanError(
-                "a group's final count cannot be below the rows it has", where=groups.describe(key), got=count,
-                expected=f"a whole number, {has} or more",
+                "a group's final count cannot be below the rows it has", where=groups.describe(key),
+                got=count, expected=f"a whole number, {has} or more",
             )  # fmt: skip
         wanted[key] = int(count) - has
     return wanted
@@ -378,4 +381,4 @@ def row_weights(plan: Plan, positions: np.ndarray, augment: np.ndarray) -> np.nd
         sizes = np.bincount(positions[part], minlength=len(plan.groups))
         present = max(1, int((sizes > 0).sum()))
         weights[part] = share / (present * sizes[positions[part]])
-    return weights * (n_rows / weights.sum())
+    return np.asarray(weights * (n_rows / weights.sum()))

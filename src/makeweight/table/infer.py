@@ -89,7 +89,7 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
         )  # fmt: skip
     if pd.api.types.is_numeric_dtype(dtype):
         return _numeric_kind(series, present)
-    if dtype == object:
+    if pd.api.types.is_object_dtype(dtype):
         inferred = pd.api.types.infer_dtype(present, skipna=True)
         if inferred == "boolean":
             return Kind.BOOLEAN, "bool objects"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -62,14 +63,29 @@ def count_decimals(values: np.ndarray, dtype: Any) -> int | None:
     return fewest if fewest <= MAX_DECIMALS else None
 
 
-def read_numbers(series: pd.Series[Any]) -> tuple[np.ndarray, Mask, Mask]:
-    """Return proposed values as float64, which are missing, and which are not numbers at all."""
+def read_numbers(series: pd.Series[Any], origin: int = 0) -> tuple[np.ndarray, Mask, Mask]:
+    """Return proposed values less the origin, which are missing, and which are not numbers at all."""
     missing = missing_mask(series)
+    if origin:
+        values = np.array([_less(value, origin) for value in series.astype(object)], dtype=np.float64)
+        return values, missing, np.isnan(values) & ~missing
     if pd.api.types.is_numeric_dtype(series.dtype):
         return floats(series), missing, np.zeros(len(series), dtype=bool)
     plain = series.map(lambda value: float(value) if isinstance(value, Decimal) else value)
     values = np.asarray(pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
     return values, missing, np.isnan(values) & ~missing
+
+
+def _precision(dtype: Any) -> float:
+    return float(np.finfo(dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.float64).eps)
+
+
+def _less(value: Any, origin: int) -> float:
+    """Return value - origin, exact where the value is a whole number; NaN where it is no number."""
+    try:
+        return float(int(value) - origin if int(value) == Decimal(str(value)) else float(value) - origin)
+    except (TypeError, ValueError, ArithmeticError):  # missing, or not a number
+        return math.nan
 
 
 def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
@@ -88,9 +104,7 @@ def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, R
     rejects : dict of str to ndarray of bool
         Reason to rows.
     """
-    values, missing, not_numbers = read_numbers(series)
-    if column.origin:
-        values = np.where(missing | not_numbers, np.nan, values - column.origin)
+    values, missing, not_numbers = read_numbers(series, column.origin)
     rejects: Rejects = {}
     allow_missing(column, missing, rejects)
     present = ~missing & ~not_numbers
@@ -104,7 +118,7 @@ def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, R
     if column.decimals is not None:
         with np.errstate(invalid="ignore"):
             on_grid = np.round(values, column.decimals)
-            off = np.abs(values - on_grid) > 1e-6 * np.maximum(1e-3, np.abs(values) * 1e-6)
+            off = np.abs(values - on_grid) > 1e-9 + 4 * _precision(column.dtype) * np.abs(values)
         reason = "not-a-whole-number" if column.decimals == 0 else "too-many-decimals"
         rejects[reason] = present & off
         values = on_grid

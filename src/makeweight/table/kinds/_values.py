@@ -73,12 +73,14 @@ def to_dtype(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
         When that dtype cannot hold the values.
     """
     try:
-        return values.astype(column.dtype).rename(column.name)
+        cast: pd.Series[Any] = values.astype(column.dtype)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise SchemaError(
             "synthetic values do not fit the column's dtype", where=column.label, got=str(error),
             expected=str(column.dtype), hint="convert the column to a plain dtype first",
         ) from error  # fmt: skip
+    cast.name = column.name
+    return cast
 
 
 def is_decimal(dtype: Any) -> bool:

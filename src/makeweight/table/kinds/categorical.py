@@ -23,9 +23,10 @@ def observed(series: pd.Series[Any]) -> pd.Index[Any]:
     """Return the observed values: in the order of an ordered dtype, else sorted where they can be."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         used = np.unique(series.cat.codes.to_numpy())
-        return series.dtype.categories[used[used >= 0]]
+        ordered: pd.Index[Any] = series.dtype.categories[used[used >= 0]]
+        return ordered
     try:
-        values = pd.Index(series.dropna().unique(), dtype=series.dtype)
+        values: pd.Index[Any] = pd.Index(series.dropna().unique(), dtype=series.dtype)
     except TypeError as error:
         raise SchemaError(
             "values cannot be used as categories", where=f"column {series.name!r}", got=str(error),

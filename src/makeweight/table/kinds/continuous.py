@@ -38,7 +38,9 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
     """Return values as float64 with NaN for missing."""
-    return floats(series) + 0.0  # -0.0 and 0.0 are one value
+    values = floats(series) + 0.0  # -0.0 and 0.0 are one value
+    # A single-precision 0.1 is read as the 0.1 that was meant, so that equal values have equal codes.
+    return values if column.decimals is None else np.round(values, column.decimals)
 
 
 def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:

@@ -129,7 +129,9 @@ def _ticks(series: pd.Series[Any], duration: bool) -> np.ndarray:
     try:
         if isinstance(series.dtype, pd.ArrowDtype):
             zone = _arrow_zone(series.dtype)
-            plain = "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+            plain: Any = (
+                "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+            )
             series = series.astype(plain)
         elif series.dtype == object:
             series = pd.to_timedelta(series) if duration else pd.to_datetime(series)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -76,18 +77,20 @@ def _holds_numbers(series: pd.Series[Any]) -> bool:
 
 
 def _next_numbers(column: Column, present: pd.Series[Any], n: int) -> pd.Series[Any]:
-    taken = [int(value) for value in present]
-    numbers = range(max(taken, default=0) + 1, max(taken, default=0) + 1 + n)
+    taken = {int(value) for value in present}
+    first = max(taken, default=0) + 1
+    numbers: list[int] = list(range(first, first + n))
     dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
     if dtype.kind in "iu" and n and numbers[-1] > np.iinfo(dtype).max:
-        below = range(min(taken) - n, min(taken))
-        if below[0] < np.iinfo(dtype).min:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        free = (value for value in chain(range(high + 1), range(-1, low - 1, -1)) if value not in taken)
+        numbers = list(islice(free, n))
+        if len(numbers) < n:
             raise SchemaError(
-                "no room for fresh identifiers", where=column.label, got=f"{n} wanted", expected=str(dtype),
-                hint="use a wider integer dtype",
+                "no room for fresh identifiers", where=column.label, got=f"{n} wanted",
+                expected=f"at most {len(numbers)} more in {dtype}", hint="use a wider integer dtype",
             )  # fmt: skip
-        numbers = below
-    return to_dtype(column, pd.Series(list(numbers), dtype=object))
+    return to_dtype(column, pd.Series(numbers, dtype=object))
 
 
 def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:

@@ -1,0 +1,217 @@
+"""Which proposed rows a real table could have: the one check that every generator's rows go through."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.base import Traits
+from makeweight.plan import Group, Groups
+from makeweight.table import Column, Kind, Table
+from makeweight.table.kinds import codec
+
+__all__ = ["COPY", "Checked", "Checker", "CopyPolicy"]
+
+CopyPolicy = Literal["auto", "reject", "accept"]
+COPY = "copy-of-a-real-row"
+SURPLUS = "surplus"
+#: A table with a larger share of duplicate rows has copies by nature; they are not rejected by default.
+FEW_DUPLICATES = 0.05
+#: Nor are they where the columns allow fewer than this many distinct rows per row of the table.
+ROOM_PER_ROW = 20
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The rows of one proposal that were accepted, and why the others were not.
+
+    Parameters
+    ----------
+    columns : dict of name to ndarray or Series
+        Encoded accepted values; text as it is.
+    n_accepted, n_proposed, copies : int
+    rejected : Counter of str
+    """
+
+    columns: dict[Hashable, Any]
+    n_accepted: int
+    n_proposed: int
+    copies: int
+    rejected: Counter[str]
+
+
+class Checker:
+    """Checks proposed rows against the schema, the group and the real rows.
+
+    Parameters
+    ----------
+    table : Table
+    groups : Groups
+        Of the table.
+    traits : Traits
+        Of the generator.
+    copies : {"auto", "reject", "accept"}
+        Whether exact copies of real rows are rejected. "auto" rejects them unless the generator copies on
+        purpose, the real table itself has many duplicates, or its columns allow few distinct rows.
+
+    Raises
+    ------
+    OptionError
+        When `copies` is none of these.
+    """
+
+    def __init__(self, table: Table, groups: Groups, traits: Traits, copies: CopyPolicy = "auto") -> None:
+        if copies not in ("auto", "reject", "accept"):
+            raise OptionError(
+                "unknown policy for copies", got=repr(copies), expected="auto, reject or accept"
+            )
+        self.table, self.groups = table, groups
+        self._policy, self._traits = copies, traits
+
+    @cached_property
+    def rejects_copies(self) -> bool:
+        """Whether exact copies of real rows are rejected."""
+        if self._policy != "auto":
+            return self._policy == "reject"
+        if self._traits.copies:
+            return False
+        return self.duplicate_share <= FEW_DUPLICATES and self._has_room
+
+    @cached_property
+    def duplicate_share(self) -> float:
+        """Share of real rows that repeat another row of their group in all learned columns."""
+        return 1.0 - len(np.unique(self._real)) / max(1, len(self._real))
+
+    @cached_property
+    def _has_room(self) -> bool:
+        room = sum(math.log(max(1.0, _n_values(column))) for column in self.table.schema.learned)
+        return room >= math.log(ROOM_PER_ROW * max(1, len(self.table)))
+
+    @cached_property
+    def _real(self) -> np.ndarray:
+        """Fingerprints of the real rows, group included."""
+        prints = self.groups.codes.astype(np.uint64)
+        for column in self.table.schema.learned:
+            prints = _mix(prints, column.name, self.table.encode(column.name))
+        return prints
+
+    @cached_property
+    def _real_by_group(self) -> dict[int, np.ndarray]:
+        order = np.argsort(self.groups.codes, kind="stable")
+        parts = np.split(self._real[order], np.cumsum(self.groups.counts)[:-1])
+        return {position: np.unique(part) for position, part in enumerate(parts)}
+
+    def prepare(self) -> None:
+        """Compute what is shared by all groups, before threads ask for it."""
+        _ = (self.rejects_copies, self._real_by_group)
+
+    def check(self, group: Group, frame: pd.DataFrame, n_wanted: int) -> Checked:
+        """Accept up to `n_wanted` of the proposed rows.
+
+        Parameters
+        ----------
+        group : Group
+            For which they were proposed.
+        frame : DataFrame
+            As a generator proposes it.
+        n_wanted : int
+
+        Returns
+        -------
+        Checked
+
+        Raises
+        ------
+        GeneratorError
+            When the frame has columns that the table lacks.
+        """
+        schema = self.table.schema
+        unknown = [name for name in frame.columns if name not in schema]
+        if unknown:
+            raise GeneratorError("the generator wrote unknown columns", got=unknown, expected=schema.names)
+        n = len(frame)
+        reasons = np.full(n, "", dtype=object)
+        columns: dict[Hashable, Any] = {}
+        for column in schema.features:
+            if column.name in frame.columns and (column.is_learned or column.kind is Kind.TEXT):
+                values, rejects = codec(column.kind).check(column, frame[column.name])
+                columns[column.name] = values
+                for reason, mask in rejects.items():
+                    reasons[mask & (reasons == "")] = f"{reason}: {column.name}"
+            elif column.is_learned:
+                reasons[reasons == ""] = f"missing-column: {column.name}"
+        self._check_group(group, frame, reasons)
+        is_copy = self._copies(group, columns, reasons == "")
+        if self.rejects_copies:
+            reasons[is_copy] = COPY
+        accepted = np.flatnonzero(reasons == "")
+        reasons[accepted[n_wanted:]] = SURPLUS
+        accepted = accepted[:n_wanted]
+        kept = {
+            name: values.iloc[accepted] if isinstance(values, pd.Series) else values[accepted]
+            for name, values in columns.items()
+        }
+        rejected = Counter(reasons[reasons != ""].tolist())
+        return Checked(kept, len(accepted), n, int(is_copy.sum()), rejected)
+
+    def _check_group(self, group: Group, frame: pd.DataFrame, reasons: np.ndarray) -> None:
+        for name, value in zip(self.groups.columns, group, strict=True):
+            if name in frame.columns:
+                column = self.table.schema[name]
+                codes, _ = codec(column.kind).check(column, frame[name])
+                reasons[(codes != code_of(column, value)) & (reasons == "")] = f"wrong-group: {name}"
+
+    def _copies(self, group: Group, columns: dict[Hashable, Any], valid: np.ndarray) -> np.ndarray:
+        is_copy = np.zeros(len(valid), dtype=bool)
+        learned = self.table.schema.learned
+        if not learned or group not in self.groups or not valid.any():
+            return is_copy
+        position = self.groups.position(group)
+        prints = np.full(int(valid.sum()), position, dtype=np.uint64)
+        for column in learned:
+            prints = _mix(prints, column.name, columns[column.name][valid])
+        is_copy[valid] = np.isin(prints, self._real_by_group[position])
+        return is_copy
+
+
+def code_of(column: Column, value: Hashable) -> int:
+    """Return the code of one value of a grouping column; -1 for missing."""
+    assert column.categories is not None
+    return (
+        -1
+        if value is None
+        else int(column.categories.get_indexer(pd.Index([value], dtype=column.categories.dtype))[0])
+    )
+
+
+def _n_values(column: Column) -> float:
+    if column.kind.is_coded:
+        return column.n_states
+    if column.decimals is None or column.low is None or column.high is None:
+        return math.inf
+    return (column.high - column.low) * 10.0**column.decimals + 1
+
+
+def _mix(prints: np.ndarray, name: Hashable, values: np.ndarray) -> np.ndarray:
+    """Fold one encoded column into the rows' 64-bit fingerprints."""
+    if values.dtype == np.float64:
+        plain = np.where(np.isnan(values), np.nan, values + 0.0)  # one NaN, one zero
+        bits = plain.view(np.uint64)
+    else:
+        bits = values.astype(np.int64).view(np.uint64)
+    salt = np.uint64(int.from_bytes(hashlib.sha256(repr(name).encode()).digest()[:8], "little"))
+    mixed = (prints * np.uint64(0x9E3779B97F4A7C15)) ^ (bits + salt)
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))

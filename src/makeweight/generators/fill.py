@@ -1,0 +1,491 @@
+"""The one accept/reject loop: ask, check, count, ask again, and stop in bounded time."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import threading
+import time
+import warnings
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any, Literal
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import GenerationShortfall, GeneratorError, OptionError
+from makeweight.generators.base import Cost, Generator, traits_of
+from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
+from makeweight.generators.ledger import Ledger, LedgerEntry
+from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose, describe_group
+from makeweight.table import Kind, Schema, Table
+from makeweight.table.kinds import identifier
+
+__all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "fill"]
+
+#: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
+CHUNK = 50_000
+PURPOSES: tuple[Purpose, ...] = ("balance", "augment")
+
+
+class ShortfallWarning(UserWarning):
+    """Fewer rows than asked for were accepted, and the caller chose to go on."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop short.
+
+    Parameters
+    ----------
+    max_seconds : float, optional
+        For everything.
+    max_proposed : int, optional
+        Proposed rows per group and purpose; by default 200 per requested row, at least 10,000.
+    max_tokens : int, optional
+    max_money : float, optional
+        In US dollars. Both are compared with what the generator says it has spent.
+    patience : int
+        Rounds in a row without an accepted row.
+    """
+
+    max_seconds: float | None = None
+    max_proposed: int | None = None
+    max_tokens: int | None = None
+    max_money: float | None = None
+    patience: int = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one group is.
+
+    Parameters
+    ----------
+    group : str
+    purpose : {"balance", "augment"}
+    accepted, requested, proposed : int
+        Rows of this group and purpose.
+    total_accepted, total_requested, total_proposed : int
+        Rows of the whole plan.
+    seconds : float
+        Since the start of the plan.
+    """
+
+    group: str
+    purpose: Purpose
+    accepted: int
+    requested: int
+    proposed: int
+    total_accepted: int
+    total_requested: int
+    total_proposed: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """Synthetic rows and all that is known of how they came about.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_synthetic, n_columns)
+        With the columns, order and dtypes of the real table.
+    provenance : DataFrame of shape (n_synthetic, 3)
+        Per row: ``group`` (text), ``generator`` and ``purpose`` ("balance" or "augment").
+    positions : ndarray of int32, shape (n_synthetic,)
+        Position of every row's group in the plan.
+    ledger : Ledger
+    plan : Plan
+    schema : Schema
+    generator : str
+    seconds : float
+    spent : Cost
+    seed : int
+        Entropy from which every stream was spawned; given as ``random_state`` it gives the same rows.
+    versions : dict of str to str
+    notes : tuple of str
+        What a user should know about the rows.
+    """
+
+    frame: pd.DataFrame
+    provenance: pd.DataFrame
+    positions: np.ndarray
+    ledger: Ledger
+    plan: Plan
+    schema: Schema
+    generator: str
+    seconds: float
+    spent: Cost
+    seed: int
+    versions: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the rows as plain values for JSON."""
+        return {
+            "generator": self.generator,
+            "groups": [
+                {
+                    "group": describe_group(self.plan.columns, entry.group),
+                    "n_real": entry.n_real,
+                    "n_balance": entry.n_balance,
+                    "n_augment": entry.n_augment,
+                }
+                for entry in self.plan
+            ],
+            "ledger": self.ledger.to_dict(),
+            "seconds": round(self.seconds, 6),
+            "tokens": self.spent.tokens,
+            "money": self.spent.money,
+            "seed": self.seed,
+            "versions": self.versions,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass
+class _Task:
+    """One group and purpose: its account and its accepted rows so far."""
+
+    plan: GroupPlan
+    position: int
+    entry: LedgerEntry
+    parts: list[Checked] = field(default_factory=list)
+    frames: list[pd.DataFrame] = field(default_factory=list)
+
+
+@dataclass
+class _Run:
+    """What all tasks of one call share."""
+
+    generator: Generator
+    table: Table
+    groups: Groups
+    checker: Checker
+    seed: np.random.SeedSequence
+    budget: Budget
+    progress: Callable[[Progress], object] | None
+    tasks: list[_Task]
+    start: float = field(default_factory=time.perf_counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def report(self, entry: LedgerEntry) -> None:
+        if self.progress is None:
+            return
+        with self.lock:
+            accounts = [task.entry for task in self.tasks]
+            self.progress(
+                Progress(
+                    entry.name, entry.purpose, entry.accepted, entry.requested, entry.proposed,
+                    sum(a.accepted for a in accounts), sum(a.requested for a in accounts),
+                    sum(a.proposed for a in accounts), time.perf_counter() - self.start,
+                )
+            )  # fmt: skip
+
+    def exhausted(self) -> str | None:
+        """Return which budget is spent, if one is."""
+        budget, spent = self.budget, _spent(self.generator)
+        if self.stop.is_set():
+            return "interrupted"
+        if budget.max_seconds is not None and time.perf_counter() - self.start >= budget.max_seconds:
+            return f"max_seconds={budget.max_seconds:g} reached"
+        if budget.max_tokens is not None and spent.tokens >= budget.max_tokens:
+            return f"max_tokens={budget.max_tokens} reached"
+        if budget.max_money is not None and (spent.money or 0.0) >= budget.max_money:
+            return f"max_money={budget.max_money:g} reached"
+        return None
+
+
+def fill(
+    generator: Generator,
+    table: Table,
+    plan: Plan,
+    *,
+    seed: np.random.SeedSequence,
+    groups: Groups | None = None,
+    name: str | None = None,
+    budget: Budget | None = None,
+    copies: CopyPolicy = "auto",
+    on_shortfall: Literal["raise", "warn"] = "raise",
+    n_jobs: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> Generation:
+    """Have a fitted generator write the rows of a plan, checked one by one.
+
+    Per group it asks for what is missing, divided by the acceptance rate so far, and stops when the group is
+    full, a budget is spent, or `Budget.patience` rounds brought nothing. The stream of random numbers of a
+    round depends on the seed, the group, the purpose and the round alone.
+
+    Parameters
+    ----------
+    generator : Generator
+        Fitted to `table`.
+    table : Table
+    plan : Plan
+    seed : numpy.random.SeedSequence
+    groups : Groups, optional
+        Of the table, where they are known already.
+    name : str, optional
+        Of the generator, for the provenance.
+    budget : Budget, optional
+    copies : {"auto", "reject", "accept"}
+        What to do with exact copies of real rows; see `makeweight.generators.check.Checker`.
+    on_shortfall : {"raise", "warn"}
+    n_jobs : int, optional
+        Threads that work on different groups at the same time.
+    progress : callable, optional
+        Called with a `Progress` after every round.
+
+    Returns
+    -------
+    Generation
+
+    Raises
+    ------
+    GenerationShortfall
+        When a group stays short and `on_shortfall` is "raise"; it carries what was accepted.
+    GeneratorError
+        When the generator cannot write a group at all.
+
+    Examples
+    --------
+    >>> from makeweight.generators.registry import resolve
+    >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "y": ["a", "b", "a", "a"]})
+    >>> table = Table(frame, Schema.infer(frame, target="y"))
+    >>> generator = resolve("random").fit(table, rng=np.random.default_rng(0))
+    >>> plan = Plan.make(Groups(table))
+    >>> fill(generator, table, plan, seed=np.random.SeedSequence(0)).frame
+         x  y
+    0  2.5  b
+    1  2.5  b
+    """
+    if on_shortfall not in ("raise", "warn"):
+        raise OptionError("unknown on_shortfall", got=repr(on_shortfall), expected="raise or warn")
+    groups = Groups(table) if groups is None else groups
+    traits = traits_of(generator)
+    tasks = [
+        _Task(entry, position, LedgerEntry(entry.group, groups.describe(entry.group), purpose, n))
+        for position, entry in enumerate(plan)
+        for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
+        if n
+    ]
+    _refuse_hopeless(tasks, traits.extrapolates, traits.min_rows)
+    checker = Checker(table, groups, traits, copies)
+    run = _Run(generator, table, groups, checker, seed, budget or Budget(), progress, tasks)
+    try:
+        _work(run, n_jobs)
+    except KeyboardInterrupt:
+        run.stop.set()
+        for task in tasks:
+            if task.entry.shortfall:
+                task.entry.stopped = "interrupted"
+    generation = _assemble(run, plan, name or type(generator).__name__)
+    if generation.ledger.shortfall:
+        _tell_shortfall(generation, on_shortfall)
+    return generation
+
+
+def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> None:
+    for task in tasks:
+        n_real = task.plan.n_real
+        if not n_real and not extrapolates:
+            raise GeneratorError(
+                "the group has no real row", where=task.entry.name, got=f"{task.entry.requested} rows wanted",
+                expected="a generator that can extrapolate",
+                hint="leave the group out of the strategy, or see `makeweight generators`",
+            )  # fmt: skip
+        if n_real < min_rows and not extrapolates:
+            raise GeneratorError(
+                "the group has too few real rows for this generator", where=task.entry.name, got=n_real,
+                expected=f"{min_rows} or more", hint='use generator="smoothed-bootstrap", which needs one',
+            )  # fmt: skip
+
+
+def _work(run: _Run, n_jobs: int | None) -> None:
+    if not run.tasks:
+        return
+    run.checker.prepare()
+    if n_jobs in (None, 1) or len(run.tasks) == 1:
+        for task in run.tasks:
+            _fill_task(run, task)
+        return
+    try:
+        joblib.Parallel(n_jobs=n_jobs, prefer="threads")(
+            joblib.delayed(_fill_task)(run, task) for task in run.tasks
+        )
+    except KeyboardInterrupt:
+        run.stop.set()
+        raise
+
+
+def _fill_task(run: _Run, task: _Task) -> None:
+    entry, budget = task.entry, run.budget
+    began, idle = time.perf_counter(), 0
+    most = budget.max_proposed or max(10_000, 200 * entry.requested)
+    while entry.shortfall:
+        reason = run.exhausted()
+        if reason is None and entry.proposed >= most:
+            reason = f"{entry.proposed} rows proposed"
+        if reason is None and idle >= budget.patience:
+            reason = f"{idle} rounds without an accepted row"
+        if reason is not None:
+            entry.stopped = reason
+            break
+        rng = np.random.default_rng(stream(run.seed, entry.group, entry.purpose, entry.rounds))
+        n = min(_ask(entry), CHUNK, most - entry.proposed)
+        proposal = run.generator.propose(entry.group, n, rng=rng)
+        checked = run.checker.check(entry.group, proposal, entry.shortfall)
+        entry.rounds += 1
+        entry.proposed += checked.n_proposed
+        entry.accepted += checked.n_accepted
+        entry.copies += checked.copies
+        entry.rejected.update(checked.rejected)
+        idle = 0 if checked.n_accepted else idle + 1
+        if checked.n_accepted:
+            task.frames.append(_complete(run, entry.group, checked, rng))
+        entry.seconds = time.perf_counter() - began
+        run.report(entry)
+    else:
+        entry.stopped = "full"
+
+
+def _ask(entry: LedgerEntry) -> int:
+    """Return what is missing divided by the acceptance rate so far."""
+    if not entry.proposed:
+        return entry.shortfall
+    rate = (entry.accepted + 1) / (entry.proposed + 1)
+    return math.ceil(1.1 * entry.shortfall / rate) + 1
+
+
+def stream(
+    seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_: int
+) -> np.random.SeedSequence:
+    """Return the seed of one round: of nothing but the seed, the group, the purpose and the round."""
+    text = repr([None if value is None else str(value) for value in group])
+    digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+    return np.random.SeedSequence(
+        seed.entropy, spawn_key=(*seed.spawn_key, digest, PURPOSES.index(purpose), round_)
+    )
+
+
+def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generator) -> pd.DataFrame:
+    """Write accepted rows with the real dtypes, and add what generators are not asked for."""
+    table, n = run.table, checked.n_accepted
+    columns: dict[Hashable, Any] = dict(checked.columns)
+    for name, value in zip(run.groups.columns, group, strict=True):
+        columns[name] = np.full(n, code_of(table.schema[name], value), dtype=np.int32)
+    keepers: np.ndarray | None = None
+    for column in table.schema.features:
+        if column.name in columns or column.kind is Kind.IDENTIFIER:
+            continue
+        if column.kind is Kind.TEXT:
+            if keepers is None:
+                own = run.groups.rows(group)
+                keepers = (own if len(own) else np.arange(len(table)))[
+                    rng.integers(0, len(own) or len(table), n)
+                ]
+            columns[column.name] = table.frame[column.name].iloc[keepers]
+        else:
+            columns[column.name] = table.frame[column.name].iloc[np.zeros(n, dtype=np.int64)]
+    return table.decode(columns)
+
+
+def _assemble(run: _Run, plan: Plan, name: str) -> Generation:
+    schema, table = run.table.schema, run.table
+    frames = [frame for task in run.tasks for frame in task.frames]
+    sizes = [sum(map(len, task.frames)) for task in run.tasks]
+    n = sum(sizes)
+    columns: dict[Hashable, pd.Series[Any]] = {}
+    for column in schema.columns:
+        if column.kind is Kind.IDENTIFIER and column.name not in schema.group_columns:
+            rng = np.random.default_rng(stream(run.seed, (str(column.name),), "balance", 0))
+            columns[column.name] = identifier.fresh(column, table.frame[column.name], n, rng)
+        elif frames:
+            parts: Any = [frame.pop(column.name) for frame in frames]
+            columns[column.name] = pd.concat(parts, ignore_index=True)
+        else:
+            columns[column.name] = table.frame[column.name].iloc[:0]
+    names = [task.entry.name for task in run.tasks]
+    purposes = [task.entry.purpose for task in run.tasks]
+    provenance = pd.DataFrame(
+        {
+            "group": pd.Categorical(np.repeat(np.array(names, dtype=object), sizes)),
+            "generator": pd.Categorical([name] * n),
+            "purpose": pd.Categorical(np.repeat(np.array(purposes, dtype=object), sizes), list(PURPOSES)),
+        }
+    )
+    return Generation(
+        frame=pd.DataFrame(columns, copy=False),
+        provenance=provenance,
+        positions=np.repeat(np.array([task.position for task in run.tasks], dtype=np.int32), sizes),
+        ledger=Ledger(tuple(task.entry for task in run.tasks)),
+        plan=plan,
+        schema=schema,
+        generator=name,
+        seconds=time.perf_counter() - run.start,
+        spent=replace(_spent(run.generator), seconds=time.perf_counter() - run.start),
+        seed=_entropy(run.seed),
+        versions={
+            "makeweight": version("makeweight"),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "pandas": pd.__version__,
+        },
+        notes=_notes(run, n),
+    )
+
+
+def _notes(run: _Run, n: int) -> tuple[str, ...]:
+    notes = []
+    for column in run.table.schema.features if n else ():
+        if column.kind is Kind.TEXT and not traits_of(run.generator).writes_text:
+            notes.append(f"text column {column.name!r} keeps a real row's text")
+        elif column.kind is Kind.IDENTIFIER:
+            notes.append(f"identifier column {column.name!r} has fresh values")
+    empty = run.groups.empty_cells() if len(run.groups.columns) > 1 else []
+    asked = {task.entry.group for task in run.tasks}
+    for cell in empty:
+        if cell not in asked:
+            notes.append(f"empty cell: no real row has {run.groups.describe(cell)}")
+    return tuple(notes)
+
+
+def _tell_shortfall(generation: Generation, on_shortfall: str) -> None:
+    ledger = generation.ledger
+    short = [entry for entry in ledger if entry.shortfall]
+    worst = "; ".join(
+        f"{entry.name} ({entry.purpose}): {entry.accepted} of {entry.requested}, stopped: {entry.stopped}"
+        for entry in short[:5]
+    )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.rejected.most_common(5)) or "none"
+    copies = any(reason.startswith("copy-of") for reason in ledger.rejected)
+    hint = "choose another generator, ask for fewer rows, or go on with on_shortfall='warn'"
+    if copies:
+        hint = "allow copies of real rows (copies='accept'), " + hint
+    error = GenerationShortfall(
+        f"{ledger.accepted} of {ledger.requested} rows could be written", generation=generation,
+        where=worst, got=f"{ledger.proposed} proposed; rejected: {reasons}", hint=hint,
+    )  # fmt: skip
+    if on_shortfall == "raise":
+        raise error
+    warnings.warn(error.message, ShortfallWarning, stacklevel=3)
+
+
+def _spent(generator: Generator) -> Cost:
+    spent: Cost = getattr(generator, "spent", Cost())
+    return spent
+
+
+def _entropy(seed: np.random.SeedSequence) -> int:
+    entropy = seed.entropy
+    assert isinstance(entropy, int)
+    return entropy

@@ -1,0 +1,131 @@
+"""What was asked of a generator, what it proposed, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from makeweight.plan import Group, Purpose
+
+__all__ = ["Ledger", "LedgerEntry"]
+
+
+@dataclass
+class LedgerEntry:
+    """The account of one group and purpose.
+
+    At all times ``requested = accepted + shortfall`` and ``proposed = accepted + sum of rejected``.
+
+    Parameters
+    ----------
+    group : Group
+    name : str
+        The group as text.
+    purpose : {"balance", "augment"}
+    requested, accepted, proposed : int
+        Rows.
+    rejected : Counter of str
+        Rows by reason; a reason of one column names it, as in ``"out-of-range: age"``.
+    copies : int
+        Proposed rows that equal a real row in all learned columns, rejected or not.
+    rounds : int
+        Calls of the generator.
+    seconds : float
+    stopped : str
+        Why it ended: "full", or what cut it short.
+    """
+
+    group: Group
+    name: str
+    purpose: Purpose
+    requested: int
+    accepted: int = 0
+    proposed: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    copies: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    stopped: str = "not started"
+
+    @property
+    def shortfall(self) -> int:
+        """Rows asked for and not accepted."""
+        return self.requested - self.accepted
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as plain values for JSON."""
+        return {
+            "group": self.name,
+            "purpose": self.purpose,
+            "requested": self.requested,
+            "accepted": self.accepted,
+            "shortfall": self.shortfall,
+            "proposed": self.proposed,
+            "rejected": dict(self.rejected.most_common()),
+            "copies": self.copies,
+            "rounds": self.rounds,
+            "seconds": round(self.seconds, 6),
+            "stopped": self.stopped,
+        }
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The accounts of a generation, one per group and purpose.
+
+    Parameters
+    ----------
+    entries : tuple of LedgerEntry
+    """
+
+    entries: tuple[LedgerEntry, ...]
+
+    def __iter__(self) -> Iterator[LedgerEntry]:
+        return iter(self.entries)
+
+    @property
+    def requested(self) -> int:
+        """Rows asked for in all."""
+        return sum(entry.requested for entry in self.entries)
+
+    @property
+    def accepted(self) -> int:
+        """Rows accepted in all."""
+        return sum(entry.accepted for entry in self.entries)
+
+    @property
+    def proposed(self) -> int:
+        """Rows proposed in all."""
+        return sum(entry.proposed for entry in self.entries)
+
+    @property
+    def shortfall(self) -> int:
+        """Rows asked for and not accepted."""
+        return self.requested - self.accepted
+
+    @property
+    def copies(self) -> int:
+        """Proposed rows that equal a real row."""
+        return sum(entry.copies for entry in self.entries)
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """Rejected rows by reason."""
+        total: Counter[str] = Counter()
+        for entry in self.entries:
+            total.update(entry.rejected)
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return totals and entries as plain values for JSON."""
+        return {
+            "requested": self.requested,
+            "accepted": self.accepted,
+            "shortfall": self.shortfall,
+            "proposed": self.proposed,
+            "rejected": dict(self.rejected.most_common()),
+            "copies": self.copies,
+            "entries": [entry.to_dict() for entry in self.entries],
+        }

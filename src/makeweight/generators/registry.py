@@ -1,0 +1,233 @@
+"""Which generators there are, by name: the built-in ones and those of other packages."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from makeweight.errors import MissingDependency, OptionError, nearest
+from makeweight.generators.base import Generator
+
+__all__ = ["ENTRY_POINT_GROUP", "GeneratorInfo", "available", "names", "resolve"]
+
+#: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
+ENTRY_POINT_GROUP = "makeweight.generators"
+
+
+@dataclass(frozen=True)
+class GeneratorInfo:
+    """What a user should know before choosing a generator.
+
+    Parameters
+    ----------
+    name : str
+    summary, needs, good_for : str
+        One line each.
+    home : str
+        ``module:class``.
+    preset : mapping
+        Constructor arguments that the name stands for.
+    extra : str or None
+        The optional extra of this package that installs what it needs.
+    origin : str
+        The package it comes from.
+    problem : str or None
+        Why it cannot be used here; None where it can.
+    """
+
+    name: str
+    summary: str
+    needs: str
+    good_for: str
+    home: str
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    extra: str | None = None
+    origin: str = "makeweight"
+    problem: str | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be used here."""
+        return self.problem is None
+
+    def load(self) -> type[Generator]:
+        """Import the class.
+
+        Raises
+        ------
+        MissingDependency
+            When a package that it needs is not installed.
+        """
+        module, _, name = self.home.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+        except ImportError as error:
+            hint = f'pip install "makeweight[{self.extra}]"' if self.extra else f"install {error.name}"
+            raise MissingDependency(
+                f"generator {self.name!r} needs a package that is not installed", got=str(error), hint=hint
+            ) from error
+
+
+_RESAMPLER = "makeweight.generators.resampler:Resampler"
+_BUILT_IN = (
+    GeneratorInfo(
+        "smoothed-bootstrap",
+        "real rows moved by noise with the covariance of the whole table",
+        "one row per group",
+        "any table; the reference that others have to beat",
+        "makeweight.generators.smoothed_bootstrap:SmoothedBootstrap",
+    ),
+    GeneratorInfo(
+        "random",
+        "exact copies of real rows",
+        "one row per group",
+        "a baseline; the same as weighting rows",
+        _RESAMPLER,
+        {"method": "random"},
+    ),
+    GeneratorInfo(
+        "smote",
+        "points between a row and one of its nearest neighbours",
+        "two rows per group",
+        "numeric tables; a baseline",
+        _RESAMPLER,
+        {"method": "smote"},
+    ),
+    GeneratorInfo(
+        "smotenc",
+        "SMOTE with the neighbours' most frequent categories",
+        "two rows per group, one numeric column",
+        "mixed tables; a baseline",
+        _RESAMPLER,
+        {"method": "smotenc"},
+    ),
+    GeneratorInfo(
+        "borderline-smote",
+        "SMOTE from rows whose neighbours are mostly of other groups",
+        "two rows per group",
+        "numeric tables with overlapping groups",
+        _RESAMPLER,
+        {"method": "borderline-smote"},
+    ),
+    GeneratorInfo(
+        "adasyn",
+        "SMOTE with more rows where other groups are near",
+        "two rows per group",
+        "numeric tables with overlapping groups",
+        _RESAMPLER,
+        {"method": "adasyn"},
+    ),
+)
+
+
+def names() -> list[str]:
+    """Return the names of all generators, built-in ones first."""
+    return [info.name for info in _catalogue()]
+
+
+def available() -> list[GeneratorInfo]:
+    """Return all generators, each with what keeps it from being used here, if anything does.
+
+    Examples
+    --------
+    >>> [info.name for info in available() if info.usable][:2]
+    ['smoothed-bootstrap', 'random']
+    """
+    infos = []
+    for info in _catalogue():
+        problem = None
+        try:
+            info.load()
+        except MissingDependency as error:
+            problem = f"{error.got}; {error.hint}"
+        except AttributeError as error:
+            problem = str(error)
+        infos.append(GeneratorInfo(**{**info.__dict__, "problem": problem}))
+    return infos
+
+
+def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None) -> Generator:
+    """Return the generator of a name, set up with options, or the instance that was given.
+
+    Parameters
+    ----------
+    generator : str or Generator
+    options : mapping of str to object, optional
+        Constructor arguments. Text is read as a Python literal where it is one, so that the command line can
+        pass ``temperature=0.7``.
+
+    Returns
+    -------
+    Generator
+
+    Raises
+    ------
+    OptionError
+        When the name or an option is unknown, the object is no generator, or options come with an instance.
+    MissingDependency
+        When a package that the generator needs is not installed.
+
+    Examples
+    --------
+    >>> resolve("smote", {"k_neighbors": "3"}).k_neighbors
+    3
+    """
+    if not isinstance(generator, str):
+        if isinstance(generator, type) or not isinstance(generator, Generator):
+            raise OptionError(
+                "not a generator", got=repr(generator),
+                expected="a name, or an object with fit, propose and cost", hint=nearest("", names()),
+            )  # fmt: skip
+        if options:
+            raise OptionError(
+                "options go with a generator's name", got=f"options {dict(options)} and an instance"
+            )
+        return generator
+    found = [info for info in _catalogue() if info.name == generator]
+    if not found:
+        raise OptionError("unknown generator", got=repr(generator), hint=nearest(generator, names()))
+    info = found[0]
+    cls = info.load()
+    parameters = inspect.signature(cls).parameters
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    arguments = dict(info.preset)
+    for name, value in (options or {}).items():
+        if name not in parameters and not open_ended:
+            known = [parameter for parameter in parameters if parameter not in info.preset]
+            raise OptionError(
+                f"generator {generator!r} has no option {name!r}",
+                hint=nearest(name, known) if known else "it has none",
+            )
+        arguments[name] = _read(value)
+    return cls(**arguments)
+
+
+def _read(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    plain = {"true": True, "false": False, "none": None}
+    if value.casefold() in plain:
+        return plain[value.casefold()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):  # plain text
+        return value
+
+
+def _catalogue() -> list[GeneratorInfo]:
+    known = {info.name for info in _BUILT_IN}
+    foreign = [_foreign(point) for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in known]
+    return [*_BUILT_IN, *sorted(foreign, key=lambda info: info.name)]
+
+
+def _foreign(point: EntryPoint) -> GeneratorInfo:
+    origin = point.dist.name if point.dist is not None else point.value
+    return GeneratorInfo(
+        point.name, f"from the package {origin}", "see its documentation", "see its documentation",
+        f"{point.module}:{point.attr}", origin=origin,
+    )  # fmt: skip

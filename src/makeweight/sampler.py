@@ -1,0 +1,486 @@
+"""Balance and augment: as a function on a frame, and as an imbalanced-learn sampler."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+from imblearn.over_sampling.base import BaseOverSampler
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, validate_data
+
+from makeweight._compat import HasMethods, Interval, StrOptions
+from makeweight.errors import OptionError
+from makeweight.generators.base import Generator
+from makeweight.generators.check import CopyPolicy
+from makeweight.generators.fill import Budget, Generation, Progress, fill
+from makeweight.generators.registry import resolve
+from makeweight.plan import STRATEGIES, Groups, Plan, Strategy, row_weights
+from makeweight.table import Schema, Table
+from makeweight.table.containers import append_rows, append_values, to_frame, to_series
+
+__all__ = ["SyntheticOverSampler", "balance"]
+
+DEFAULT_GENERATOR = "smoothed-bootstrap"
+FIT_STREAM = 1
+
+
+def balance(
+    frame: Any,
+    *,
+    target: Hashable,
+    group_by: list[Hashable] | tuple[Hashable, ...] = (),
+    generator: str | Generator = DEFAULT_GENERATOR,
+    sampling_strategy: Strategy = "auto",
+    augment: int = 0,
+    alpha: float | None = None,
+    schema: Schema | None = None,
+    kinds: Mapping[Any, str] | None = None,
+    copies: CopyPolicy = "auto",
+    on_shortfall: Literal["raise", "warn"] = "raise",
+    max_seconds: float | None = None,
+    random_state: Any = None,
+    n_jobs: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    labels: Any = None,
+) -> Generation:
+    """Write the rows that a table is missing.
+
+    Parameters
+    ----------
+    frame : pandas or polars DataFrame, pyarrow Table or ndarray
+        Real rows; never changed.
+    target : hashable
+        Name of the column with the labels.
+    group_by : sequence of hashable
+        Names of grouping attributes; groups are then the cells of label x attributes.
+    generator : str or Generator
+    sampling_strategy : str, float, mapping or callable
+        As in imbalanced-learn, over groups; see `makeweight.plan.Plan.make`.
+    augment : int
+        Further rows for every group.
+    alpha : float in [0, 1], optional
+        Weight of the augmentation rows; see `makeweight.plan.row_weights`.
+    schema : Schema, optional
+        Of `frame`, where it is known already.
+    kinds : mapping of column to kind, optional
+        Columns whose kind is stated rather than inferred.
+    copies : {"auto", "reject", "accept"}
+        What to do with exact copies of real rows.
+    on_shortfall : {"raise", "warn"}
+    max_seconds : float, optional
+    random_state : int, numpy.random.Generator, RandomState or None
+    n_jobs : int, optional
+        Threads that work on different groups.
+    progress : callable, optional
+    labels : array-like, optional
+        What a callable strategy is called with.
+
+    Returns
+    -------
+    Generation
+        The synthetic rows, with plan, ledger and provenance.
+
+    Raises
+    ------
+    SchemaError, PlanError, OptionError
+        When table, groups or parameters do not fit.
+    GeneratorError
+        When the generator cannot learn from the table or write a group.
+    GenerationShortfall
+        When fewer rows than asked for could be accepted.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": [1.0, 2.2, 3.1, 4.7, 0.5], "y": ["a", "a", "a", "a", "b"]})
+    >>> generation = balance(frame, target="y", random_state=0)
+    >>> generation.frame["y"].tolist(), generation.ledger.accepted
+    (['b', 'b', 'b'], 3)
+    """
+    real = to_frame(frame)
+    if schema is None:
+        schema = Schema.infer(real, target=target, group_by=group_by, kinds=kinds)
+    table = Table(real, schema)
+    groups = Groups(table)
+    plan = Plan.make(groups, sampling_strategy, augment=augment, alpha=alpha, labels=labels)
+    return _write(
+        table, groups, plan, generator, copies=copies, on_shortfall=on_shortfall, max_seconds=max_seconds,
+        random_state=random_state, n_jobs=n_jobs, progress=progress,
+    )  # fmt: skip
+
+
+def _write(
+    table: Table,
+    groups: Groups,
+    plan: Plan,
+    generator: str | Generator,
+    *,
+    copies: CopyPolicy,
+    on_shortfall: Literal["raise", "warn"],
+    max_seconds: float | None,
+    random_state: Any,
+    n_jobs: int | None,
+    progress: Callable[[Progress], object] | None,
+) -> Generation:
+    """Fit a copy of the generator and fill the plan."""
+    seed = _seed_sequence(random_state)
+    name = generator if isinstance(generator, str) else type(generator).__name__
+    fitted = copy.deepcopy(resolve(generator))
+    if plan.n_synthetic:
+        rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,)))
+        fitted = fitted.fit(table, rng=rng)
+    return fill(
+        fitted, table, plan, seed=seed, groups=groups, name=name, budget=Budget(max_seconds=max_seconds),
+        copies=copies, on_shortfall=on_shortfall, n_jobs=n_jobs, progress=progress,
+    )  # fmt: skip
+
+
+def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
+    if random_state is None:
+        return np.random.SeedSequence()
+    if isinstance(random_state, np.random.Generator):
+        return np.random.SeedSequence(int(random_state.integers(2**63)))
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.SeedSequence(int(random_state.randint(2**31)))
+    if (
+        isinstance(random_state, int | np.integer)
+        and not isinstance(random_state, bool)
+        and random_state >= 0
+    ):
+        return np.random.SeedSequence(int(random_state))
+    raise OptionError(
+        "not a random state",
+        got=repr(random_state),
+        expected="a whole number from 0 on, a generator, or None",
+    )
+
+
+class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
+    """Over-sampler that writes new rows for rare classes and rare (label x attribute) groups.
+
+    A drop-in step for `imblearn.pipeline.Pipeline`. Real rows come first and unchanged, then the synthetic
+    ones; the container that goes in comes out.
+
+    Parameters
+    ----------
+    generator : str or Generator, default="smoothed-bootstrap"
+        A name that ``makeweight generators`` lists, or an object with ``fit``, ``propose`` and ``cost``.
+    sampling_strategy : str, float, dict or callable, default="auto"
+        As in imbalanced-learn, over groups when there are grouping attributes: "minority", "not minority",
+        "not majority" (= "auto"), "all"; the ratio of the rarer to the other of two groups; *final* counts by
+        label (or by tuple of label and attributes); or a function from the labels to those.
+    group_by : column name or list of them, optional
+        Grouping attributes among the columns of X. Attributes outside X are given to ``fit_resample`` as
+        ``groups``.
+    augment : int, default=0
+        Further rows for *every* group.
+    alpha : float in [0, 1], optional
+        Makes ``sample_weight_`` realise (1 - alpha) R_balanced + alpha R_augment (arXiv 2406.03628).
+        By default all rows weigh the same.
+    schema : dict of column to kind, optional
+        Columns whose kind ("continuous", "integer", "categorical", "boolean", "datetime", "text",
+        "identifier") is stated rather than inferred.
+    copies : {"auto", "reject", "accept"}, default="auto"
+        What to do with exact copies of real rows; "auto" rejects them where the table has few duplicates.
+    on_shortfall : {"raise", "warn"}, default="raise"
+        What to do when fewer rows than asked for could be accepted.
+    max_seconds : float, optional
+        Time to spend at most.
+    random_state : int, numpy.random.Generator, RandomState or None
+    n_jobs : int, optional
+        Threads that work on different groups; the rows do not depend on it.
+    verbose : int, default=0
+        Above 0, progress goes to standard error.
+
+    Attributes
+    ----------
+    plan_ : Plan
+        Rows that every group has and gets.
+    sampling_strategy_ : dict
+        Rows to bring each group up to its target, by label (or by tuple of label and attributes).
+    generation_ : Generation
+        The synthetic rows with ledger and provenance.
+    is_synthetic_ : ndarray of bool, shape (n_rows,)
+    sample_weight_ : ndarray of float64, shape (n_rows,)
+        Weights for the returned rows.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has column names.
+
+    See Also
+    --------
+    balance : The same on a frame that holds the target.
+
+    References
+    ----------
+    Nakada, Xu, Li, Zhang: Synthetic Oversampling: Theory and A Practical Approach Using LLMs to Address Data
+    Imbalance, arXiv 2406.03628.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from sklearn.datasets import make_classification
+    >>> X, y = make_classification(n_samples=200, weights=[0.9], flip_y=0, random_state=0)
+    >>> sampler = SyntheticOverSampler(random_state=0)
+    >>> X_res, y_res = sampler.fit_resample(X, y)
+    >>> Counter(y_res.tolist())
+    Counter({0: 180, 1: 180})
+    >>> int(sampler.is_synthetic_.sum())
+    160
+    """
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
+        "generator": [str, HasMethods(["fit", "propose", "cost"])],
+        "sampling_strategy": [
+            Interval(Real, 0, 1, closed="right"),
+            StrOptions(set(STRATEGIES)),
+            Mapping,
+            callable,
+        ],
+        "group_by": "no_validation",
+        "augment": [Interval(Integral, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, 1, closed="both"), None],
+        "schema": [Mapping, None],
+        "copies": [StrOptions({"auto", "reject", "accept"})],
+        "on_shortfall": [StrOptions({"raise", "warn"})],
+        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
+        "random_state": ["random_state", np.random.Generator],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        generator: str | Generator = DEFAULT_GENERATOR,
+        *,
+        sampling_strategy: Strategy = "auto",
+        group_by: Any = None,
+        augment: int = 0,
+        alpha: float | None = None,
+        schema: Mapping[Any, str] | None = None,
+        copies: CopyPolicy = "auto",
+        on_shortfall: Literal["raise", "warn"] = "raise",
+        max_seconds: float | None = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.generator = generator
+        self.group_by = group_by
+        self.augment = augment
+        self.alpha = alpha
+        self.schema = schema
+        self.copies = copies
+        self.on_shortfall = on_shortfall
+        self.max_seconds = max_seconds
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> SyntheticOverSampler:
+        """Check the input and work out the plan; write nothing.
+
+        Parameters
+        ----------
+        X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+        groups : array-like of shape (n_rows,) or (n_rows, n_attributes), optional
+            Grouping attributes that are not columns of X.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        self._plan(_Input(self, X, y, groups))
+        return self
+
+    def fit_resample(self, X: Any, y: Any, *, groups: Any = None) -> tuple[Any, Any]:
+        """Write the rows that are missing.
+
+        Parameters
+        ----------
+        X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n_rows, n_features)
+            Numbers, strings, booleans, categories, dates; missing values are fine.
+        y : array-like of shape (n_rows,)
+            Labels; one-hot rows are fine.
+        groups : array-like of shape (n_rows,) or (n_rows, n_attributes), optional
+            Grouping attributes that are not columns of X.
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            In the containers that were given; real rows first.
+
+        Raises
+        ------
+        ValueError
+            When input or parameters do not fit (`SchemaError`, `PlanError`, `OptionError`).
+        GenerationShortfall
+            When fewer rows than asked for could be accepted.
+        """
+        self._validate_params()
+        given = _Input(self, X, y, groups)
+        table, cells = self._plan(given)
+        self.generation_ = _write(
+            table, cells, self.plan_, self.generator, copies=self.copies, on_shortfall=self.on_shortfall,
+            max_seconds=self.max_seconds, random_state=self.random_state, n_jobs=self.n_jobs,
+            progress=_say if self.verbose else None,
+        )  # fmt: skip
+        made = self.generation_
+        self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
+        augment = np.concatenate(
+            [np.zeros(len(table), dtype=bool), (made.provenance["purpose"] == "augment").to_numpy()]
+        )
+        positions = np.concatenate([cells.codes, made.positions])
+        self.sample_weight_ = row_weights(self.plan_, positions, augment)
+        return given.extend(made.frame)
+
+    def _plan(self, given: _Input) -> tuple[Table, Groups]:
+        schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=self.schema)
+        given.check_labels()
+        table = Table(given.frame, schema)
+        groups = Groups(table)
+        labels = None if given.attributes else given.labels.to_numpy()
+        self.plan_ = Plan.make(
+            groups, self.sampling_strategy, augment=self.augment, alpha=self.alpha, labels=labels
+        )
+        self.sampling_strategy_ = {
+            entry.group if given.attributes else entry.group[0]: entry.n_balance
+            for entry in self.plan_
+            if entry.n_balance
+        }
+        return table, groups
+
+    def _fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+        return self.fit_resample(X, y, **params)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class _Input:
+    """What was given to a sampler: one frame with the target and attributes, and the way back."""
+
+    def __init__(self, sampler: SyntheticOverSampler, X: Any, y: Any, groups: Any) -> None:
+        self.X, self.y = _checked_features(sampler, X), y
+        self.is_list = isinstance(X, list | tuple)
+        features = to_frame(self.X)
+        self.names = list(features.columns)
+        self.labels, self.classes = _labels(y, len(features))
+        self.frame = features.copy(deep=False)
+        self.target = _free_name(self.labels.name, "target", self.names)
+        self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
+        self.attributes = _names(sampler.group_by)
+        for name, values in _group_columns(groups, len(features)).items():
+            attribute = _free_name(name, "group", list(self.frame.columns))
+            self.frame[attribute] = values.array
+            self.attributes.append(attribute)
+
+    def check_labels(self) -> None:
+        """Refuse targets that are no labels."""
+        if self.classes is None:
+            check_classification_targets(self.labels.to_numpy())
+
+    def extend(self, rows: pd.DataFrame) -> tuple[Any, Any]:
+        """Put synthetic rows below the real ones, in the containers that were given."""
+        X = append_rows(self.X, rows[self.names])
+        labels = rows[self.target]
+        if self.classes is not None:
+            new = np.eye(len(self.classes), dtype=np.asarray(self.y).dtype)[labels.to_numpy(dtype=np.int64)]
+            return X, np.concatenate([np.asarray(self.y), new])
+        if isinstance(self.y, pd.DataFrame):
+            return X, append_rows(self.y, labels.to_frame(self.y.columns[0]))
+        return (X.tolist() if self.is_list else X), append_values(self.y, labels)
+
+
+def _plain(series: pd.Series[Any]) -> bool:
+    return isinstance(series.dtype, np.dtype)
+
+
+def _checked_features(sampler: SyntheticOverSampler, X: Any) -> Any:
+    """Validate X as scikit-learn does, and remember its width and column names."""
+    if scipy.sparse.issparse(X):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert it."
+        )
+    if not hasattr(X, "columns") and not hasattr(X, "column_names"):
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=sampler, input_name="X")
+    elif len(X) < 1 or X.shape[1] < 1:
+        to_frame(X)
+        raise ValueError(
+            f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s), at least 1 needed."
+        )
+    if hasattr(X, "column_names"):
+        sampler.n_features_in_ = X.num_columns
+        sampler.feature_names_in_ = np.asarray(X.column_names, dtype=object)
+    else:
+        validate_data(sampler, X=X, reset=True, skip_check_array=True)
+    return X
+
+
+def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
+    """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
+    if y is None:
+        raise ValueError("This sampler requires y to be passed, but the target y is None.")
+    if isinstance(y, pd.DataFrame):
+        if y.shape[1] == 1:
+            return to_series(y.iloc[:, 0], n_rows), None
+        y = y.to_numpy()
+    dimensions = getattr(y, "ndim", None) or (np.ndim(y) if isinstance(y, list | tuple) else 1)
+    if dimensions == 1:
+        return to_series(y, n_rows), None
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        return to_series(array[:, 0], n_rows), None
+    if type_of_target(array).startswith("multilabel") and (array.sum(axis=1) == 1).all():
+        return to_series(array.argmax(axis=1), n_rows), list(range(array.shape[1]))
+    raise ValueError("Multilabel and multioutput targets are not supported.")
+
+
+def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
+    if groups is None:
+        return {}
+    if hasattr(groups, "columns") or hasattr(groups, "column_names"):
+        frame = to_frame(groups)
+        return {name: to_series(frame[name], n_rows) for name in frame.columns}
+    if np.ndim(groups) == 2:
+        array = np.asarray(groups)
+        return {f"group{i}": to_series(array[:, i], n_rows) for i in range(array.shape[1])}
+    series = to_series(groups, n_rows)
+    return {getattr(groups, "name", None) or "group": series}
+
+
+def _names(group_by: Any) -> list[Hashable]:
+    if group_by is None:
+        return []
+    return list(group_by) if isinstance(group_by, list | tuple) else [group_by]
+
+
+def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:
+    free = default if name is None else name
+    while free in taken:
+        free = f"{free}_"
+    return free
+
+
+def _say(progress: Progress) -> None:
+    rate = progress.total_accepted / max(progress.seconds, 1e-9)
+    share = progress.total_accepted / max(1, progress.total_proposed)
+    sys.stderr.write(
+        f"{progress.group} ({progress.purpose}): {progress.accepted} of {progress.requested} rows, "
+        f"{rate:,.0f} rows/s, {share:.0%} accepted, "
+        f"{progress.total_accepted} of {progress.total_requested} in all\n"
+    )

@@ -1,0 +1,185 @@
+"""pandas, polars, Arrow and NumPy tables: in as a pandas frame, out as what came in."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import SchemaError
+
+__all__ = ["append_rows", "append_values", "to_frame", "to_series"]
+
+
+def to_frame(data: Any) -> pd.DataFrame:
+    """Return a table as a pandas frame, without copying where that is possible.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, polars.DataFrame, pyarrow.Table or ndarray of shape (n_rows, n_columns)
+        Columns of an array are called ``x0``, ``x1``, ...
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    SchemaError
+        When `data` is none of these.
+
+    Examples
+    --------
+    >>> to_frame(np.array([[1.5, 2.0]])).columns.tolist()
+    ['x0', 'x1']
+    """
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, np.ndarray) and data.ndim == 2:
+        return pd.DataFrame(data, columns=[f"x{i}" for i in range(data.shape[1])], copy=False)
+    if _is_polars(data, "DataFrame"):
+        return _arrow_frame(data.to_arrow())
+    if _is_arrow(data):
+        return _arrow_frame(data)
+    hint = "call .collect() first" if _is_polars(data, "LazyFrame") else "convert it to a pandas frame"
+    raise SchemaError(
+        "not a table", got=type(data).__name__,
+        expected="a pandas or polars DataFrame, a pyarrow Table or a two-dimensional array", hint=hint,
+    )  # fmt: skip
+
+
+def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
+    """Return one column (Series of pandas or polars, Arrow array, ndarray, list) as a pandas Series.
+
+    Raises
+    ------
+    SchemaError
+        When its length is not `n_rows`.
+    """
+    if (
+        _is_polars(values, "Series")
+        or hasattr(values, "combine_chunks")
+        or type(values).__module__ == "pyarrow.lib"
+    ):
+        import pyarrow as pa
+
+        column = values.to_arrow() if _is_polars(values, "Series") else values
+        name = getattr(values, "name", None) or "target"
+        series = _arrow_frame(pa.table({name: column}))[name]
+    else:
+        series = values if isinstance(values, pd.Series) else pd.Series(values)
+    if len(series) != n_rows:
+        raise SchemaError("lengths differ", got=f"{len(series)} values", expected=f"{n_rows}, one per row")
+    return series
+
+
+def append_rows(data: Any, rows: pd.DataFrame) -> Any:
+    """Put synthetic rows below the real ones, in the container of the real ones.
+
+    Parameters
+    ----------
+    data : as for `to_frame`
+        Real rows; they come first and unchanged.
+    rows : pandas.DataFrame
+        With the same columns, as far as they are wanted.
+
+    Returns
+    -------
+    As `data`
+        pandas frames get a fresh RangeIndex; other frames have none.
+
+    Examples
+    --------
+    >>> real = pd.DataFrame({"n": pd.array([1, None], dtype="Int64")})
+    >>> append_rows(real, real.iloc[:1])["n"].tolist()
+    [1, <NA>, 1]
+    """
+    if isinstance(data, pd.DataFrame):
+        return _append_pandas(data, rows)
+    if isinstance(data, np.ndarray):
+        return np.concatenate([data, rows.to_numpy(dtype=data.dtype)])
+    if _is_polars(data, "DataFrame"):
+        import polars as pl
+
+        return pl.concat([data, pl.from_pandas(rows[data.columns]).cast(dict(data.schema))])
+    import pyarrow as pa
+
+    new = pa.Table.from_pandas(rows[data.column_names], preserve_index=False)
+    new = pa.table([_cast(new.column(f.name), f.type) for f in data.schema], names=data.column_names)
+    new = new.cast(data.schema.remove_metadata()).replace_schema_metadata(data.schema.metadata)
+    return pa.concat_tables([data, new])
+
+
+def append_values(values: Any, new: pd.Series[Any]) -> Any:
+    """Put synthetic values below the real ones, in the container of the real ones."""
+    if isinstance(values, list):
+        return values + new.tolist()
+    if isinstance(values, pd.Series):
+        joined = pd.concat([values, new.astype(values.dtype)], ignore_index=True)
+        joined.name = values.name
+        return joined
+    if _is_polars(values, "Series"):
+        import polars as pl
+
+        return pl.concat([values, pl.from_pandas(new).cast(values.dtype)])
+    if type(values).__module__ == "pyarrow.lib":
+        import pyarrow as pa
+
+        added = pa.array(new, from_pandas=True).cast(values.type)
+        real = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+        return (
+            pa.chunked_array([*real, added])
+            if isinstance(values, pa.ChunkedArray)
+            else pa.concat_arrays([values, added])
+        )
+    array = np.asarray(values)
+    added = new.to_numpy(dtype=array.dtype)
+    return np.concatenate([array, added.reshape(-1, *array.shape[1:])])
+
+
+def _append_pandas(real: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    if not len(rows):
+        return real.reset_index(drop=True)
+    joined = pd.concat([real, rows[real.columns]], ignore_index=True)
+    lost = [name for name in real.columns if joined[name].dtype != real[name].dtype]
+    return joined.astype({name: real[name].dtype for name in lost}) if lost else joined
+
+
+def _arrow_frame(table: Any) -> pd.DataFrame:
+    """Convert Arrow columns losing no value and no dtype: to NumPy only where nothing is missing."""
+    import pyarrow.types as kinds
+
+    columns: dict[str, pd.Series[Any]] = {}
+    if len(set(table.column_names)) < table.num_columns:
+        twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+        raise SchemaError(
+            "two columns have one name", where=", ".join(map(repr, twice)), hint="rename one of them"
+        )
+    for name in table.column_names:
+        column = table.column(name)
+        plain = (kinds.is_integer(column.type) or kinds.is_boolean(column.type)) and not column.null_count
+        if plain or kinds.is_floating(column.type) or kinds.is_dictionary(column.type):
+            columns[name] = column.to_pandas()
+        else:
+            columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(column))
+    return pd.DataFrame(columns, copy=False)
+
+
+def _cast(column: Any, dtype: Any) -> Any:
+    import pyarrow.types as kinds
+
+    if kinds.is_dictionary(dtype) and not kinds.is_dictionary(column.type):
+        return column.cast(dtype.value_type).dictionary_encode().cast(dtype)
+    return column.cast(dtype)
+
+
+def _is_polars(data: Any, name: str) -> bool:
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(data, getattr(polars, name))
+
+
+def _is_arrow(data: Any) -> bool:
+    pyarrow = sys.modules.get("pyarrow")
+    return pyarrow is not None and isinstance(data, pyarrow.Table)
