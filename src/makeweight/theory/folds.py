@@ -72,7 +72,9 @@ def fold_pilots(
         )
 
 
-def checked_pair(features: npt.ArrayLike, labels: npt.ArrayLike, folds: int) -> tuple[Floats, Floats]:
+def checked_pair(
+    features: npt.ArrayLike, labels: npt.ArrayLike, folds: int, *, least_imbalance: float = 1.0
+) -> tuple[Floats, Floats]:
     """Return features and labels, checked: class 1 is the smaller and fills the folds.
 
     Examples
@@ -87,6 +89,12 @@ def checked_pair(features: npt.ArrayLike, labels: npt.ArrayLike, folds: int) -> 
     if minority >= len(target) - minority:
         raise PlanError(
             "class 1 must be the smaller one", got=f"{len(target) - minority} rows of 0, {minority} of 1"
+        )
+    if len(target) - minority < least_imbalance * minority:
+        raise PlanError(
+            "too little imbalance to borrow majority rows",
+            got=f"{len(target) - minority} to {minority}",
+            expected=f"at least {least_imbalance:g} to 1",
         )
     if minority < 2 * folds:
         raise PlanError("too few minority rows for the folds", got=minority, expected=f">= {2 * folds}")

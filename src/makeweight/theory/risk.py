@@ -132,7 +132,7 @@ def row_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike, loss: str = 
     array([0.01, 0.04])
     """
     choice(loss, "loss", ("log", "zero-one", "brier"))
-    table = _probability_table(probabilities)
+    table = probability_table(probabilities)
     codes = as_vector(labels, "labels", length=len(table))
     if not np.isin(codes, np.arange(table.shape[1])).all():
         raise SchemaError(
@@ -151,7 +151,7 @@ def row_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike, loss: str = 
     return np.asarray(((table - target) ** 2).sum(axis=1) / 2)
 
 
-def _probability_table(probabilities: npt.ArrayLike) -> Floats:
+def probability_table(probabilities: npt.ArrayLike) -> Floats:
     table = np.asarray(probabilities, dtype=np.float64)
     if table.ndim == 1:
         table = np.column_stack([1.0 - table, table])
