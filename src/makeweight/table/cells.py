@@ -1,0 +1,319 @@
+"""Cells of text: what the values of a column are, and how new values are spelled in its style.
+
+Everything is worked out on the distinct cells of a column, and carried over to the rows by position.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from makeweight.errors import SchemaError
+from makeweight.table.column import Kind
+from makeweight.table.delimited import BLANKS
+
+__all__ = ["Style", "read_column"]
+
+#: What stands for a missing value in a column whose other cells are numbers or dates.
+NO_NUMBERS = frozenset(("None", "none", "NONE"))
+#: What often stands for one, but has to be declared.
+SUSPECTS = ("?", "-", "--", ".", "*", "unknown", "Unknown")
+NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
+WHOLE = r"^[+-]?\d+$"
+LEADING_ZERO = r"^[+-]?0\d"
+ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+FORMATS = (
+    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d %b %Y", "%b %d, %Y",
+)  # fmt: skip
+NULLABLE = {"int64": "Int64", "uint64": "UInt64", "bool": "boolean"}
+CLOCKS = ("", " %H:%M", " %H:%M:%S")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a column spells its values.
+
+    Parameters
+    ----------
+    spell : callable
+        From a value that is not missing to its text.
+    missing : str
+        What the column most often writes for a missing value.
+    lead : str
+        What stands before every value.
+    """
+
+    spell: Callable[[Any], str] = str
+    missing: str = ""
+    lead: str = ""
+
+    def render(self, values: pd.Series[Any]) -> Any:
+        """Return the values as an Arrow array of text."""
+        codes, distinct = pd.factorize(values)
+        texts = [self.lead + self.spell(value) for value in distinct]
+        return pa.array(np.array([*texts, self.missing], dtype=object)[codes], pa.large_string())
+
+
+@dataclass(frozen=True)
+class _Distinct:
+    """The distinct cells of a column: trimmed texts, how many rows have each, and which are missing."""
+
+    raw: Any
+    trimmed: Any
+    counts: np.ndarray
+    codes: np.ndarray
+    gone: np.ndarray
+
+    def values(self) -> Any:
+        return self.trimmed.filter(pa.array(~self.gone))
+
+    def treat_as_missing(self, markers: Collection[str]) -> _Distinct:
+        also = np.asarray(pc.is_in(self.trimmed, pa.array(sorted(markers), pa.string())))
+        return _Distinct(self.raw, self.trimmed, self.counts, self.codes, self.gone | also)
+
+    def spread(self, values: pd.Series[Any]) -> pd.Series[Any]:
+        """Carry one value per distinct cell that is not missing over to the rows."""
+        positions = np.cumsum(~self.gone) - 1
+        where = np.where(self.gone, -1, positions)[self.codes]
+        lacking = where < 0
+        if lacking.any():
+            dtype: Any = NULLABLE.get(str(values.dtype), values.dtype)
+            values = values.astype(dtype)
+            where = np.where(lacking, len(values), where)
+            return values.reindex(np.arange(len(values) + 1)).take(where).reset_index(drop=True)
+        return values.take(where).reset_index(drop=True)
+
+    @property
+    def marker(self) -> str:
+        """The text that most often stands for a missing value."""
+        if not self.gone.any():
+            return ""
+        return str(self.raw[int(np.where(self.gone, self.counts, -1).argmax())].as_py())
+
+
+def read_column(
+    cells: Any,
+    name: str,
+    *,
+    missing: Collection[str] = (),
+    kind: Kind | None = None,
+    decimal_comma: bool = False,
+) -> tuple[pd.Series[Any], Style, str | None]:
+    """Find what a column of text holds.
+
+    Cells that are blank or a usual marker ("NA", "NaN", "NULL" ...) are missing. What is left is numbers
+    (unless one has a leading zero, as codes have), ISO dates, "true" and "false", or strings.
+
+    Parameters
+    ----------
+    cells : Arrow array of string, shape (n_rows,)
+    name : str
+    missing : collection of str
+        Further texts that stand for a missing value.
+    kind : Kind, optional
+        What the user says the column is.
+    decimal_comma : bool
+        Whether "1,5" is a number.
+
+    Returns
+    -------
+    values : Series of shape (n_rows,)
+        int64, float64, bool (Int64, boolean with missing values), datetime64 or string.
+    style : Style
+    note : str or None
+        What a user should look at.
+
+    Raises
+    ------
+    SchemaError
+        When the values are not of the stated kind.
+
+    Examples
+    --------
+    >>> values, style, _ = read_column(pa.array(["1.50", "", "2.25"]), "price")
+    >>> values.tolist(), style.render(pd.Series([2.0, None])).to_pylist()
+    ([1.5, nan, 2.25], ['2.00', ''])
+    """
+    whole = pa.chunked_array([cells]) if isinstance(cells, pa.Array) else cells
+    encoded = whole.combine_chunks().dictionary_encode()
+    raw = encoded.dictionary
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    lead = " " if len(raw) and pc.all(pc.starts_with(raw, " ")).as_py() else ""
+    trimmed = pc.utf8_trim_whitespace(raw)
+    nothing = np.zeros(len(raw), dtype=bool)
+    cells_ = _Distinct(raw, trimmed, np.bincount(codes, minlength=len(raw)), codes, nothing)
+    cells_ = cells_.treat_as_missing(BLANKS | {text.strip() for text in missing})
+    found = None
+    if kind not in (Kind.CATEGORICAL, Kind.TEXT):
+        for candidate in (cells_, cells_.treat_as_missing(NO_NUMBERS)):
+            found = _typed(candidate, name, kind, decimal_comma)
+            if found is not None:
+                cells_ = candidate
+                break
+    note = None
+    if found is None:
+        note = _suspicion(cells_)
+        texts = pc.utf8_slice_codeunits(raw, len(lead), None) if lead else raw
+        found = _series(texts.filter(pa.array(~cells_.gone))), str
+    values, spell = found
+    return cells_.spread(values).rename(name), Style(spell, cells_.marker, lead), note
+
+
+_Found = tuple["pd.Series[Any]", Callable[[Any], str]]
+
+
+def _series(values: Any) -> pd.Series[Any]:
+    return pd.Series(values.to_pandas())
+
+
+def _typed(cells: _Distinct, name: str, kind: Kind | None, decimal_comma: bool) -> _Found | None:
+    """Read numbers, dates or truth values; None where the cells are something else."""
+    values = cells.values()
+    if not len(values):
+        return None
+    if kind is Kind.DATETIME:
+        return _dates(values) or _declared_dates(values, name)
+    found = _numbers(values, decimal_comma, codes=kind not in (Kind.CONTINUOUS, Kind.INTEGER))
+    if found is None and kind in (Kind.CONTINUOUS, Kind.INTEGER):
+        _refuse_no_numbers(cells, name)
+    if found is not None or kind is Kind.IDENTIFIER:
+        return found
+    return _dates(values) or _truths(values)
+
+
+def _all(values: Any, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _any(values: Any, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _numbers(values: Any, decimal_comma: bool, codes: bool) -> _Found | None:
+    comma = decimal_comma and not _any(values, r"\.")
+    points = pc.replace_substring(values, ",", ".") if comma else values
+    if not _all(points, NUMBER) or (codes and _any(points, LEADING_ZERO)):
+        return None
+    if _all(points, WHOLE):
+        plain = pc.replace_substring_regex(points, r"^\+", "")
+        for dtype in (pa.int64(), pa.uint64()):
+            try:
+                return _series(pc.cast(plain, dtype)), str
+            except pa.ArrowInvalid:  # too large for this one
+                continue
+        return None  # longer than any integer: names, not amounts
+    return _series(pc.cast(points, pa.float64())), _number_speller(points, comma)
+
+
+def _number_speller(values: Any, comma: bool) -> Callable[[float], str]:
+    """Write with as many decimals (or, with exponents, digits) as the column has."""
+    if _any(values, "[eE]"):
+        mantissas = pc.replace_substring_regex(
+            pc.replace_substring_regex(values, "[eE].*", ""), r"^[^1-9]*|\.", ""
+        )
+        digits = max(1, pc.max(pc.utf8_length(mantissas)).as_py())
+
+        def spell(value: float) -> str:
+            return min(repr(float(value)), f"{value:.{digits}g}", key=len)
+    else:
+        lengths = pc.min_max(pc.utf8_length(pc.replace_substring_regex(values, r"^[^.]*\.?", ""))).as_py()
+        fewest, most = lengths["min"], lengths["max"]
+
+        def spell(value: float) -> str:
+            text = repr(float(value + 0.0))
+            if "e" in text or len(text.partition(".")[2]) > most:
+                text = f"{value + 0.0:.{most}f}"
+            head, _, tail = text.partition(".")
+            tail = (tail[:fewest] + tail[fewest:].rstrip("0")).ljust(fewest, "0")
+            return f"{head}.{tail}" if tail else head
+
+    return (lambda value: spell(value).replace(".", ",")) if comma else spell
+
+
+def _dates(values: Any) -> _Found | None:
+    """Read ISO dates and times that are all written in one way."""
+    first = values[0].as_py()
+    shape = re.sub(r"\d", "0", first)
+    if not shape.startswith("0000-00-00"):
+        return None
+    zone = ZONE.search(first[10:])
+    tail = zone.group() if zone and len(first) > 10 else ""
+    shape = shape.removesuffix(re.sub(r"\d", "0", tail))
+    clock = re.fullmatch(r"([T ]00:00(:00(\.0{1,6})?)?)?", shape[10:])
+    alike = "^" + re.escape(shape).replace("0", r"\d") + re.escape(tail) + "$"
+    if clock is None or not _all(values, alike):
+        return None
+    try:
+        read = pd.to_datetime(_series(values), format="ISO8601")
+    except (ValueError, OverflowError):  # no such day
+        return None
+    fraction = len(clock.group(3) or ".") - 1
+    pattern = (
+        "%Y-%m-%d" + (shape[10:11] + "%H:%M" if clock.group(1) else "") + (":%S" if clock.group(2) else "")
+    )
+
+    def spell(value: pd.Timestamp) -> str:
+        return value.strftime(pattern) + (value.strftime(".%f")[: fraction + 1] if fraction else "") + tail
+
+    return read, spell
+
+
+def _declared_dates(values: Any, name: str) -> _Found:
+    texts = _series(values)
+    fitting = []
+    for pattern in (day + clock for day in FORMATS for clock in CLOCKS):
+        read = pd.to_datetime(texts, format=pattern, errors="coerce")
+        if read.notna().all():
+            fitting.append((pattern, read))
+    if len(fitting) == 1:
+        (pattern, read), *_ = fitting
+        return read, lambda value: value.strftime(pattern)
+    raise SchemaError(
+        "day and month cannot be told apart" if fitting else "values are not dates", where=f"column {name!r}",
+        got=repr(values[0].as_py()),
+        expected=" or ".join(pattern for pattern, _ in fitting) if fitting else "one format throughout",
+        hint="write the dates as YYYY-MM-DD, or leave the column a category",
+    )  # fmt: skip
+
+
+def _truths(values: Any) -> _Found | None:
+    texts = values.to_pylist()
+    if sorted(text.casefold() for text in texts) != ["false", "true"]:
+        return None
+    spelled = {text.casefold() == "true": text for text in texts}
+    return pd.Series([text.casefold() == "true" for text in texts]), lambda value: spelled[bool(value)]
+
+
+def _refuse_no_numbers(cells: _Distinct, name: str) -> None:
+    bad = ~np.asarray(pc.match_substring_regex(cells.trimmed, NUMBER)) & ~cells.gone
+    position = int(bad.argmax())
+    text = cells.trimmed[position].as_py()
+    row = int((cells.codes == position).argmax())
+    raise SchemaError(
+        "values are not numbers", where=f"column {name!r}, row {row}", got=repr(text),
+        hint=f"--missing {text!r} if it stands for a missing value",
+    )  # fmt: skip
+
+
+def _suspicion(cells: _Distinct) -> str | None:
+    """Tell of a text that looks as if it stood for a missing value, and was not declared."""
+    here = ~cells.gone
+    is_number = np.asarray(pc.match_substring_regex(cells.trimmed, NUMBER)) & here
+    others = np.flatnonzero(here & ~is_number)
+    if is_number.sum() > 10 and 1 <= len(others) <= 2:
+        text, rows = cells.trimmed[int(others[0])].as_py(), int(cells.counts[others].sum())
+        return f"all numbers but {text!r} ({rows} rows): if that stands for missing, --missing {text!r}"
+    for suspect in SUSPECTS:
+        at = pc.index(cells.trimmed, suspect).as_py()
+        if at >= 0 and here[at]:
+            return (
+                f"{suspect!r} in {cells.counts[at]} rows: if that stands for missing, --missing {suspect!r}"
+            )
+    return None
