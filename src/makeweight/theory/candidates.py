@@ -1,0 +1,147 @@
+"""Candidate sizes: rows to balance, rows to augment, and alpha, as fractions that scale with a fold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from makeweight.errors import OptionError, PlanError
+from makeweight.theory._checks import fraction
+from makeweight.theory.weights import augmentation_weight
+
+__all__ = ["NOTHING", "Candidate", "Take", "size_grid"]
+
+
+@dataclass(frozen=True)
+class Take:
+    """How many rows of a group's pool to train on, and with what weight.
+
+    The first `n_balance` rows of the pool have weight one, the next `n_augment` rows have weight `weight`.
+
+    Examples
+    --------
+    >>> Take(80, 20, 0.5).n_total
+    100
+    """
+
+    n_balance: int
+    n_augment: int
+    weight: float
+
+    @property
+    def n_total(self) -> int:
+        """Rows of the pool that are used."""
+        return self.n_balance + self.n_augment
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A size to try, in units that carry over from a fold to the whole table.
+
+    Attributes
+    ----------
+    balance : float
+        Rows to balance, as a share of what the group lacks to the largest: 1 balances.
+    augment : float
+        Augmentation rows of every group, as a multiple of the largest group.
+    alpha : float
+        Weight of the augmentation term; zero exactly when `augment` is.
+    per_group : mapping of group to float
+        Shares that replace `balance` for some groups.
+
+    Examples
+    --------
+    >>> Candidate(balance=1.0, augment=0.5, alpha=0.2).takes({"common": 900, "rare": 100})["rare"]
+    Take(n_balance=800, n_augment=450, weight=0.5)
+    """
+
+    balance: float = 0.0
+    augment: float = 0.0
+    alpha: float = 0.0
+    per_group: Mapping[Hashable, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fraction(self.alpha, "alpha", open_end=True)
+        for name, value in (
+            ("balance", self.balance),
+            ("augment", self.augment),
+            *self.per_group.items(),
+        ):
+            if not (math.isfinite(value) and value >= 0):
+                raise OptionError("out of range", where=str(name), got=value, expected="finite and >= 0")
+        if (self.augment > 0) != (self.alpha > 0):
+            raise OptionError(
+                "augmentation rows and alpha come together",
+                got=f"augment={self.augment}, alpha={self.alpha}",
+                expected="both zero or both positive",
+            )
+
+    def takes(self, counts: Mapping[Hashable, int]) -> dict[Hashable, Take]:
+        """Return the rows to take per group, for real counts per group."""
+        unknown = [group for group in self.per_group if group not in counts]
+        if unknown or not counts or min(counts.values()) < 1:
+            raise PlanError("groups do not match", got=unknown or dict(counts), expected="groups with rows")
+        largest = max(counts.values())
+        extra = round(self.augment * largest)
+        alpha = self.alpha if extra else 0.0
+        weight = augmentation_weight(alpha, largest, extra)
+        return {
+            group: Take(
+                round(self.per_group.get(group, self.balance) * (largest - rows)),
+                extra,
+                weight,
+            )
+            for group, rows in counts.items()
+        }
+
+
+NOTHING = Candidate()
+"""Add no row: always a candidate."""
+
+
+def size_grid(
+    *,
+    balance: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    augment: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 4.0),
+    alpha: Sequence[float] = (0.1, 0.25, 0.5, 0.75),
+    directional: float | None = None,
+    groups: Sequence[Hashable] = (),
+) -> tuple[Candidate, ...]:
+    """Return the joint grid of sizes, without duplicates and never without zero.
+
+    Parameters
+    ----------
+    balance, augment, alpha : sequence of float
+        Values to cross. Where `augment` is zero, alpha is too.
+    directional : float, optional
+        n* / (n_0 - n_1) from `directional_size`, added to `balance` when finite.
+    groups : sequence, optional
+        Groups for which each share is also tried alone, nothing being added to the others.
+
+    Returns
+    -------
+    tuple of Candidate
+
+    Notes
+    -----
+    A design of this project: arXiv 2601.16120 varies `balance` only, the code of arXiv 2406.03628 fixes the
+    weight.
+
+    Examples
+    --------
+    >>> len(size_grid()), len(size_grid(augment=[0.0], directional=4.0))
+    (85, 6)
+    """
+    shares = sorted({0.0, *balance, *([directional] if directional and math.isfinite(directional) else [])})
+    found = [NOTHING]
+    for share in shares:
+        for extra in sorted({*augment}):
+            for mix in sorted({*alpha}) if extra > 0 else [0.0]:
+                found.append(Candidate(share, extra, mix))
+    found += [Candidate(per_group={group: share}) for group in groups for share in shares if share > 0]
+    unique: list[Candidate] = []
+    for candidate in found:
+        if candidate not in unique:
+            unique.append(candidate)
+    return tuple(unique)

@@ -1,0 +1,274 @@
+"""How much to add: a joint choice of sizes and alpha by validation in which zero rows always stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from makeweight.errors import PlanError
+from makeweight.theory._checks import Floats, Integers, as_codes, as_matrix, choice, count
+from makeweight.theory.calibration import fit_calibration, logit_shift
+from makeweight.theory.candidates import NOTHING, Candidate, Take
+from makeweight.theory.decision import SizeDecision, choose_from_risks
+from makeweight.theory.folds import MinorityGenerator, called
+from makeweight.theory.logistic import fit_logistic
+from makeweight.theory.risk import row_losses
+
+__all__ = ["choose_size", "table_callables"]
+
+DrawPool = Callable[[Integers, Mapping[Hashable, int], np.random.Generator], Any]
+"""draw(rows, sizes, rng): fit the generator on these row numbers only, write sizes[group] rows per group."""
+
+FitPredict = Callable[[Integers, Any, Mapping[Hashable, Take], Integers], Floats]
+"""fit_predict(rows, pool, takes, held_out): train on rows and prefixes of the pool, predict held-out rows."""
+
+
+def choose_size(
+    labels: npt.ArrayLike,
+    draw: DrawPool,
+    fit_predict: FitPredict,
+    *,
+    rng: np.random.Generator,
+    candidates: Sequence[Candidate],
+    groups: npt.ArrayLike | None = None,
+    folds: int = 5,
+    repeats: int = 5,
+    calibrate: str | None = "platt",
+    objective: str = "balanced",
+    loss: str = "log",
+    rule: float = 1.0,
+) -> SizeDecision:
+    """Choose rows to balance, rows to augment and alpha jointly, by repeated stratified validation.
+
+    Within each fold the generator is fitted on the training rows only and writes one pool; every candidate
+    trains on prefixes of it. Predictions are calibrated on the other folds of the same repeat before they
+    are judged.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        Class numbers 0 to k - 1.
+    draw : callable
+        ``draw(rows, sizes, rng) -> pool``; see `table_callables` for arrays.
+    fit_predict : callable
+        ``fit_predict(rows, pool, takes, held_out) -> probabilities`` of shape (h,) or (h, k).
+    rng : numpy.random.Generator
+    candidates : sequence of Candidate
+        `NOTHING` is added when it is missing.
+    groups : array-like of shape (n,), optional
+        Groups to balance and to average over; the labels by default. A group has one label.
+    folds, repeats : int, default 5
+    calibrate : {"platt", "shift", None}
+        Temperature and offsets fitted out of fold; the shift from the training prior; or none.
+    objective, rule
+        As in `choose_from_risks`.
+    loss : {"log", "brier", "zero-one"}
+
+    Returns
+    -------
+    SizeDecision
+
+    Raises
+    ------
+    PlanError
+        When a group has fewer rows than folds, or spans several labels.
+
+    Notes
+    -----
+    A design of this project on top of arXiv 2601.16120 (sizes by balanced validation loss) and arXiv
+    2402.04376 (alpha tuned): see docs/theory.md, "Choosing". Assumes rows are exchangeable; grouped rows
+    need their own folds.
+
+    Examples
+    --------
+    >>> from makeweight.theory import mirror_world
+    >>> from makeweight.theory.reference import interpolate
+    >>> world, rng = mirror_world(4), np.random.default_rng(0)
+    >>> features, labels = world.sample(400, 40, rng)
+    >>> draw, fit_predict = table_callables(features, labels, interpolate)
+    >>> decision = choose_size(
+    ...     labels, draw, fit_predict, rng=rng, candidates=[Candidate(1.0)], repeats=2)
+    >>> decision.candidate == NOTHING
+    True
+    """
+    names, codes = as_codes(labels if groups is None else groups, "groups")
+    target = as_codes(labels, "labels", length=len(codes))[1]
+    keys: list[Hashable] = names.tolist()
+    label_of = _label_of_groups(codes, target, keys)
+    count(folds, "folds", least=2)
+    count(repeats, "repeats", least=1)
+    if calibrate is not None:
+        choice(calibrate, "calibrate", ("platt", "shift"))
+    sizes = np.bincount(codes)
+    if sizes.min() < folds:
+        raise PlanError(
+            "too few rows for the folds",
+            where=f"group {keys[int(sizes.argmin())]!r}",
+            got=int(sizes.min()),
+            expected=f">= {folds}",
+        )
+    listed = [NOTHING, *(c for c in candidates if c != NOTHING)]
+    counts: dict[Hashable, int] = dict(zip(keys, sizes.tolist(), strict=True))
+    blocks = []
+    for stream in rng.spawn(repeats):
+        assigned = _assign(codes, folds, stream)
+        found, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of)
+        made = [
+            _calibrated(found[k], shifts[k], target, codes, assigned, calibrate) for k in range(len(listed))
+        ]
+        blocks.append([_split_risks(target, p, codes, assigned, len(keys), loss) for p in made])
+    risks = np.concatenate([np.array(block) for block in blocks], axis=1)
+    return choose_from_risks(
+        listed, risks, counts=counts, objective=objective, rule=rule, test_share=1 / folds
+    )
+
+
+def _label_of_groups(codes: Integers, target: Integers, keys: list[Hashable]) -> Integers:
+    label_of = np.zeros(len(keys), dtype=np.int64)
+    for k, key in enumerate(keys):
+        found = np.unique(target[codes == k])
+        if len(found) > 1:
+            raise PlanError(
+                "a group spans several labels",
+                where=f"group {key!r}",
+                got=found.tolist(),
+                hint="let groups be label x attribute",
+            )
+        label_of[k] = found[0]
+    if len(np.unique(label_of)) < 2:
+        raise PlanError("only one class is present", where="labels", got=1, expected=">= 2")
+    return label_of
+
+
+def _assign(codes: Integers, folds: int, rng: np.random.Generator) -> Integers:
+    """Return fold numbers, stratified by group."""
+    assigned = np.empty(len(codes), dtype=np.int64)
+    for k in range(int(codes.max()) + 1):
+        rows = np.flatnonzero(codes == k)
+        assigned[rng.permutation(rows)] = np.arange(len(rows)) % folds
+    return assigned
+
+
+def _out_of_fold(
+    codes: Integers,
+    assigned: Integers,
+    keys: list[Hashable],
+    candidates: list[Candidate],
+    draw: DrawPool,
+    fit_predict: FitPredict,
+    rng: np.random.Generator,
+    label_of: Integers,
+) -> tuple[list[Floats], list[Floats]]:
+    """Return, per candidate, held-out probabilities (n, k) and the training prior of each fold (f, k)."""
+    classes, folds = int(label_of.max()) + 1, int(assigned.max()) + 1
+    found = [np.zeros((len(codes), classes)) for _ in candidates]
+    priors = [np.zeros((folds, classes)) for _ in candidates]
+    for fold, stream in enumerate(rng.spawn(folds)):
+        rows, held = np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)
+        real = np.bincount(codes[rows], minlength=len(keys))
+        plans = [c.takes(dict(zip(keys, real.tolist(), strict=True))) for c in candidates]
+        pool = draw(rows, {key: max(plan[key].n_total for plan in plans) for key in keys}, stream)
+        for k, takes in enumerate(plans):
+            made = np.asarray(fit_predict(rows, pool, takes, held), dtype=np.float64)
+            found[k][held] = np.column_stack([1 - made, made]) if made.ndim == 1 else made
+            mass = real + [takes[key].n_balance + takes[key].weight * takes[key].n_augment for key in keys]
+            priors[k][fold] = np.bincount(label_of, mass, minlength=classes)
+    return found, priors
+
+
+def _calibrated(
+    made: Floats, priors: Floats, target: Integers, codes: Integers, assigned: Integers, calibrate: str | None
+) -> Floats:
+    if calibrate is None:
+        return made
+    done = np.empty_like(made)
+    weights = 1.0 / np.bincount(codes)[codes]
+    for fold in range(len(priors)):
+        held = assigned == fold
+        if calibrate == "shift":
+            scale = logit_shift(priors[fold] / priors[fold].sum())
+        else:
+            scale = fit_calibration(made[~held], target[~held], sample_weight=weights[~held])
+        done[held] = scale.apply(made[held])
+    return done
+
+
+def _split_risks(
+    target: Integers, made: Floats, codes: Integers, assigned: Integers, groups: int, loss: str
+) -> Floats:
+    """Return mean losses per fold and group, shape (f, g)."""
+    losses = row_losses(target, made, loss)
+    folds = int(assigned.max()) + 1
+    cell = assigned * groups + codes
+    totals = np.bincount(cell, losses, minlength=folds * groups)
+    return np.asarray((totals / np.bincount(cell, minlength=folds * groups)).reshape(folds, groups))
+
+
+def table_callables(
+    features: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    generator: MinorityGenerator,
+    *,
+    ridge: float = 1e-6,
+    intercept: bool = True,
+) -> tuple[DrawPool, FitPredict]:
+    """Return `draw` and `fit_predict` for a binary table of numbers and a logistic regression.
+
+    Parameters
+    ----------
+    features : array-like of shape (n, d)
+    labels : array-like of shape (n,)
+        0 and 1; the groups are the labels.
+    generator : callable
+        ``generator(features, labels, n, rng)`` writes rows of class 1; for class 0 it is called with the
+        labels exchanged.
+    ridge, intercept
+        Of the logistic regression.
+
+    Returns
+    -------
+    tuple of two callables
+
+    Examples
+    --------
+    >>> from makeweight.theory.reference import duplicate
+    >>> draw, _ = table_callables([[0.0], [1.0], [2.0]], [0, 0, 1], duplicate)
+    >>> draw(np.arange(3), {0: 0, 1: 2}, np.random.default_rng(0))[1]
+    array([[2.],
+           [2.]])
+    """
+    table = as_matrix(features, "features")
+    target = np.asarray(labels, dtype=np.float64)
+
+    def draw(
+        rows: Integers, sizes: Mapping[Hashable, int], rng: np.random.Generator
+    ) -> dict[Hashable, Floats]:
+        streams = rng.spawn(len(sizes))
+        return {
+            label: called(generator, table[rows], (target[rows] == label).astype(np.float64), n, stream)
+            if n
+            else table[:0]
+            for (label, n), stream in zip(sizes.items(), streams, strict=True)
+        }
+
+    def fit_predict(
+        rows: Integers, pool: dict[Hashable, Floats], takes: Mapping[Hashable, Take], held: Integers
+    ) -> Floats:
+        parts, codes, weights = [table[rows]], [target[rows]], [np.ones(len(rows))]
+        for label, take in takes.items():
+            parts.append(pool[label][: take.n_total])
+            codes.append(np.full(take.n_total, label, dtype=np.float64))
+            weights.append(np.repeat([1.0, take.weight], [take.n_balance, take.n_augment]))
+        fit = fit_logistic(
+            np.vstack(parts),
+            np.concatenate(codes),
+            sample_weight=np.concatenate(weights),
+            ridge=ridge,
+            intercept=intercept,
+        )
+        return fit.probabilities(table[held])
+
+    return draw, fit_predict
