@@ -321,7 +321,7 @@ def _ratio(groups: Groups, ratio: float) -> dict[Group, int]:
         )  # fmt: skip
     rare = int(counts.argmin())
     n_new = int(ratio * counts.max()) - int(counts[rare])
-    if n_new < 0:
+    if n_new <= 0:  # imbalanced-learn, too, refuses a ratio that needs no row
         raise PlanError(
             "The specified ratio required to remove samples from the minority class", got=ratio,
             expected=f"more than {counts[rare] / counts.max():.4g}, the ratio that the table has",

@@ -24,6 +24,7 @@ from makeweight.generators.registry import resolve
 from makeweight.plan import STRATEGIES, Groups, Plan, Strategy, row_weights
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
+from makeweight.table.schema import check_frame
 
 __all__ = ["SyntheticOverSampler", "balance"]
 
@@ -235,6 +236,10 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     160
     """
 
+    # Grouping attributes are asked for by default, as scikit-learn's group splitters do.
+    __metadata_request__fit = {"groups": True}  # noqa: RUF012
+    __metadata_request__fit_resample = {"groups": True}  # noqa: RUF012
+
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "generator": [str, HasMethods(["fit", "propose", "cost"])],
         "sampling_strategy": [
@@ -418,11 +423,8 @@ def _checked_features(sampler: SyntheticOverSampler, X: Any) -> Any:
         )
     if not hasattr(X, "columns") and not hasattr(X, "column_names"):
         X = check_array(X, dtype=None, ensure_all_finite=False, estimator=sampler, input_name="X")
-    elif len(X) < 1 or X.shape[1] < 1:
-        to_frame(X)
-        raise ValueError(
-            f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s), at least 1 needed."
-        )
+    else:
+        check_frame(to_frame(X))
     if hasattr(X, "column_names"):
         sampler.n_features_in_ = X.num_columns
         sampler.feature_names_in_ = np.asarray(X.column_names, dtype=object)

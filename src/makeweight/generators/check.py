@@ -18,6 +18,7 @@ from makeweight.generators.base import Traits
 from makeweight.plan import Group, Groups
 from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import codec
+from makeweight.table.kinds._values import dense
 
 __all__ = ["COPY", "Checked", "Checker", "CopyPolicy"]
 
@@ -143,7 +144,7 @@ class Checker:
         columns: dict[Hashable, Any] = {}
         for column in schema.features:
             if column.name in frame.columns and (column.is_learned or column.kind is Kind.TEXT):
-                values, rejects = codec(column.kind).check(column, frame[column.name])
+                values, rejects = codec(column.kind).check(column, dense(frame[column.name]))
                 columns[column.name] = values
                 for reason, mask in rejects.items():
                     reasons[mask & (reasons == "")] = f"{reason}: {column.name}"

@@ -359,11 +359,10 @@ def _fill_task(run: _Run, task: _Task) -> None:
 
 
 def _ask(entry: LedgerEntry) -> int:
-    """Return what is missing divided by the acceptance rate so far."""
-    if not entry.proposed:
-        return entry.shortfall
-    rate = (entry.accepted + 1) / (entry.proposed + 1)
-    return math.ceil(1.1 * entry.shortfall / rate) + 1
+    """Return what is missing divided by the acceptance rate so far; twice as much while that is zero."""
+    if not entry.accepted:
+        return entry.shortfall * 2 ** min(entry.rounds, 16)
+    return math.ceil(1.1 * entry.shortfall * entry.proposed / entry.accepted)
 
 
 def stream(

@@ -12,7 +12,7 @@ import pandas as pd
 from makeweight.errors import SchemaError
 from makeweight.table.column import MAX_CATEGORIES, Column, Kind
 from makeweight.table.kinds import codec
-from makeweight.table.kinds._values import missing_mask
+from makeweight.table.kinds._values import dense, missing_mask
 
 __all__ = ["infer_column"]
 
@@ -50,6 +50,7 @@ def infer_column(series: pd.Series[Any], kind: Kind | None = None, reason: str =
     >>> infer_column(pd.Series([0, 1, 1, 0], name="smoker")).reason
     '0 and 1 only'
     """
+    series = dense(series)
     if kind is None:
         kind, reason = _kind_of(series)
     column: Column = codec(kind).describe(series, reason)
@@ -80,7 +81,7 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
     if str(dtype).startswith(("datetime64", "timedelta64", "timestamp", "date32", "date64", "duration")):
         return Kind.DATETIME, f"dtype {dtype}"
     if pd.api.types.is_complex_dtype(dtype) or isinstance(
-        dtype, pd.IntervalDtype | pd.PeriodDtype | pd.SparseDtype
+        dtype, pd.IntervalDtype | pd.PeriodDtype
     ):
         raise SchemaError(
             "dtype is not supported", where=f"column {series.name!r}", got=str(dtype),

@@ -110,7 +110,7 @@ class Schema:
         roles: dict[Hashable, str] = dict.fromkeys(attributes, "a grouping attribute")
         if target is not None:
             roles[target] = "the target"
-        given = {name: Kind(kind) for name, kind in (kinds or {}).items()}
+        given = {name: Kind.parse(kind) for name, kind in (kinds or {}).items()}
         for name in (*roles, *given):
             if name not in frame.columns:
                 raise SchemaError(

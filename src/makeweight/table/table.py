@@ -10,6 +10,7 @@ import pandas as pd
 
 from makeweight.errors import SchemaError
 from makeweight.table.kinds import codec
+from makeweight.table.kinds._values import dense
 from makeweight.table.schema import Schema
 
 __all__ = ["Table"]
@@ -68,7 +69,7 @@ class Table:
         """
         column = self.schema[name]
         series = self.frame[name] if rows is None else self.frame[name].iloc[rows]
-        return np.asarray(codec(column.kind).encode(column, series))
+        return np.asarray(codec(column.kind).encode(column, dense(series)))
 
     def decode(self, columns: Mapping[Hashable, np.ndarray | pd.Series[Any]]) -> pd.DataFrame:
         """Write encoded columns with the dtypes of the real ones.
@@ -82,12 +83,12 @@ class Table:
         -------
         DataFrame
         """
-        return pd.DataFrame(
-            {
-                name: values.reset_index(drop=True)
-                if isinstance(values, pd.Series)
-                else codec(self.schema[name].kind).decode(self.schema[name], values)
-                for name, values in columns.items()
-            },
-            copy=False,
-        )
+        return pd.DataFrame({name: self._decode(name, values) for name, values in columns.items()}, copy=False)
+
+    def _decode(self, name: Hashable, values: np.ndarray | pd.Series[Any]) -> pd.Series[Any]:
+        if isinstance(values, pd.Series):
+            return values.reset_index(drop=True)
+        column = self.schema[name]
+        decoded: pd.Series[Any] = codec(column.kind).decode(column, values)
+        real: Any = self.frame[name].dtype
+        return decoded.astype(real) if isinstance(real, pd.SparseDtype) else decoded

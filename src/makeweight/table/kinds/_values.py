@@ -23,6 +23,11 @@ def missing_mask(series: pd.Series[Any]) -> Mask:
     return np.asarray(series.isna(), dtype=bool)
 
 
+def dense(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a sparse column as a dense one, and any other as it is."""
+    return series.sparse.to_dense() if isinstance(series.dtype, pd.SparseDtype) else series
+
+
 def first_missing(series: pd.Series[Any], missing: Mask) -> Any:
     """Return the object that stands for a missing value in a column of Python objects."""
     if series.dtype != object or not missing.any():

@@ -1,0 +1,20 @@
+"""scikit-learn's and imbalanced-learn's own checks, for the sampler with every generator."""
+
+import pytest
+from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
+
+from makeweight import SyntheticOverSampler
+from makeweight.generators.registry import names
+
+SAMPLERS = [SyntheticOverSampler(generator=name, random_state=0) for name in names()]
+
+
+@sklearn_checks(SAMPLERS)
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@imblearn_checks(SAMPLERS)
+def test_imbalanced_learn(estimator, check):
+    check(estimator)
