@@ -1,0 +1,107 @@
+"""Normal scores: a numeric column on the scale of a standard normal, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+__all__ = ["MAX_POINTS", "NormalScores"]
+
+#: A quantile function has at most this many points.
+MAX_POINTS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class NormalScores:
+    """The pooled empirical distribution of one column, as a map to normal scores and its inverse.
+
+    A value x becomes Phi^-1(u), where u is uniform on the interval [F(x-), F(x)] that the value's ties cover
+    (the distributional transform). The scores of any column are so exactly normal, and a point mass keeps its
+    share after smoothing. The inverse is the interpolated quantile function, flat over every tie.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (k,)
+        Distinct values in ascending order, k at most `MAX_POINTS` // 2.
+    lower, upper : ndarray of float64, shape (k,)
+        F just below and at each value; F of value i lies between ``lower[i]`` and ``upper[i]``.
+
+    Examples
+    --------
+    >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
+    >>> scores.inverse(np.array([-1.5, 0.0, 1.5])).round(2)
+    array([0. , 0.5, 2. ])
+    """
+
+    values: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+    @classmethod
+    def fit(cls, observed: np.ndarray) -> NormalScores:
+        """Read the distribution off observed values.
+
+        Parameters
+        ----------
+        observed : ndarray of float64, shape (n,)
+            Without NaN; n at least 1. More distinct values than can be held are thinned to every so many
+            ranks, first and last kept.
+        """
+        values, counts = np.unique(observed, return_counts=True)
+        upper = np.cumsum(counts) / len(observed)
+        lower = np.concatenate([[0.0], upper[:-1]])
+        most = MAX_POINTS // 2
+        if len(values) > most:
+            # The last value of every equal share of the rows, so that point masses stay points of their own.
+            last = np.searchsorted(upper, np.arange(1, most) / most)
+            keep = np.unique(np.concatenate([[0], last, [len(values) - 1]]))
+            values, upper = values[keep], upper[keep]
+            lower = np.maximum(lower[keep], np.concatenate([[0.0], upper[:-1]]))
+        return cls(values, lower, upper)
+
+    def transform(self, x: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+        """Return normal scores; NaN stays NaN.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n,)
+        uniforms : ndarray of float64 in [0, 1), shape (n,)
+            Where in its interval each value goes.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+        """
+        last = len(self.values) - 1
+        above = np.clip(np.searchsorted(self.values, x, side="left"), 0, last)
+        exact = self.values[above] == x
+        below = np.maximum(above - 1, 0)
+        low = np.where(exact, self.lower[above], self.upper[below])
+        high = np.where(exact, self.upper[above], np.maximum(self.lower[above], self.upper[below]))
+        share = 0.02 + 0.96 * uniforms  # away from the ends, where a score of an extreme row has no bound
+        scores = np.asarray(ndtri(low + share * np.maximum(high - low, 0.0)))
+        bound = -float(ndtri(0.25 * self.lower_step))
+        return np.where(np.isnan(x), np.nan, np.clip(scores, -bound, bound))
+
+    @property
+    def lower_step(self) -> float:
+        """The smallest share of rows that a point stands for."""
+        return float(min(self.upper[0], 1.0 - self.lower[-1], 0.5))
+
+    def inverse(self, scores: np.ndarray) -> np.ndarray:
+        """Return the values at normal scores, on the interpolated quantile function.
+
+        Parameters
+        ----------
+        scores : ndarray of float64
+            Any shape; NaN stays NaN.
+
+        Returns
+        -------
+        ndarray of float64
+        """
+        half = np.minimum(0.5 * self.lower_step, 0.5 * (self.upper - self.lower))
+        ranks = np.stack([self.lower + half, self.upper - half], axis=1).ravel()
+        return np.asarray(np.interp(ndtr(scores), ranks, np.repeat(self.values, 2)))

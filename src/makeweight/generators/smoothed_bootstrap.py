@@ -1,0 +1,366 @@
+"""The shared-covariance smoothed bootstrap: real rows of the group, moved by noise that all groups share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators._bandwidth import FACTORS, SHARES, Smoothing, choose_smoothing
+from makeweight.generators._residuals import SharedResiduals
+from makeweight.generators._scores import NormalScores
+from makeweight.generators.base import Cost, Traits
+from makeweight.plan import Group, Groups, Plan
+from makeweight.table import Kind, Table
+
+__all__ = ["SmoothedBootstrap"]
+
+#: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
+BLOCK = 256
+CANDIDATES = 128
+#: Encoded cells kept as donors over all groups, and donors that a group has at least (if it has the rows).
+MAX_CELLS = 4_000_000
+MIN_DONORS = 500
+#: What one differing category adds to a squared distance: as much as one continuous column does on average.
+MISMATCH = 2.0
+#: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
+RESIDUAL_FACTOR = 0.8
+SECONDS_PER_CELL = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class _Donors:
+    """Real rows to write from, group after group.
+
+    Parameters
+    ----------
+    scores, whitened : ndarray of float64, shape (n, d)
+        Normal scores with the group's mean where a value is missing, and the same whitened.
+    observed : ndarray of bool, shape (n, d)
+    codes : ndarray of int32, shape (n, q)
+        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
+    start : ndarray of int, shape (n_groups + 1,)
+    """
+
+    scores: np.ndarray
+    whitened: np.ndarray
+    observed: np.ndarray
+    codes: np.ndarray
+    start: np.ndarray
+
+    def size(self, position: int) -> int:
+        return int(self.start[position + 1] - self.start[position])
+
+
+class SmoothedBootstrap:
+    r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
+
+    1. Numbers and dates become normal scores by the empirical distribution of the whole table
+       (`makeweight.generators._scores.NormalScores`).
+    2. With :math:`m_g` the group's mean, :math:`r_k` the residual (row less group mean) of a row k of *any*
+       group, and S the covariance of all residuals, a synthetic row of group g from its real row i is
+
+       .. math:: z = m_g + a\,(z_i - m_g) + h\,(\sqrt{1 - t^2}\, r_k + t\, \varepsilon),
+                 \quad \varepsilon \sim N(0, S),
+
+       with :math:`t = .8\, N^{-1/(d+4)}` for N rows and d columns, and
+       :math:`a^2 (n_g - 1)/n_g + h^2 = (n_g + 1)/n_g`, which makes the covariance that of a new row.
+    3. :math:`h = c\, n_g^{-1/(d+4)}`, with c from the leave-one-out likelihood of all groups.
+    4. A category, and whether a number is missing, is kept from row i, or comes (with a probability chosen
+       by the same likelihood) from one of the rows of the group near the synthetic row.
+    5. Scores go back through the quantile function, into the column's range and onto its decimals.
+
+    A rare group so keeps its own mean and borrows shape from the rows of all groups: with few rows the noise
+    takes over, with many the rows themselves. Every real row is used equally often.
+
+    Parameters
+    ----------
+    bandwidth : float or "auto"
+        The constant c, positive. Larger is smoother; "auto" takes the likeliest of a grid from .3 to 2.5.
+    recombine : float or "auto"
+        Probability in [0, 1] with which a category comes from a near row.
+    n_neighbors : int
+        Near rows from which one is drawn.
+    borrowed_rows : float
+        How many rows' worth a group borrows from the others: its mean is drawn to the mean of the groups'
+        means by as much, and its near rows are rows of any group with probability
+        ``borrowed_rows / (n_g - 1 + borrowed_rows)``.
+    max_donors : int
+        Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
+
+    Raises
+    ------
+    OptionError
+        In `fit`, when a parameter is out of its range.
+    GeneratorError
+        In `propose`, when the group has no real row.
+
+    Notes
+    -----
+    Text columns keep the text of row i. The rows of one call depend on the table, the group and the stream
+    only; the first rows of a longer request are those of a shorter one.
+
+    References
+    ----------
+    Smoothed bootstrap with kept covariance: Silverman and Young 1987; for rare classes (ROSE): Menardi and
+    Torelli 2014. Sharing residuals and bandwidth over groups, and the weights, are derived here.
+
+    Examples
+    --------
+    >>> from makeweight import Schema
+    >>> rng = np.random.default_rng(0)
+    >>> frame = pd.DataFrame({"x": rng.normal(size=60).round(1), "z": rng.normal(size=60).round(1)})
+    >>> frame["y"] = ["rare"] * 5 + ["common"] * 55
+    >>> table = Table(frame, Schema.infer(frame, target="y"))
+    >>> generator = SmoothedBootstrap().fit(table, rng=rng)
+    >>> rows = generator.propose(("rare",), 100, rng=np.random.default_rng(1))
+    >>> rows.shape, bool(rows["x"].between(frame["x"].min(), frame["x"].max()).all())
+    ((100, 2), True)
+    """
+
+    traits = Traits()
+
+    def __init__(
+        self,
+        bandwidth: float | str = "auto",
+        recombine: float | str = "auto",
+        n_neighbors: int = 5,
+        borrowed_rows: float = 0.5,
+        max_donors: int = 20_000,
+    ) -> None:
+        self.bandwidth = bandwidth
+        self.recombine = recombine
+        self.n_neighbors = n_neighbors
+        self.borrowed_rows = borrowed_rows
+        self.max_donors = max_donors
+
+    def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
+        """Read marginals, group means, shared residuals and bandwidths off real rows.
+
+        Parameters
+        ----------
+        table : Table
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        SmoothedBootstrap
+        """
+        self._validate()
+        schema = table.schema
+        groups = Groups(table)
+        self._describe = groups.describe
+        self._positions = {key: position for position, key in enumerate(groups.keys)}
+        self._writer = Table(table.frame.iloc[:0].copy(), schema)
+        self._numeric = [column for column in schema.learned if column.kind.is_numeric]
+        self._coded = [column for column in schema.learned if column.kind.is_coded]
+        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+        to_keep, to_break_ties, to_leave_out = rng.spawn(3)
+        rows, start = self._donor_rows(groups, to_keep)
+        self._texts = {
+            column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
+            for column in schema.features
+            if column.kind is Kind.TEXT
+        }
+        scores, codes = self._read(table, rows, to_break_ties)
+        self._shared = SharedResiduals.fit(scores, start, self.borrowed_rows)
+        self._whitened_means = self._shared.whiten(self._shared.means)
+        observed = ~np.isnan(scores)
+        complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
+        self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start)
+        self._smoothing: Smoothing = choose_smoothing(
+            self._donors.whitened, codes, start, self._shared.whiten(self._shared.overall[None])[0],
+            borrowed=self.borrowed_rows,
+            factors=FACTORS if self.bandwidth == "auto" else (float(self.bandwidth),),
+            shares=SHARES if self.recombine == "auto" else (float(self.recombine),),
+            rng=to_leave_out,
+        )  # fmt: skip
+        return self
+
+    def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
+        """Write `n` rows of a group.
+
+        Parameters
+        ----------
+        group : Group
+        n : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        DataFrame of shape (n, n_learned + n_text)
+        """
+        if group not in self._positions:
+            raise GeneratorError(
+                "the group has no real row to start from", where=self._describe(group),
+                hint="ask for groups that have rows, or use a generator that can extrapolate",
+            )  # fmt: skip
+        position = self._positions[group]
+        names = ("order", "residuals", "noise", "candidates", "others", "picks")
+        streams = dict(zip(names, rng.spawn(len(names)), strict=True))
+        order = _evenly(self._donors.size(position), n, streams["order"]) + int(self._donors.start[position])
+        scores = [np.empty(n) for _ in self._numeric]
+        codes = [np.empty(n, dtype=np.int32) for _ in range(self._donors.codes.shape[1])]
+        for first in range(0, n, BLOCK):
+            block = slice(first, min(first + BLOCK, n))
+            block_scores, block_codes = self._block(position, order[block], streams)
+            for j, values in enumerate(block_scores.T):
+                scores[j][block] = values
+            for j, values in enumerate(block_codes.T):
+                codes[j][block] = values
+        return self._decode(order, scores, codes)
+
+    def cost(self, plan: Plan) -> Cost:
+        """Return the seconds expected, from the number of cells to read and to write."""
+        columns = (
+            len(self._numeric) + len(self._coded) if hasattr(self, "_numeric") else len(plan.columns) + 10
+        )
+        return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
+
+    def _validate(self) -> None:
+        checks = (
+            ("bandwidth", _is_auto(self.bandwidth) or _is_number(self.bandwidth, 0, np.inf, above=True),
+             '"auto", or a number above 0'),
+            ("recombine", _is_auto(self.recombine) or _is_number(self.recombine, 0, 1),
+             '"auto", or a number in [0, 1]'),
+            ("n_neighbors", _is_number(self.n_neighbors, 1, np.inf, kind=Integral),
+             "a whole number, 1 or more"),
+            ("borrowed_rows", _is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
+            ("max_donors", _is_number(self.max_donors, 1, np.inf, kind=Integral),
+             "a whole number, 1 or more"),
+        )  # fmt: skip
+        for name, is_right, expected in checks:
+            if not is_right:
+                raise OptionError(
+                    "option out of range", where=name, got=repr(getattr(self, name)), expected=expected
+                )
+
+    def _donor_rows(self, groups: Groups, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows to keep, group after group, and where each group begins among them."""
+        cells = len(groups) * max(1, len(self._numeric) + len(self._coded))
+        most = min(self.max_donors, max(MIN_DONORS, MAX_CELLS // cells))
+        by_group = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(groups.counts)[:-1])
+        kept = [
+            rows if len(rows) <= most else np.sort(stream.choice(rows, most, replace=False))
+            for rows, stream in zip(by_group, rng.spawn(len(groups)), strict=True)
+        ]
+        return np.concatenate(kept), np.cumsum([0, *map(len, kept)])
+
+    def _read(
+        self, table: Table, rows: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the donors' normal scores and codes, one column of the table at a time."""
+        self._marginals: list[NormalScores] = []
+        scores = np.empty((len(rows), len(self._numeric)))
+        for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
+            values = table.encode(column.name)
+            self._marginals.append(NormalScores.fit(values[~np.isnan(values)]))
+            scores[:, j] = self._marginals[j].transform(values[rows], stream.random(len(rows)))
+        codes = np.empty((len(rows), len(self._coded) + len(self._with_missing)), dtype=np.int32)
+        for j, column in enumerate(self._coded):
+            codes[:, j] = table.encode(column.name, rows)
+        for j, numeric in enumerate(self._with_missing, start=len(self._coded)):
+            codes[:, j] = np.where(np.isnan(scores[:, numeric]), -1, 0)
+        return scores, codes
+
+    def _block(
+        self, position: int, rows: np.ndarray, streams: dict[str, np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return scores and codes of one synthetic row for each donor."""
+        donors, shared = self._donors, self._shared
+        n, d = donors.scores.shape
+        a, h = self._smoothing.weights(donors.size(position))
+        t = min(1.0, RESIDUAL_FACTOR * n ** (-1.0 / (d + 4)))
+        others = streams["residuals"].integers(0, n, len(rows))
+        other_groups = np.searchsorted(donors.start, others, side="right") - 1
+        gaussian = streams["noise"].standard_normal((len(rows), d))
+        residuals = donors.whitened[others] - self._whitened_means[other_groups]
+        noise = h * (np.sqrt(1.0 - t * t) * residuals + t * gaussian)
+        mean = self._whitened_means[position]
+        whitened = mean + a * (donors.whitened[rows] - mean) + noise
+        scores, codes = shared.color(whitened), donors.codes[rows]
+        if codes.shape[1]:
+            self._recombine(position, rows, whitened, scores, codes, a, streams)
+        return scores, codes
+
+    def _recombine(
+        self, position: int, rows: np.ndarray, whitened: np.ndarray, scores: np.ndarray, codes: np.ndarray,
+        a: float, streams: dict[str, np.random.Generator],
+    ) -> None:  # fmt: skip
+        """Take some categories and missing states from a near row; `scores` and `codes` are changed."""
+        donors = self._donors
+        first, size = int(donors.start[position]), donors.size(position)
+        chosen = (
+            streams["candidates"].choice(size, CANDIDATES, replace=False)
+            if size > CANDIDATES
+            else np.arange(size)
+        )
+        anywhere = streams["others"].integers(0, len(donors.codes), CANDIDATES)
+        uniforms = streams["picks"].random((len(rows), 2 + codes.shape[1]))
+        near = self._near(rows, whitened, codes, first + chosen, uniforms[:, 0])
+        borrows = uniforms[:, 1] * (size - 1 + self.borrowed_rows) < self.borrowed_rows
+        if borrows.any():
+            near[borrows] = self._near(
+                rows[borrows], whitened[borrows], codes[borrows], anywhere, uniforms[borrows, 0]
+            )
+        takes = uniforms[:, 2:] < self._smoothing.share
+        for k, j in enumerate(self._with_missing, start=len(self._coded)):
+            # A value that was missing has the score of the mean so far: it gets the near row's.
+            appears = takes[:, k] & (codes[:, k] < 0) & donors.observed[near, j]
+            scores[appears, j] += a * (donors.scores[near[appears], j] - self._shared.means[position, j])
+        np.copyto(codes, donors.codes[near], where=takes)
+
+    def _near(
+        self, rows: np.ndarray, whitened: np.ndarray, codes: np.ndarray, candidates: np.ndarray,
+        uniforms: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
+        there = self._donors.whitened[candidates]
+        distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
+        for mine, theirs in zip(codes.T, self._donors.codes[candidates].T, strict=True):
+            distances += MISMATCH * (mine[:, None] != theirs)
+        distances[rows[:, None] == candidates] = np.inf
+        k = min(self.n_neighbors, len(candidates))
+        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        nearest.sort(axis=1)
+        usable = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
+        nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
+        picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
+        return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])
+
+    def _decode(self, order: np.ndarray, scores: list[np.ndarray], codes: list[np.ndarray]) -> pd.DataFrame:
+        """Return the frame, letting go of the scores column by column."""
+        columns: dict[Hashable, Any] = {}
+        for j in reversed(range(len(self._numeric))):
+            column = self._numeric[j]
+            values = column.snap(self._marginals[j].inverse(scores.pop()))
+            if j in self._with_missing:
+                values[codes.pop() < 0] = np.nan
+            columns[column.name] = self._writer.decode({column.name: values})[column.name]
+        for column, values in zip(self._coded, codes, strict=True):
+            columns[column.name] = values
+        for name, texts in self._texts.items():
+            columns[name] = texts.iloc[order]
+        return self._writer.decode(
+            {name: columns[name] for name in self._writer.frame.columns if name in columns}
+        )
+
+
+def _evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `n` draws of 0 to size - 1 that use each equally often: one shuffle after another."""
+    rounds = np.tile(np.arange(size, dtype=np.int64), (-(-n // size), 1))
+    return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _is_number(value: Any, low: float, high: float, *, kind: type = Real, above: bool = False) -> bool:
+    right = isinstance(value, kind) and not isinstance(value, bool)
+    return right and bool(low <= value <= high) and not (above and value == low)
