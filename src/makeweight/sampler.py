@@ -38,6 +38,7 @@ def balance(
     target: Hashable,
     group_by: list[Hashable] | tuple[Hashable, ...] = (),
     generator: str | Generator = DEFAULT_GENERATOR,
+    options: Mapping[str, Any] | None = None,
     sampling_strategy: Strategy = "auto",
     augment: int = 0,
     alpha: float | None = None,
@@ -62,6 +63,8 @@ def balance(
     group_by : sequence of hashable
         Names of grouping attributes; groups are then the cells of label x attributes.
     generator : str or Generator
+    options : mapping of str to object, optional
+        Constructor arguments of a generator that is given by its name.
     sampling_strategy : str, float, mapping or callable
         As in imbalanced-learn, over groups; see `makeweight.plan.Plan.make`.
     augment : int
@@ -111,8 +114,8 @@ def balance(
     groups = Groups(table)
     plan = Plan.make(groups, sampling_strategy, augment=augment, alpha=alpha, labels=labels)
     return _write(
-        table, groups, plan, generator, copies=copies, on_shortfall=on_shortfall, max_seconds=max_seconds,
-        random_state=random_state, n_jobs=n_jobs, progress=progress,
+        table, groups, plan, generator, options=options, copies=copies, on_shortfall=on_shortfall,
+        max_seconds=max_seconds, random_state=random_state, n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
 
 
@@ -122,6 +125,7 @@ def _write(
     plan: Plan,
     generator: str | Generator,
     *,
+    options: Mapping[str, Any] | None = None,
     copies: CopyPolicy,
     on_shortfall: Literal["raise", "warn"],
     max_seconds: float | None,
@@ -132,7 +136,7 @@ def _write(
     """Fit a copy of the generator and fill the plan."""
     seed = _seed_sequence(random_state)
     name = generator if isinstance(generator, str) else type(generator).__name__
-    fitted = copy.deepcopy(resolve(generator))
+    fitted = copy.deepcopy(resolve(generator, options))
     if plan.n_synthetic:
         rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,)))
         fitted = fitted.fit(table, rng=rng)
