@@ -1,0 +1,185 @@
+"""What `balance` did: for people on standard error, and as a dict for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from makeweight.cli import _show
+
+if TYPE_CHECKING:
+    from makeweight.cli.balance import Outcome, Request
+    from makeweight.generators.base import Cost
+    from makeweight.generators.ledger import Ledger, LedgerEntry
+    from makeweight.plan import Plan
+
+SHOWN = 40
+
+
+def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    """Return the groups of a plan as plain values."""
+    from makeweight.plan import describe_group
+
+    return [
+        {
+            "group": describe_group(plan.columns, entry.group),
+            "n_real": entry.n_real,
+            "n_balance": entry.n_balance,
+            "n_augment": entry.n_augment,
+        }
+        for entry in plan
+    ]
+
+
+def report_of(outcome: Outcome) -> dict[str, Any]:
+    """Return what was done as plain values."""
+    request, generation = outcome.request, outcome.generation
+    after = _accepted(generation.ledger)
+    report = generation.to_dict()
+    for group in report["groups"]:
+        group["n_after"] = group["n_real"] + after.get(group["group"], 0)
+    n_real = len(outcome.file.frame)
+    return {
+        "source": outcome.file.source,
+        "output": request.output,
+        "target": request.target,
+        "group_by": request.group_by,
+        "n_real": n_real,
+        "n_synthetic": len(generation),
+        "n_written": len(generation) + (0 if request.synthetic_only else n_real),
+        "rows_per_second": len(generation) / max(generation.seconds, 1e-9),
+        "total_seconds": outcome.seconds,
+        "interrupted": outcome.interrupted,
+        **report,
+    }
+
+
+def print_plan(out: Console, request: Request, plan: Plan, cost: Cost) -> None:
+    """Print what a dry run found."""
+    rows = plan_rows(plan)
+    columns = {
+        "group": _show.NAME,
+        "rows": _show.NUMBER,
+        "balance": _show.NUMBER,
+        "augment": _show.NUMBER,
+        "after": _show.NUMBER,
+    }
+    lines = [
+        (
+            row["group"], _show.count(row["n_real"]), _show.added(row["n_balance"]),
+            _show.added(row["n_augment"]), _show.count(row["n_real"] + row["n_balance"] + row["n_augment"]),
+        )
+        for row in rows[:SHOWN]
+    ]  # fmt: skip
+    out.print(f"{request.data}: {plan.n_real:,} rows, {plan.n_synthetic:,} to write with {request.generator}")
+    _show.section(out, "plan", _show.table(columns, lines))
+    _more(out, len(rows))
+    expected = f"about {_show.seconds(cost.seconds)}"
+    if cost.tokens:
+        expected += f", {cost.tokens:,} tokens"
+    if cost.money or cost.money is None:
+        expected += f", {'an unknown price' if cost.money is None else f'{cost.money:.2f} US dollars'}"
+    out.print()
+    out.print(f"expected: {expected}; nothing was written (--dry-run)")
+
+
+def print_generation(out: Console, outcome: Outcome, *, written: bool = True) -> None:
+    """Print groups before and after, the ledger, the time it took, and where the rows are."""
+    request, generation = outcome.request, outcome.generation
+    out.print(
+        f"{outcome.file.source}: {len(outcome.file.frame):,} rows x {outcome.file.frame.shape[1]} columns"
+    )
+    _print_groups(out, generation.plan, generation.ledger)
+    _print_ledger(out, generation.ledger)
+    out.print()
+    speed = _show.per_second(len(generation), generation.seconds)
+    out.print(
+        f"{len(generation):,} rows by {generation.generator} "
+        f"in {_show.seconds(generation.seconds)} ({speed}), {_show.seconds(outcome.seconds)} in all, "
+        f"seed {generation.seed}"
+    )
+    for note in generation.notes:
+        out.print(f"note: {note}")
+    if outcome.interrupted:
+        out.print(
+            "interrupted: " + ("the rows accepted so far are kept" if written else "nothing was written")
+        )
+    elif written and generation.ledger.shortfall:
+        out.print(f"warning: {generation.ledger.shortfall:,} rows short, see the ledger")
+    if written:
+        n_rows = len(generation) + (0 if request.synthetic_only else len(outcome.file.frame))
+        place = "standard output" if request.output == "-" else request.output
+        out.print(f"wrote {n_rows:,} rows to {place}")
+
+
+def _accepted(ledger: Ledger) -> dict[str, int]:
+    accepted: dict[str, int] = {}
+    for entry in ledger:
+        accepted[entry.name] = accepted.get(entry.name, 0) + entry.accepted
+    return accepted
+
+
+def _print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
+    rows, accepted = plan_rows(plan), _accepted(ledger)
+    total = plan.n_real + ledger.accepted
+    lines = []
+    for row in rows[:SHOWN]:
+        after = row["n_real"] + accepted.get(row["group"], 0)
+        lines.append(
+            (
+                row["group"], _show.count(row["n_real"]), _show.share(row["n_real"], plan.n_real),
+                _show.count(after), _show.share(after, total),
+            )
+        )  # fmt: skip
+    columns = {
+        "group": _show.NAME,
+        "before": _show.NUMBER,
+        " ": _show.NUMBER,
+        "after": _show.NUMBER,
+        "": _show.NUMBER,
+    }
+    _show.section(out, "groups", _show.table(columns, lines))
+    _more(out, len(rows))
+
+
+def _print_ledger(out: Console, ledger: Ledger) -> None:
+    entries = list(ledger)
+    if not entries:
+        out.print()
+        out.print("nothing to write: every group has the rows it is to have")
+        return
+    number = _show.NUMBER
+    columns = {
+        "group": _show.NAME, "purpose": {"no_wrap": True}, "requested": number, "accepted": number,
+        "proposed": number, "copies": number, "seconds": number,
+    }  # fmt: skip
+    lines = [
+        (
+            entry.name, entry.purpose, _show.count(entry.requested), _show.count(entry.accepted),
+            _show.count(entry.proposed), _show.count(entry.copies), f"{entry.seconds:.2f}",
+        )
+        for entry in entries[:SHOWN]
+    ]  # fmt: skip
+    _show.section(out, "ledger", _show.table(columns, lines))
+    _more(out, len(entries))
+    told = [line for entry in entries for line in _troubles(entry)]
+    for line in told[:SHOWN]:
+        _show.show(out, line, indent=2)
+    _more(out, len(told))
+
+
+def _troubles(entry: LedgerEntry) -> list[str]:
+    """Say why rows of a group were rejected, and why it is short."""
+    told = []
+    if entry.rejected:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in entry.rejected.most_common(6))
+        told.append(f"rejected for {entry.name}: {reasons}")
+    if entry.shortfall:
+        told.append(f"short by {entry.shortfall:,} for {entry.name}: {entry.stopped}")
+    return told
+
+
+def _more(out: Console, n: int) -> None:
+    if n > SHOWN:
+        out.print(f"  and {n - SHOWN:,} more: --json has them all")

@@ -1,0 +1,306 @@
+"""``makeweight balance``."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from makeweight.cli import _options, _show
+from makeweight.cli._report import plan_rows, print_generation, print_plan, report_of
+from makeweight.errors import FileProblem, GenerationShortfall, OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from makeweight.generators.fill import Generation
+    from makeweight.table.io import TableFile
+
+INTERRUPTED = 130
+PREFIX = "makeweight_"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line; see ``makeweight balance --help``."""
+
+    data: str
+    target: str
+    group_by: tuple[str, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    no_header: bool = False
+    generator: str = "smoothed-bootstrap"
+    options: dict[str, str] = field(default_factory=dict)
+    strategy: str = "auto"
+    augment: int = 0
+    alpha: float | None = None
+    output: str = "-"
+    synthetic_only: bool = False
+    provenance: bool = False
+    seed: int | None = None
+    copies: Literal["auto", "reject", "accept"] = "auto"
+    on_shortfall: Literal["raise", "warn"] = "raise"
+    max_seconds: float | None = None
+    jobs: int = 1
+    dry_run: bool = False
+    as_json: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a request."""
+
+    request: Request
+    file: TableFile
+    generation: Generation
+    seconds: float
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it."""
+        return any(entry.stopped == "interrupted" for entry in self.generation.ledger)
+
+
+@click.command()
+@_options.data_options
+@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@click.option(
+    "--generator",
+    metavar="NAME",
+    default="smoothed-bootstrap",
+    show_default=True,
+    help="See `makeweight generators`.",
+)
+@click.option(
+    "--option",
+    "options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=_options.pairs("KEY=VALUE"),
+    help="Option of the generator; may be repeated.",
+)
+@click.option(
+    "--strategy",
+    metavar="WHICH",
+    default="auto",
+    show_default=True,
+    help="Groups to bring up to the largest: auto, minority, not-minority, not-majority or all; "
+    "or a ratio of two groups (0.5); or final counts as JSON ('{\"yes\": 500}').",
+)
+@click.option(
+    "--augment", metavar="N", type=click.IntRange(min=0), default=0, help="Further rows for every group."
+)
+@click.option(
+    "--alpha",
+    metavar="A",
+    type=click.FloatRange(0, 1),
+    help="Weight of the augmentation rows; adds the column makeweight_weight.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="-",
+    help="CSV, TSV, Parquet or Feather; by default standard output.",
+)
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@click.option("--synthetic-only", is_flag=True, help="Leave the real rows out.")
+@click.option(
+    "--provenance", is_flag=True, help="Add columns: is the row synthetic, its group, generator and purpose."
+)
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), help="The same seed gives the same rows.")
+@click.option(
+    "--copies",
+    type=click.Choice(["auto", "reject", "accept"]),
+    default="auto",
+    show_default=True,
+    help="What to do with exact copies of real rows.",
+)
+@click.option(
+    "--on-shortfall",
+    type=click.Choice(["raise", "warn"]),
+    default="raise",
+    show_default=True,
+    help="When fewer rows than asked for can be written: fail with exit code 3, or write what there is.",
+)
+@click.option(
+    "--max-seconds",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop writing rows after this time.",
+)
+@click.option(
+    "--jobs", metavar="N", type=int, default=1, show_default=True, help="Groups written at the same time."
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and the expected seconds; write nothing.")
+@_options.json_option
+@click.pass_context
+def command(context: click.Context, /, **parameters: Any) -> None:
+    r"""Write the rows that a table is missing.
+
+    DATA is a CSV, TSV, Parquet or Feather file, or - for standard input. Real rows come first and exactly as
+    they were, then the synthetic ones.
+
+    \b
+    makeweight balance customers.csv --target churn -o balanced.csv
+    makeweight balance adult.csv --target income --group-by sex --missing "?" -o balanced.parquet
+    """
+    request = Request(**parameters)
+    if request.dry_run:
+        _dry_run(request)
+        return
+    outcome = run(request)
+    err = _show.console(err=True)
+    print_generation(err, outcome)
+    if request.as_json:
+        _show.print_json(report_of(outcome))
+    if outcome.interrupted:
+        context.exit(INTERRUPTED)
+
+
+def run(request: Request) -> Outcome:
+    """Read, generate and write.
+
+    Raises
+    ------
+    MakeweightError
+        When something is wrong with the request, the table or the place to write to; nothing is written then.
+    """
+    from makeweight.cli._progress import Reporter
+    from makeweight.generators.fill import ShortfallWarning
+    from makeweight.generators.registry import resolve
+    from makeweight.sampler import balance
+    from makeweight.table.io import write_table
+
+    start = time.perf_counter()
+    _check_output(request)
+    strategy = _options.read_strategy(request.strategy)
+    seed = secrets.randbits(32) if request.seed is None else request.seed
+    resolve(request.generator, request.options)  # a mistyped name is told before a large file is read
+    with Reporter(_show.console(err=True)) as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
+        progress.say(f"reading {request.data}")
+        file = _options.load(request.data, request.kinds, request.missing, request.no_header)
+        _check_binary_output(request, file)
+        schema = _options.infer(file, request.target, request.group_by, request.kinds)
+        progress.say(f"fitting {request.generator}")
+        try:
+            generation = balance(
+                file.frame, target=request.target, group_by=request.group_by, generator=request.generator,
+                options=request.options, sampling_strategy=strategy, augment=request.augment,
+                alpha=request.alpha, schema=schema, copies=request.copies,
+                on_shortfall=request.on_shortfall, max_seconds=request.max_seconds,
+                random_state=seed, n_jobs=request.jobs, progress=progress,
+            )  # fmt: skip
+        except GenerationShortfall as error:
+            _tell_shortfall(request, file, error, time.perf_counter() - start)
+            raise
+        progress.say("writing")
+        write_table(
+            file, generation.frame, request.output, extra=_extra(request, file, generation),
+            synthetic_only=request.synthetic_only,
+        )  # fmt: skip
+    return Outcome(request, file, generation, time.perf_counter() - start)
+
+
+def _dry_run(request: Request) -> None:
+    """Work out the plan and what it is expected to take, without fitting or writing anything."""
+    from makeweight.generators.registry import resolve
+    from makeweight.plan import Groups, Plan
+    from makeweight.table import Table
+
+    _check_output(request)
+    strategy = _options.read_strategy(request.strategy)
+    generator = resolve(request.generator, request.options)
+    file = _options.load(request.data, request.kinds, request.missing, request.no_header)
+    schema = _options.infer(file, request.target, request.group_by, request.kinds)
+    groups = Groups(Table(file.frame, schema))
+    plan = Plan.make(groups, strategy, augment=request.augment, alpha=request.alpha)
+    cost = generator.cost(plan)
+    if not request.as_json:
+        print_plan(_show.console(), request, plan, cost)
+        return
+    _show.print_json(
+        {
+            "source": file.source,
+            "generator": request.generator,
+            "groups": plan_rows(plan),
+            "n_real": plan.n_real,
+            "n_synthetic": plan.n_synthetic,
+            "expected": {"seconds": cost.seconds, "tokens": cost.tokens, "money": cost.money},
+        }
+    )
+
+
+def _check_output(request: Request) -> None:
+    """Refuse, before any work, an output that cannot be written."""
+    from makeweight.table.io import check_destination
+
+    if request.dry_run:
+        return
+    if request.as_json and request.output == "-":
+        raise OptionError(
+            "--json and the rows cannot both go to standard output", hint="add -o FILE, or --dry-run"
+        )
+    check_destination(request.output, force=request.force)
+
+
+def _check_binary_output(request: Request, file: TableFile) -> None:
+    if request.output == "-" and file.format in ("parquet", "feather") and sys.stdout.isatty():
+        raise FileProblem(
+            f"{file.format.title()} is not for a terminal", where="standard output",
+            hint=f"-o balanced.{file.format}, or -o balanced.csv",
+        )  # fmt: skip
+
+
+def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfall, seconds: float) -> None:
+    print_generation(
+        _show.console(err=True), Outcome(request, file, error.generation, seconds), written=False
+    )
+
+
+def _extra(request: Request, file: TableFile, generation: Generation) -> pd.DataFrame | None:
+    """Return the columns that say where every row comes from, and what it weighs."""
+    import numpy as np
+    import pandas as pd
+
+    if not request.provenance and request.alpha is None:
+        return None
+    taken = [name for name in file.frame.columns if str(name).startswith(PREFIX)]
+    if taken:
+        raise OptionError(
+            f"the table already has columns that start with {PREFIX!r}", got=taken, hint="drop or rename them"
+        )
+    n_real = 0 if request.synthetic_only else len(file.frame)
+    columns: dict[str, Any] = {}
+    if request.provenance:
+        columns[f"{PREFIX}synthetic"] = np.repeat([False, True], [n_real, len(generation)])
+        for name in generation.provenance.columns:
+            made = generation.provenance[name].astype(object).tolist()
+            columns[f"{PREFIX}{name}"] = pd.Series([None] * n_real + made, dtype=object)
+    if request.alpha is not None:
+        columns[f"{PREFIX}weight"] = _weights(file, generation)[len(file.frame) - n_real :]
+    return pd.DataFrame(columns)
+
+
+def _weights(file: TableFile, generation: Generation) -> np.ndarray:
+    import numpy as np
+
+    from makeweight.plan import Groups, row_weights
+    from makeweight.table import Table
+
+    groups = Groups(Table(file.frame, generation.schema))
+    augment = (generation.provenance["purpose"] == "augment").to_numpy()
+    return row_weights(
+        generation.plan,
+        np.concatenate([groups.codes, generation.positions]),
+        np.concatenate([np.zeros(len(file.frame), dtype=bool), augment]),
+    )
