@@ -4,17 +4,47 @@ Numpy and scipy only. The text that goes with it, derivations included, is docs/
 """
 
 from makeweight.theory.audit import GeneratorAudit, generator_audit
+from makeweight.theory.bias import (
+    BorrowedRows,
+    CorrectedSample,
+    borrow_rows,
+    corrected_sample,
+    cross_fitted_ratio,
+    density_ratio_weights,
+    fit_corrected,
+)
 from makeweight.theory.calibration import Calibration, fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take, size_grid
+from makeweight.theory.capacity import (
+    CapacityPoint,
+    CapacityRate,
+    Divergence,
+    capacity_curve,
+    divergence_from_density,
+    divergence_from_rows,
+    fit_capacity_rate,
+)
 from makeweight.theory.components import Component, GaussianComponent, SphereComponent
 from makeweight.theory.copies import CopyCheck, copy_check
 from makeweight.theory.decision import SizeDecision, choose_from_risks
+from makeweight.theory.densities import (
+    BayesianNetwork,
+    Density,
+    GaussianDensity,
+    LatentEmbedding,
+    fit_bayesian_network,
+    fit_gaussian,
+)
 from makeweight.theory.expansion import Expansion, excess_risk_expansion
 from makeweight.theory.folds import MinorityGenerator
 from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
+from makeweight.theory.mixture import MixtureLaw, fit_mixture_law
+from makeweight.theory.powerlaw import StraightLine, inverse_line, log_line
 from makeweight.theory.risk import GroupRisks, Interval, excess_risk, group_risks, risk_intervals, row_losses
+from makeweight.theory.scaling import Recommendation, ScalingLaw
 from makeweight.theory.size import choose_size, table_callables
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
+from makeweight.theory.transport import TransportMap, fit_transport
 from makeweight.theory.vtss import (
     ScoreGap,
     TgVtss,
@@ -33,42 +63,71 @@ from makeweight.theory.worlds import BinaryWorld, CraftWorld, LogisticWorld, bia
 
 __all__ = [
     "NOTHING",
+    "BayesianNetwork",
     "BinaryWorld",
+    "BorrowedRows",
     "Calibration",
     "Candidate",
+    "CapacityPoint",
+    "CapacityRate",
     "Component",
     "CopyCheck",
+    "CorrectedSample",
     "CraftWorld",
+    "Density",
+    "Divergence",
     "Expansion",
     "GaussianComponent",
+    "GaussianDensity",
     "GeneratorAudit",
     "GroupRisks",
     "Interval",
+    "LatentEmbedding",
     "LogisticFit",
     "LogisticWorld",
     "MinorityGenerator",
+    "MixtureLaw",
+    "Recommendation",
+    "ScalingLaw",
     "ScoreGap",
     "SizeDecision",
     "SlopeSymmetry",
     "SphereComponent",
+    "StraightLine",
     "Take",
     "TgVtss",
+    "TransportMap",
     "alpha_of_weight",
     "augmentation_weight",
     "balanced_weights",
     "biased_world",
+    "borrow_rows",
+    "capacity_curve",
     "choose_from_risks",
     "choose_size",
     "copy_check",
+    "corrected_sample",
+    "cross_fitted_ratio",
+    "density_ratio_weights",
     "directional_size",
+    "divergence_from_density",
+    "divergence_from_rows",
     "effective_sample_size",
     "excess_risk",
     "excess_risk_expansion",
+    "fit_bayesian_network",
     "fit_calibration",
+    "fit_capacity_rate",
+    "fit_corrected",
+    "fit_gaussian",
     "fit_logistic",
+    "fit_mixture_law",
+    "fit_transport",
     "generator_audit",
     "generator_quality_score",
     "group_risks",
+    "inverse_line",
+    "log_line",
     "logit_shift",
     "mirror_world",
     "objective_weights",
