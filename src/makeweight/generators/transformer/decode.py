@@ -1,0 +1,401 @@
+"""Rows from a context: write, score, classify and fill in.
+
+:class:`RowModel` knows numbers and codes only. A table's columns, groups and errors are the business of the
+generator that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.prompt import Prompt, Walk
+
+__all__ = ["ColumnSpec", "RowModel", "draw_context"]
+
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """What a column of numbers stands for.
+
+    Parameters
+    ----------
+    categorical : bool
+        Codes 0 … K−1, in no order; otherwise numbers.
+    decimals : int, optional
+        Generated numbers are rounded to so many; negative rounds to tens. None: as they come.
+    """
+
+    categorical: bool
+    decimals: int | None = None
+
+
+def draw_context(groups: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Row positions of a stratified context: whole groups while they are small, equal shares of the rest.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (n,)
+    most : int
+        Rows wanted; all rows where there are no more.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int, shape (min(n, most),)
+
+    Examples
+    --------
+    >>> groups = np.array([0] * 90 + [1] * 10)
+    >>> chosen = draw_context(groups, 40, np.random.default_rng(0))
+    >>> np.bincount(groups[chosen]).tolist()
+    [30, 10]
+    """
+    if len(groups) <= most:
+        return np.arange(len(groups))
+    ranks = np.empty(len(groups))
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        ranks[rows] = rng.permutation(len(rows)) + rng.random(len(rows))  # ties between groups by chance
+    return np.sort(np.argsort(ranks, kind="stable")[:most])
+
+
+class RowModel:
+    """A pretrained model looking at one table.
+
+    Parameters
+    ----------
+    model : InContextModel
+    values : ndarray of float64, shape (n, D)
+        Real rows: numbers, codes in categorical columns, NaN where missing. The first ``given`` columns are
+        categorical and never missing: the label, then grouping attributes.
+    columns : sequence of ColumnSpec, length D
+    given : int
+        How many leading columns name a row's group.
+    orders : int
+        Column orders, each with a context of its own, over which rows are spread and probabilities averaged.
+    max_context : int
+        Most context rows; a larger table is drawn from by group, anew for every order.
+    max_memory : int
+        Bytes that the rows being written may take; the batch size follows from it.
+    rng : numpy.random.Generator
+        Draws column orders, contexts and identities.
+
+    Raises
+    ------
+    GeneratorError
+        If the shapes do not fit, a value is infinite, or a group column is missing somewhere.
+
+    Examples
+    --------
+    >>> from makeweight.generators.transformer.config import ModelConfig
+    >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2)).eval()
+    >>> values = np.array([[0, 1.5], [0, 2.5], [1, 9.0], [1, 8.0]])
+    >>> rows = RowModel(model, values, [ColumnSpec(True), ColumnSpec(False, 1)], rng=np.random.default_rng(0))
+    >>> rows.sample((1,), 3, np.random.default_rng(0)).shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        model: InContextModel,
+        values: np.ndarray,
+        columns: Sequence[ColumnSpec],
+        *,
+        given: int = 1,
+        orders: int = 4,
+        max_context: int = 1_000,
+        max_memory: int = 512 * MEBIBYTE,
+        rng: np.random.Generator,
+    ) -> None:
+        self.model = model.eval()
+        self.values = np.array(values, dtype=np.float64)
+        self.columns = tuple(columns)
+        self.given, self.orders = given, orders
+        self.max_context, self.max_memory = max_context, max_memory
+        self._check()
+        self.groups = np.unique(self.values[:, :given], axis=0)
+        self._seed = int(rng.integers(2**62))
+        self._prompt: tuple[Prompt, np.ndarray] | None = None
+
+    def _check(self) -> None:
+        shape = self.values.shape
+        if len(shape) != 2 or shape[1] != len(self.columns) or not len(self.values):
+            raise GeneratorError(
+                "the rows do not fit the columns", got=shape, expected=f"(n ≥ 1, {len(self.columns)})"
+            )
+        if not 1 <= self.given <= len(self.columns) or not all(
+            c.categorical for c in self.columns[: self.given]
+        ):
+            raise GeneratorError("group columns come first and are categorical", got=f"given={self.given}")
+        if np.isinf(self.values).any():
+            raise GeneratorError(
+                "a value is infinite", where=f"column {np.isinf(self.values).any(0).argmax()}"
+            )
+        if np.isnan(self.values[:, : self.given]).any():
+            raise GeneratorError("a group column is missing in some rows")
+        if self.orders < 1:
+            raise OptionError("at least one column order is needed", where="orders", got=self.orders)
+        if self.max_context < 2:
+            raise OptionError(
+                "a context needs rows", where="max_context", got=self.max_context, expected="≥ 2"
+            )
+
+    # -- prompts ----------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def _encode(self, orders: np.ndarray, rng: np.random.Generator) -> Prompt:
+        """Encode contexts for column orders (B, D'): group columns first, perhaps not all columns."""
+        _, codes = np.unique(self.values[:, : self.given], axis=0, return_inverse=True)
+        tables = []
+        for order in orders:
+            rows = rng.permutation(draw_context(codes.ravel(), self.max_context, rng))
+            tables.append(self.values[np.ix_(rows, order)])
+        categorical = np.array([c.categorical for c in self.columns])[orders]
+        given = np.broadcast_to(np.arange(orders.shape[1]) < self.given, orders.shape)
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        device = self.device
+        return Prompt(
+            self.model,
+            torch.as_tensor(np.stack(tables), device=device),
+            torch.as_tensor(categorical, device=device),
+            torch.as_tensor(given.copy(), device=device),
+            generator,
+        )
+
+    def prompt(self) -> tuple[Prompt, np.ndarray]:
+        """Return the encoded contexts, one per column order, and the orders (B, D); encoded on first use."""
+        if self._prompt is None:
+            rng = np.random.default_rng(self._seed)
+            free = np.arange(self.given, len(self.columns))
+            first = np.arange(self.given)
+            orders = np.stack([np.concatenate([first, rng.permutation(free)]) for _ in range(self.orders)])
+            self._prompt = self._encode(orders, rng), orders
+        return self._prompt
+
+    def _batches(self, prompt: Prompt, rows: int) -> Iterator[slice]:
+        """Slices of rows per order that stay within the memory."""
+        config = self.model.config
+        kept = 2 * config.layers * (prompt.columns + 1) * config.width
+        passing = 3 * prompt.rows + 8 * (config.bins + config.width * config.expansion)
+        size = max(1, self.max_memory // (4 * prompt.orders * (kept + passing)))
+        for start in range(0, rows, size):
+            yield slice(start, min(rows, start + size))
+
+    # -- what it does -----------------------------------------------------------------------------------
+
+    def _check_group(self, group: Sequence[float]) -> np.ndarray:
+        wanted = np.asarray(group, dtype=np.float64)
+        if wanted.shape != (self.given,) or not (self.groups == wanted).all(1).any():
+            raise GeneratorError(
+                "the table has no row of this group",
+                got=tuple(group),
+                hint="a group needs one real row to be written",
+            )
+        return wanted
+
+    def sample(
+        self, group: Sequence[float], n: int, rng: np.random.Generator, *, temperature: float = 1.0
+    ) -> np.ndarray:
+        """Write rows of a group.
+
+        Parameters
+        ----------
+        group : sequence of float, length ``given``
+            Codes of the label and the grouping attributes.
+        n : int
+        rng : numpy.random.Generator
+            The first k of n rows are the same for every n.
+        temperature : float
+            Below 1, likelier values; above, more even ones.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, D)
+            Categories that the context has, numbers within its range and of the column's decimals, NaN
+            only in columns that have missing values.
+
+        Raises
+        ------
+        GeneratorError
+            If the table has no row of the group.
+        OptionError
+            If the temperature is not positive.
+        """
+        if not temperature > 0:
+            raise OptionError("the temperature must be positive", got=temperature)
+        wanted = self._check_group(group)
+        prompt, orders = self.prompt()
+        known = np.full((n, len(self.columns)), np.nan)
+        known[:, : self.given] = wanted
+        fixed = np.arange(len(self.columns)) < self.given
+        return self._write(prompt, orders, known, fixed, rng, temperature, may_miss=True)
+
+    def _write(
+        self,
+        prompt: Prompt,
+        orders: np.ndarray,
+        known: np.ndarray,
+        fixed: np.ndarray,
+        rng: np.random.Generator,
+        temperature: float,
+        may_miss: bool,
+    ) -> np.ndarray:
+        """Complete rows (n, D) whose ``fixed`` columns are known; row i goes to column order i modulo B."""
+        n, width = known.shape
+        out = known.copy()
+        per_order = -(-n // prompt.orders)
+        uniforms = rng.random((per_order * prompt.orders, width, 2), dtype=np.float32)
+        padded = np.concatenate([known, known[:1].repeat(per_order * prompt.orders - n, 0)])
+        padded = padded.reshape(per_order, prompt.orders, width).transpose(1, 0, 2)  # B M D
+        uniforms = uniforms.reshape(per_order, prompt.orders, width, 2).transpose(1, 0, 2, 3)
+        for batch in self._batches(prompt, per_order):
+            walk = Walk(prompt, batch.stop - batch.start)
+            for at in range(prompt.columns):
+                column = orders[:, at]
+                if fixed[column].all():
+                    values = np.take_along_axis(padded[:, batch], column[:, None, None], 2)[..., 0]
+                else:
+                    chance = np.take_along_axis(uniforms[:, batch], column[:, None, None, None], 2)[:, :, 0]
+                    draws = torch.as_tensor(chance, device=self.device)
+                    drawn = walk.forecast().sample(draws, temperature, may_miss).cpu().numpy()
+                    values = self._tidy(drawn, column)
+                    np.put_along_axis(padded[:, batch], column[:, None, None], values[..., None], 2)
+                walk.push(torch.as_tensor(values, device=self.device))
+        out[:] = padded.transpose(1, 0, 2).reshape(-1, width)[:n]
+        return out
+
+    def _tidy(self, drawn: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Give numbers their column's decimals and range: (B, M) of columns (B,)."""
+        tidy = drawn.astype(np.float64)
+        for order, column in enumerate(columns):
+            spec = self.columns[column]
+            if not spec.categorical and spec.decimals is not None:
+                real = self.values[:, column]
+                low, high = np.nanmin(real, initial=np.inf), np.nanmax(real, initial=-np.inf)
+                tidy[order] = np.clip(np.round(tidy[order], spec.decimals), low, high)
+        return tidy
+
+    def log_prob(self, rows: np.ndarray) -> np.ndarray:
+        """Log-probability of rows given their group, on the scale of normal scores.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (m, D)
+            As the table's; a NaN is a missing cell, and has a probability.
+
+        Returns
+        -------
+        ndarray of float64, shape (m,)
+            Of the mixture over column orders. −inf for a category, a group or a missing cell that the
+            context lacks.
+        """
+        prompt, orders = self.prompt()
+        return self._log_prob(prompt, orders, np.asarray(rows, dtype=np.float64))
+
+    def _log_prob(self, prompt: Prompt, orders: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        total = np.empty((len(rows), prompt.orders))
+        for batch in self._batches(prompt, len(rows)):
+            part = rows[batch]
+            walk = Walk(prompt, len(part))
+            logs = torch.zeros(prompt.orders, len(part), dtype=torch.float64, device=self.device)
+            for at in range(prompt.columns):
+                values = torch.as_tensor(part[:, orders[:, at]].T.copy(), device=self.device)
+                if at < self.given:
+                    cells = walk.push(values)
+                    logs += torch.where(cells.known[..., 0] & ~cells.missing[..., 0], 0.0, -torch.inf)
+                else:
+                    logs += walk.forecast().log_prob(walk.see(values))
+                    walk.push(values)
+            total[batch] = logs.T.cpu().numpy()
+        return np.asarray(np.logaddexp.reduce(total, axis=1) - np.log(prompt.orders))
+
+    def predict_proba(self, rows: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
+        """Class probabilities by Bayes' rule: p(label | row) ∝ p(row | label) p(label).
+
+        Parameters
+        ----------
+        rows : ndarray, shape (m, D)
+            The label's column is not looked at.
+        prior : ndarray, shape (G,), optional
+            Of the labels in ascending order of their codes; their shares among the real rows by default.
+
+        Returns
+        -------
+        ndarray, shape (m, G)
+            One column per label code in ascending order.
+        """
+        labels, counts = np.unique(self.values[:, 0], return_counts=True)
+        shares = counts / counts.sum() if prior is None else np.asarray(prior, dtype=np.float64)
+        if shares.shape != labels.shape or not (shares >= 0).all() or not shares.sum() > 0:
+            raise OptionError(
+                "the prior needs one share per label", got=prior, expected=f"{len(labels)} shares"
+            )
+        prompt, orders = self.prompt()
+        return self._bayes(prompt, orders, np.asarray(rows, dtype=np.float64), labels, shares)
+
+    def _bayes(
+        self, prompt: Prompt, orders: np.ndarray, rows: np.ndarray, labels: np.ndarray, shares: np.ndarray
+    ) -> np.ndarray:
+        logs = np.empty((len(rows), len(labels)))
+        for position, label in enumerate(labels):
+            asked = rows.copy()
+            asked[:, 0] = label
+            logs[:, position] = self._log_prob(prompt, orders, asked)
+        with np.errstate(divide="ignore"):
+            logs += np.log(shares / shares.sum())
+        impossible = np.isinf(logs).all(1)  # a category the context lacks says nothing about the label
+        logs[impossible] = np.log(np.maximum(shares / shares.sum(), 1e-300))
+        logs -= logs.max(1, keepdims=True)
+        return np.asarray(np.exp(logs) / np.exp(logs).sum(1, keepdims=True))
+
+    def impute(self, rows: np.ndarray, rng: np.random.Generator, *, temperature: float = 1.0) -> np.ndarray:
+        """Fill in NaN cells by drawing them given the rest of their row.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (m, D)
+            Group columns must be known.
+        rng : numpy.random.Generator
+        temperature : float
+
+        Returns
+        -------
+        ndarray, shape (m, D)
+            Known cells are unchanged; a cell of a column without any real value stays NaN.
+
+        Raises
+        ------
+        GeneratorError
+            If a group column is missing.
+        """
+        out = np.array(rows, dtype=np.float64)
+        absent = np.isnan(out)
+        if absent[:, : self.given].any():
+            raise GeneratorError("a group column cannot be filled in", hint="predict the label first")
+        for pattern in np.unique(absent[absent.any(1)], axis=0):
+            chosen = np.flatnonzero((absent == pattern).all(1))
+            observed = self.given + np.flatnonzero(~pattern[self.given :])
+            asked = np.flatnonzero(pattern)
+            first = np.arange(self.given)
+            orders = np.stack(
+                [
+                    np.concatenate([first, rng.permutation(observed), rng.permutation(asked)])
+                    for _ in range(self.orders)
+                ]
+            )
+            prompt = self._encode(orders, rng)
+            known = out[chosen]
+            out[chosen] = self._write(prompt, orders, known, ~pattern, rng, temperature, may_miss=False)
+        return out

@@ -1,0 +1,260 @@
+"""The log-likelihood of cells: what pretraining maximises and what validation prints.
+
+A cell is missing or not; if not, a number falls into the interval of normal scores that its value owns (one
+bin where it is no tie) and a category is pointed at through the context rows that hold it. Columns without
+missing values in the context cannot have one, and a category that the context lacks has no probability:
+both are by construction, and such cells do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from makeweight.generators.transformer.config import ModelConfig
+from makeweight.generators.transformer.features import (
+    Cells,
+    Context,
+    chain_step,
+    encode_cells,
+    fit_context,
+    pointer_base,
+)
+from makeweight.generators.transformer.model import (
+    NEVER,
+    InContextModel,
+    Inputs,
+    code_vectors,
+    content_numbers,
+    query_numbers,
+)
+from makeweight.generators.transformer.prior import Tasks
+
+__all__ = [
+    "Prepared",
+    "Scores",
+    "chain_scores",
+    "interval_log_mass",
+    "marginal_scores",
+    "model_scores",
+    "prepare",
+]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tasks with everything that closed form knows of them."""
+
+    inputs: Inputs
+    context: Context
+    cells: Cells  # of the rows to predict
+    mean: Tensor  # B M D  chain
+    deviation: Tensor  # B M D
+    groups: Tensor  # B M
+    missing: Tensor  # B M D  share of missing cells in the group
+    counted: Tensor  # B M D  whether a cell counts
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Sums of log-probability, and the cells they run over, by kind of cell."""
+
+    numeric: Tensor
+    categorical: Tensor
+    missing: Tensor
+    numeric_cells: Tensor
+    categorical_cells: Tensor
+    missing_cells: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        """Negative log-likelihood per cell, in nats."""
+        total = self.numeric + self.categorical + self.missing
+        return -total / (self.numeric_cells + self.categorical_cells).clamp_min(1)
+
+
+def chain(context: Context, cells: Cells, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Chain of every cell: mean and deviation, each (B R D)."""
+    means: list[Tensor] = []
+    deviations: list[Tensor] = []
+    surprises: list[Tensor] = []
+    for column in range(cells.score.shape[-1]):
+        before = torch.stack(surprises, -1) if surprises else cells.score[..., :0]
+        mean, deviation = chain_step(context, groups, before, column)
+        surprise = torch.where(cells.missing[..., column], 0, (cells.score[..., column] - mean) / deviation)
+        means.append(mean)
+        deviations.append(deviation.expand_as(mean))
+        surprises.append(surprise)
+    return torch.stack(means, -1), torch.stack(deviations, -1)
+
+
+@torch.no_grad()
+def prepare(config: ModelConfig, tasks: Tasks, generator: torch.Generator) -> Prepared:
+    """Encode tasks: context maps, scores, chain, and the network's inputs.
+
+    Examples
+    --------
+    >>> from makeweight.generators.transformer.config import PriorConfig
+    >>> from makeweight.generators.transformer.prior import Shape, draw_tasks
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> tasks = draw_tasks(PriorConfig(), Shape(2, 40, 8, 5), generator)
+    >>> prepare(ModelConfig(), tasks, generator).mean.shape
+    torch.Size([2, 8, 5])
+    """
+    rows = tasks.context
+    known, flags = tasks.values[:, :rows], (tasks.categorical, tasks.given)
+    context = fit_context(known, *flags, config.identity, generator)
+    cells = encode_cells(context, tasks.values)
+    groups = cells.code[..., 0].clamp_min(0)
+    mean, deviation = chain(context, cells, groups)
+    asked = groups[:, rows:]
+    index = asked[..., None].expand(-1, -1, mean.shape[-1])
+    missing = context.missing.gather(1, index)
+    size = context.sizes.gather(1, asked)[..., None].expand_as(index)
+    numbers = config.frequencies
+    inputs = Inputs(
+        content=content_numbers(cells, mean, deviation, numbers),
+        codes=code_vectors(context, cells.code),
+        query=query_numbers(mean[:, rows:], deviation[:, rows:], size, rows, missing, numbers),
+        column=context.column_vectors,
+        summary=context.summary,
+    )
+    last = Cells(*(getattr(cells, name)[:, rows:] for name in Cells.__dataclass_fields__))
+    counted = last.known & (tasks.weight > 0)[..., None] & ~tasks.given[:, None]
+    return Prepared(inputs, context, last, mean[:, rows:], deviation[:, rows:], asked, missing, counted)
+
+
+def interval_log_mass(log_bins: Tensor, low: Tensor, score: Tensor, high: Tensor, reach: float) -> Tensor:
+    """Log-probability of a score's interval under binned densities.
+
+    Parameters
+    ----------
+    log_bins : Tensor, shape (…, bins)
+        Log-probabilities of equal bins over [−reach, reach].
+    low, score, high : Tensor, shape (…)
+        The interval and the score in it; an empty interval stands for its bin.
+
+    Returns
+    -------
+    Tensor, shape (…)
+
+    Examples
+    --------
+    >>> even = torch.full((4,), 0.25).log()
+    >>> round(interval_log_mass(even, *torch.tensor([-1.0, 0.5, 2.0]), reach=2.0).exp().item(), 2)
+    0.75
+    """
+    bins = log_bins.shape[-1]
+    to_bins = bins / (2 * reach)
+    edges = torch.arange(bins, device=score.device)
+    start = ((low + reach) * to_bins).clamp(0, bins)[..., None]
+    end = ((high + reach) * to_bins).clamp(0, bins)[..., None]
+    overlap = (torch.minimum(end, edges + 1) - torch.maximum(start, edges)).clamp(0, 1)
+    own = ((score + reach) * to_bins).floor().clamp(0, bins - 1).long()
+    single = F.one_hot(own, bins).to(overlap.dtype)
+    overlap = torch.where(end - start > 1e-3, overlap, single)
+    return (log_bins + overlap.log()).logsumexp(-1)
+
+
+def _scores(
+    prepared: Prepared,
+    numeric: Callable[[Tensor, Tensor], Tensor],
+    pointer: Callable[[Tensor, Tensor], Tensor],
+    missing: Callable[[], Tensor],
+    reach: float,
+) -> Scores:
+    """Score cells with functions that predict numeric columns, categorical columns, and missing cells."""
+    context, cells = prepared.context, prepared.cells
+    present = prepared.counted & ~cells.missing
+    free = ~context.given
+    tables, columns = (free & ~context.categorical).nonzero(as_tuple=True)
+    pick = (tables, slice(None), columns)
+    mass = interval_log_mass(
+        numeric(tables, columns), cells.low[pick], cells.score[pick], cells.high[pick], reach
+    )
+    number = torch.where(present[pick], mass, 0).sum()
+    number_cells = present[pick].sum()
+    tables, columns = (free & context.categorical).nonzero(as_tuple=True)
+    pick = (tables, slice(None), columns)
+    same = context.codes[tables, :, columns][:, None] == cells.code[pick][..., None]  # P M N
+    counted = present[pick] & same.any(-1)
+    weights = pointer(tables, columns).masked_fill(~same, NEVER)
+    category = torch.where(counted, weights.logsumexp(-1), 0).sum()
+    can_miss = prepared.counted & (prepared.missing > 0)
+    gone = cells.missing.to(mass.dtype)
+    entropy = F.binary_cross_entropy_with_logits(missing(), gone, reduction="none")
+    return Scores(
+        *(number, category, -torch.where(can_miss, entropy, 0).sum()),
+        *(number_cells, counted.sum(), can_miss.sum()),
+    )
+
+
+def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tensor, Tensor]) -> Scores:
+    """Score the cells with the network's output streams.
+
+    Parameters
+    ----------
+    model : InContextModel
+    prepared : Prepared
+    streams : tuple of Tensor
+        What ``model(prepared.inputs, rows)`` returned.
+    """
+    content, query = streams
+
+    def numeric(tables: Tensor, columns: Tensor) -> Tensor:
+        pick = (tables, slice(None), columns)
+        return model.log_density(query[pick], prepared.mean[pick], prepared.deviation[pick], content.shape[1])
+
+    def pointer(tables: Tensor, columns: Tensor) -> Tensor:
+        pick = (tables, slice(None), columns)
+        base = pointer_base(
+            prepared.context,
+            tables,
+            columns,
+            prepared.groups[tables],
+            prepared.mean[pick],
+            prepared.deviation[pick],
+        )
+        return model.log_pointer(query[pick], model.point_to(content[pick]), *base)
+
+    def missing() -> Tensor:
+        return model.missing_logit(query, prepared.missing)
+
+    return _scores(prepared, numeric, pointer, missing, model.config.reach)
+
+
+def chain_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+    """Score the cells in closed form: the pooled-covariance chain, as an untrained network does."""
+    model = InContextModel(config).to(prepared.mean.device)
+    shape = (*prepared.mean.shape, config.width)
+    nothing = prepared.mean.new_zeros(()).expand(shape)
+    rows = prepared.context.rows.shape[1]
+    content = prepared.mean.new_zeros(()).expand(shape[0], rows, *shape[2:])
+    with torch.no_grad():
+        return model_scores(model, prepared, (content, nothing))
+
+
+def marginal_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+    """Score the cells by the context's columns alone, without the group and the other columns."""
+    context = prepared.context
+    width = 2 * config.reach / config.bins
+    centre = torch.linspace(-config.reach + width / 2, config.reach - width / 2, config.bins)
+    normal = (-0.5 * centre**2).log_softmax(-1).to(prepared.mean.device)
+
+    def numeric(tables: Tensor, columns: Tensor) -> Tensor:
+        return normal.expand(len(tables), prepared.mean.shape[1], -1)
+
+    def pointer(tables: Tensor, columns: Tensor) -> Tensor:
+        held = context.codes[tables, :, columns] >= 0
+        even = torch.where(held, 0.0, NEVER).log_softmax(-1)
+        return even[:, None].expand(-1, prepared.mean.shape[1], -1)
+
+    def missing() -> Tensor:
+        share = (context.sizes[..., None] * context.missing).sum(1) / context.sizes.sum(1)[:, None]
+        return torch.logit(share.clamp(1e-4, 1 - 1e-4))[:, None].expand_as(prepared.missing)
+
+    return _scores(prepared, numeric, pointer, missing, config.reach)

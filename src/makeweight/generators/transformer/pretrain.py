@@ -1,0 +1,379 @@
+"""Pretraining: time-budgeted, resumable, reproducible.
+
+    python -m makeweight.generators.transformer.pretrain --config tiny --hours 2 -o runs/tiny
+
+Every step draws its tables from a generator seeded by (seed, step), so a resumed run sees exactly the tables
+that an uninterrupted one would have seen. The folder holds ``checkpoint.pt`` (model, optimisers, step, time,
+best figures), ``best/`` (weights and manifest with the best validation), ``log.csv`` and ``validation.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import io
+import math
+import pickle
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from makeweight.errors import FileProblem, GeneratorError, MakeweightError, MissingDependency, OptionError
+from makeweight.generators.transformer import weights
+from makeweight.generators.transformer.config import CONFIGS, PRIOR_VERSION, Config, TrainConfig, named
+from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.objective import model_scores, prepare
+from makeweight.generators.transformer.prior import draw_shape, draw_tasks
+from makeweight.generators.transformer.validation import Figures, baselines, validate
+
+__all__ = ["Trainer", "learning_rate", "main", "pretrain"]
+
+PATIENCE = 20  # steps in a row with numbers that are not finite before the run gives up
+LOG_EVERY = 50  # steps per line of the log
+
+
+def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
+    """Share of the full learning rate: warm-up by steps, constant, linear fall at the end of the budget.
+
+    Parameters
+    ----------
+    step : int
+        Steps done so far.
+    fraction : float
+        Share of the time budget used.
+    config : TrainConfig
+
+    Examples
+    --------
+    >>> [round(learning_rate(10_000, f, TrainConfig(decay=0.5)), 2) for f in (0.0, 0.5, 0.75, 1.0)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
+    rise = min(1.0, (step + 1) / config.warmup)
+    fall = min(1.0, max(0.0, (1 - fraction) / config.decay))
+    return rise * fall
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn ``"auto"`` into the best device there is; refuse one that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise OptionError("unknown device", got=repr(name), expected="'auto', 'cpu' or 'cuda'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OptionError("no CUDA device is available", got="--device cuda", hint="--device auto")
+    return torch.device(name)
+
+
+def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for everything else."""
+    if not hasattr(torch.optim, "Muon"):
+        raise MissingDependency(
+            "pretraining needs torch.optim.Muon",
+            got=f"torch {torch.__version__}",
+            expected="torch 2.9 or later",
+        )
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        inside = name.startswith("layers.") and name.endswith(".weight") and parameter.ndim == 2
+        (matrices if inside else rest).append(parameter)
+    return [
+        torch.optim.Muon(
+            matrices,
+            lr=config.matrix_rate,
+            weight_decay=config.weight_decay,
+            adjust_lr_fn="original",
+        ),
+        torch.optim.AdamW(rest, lr=config.vector_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay),
+    ]
+
+
+@dataclass
+class Trainer:
+    """One pretraining run.
+
+    Parameters
+    ----------
+    config : Config
+    folder : Path
+    device : torch.device
+    seconds : float
+        Budget of this call; time spent before a resumption is counted apart.
+    compile : bool
+        Compile the layers (worth it on an accelerator).
+    steps : int, optional
+        Stop after so many steps in total, whatever the time.
+    """
+
+    config: Config
+    folder: Path
+    device: torch.device
+    seconds: float
+    compile: bool = False
+    steps: int | None = None
+    step: int = 0
+    tasks: int = 0
+    spent: float = 0.0
+    best: float = math.inf
+    history: list[Figures] = field(default_factory=list)
+    references: dict[str, Figures] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # the global generator is left as it was: parameters are drawn inside a fork of it
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.train.seed)
+            self.model = InContextModel(self.config.model).to(self.device)
+        self.optimisers = build_optimisers(self.model, self.config.train)
+        self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
+        if self.compile:
+            for layer in self.model.layers:
+                layer.compile(dynamic=True)
+        self.began = time.monotonic()
+        self.prior_seconds = self.timed_seconds = 0.0
+
+    # -- persistence ------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """Write everything that a resumption needs."""
+        state = {
+            "format": weights.FORMAT,
+            "prior_version": PRIOR_VERSION,
+            "config": dataclasses.asdict(self.config),
+            "model": self.model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "step": self.step,
+            "tasks": self.tasks,
+            "spent": self.spent + self.elapsed,
+            "best": self.best,
+            "history": self.history,
+            "references": self.references,
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        weights.write_atomically(self.folder / "checkpoint.pt", buffer.getvalue())
+
+    def resume(self, path: str | Path) -> None:
+        """Continue where a checkpoint was written.
+
+        Raises
+        ------
+        FileProblem
+            If it cannot be read, or was written by another configuration or prior.
+        """
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            raise FileProblem(
+                "the checkpoint cannot be read", where=str(path), got=type(error).__name__
+            ) from error
+        if state.get("format") != weights.FORMAT:
+            raise FileProblem("unknown format of checkpoint", where=str(path), got=state.get("format"))
+        own = dataclasses.asdict(self.config.model)
+        if state["config"]["model"] != own:
+            raise FileProblem(
+                "the checkpoint is of another model",
+                where=str(path),
+                got=state["config"]["model"],
+                expected=own,
+            )
+        self.model.load_state_dict(state["model"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.tasks, self.spent = state["step"], state["tasks"], state["spent"]
+        self.history = state["history"]
+        same_tasks = state["prior_version"] == PRIOR_VERSION and state["config"] == dataclasses.asdict(
+            self.config
+        )
+        if same_tasks:  # otherwise the validation tasks are others, and the figures cannot be compared
+            self.best, self.references = state["best"], state["references"]
+
+    def _append(self, name: str, row: dict[str, float | int]) -> None:
+        path = self.folder / name
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+
+    # -- training ---------------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of this call."""
+        return time.monotonic() - self.began
+
+    def _now(self) -> float:
+        if self.device.type == "cuda" and self.step % LOG_EVERY == 0:
+            torch.cuda.synchronize()
+        return time.monotonic()
+
+    def train_step(self) -> Tensor | None:
+        """Draw tables, predict, update. Returns the loss, or None if it was not finite."""
+        train = self.config.train
+        start = self._now()
+        rng = np.random.default_rng([train.seed, 0, self.step])
+        generator = torch.Generator(self.device).manual_seed(train.seed + (self.step + 1) * 1_000_003)
+        shape = draw_shape(self.config.prior, train.cells, self.step / train.curriculum, rng)
+        tasks = draw_tasks(self.config.prior, shape, generator)
+        prepared = prepare(self.config.model, tasks, generator)
+        drawn = self._now()
+        rate = learning_rate(self.step, min(1.0, self.elapsed / self.seconds), train)
+        for optimiser, full in zip(self.optimisers, self.full_rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * full
+            optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            streams = self.model(prepared.inputs, shape.context)
+            loss = model_scores(self.model, prepared, streams).loss
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
+        self.step += 1
+        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+            return None
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.tasks += shape.batch
+        if (self.step - 1) % LOG_EVERY == 0 or self.device.type == "cpu":
+            self.prior_seconds += drawn - start
+            self.timed_seconds += self._now() - start
+        return loss.detach()
+
+    def evaluate(self) -> Figures:
+        """Validate, log, and keep the weights if they are the best so far."""
+        if not self.references:
+            self.references = baselines(self.config, self.device)
+        figures = validate(self.config, self.model)
+        spent = self.spent + self.elapsed
+        row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
+        self.history.append(row)
+        self._append("validation.csv", dict(row))
+        if figures["total"] < self.best:
+            self.best = figures["total"]
+            facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
+            validation = {"model": figures, **self.references}
+            weights.save(
+                self.model, self.folder / "best", config=self.config.name, validation=validation, **facts
+            )
+        chain = self.references["chain"]
+        told = "  ".join(f"{kind} {figures[kind]:.4f} (chain {chain[kind]:.4f})" for kind in figures)
+        print(f"step {self.step}  {spent:.0f} s  {told}", file=sys.stderr, flush=True)  # noqa: T201
+        return figures
+
+    def _done(self) -> bool:
+        return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)
+
+    def run(self) -> Figures:
+        """Train until the budget is used; validate at the end.
+
+        Raises
+        ------
+        GeneratorError
+            If the loss is not finite for many steps in a row.
+        """
+        train = self.config.train
+        self.folder.mkdir(parents=True, exist_ok=True)
+        validated = saved = self.elapsed
+        average, bad = math.nan, 0
+        while not self._done():
+            loss = self.train_step()
+            bad = bad + 1 if loss is None else 0
+            if bad >= PATIENCE:
+                raise GeneratorError("the loss is no longer finite", where=f"step {self.step}")
+            if loss is not None and (self.device.type == "cpu" or self.step % 10 == 0):
+                value = loss.item()
+                average = value if math.isnan(average) else 0.98 * average + 0.02 * value
+            if self.step % LOG_EVERY == 0:
+                share = self.prior_seconds / max(self.timed_seconds, 1e-9)
+                line = {"step": self.step, "seconds": self.spent + self.elapsed, "loss": average}
+                self._append("log.csv", {**line, "tasks": self.tasks, "prior_share": share})
+            if self.elapsed - saved > 60 * train.checkpoint_minutes:
+                self.checkpoint()
+                saved = self.elapsed
+            if self.elapsed - validated > 60 * train.validate_minutes:
+                self.evaluate()
+                validated = self.elapsed
+        figures = self.evaluate()
+        self.checkpoint()
+        return figures
+
+
+def pretrain(
+    config: Config,
+    folder: str | Path,
+    *,
+    hours: float,
+    device: str = "auto",
+    resume: str | Path | None = None,
+    compile: bool = False,
+    steps: int | None = None,
+) -> Figures:
+    """Pretrain within a time budget and leave the best weights in ``folder/best``.
+
+    Parameters
+    ----------
+    config : Config
+    folder : path
+    hours : float
+        Wall-clock budget of this call.
+    device : {"auto", "cpu", "cuda"}
+    resume : path, optional
+        A checkpoint to continue from.
+    compile : bool
+    steps : int, optional
+        Stop after so many steps in total, if the time allows.
+
+    Returns
+    -------
+    dict
+        The final validation figures.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+    FileProblem
+        If the checkpoint cannot be used.
+    """
+    if not hours > 0:
+        raise OptionError("the budget must be positive", where="hours", got=hours)
+    trainer = Trainer(config, Path(folder), choose_device(device), 3600 * hours, compile, steps)
+    if resume is not None:
+        trainer.resume(resume)
+    return trainer.run()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``python -m makeweight.generators.transformer.pretrain``."""
+    parser = argparse.ArgumentParser(prog="pretrain", description="Pretrain the in-context transformer.")
+    parser.add_argument("--config", choices=list(CONFIGS), default="tiny")
+    parser.add_argument("--hours", type=float, required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--resume", default=None, metavar="CHECKPOINT")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    try:
+        pretrain(
+            named(options.config),
+            options.output,
+            hours=options.hours,
+            device=options.device,
+            resume=options.resume,
+            compile=options.compile,
+        )
+    except MakeweightError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

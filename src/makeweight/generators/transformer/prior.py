@@ -1,0 +1,302 @@
+"""The prior over tables on which the transformer is pretrained.
+
+A batch of tasks of equal shape is drawn at once, on the device of the generator: latent nodes
+(:mod:`makeweight.generators.transformer.mechanisms`), a label from inside them, grouping attributes, a
+selection of rows that makes groups rare or common and attributes spurious, and what real columns do to
+numbers: warps, rounding, counts, zeros, categories, missing cells, copies, irrelevance.
+
+Rows are selected on label and attributes alone, so p(row | group) is the same for context and queries.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from makeweight.generators.transformer.config import PriorConfig
+from makeweight.generators.transformer.mechanisms import (
+    Random,
+    clusters,
+    cut,
+    gaussian_classes,
+    graph_nodes,
+    standardise,
+    thresholds,
+)
+
+__all__ = ["Shape", "Tasks", "draw_shape", "draw_tasks"]
+
+CATEGORIES = 64  # most categories of a column: pointing does not depend on their number
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes that all tasks of a batch share."""
+
+    batch: int
+    context: int
+    queries: int
+    columns: int  # with the label
+
+    @property
+    def cells(self) -> int:
+        """Cells of both streams, the unit in which a step is budgeted."""
+        return self.batch * (self.context + 2 * self.queries) * self.columns
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """A batch of tables: context rows first, then rows to predict."""
+
+    values: Tensor  # B R D  numbers, codes, NaN where missing; column 0 is the label
+    categorical: Tensor  # B D
+    given: Tensor  # B D  the label and the grouping attributes
+    weight: Tensor  # B M  1 for a row to predict, 0 where the draw had none of a group with context rows
+    context: int
+
+
+def draw_shape(config: PriorConfig, cells: int, progress: float, rng: np.random.Generator) -> Shape:
+    """Draw the sizes of a batch: log-uniform rows and columns, larger as the curriculum progresses.
+
+    Parameters
+    ----------
+    config : PriorConfig
+    cells : int
+        Budget of cells; the number of tasks follows from it.
+    progress : float
+        0 at the start of the curriculum, 1 from its end on.
+    rng : numpy.random.Generator
+
+    Examples
+    --------
+    >>> draw_shape(PriorConfig(), 9_000, 1.0, np.random.default_rng(0)).batch >= 1
+    True
+    """
+    progress = min(1.0, max(0.0, progress))
+    rows = config.max_context * (0.25 + 0.75 * progress)
+    most = max(2.0, config.max_columns * (0.4 + 0.6 * progress))
+    context = round(math.exp(rng.uniform(math.log(config.min_context), math.log(rows))))
+    # a third log-uniform from one column, the rest uniform: few columns are easy, many are what is hard
+    columns = (
+        rng.uniform(1, most + 1) if rng.random() < 0.67 else math.exp(rng.uniform(0, math.log(most + 1)))
+    )
+    columns = 1 + min(config.max_columns, max(1, int(columns)))
+    # attention over rows grows with the context: charge it in cells
+    cost = (context + 2 * config.queries) * columns * (1 + context / 1000)
+    return Shape(max(1, int(cells / cost)), context, config.queries, columns)
+
+
+def _labels_from_nodes(random: Random, values: Tensor, groups: Tensor) -> Tensor:
+    """Labels from inside the graph: cut scores, or the largest of one noisy score per label."""
+    batch, rows, nodes = values.shape
+    most = int(groups.max().item())
+    sparse = random.chance(random.uniform(batch, 1, 1, low=0.1, high=0.7), batch, nodes, most)
+    pick = torch.nn.functional.one_hot(random.whole(0, nodes - 1, batch, most), nodes).transpose(1, 2)
+    weight = random.normal(batch, nodes, most) * (sparse | (pick > 0))
+    score = standardise(values @ weight)  # B N G
+    loud = random.chance(0.7, batch, 1, 1) * random.uniform(batch, 1, 1, low=0.05, high=1.2)
+    score = score + loud * random.gumbel(batch, rows, most)
+    ordinal = cut(standardise(score[..., :1]), thresholds(random, batch, 1, groups[:, None], max(2, most)))
+    offset = random.normal(batch, 1, most) * 0.4
+    allowed = torch.arange(most, device=random.device) < groups[:, None, None]
+    nominal = (score + offset).masked_fill(~allowed, -torch.inf).argmax(-1)
+    use_cut = (groups[:, None] == 2) | random.chance(0.3, batch, 1)
+    return torch.where(use_cut, ordinal[..., 0], nominal)
+
+
+def _latent_tables(
+    random: Random, batch: int, rows: int, nodes: int, groups: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Values (B N P), codes (B N P) and labels (B N), each table from one of three families."""
+    family = random.uniform(batch)
+    values = random.normal(batch, rows, nodes)
+    codes = torch.full_like(values, -1, dtype=torch.long)
+    labels = torch.zeros(batch, rows, dtype=torch.long, device=random.device)
+    graph, classes, mixture = family < 0.72, (family >= 0.72) & (family < 0.87), family >= 0.87
+    if bool(graph.any()):
+        values[graph], codes[graph] = graph_nodes(random, int(graph.sum().item()), rows, nodes)
+        labels[graph] = _labels_from_nodes(random, values[graph], groups[graph])
+    for chosen, draw in ((classes, gaussian_classes), (mixture, clusters)):
+        if bool(chosen.any()):
+            count = int(chosen.sum().item())
+            values[chosen], labels[chosen] = draw(random, count, rows, nodes, groups[chosen])
+    return values, codes, labels
+
+
+def _select(
+    random: Random, cells: Tensor, label: Tensor, shape: Shape, ratio: float
+) -> tuple[Tensor, Tensor]:
+    """Rows of the pool to keep (B R): context by random group frequencies, queries evenly by group."""
+    batch, pool = cells.shape
+    most = int(cells.max().item()) + 1
+    size = torch.zeros(batch, most, device=random.device).scatter_add_(
+        1, cells, torch.ones_like(label, dtype=torch.float)
+    )
+    steep = random.uniform(batch, 1, high=math.log(ratio)) * random.chance(0.85, batch, 1)
+    wish = torch.exp(-steep * random.uniform(batch, int(label.max().item()) + 1))  # by label
+    wish = wish.gather(1, label)
+    spurious = random.chance(0.6, batch, 1) * random.uniform(batch, 1, low=-2.5, high=2.5)
+    agree = (cells // 4 % 2 == cells % 4 % 2) * spurious
+    own = size.gather(1, cells)
+    by_label = torch.zeros(batch, most, device=random.device).scatter_add_(
+        1, label, torch.ones_like(label, dtype=torch.float)
+    )
+    weight = wish.log() + agree - by_label.gather(1, label).log()
+    context = (weight + random.gumbel(batch, pool)).topk(shape.context, 1).indices
+    held = torch.zeros(batch, most, device=random.device)
+    held.scatter_add_(1, cells.gather(1, context), torch.ones_like(context, dtype=torch.float))
+    free = torch.ones(batch, pool, dtype=torch.bool, device=random.device).scatter_(1, context, False)
+    usable = free & (held.gather(1, cells) > 0)
+    even = random.uniform(batch, 1, low=0.4, high=1.0)  # 1: as many queries of every group
+    order = torch.where(usable, random.gumbel(batch, pool) - even * own.log(), -torch.inf)
+    queries = order.topk(shape.queries, 1).indices
+    return torch.cat([context, queries], 1), usable.gather(1, queries).float()
+
+
+def _discretise(random: Random, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Categories of latent columns (B R D): codes (B R D) and whether their order is kept (B D)."""
+    batch, _, columns = x.shape
+    kind = random.uniform(batch, columns)
+    levels = torch.where(
+        kind < 0.85, random.whole(3, 10, batch, columns), random.log_whole(10, CATEGORIES, batch, columns)
+    )
+    levels = torch.where(kind < 0.45, 2, levels)
+    code = cut(x, thresholds(random, batch, columns, levels, CATEGORIES))
+    # a category of two causes: the product of coarse cuts of this column and of its neighbour
+    pair = cut(x.roll(1, -1), thresholds(random, batch, columns, random.whole(2, 4, batch, columns), 4))
+    small = code.clamp_max(7) * 4 + pair
+    code = torch.where((random.chance(0.15, batch, columns) & (kind > 0.45))[:, None], small, code)
+    ordered = random.chance(0.5, batch, columns)
+    shuffled = random.uniform(batch, columns, CATEGORIES).argsort(-1)
+    mixed = shuffled.gather(-1, code.transpose(1, 2).clamp_max(CATEGORIES - 1)).transpose(1, 2)
+    return torch.where(ordered[:, None], code, mixed), ordered
+
+
+def _continuous(random: Random, x: Tensor) -> Tensor:
+    """Warp, round, count and zero latent columns (B R D)."""
+    batch, _, columns = x.shape
+    shape = (batch, 1, columns)
+    warp, rough = random.uniform(*shape), random.uniform(*shape)
+    rate = random.uniform(*shape, low=0.3, high=1.2)
+    y = torch.where(warp < 0.3, (x.clamp(-6, 6) * rate).exp(), x)
+    y = torch.where((warp > 0.3) & (warp < 0.4), (x * 2 * rate).clamp(-12, 12).sinh(), y)
+    y = torch.where((warp > 0.4) & (warp < 0.5), torch.special.ndtr(x * rate), y)
+    grid = 10.0 ** random.uniform(*shape, low=-1.6, high=0.3) * y.std(1, keepdim=True).clamp_min(1e-3)
+    y = torch.where(rough < 0.28, (y / grid).round() * grid, y)
+    count = (x.clamp(-4, 4) * rate + random.uniform(*shape, low=-1.0, high=2.5)).exp().floor()
+    y = torch.where((rough > 0.28) & (rough < 0.36), count, y)
+    start = random.uniform(*shape, low=-1.2, high=1.2)
+    zeroed = torch.where(random.chance(0.6, *shape), (x - start).relu(), y * (x.roll(1, -1) > start))
+    return torch.where((rough > 0.36) & (rough < 0.47), zeroed, y)
+
+
+def _relations(random: Random, x: Tensor) -> Tensor:
+    """Copies, sums and products of other columns, and columns that have nothing to do with the rest."""
+    batch, rows, columns = x.shape
+    shape = (batch, 1, columns)
+    one, two = (x.gather(-1, random.whole(0, columns - 1, *shape).expand_as(x)) for _ in range(2))
+    kind = random.uniform(*shape)
+    made = torch.where(kind < 0.35, one, one + random.normal(*shape) * two)
+    made = torch.where(kind > 0.7, one * two, made)
+    made = made + (kind > 0.5) * 0.1 * random.normal(batch, rows, columns)
+    x = torch.where(random.chance(0.06, *shape), standardise(made), x)
+    lonely = random.chance(random.uniform(batch, 1, 1) ** 3 * 0.7, *shape)
+    other = x.gather(1, random.uniform(batch, rows, columns).argsort(1))
+    return torch.where(lonely, other, x)
+
+
+def _missing(random: Random, x: Tensor, label: Tensor) -> Tensor:
+    """Which cells are missing (B R D): at random, by another column, by itself, or by the label."""
+    batch, rows, columns = x.shape
+    shape = (batch, 1, columns)
+    some = random.chance(0.35, batch, 1, 1) & random.chance(random.uniform(batch, 1, 1), *shape)
+    kind, strength = random.uniform(*shape), random.normal(*shape) * 2
+    taste = random.normal(batch, int(label.max().item()) + 1, 1).expand(-1, -1, columns)
+    by_label = taste.gather(1, label[..., None].expand(-1, -1, columns))
+    drive = torch.where(kind < 0.35, 0.0, strength * x.roll(1, -1))
+    drive = torch.where(kind > 0.65, strength * x, drive)
+    drive = torch.where(kind > 0.85, by_label, drive)
+    level = random.uniform(*shape, low=-4.0, high=0.5)
+    return some & (random.uniform(batch, rows, columns) < torch.sigmoid(level + drive))
+
+
+def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) -> Tasks:
+    """Draw a batch of tasks on the generator's device.
+
+    Parameters
+    ----------
+    config : PriorConfig
+    shape : Shape
+    generator : torch.Generator
+        Fixes everything; the tasks are the same for the same seed and device type.
+
+    Returns
+    -------
+    Tasks
+
+    Examples
+    --------
+    >>> tasks = draw_tasks(PriorConfig(), Shape(2, 40, 8, 5), torch.Generator().manual_seed(0))
+    >>> tasks.values.shape
+    torch.Size([2, 48, 5])
+    """
+    random = Random(generator)
+    batch, features = shape.batch, shape.columns - 1
+    limit = max(2, min(config.max_groups, shape.context // 4))
+    groups = torch.where(random.chance(0.6, batch), 2, random.log_whole(2, limit, batch))
+    nodes = features + 2 + int(config.latent * features * 0.4) + 2
+    pool = config.pool * (shape.context + shape.queries)
+    values, codes, label = _latent_tables(random, batch, pool, nodes, groups)
+    order = random.uniform(batch, nodes).argsort(1)[:, None, : features + 1]
+    values = values.gather(2, order.expand(-1, pool, -1))
+    codes = codes.gather(2, order.expand(-1, pool, -1))
+
+    # a grouping attribute of two to four levels, from a node or from nothing
+    levels = random.whole(2, 4, batch, 1)
+    source = torch.where(
+        random.chance(0.3, batch, 1, 1), random.normal(batch, pool, 1), standardise(values[..., -1:])
+    )
+    attribute = cut(source, thresholds(random, batch, 1, levels, 4))[..., 0]
+    has = random.chance(0.3 if features > 1 else 0.0, batch, 1)
+    cells = label * 4 + torch.where(has, attribute, 0)
+    kept, weight = _select(random, cells, label, shape, config.max_ratio)
+    index = kept[..., None].expand(-1, -1, features)
+    x = standardise(values[..., :-1].gather(1, index))
+    codes, label = codes[..., :-1].gather(1, index), label.gather(1, kept)
+    attribute = attribute.gather(1, kept)
+
+    x = _relations(random, x)
+    coded, ordered = _discretise(random, x)
+    from_graph = (codes >= 0).any(1) & random.chance(0.8, batch, features)
+    from_graph &= ~random.chance(0.1, batch, features)
+    coded = torch.where(from_graph[:, None], codes, coded)
+    is_code = from_graph | random.chance(random.uniform(batch, 1) ** 1.5 * 0.8, batch, features)
+    numeric = is_code & ordered & random.chance(0.15, batch, features)  # ordered codes kept as numbers
+    table = torch.where(is_code[:, None], coded.float(), _continuous(random, x))
+    table = table.masked_fill(_missing(random, x, label), torch.nan)
+    categorical = is_code & ~numeric
+    given = torch.zeros_like(categorical)
+    table[..., 0] = torch.where(has, attribute.float(), table[..., 0])
+    categorical[:, :1] |= has
+    given[:, :1] |= has
+    # categories in no order: a column's codes mean nothing beyond being equal or not
+    renamed = random.uniform(batch, max(CATEGORIES, int(label.max().item()) + 1)).argsort(1).gather(1, label)
+    first = torch.ones(batch, 1, dtype=torch.bool, device=random.device)
+    return Tasks(
+        torch.cat([_compact(renamed)[..., None].float(), table], -1),
+        torch.cat([first, categorical], 1),
+        torch.cat([first, given], 1),
+        weight,
+        shape.context,
+    )
+
+
+def _compact(label: Tensor) -> Tensor:
+    """Rename labels (B R) to 0 … G−1 per table, keeping their order."""
+    present = torch.zeros(label.shape[0], int(label.max().item()) + 1, dtype=torch.long, device=label.device)
+    present.scatter_(1, label, 1)
+    return (present.cumsum(1) - 1).gather(1, label)

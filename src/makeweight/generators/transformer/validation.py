@@ -1,0 +1,112 @@
+"""Fixed validation tasks and what closed form scores on them.
+
+The tasks depend on the configuration's seed alone and are drawn on the CPU, so that every run, on any
+device, is judged on the same tables. No step of training uses their seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from makeweight.generators.transformer.config import Config
+from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.objective import (
+    Prepared,
+    Scores,
+    chain_scores,
+    marginal_scores,
+    model_scores,
+    prepare,
+)
+from makeweight.generators.transformer.prior import Shape, draw_tasks
+
+__all__ = ["KINDS", "Figures", "baselines", "validate", "validation_batches"]
+
+KINDS = ("numeric", "categorical", "missing")
+TASKS_PER_SHAPE = 4
+Figures = dict[str, float]
+"""Negative log-likelihood in nats: per cell of each kind, and ``total`` per cell."""
+
+
+def validation_batches(config: Config, device: torch.device) -> Iterator[Prepared]:
+    """Draw the validation tasks: shapes spread evenly over contexts and columns.
+
+    Parameters
+    ----------
+    config : Config
+    device : torch.device
+
+    Yields
+    ------
+    Prepared
+    """
+    prior, train = config.prior, config.train
+    rng = np.random.default_rng([train.seed, 1])
+    count = train.validation_tasks // TASKS_PER_SHAPE
+    sizes = np.geomspace(prior.min_context, prior.max_context, count)
+    columns = rng.permutation(np.linspace(1, prior.max_columns, count))
+    for number in range(count):
+        shape = Shape(TASKS_PER_SHAPE, round(sizes[number]), prior.queries, 1 + round(columns[number]))
+        generator = torch.Generator().manual_seed(train.seed * 1000 + number)
+        tasks = draw_tasks(prior, shape, generator)
+        prepared = prepare(config.model, tasks, generator)
+        yield to_device(prepared, device)
+
+
+def to_device(prepared: Prepared, device: torch.device) -> Prepared:
+    """Move prepared tasks to a device."""
+    moved: dict[str, Any] = {}
+    for name in Prepared.__dataclass_fields__:
+        part = getattr(prepared, name)
+        if isinstance(part, torch.Tensor):
+            moved[name] = part.to(device)
+        else:
+            inner = {field: getattr(part, field).to(device) for field in type(part).__dataclass_fields__}
+            moved[name] = type(part)(**inner)
+    return Prepared(**moved)
+
+
+def _figures(config: Config, device: torch.device, score: Callable[[Prepared], Scores]) -> Figures:
+    sums = {f"{kind}{part}": 0.0 for kind in KINDS for part in ("", "_cells")}
+    for prepared in validation_batches(config, device):
+        scores = score(prepared)
+        for name in sums:
+            sums[name] += getattr(scores, name).item()
+    figures = {kind: -sums[kind] / max(1.0, sums[f"{kind}_cells"]) for kind in KINDS}
+    cells = sums["numeric_cells"] + sums["categorical_cells"]
+    figures["total"] = -sum(sums[kind] for kind in KINDS) / max(1.0, cells)
+    return figures
+
+
+@torch.no_grad()
+def validate(config: Config, model: InContextModel) -> Figures:
+    """Score a model on the fixed tasks, in float32.
+
+    Examples
+    --------
+    >>> from makeweight.generators.transformer.config import ModelConfig, PriorConfig, TrainConfig
+    >>> small = Config("small", ModelConfig(width=16, layers=1, heads=2), PriorConfig(max_context=20),
+    ...                TrainConfig(validation_tasks=4))
+    >>> figures = validate(small, InContextModel(small.model))
+    >>> figures == baselines(small, torch.device("cpu"))["chain"]
+    True
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    figures = _figures(
+        config, device, lambda p: model_scores(model, p, model(p.inputs, p.context.rows.shape[1]))
+    )
+    model.train()
+    return figures
+
+
+def baselines(config: Config, device: torch.device) -> dict[str, Figures]:
+    """Score closed forms on the fixed tasks: ``chain`` and ``marginal``."""
+    return {
+        "chain": _figures(config, device, lambda p: chain_scores(config.model, p)),
+        "marginal": _figures(config, device, lambda p: marginal_scores(config.model, p)),
+    }
