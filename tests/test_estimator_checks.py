@@ -1,6 +1,5 @@
 """scikit-learn's and imbalanced-learn's own checks, for the sampler with every generator."""
 
-import pytest
 from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
 

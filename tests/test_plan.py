@@ -69,7 +69,9 @@ def test_a_callable_is_given_the_labels():
 
 
 def test_groups_are_cells_of_label_and_attributes():
-    groups = groups_of(["a", "a", "b", "b", "a"], sex=["f", "m", "f", None, "m"], old=[True, False] * 2 + [False])
+    groups = groups_of(
+        ["a", "a", "b", "b", "a"], sex=["f", "m", "f", None, "m"], old=[True, False] * 2 + [False]
+    )
     assert dict(zip(groups.keys, groups.counts.tolist(), strict=True)) == {
         ("a", "f", True): 1, ("a", "m", False): 2, ("b", "f", True): 1, ("b", None, False): 1,
     }  # fmt: skip
@@ -117,7 +119,9 @@ def test_weighted_risk_is_the_objective(y, n_augment, alpha, data):
     weights = row_weights(plan, positions, augment)
     risk = [np.mean([loss[~augment & (positions == g)].mean() for g in range(len(groups))])]
     risk += [np.mean([loss[augment & (positions == g)].mean() for g in range(len(groups))])]
-    np.testing.assert_allclose(weights @ loss / weights.sum(), (1 - alpha) * risk[0] + alpha * risk[1], rtol=1e-12)
+    np.testing.assert_allclose(
+        weights @ loss / weights.sum(), (1 - alpha) * risk[0] + alpha * risk[1], rtol=1e-12
+    )
     assert weights.sum() == pytest.approx(len(positions))
 
 

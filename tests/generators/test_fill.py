@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from generators_for_tests import Copier, Extrapolator, Interrupted, Mute, Shuffler, Spender, Spoiler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generators_for_tests import Copier, Extrapolator, Interrupted, Mute, Shuffler, Spender, Spoiler
 from makeweight import Plan, Schema
 from makeweight.errors import GenerationShortfall, GeneratorError, MakeweightError, OptionError
 from makeweight.generators import fill as fill_module

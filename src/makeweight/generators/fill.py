@@ -361,7 +361,7 @@ def _fill_task(run: _Run, task: _Task) -> None:
 def _ask(entry: LedgerEntry) -> int:
     """Return what is missing divided by the acceptance rate so far; twice as much while that is zero."""
     if not entry.accepted:
-        return entry.shortfall * 2 ** min(entry.rounds, 16)
+        return entry.shortfall << min(entry.rounds, 16)
     return math.ceil(1.1 * entry.shortfall * entry.proposed / entry.accepted)
 
 
@@ -400,7 +400,7 @@ def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generato
 
 def _assemble(run: _Run, plan: Plan, name: str) -> Generation:
     schema, table = run.table.schema, run.table
-    frames = [frame for task in run.tasks for frame in task.frames]
+    frames: list[Any] = [frame for task in run.tasks for frame in task.frames]
     sizes = [sum(map(len, task.frames)) for task in run.tasks]
     n = sum(sizes)
     columns: dict[Hashable, pd.Series[Any]] = {}

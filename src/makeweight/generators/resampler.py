@@ -194,15 +194,15 @@ class Resampler:
             )  # fmt: skip
         # Samplers may hold k neighbours of every new row at once: long requests are written in parts.
         part = max(256, MAX_CELLS // (6 * max(1, self._dummies.n_dummies)))
-        sizes = [min(part, n - first) for first in range(0, n, part)]
-        matrices = [
-            self._resample(code, size, wanted, stream)
-            for wanted, stream in zip(sizes, rng.spawn(len(sizes)), strict=True)
-        ]
-        matrix = np.concatenate([np.empty((0, self._dummies.width)), *matrices])
-        learned = len(self._table.schema.learned)
-        uniforms = None if self._dummies.has_numeric else rng.random((len(matrix), learned))
-        return self._table.decode(self._dummies.decode(matrix, uniforms))
+        sizes = [min(part, n - first) for first in range(0, n, part)] or [0]
+        parts = []
+        for wanted, stream in zip(sizes, rng.spawn(len(sizes)), strict=True):
+            matrix = self._resample(code, size, wanted, stream) if wanted else self._matrix[:0]
+            uniforms = None
+            if not self._dummies.has_numeric:
+                uniforms = stream.random((len(matrix), len(self._table.schema.learned)))
+            parts.append(self._dummies.decode(matrix, uniforms))
+        return self._table.decode({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of rows to write."""
@@ -240,10 +240,11 @@ class Resampler:
                 f"{name} cannot write this group", where=where, got=str(error).splitlines()[0], hint=hint
             ) from error
         new = matrix[len(self._matrix) :][codes[len(self._codes) :] == code]
-        if n and not len(new):
+        if not len(new):
             raise GeneratorError(
                 f"{name} wrote no row", where=where,
-                expected="a row with at least half, but not all, of its nearest rows in other groups", hint=hint,
+                expected="a row with at least half, but not all, of its nearest rows in other groups",
+                hint=hint,
             )  # fmt: skip
         if len(new) > n:
             new = new[np.sort(rng.choice(len(new), n, replace=False))]

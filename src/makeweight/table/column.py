@@ -179,5 +179,5 @@ class Column:
         >>> column.snap(np.array([0.4321, 7.0]))
         array([0.4, 0.9])
         """
-        snapped = np.clip(values, self.low, self.high)
+        snapped = np.asarray(np.clip(values, self.low, self.high))
         return snapped if self.decimals is None else np.round(snapped, self.decimals)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from makeweight.errors import SchemaError
 from makeweight.table.column import MAX_CATEGORIES, Column, Kind
-from makeweight.table.kinds import codec
+from makeweight.table.kinds import codec, datetime
 from makeweight.table.kinds._values import dense, missing_mask
 
 __all__ = ["infer_column"]
@@ -19,9 +19,7 @@ __all__ = ["infer_column"]
 FEW = 10
 ROWS_PER_CODE = 10
 ENOUGH_ROWS = 10
-NAMED_LIKE_AN_IDENTIFIER = re.compile(
-    r"(^|[_\W])(id|uuid|guid|key|index|rowid|no|nr)$|[a-z]I[dD]$|^ID$", re.IGNORECASE
-)
+NAMED_LIKE_AN_IDENTIFIER = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|rowid|no|nr))$|[a-z]I[dD]$")
 
 
 def infer_column(series: pd.Series[Any], kind: Kind | None = None, reason: str = "declared") -> Column:
@@ -78,11 +76,9 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
         return Kind.CATEGORICAL, "every value is missing"
     if pd.api.types.is_bool_dtype(dtype):
         return Kind.BOOLEAN, f"dtype {dtype}"
-    if str(dtype).startswith(("datetime64", "timedelta64", "timestamp", "date32", "date64", "duration")):
+    if str(dtype).startswith(datetime.DTYPES):
         return Kind.DATETIME, f"dtype {dtype}"
-    if pd.api.types.is_complex_dtype(dtype) or isinstance(
-        dtype, pd.IntervalDtype | pd.PeriodDtype
-    ):
+    if pd.api.types.is_complex_dtype(dtype) or isinstance(dtype, pd.IntervalDtype | pd.PeriodDtype):
         raise SchemaError(
             "dtype is not supported", where=f"column {series.name!r}", got=str(dtype),
             expected="numbers, booleans, strings, categories, dates or durations",

@@ -25,7 +25,10 @@ def missing_mask(series: pd.Series[Any]) -> Mask:
 
 def dense(series: pd.Series[Any]) -> pd.Series[Any]:
     """Return a sparse column as a dense one, and any other as it is."""
-    return series.sparse.to_dense() if isinstance(series.dtype, pd.SparseDtype) else series
+    if not isinstance(series.dtype, pd.SparseDtype):
+        return series
+    sparse: Any = series.sparse
+    return pd.Series(sparse.to_dense())
 
 
 def first_missing(series: pd.Series[Any], missing: Mask) -> Any:
@@ -47,9 +50,11 @@ def floats(series: pd.Series[Any]) -> np.ndarray:
     """Return numbers of any dtype (nullable, Arrow, Decimal objects) as float64 with NaN for missing."""
     if isinstance(series.dtype, np.dtype) and series.dtype != object:
         return series.to_numpy().astype(np.float64)
-    values = series.to_numpy(dtype=object, na_value=None) if series.dtype == object else None
-    if values is not None:
-        return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    if series.dtype == object:
+        gone = missing_mask(series)
+        return np.array(
+            [np.nan if g else float(v) for v, g in zip(series, gone, strict=True)], dtype=np.float64
+        )
     return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
 
 

@@ -22,6 +22,9 @@ from makeweight.table.kinds._values import (
 #: Steps that a column may move in, in microseconds: a day, an hour, a minute, a second, a millisecond.
 STEPS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
 
+DTYPES = ("datetime64", "timedelta64", "timestamp", "date32", "date64", "duration")
+PYTHON_TYPES = (dt.datetime, dt.date, dt.timedelta, pd.Timestamp, pd.Timedelta, np.datetime64, np.timedelta64)
+
 
 def is_duration(column_or_dtype: Any, python_type: type | None = None) -> bool:
     """Tell whether a dtype (or the type of Python objects) is a length of time."""
@@ -41,6 +44,11 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     """
     missing = missing_mask(series)
     kind = python_type_of(series, missing)
+    if not str(series.dtype).startswith(DTYPES) and kind not in PYTHON_TYPES:
+        raise SchemaError(
+            "values are not dates", where=f"column {series.name!r}", got=str(series.dtype),
+            expected="datetimes, dates or durations", hint="convert the column with pandas.to_datetime first",
+        )  # fmt: skip
     ticks = _ticks(series, is_duration(series.dtype, kind))[~missing]
     origin = int(ticks.min()) if len(ticks) else 0
     step = next(step for step in STEPS if not len(ticks) or not ((ticks - origin) % step).any())

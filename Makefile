@@ -1,0 +1,39 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check unit test-long package clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,transformer]" --group dev
+	touch $@
+
+demo: $(VENV)/installed            ## balance a real table and show what it did
+	$(BIN)/makeweight demo --force
+
+test: check unit                   ## everything that has to pass
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not long" --cov --cov-report=term --cov-fail-under=90
+
+test-long: $(VENV)/installed       ## the checks that take minutes
+	$(BIN)/python -m pytest -m long
+
+package: $(VENV)/installed         ## build the wheel, check it, and run it from an empty environment
+	rm -rf dist build/package
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv build/package
+	build/package/bin/python -m pip install --quiet dist/*.whl
+	cd build/package && bin/makeweight demo --force && bin/makeweight doctor
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,0 +1,203 @@
+"""The checks that every generator passes, ours and those of other packages.
+
+Examples
+--------
+In a test of your own package::
+
+    import pytest
+    from makeweight.generators.contract import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_contract(check):
+        check(MyGenerator)
+
+Each check is called with something that makes a fresh generator, and raises AssertionError, naming what was
+broken, when the contract does not hold.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.generators.base import Cost, Generator, traits_of
+from makeweight.generators.fill import fill
+from makeweight.plan import Groups, Plan
+from makeweight.table import Schema, Table
+
+__all__ = ["CHECKS", "Make", "example_table"]
+
+Make = Callable[[], Generator]
+
+
+def example_table(
+    n: int = 80, rare: int = 24, *, group_by: tuple[str, ...] = (), seed: int = 0, kinds: str = "mixed"
+) -> Table:
+    """Return a small table of two overlapping classes with columns of every kind.
+
+    Parameters
+    ----------
+    n, rare : int
+        Rows in all, and of the rare class.
+    group_by : tuple of str
+        Of "sex" and "old".
+    seed : int
+    kinds : {"mixed", "numbers", "categories"}
+
+    Returns
+    -------
+    Table
+
+    Examples
+    --------
+    >>> len(example_table(n=50))
+    50
+    """
+    rng = np.random.default_rng(seed)
+    numbers = {
+        "size": rng.normal(size=n).round(3),
+        "count": rng.poisson(20, n),
+        "spend": np.where(rng.random(n) < 0.5, 0.0, rng.lognormal(3, 1, n).round(2)),
+    }
+    categories = {
+        "colour": rng.choice(["red", "green", "blue", "a, b"], n),
+        "flag": rng.random(n) < 0.4,
+        "grade": pd.Categorical(rng.choice(["low", "high"], n), ["low", "mid", "high"], ordered=True),
+        "level": pd.array(rng.integers(0, 4, n), dtype="Int8"),
+    }
+    others = {
+        "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
+        "income": np.where(rng.random(n) < 0.25, np.nan, rng.normal(50, 9, n).round(1)),
+        "job": pd.Series(rng.choice(["clerk", "cook", "pilot"], n)).mask(rng.random(n) < 0.2),
+        "key": [f"K-{i:05d}" for i in rng.permutation(n)],
+        "unit": "cm",
+    }
+    columns: dict[str, Any] = {**numbers, **categories, **others}
+    if kinds != "mixed":
+        columns = dict(numbers if kinds == "numbers" else categories)
+    label = np.where(np.arange(n) < rare, "rare", "common")
+    frame = pd.DataFrame(columns).assign(
+        y=rng.permutation(label), sex=rng.choice(["f", "m"], n), old=rng.random(n) < 0.5
+    )
+    return Table(frame, Schema.infer(frame, target="y", group_by=group_by))
+
+
+def check_is_a_generator(make: Make) -> None:
+    """The object has the three methods, keeps its arguments, and can be copied before it is fitted."""
+    generator = make()
+    assert isinstance(generator, Generator), "fit, propose and cost are needed"
+    before = {name: value for name, value in vars(generator).items() if not name.startswith("_")}
+    copied = copy.deepcopy(generator)
+    for name, value in before.items():
+        assert repr(getattr(copied, name)) == repr(value), f"copying changes {name!r}"
+
+
+def check_fit_returns_itself_and_keeps_its_parameters(make: Make) -> None:
+    """``fit`` returns the generator and leaves the constructor's arguments as they were."""
+    generator = make()
+    before = {name: repr(value) for name, value in vars(generator).items()}
+    assert generator.fit(example_table(), rng=np.random.default_rng(0)) is generator, "fit returns self"
+    after = {name: repr(getattr(generator, name)) for name in before}
+    assert after == before, "fit changes constructor arguments"
+
+
+def check_real_rows_and_global_state_are_untouched(make: Make) -> None:
+    """Neither the table nor NumPy's global random state changes."""
+    table = example_table()
+    real = table.frame.copy(deep=True)
+    state = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+    _filled(make(), table)
+    pd.testing.assert_frame_equal(table.frame, real)
+    assert (np.random.get_state()[1] == state).all(), "the global random state is used"  # type: ignore[index]  # noqa: NPY002
+
+
+def check_exactly_the_rows_asked_for(make: Make) -> None:
+    """Mixed, numeric, categorical and grouped tables are filled, with valid rows of the right groups."""
+    for table in (
+        example_table(),
+        example_table(kinds="numbers"),
+        example_table(kinds="categories"),
+        example_table(n=160, rare=60, group_by=("sex", "old")),
+    ):
+        frame = _filled(make(), table, copies="accept")
+        assert (frame.dtypes == table.frame.dtypes).all(), "dtypes differ"
+        assert list(frame.columns) == list(table.frame.columns), "columns differ"
+        for column in table.schema.learned:
+            assert column.n_missing or not frame[column.name].isna().any(), f"{column.label} is missing"
+
+
+def check_a_proposal_has_at_most_n_rows_of_learned_columns(make: Make) -> None:
+    """``propose`` returns a frame with every learned column, no unknown one, and no more rows than asked."""
+    table = example_table()
+    generator = make().fit(table, rng=np.random.default_rng(0))
+    for group in Groups(table).keys:
+        for n in (1, 7):
+            frame = generator.propose(group, n, rng=np.random.default_rng(1))
+            assert isinstance(frame, pd.DataFrame), "a proposal is a DataFrame"
+            assert len(frame) <= n, f"{len(frame)} rows proposed, {n} asked"
+            lacking = {column.name for column in table.schema.learned} - set(frame.columns)
+            assert not lacking, f"learned columns are missing: {lacking}"
+            unknown = set(frame.columns) - set(table.schema.names)
+            assert not unknown, f"unknown columns: {unknown}"
+
+
+def check_the_stream_decides(make: Make) -> None:
+    """The same stream gives the same rows, whatever was proposed before; another stream gives others."""
+    table = example_table()
+    first, second = (make().fit(table, rng=np.random.default_rng(0)) for _ in range(2))
+    group, other = Groups(table).keys
+    rows = first.propose(group, 20, rng=np.random.default_rng(5))
+    second.propose(other, 9, rng=np.random.default_rng(8))
+    again = second.propose(group, 20, rng=np.random.default_rng(5))
+    pd.testing.assert_frame_equal(rows, again, check_exact=True)
+    different = second.propose(group, 20, rng=np.random.default_rng(6))
+    assert not rows.equals(different), "another stream gives the same rows"
+
+
+def check_few_rows(make: Make) -> None:
+    """Groups of as few rows as the generator says it needs are filled, up to five."""
+    fewest = traits_of(make()).min_rows
+    for rare in range(max(1, fewest), 6):
+        _filled(make(), example_table(n=40, rare=rare), copies="accept", only="rare")
+
+
+def check_cost_is_known_before(make: Make) -> None:
+    """``cost`` says what a plan will take before anything is spent."""
+    table = example_table()
+    generator = make().fit(table, rng=np.random.default_rng(0))
+    cost = generator.cost(Plan.make(Groups(table)))
+    assert isinstance(cost, Cost), "cost returns a Cost"
+    assert cost.seconds >= 0, "seconds are not negative"
+    assert cost.tokens >= 0, "tokens are not negative"
+
+
+#: All checks, in the order in which they are worth reading.
+CHECKS: tuple[Callable[[Make], None], ...] = (
+    check_is_a_generator,
+    check_fit_returns_itself_and_keeps_its_parameters,
+    check_real_rows_and_global_state_are_untouched,
+    check_a_proposal_has_at_most_n_rows_of_learned_columns,
+    check_exactly_the_rows_asked_for,
+    check_the_stream_decides,
+    check_few_rows,
+    check_cost_is_known_before,
+)
+
+
+def _filled(
+    generator: Generator, table: Table, *, copies: str = "auto", only: str | None = None
+) -> pd.DataFrame:
+    groups = Groups(table)
+    if traits_of(generator).copies:
+        copies = "accept"
+    wanted = {key: int(groups.counts[i]) + 15 for i, key in enumerate(groups.keys) if only in (None, key[0])}
+    plan = Plan.make(groups, wanted)
+    fitted = generator.fit(table, rng=np.random.default_rng(0))
+    made = fill(fitted, table, plan, seed=np.random.SeedSequence(0), copies=copies)  # type: ignore[arg-type]
+    got = {entry.group: entry.accepted for entry in made.ledger}
+    assert got == dict.fromkeys(wanted, 15), f"rows written: {got}"
+    return made.frame

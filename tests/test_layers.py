@@ -1,0 +1,133 @@
+"""The rooms import each other along the arrows of docs/design.md, and nothing heavy is imported early."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import makeweight
+
+PACKAGE = Path(makeweight.__file__).parent
+
+#: What the modules of a room may import of the package; a longer prefix decides before a shorter one.
+MAY_IMPORT = {
+    "errors": [],
+    "table": ["errors"],
+    "plan": ["errors", "table"],
+    "_compat": [],
+    "theory": ["errors"],
+    "generators": ["errors", "table", "plan", "generators"],
+    "sampler": ["errors", "table", "plan", "generators", "theory", "_compat"],
+    "cli": ["errors", "table", "plan", "generators", "sampler", "cli", ""],
+    "__main__": ["cli"],
+    "": ["plan", "sampler", "table"],
+}
+#: Heavy packages and the rooms that may import them at all.
+HEAVY = {
+    "torch": ["generators.transformer", "cli.doctor"],
+    "safetensors": ["generators.transformer"],
+    "matplotlib": [],
+    "transformers": [],
+    "openai": [],
+    "rich": ["cli"],
+    "click": ["cli", "__main__"],
+    "imblearn": ["generators.resampler", "sampler", "_compat", "cli"],
+    "sklearn": ["generators.resampler", "sampler", "_compat", "cli"],
+    "polars": ["table.containers", "cli.doctor"],
+}
+#: The only packages that theory may import.
+THEORY = {"numpy", "scipy", "makeweight", *sys.stdlib_module_names}
+#: A generator's room is its own: no generator imports another's.
+SHARED_BY_GENERATORS = {
+    "base",
+    "fill",
+    "check",
+    "ledger",
+    "registry",
+    "_dummies",
+    "_scores",
+    "_bandwidth",
+    "_residuals",
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path):
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name, rooms):
+    return any(name == room or name.startswith(room + ".") for room in rooms)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_follow_the_arrows(path):
+    name = name_of(path)
+    room = name.split(".")[0]
+    assert room in MAY_IMPORT, f"the room {room!r} has no arrows yet"
+    for imported in imports_of(path):
+        if imported.split(".")[0] == "makeweight":
+            inside = imported.removeprefix("makeweight").lstrip(".")
+            to = inside.split(".")[0]
+            known = to in MAY_IMPORT or not inside
+            assert not known or to == room or to in MAY_IMPORT[room], f"{name} imports {imported}"
+        if room == "theory":
+            assert imported.split(".")[0] in THEORY, f"{name} imports {imported}"
+        heavy = imported.split(".")[0]
+        if heavy in HEAVY:
+            assert within(name, HEAVY[heavy]), f"{name} imports {heavy}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "generators").rglob("*.py")), ids=name_of)
+def test_generators_do_not_import_each_other(path):
+    name = name_of(path)
+    own = name.split(".")[1] if "." in name else ""
+    if own in SHARED_BY_GENERATORS or not own:
+        return
+    for imported in imports_of(path):
+        if imported.startswith("makeweight.generators."):
+            other = imported.split(".")[2]
+            assert other == own or other in SHARED_BY_GENERATORS, f"{name} imports {imported}"
+
+
+def fresh(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    loaded = fresh("import makeweight, sys; print(*sys.modules)")
+    assert not {"numpy", "pandas", "sklearn", "torch", "rich", "click"} & set(loaded)
+
+
+def test_importing_the_command_line_imports_nothing_heavy():
+    loaded = fresh("import makeweight.cli, sys; print(*sys.modules)")
+    assert not {"numpy", "pandas", "sklearn", "torch", "pyarrow"} & set(loaded)
+
+
+def test_importing_the_sampler_imports_no_torch():
+    loaded = fresh(
+        "import makeweight.sampler, makeweight.generators.registry as r, sys; r.names(); print(*sys.modules)"
+    )
+    assert not {"torch", "matplotlib", "transformers", "openai", "polars"} & set(loaded)
+
+
+def test_public_names_are_there():
+    for name in makeweight.__all__:
+        assert getattr(makeweight, name)
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = makeweight.nothing
+    assert set(makeweight.__all__) == set(dir(makeweight))
