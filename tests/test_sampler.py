@@ -261,7 +261,7 @@ def test_one_to_five_rows_of_a_class(generator, rare):
             sampler.fit_resample(X, y)
         return
     if generator in ("adasyn", "borderline-smote"):  # these two need a boundary between the classes
-        apart = 5 + 7 * np.arange(rare)
+        apart = 5 + 3 * np.arange(rare)
         X = pd.DataFrame({"size": np.r_[apart, np.setdiff1d(np.arange(40), apart)] + 0.5})
         sampler.set_params(copies="accept")
     _, y_res = sampler.fit_resample(X, y)
