@@ -10,7 +10,6 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -67,8 +66,9 @@ def table(
 def show(out: Console, content: Any, *, indent: int = 0) -> None:
     """Print something laid out, without the blanks that fill up its lines."""
     with out.capture() as captured:
-        out.print(Padding(content, (0, 0, 0, indent), expand=False))
-    out.file.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+        out.print(content, width=out.width - indent)
+    lines = captured.get().splitlines()
+    out.file.write("".join((" " * indent + line).rstrip() + "\n" for line in lines))
     out.file.flush()
 
 

@@ -144,7 +144,7 @@ class Outcome:
 @_options.json_option
 @click.pass_context
 def command(context: click.Context, /, **parameters: Any) -> None:
-    r"""Write the rows that a table is missing.
+    """Write the rows that a table is missing.
 
     DATA is a CSV, TSV, Parquet or Feather file, or - for standard input. Real rows come first and exactly as
     they were, then the synthetic ones.
@@ -152,7 +152,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     \b
     makeweight balance customers.csv --target churn -o balanced.csv
     makeweight balance adult.csv --target income --group-by sex --missing "?" -o balanced.parquet
-    """
+    """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     request = Request(**parameters)
     if request.dry_run:
         _dry_run(request)

@@ -9,7 +9,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +25,15 @@ from makeweight.table.column import Kind
 from makeweight.table.containers import append_rows, to_frame
 from makeweight.table.delimited import DelimitedText, Dialect, refuse_values_as_names
 
-__all__ = ["STANDARD", "TableFile", "check_destination", "format_of", "read_table", "write_table"]
+__all__ = [
+    "STANDARD",
+    "TableFile",
+    "check_destination",
+    "format_of",
+    "read_table",
+    "replace_file",
+    "write_table",
+]
 
 #: The name of standard input and of standard output.
 STANDARD = "-"
@@ -161,7 +169,7 @@ def write_table(
         sys.stdout.buffer.flush()
         return
     try:
-        _replace(Path(name), write)
+        replace_file(Path(name), write)
     except OSError as error:
         if isinstance(error, FileProblem | BrokenPipeError):
             raise
@@ -355,8 +363,21 @@ def _write_binary(
         pyarrow.feather.write_feather(table, stream)
 
 
-def _replace(path: Path, write: Any) -> None:
-    """Write to a temporary file beside the path, and rename it when it is complete and on the disk."""
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write to a temporary file beside the path, and rename it when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        Keeps its permissions where it exists; a link keeps pointing to its file.
+    write : callable
+        Gets the open temporary file.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or may not be written to; there is then no file, or the one that was there.
+    """
     if path.exists() and not path.is_file():  # a pipe or a device has no name to be renamed to
         with path.open("wb") as stream:
             write(stream)

@@ -1,0 +1,122 @@
+"""Does a balanced table help? A small, leak-free comparison on rows that were set aside first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["ARMS", "Split", "measure", "splits", "summary"]
+
+TARGET, RARE = "diagnosis", "malignant"
+TEST_SHARE, RARE_SHARE = 0.4, 0.05
+NOTHING, SHIFTED, OURS = "do nothing", "do nothing + logit shift", "makeweight"
+ARMS = (NOTHING, SHIFTED, "random oversampling", "SMOTE", OURS)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to learn from, with the rare class thinned, and rows set aside before that."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+
+def splits(seed: int, repeats: int) -> Iterator[Split]:
+    """Split the breast-cancer table of scikit-learn again and again, and thin its malignant rows."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.model_selection import train_test_split
+
+    bunch = load_breast_cancer(as_frame=True)
+    frame = bunch.data.assign(**{TARGET: bunch.target_names[bunch.target]})
+    for child in np.random.SeedSequence(seed).spawn(repeats):
+        rng = np.random.default_rng(child)
+        train, test = train_test_split(
+            frame, test_size=TEST_SHARE, stratify=frame[TARGET], random_state=int(rng.integers(2**31))
+        )
+        is_rare = (train[TARGET] == RARE).to_numpy()
+        n_rare = round((~is_rare).sum() * RARE_SHARE / (1 - RARE_SHARE))
+        kept = np.concatenate(
+            [np.flatnonzero(~is_rare), rng.choice(np.flatnonzero(is_rare), n_rare, replace=False)]
+        )
+        yield Split(train.iloc[np.sort(kept)].reset_index(drop=True), test.reset_index(drop=True))
+
+
+def measure(split: Split, balanced: pd.DataFrame, seed: int) -> dict[str, dict[str, float]]:
+    """Return balanced log-loss and AUROC on the test rows, per arm.
+
+    Parameters
+    ----------
+    split : Split
+    balanced : DataFrame
+        The training rows with the synthetic ones below.
+    seed : int
+        Of the other over-samplers.
+    """
+    from imblearn.over_sampling import SMOTE, RandomOverSampler
+
+    X, y = _parts(split.train)
+    X_test, y_test = _parts(split.test)
+    random = RandomOverSampler(random_state=seed).fit_resample(X, y)
+    smote = SMOTE(random_state=seed, k_neighbors=min(5, int(y.sum()) - 1)).fit_resample(X, y)
+    plain = _logits(X, y, X_test)
+    odds = float(y.mean() / (1 - y.mean()))
+    logits = {
+        NOTHING: plain,
+        SHIFTED: plain - np.log(odds),
+        "random oversampling": _logits(random[0], random[1], X_test),
+        "SMOTE": _logits(smote[0], smote[1], X_test),
+        OURS: _logits(*_parts(balanced), X_test),
+    }
+    return {arm: _scores(logits[arm], y_test) for arm in ARMS}
+
+
+def _parts(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        frame.drop(columns=TARGET).to_numpy(dtype=np.float64),
+        (frame[TARGET] == RARE).to_numpy().astype(np.int64),
+    )
+
+
+def _logits(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)).fit(X, y)
+    return np.asarray(model.decision_function(X_test))
+
+
+def _scores(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import roc_auc_score
+
+    losses = np.logaddexp(0.0, np.where(y == 1, -logits, logits))
+    balanced = (losses[y == 1].mean() + losses[y == 0].mean()) / 2
+    return {"balanced_log_loss": float(balanced), "auroc": float(roc_auc_score(y, logits))}
+
+
+def summary(repeats: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """Return, per arm and metric, the mean and the middle 80 % over the repeats; and who beat whom."""
+    arms: dict[str, Any] = {}
+    for arm in ARMS:
+        arms[arm] = {}
+        for metric in ("balanced_log_loss", "auroc"):
+            values = np.array([repeat[arm][metric] for repeat in repeats])
+            low, high = np.quantile(values, [0.1, 0.9])
+            arms[arm][metric] = {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+
+    def wins(metric: str, better: Callable[[float, float], bool], other: str) -> int:
+        return sum(better(repeat[OURS][metric], repeat[other][metric]) for repeat in repeats)
+
+    others = [arm for arm in ARMS if arm != OURS]
+    return {
+        "repeats": len(repeats),
+        "arms": arms,
+        "makeweight_better_in": {
+            "balanced_log_loss": {arm: wins("balanced_log_loss", float.__lt__, arm) for arm in others},
+            "auroc": {arm: wins("auroc", float.__gt__, arm) for arm in others},
+        },
+    }

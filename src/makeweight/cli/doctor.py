@@ -1,0 +1,180 @@
+"""``makeweight doctor``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from typing import Any
+
+import click
+from rich.text import Text
+
+from makeweight.cli import _show
+from makeweight.cli._options import json_option
+
+REQUIREMENT = re.compile(r"([\w.-]+)\s*([^;]*)(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?")
+#: A package is imported by another name than it is installed by.
+MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
+GATE_FAILED = 3
+IMPORTS = """
+import importlib, json, sys
+for module in sys.argv[1:]:
+    try:
+        importlib.import_module(module)
+        problem = None
+    except BaseException as error:
+        problem = f"{type(error).__name__}: {error}".splitlines()[0]
+    print(json.dumps(problem), flush=True)
+"""
+DEVICES = """
+import json, torch
+cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+mps = getattr(torch.backends, "mps", None)
+print(json.dumps({"cuda": cuda, "mps": bool(mps and mps.is_available()), "threads": torch.get_num_threads()}))
+"""
+
+
+@click.command()
+@json_option
+@click.pass_context
+def command(context: click.Context, /, as_json: bool) -> None:
+    """Check the installation, with a one-line fix for what does not work.
+
+    The packages are imported in another process, so that a broken one is told and does no harm.
+    """
+    from makeweight.generators.registry import available
+
+    packages = [check(*requirement) for requirement in requirements()]
+    _import(packages)
+    report: dict[str, Any] = {
+        "makeweight": importlib.metadata.version("makeweight"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": devices(packages),
+        "packages": packages,
+        "generators": [
+            {"name": info.name, "usable": info.usable, "problem": info.problem} for info in available()
+        ],
+    }
+    report["ok"] = all(package["works"] for package in packages if package["extra"] is None)
+    if as_json:
+        _show.print_json(report)
+    else:
+        _print(report)
+    if not report["ok"]:
+        context.exit(GATE_FAILED)
+
+
+def requirements() -> list[tuple[str, str, str | None]]:
+    """Return what this package requires: name, versions, and the optional extra it belongs to."""
+    found = []
+    for text in importlib.metadata.requires("makeweight") or []:
+        match = REQUIREMENT.match(text)
+        assert match is not None, text
+        found.append((match.group(1), match.group(2).strip(), match.group(3)))
+    return found
+
+
+def check(name: str, versions: str, extra: str | None) -> dict[str, Any]:
+    """Say whether one package is there and new enough."""
+    fix = f'pip install "makeweight[{extra}]"' if extra else f'pip install "{name}{versions}"'
+    report: dict[str, Any] = {"name": name, "extra": extra, "version": None, "works": False, "fix": fix}
+    try:
+        report["version"] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return {**report, "problem": "not installed"}
+    lowest = re.search(r">=\s*([\d.]+)", versions)
+    if lowest and _numbers(report["version"]) < _numbers(lowest.group(1)):
+        return {
+            **report,
+            "problem": f"too old, {versions} is needed",
+            "fix": f'pip install -U "{name}{versions}"',
+        }
+    return {**report, "works": True, "problem": None, "fix": None}
+
+
+def devices(packages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what there is to compute on."""
+    found: dict[str, Any] = {"cpu_cores": os.cpu_count()}
+    if any(package["name"] == "torch" and package["works"] for package in packages):
+        found.update(json.loads(_python(DEVICES).stdout))
+    return found
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
+
+
+def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _import(packages: list[dict[str, Any]]) -> None:
+    """Import the packages in another process, and note in each what goes wrong."""
+    left = [package for package in packages if package["works"]]
+    while left:
+        modules = [MODULES.get(p["name"], p["name"].replace("-", "_")) for p in left]
+        done = _python(IMPORTS, *modules)
+        problems = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(("null", '"'))]
+        if len(problems) < len(left):  # the process did not survive the next one
+            problems.append(f"importing it ends the process with exit code {done.returncode}")
+        for package, problem in zip(left, problems, strict=False):
+            if problem is not None:
+                fix = f'pip install --force-reinstall "{package["name"]}"'
+                package.update(works=False, problem=problem, fix=fix)
+        left = left[len(problems) :]
+
+
+def _print(report: dict[str, Any]) -> None:
+    out = _show.console()
+    out.print(f"makeweight {report['makeweight']}, Python {report['python']}, {report['platform']}")
+    out.print(_devices_line(report["devices"]))
+    for title, optional in (("required packages", False), ("optional packages", True)):
+        rows: list[tuple[str | Text, ...]] = [
+            (_mark(package["works"]), package["name"], package["version"] or "-",
+             f"for [{package['extra']}]" if optional else "", _trouble(package))
+            for package in report["packages"] if (package["extra"] is not None) == optional
+        ]  # fmt: skip
+        columns: dict[str, dict[str, Any]] = {name: {"no_wrap": True} for name in ("", "1", "2", "3")}
+        columns["4"] = {}
+        _show.section(out, title, _show.table(columns, rows, headings=False))
+    rows = [(_mark(info["usable"]), info["name"], info["problem"] or "") for info in report["generators"]]
+    _show.section(
+        out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False)
+    )
+    out.print()
+    broken = [package for package in report["packages"] if not package["works"]]
+    if not broken:
+        out.print("everything works")
+    elif report["ok"]:
+        out.print("what is required works; what is optional can be added with the lines above")
+    else:
+        out.print("something that is required does not work: see the lines above")
+
+
+def _mark(works: bool) -> Text:
+    return Text("ok", style="green") if works else Text("no", style="red")
+
+
+def _trouble(package: dict[str, Any]) -> str:
+    return "" if package["works"] else f"{package['problem']}: {package['fix']}"
+
+
+def _devices_line(found: dict[str, Any]) -> str:
+    parts = [f"{found['cpu_cores']} CPU cores"]
+    if "cuda" in found:
+        parts.append(", ".join(found["cuda"]) if found["cuda"] else "no CUDA device")
+        parts += ["Apple GPU (mps)"] if found["mps"] else []
+    else:
+        parts.append("GPUs are looked for with torch, which is not installed")
+    return "devices: " + "; ".join(parts)
