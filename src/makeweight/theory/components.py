@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, roots_gegenbauer, roots_hermitenorm
+from scipy.special import betainc, expit, ndtr, roots_gegenbauer, roots_hermitenorm
 
 from makeweight.errors import OptionError
 from makeweight.theory._checks import Floats, as_matrix, as_vector, choice
@@ -85,6 +85,10 @@ class Component(ABC):
     def _line(self, slopes: Floats) -> _Line:
         """Project on the direction `slopes`."""
 
+    @abstractmethod
+    def _below(self, point: float) -> float:
+        """Return P(t <= point) for the line's coordinate t."""
+
     def moments(self, function: ScoreFunction, coefficients: Floats) -> tuple[float, Floats, Floats]:
         """Return E f(z), E f(z) v and E f(z) v v' with v = [x, 1], or x where there is no intercept.
 
@@ -127,8 +131,17 @@ class Component(ABC):
         return self.moments(_loss_terms(loss, label)[0], coefficients)[0]
 
     def error(self, coefficients: Floats, label: int, threshold: float = 0.0) -> float:
-        """Return the probability that a row lies on the wrong side of z = threshold, by quadrature."""
-        return self.moments(lambda z: ((z > threshold) != bool(label)).astype(np.float64), coefficients)[0]
+        """Return the probability that a row lies on the wrong side of z = threshold, exactly."""
+        dimension = len(self.mean)
+        slopes = coefficients[:dimension]
+        offset = float(coefficients[dimension]) if len(coefficients) > dimension else 0.0
+        reach = float(slopes @ self._line(slopes).along)
+        distance = threshold - offset - float(slopes @ self.mean)
+        if reach == 0:
+            below = float(distance >= 0)
+        else:
+            below = self._below(distance / reach)
+        return below if label else 1.0 - below
 
     def score_mean(self, coefficients: Floats, label: int, loss: str = "log") -> Floats:
         """Return E[gradient of the loss], shape (p,)."""
@@ -188,6 +201,9 @@ class GaussianComponent(Component):
         along = self.covariance @ slopes / spread if spread > 0 else np.zeros_like(slopes)
         return _Line(nodes, weights, along, self.covariance - np.outer(along, along), np.ones_like(nodes))
 
+    def _below(self, point: float) -> float:
+        return float(ndtr(point))
+
 
 class SphereComponent(Component):
     """Rows from a mean plus a uniform point on the sphere of the given radius.
@@ -231,3 +247,7 @@ class SphereComponent(Component):
         unit = slopes / norm if norm > 0 else np.eye(dimension)[0]
         across = (np.eye(dimension) - np.outer(unit, unit)) * self.radius**2 / (dimension - 1)
         return _Line(nodes, weights, self.radius * unit, across, 1 - nodes**2)
+
+    def _below(self, point: float) -> float:
+        half = (len(self.mean) - 1) / 2
+        return float(betainc(half, half, np.clip((point + 1) / 2, 0.0, 1.0)))
