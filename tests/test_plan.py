@@ -5,13 +5,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imblearn.utils import check_sampling_strategy
 
 from makeweight import Plan, Schema
 from makeweight.errors import PlanError
-from makeweight.plan import Groups, row_weights
+from makeweight.plan import Groups
 from makeweight.table import Table
 
 
@@ -101,39 +101,3 @@ def test_groups_are_cells_of_label_and_attributes():
 def test_what_does_not_fit_is_refused(make, says):
     with pytest.raises(PlanError, match=says):
         make()
-
-
-@settings(max_examples=50)
-@given(labels, st.integers(1, 9), st.floats(0, 1), st.data())
-def test_weighted_risk_is_the_objective(y, n_augment, alpha, data):
-    """Weighted mean of any loss = (1 - alpha) R_balanced + alpha R_augment, to 1e-12."""
-    groups = groups_of(y)
-    plan = Plan.make(groups, augment=n_augment, alpha=alpha)
-    positions = np.concatenate(
-        [groups.codes]
-        + [np.full(e.n_balance, i) for i, e in enumerate(plan)]
-        + [np.full(e.n_augment, i) for i, e in enumerate(plan)]
-    ).astype(int)
-    augment = np.arange(len(positions)) >= len(positions) - n_augment * len(groups)
-    loss = np.random.default_rng(data.draw(st.integers(0, 99))).exponential(size=len(positions))
-    weights = row_weights(plan, positions, augment)
-    risk = [np.mean([loss[~augment & (positions == g)].mean() for g in range(len(groups))])]
-    risk += [np.mean([loss[augment & (positions == g)].mean() for g in range(len(groups))])]
-    np.testing.assert_allclose(
-        weights @ loss / weights.sum(), (1 - alpha) * risk[0] + alpha * risk[1], rtol=1e-12
-    )
-    assert weights.sum() == pytest.approx(len(positions))
-
-
-def test_weight_of_an_augmentation_row_is_the_published_equivalence():
-    """With every group at n_maj: w = alpha n_maj / ((1 - alpha) N)."""
-    groups = groups_of(["a"] * 40 + ["b"] * 5)
-    plan = Plan.make(groups, augment=30, alpha=0.25)
-    positions = np.repeat([0, 1, 0, 1], [40, 40, 30, 30])
-    weights = row_weights(plan, positions, np.arange(140) >= 80)
-    assert weights[-1] / weights[0] == pytest.approx(0.25 * 40 / (0.75 * 30))
-
-
-def test_without_alpha_all_rows_weigh_the_same():
-    plan = Plan.make(groups_of(["a", "b", "b"]), augment=3)
-    assert row_weights(plan, np.array([0, 1]), np.array([False, True])).tolist() == [1, 1]

@@ -288,6 +288,14 @@ def test_weights_realise_alpha(thinned):
         assert weights[(y_res == label) & ~augment].sum() == pytest.approx(0.35 * weights.sum())
 
 
+def test_weight_of_an_augmentation_row_is_the_published_equivalence(thinned):
+    """With every group at n_maj: w = alpha n_maj / ((1 - alpha) N)."""
+    sampler = SyntheticOverSampler(augment=60, alpha=0.25, random_state=0)
+    sampler.fit_resample(*thinned)
+    assert sampler.sample_weight_[-1] / sampler.sample_weight_[0] == pytest.approx(0.25 * 357 / (0.75 * 60))
+    assert sampler.sample_weight_.sum() == pytest.approx(len(sampler.sample_weight_))
+
+
 def test_column_names_that_collide_with_the_target():
     X = pd.DataFrame({"target": np.arange(12) * 1.5, "y": ["a", "b"] * 6})
     X_res, _ = SyntheticOverSampler(random_state=0, copies="accept").fit_resample(X, LABELS)

@@ -13,7 +13,7 @@ import pandas as pd
 from makeweight.errors import PlanError, nearest
 from makeweight.table import Table
 
-__all__ = ["Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "describe_group", "row_weights"]
+__all__ = ["Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "describe_group"]
 
 #: The values of the target and the grouping attributes that name a group; None is a missing attribute.
 Group = tuple[Hashable, ...]
@@ -239,7 +239,7 @@ class Plan:
             Further rows for *every* group.
         alpha : float in [0, 1], optional
             Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment
-            (arXiv 2406.03628; see `row_weights`).
+            (arXiv 2406.03628; see `makeweight.theory.objective_weights`).
         labels : array-like, optional
             What a callable strategy is called with; the group of every row by default.
 
@@ -341,44 +341,3 @@ def _final_counts(groups: Groups, strategy: Mapping[Any, int]) -> dict[Group, in
             )  # fmt: skip
         wanted[key] = int(count) - has
     return wanted
-
-
-def row_weights(plan: Plan, positions: np.ndarray, augment: np.ndarray) -> np.ndarray:
-    """Return the weight of every row that makes weighted ERM minimise the plan's objective.
-
-    The objective is (1 - alpha) R_balanced + alpha R_augment, where R_balanced averages the groups' mean
-    losses over real and balancing rows, and R_augment over augmentation rows. With every group at the size
-    of the largest, a real row against an augmentation row weighs as 1 : alpha n_maj / ((1 - alpha) N).
-
-    Parameters
-    ----------
-    plan : Plan
-    positions : ndarray of int, shape (n_rows,)
-        Position of every row's group in the plan.
-    augment : ndarray of bool, shape (n_rows,)
-        Whether the row is an augmentation row.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_rows,)
-        Weights that sum to n_rows; all one when ``plan.alpha`` is None.
-
-    References
-    ----------
-    arXiv 2406.03628, the objective; the weights are derived in docs/theory.md.
-
-    Examples
-    --------
-    >>> plan = Plan((GroupPlan(("a",), 2, 0, 1), GroupPlan(("b",), 1, 1, 1)), ("y",), alpha=0.5)
-    >>> row_weights(plan, np.array([0, 0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1, 1], bool))
-    array([0.75, 0.75, 0.75, 0.75, 1.5 , 1.5 ])
-    """
-    n_rows = len(positions)
-    if plan.alpha is None or not n_rows:
-        return np.ones(n_rows)
-    weights = np.zeros(n_rows)
-    for part, share in ((~augment, 1 - plan.alpha), (augment, plan.alpha)):
-        sizes = np.bincount(positions[part], minlength=len(plan.groups))
-        present = max(1, int((sizes > 0).sum()))
-        weights[part] = share / (present * sizes[positions[part]])
-    return np.asarray(weights * (n_rows / weights.sum()))

@@ -21,10 +21,11 @@ from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Budget, Generation, Progress, fill
 from makeweight.generators.registry import resolve
-from makeweight.plan import STRATEGIES, Groups, Plan, Strategy, row_weights
+from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
 from makeweight.table.schema import check_frame
+from makeweight.theory.weights import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance"]
 
@@ -70,7 +71,7 @@ def balance(
     augment : int
         Further rows for every group.
     alpha : float in [0, 1], optional
-        Weight of the augmentation rows; see `makeweight.plan.row_weights`.
+        Weight of the augmentation rows; see `makeweight.theory.objective_weights`.
     schema : Schema, optional
         Of `frame`, where it is known already.
     kinds : mapping of column to kind, optional
@@ -345,11 +346,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         )  # fmt: skip
         made = self.generation_
         self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
-        augment = np.concatenate(
-            [np.zeros(len(table), dtype=bool), (made.provenance["purpose"] == "augment").to_numpy()]
-        )
-        positions = np.concatenate([cells.codes, made.positions])
-        self.sample_weight_ = row_weights(self.plan_, positions, augment)
+        self.sample_weight_ = _weights(cells, made)
         return given.extend(made.frame)
 
     def _plan(self, given: _Input) -> tuple[Table, Groups]:
@@ -378,6 +375,16 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _weights(groups: Groups, made: Generation) -> np.ndarray:
+    """Return weights that sum to the number of rows and realise the plan's alpha."""
+    n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
+    if made.plan.alpha is None:
+        return np.ones(n_rows)
+    positions = np.concatenate([groups.codes, made.positions])
+    purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
+    return objective_weights(positions, purposes, made.plan.alpha) * n_rows
 
 
 class _Input:
