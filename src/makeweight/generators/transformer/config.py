@@ -43,6 +43,7 @@ class PriorConfig:
     """
 
     min_context: int = 10  # below ten rows there is nothing to learn a conditional from
+    usual_context: int = 40  # most tasks start here: with fewer rows closed form leaves little to learn
     max_context: int = 256  # the largest that keeps a step under two seconds on one slow core
     max_columns: int = 20  # feature columns, the label not counted
     queries: int = 32  # rows predicted per task: their cost is small beside the context's
@@ -64,14 +65,14 @@ class TrainConfig:
 
     cells: int = 5_000  # cells a step: half a second on one slow core, several tasks of equal shape
     matrix_rate: float = 1e-2  # Muon, for the matrices inside the layers
-    vector_rate: float = 1e-3  # AdamW, for embeddings, heads and gains
+    vector_rate: float = 2e-3  # AdamW, for embeddings, heads and gains
     weight_decay: float = 0.01  # keeps the matrices' scale in check over long runs
-    warmup: int = 100  # steps: Adam's second moments need about that many
+    warmup: int = 50  # steps: Adam's second moments need about that many
     decay: float = 0.3  # last share of the budget in which the rate falls to zero; where most is gained
     clip: float = 1.0  # gradient norm
     curriculum: int = 1_500  # steps until tables have their full range of shapes
     validation_tasks: int = 64  # per validation; standard error of the mean about 0.03 nats, the same for all
-    validate_minutes: float = 6.0  # a validation costs about twenty seconds of one core
+    validate_minutes: float = 8.0  # a validation costs about twenty seconds of one core
     checkpoint_minutes: float = 4.0  # what an interruption may cost
     seed: int = 20240609
 

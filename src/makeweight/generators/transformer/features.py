@@ -370,7 +370,7 @@ def pointer_base(
     held = (codes >= 0).to(score.dtype)
     cell = codes.clamp_min(0) * labels + context.groups[tables]  # P N  category and label
     counts = score.new_zeros(len(codes), context.seen.shape[-1] * labels).scatter_add_(1, cell, held)
-    counts = counts.reshape(len(codes), -1, labels)  # P K G
+    counts = counts.reshape(len(codes), context.seen.shape[-1], labels)  # P K G
     counts = counts.gather(1, codes.clamp_min(0)[..., None].expand(-1, -1, labels))  # P N G
     total = counts.sum(-1, keepdim=True).clamp_min(1)
     share = (counts + 4 * total / rows) / (sizes[:, None] + 4) / total
@@ -396,7 +396,7 @@ def from_score(context: Context, tables: Tensor, columns: Tensor, score: Tensor)
     Tensor, shape (P, M)
     """
     values, low, high = (t[tables, columns] for t in (context.values, context.low, context.high))
-    last = values.isfinite().sum(-1, keepdim=True) - 1  # P 1
+    last = (values.isfinite().sum(-1, keepdim=True) - 1).clamp_min(0)  # P 1
     high = torch.where(values.isfinite(), high, torch.inf).contiguous()
     rank = torch.special.ndtr(score).to(high.dtype)
     at = torch.minimum(torch.searchsorted(high, rank.contiguous()), last)

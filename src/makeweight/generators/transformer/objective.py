@@ -229,7 +229,10 @@ def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tenso
 
 def chain_scores(config: ModelConfig, prepared: Prepared) -> Scores:
     """Score the cells in closed form: the pooled-covariance chain, as an untrained network does."""
-    model = InContextModel(config).to(prepared.mean.device)
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # its random weights play no part, and must not move the global stream
+        model = InContextModel(config).to(prepared.mean.device)
     shape = (*prepared.mean.shape, config.width)
     nothing = prepared.mean.new_zeros(()).expand(shape)
     rows = prepared.context.rows.shape[1]

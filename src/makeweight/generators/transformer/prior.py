@@ -77,9 +77,10 @@ def draw_shape(config: PriorConfig, cells: int, progress: float, rng: np.random.
     True
     """
     progress = min(1.0, max(0.0, progress))
-    rows = config.max_context * (0.25 + 0.75 * progress)
-    most = max(2.0, config.max_columns * (0.4 + 0.6 * progress))
-    context = round(math.exp(rng.uniform(math.log(config.min_context), math.log(rows))))
+    rows = config.max_context * (0.5 + 0.5 * progress)
+    most = max(2.0, config.max_columns * (0.5 + 0.5 * progress))
+    fewest = config.min_context if rng.random() < 0.2 else min(config.usual_context, rows)
+    context = round(math.exp(rng.uniform(math.log(fewest), math.log(max(rows, fewest)))))
     # a third log-uniform from one column, the rest uniform: few columns are easy, many are what is hard
     columns = (
         rng.uniform(1, most + 1) if rng.random() < 0.67 else math.exp(rng.uniform(0, math.log(most + 1)))

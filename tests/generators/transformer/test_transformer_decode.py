@@ -1,0 +1,268 @@
+"""Writing, scoring, classifying and filling in rows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.transformer.config import ModelConfig
+from makeweight.generators.transformer.decode import ColumnSpec, RowModel, draw_context
+from makeweight.generators.transformer.model import InContextModel
+
+CONFIG = ModelConfig(width=16, layers=2, heads=2)
+SPECS = [
+    ColumnSpec(True),
+    ColumnSpec(False, 1),
+    ColumnSpec(True),
+    ColumnSpec(False, 0),
+    ColumnSpec(False),
+]
+
+
+def untrained(seed: int = 0, noise: float = 0.0) -> InContextModel:
+    """The closed form (a network whose heads are zero), or with noise a network that looks at everything."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = InContextModel(CONFIG).eval().requires_grad_(False)
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape) * noise)
+    return model
+
+
+def table(n: int = 120, seed: int = 0) -> np.ndarray:
+    """Label, a shifted number, a category, a zero-inflated count, a number that is sometimes missing."""
+    rng = np.random.default_rng(seed)
+    label = (rng.random(n) < 0.25).astype(float)
+    number = np.round(rng.normal(size=n) + 2.5 * label, 1)
+    category = np.where(rng.random(n) < 0.8, label, rng.integers(0, 4, n))
+    count = np.where(rng.random(n) < 0.4, 0, np.round(np.exp(rng.normal(size=n) + 1)))
+    other = 0.8 * number + rng.normal(size=n) * 0.3
+    other[rng.random(n) < 0.1 + 0.3 * label] = np.nan
+    return np.stack([label, number, category, count, other], 1)
+
+
+def rows_of(model: InContextModel, **options: object) -> RowModel:
+    return RowModel(model, table(), SPECS, rng=np.random.default_rng(1), **options)
+
+
+def test_written_rows_have_only_values_that_a_column_can_have():
+    real = table()
+    rows = rows_of(untrained(noise=0.1)).sample((1,), 300, np.random.default_rng(2))
+    assert (rows[:, 0] == 1).all()
+    assert set(rows[:, 2]) <= set(real[:, 2])
+    for column in (1, 3, 4):
+        assert np.nanmin(rows[:, column]) >= np.nanmin(real[:, column])
+        assert np.nanmax(rows[:, column]) <= np.nanmax(real[:, column])
+    assert np.array_equal(rows[:, 1], np.round(rows[:, 1], 1))
+    assert np.array_equal(rows[:, 3], np.round(rows[:, 3]))
+    assert not np.isnan(rows[:, :4]).any()
+    assert np.isnan(rows[:, 4]).any()
+
+
+def test_the_closed_form_alone_reproduces_the_groups_law():
+    real = table(n=600)
+    model = RowModel(untrained(), real, SPECS, rng=np.random.default_rng(1))
+    for label in (0.0, 1.0):
+        own = real[real[:, 0] == label]
+        rows = model.sample((label,), 1500, np.random.default_rng(3))
+        assert abs(rows[:, 1].mean() - own[:, 1].mean()) < 0.3
+        assert abs((rows[:, 3] == 0).mean() - (own[:, 3] == 0).mean()) < 0.12
+        assert abs((rows[:, 2] == 1).mean() - (own[:, 2] == 1).mean()) < 0.12
+        assert abs(np.isnan(rows[:, 4]).mean() - np.isnan(own[:, 4]).mean()) < 0.1
+        both = ~np.isnan(rows[:, 4])
+        assert np.corrcoef(rows[both, 1], rows[both, 4])[0, 1] > 0.7
+
+
+def test_one_seed_fixes_the_rows_and_fewer_rows_are_a_prefix():
+    one = rows_of(untrained(noise=0.1)).sample((1,), 50, np.random.default_rng(5))
+    two = rows_of(untrained(noise=0.1)).sample((1,), 50, np.random.default_rng(5))
+    few = rows_of(untrained(noise=0.1)).sample((1,), 13, np.random.default_rng(5))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_allclose(few, one[:13], rtol=1e-4)
+    other = rows_of(untrained(noise=0.1)).sample((1,), 50, np.random.default_rng(6))
+    assert not np.array_equal(one, other, equal_nan=True)
+
+
+def test_rows_do_not_depend_on_the_batch_size():
+    whole = rows_of(untrained(noise=0.1)).sample((0,), 40, np.random.default_rng(5))
+    small = rows_of(untrained(noise=0.1), max_memory=1).sample((0,), 40, np.random.default_rng(5))
+    np.testing.assert_allclose(whole, small, rtol=1e-4)
+
+
+def test_global_generators_are_left_alone():
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    rows_of(untrained()).sample((1,), 5, np.random.default_rng(0))
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_the_table_is_not_changed():
+    real = table()
+    real.flags.writeable = False
+    model = RowModel(untrained(), real, SPECS, rng=np.random.default_rng(1))
+    model.sample((1,), 5, np.random.default_rng(0))
+    model.log_prob(real[:5])
+    model.impute(real[:20], np.random.default_rng(0))
+
+
+def test_log_probabilities_of_a_binary_column_sum_to_one():
+    rng = np.random.default_rng(0)
+    real = np.stack([rng.integers(0, 2, 80), rng.integers(0, 2, 80), rng.integers(0, 3, 80)], 1)
+    specs = [ColumnSpec(True)] * 3
+    model = RowModel(untrained(noise=0.1), real, specs, rng=rng)
+    cells = np.array([[1, a, b] for a in range(2) for b in range(3)])
+    assert np.exp(model.log_prob(cells)).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_what_the_context_lacks_has_no_probability():
+    model = rows_of(untrained())
+    row = table()[:1]
+    assert np.isfinite(model.log_prob(row)).all()
+    for column, value in ((2, 9.0), (1, np.nan), (0, 7.0)):
+        changed = row.copy()
+        changed[0, column] = value
+        assert model.log_prob(changed)[0] == -np.inf
+
+
+def test_bayes_ranks_and_ignores_the_label_column():
+    fresh = table(seed=9, n=300)
+    model = rows_of(untrained())
+    chance = model.predict_proba(fresh)
+    np.testing.assert_allclose(chance.sum(1), 1)
+    one, zero = chance[fresh[:, 0] == 1, 1], chance[fresh[:, 0] == 0, 1]
+    assert (one[:, None] > zero[None]).mean() > 0.9
+    flipped = fresh.copy()
+    flipped[:, 0] = 1 - flipped[:, 0]
+    np.testing.assert_array_equal(chance, model.predict_proba(flipped))
+    assert model.predict_proba(fresh, prior=np.array([0.0, 1.0]))[:, 1] == pytest.approx(1)
+
+
+def test_imputation_keeps_known_cells_and_fills_the_rest():
+    rows = table(seed=4, n=60)
+    rows[::7, 2] = np.nan
+    rows[::5, 1] = np.nan
+    filled = rows_of(untrained(noise=0.1)).impute(rows, np.random.default_rng(0))
+    known = ~np.isnan(rows)
+    np.testing.assert_array_equal(filled[known], rows[known])
+    assert not np.isnan(filled).any()
+
+
+def test_imputation_uses_the_other_cells():
+    rows = table(seed=4, n=300)
+    asked = rows.copy()
+    asked[:, 4] = np.nan
+    filled = rows_of(untrained()).impute(asked, np.random.default_rng(0))
+    known = ~np.isnan(rows[:, 4])
+    assert np.corrcoef(filled[known, 4], rows[known, 4])[0, 1] > 0.7
+
+
+def test_edge_tables():
+    rng = np.random.default_rng(0)
+    constant = np.stack([np.arange(6) % 2, np.full(6, 3.0), np.full(6, np.nan)], 1)
+    specs = [ColumnSpec(True), ColumnSpec(False, 0), ColumnSpec(False)]
+    rows = RowModel(untrained(), constant, specs, rng=rng).sample((1,), 8, rng)
+    assert (rows[:, 1] == 3).all()
+    assert np.isnan(rows[:, 2]).all()
+    only = RowModel(untrained(), np.array([[0.0], [1.0]]), [ColumnSpec(True)], rng=rng)
+    np.testing.assert_array_equal(only.sample((1,), 2, rng), [[1.0], [1.0]])
+    large = np.stack([np.arange(40) % 2, 1.7e18 + 1e6 * rng.random(40).round(3)], 1)
+    specs = [ColumnSpec(True), ColumnSpec(False)]
+    rows = RowModel(untrained(), large, specs, rng=rng).sample((0,), 20, rng)
+    assert (rows[:, 1] >= large[:, 1].min()).all()
+    assert len(np.unique(rows[:, 1])) > 10
+
+
+def test_many_groups_and_attributes():
+    rng = np.random.default_rng(0)
+    label, attribute = rng.integers(0, 30, 400), rng.integers(0, 3, 400)
+    values = np.stack([label, attribute, label * 10 + rng.normal(size=400), attribute], 1)
+    specs = [ColumnSpec(True), ColumnSpec(True), ColumnSpec(False, 2), ColumnSpec(True)]
+    model = RowModel(untrained(), values, specs, given=2, rng=rng, max_context=200)
+    cell = model.groups[5]
+    rows = model.sample(tuple(cell), 40, rng)
+    assert (rows[:, :2] == cell).all()
+    assert abs(np.median(rows[:, 2]) - 10 * cell[0]) < 60
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"values": table()[:, :3]}, "do not fit"),
+        ({"values": np.where(np.isnan(table()), np.inf, table())}, "infinite"),
+        ({"columns": [ColumnSpec(False)] * 5}, "categorical"),
+        ({"orders": 0}, "order"),
+        ({"max_context": 1}, "context"),
+    ],
+)
+def test_unusable_input_is_refused(change, expected):
+    arguments = {"values": table(), "columns": SPECS, "rng": np.random.default_rng(0)} | change
+    with pytest.raises((GeneratorError, OptionError), match=expected):
+        RowModel(untrained(), **arguments)
+
+
+def test_unusable_requests_are_refused():
+    model = rows_of(untrained())
+    rng = np.random.default_rng(0)
+    with pytest.raises(GeneratorError, match="no row of this group"):
+        model.sample((5,), 1, rng)
+    with pytest.raises(OptionError, match="temperature"):
+        model.sample((1,), 1, rng, temperature=0)
+    with pytest.raises(OptionError, match="prior"):
+        model.predict_proba(table(), prior=np.ones(3))
+    with pytest.raises(GeneratorError, match="group column"):
+        model.impute(np.full((1, 5), np.nan), rng)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=3, max_size=60), st.integers(2, 40), st.integers(0, 99))
+def test_a_drawn_context_takes_rare_rows_first(groups, most, seed):
+    groups = np.array(groups)
+    chosen = draw_context(groups, most, np.random.default_rng(seed))
+    assert len(chosen) == len(set(chosen.tolist())) == min(len(groups), most)
+    taken = np.bincount(groups[chosen], minlength=6)
+    cut = taken < np.bincount(groups, minlength=6)
+    if cut.any():  # no group that was cut has fewer rows than another group, but for one
+        assert taken[cut].min() + 1 >= taken.max()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.permutations(range(120)))
+def test_the_order_of_context_rows_does_not_matter(order):
+    """One column order and identities, rows shuffled: log-probabilities are the same."""
+    model = untrained(noise=0.1)
+    one = RowModel(model, table(), SPECS, rng=np.random.default_rng(1), orders=1)
+    two = RowModel(model, table()[list(order)], SPECS, rng=np.random.default_rng(1), orders=1)
+    fresh = table(seed=3, n=20)
+    np.testing.assert_allclose(one.log_prob(fresh), two.log_prob(fresh), atol=2e-3)
+
+
+def test_the_order_of_columns_does_not_matter_in_distribution():
+    """Columns swapped in the table: scores differ no more than between two draws of column orders."""
+    real, fresh = table(n=200), table(seed=3, n=100)
+    swap = [0, 4, 2, 1, 3]
+    options = {"orders": 16}
+    model = untrained(noise=0.03)
+
+    def scores(columns: list[int], seed: int) -> np.ndarray:
+        specs = [SPECS[c] for c in columns]
+        rows = RowModel(model, real[:, columns], specs, rng=np.random.default_rng(seed), **options)
+        return rows.log_prob(fresh[:, columns])
+
+    straight = [scores([0, 1, 2, 3, 4], seed) for seed in range(3)]
+    swapped = [scores(swap, seed) for seed in range(3)]
+    noise = np.mean([np.abs(straight[i] - straight[j]).mean() for i, j in ((0, 1), (0, 2), (1, 2))])
+    difference = np.mean([np.abs(a - b).mean() for a in straight for b in swapped])
+    assert difference < 1.5 * noise + 0.02
+    # and the mean over rows, where noise averages out
+    assert abs(np.mean(straight) - np.mean(swapped)) < 0.1
+
+
+def test_a_configuration_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CONFIG.width = 3

@@ -1,0 +1,228 @@
+"""Pretraining: the prior's promises, resumption, budgets, and that it learns."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from makeweight.errors import FileProblem, GeneratorError, OptionError
+from makeweight.generators.transformer import weights
+from makeweight.generators.transformer.config import (
+    CONFIGS,
+    Config,
+    ModelConfig,
+    PriorConfig,
+    TrainConfig,
+    named,
+)
+from makeweight.generators.transformer.mechanisms import Random, graph_nodes
+from makeweight.generators.transformer.objective import (
+    chain_scores,
+    marginal_scores,
+    model_scores,
+    prepare,
+)
+from makeweight.generators.transformer.pretrain import Trainer, learning_rate, main, pretrain
+from makeweight.generators.transformer.prior import Shape, draw_shape, draw_tasks
+from makeweight.generators.transformer.validation import baselines, validation_batches
+
+SMALL = Config(
+    "small",
+    ModelConfig(width=16, layers=1, heads=2),
+    PriorConfig(max_context=30, max_columns=4, queries=8),
+    TrainConfig(cells=400, warmup=2, curriculum=5, validation_tasks=4),
+)
+CPU = torch.device("cpu")
+
+
+def trainer(folder, steps: int) -> Trainer:
+    return Trainer(SMALL, folder, CPU, seconds=1e9, steps=steps)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    whole = trainer(tmp_path / "whole", 8)
+    whole.run()
+    first = trainer(tmp_path / "parts", 4)
+    first.run()
+    second = trainer(tmp_path / "parts", 8)
+    second.resume(tmp_path / "parts" / "checkpoint.pt")
+    assert second.step == 4
+    second.run()
+    assert second.tasks == whole.tasks
+    for one, two in zip(whole.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_run_leaves_weights_a_checkpoint_and_figures(tmp_path):
+    figures = pretrain(SMALL, tmp_path, hours=1, device="cpu", steps=3)
+    model, manifest = weights.load(tmp_path / "best")
+    assert manifest.config == "small"
+    assert manifest.validation["model"] == pytest.approx(figures)
+    assert {"model", "chain", "marginal"} == set(manifest.validation)
+    assert model.config == SMALL.model
+    assert (tmp_path / "checkpoint.pt").exists()
+    with (tmp_path / "validation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3"]
+    assert float(rows[0]["total"]) == pytest.approx(figures["total"], rel=1e-3)
+
+
+def test_the_time_budget_ends_a_run(tmp_path):
+    pretrain(SMALL, tmp_path, hours=0.5 / 3600, device="cpu")
+    assert weights.load(tmp_path / "best")[1].seconds < 30
+
+
+def test_the_network_learns_tables_that_it_sees_again_and_again(tmp_path):
+    run = trainer(tmp_path, 1)
+    tasks = draw_tasks(SMALL.prior, Shape(2, 60, 24, 5), torch.Generator().manual_seed(0))
+    prepared = prepare(SMALL.model, tasks, torch.Generator().manual_seed(0))
+    closed_form = chain_scores(SMALL.model, prepared).loss.item()
+    for _ in range(60):
+        loss = model_scores(run.model, prepared, run.model(prepared.inputs, 60)).loss
+        for optimiser in run.optimisers:
+            optimiser.zero_grad()
+        loss.backward()
+        for optimiser in run.optimisers:
+            optimiser.step()
+    assert loss.item() < closed_form - 0.2
+
+
+def test_unusable_checkpoints_and_options_are_refused(tmp_path):
+    (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 half")
+    with pytest.raises(FileProblem, match="checkpoint"):
+        trainer(tmp_path, 1).resume(tmp_path / "half.pt")
+    with pytest.raises(FileProblem, match="checkpoint"):
+        trainer(tmp_path, 1).resume(tmp_path / "none.pt")
+    trainer(tmp_path, 1).run()
+    other = dataclasses.replace(SMALL, model=ModelConfig(width=32, layers=1, heads=2))
+    with pytest.raises(FileProblem, match="another model"):
+        Trainer(other, tmp_path, CPU, seconds=1).resume(tmp_path / "checkpoint.pt")
+    with pytest.raises(OptionError, match="budget"):
+        pretrain(SMALL, tmp_path, hours=0)
+    with pytest.raises(OptionError, match="device"):
+        pretrain(SMALL, tmp_path, hours=1, device="abacus")
+    with pytest.raises(OptionError, match="did you mean 'tiny'"):
+        named("tinyy")
+
+
+def test_the_command_line_reports_a_users_mistake(tmp_path, capsys):
+    arguments = ["--hours", "0.001", "--resume", str(tmp_path / "none.pt"), "--device", "cpu"]
+    assert main([*arguments, "-o", str(tmp_path)]) == 2
+    assert "error: the checkpoint cannot be read" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_changes_nothing_and_ends_the_run(tmp_path):
+    run = trainer(tmp_path, 100)
+    run.model.bins.bias.data[0] = float("nan")
+    before = [p.clone() for p in run.model.parameters()]
+    assert run.train_step() is None
+    for one, two in zip(before, run.model.parameters(), strict=True):
+        torch.testing.assert_close(one, two, equal_nan=True, atol=0, rtol=0)
+    with pytest.raises(GeneratorError, match="no longer finite"):
+        run.run()
+
+
+def test_global_generators_are_left_alone(tmp_path):
+    before = torch.get_rng_state()
+    trainer(tmp_path, 1).run()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_learning_rate_is_pure_and_falls_to_zero():
+    train = TrainConfig(warmup=10, decay=0.25)
+    assert learning_rate(0, 0.0, train) == 0.1
+    assert learning_rate(100, 0.5, train) == 1
+    assert learning_rate(100, 0.875, train) == pytest.approx(0.5)
+    assert learning_rate(100, 1.0, train) == 0
+
+
+@pytest.mark.parametrize("name", list(CONFIGS))
+def test_shapes_stay_within_their_configuration(name):
+    config = CONFIGS[name]
+    rng = np.random.default_rng(0)
+    shapes = [draw_shape(config.prior, config.train.cells, p, rng) for p in np.linspace(0, 1, 300)]
+    for shape in shapes:
+        assert config.prior.min_context <= shape.context <= config.prior.max_context
+        assert 2 <= shape.columns <= config.prior.max_columns + 1
+        assert shape.batch == 1 or shape.cells <= config.train.cells
+    assert max(s.columns for s in shapes) > 0.9 * config.prior.max_columns
+    assert max(s.context for s in shapes) > 0.8 * config.prior.max_context
+
+
+def test_what_the_prior_contains():
+    """Over many tables: every kind of column, groups from 2 to many, strong imbalance, missing cells."""
+    generator = torch.Generator().manual_seed(0)
+    tasks = draw_tasks(PriorConfig(), Shape(64, 200, 16, 9), generator)
+    again = draw_tasks(PriorConfig(), Shape(64, 200, 16, 9), torch.Generator().manual_seed(0))
+    assert torch.equal(tasks.values.nan_to_num(-1), again.values.nan_to_num(-1))
+    labels = tasks.values[:, :200, 0]
+    groups = [len(t.unique()) for t in labels]
+    assert min(groups) >= 1
+    assert max(groups) > 10
+    ratios = [c.max() / c.min() for c in (t.unique(return_counts=True)[1] for t in labels)]
+    assert max(ratios) > 50
+    assert min(ratios) < 2
+    assert 0.1 < tasks.given[:, 1].float().mean() < 0.6
+    assert not tasks.values[..., 0].isnan().any()
+    missing = tasks.values.isnan().float().mean((0, 1))
+    assert (missing[2:] > 0.005).all()
+    free = ~tasks.given
+    numeric = (free & ~tasks.categorical).nonzero()
+    distinct = torch.tensor([len(tasks.values[t, :, c].unique()) for t, c in numeric]) / 216
+    assert (distinct > 0.9).float().mean() > 0.3  # continuous
+    assert (distinct < 0.3).float().mean() > 0.05  # rounded, counted, zero-inflated
+    coded = (free & tasks.categorical).nonzero()
+    kinds = torch.tensor([len(tasks.values[t, :, c].unique()) for t, c in coded])
+    assert (kinds <= 3).any()
+    assert (kinds > 15).any()
+    assert (tasks.weight == 1).float().mean() > 0.95
+
+
+def test_graphs_have_dependent_nodes():
+    values, codes = graph_nodes(Random(torch.Generator().manual_seed(0)), 40, 300, 10)
+    assert values.isfinite().all()
+    assert (codes >= 0).any()
+    correlation = torch.stack([torch.corrcoef(v.T).nan_to_num() for v in values]).abs()
+    strongest = (correlation - torch.eye(10)).amax(-1)
+    assert strongest.median() > 0.3
+
+
+def test_closed_forms_are_ordered_and_validation_is_fixed():
+    config = dataclasses.replace(SMALL, train=dataclasses.replace(SMALL.train, validation_tasks=24))
+    figures = baselines(config, CPU)
+    assert figures == baselines(config, CPU)
+    assert figures["chain"]["numeric"] < figures["marginal"]["numeric"]
+    sizes = [p.context.rows.shape[1] for p in validation_batches(config, CPU)]
+    assert sizes == sorted(sizes)
+
+
+def test_closed_forms_hold_on_gaussian_tables():
+    """Two correlated columns: the chain gains the mutual information over the marginal."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 1200, 1, generator=generator)
+    y = 0.8 * x + 0.6 * torch.randn(4, 1200, 1, generator=generator)
+    tasks = draw_tasks(PriorConfig(), Shape(4, 800, 400, 3), generator)
+    label = (torch.rand(4, 1200, 1, generator=generator) < 0.5).float()
+    plain = dataclasses.replace(
+        tasks,
+        values=torch.cat([label, x, y], -1),
+        categorical=torch.tensor([[True, False, False]]).expand(4, -1),
+        given=torch.tensor([[True, False, False]]).expand(4, -1),
+        weight=torch.ones(4, 400),
+    )
+    prepared = prepare(ModelConfig(), plain, generator)
+    chain, marginal = chain_scores(ModelConfig(), prepared), marginal_scores(ModelConfig(), prepared)
+    gain = (chain.numeric - marginal.numeric) / marginal.numeric_cells
+    assert gain.item() == pytest.approx(-0.5 * np.log(0.36) / 2, abs=0.04)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_pretraining_on_a_cuda_device(tmp_path):
+    figures = pretrain(SMALL, tmp_path, hours=1, device="cuda", steps=5)
+    assert np.isfinite(figures["total"])
+    model, _ = weights.load(tmp_path / "best", "cuda")
+    assert next(model.parameters()).is_cuda
