@@ -40,7 +40,7 @@ def test_balanced_and_worst_risk() -> None:
 
 
 def test_bootstrap_intervals_cover() -> None:
-    """Nominal 90% over 200 tables of 60 + 30 rows; binomial 99.9% range .82-.96, small-sample loss included."""
+    """Nominal 90% over 200 tables of 60 + 30 rows; 99.9% range .82-.96, small-sample loss included."""
     covered = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)

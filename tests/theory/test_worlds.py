@@ -1,4 +1,4 @@
-"""The worlds themselves, against Monte Carlo and closed forms; directional size (acceptance 2, exact part)."""
+"""The worlds, against Monte Carlo and closed forms; directional size (acceptance 2, exact part)."""
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from makeweight.theory._checks import Floats, count, fraction
 from makeweight.theory.copies import CopyCheck, copy_check
 from makeweight.theory.folds import MinorityGenerator, called, checked_pair, fold_pilots
-from makeweight.theory.logistic import balanced_weights, fit_logistic, row_scores
+from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
 from makeweight.theory.vtss import ScoreGap, generator_quality_score, score_gap
 
 __all__ = ["GeneratorAudit", "generator_audit"]
@@ -209,13 +210,11 @@ def _borrowed_null(
         deltas, variance = np.zeros((len(_SHIFTS) + 1, len(start))), np.zeros((len(start), len(start)))
         for held, fit in fold_pilots(rows, codes, folds, ridge, rng, start):
             perfect = pool[rng.integers(len(pool), size=found.n_synthetic)]
-            ones, mine = np.ones(len(perfect)), held & (codes == 1)
+            mine = held & (codes == 1)
             reference = row_scores(rows[mine], codes[mine], fit).mean(axis=0)
-            for k, shift in enumerate((0.0, *_SHIFTS)):
-                scores = row_scores(perfect + shift * direction, ones, fit)
-                deltas[k] += (scores.mean(axis=0) - reference) / folds
-                if shift == 0.0:
-                    variance += np.cov(scores.T) / (folds**2 * found.n_synthetic)
+            deltas += (_shifted_means(perfect, direction, fit) - reference) / folds
+            scores = row_scores(perfect, np.ones(len(perfect)), fit)
+            variance += np.cov(scores.T) / (folds**2 * found.n_synthetic)
         pilot = fit_logistic(rows, codes, sample_weight=balanced_weights(codes), ridge=ridge, start=start)
         variance += np.cov(row_scores(pseudo, np.ones(size), pilot).T) / size
         values = [float(delta @ np.linalg.solve(variance, delta)) for delta in deltas]
@@ -223,6 +222,15 @@ def _borrowed_null(
         shifted.append(values[1:])
         qualities.append(float(deltas[0] @ inverse @ deltas[0]))
     return _Null(np.array(outcomes), np.array(qualities), np.array(shifted))
+
+
+def _shifted_means(rows: Floats, direction: Floats, fit: LogisticFit) -> Floats:
+    """Return mean scores, as class 1, of rows moved along a direction by each of the shifts, none first."""
+    shifts = np.append(0.0, _SHIFTS)
+    odds = fit.decision(rows) + np.outer(shifts, fit.coefficients[:-1] @ direction)
+    residual = expit(odds) - 1.0
+    means = residual.mean(axis=1)
+    return np.column_stack([residual @ rows / len(rows) + np.outer(shifts * means, direction), means])
 
 
 def _detectable(null: _Null, level: float) -> float:

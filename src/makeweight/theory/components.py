@@ -137,10 +137,7 @@ class Component(ABC):
         offset = float(coefficients[dimension]) if len(coefficients) > dimension else 0.0
         reach = float(slopes @ self._line(slopes).along)
         distance = threshold - offset - float(slopes @ self.mean)
-        if reach == 0:
-            below = float(distance >= 0)
-        else:
-            below = self._below(distance / reach)
+        below = float(distance >= 0) if reach == 0 else self._below(distance / reach)
         return below if label else 1.0 - below
 
     def score_mean(self, coefficients: Floats, label: int, loss: str = "log") -> Floats:

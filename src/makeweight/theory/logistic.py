@@ -184,7 +184,9 @@ def fit_logistic(
     while taken < max_iterations:
         taken += 1
         gradient, hessian = _derivatives(x, target, weights, penalty, theta)
-        step, smallest = _newton_step(gradient, hessian, scale)
+        step, smallest, largest = _newton_step(gradient, hessian, scale)
+        if ridge == 0 and smallest < 1e-10 * largest:
+            raise _separated(len(table))
         decrement = float(gradient @ step)
         if decrement < 1e-18 * max(1.0, abs(value)):
             break
@@ -200,8 +202,6 @@ def fit_logistic(
             got=f"{max_iterations} steps",
             hint="the loss may be unbounded below; pass a larger ridge, or fewer negative weights",
         )
-    if ridge == 0 and smallest < 1e-9:
-        raise _separated(len(table))
     loss = value - 0.5 * float(penalty @ theta**2)
     return LogisticFit(theta, intercept, hessian, smallest, loss, taken)
 
@@ -215,13 +215,13 @@ def _derivatives(
     return gradient, hessian
 
 
-def _newton_step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, float]:
-    """Return the descent step H^-1 g (|H| where H is indefinite) and H's smallest scaled eigenvalue."""
+def _newton_step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, float, float]:
+    """Return the descent step H^-1 g (|H| where H is indefinite) and H's extreme scaled eigenvalues."""
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     floor = max(1e-12 * float(np.abs(values).max()), 1e-300)
     curvature = np.maximum(np.abs(values), floor)
     step = vectors @ ((vectors.T @ (gradient / scale)) / curvature) / scale
-    return step, float(values.min())
+    return step, float(values[0]), float(values[-1])
 
 
 def _separated(rows: int) -> SchemaError:
