@@ -27,7 +27,7 @@ from makeweight.table.containers import append_rows, append_values, to_frame, to
 from makeweight.table.schema import check_frame
 from makeweight.theory.weights import objective_weights
 
-__all__ = ["SyntheticOverSampler", "balance"]
+__all__ = ["SyntheticOverSampler", "balance", "row_weights"]
 
 DEFAULT_GENERATOR = "smoothed-bootstrap"
 FIT_STREAM = 1
@@ -346,7 +346,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         )  # fmt: skip
         made = self.generation_
         self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
-        self.sample_weight_ = _weights(cells, made)
+        self.sample_weight_ = row_weights(cells, made)
         return given.extend(made.frame)
 
     def _plan(self, given: _Input) -> tuple[Table, Groups]:
@@ -377,7 +377,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return tags
 
 
-def _weights(groups: Groups, made: Generation) -> np.ndarray:
+def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     """Return weights that sum to the number of rows and realise the plan's alpha."""
     n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
     if made.plan.alpha is None:

@@ -38,16 +38,22 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            code = app.main(given, prog_name="makeweight", standalone_mode=False)
+            with app.make_context("makeweight", given) as context:
+                app.invoke(context)
             sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except MakeweightError as error:
         if _interrupted(error):
             return INTERRUPTED
         return _tell(error, "--json" in given)
-    except click.Abort:
+    except KeyboardInterrupt:
         click.echo("interrupted: nothing was written", err=True)
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return BAD_INPUT
     except click.ClickException as error:
         return _tell(_translated(error), "--json" in given)
     except BrokenPipeError:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 PREFIX = "makeweight_"
+COPY = "copy-of-a-real-row"
 
 
 @dataclass(frozen=True)
@@ -262,9 +263,17 @@ def _check_binary_output(request: Request, file: TableFile) -> None:
 
 
 def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfall, seconds: float) -> None:
-    print_generation(
-        _show.console(err=True), Outcome(request, file, error.generation, seconds), written=False
-    )
+    """Print the ledger of what failed, and say what to do about it in the words of the command line."""
+    outcome = Outcome(request, file, error.generation, seconds)
+    print_generation(_show.console(err=True), outcome, written=False)
+    ways = [
+        "choose another --generator",
+        "ask for fewer rows",
+        "write what there is with --on-shortfall warn",
+    ]
+    if any(reason == COPY for reason in error.generation.ledger.rejected):
+        ways.insert(0, "allow copies of real rows with --copies accept")
+    error.hint = ", or ".join(ways)
 
 
 def _extra(request: Request, file: TableFile, generation: Generation) -> pd.DataFrame | None:
@@ -292,15 +301,8 @@ def _extra(request: Request, file: TableFile, generation: Generation) -> pd.Data
 
 
 def _weights(file: TableFile, generation: Generation) -> np.ndarray:
-    import numpy as np
-
-    from makeweight.plan import Groups, row_weights
+    from makeweight.plan import Groups
+    from makeweight.sampler import row_weights
     from makeweight.table import Table
 
-    groups = Groups(Table(file.frame, generation.schema))
-    augment = (generation.provenance["purpose"] == "augment").to_numpy()
-    return row_weights(
-        generation.plan,
-        np.concatenate([groups.codes, generation.positions]),
-        np.concatenate([np.zeros(len(file.frame), dtype=bool), augment]),
-    )
+    return row_weights(Groups(Table(file.frame, generation.schema)), generation)
