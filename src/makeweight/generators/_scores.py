@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-__all__ = ["MAX_POINTS", "NormalScores"]
+__all__ = ["MAX_LUMPS", "MAX_POINTS", "NormalScores", "lumps"]
 
 #: A quantile function has at most this many points.
 MAX_POINTS = 10_000
+#: A column with more distinct values than this is never one of lumps.
+MAX_LUMPS = 200
+#: A lump has at least this many rows, this many times those of its neighbours on average, and stands out by
+#: this many standard errors.
+LUMP_ROWS, LUMP_RATIO, LUMP_ERRORS = 10, 2.0, 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,3 +110,36 @@ class NormalScores:
         half = np.minimum(0.5 * self.lower_step, 0.5 * (self.upper - self.lower))
         ranks = np.stack([self.lower + half, self.upper - half], axis=1).ravel()
         return np.asarray(np.interp(ndtr(scores), ranks, np.repeat(self.values, 2)))
+
+
+def lumps(values: np.ndarray) -> np.ndarray | None:
+    """Return the distinct values of a column that consists of lumps, None for any other column.
+
+    A lump is a value much more frequent than the values next to it, beyond chance: moving a number a little
+    makes no sense where at least half of the rows are in lumps **[derived]**.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        NaN where missing.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_distinct,), or None
+
+    Examples
+    --------
+    >>> hours = np.repeat([35.0, 38.0, 39.0, 40.0, 41.0, 45.0], [5, 6, 4, 60, 3, 20])
+    >>> lumps(hours)
+    array([35., 38., 39., 40., 41., 45.])
+    >>> lumps(np.arange(100.0) // 4) is None
+    True
+    """
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not 3 <= len(distinct) <= MAX_LUMPS:
+        return None
+    below, above = np.append(counts[1], counts[:-1]), np.append(counts[1:], counts[-2])
+    around = (below + above) / 2
+    stands_out = counts - around > LUMP_ERRORS * np.sqrt(counts + around / 2)
+    lump = stands_out & (counts >= LUMP_ROWS) & (counts > LUMP_RATIO * around)
+    return distinct if counts[lump].sum() >= 0.5 * counts.sum() else None

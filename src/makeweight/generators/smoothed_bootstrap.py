@@ -13,10 +13,10 @@ import pandas as pd
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators._bandwidth import FACTORS, SHARES, Smoothing, choose_smoothing
 from makeweight.generators._residuals import SharedResiduals
-from makeweight.generators._scores import NormalScores
+from makeweight.generators._scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.generators.base import Cost, Traits
 from makeweight.plan import Group, Groups, Plan
-from makeweight.table import Kind, Table
+from makeweight.table import Column, Kind, Table
 
 __all__ = ["SmoothedBootstrap"]
 
@@ -28,9 +28,12 @@ MAX_CELLS = 4_000_000
 MIN_DONORS = 500
 #: What one differing category adds to a squared distance: as much as one continuous column does on average.
 MISMATCH = 2.0
+#: Stands for a category that is about to be replaced, which no distance may depend on.
+IGNORED = -2
 #: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
 RESIDUAL_FACTOR = 0.8
-SECONDS_PER_CELL = 1e-6
+#: For the cost before `fit`.
+USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,9 @@ class SmoothedBootstrap:
     r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
     1. Numbers and dates become normal scores by the empirical distribution of the whole table
-       (`makeweight.generators._scores.NormalScores`).
+       (`makeweight.generators._scores.NormalScores`); a number with few values, most of them lumps that
+       stand out of their neighbours (hours per week, a code, an amount that is nearly always zero), is
+       resampled like a category instead (`makeweight.generators._scores.lumps`).
     2. With :math:`m_g` the group's mean, :math:`r_k` the residual (row less group mean) of a row k of *any*
        group, and S the covariance of all residuals, a synthetic row of group g from its real row i is
 
@@ -71,8 +76,9 @@ class SmoothedBootstrap:
        with :math:`t = .8\, N^{-1/(d+4)}` for N rows and d columns, and
        :math:`a^2 (n_g - 1)/n_g + h^2 = (n_g + 1)/n_g`, which makes the covariance that of a new row.
     3. :math:`h = c\, n_g^{-1/(d+4)}`, with c from the leave-one-out likelihood of all groups.
-    4. A category, and whether a number is missing, is kept from row i, or comes (with a probability chosen
-       by the same likelihood) from one of the rows of the group near the synthetic row.
+    4. A category, and whether a number is missing, is kept from row i or is drawn anew, with a probability
+       chosen by the same likelihood: all that are drawn anew in a row come from one of the group's rows
+       that are near in everything else (a step of Gibbs sampling, which leaves shares as they are).
     5. Scores go back through the quantile function, into the column's range and onto its decimals.
 
     A rare group so keeps its own mean and borrows shape from the rows of all groups: with few rows the noise
@@ -129,7 +135,7 @@ class SmoothedBootstrap:
         self,
         bandwidth: float | str = "auto",
         recombine: float | str = "auto",
-        n_neighbors: int = 5,
+        n_neighbors: int = 15,
         borrowed_rows: float = 0.5,
         max_donors: int = 20_000,
     ) -> None:
@@ -157,11 +163,8 @@ class SmoothedBootstrap:
         self._describe = groups.describe
         self._positions = {key: position for position, key in enumerate(groups.keys)}
         self._writer = Table(table.frame.iloc[:0].copy(), schema)
-        self._numeric = [column for column in schema.learned if column.kind.is_numeric]
-        self._coded = [column for column in schema.learned if column.kind.is_coded]
-        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
         to_keep, to_break_ties, to_leave_out = rng.spawn(3)
-        rows, start = self._donor_rows(groups, to_keep)
+        rows, start = self._donor_rows(groups, len(schema.learned), to_keep)
         self._texts = {
             column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
             for column in schema.features
@@ -217,9 +220,7 @@ class SmoothedBootstrap:
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
-        columns = (
-            len(self._numeric) + len(self._coded) if hasattr(self, "_numeric") else len(plan.columns) + 10
-        )
+        columns = len(self._writer.schema.learned) if hasattr(self, "_writer") else USUAL_COLUMNS
         return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
 
     def _validate(self) -> None:
@@ -240,10 +241,11 @@ class SmoothedBootstrap:
                     "option out of range", where=name, got=repr(getattr(self, name)), expected=expected
                 )
 
-    def _donor_rows(self, groups: Groups, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _donor_rows(
+        self, groups: Groups, n_columns: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to keep, group after group, and where each group begins among them."""
-        cells = len(groups) * max(1, len(self._numeric) + len(self._coded))
-        most = min(self.max_donors, max(MIN_DONORS, MAX_CELLS // cells))
+        most = min(self.max_donors, max(MIN_DONORS, MAX_CELLS // (len(groups) * max(1, n_columns))))
         by_group = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(groups.counts)[:-1])
         kept = [
             rows if len(rows) <= most else np.sort(stream.choice(rows, most, replace=False))
@@ -255,18 +257,30 @@ class SmoothedBootstrap:
         self, table: Table, rows: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the donors' normal scores and codes, one column of the table at a time."""
+        self._numeric: list[Column] = []
         self._marginals: list[NormalScores] = []
-        scores = np.empty((len(rows), len(self._numeric)))
-        for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
-            values = table.encode(column.name)
+        self._coded: list[Column] = []
+        self._levels: dict[Hashable, np.ndarray] = {}
+        scores: list[np.ndarray] = []
+        codes: list[np.ndarray] = []
+        learned = table.schema.learned
+        for column, stream in zip(learned, rng.spawn(len(learned)), strict=True):
+            values = table.encode(column.name) if column.kind.is_numeric else table.encode(column.name, rows)
+            levels = lumps(values) if column.kind.is_numeric and column.n_distinct <= MAX_LUMPS else None
+            if levels is not None:
+                self._levels[column.name] = levels
+                present = values[rows]
+                values = np.where(np.isnan(present), -1, np.searchsorted(levels, present))
+            if column.kind.is_coded or levels is not None:
+                self._coded.append(column)
+                codes.append(values.astype(np.int32))
+                continue
+            self._numeric.append(column)
             self._marginals.append(NormalScores.fit(values[~np.isnan(values)]))
-            scores[:, j] = self._marginals[j].transform(values[rows], stream.random(len(rows)))
-        codes = np.empty((len(rows), len(self._coded) + len(self._with_missing)), dtype=np.int32)
-        for j, column in enumerate(self._coded):
-            codes[:, j] = table.encode(column.name, rows)
-        for j, numeric in enumerate(self._with_missing, start=len(self._coded)):
-            codes[:, j] = np.where(np.isnan(scores[:, numeric]), -1, 0)
-        return scores, codes
+            scores.append(self._marginals[-1].transform(values[rows], stream.random(len(rows))))
+        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+        codes += [np.where(np.isnan(scores[j]), -1, 0).astype(np.int32) for j in self._with_missing]
+        return _side_by_side(scores, len(rows), np.float64), _side_by_side(codes, len(rows), np.int32)
 
     def _block(
         self, position: int, rows: np.ndarray, streams: dict[str, np.random.Generator]
@@ -302,13 +316,14 @@ class SmoothedBootstrap:
         )
         anywhere = streams["others"].integers(0, len(donors.codes), CANDIDATES)
         uniforms = streams["picks"].random((len(rows), 2 + codes.shape[1]))
-        near = self._near(rows, whitened, codes, first + chosen, uniforms[:, 0])
+        takes = uniforms[:, 2:] < self._smoothing.share
+        kept = np.where(takes, IGNORED, codes)
+        near = self._near(rows, whitened, kept, first + chosen, uniforms[:, 0])
         borrows = uniforms[:, 1] * (size - 1 + self.borrowed_rows) < self.borrowed_rows
         if borrows.any():
             near[borrows] = self._near(
-                rows[borrows], whitened[borrows], codes[borrows], anywhere, uniforms[borrows, 0]
+                rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0]
             )
-        takes = uniforms[:, 2:] < self._smoothing.share
         for k, j in enumerate(self._with_missing, start=len(self._coded)):
             # A value that was missing has the score of the mean so far: it gets the near row's.
             appears = takes[:, k] & (codes[:, k] < 0) & donors.observed[near, j]
@@ -323,7 +338,7 @@ class SmoothedBootstrap:
         there = self._donors.whitened[candidates]
         distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
         for mine, theirs in zip(codes.T, self._donors.codes[candidates].T, strict=True):
-            distances += MISMATCH * (mine[:, None] != theirs)
+            distances += (MISMATCH * (mine != IGNORED))[:, None] * (mine[:, None] != theirs)
         distances[rows[:, None] == candidates] = np.inf
         k = min(self.n_neighbors, len(candidates))
         nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
@@ -343,7 +358,8 @@ class SmoothedBootstrap:
                 values[codes.pop() < 0] = np.nan
             columns[column.name] = self._writer.decode({column.name: values})[column.name]
         for column, values in zip(self._coded, codes, strict=True):
-            columns[column.name] = values
+            levels = self._levels.get(column.name)
+            columns[column.name] = values if levels is None else np.where(values < 0, np.nan, levels[values])
         for name, texts in self._texts.items():
             columns[name] = texts.iloc[order]
         return self._writer.decode(
@@ -355,6 +371,10 @@ def _evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """Return `n` draws of 0 to size - 1 that use each equally often: one shuffle after another."""
     rounds = np.tile(np.arange(size, dtype=np.int64), (-(-n // size), 1))
     return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
+
+
+def _side_by_side(columns: list[np.ndarray], n: int, dtype: type) -> np.ndarray:
+    return np.stack(columns, axis=1) if columns else np.empty((n, 0), dtype=dtype)
 
 
 def _is_auto(value: Any) -> bool:
