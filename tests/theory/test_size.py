@@ -133,9 +133,7 @@ def test_where_rows_help_some_are_chosen() -> None:
         x, y = world.sample(1000, 50, rng)
         draw, fit_predict = table_callables(x, y, gaussian)
         grid = size_grid(balance=[0, 0.5, 1.0], augment=[0.0])
-        decision = choose_size(
-            y, draw, fit_predict, rng=rng, candidates=grid, repeats=2, calibrate=None
-        )
+        decision = choose_size(y, draw, fit_predict, rng=rng, candidates=grid, repeats=2, calibrate=None)
         assert decision.candidate.balance == 1.0
         assert decision.takes[1.0].n_balance == 950
         assert "costs" in decision.reason
@@ -147,9 +145,7 @@ def test_after_calibration_the_same_rows_are_not_needed() -> None:
         x, y = world.sample(1000, 50, rng)
         draw, fit_predict = table_callables(x, y, gaussian)
         grid = size_grid(balance=[0, 0.5, 1.0], augment=[0.0])
-        decision = choose_size(
-            y, draw, fit_predict, rng=rng, candidates=grid, repeats=2, calibrate=calibrate
-        )
+        decision = choose_size(y, draw, fit_predict, rng=rng, candidates=grid, repeats=2, calibrate=calibrate)
         assert decision.candidate == NOTHING
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_matrix, as_vector, count, fraction
@@ -56,7 +56,7 @@ class BorrowedRows:
         loss : callable
             Losses of rows as class 1: (n, d) to (n,).
         level : float
-            Normal interval from the scatter over repeats; degenerate with a single repeat.
+            Student interval from the scatter over repeats; unbounded with a single repeat.
 
         Returns
         -------
@@ -70,8 +70,10 @@ class BorrowedRows:
         )
         if not np.isfinite(gaps).all():
             raise SchemaError("the loss is not finite on borrowed rows", where="loss")
-        error = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
-        reach = float(ndtri((1 + fraction(level, "level", open_end=True)) / 2)) * error
+        fraction(level, "level", open_end=True)
+        if len(gaps) == 1:
+            return Interval(float(gaps[0]), -np.inf, np.inf, level)
+        reach = float(stdtrit(len(gaps) - 1, (1 + level) / 2) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
         return Interval(float(gaps.mean()), float(gaps.mean()) - reach, float(gaps.mean()) + reach, level)
 
 

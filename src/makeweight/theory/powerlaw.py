@@ -65,7 +65,7 @@ def fit_power_law(sizes: Floats, risks: Floats, weights: Floats) -> PowerLaw:
 
     Notes
     -----
-    Huber's constant 1.345 on residuals over their median absolute value, three reweightings.
+    Huber's constant 1.345 on residuals over their median absolute value, two reweightings.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def fit_power_law(sizes: Floats, risks: Floats, weights: Floats) -> PowerLaw:
     """
     trust = weights / weights.sum()
     law = _profiled(sizes, risks, trust)
-    for _ in range(3):
+    for _ in range(2):
         scaled = np.abs(risks - law.predict(sizes)) * np.sqrt(trust)
         unit = 1.4826 * float(np.median(scaled))
         if unit <= 1e-12 * float(np.abs(risks).max() + 1e-300):
@@ -88,13 +88,13 @@ def fit_power_law(sizes: Floats, risks: Floats, weights: Floats) -> PowerLaw:
 def _profiled(sizes: Floats, risks: Floats, trust: Floats) -> PowerLaw:
     grid, best = _EXPONENTS, 0
     floors = amplitudes = costs = np.empty(0)
-    for zoom in range(4):
+    for zoom in range(3):
         basis = (sizes / sizes[0])[None, :] ** -grid[:, None]
         floors, amplitudes, costs = _linear(basis, risks, trust)
         best = int(np.argmin(costs))
         if zoom == 0:
             at_edge = best in (0, len(grid) - 1)
-        if zoom < 3:
+        if zoom < 2:
             grid = np.geomspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], 21)
     exponent = float(grid[best])
     return PowerLaw(float(floors[best]), float(amplitudes[best] * sizes[0] ** exponent), exponent, at_edge)
