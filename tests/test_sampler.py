@@ -26,7 +26,7 @@ from makeweight.generators.registry import names
 from makeweight.sampler import balance
 from strategies import COLUMNS, ROWS
 
-GENERATORS = names()
+GENERATORS = names("instant")
 TOLERANT = ["smoothed-bootstrap", "random"]
 LABELS = np.array(["no"] * (ROWS - 4) + ["yes"] * 4)
 

@@ -8,15 +8,18 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Literal
 
 from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.generators.base import Generator
 
-__all__ = ["ENTRY_POINT_GROUP", "GeneratorInfo", "available", "names", "resolve"]
+__all__ = ["ENTRY_POINT_GROUP", "CostClass", "GeneratorInfo", "available", "names", "resolve"]
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"
+
+#: What setting a generator to work takes: next to nothing, the training of a model, or a paid service.
+CostClass = Literal["instant", "trains", "remote"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class GeneratorInfo:
         The package it comes from.
     problem : str or None
         Why it cannot be used here; None where it can.
+    cost_class : {"instant", "trains", "remote"}
+        Whether it is ready at once, trains a model on the table, or asks a service that may cost money.
     """
 
     name: str
@@ -49,6 +54,7 @@ class GeneratorInfo:
     extra: str | None = None
     origin: str = "makeweight"
     problem: str | None = None
+    cost_class: CostClass = "instant"
 
     @property
     def usable(self) -> bool:
@@ -81,6 +87,13 @@ _BUILT_IN = (
         "one row per group",
         "any table; the reference that others have to beat",
         "makeweight.generators.smoothed_bootstrap:SmoothedBootstrap",
+    ),
+    GeneratorInfo(
+        "transport",
+        "rows of the largest group, moved to the mean and covariance of the group",
+        "one row per group",
+        "heavy tails and clusters that all groups share; the cheap rival of a learned generator",
+        "makeweight.generators.transport:TransportGenerator",
     ),
     GeneratorInfo(
         "random",
@@ -125,9 +138,9 @@ _BUILT_IN = (
 )
 
 
-def names() -> list[str]:
-    """Return the names of all generators, built-in ones first."""
-    return [info.name for info in _catalogue()]
+def names(cost_class: CostClass | None = None) -> list[str]:
+    """Return the names of all generators, built-in ones first; of one cost class where it is given."""
+    return [info.name for info in _catalogue() if cost_class in (None, info.cost_class)]
 
 
 def available() -> list[GeneratorInfo]:
