@@ -1,6 +1,7 @@
 """The accept/reject loop: exact counts, named reasons, bounded time, and the rows of a group its own."""
 
 import time
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from generators_for_tests import Copier, Extrapolator, Interrupted, Mute, Shuffl
 from makeweight import Plan, Schema
 from makeweight.errors import GenerationShortfall, GeneratorError, MakeweightError, OptionError
 from makeweight.generators import fill as fill_module
+from makeweight.generators.base import remark
 from makeweight.generators.fill import Budget, ShortfallWarning, fill
 from makeweight.plan import Groups
 from makeweight.table import Table
@@ -130,6 +132,45 @@ def test_reasons_name_the_column(spoil, reason):
     assert list(error.value.generation.ledger.rejected) == [reason]
     assert error.value.generation.ledger.entries[0].stopped == "16000 rows proposed"
     check_identities(error.value.generation)
+
+
+class Mumbler(Shuffler):
+    """Says of every proposal that some rows could not be read, and after a while that it is over."""
+
+    def __init__(self, unreadable=3, rounds=10**6):
+        self.unreadable = unreadable
+        self.rounds = rounds
+
+    def propose(self, group, n, *, rng):
+        self.rounds -= 1
+        frame = super().propose(group, min(n, 10), rng=rng)
+        stop = "the well is dry" if self.rounds <= 0 else None
+        return remark(frame, rejected=Counter({"not-a-row": self.unreadable}), stop=stop)
+
+
+def test_rows_that_could_not_be_read_are_in_the_ledger():
+    generation = run(Mumbler())
+    check_identities(generation)
+    assert generation.ledger.rejected["not-a-row"] == 3 * generation.ledger.entries[0].rounds
+    assert generation.ledger.shortfall == 0
+
+
+def test_a_generator_can_say_that_it_is_over():
+    with pytest.raises(GenerationShortfall, match="the well is dry") as error:
+        run(Mumbler(rounds=2))
+    check_identities(error.value.generation)
+    assert error.value.generation.ledger.entries[0].rounds == 2
+    assert len(error.value.generation) > 0
+    full = run(Mumbler(rounds=8), strategy={"rare": 21})
+    assert full.ledger.entries[0].stopped == "full"
+
+
+def test_a_generator_can_add_notes_and_details():
+    generator = Shuffler()
+    generator.notes, generator.details = ("the rows are shuffled",), {"requests": 3}
+    generation = run(generator)
+    assert "the rows are shuffled" in generation.notes
+    assert generation.to_dict()["details"] == {"requests": 3}
 
 
 def test_unknown_columns_are_a_fault_of_the_generator():

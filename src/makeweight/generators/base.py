@@ -6,7 +6,8 @@ happen once, in `makeweight.generators.fill`, for every generator alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -15,7 +16,9 @@ import pandas as pd
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 
-__all__ = ["Cost", "Generator", "Traits", "traits_of"]
+__all__ = ["Cost", "Generator", "Remarks", "Traits", "remark", "remarks_of", "traits_of"]
+
+_REMARKS = "makeweight"
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,53 @@ class Traits:
     min_rows: int = 1
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What a proposal says besides its rows.
+
+    Parameters
+    ----------
+    rejected : Counter of str
+        Rows that were written but cannot be shown as a frame, by reason; they count as proposed and rejected.
+    stop : str or None
+        Why the generator cannot go on with this group; what was accepted is kept.
+    """
+
+    rejected: Counter[str] = field(default_factory=Counter)
+    stop: str | None = None
+
+
+def remark(
+    frame: pd.DataFrame, *, rejected: Counter[str] | None = None, stop: str | None = None
+) -> pd.DataFrame:
+    """Attach remarks to a proposal, and return it.
+
+    Examples
+    --------
+    >>> proposal = remark(pd.DataFrame({"x": [1]}), rejected=Counter({"not-a-row": 2}))
+    >>> remarks_of(proposal).rejected["not-a-row"]
+    2
+    """
+    frame.attrs[_REMARKS] = Remarks(Counter(rejected or {}), stop)
+    return frame
+
+
+def remarks_of(frame: pd.DataFrame) -> Remarks:
+    """Return the remarks of a proposal; empty where it has none."""
+    remarks: Remarks = frame.attrs.get(_REMARKS, Remarks())
+    return remarks
+
+
 @runtime_checkable
 class Generator(Protocol):
     """What writes rows.
 
     Implementations are plain classes; keyword arguments of the constructor are the options that a user can
     set (``--option KEY=VALUE`` on the command line), and are stored unchanged under their own names.
+
+    A generator may also have these attributes: ``traits`` (`Traits`), ``spent`` (`Cost` so far), ``notes``
+    (tuple of str: what a user should know about the rows) and ``details`` (dict of plain values for
+    `Generation.details`).
     """
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
@@ -99,7 +143,8 @@ class Generator(Protocol):
         DataFrame of shape (at most n, n_columns)
             At least the learned columns. Free text where the generator has it (else a real row's text is
             kept); target and grouping attributes where the generator wrote them, which are then checked.
-            Constant columns and identifiers are not asked for.
+            Constant columns and identifiers are not asked for. `remark` tells of rows that could not be
+            read, and that the generator cannot go on.
 
         Raises
         ------

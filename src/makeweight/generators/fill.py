@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import GenerationShortfall, GeneratorError, OptionError
-from makeweight.generators.base import Cost, Generator, traits_of
+from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
 from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
 from makeweight.generators.ledger import Ledger, LedgerEntry
 from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose, describe_group
 from makeweight.table import Kind, Schema, Table
 from makeweight.table.kinds import identifier
 
-__all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "fill"]
+__all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "account_of", "fill", "stream"]
 
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000
@@ -110,6 +110,8 @@ class Generation:
     versions : dict of str to str
     notes : tuple of str
         What a user should know about the rows.
+    details : dict
+        What the generator tells of its work, as plain values.
     """
 
     frame: pd.DataFrame
@@ -124,6 +126,7 @@ class Generation:
     seed: int
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -148,6 +151,7 @@ class Generation:
             "seed": self.seed,
             "versions": self.versions,
             "notes": list(self.notes),
+            "details": self.details,
         }
 
 
@@ -343,17 +347,22 @@ def _fill_task(run: _Run, task: _Task) -> None:
         rng = np.random.default_rng(stream(run.seed, entry.group, entry.purpose, entry.rounds))
         n = min(_ask(entry), CHUNK, most - entry.proposed)
         proposal = run.generator.propose(entry.group, n, rng=rng)
+        remarks = remarks_of(proposal)
         checked = run.checker.check(entry.group, proposal, entry.shortfall)
         entry.rounds += 1
-        entry.proposed += checked.n_proposed
+        entry.proposed += checked.n_proposed + remarks.rejected.total()
         entry.accepted += checked.n_accepted
         entry.copies += checked.copies
         entry.rejected.update(checked.rejected)
+        entry.rejected.update(remarks.rejected)
         idle = 0 if checked.n_accepted else idle + 1
         if checked.n_accepted:
             task.frames.append(_complete(run, entry.group, checked, rng))
         entry.seconds = time.perf_counter() - began
         run.report(entry)
+        if remarks.stop is not None and entry.shortfall:
+            entry.stopped = remarks.stop
+            break
     else:
         entry.stopped = "full"
 
@@ -374,6 +383,33 @@ def stream(
     return np.random.SeedSequence(
         seed.entropy, spawn_key=(*seed.spawn_key, digest, PURPOSES.index(purpose), round_)
     )
+
+
+def account_of(rng: np.random.Generator) -> tuple[object, int] | None:
+    """Tell the rounds of one account apart: a key of seed, group and purpose, and the round.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        As `propose` is given it.
+
+    Returns
+    -------
+    (key, round) or None
+        None for a stream that does not come from `fill`.
+
+    Examples
+    --------
+    >>> seed = np.random.SeedSequence(7)
+    >>> rounds = [np.random.default_rng(stream(seed, ("a",), "balance", k)) for k in (0, 1)]
+    >>> (first, zero), (second, one) = [account_of(rng) for rng in rounds]
+    >>> first == second, zero, one
+    (True, 0, 1)
+    """
+    seed = rng.bit_generator.seed_seq
+    if not isinstance(seed, np.random.SeedSequence) or len(seed.spawn_key) < 3:
+        return None
+    return (seed.entropy, *seed.spawn_key[:-1]), int(seed.spawn_key[-1])
 
 
 def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generator) -> pd.DataFrame:
@@ -440,6 +476,7 @@ def _assemble(run: _Run, plan: Plan, name: str) -> Generation:
             "pandas": pd.__version__,
         },
         notes=_notes(run, n),
+        details=dict(getattr(run.generator, "details", {})),
     )
 
 
@@ -455,7 +492,7 @@ def _notes(run: _Run, n: int) -> tuple[str, ...]:
     for cell in empty:
         if cell not in asked:
             notes.append(f"empty cell: no real row has {run.groups.describe(cell)}")
-    return tuple(notes)
+    return (*notes, *getattr(run.generator, "notes", ()))
 
 
 def _tell_shortfall(generation: Generation, on_shortfall: str) -> None:
