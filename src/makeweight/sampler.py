@@ -48,6 +48,7 @@ def balance(
     copies: CopyPolicy = "auto",
     on_shortfall: Literal["raise", "warn"] = "raise",
     max_seconds: float | None = None,
+    max_cost: float | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
@@ -80,6 +81,8 @@ def balance(
         What to do with exact copies of real rows.
     on_shortfall : {"raise", "warn"}
     max_seconds : float, optional
+    max_cost : float, optional
+        US dollars to spend at most, for generators that cost money.
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
         Threads that work on different groups.
@@ -116,7 +119,8 @@ def balance(
     plan = Plan.make(groups, sampling_strategy, augment=augment, alpha=alpha, labels=labels)
     return _write(
         table, groups, plan, generator, options=options, copies=copies, on_shortfall=on_shortfall,
-        max_seconds=max_seconds, random_state=random_state, n_jobs=n_jobs, progress=progress,
+        budget=Budget(max_seconds=max_seconds, max_money=max_cost),
+        random_state=random_state, n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
 
 
@@ -129,7 +133,7 @@ def _write(
     options: Mapping[str, Any] | None = None,
     copies: CopyPolicy,
     on_shortfall: Literal["raise", "warn"],
-    max_seconds: float | None,
+    budget: Budget,
     random_state: Any,
     n_jobs: int | None,
     progress: Callable[[Progress], object] | None,
@@ -142,7 +146,7 @@ def _write(
         rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,)))
         fitted = fitted.fit(table, rng=rng)
     return fill(
-        fitted, table, plan, seed=seed, groups=groups, name=name, budget=Budget(max_seconds=max_seconds),
+        fitted, table, plan, seed=seed, groups=groups, name=name, budget=budget,
         copies=copies, on_shortfall=on_shortfall, n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
 
@@ -341,7 +345,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         table, cells = self._plan(given)
         self.generation_ = _write(
             table, cells, self.plan_, self.generator, copies=self.copies, on_shortfall=self.on_shortfall,
-            max_seconds=self.max_seconds, random_state=self.random_state, n_jobs=self.n_jobs,
+            budget=Budget(max_seconds=self.max_seconds), random_state=self.random_state, n_jobs=self.n_jobs,
             progress=_say if self.verbose else None,
         )  # fmt: skip
         made = self.generation_
