@@ -1,0 +1,159 @@
+"""``makeweight scaling``."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from makeweight.cli import _options, _show
+from makeweight.errors import FileProblem, OptionError
+
+if TYPE_CHECKING:
+    from makeweight.evaluation import ScalingCurve
+
+FIGURES = (".svg", ".png", ".pdf")
+
+
+def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(
+            "--sizes takes whole numbers", got=repr(text), hint="for example --sizes 0,200,800"
+        ) from None
+
+
+@click.command()
+@_options.data_options
+@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@click.option("--generator", metavar="NAME", default="smoothed-bootstrap", show_default=True)
+@click.option(
+    "--estimator", type=click.Choice(["lr", "rf", "hgb", "xgb"]), default="lr", show_default=True,
+    help="Logistic regression, random forest, histogram gradient boosting or XGBoost.",
+)  # fmt: skip
+@click.option(
+    "--sizes", metavar="N,N,...", callback=_sizes,
+    help="Augmentation rows per group to try; by default 0 to 4 times the largest group.",
+)  # fmt: skip
+@click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
+@click.option("--no-calibration", is_flag=True, help="Judge the probabilities as they are.")
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Folds at the same time.")
+@click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
+@click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")
+@click.option("--force", is_flag=True, help="Replace output files that exist.")
+@_options.json_option
+def command(
+    data: str,
+    target: str,
+    group_by: tuple[str, ...],
+    kinds: dict[str, str],
+    missing: tuple[str, ...],
+    no_header: bool,
+    generator: str,
+    estimator: str,
+    sizes: list[int] | None,
+    repeats: int,
+    folds: int,
+    no_calibration: bool,
+    seed: int,
+    jobs: int,
+    output: str | None,
+    figure: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Measure how much adding rows lowers the balanced log-loss, and say how many are worth it.
+
+    Repeated cross-validation on DATA: in every fold the generator learns from the training rows only, and
+    the classifier is judged on real rows that neither has seen.
+    """
+    for path in (output, figure):
+        _check_free(path, force)
+    if figure is not None and Path(figure).suffix.lower() not in FIGURES:
+        raise OptionError("unknown kind of figure", got=repr(figure), expected=" or ".join(FIGURES))
+    file = _options.load(data, kinds, missing, no_header)
+    from makeweight.evaluation import scaling_curve
+
+    err = _show.console(err=True)
+
+    def progress(done: int, total: int) -> None:
+        if err.is_terminal:
+            err.print(f"fold {done} of {total}", end="\r" if done < total else "\n")
+
+    curve = scaling_curve(
+        file.frame, target=target, group_by=group_by, kinds=dict(kinds), generator=generator,
+        estimator=estimator, sizes=sizes, repeats=repeats, folds=folds, calibrate=not no_calibration,
+        random_state=seed, n_jobs=jobs, progress=progress,
+    )  # fmt: skip
+    if output is not None:
+        _write(Path(output), json.dumps(_show.plain(curve.to_dict()), indent=1, allow_nan=False) + "\n")
+    if figure is not None:
+        from makeweight.evaluation.figures import draw_scaling
+
+        with tempfile.TemporaryDirectory(dir=Path(figure).resolve().parent) as folder:
+            drawn = Path(folder) / Path(figure).name
+            draw_scaling(curve, drawn)
+            os.replace(drawn, figure)
+    if as_json:
+        _show.print_json(curve.to_dict())
+        return
+    _print(curve, [path for path in (output, figure) if path])
+
+
+def _check_free(path: str | None, force: bool) -> None:
+    if path is not None and Path(path).exists() and not force:
+        raise FileProblem("the file exists", where=path, hint="--force replaces it")
+
+
+def _write(path: Path, text: str) -> None:
+    with tempfile.TemporaryDirectory(dir=path.resolve().parent) as folder:
+        written = Path(folder) / path.name
+        written.write_text(text, encoding="utf-8")
+        os.replace(written, path)
+
+
+def _print(curve: ScalingCurve, written: list[str]) -> None:
+    out = _show.console()
+    means, errors, law = curve.risks.mean(axis=0), curve.law.standard_errors_, curve.law
+    calibrated = "calibrated, " if curve.settings["calibrated"] else ""
+    rows = [["no synthetic row", f"{curve.nothing.mean():.4f}", ""]]
+    rows += [
+        ["balanced" if not size else f"balanced + {size:,} per group", f"{risk:.4f}", f"{error:.4f}"]
+        for size, risk, error in zip(curve.sizes, means, errors, strict=True)
+    ]
+    right: dict[str, Any] = {"justify": "right"}
+    title = f"balanced log-loss on held-out real rows ({calibrated}{len(curve.risks)} splits)"
+    _show.section(out, title, _show.table({"rows": {}, "risk": right, "± of differences": right}, rows))
+    facts = [["a constant probability scores", f"{curve.to_dict()['constant_risk']:.4f}"]]
+    if law.identifiable_:
+        facts += [
+            [name, f"{value.estimate:.4g}  ({value.low:.4g} to {value.high:.4g})"]
+            for name, value in (("floor", law.floor_), ("exponent", law.exponent_))
+        ]
+    else:
+        facts.append(["no scaling law", law.reason_])
+    if curve.worth is not None:
+        worth = curve.worth
+        facts.append(
+            ["worth in real rows", f"{worth.estimate:,.0f}  ({worth.low:,.0f} to {worth.high:,.0f})"]
+        )
+    else:
+        facts.append(["worth in real rows", f"cannot be said: {curve.worth_refused}"])
+    facts += [
+        [f"line through {name}", f"slope {line.slope:.4g}, R² {line.explained:.2f}"]
+        for name, line in curve.lines.items()
+    ]
+    _show.section(out, "scaling law", _show.table({"what": {}, "value": {}}, facts, headings=False))
+    out.print()
+    out.print(curve.verdict)
+    for path in written:
+        _show.console(err=True).print(f"wrote {path}")

@@ -1,0 +1,202 @@
+"""The measured curve: leak-free, reproducible, honest where rows do not help, and its command."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from generators_for_tests import Shuffler
+from makeweight.cli._app import app
+from makeweight.errors import MakeweightError
+from makeweight.evaluation import scaling_curve
+from makeweight.evaluation.estimators import ESTIMATORS, Matrix, make_estimator
+from makeweight.evaluation.scaling import _nested_order
+from makeweight.table import Schema, Table
+from makeweight.theory import NOTHING, CraftWorld
+
+
+def two_gaussians(n=400, rare=40, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.repeat(["common", "rare"], [n - rare, rare])
+    X = rng.normal(size=(n, 3)) + 1.2 * (y == "rare")[:, None]
+    return pd.DataFrame(X, columns=list("abc")).assign(y=y, colour=rng.choice(["red", "green"], n))
+
+
+@pytest.fixture(scope="module")
+def curve():
+    return scaling_curve(two_gaussians(), target="y", repeats=2, folds=4, sizes=[0, 100, 200, 400, 900])
+
+
+def test_a_well_specified_model_needs_no_rows(curve):
+    assert curve.decision.candidate == NOTHING
+    assert curve.recommended is None
+    assert curve.verdict.startswith("No synthetic rows are worth adding")
+    assert curve.risks.shape == (8, 5)
+    assert curve.nothing.mean() < np.log(2) / 2 + 0.1
+
+
+def test_same_seed_same_numbers_whatever_the_jobs(curve):
+    again = scaling_curve(
+        two_gaussians(), target="y", repeats=2, folds=4, sizes=[0, 100, 200, 400, 900], n_jobs=2
+    )
+    np.testing.assert_array_equal(curve.risks, again.risks)
+    np.testing.assert_array_equal(curve.real_risks, again.real_risks)
+
+
+class Spy(Shuffler):
+    """Remembers the rows that it was shown, and what it was asked for."""
+
+    shown = []  # noqa: RUF012 - shared by the copies that are fitted
+
+    def fit(self, table, *, rng):
+        Spy.shown.append(set(map(tuple, table.frame.round(12).astype(str).to_numpy())))
+        return super().fit(table, rng=rng)
+
+
+def test_no_generator_sees_a_held_out_row():
+    frame = two_gaussians(120, 30)
+    Spy.shown.clear()
+    scaling_curve(frame, target="y", generator=Spy(), repeats=1, folds=3, sizes=[0, 20])
+    rows = set(map(tuple, frame.round(12).astype(str).to_numpy()))
+    assert [len(shown) for shown in Spy.shown] == [80, 80, 80]
+    held = [rows - shown for shown in Spy.shown]
+    assert sum(map(len, held)) == len(set.union(*held)) == 120
+
+
+class Oracle(Shuffler):
+    """Writes fresh rows of the true law: many of them must help a forest."""
+
+    def propose(self, group, n, *, rng):
+        world = CraftWorld()
+        label, found = int(group[0]), []
+        while sum(map(len, found)) < n:
+            X, y = world.sample(4 * n + 50, rng)
+            found.append(X[y == label])
+        rows = np.concatenate(found)[:n]
+        frame = pd.DataFrame(rows, columns=[c.name for c in self.table_.schema.features])
+        return frame.clip(*(self.table_.frame[list(frame.columns)].agg(f) for f in ("min", "max")), axis=1)
+
+
+def craft(n_common=300, n_rare=60):
+    rng = np.random.default_rng(1)
+    X, y = CraftWorld().sample(4000, rng)
+    rows = np.r_[np.flatnonzero(y == 0)[:n_common], np.flatnonzero(y == 1)[:n_rare]]
+    return pd.DataFrame(X[rows], columns=[f"X{i}" for i in range(X.shape[1])]).assign(y=y[rows].astype(int))
+
+
+def test_rows_of_the_true_law_help_a_forest():
+    curve = scaling_curve(craft(), target="y", generator=Oracle(), estimator="rf", repeats=1, folds=3)
+    assert curve.risks[:, -1].mean() < curve.nothing.mean() - 0.03
+    assert curve.recommended is not None
+    assert curve.verdict.startswith("Balance")
+    assert json.dumps(curve.to_dict()["settings"])
+
+
+def test_group_by_averages_over_cells():
+    frame = two_gaussians(300, 80)
+    curve = scaling_curve(frame, target="y", group_by=["colour"], repeats=1, folds=2, sizes=[0, 50])
+    assert curve.law.n_groups == 4
+    assert set(curve.settings["groups"]) == {
+        f"y={y}, colour={c}" for y in ("common", "rare") for c in ("red", "green")
+    }
+
+
+def test_every_prefix_has_the_groups_in_their_shares():
+    codes = np.repeat([0, 1], [90, 10])
+    order = _nested_order(codes, np.random.default_rng(0))
+    for size in (10, 30, 50, 100):
+        assert abs(codes[order[:size]].mean() - 0.1) <= 1 / size
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "xgb"])
+def test_estimators_take_any_table(name):
+    frame = two_gaussians(60, 20).assign(when=pd.Timestamp("2024-01-01"), gap=np.nan)
+    frame.loc[::3, "gap"] = 1.5
+    table = Table(frame, Schema.infer(frame, target="y"))
+    X = Matrix(table).transform(frame)
+    assert np.isfinite(X).all()
+    probabilities = make_estimator(name, 0).fit(X, frame["y"]).predict_proba(X)
+    assert probabilities.shape == (60, 2)
+
+
+def test_categories_that_the_training_rows_lack_are_no_category():
+    frame = two_gaussians(60, 20)
+    matrix = Matrix(Table(frame, Schema.infer(frame, target="y")))
+    new = matrix.transform(frame.head(1).assign(colour="blue"))
+    assert new[0, 3:].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"target": "z"}, "unknown column"),
+        ({"estimator": "svm"}, "unknown estimator"),
+        ({"generator": "smot"}, "unknown generator"),
+        ({"sizes": [0]}, "rows per group"),
+        ({"sizes": [-5, 10]}, "rows per group"),
+        ({"repeats": 0}, "repeats"),
+        ({"folds": 1}, "folds"),
+        ({"folds": 30}, "too few rows for the folds"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, says):
+    with pytest.raises(MakeweightError, match=says):
+        scaling_curve(two_gaussians(), **{"target": "y", **options})
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "table.csv"
+    two_gaussians(160, 40).round(3).to_csv(path, index=False)
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["scaling", *map(str, arguments)], catch_exceptions=True)
+
+
+def test_the_command_prints_curve_law_and_verdict(csv, tmp_path):
+    out, figure = tmp_path / "scaling.json", tmp_path / "scaling.svg"
+    done = run(
+        csv,
+        "--target",
+        "y",
+        "--repeats",
+        1,
+        "--folds",
+        2,
+        "--sizes",
+        "0,50,100",
+        "-o",
+        out,
+        "--figure",
+        figure,
+    )
+    assert done.exit_code == 0, done.output
+    for words in ("no synthetic row", "balanced + 100 per group", "no scaling law", "a constant probability"):
+        assert words in done.stdout
+    saved = json.loads(out.read_text())
+    assert saved["sizes"] == [0, 50, 100]
+    assert saved["verdict"] in " ".join(done.stdout.split()) or saved["verdict"][:40] in done.stdout
+    assert figure.read_text().lstrip().startswith("<?xml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scaling.json", "scaling.svg", "table.csv"]
+    again = run(csv, "--target", "y", "-o", out)
+    assert "the file exists" in str(again.exception)
+
+
+def test_the_command_prints_json(csv):
+    done = run(csv, "--target", "y", "--repeats", 1, "--folds", 2, "--sizes", "0,50", "--json")
+    assert json.loads(done.stdout)["settings"]["estimator"] == "lr"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--sizes", "many"], "whole numbers"),
+        (["--figure", "curve.txt"], "unknown kind of figure"),
+    ],
+)
+def test_the_command_refuses(csv, arguments, says):
+    assert says in str(run(csv, "--target", "y", *arguments).exception)
