@@ -90,8 +90,11 @@ def test_one_seed_fixes_the_rows_and_fewer_rows_are_a_prefix():
 
 
 def test_rows_do_not_depend_on_the_batch_size():
-    whole = rows_of(untrained(noise=0.1)).sample((0,), 40, np.random.default_rng(5))
-    small = rows_of(untrained(noise=0.1), max_memory=1).sample((0,), 40, np.random.default_rng(5))
+    whole = rows_of(untrained(noise=0.1)).sample((0,), 600, np.random.default_rng(5))
+    bounded = rows_of(untrained(noise=0.1), max_memory=2_400_000)
+    prompt, _ = bounded.prompt()
+    assert len(list(bounded._batches(prompt, 150))) > 1
+    small = bounded.sample((0,), 600, np.random.default_rng(5))
     np.testing.assert_allclose(whole, small, rtol=1e-4)
 
 

@@ -84,7 +84,8 @@ class RowModel:
     max_context : int
         Most context rows; a larger table is drawn from by group, anew for every order.
     max_memory : int
-        Bytes that the rows being written may take; the batch size follows from it.
+        Bytes for the encoded contexts and for the rows being written: the batch size follows from it, and
+        orders and context rows are fewer where it does not hold them.
     rng : numpy.random.Generator
         Draws column orders, contexts and identities.
 
@@ -158,9 +159,9 @@ class RowModel:
     def _encode(self, orders: np.ndarray, rng: np.random.Generator) -> Prompt:
         """Encode contexts for column orders (B, D'): group columns first, perhaps not all columns."""
         _, codes = np.unique(self.values[:, : self.given], axis=0, return_inverse=True)
-        tables = []
+        tables, most = [], self._within_memory()[1]
         for order in orders:
-            rows = rng.permutation(draw_context(codes.ravel(), self.max_context, rng))
+            rows = rng.permutation(draw_context(codes.ravel(), most, rng))
             tables.append(self.values[np.ix_(rows, order)])
         categorical = np.array([c.categorical for c in self.columns])[orders]
         given = np.broadcast_to(np.arange(orders.shape[1]) < self.given, orders.shape)
@@ -174,13 +175,22 @@ class RowModel:
             generator,
         )
 
+    def _within_memory(self) -> tuple[int, int]:
+        """Column orders and context rows whose keys and values fit a third of the memory."""
+        config = self.model.config
+        per_row = 4 * (2 * config.layers + 1) * config.width * len(self.columns)
+        room = max(2, self.max_memory // (3 * per_row))
+        rows = min(self.max_context, len(self.values), room)
+        return max(1, min(self.orders, room // rows)), rows
+
     def prompt(self) -> tuple[Prompt, np.ndarray]:
         """Return the encoded contexts, one per column order, and the orders (B, D); encoded on first use."""
         if self._prompt is None:
             rng = np.random.default_rng(self._seed)
             free = np.arange(self.given, len(self.columns))
             first = np.arange(self.given)
-            orders = np.stack([np.concatenate([first, rng.permutation(free)]) for _ in range(self.orders)])
+            count = self._within_memory()[0]
+            orders = np.stack([np.concatenate([first, rng.permutation(free)]) for _ in range(count)])
             self._prompt = self._encode(orders, rng), orders
         return self._prompt
 
@@ -392,7 +402,7 @@ class RowModel:
             orders = np.stack(
                 [
                     np.concatenate([first, rng.permutation(observed), rng.permutation(asked)])
-                    for _ in range(self.orders)
+                    for _ in range(self._within_memory()[0])
                 ]
             )
             prompt = self._encode(orders, rng)

@@ -27,6 +27,7 @@ from makeweight.generators.transformer.features import Cells, Context, doubt
 
 __all__ = ["InContextModel", "Inputs", "Layer"]
 
+PART = 32_768  # sequences per attention call: CUDA grids end at 65,535
 NEVER = -1e9  # log-weight of what cannot be; finite, so that gradients stay finite
 CONTENT_EXTRAS, QUERY_EXTRAS, SUMMARY = (
     6,
@@ -75,6 +76,14 @@ def code_vectors(context: Context, codes: Tensor, columns: slice = slice(None)) 
     return torch.where((codes >= 0)[..., None], table.gather(2, index).transpose(1, 2), 0)
 
 
+def attend(q: Tensor, keys: Tensor, values: Tensor, causal: bool) -> Tensor:
+    """Attention over sequences (S H T F), in parts that accelerators' kernels can count."""
+    if q.shape[0] <= PART:
+        return F.scaled_dot_product_attention(q, keys, values, is_causal=causal)
+    parts = zip(q.split(PART), keys.split(PART), values.split(PART), strict=True)  # type: ignore[no-untyped-call]
+    return torch.cat([F.scaled_dot_product_attention(*part, is_causal=causal) for part in parts])
+
+
 class Layer(nn.Module):
     """Attention along columns, attention along rows, and a small network per cell."""
 
@@ -117,9 +126,7 @@ class Layer(nn.Module):
 
     def column_mix(self, x: Tensor, q: Tensor, keys: Tensor, values: Tensor, causal: bool) -> Tensor:
         """Add what the columns say: x is (B R D E), q (B R H D F), keys and values (B R H J F)."""
-        mixed = F.scaled_dot_product_attention(
-            q.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1), is_causal=causal
-        )
+        mixed = attend(q.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1), causal)
         return x + self.merge(self.columns_out, mixed, x)
 
     def row_keys(self, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,7 +141,7 @@ class Layer(nn.Module):
         q = self.split(F.linear(self.norm_rows(x), weight))  # B D H R F
         gain = self.sharp[:, 0] + self.sharp[:, 1] * math.log(keys.shape[-2] / 100)  # H
         q = q * gain[:, None, None].to(q.dtype)
-        mixed = F.scaled_dot_product_attention(q.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1))
+        mixed = attend(q.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1), causal=False)
         x = x + self.merge(self.rows_out, mixed, x)
         hidden: Tensor = self.down(F.gelu(self.up(self.norm_cell(x))))
         return x + hidden

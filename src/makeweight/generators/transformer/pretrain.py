@@ -189,11 +189,14 @@ class Trainer:
             optimiser.load_state_dict(saved)
         self.step, self.tasks, self.spent = state["step"], state["tasks"], state["spent"]
         self.history = state["history"]
-        same_tasks = state["prior_version"] == PRIOR_VERSION and state["config"] == dataclasses.asdict(
-            self.config
-        )
-        if same_tasks:  # otherwise the validation tasks are others, and the figures cannot be compared
+        if self._same_validation(state):  # otherwise the figures cannot be compared
             self.best, self.references = state["best"], state["references"]
+
+    def _same_validation(self, state: dict[str, Any]) -> bool:
+        """Whether a checkpoint was judged on the tasks that this run is judged on."""
+        then, now = state["config"], dataclasses.asdict(self.config)
+        same_train = all(then["train"][key] == now["train"][key] for key in ("seed", "validation_tasks"))
+        return bool(state["prior_version"] == PRIOR_VERSION and then["prior"] == now["prior"] and same_train)
 
     def _append(self, name: str, row: dict[str, float | int]) -> None:
         path = self.folder / name

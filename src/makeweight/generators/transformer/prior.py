@@ -30,6 +30,7 @@ from makeweight.generators.transformer.mechanisms import (
 
 __all__ = ["Shape", "Tasks", "draw_shape", "draw_tasks"]
 
+MOST_TASKS = 512  # per batch: more of the smallest tables would say little more
 CATEGORIES = 64  # most categories of a column: pointing does not depend on their number
 
 
@@ -88,7 +89,7 @@ def draw_shape(config: PriorConfig, cells: int, progress: float, rng: np.random.
     columns = 1 + min(config.max_columns, max(1, int(columns)))
     # attention over rows grows with the context: charge it in cells
     cost = (context + 2 * config.queries) * columns * (1 + context / 1000)
-    return Shape(max(1, int(cells / cost)), context, config.queries, columns)
+    return Shape(min(MOST_TASKS, max(1, int(cells / cost))), context, config.queries, columns)
 
 
 def _labels_from_nodes(random: Random, values: Tensor, groups: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Prompt:
     2
     """
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __init__(
         self,
         model: InContextModel,
@@ -123,6 +123,7 @@ class Forecast:
         flags = self.prompt.context.categorical[:, self.column]
         return (~flags).nonzero()[:, 0], flags.nonzero()[:, 0]
 
+    @torch.no_grad()
     def log_prob(self, cells: Cells) -> Tensor:
         """Log-probability of values of this column; −inf for what the context lacks.
 
@@ -152,6 +153,7 @@ class Forecast:
         out = torch.where(missing, F.logsigmoid(odds), F.logsigmoid(-odds) + value)
         return torch.where(known, out, -torch.inf)
 
+    @torch.no_grad()
     def sample(self, uniforms: Tensor, temperature: float, may_miss: bool) -> Tensor:
         """Draw values by inverting distribution functions.
 
@@ -238,7 +240,7 @@ class Walk:
             x = layer.row_mix(x.transpose(1, 2), *row_keys).transpose(1, 2)
         return x
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def forecast(self) -> Forecast:
         """Predict the next column."""
         prompt, at = self.prompt, self.column
@@ -251,7 +253,7 @@ class Walk:
         query = model.norm(self._layers(x, content=False))[:, :, 0]
         return Forecast(prompt, at, query, mean, deviation, self.groups, share)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def push(self, values: Tensor) -> Cells:
         """Write the next column: (B M) values, NaN where missing.
 

@@ -1,0 +1,118 @@
+"""The generator: the contract, and what it promises beyond it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from makeweight import Schema
+from makeweight.errors import FileProblem, GeneratorError, OptionError
+from makeweight.generators.contract import CHECKS, example_table
+from makeweight.generators.transformer import weights
+from makeweight.generators.transformer.config import ModelConfig
+from makeweight.generators.transformer.generator import InContextTransformer
+from makeweight.generators.transformer.model import InContextModel
+from makeweight.plan import Groups, Plan
+from makeweight.table import Table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Weights of a small network that looks at everything, untrained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = InContextModel(ModelConfig(width=16, layers=2, heads=2))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn(parameter.shape) * 0.05)
+    place = tmp_path_factory.mktemp("weights")
+    facts = {"steps": 0, "tasks": 0, "seconds": 0.0, "device": "cpu", "validation": {}}
+    weights.save(model, place, config="toy", **facts)
+    return place
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_contract(check, folder):
+    check(lambda: InContextTransformer(weights=folder, orders=2))
+
+
+def test_groups_with_missing_attributes_and_rare_cells(folder):
+    x = np.random.default_rng(0).normal(size=40)
+    frame = pd.DataFrame({"x": x, "y": ["a", "b"] * 20, "sex": ["f", "m", None, "m"] * 10})
+    table = Table(frame, Schema.infer(frame, target="y", group_by=["sex"]))
+    generator = InContextTransformer(weights=folder).fit(table, rng=np.random.default_rng(0))
+    for group in Groups(table).keys:
+        assert generator.propose(group, 3, rng=np.random.default_rng(0)).shape == (3, 1)
+    with pytest.raises(GeneratorError, match="no real row"):
+        generator.propose(("a", "m"), 3, rng=np.random.default_rng(0))
+
+
+def test_fewer_rows_are_a_prefix(folder):
+    table = example_table()
+    generator = InContextTransformer(weights=folder).fit(table, rng=np.random.default_rng(0))
+    many = generator.propose(("rare",), 24, rng=np.random.default_rng(4))
+    few = generator.propose(("rare",), 5, rng=np.random.default_rng(4))
+    pd.testing.assert_frame_equal(few, many.head(5), check_exact=False, rtol=1e-4)
+
+
+def test_a_table_without_learned_columns(folder):
+    frame = pd.DataFrame({"x": [1] * 12, "y": ["a", "b", "b"] * 4})
+    table = Table(frame, Schema.infer(frame, target="y"))
+    generator = InContextTransformer(weights=folder).fit(table, rng=np.random.default_rng(0))
+    assert generator.propose(("a",), 4, rng=np.random.default_rng(0)).shape == (4, 0)
+
+
+def test_memory_bounds_the_contexts(folder):
+    table = example_table(n=400, rare=40)
+    small = InContextTransformer(weights=folder, orders=16, max_memory=1)
+    small.fit(table, rng=np.random.default_rng(0))
+    prompt, _ = small._rows.prompt()
+    assert prompt.orders < 16
+    assert len(small.propose(("rare",), 30, rng=np.random.default_rng(0))) == 30
+
+
+def test_scores_labels_and_imputation(folder):
+    table = example_table(n=200, rare=80)
+    generator = InContextTransformer(weights=folder).fit(table, rng=np.random.default_rng(0))
+    frame = table.frame.head(30)
+    assert np.isfinite(generator.log_prob(frame)).all()
+    strange = frame.assign(colour="mauve")
+    assert (generator.log_prob(strange) == -np.inf).all()
+    chance = generator.predict_proba(frame)
+    assert chance.shape == (30, 2)
+    np.testing.assert_allclose(generator.predict_proba(frame.drop(columns="y")), chance)
+    holes = frame.copy()
+    holes.loc[holes.index[::3], ["size", "colour"]] = None
+    filled = generator.impute(holes, rng=np.random.default_rng(0))
+    assert not filled[["size", "colour", "income", "job"]].isna().any().any()
+    pd.testing.assert_frame_equal(filled.loc[holes["size"].notna(), ["size", "count"]],
+                                  holes.loc[holes["size"].notna(), ["size", "count"]])  # fmt: skip
+
+
+def test_cost_grows_with_the_plan(folder):
+    table = example_table()
+    generator = InContextTransformer(weights=folder)
+    few, many = (Plan.make(Groups(table), augment=n) for n in (0, 1000))
+    assert generator.cost(few).seconds < generator.cost(many).seconds
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"orders": 0}, "orders"),
+        ({"max_context": 1.5}, "max_context"),
+        ({"temperature": 0}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"device": "abacus"}, "device"),
+    ],
+)
+def test_options_out_of_range_are_refused(folder, options, match):
+    with pytest.raises(OptionError, match=match):
+        InContextTransformer(weights=folder, **options).fit(example_table(), rng=np.random.default_rng(0))
+
+
+def test_weights_that_are_not_there_are_reported(tmp_path):
+    with pytest.raises(FileProblem, match="cannot be read"):
+        InContextTransformer(weights=tmp_path).fit(example_table(), rng=np.random.default_rng(0))
