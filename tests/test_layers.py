@@ -54,6 +54,7 @@ SHARED_BY_GENERATORS = {
     "_dummies",
     "_scores",
     "_bandwidth",
+    "_moving",
     "_residuals",
 }
 
