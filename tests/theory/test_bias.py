@@ -119,7 +119,7 @@ def test_weights_realise_the_corrected_loss() -> None:
 
 
 def test_a_perfect_generator_has_no_bias() -> None:
-    """Resampling all moved rows is perfect: the 95% interval of Delta contains zero in 24 of 30 runs or more."""
+    """Resampling all moved rows is perfect: the 95% interval of Delta holds zero in 24 of 30 runs or more."""
     covered = 0
     for seed in range(30):
         rng = np.random.default_rng(seed)

@@ -73,8 +73,8 @@ def choice_in_the_biased_world(n_minority: int, seed: int, rule: float) -> tuple
 
 @pytest.mark.parametrize("rule", [0.0, 1.0])
 def test_biased_world_is_repaired_by_about_four_times_the_gap(rule: float) -> None:
-    """200 minority rows, 10 runs: excess below .003 against .0162 at balance. The smallest risk lies near four
-    times the gap; one standard error towards zero settles lower (measured medians 4.5 and 3)."""
+    """200 minority rows, 10 runs: excess below .003 against .0162 at balance. The smallest risk lies near
+    four times the gap; one standard error towards zero settles lower (measured medians 4.5 and 3)."""
     found = np.array([choice_in_the_biased_world(200, seed, rule) for seed in range(10)])
     assert found[:, 2].mean() < 0.003
     low, high = (3.0, 6.0) if rule == 0 else (2.0, 4.5)
@@ -220,7 +220,7 @@ def test_ties_go_to_fewer_rows_then_to_the_better_worst_group() -> None:
 def test_the_worst_group_objective_looks_at_the_maximum() -> None:
     rng = np.random.default_rng(0)
     noise = 0.001 * rng.normal(size=(2, 25, 2))
-    risks = noise + [[[0.2, 0.9]], [[0.6, 0.6]]]
+    risks = noise + np.array([[[0.2, 0.9]], [[0.6, 0.6]]])
     candidates = [NOTHING, Candidate(balance=1.0)]
     assert choose_from_risks(candidates, risks).candidate == NOTHING
     assert choose_from_risks(candidates, risks, objective="worst").candidate.balance == 1.0
