@@ -6,6 +6,7 @@ Results go to standard output or to a file; progress and messages go to standard
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 import click
 
 from makeweight.cli._app import app
-from makeweight.errors import GenerationShortfall, MakeweightError, OptionError, nearest
+from makeweight.errors import FileProblem, GenerationShortfall, MakeweightError, OptionError, nearest
 
 __all__ = ["main"]
 
@@ -57,9 +58,18 @@ def main(args: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _tell(_translated(error), "--json" in given)
     except BrokenPipeError:
-        # Who read our output has gone; keep the interpreter from complaining once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _give_up_output()
+        return _tell(FileProblem("cannot write", where="standard output", got=error.strerror), False)
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from complaining at exit about output that nobody can take."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted(error: MakeweightError) -> bool:

@@ -14,7 +14,7 @@ from makeweight.errors import OptionError, nearest
 COMMANDS = {
     "inspect": "Show what every column is taken for and why, and the groups with their counts.",
     "balance": "Write the rows that a table is missing.",
-    "scaling": "Measure how many rows are worth adding, and say when none are.",
+    "scaling": "Measure how much adding rows lowers the balanced log-loss, and say how many are worth it.",
     "generators": "List the generators: what each needs, and what it is good for.",
     "doctor": "Check the installation, with a one-line fix for what does not work.",
     "demo": "Balance a real table from end to end, and measure whether it helped.",

@@ -178,7 +178,6 @@ def run(request: Request) -> Outcome:
     from makeweight.cli._progress import Reporter
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.generators.registry import resolve
-    from makeweight.sampler import balance
     from makeweight.table.io import write_table
 
     start = time.perf_counter()
@@ -193,6 +192,8 @@ def run(request: Request) -> Outcome:
         _check_binary_output(request, file)
         schema = _options.infer(file, request.target, request.group_by, request.kinds)
         progress.say(f"fitting {request.generator}")
+        from makeweight.sampler import balance  # only now, so that mistakes are told quickly
+
         try:
             generation = balance(
                 file.frame, target=request.target, group_by=request.group_by, generator=request.generator,

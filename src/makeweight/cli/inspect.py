@@ -144,10 +144,10 @@ def _print(file: TableFile, schema: Schema, groups: Groups | None, plan: Plan | 
     out = _show.console()
     out.print(f"{file.source}: {len(file.frame):,} rows x {len(schema.columns)} columns")
     # Names, kinds and shares get the room they need; reasons and values share what is left.
-    names = min(max(len(str(name)) for name in schema.names), max(12, out.width // 4))
+    names = min(max(len(str(name)) for name in schema.names), max(12, out.width // 5))
     rest = out.width - 2 - names - len("categorical") - len("missing") - 4 * 2
-    reasons = max(12, min(max(len(column.reason) for column in schema.columns), rest // 2))
-    values = max(12, rest - reasons)
+    reasons = max(8, min(max(len(column.reason) for column in schema.columns), rest // 2))
+    values = max(8, rest - reasons)
     columns: dict[str, dict[str, Any]] = {
         "column": {"overflow": "fold", "min_width": names, "max_width": names},
         "kind": {"no_wrap": True, "min_width": len("categorical")},

@@ -174,6 +174,8 @@ def check_frame(frame: pd.DataFrame) -> None:
 
 
 def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
+    if series.dtype != object or series.map(pd.api.types.is_hashable).all():  # else refused below
+        _refuse_many(series, role, int(series.nunique()))
     column = infer_column(series, Kind.CATEGORICAL, role)
     if is_target and column.n_missing:
         rows = np.flatnonzero(series.isna().to_numpy())[:5].tolist()
@@ -182,12 +184,15 @@ def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
             got=f"{column.n_missing} of {column.n_rows} rows, the first of them {rows}",
             hint="drop those rows, or give them a label of their own",
         )  # fmt: skip
-    if column.n_distinct > MAX_NUMERIC_LABELS and column.n_distinct > 0.05 * column.n_rows:
+    return column
+
+
+def _refuse_many(series: pd.Series[Any], role: str, n_distinct: int) -> None:
+    if n_distinct > MAX_NUMERIC_LABELS and n_distinct > 0.05 * len(series):
         continuous = pd.api.types.is_float_dtype(series.dtype)
         raise SchemaError(
-            f"{role} has too many distinct values to form groups", where=column.label,
-            got=f"{column.n_distinct:,} distinct values in {column.n_rows:,} rows"
+            f"{role} has too many distinct values to form groups", where=f"column {series.name!r}",
+            got=f"{n_distinct:,} distinct values in {len(series):,} rows"
             + (": Unknown label type: continuous" if continuous else ""),
             hint="name another column, or cut this one into bins (pandas.cut)",
         )  # fmt: skip
-    return column

@@ -1,0 +1,273 @@
+"""`makeweight balance`."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from makeweight.cli._options import read_strategy
+from makeweight.cli.balance import Request
+from makeweight.cli.balance import run as run_request
+
+
+def read(text):
+    return pd.read_csv(io.StringIO(text))
+
+
+def test_without_an_output_the_rows_go_to_standard_output(run, csv, table):
+    result = run("balance", csv, "--target", "paid", "--seed", "1")
+    assert result.code == 0
+    assert result.out.startswith(csv.read_text())
+    rows = read(result.out)
+    assert rows["paid"].value_counts().to_dict() == {"no": 32, "yes": 32}
+    assert rows["id"].is_unique
+    assert set(rows["colour"].dropna()) <= {"red", "green"}
+    assert rows["age"].dtype == "int64"
+    for word in ("groups", "ledger", "requested", "accepted", "proposed", "copies", "seed 1", "24 rows by"):
+        assert word in result.err
+
+
+def test_the_seed_fixes_the_bytes(run, csv):
+    first, second, other = (
+        run("balance", csv, "--target", "paid", "--seed", seed, "--jobs", jobs).out
+        for seed, jobs in ((1, 1), (1, 2), (2, 1))
+    )
+    assert first == second
+    assert first != other
+
+
+def test_the_seed_that_was_drawn_is_told(run, csv):
+    result = run("balance", csv, "--target", "paid")
+    seed = result.err.partition("seed ")[2].split()[0]
+    assert run("balance", csv, "--target", "paid", "--seed", seed).out == result.out
+
+
+def test_json_says_everything_and_the_rows_go_to_the_file(run, csv):
+    report = run("balance", csv, "--target", "paid", "--group-by", "sex", "-o", "o.csv", "--json").json
+    assert report["n_written"] == len(read((csv.parent / "o.csv").read_text())) == 64
+    assert {group["n_after"] for group in report["groups"]} == {16}
+    ledger = report["ledger"]
+    assert ledger["requested"] == ledger["accepted"] + ledger["shortfall"] == 24
+    assert ledger["proposed"] == ledger["accepted"] + sum(ledger["rejected"].values())
+    assert report["generator"] == "smoothed-bootstrap"
+    assert report["versions"]["makeweight"]
+
+
+def test_provenance_alpha_and_parquet(run, csv):
+    arguments = (
+        "--augment",
+        3,
+        "--alpha",
+        0.5,
+        "--provenance",
+        "--option",
+        "bandwidth=0.5",
+        "-o",
+        "o.parquet",
+    )
+    assert run("balance", csv, "--target", "paid", *arguments).code == 0
+    rows = pq.read_table(csv.parent / "o.parquet").to_pandas()
+    assert rows["makeweight_synthetic"].sum() == 24 + 6
+    assert rows["makeweight_purpose"].fillna("").value_counts().to_dict() == {
+        "": 40,
+        "balance": 24,
+        "augment": 6,
+    }
+    assert rows.loc[40:, "makeweight_generator"].unique() == ["smoothed-bootstrap"]
+    assert rows["makeweight_group"].iloc[40:].isin(["paid=yes", "paid=no"]).all()
+    augment = rows["makeweight_purpose"] == "augment"
+    assert rows.loc[augment, "makeweight_weight"].sum() == pytest.approx(0.5 * len(rows))
+
+
+def test_synthetic_rows_alone(run, csv):
+    result = run("balance", csv, "--target", "paid", "--synthetic-only", "--provenance")
+    assert len(read(result.out)) == 24
+    assert read(result.out)["makeweight_synthetic"].all()
+
+
+def test_a_dry_run_writes_nothing(run, csv):
+    result = run("balance", csv, "--target", "paid", "--dry-run", "-o", "o.csv", "--augment", 2)
+    assert result.code == 0
+    assert "expected: about" in result.out
+    assert "+24" in result.out
+    report = run("balance", csv, "--target", "paid", "--dry-run", "--json").json
+    assert report["n_synthetic"] == 24
+    assert report["expected"]["seconds"] > 0
+    assert [path.name for path in csv.parent.iterdir()] == ["table.csv"]
+
+
+def test_force_replaces(run, csv):
+    assert run("balance", csv, "--target", "paid", "-o", csv).code == 2
+    assert run("balance", csv, "--target", "paid", "-o", csv, "--force").code == 0
+    assert len(read(csv.read_text())) == 64
+
+
+def test_a_balanced_table_needs_nothing(run, csv):
+    csv.write_text("x,y\n1,a\n2,b\n")
+    result = run("balance", csv, "--target", "y")
+    assert result.out == csv.read_text()
+    assert "nothing to write" in result.err
+
+
+@pytest.fixture
+def tiny(csv):
+    """A table that has next to no rows but those it has."""
+    csv.write_text("x,y\n" + "0,a\n1,a\n" * 10 + "0,b\n1,b\n" * 2)
+    return csv
+
+
+def test_a_shortfall_is_an_error_with_the_ledger(run, tiny):
+    command = ("balance", tiny, "--target", "y", "--copies", "reject", "-o", "o.csv")
+    result = run(*command)
+    assert result.code == 3
+    assert "copy-of-a-real-row" in result.err
+    assert "error: 0 of 16 rows could be written" in result.err
+    assert "--on-shortfall warn" in result.err
+    assert not (tiny.parent / "o.csv").exists()
+    result = run(*command, "--on-shortfall", "warn")
+    assert result.code == 0
+    assert "16 rows short" in result.err
+    assert (tiny.parent / "o.csv").read_text() == tiny.read_text()
+
+
+@pytest.mark.parametrize("choice", ["raise", "warn"])
+def test_an_interrupt_keeps_what_was_accepted_only_when_asked(run, csv, monkeypatch, choice):
+    from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
+
+    propose, calls = SmoothedBootstrap.propose, []
+
+    def interrupted(self, group, n, *, rng):
+        calls.append(group)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return propose(self, group, n, rng=rng)
+
+    monkeypatch.setattr(SmoothedBootstrap, "propose", interrupted)
+    result = run(
+        "balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv", "--json", "--on-shortfall", choice
+    )
+    assert result.code == 130
+    assert "interrupted: " in result.err
+    assert (csv.parent / "o.csv").exists() == (choice == "warn")
+    if choice == "warn":
+        assert result.json["interrupted"]
+        assert len(read((csv.parent / "o.csv").read_text())) == 40 + result.json["ledger"]["accepted"] == 49
+
+
+def test_an_interrupt_before_anything_was_written(run, csv, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("makeweight.table.io.read_table", stop)
+    result = run("balance", csv, "--target", "paid")
+    assert result.code == 130
+    assert result.err == "interrupted: nothing was written\n"
+
+
+def test_pipes(csv):
+    code = f"{sys.executable} -m makeweight balance - --target paid"
+    done = subprocess.run(
+        f"cat table.csv | {code} 2>/dev/null | head -1; cat table.csv | {code} 2>err.txt >/dev/full; echo $?",
+        shell=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["id,age,income,colour,sex,paid", "2"]
+    assert done.stderr == ""
+    assert "No space left" in (csv.parent / "err.txt").read_text()
+
+
+def test_a_reader_that_goes_away_is_no_error(csv):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "makeweight", "balance", "table.csv", "--target", "paid", "--augment", "5000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait() == 141
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+
+
+def test_warnings_are_told_in_a_line(run, csv, monkeypatch):
+    import warnings
+
+    from makeweight.table import io as table_io
+
+    real = table_io.read_table
+
+    def warn(*args, **kwargs):
+        warnings.warn("the sky is falling", stacklevel=2)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(table_io, "read_table", warn)
+    assert "warning: the sky is falling\n" in run("inspect", csv).err
+
+
+@pytest.mark.parametrize(
+    ("text", "strategy"),
+    [
+        ("auto", "auto"),
+        ("not-minority", "not minority"),
+        ("not minority", "not minority"),
+        ("0.5", 0.5),
+        ('{"a, b": 3}', {"a, b": 3}),
+    ],
+)
+def test_strategies_are_read(text, strategy):
+    assert read_strategy(text) == strategy
+
+
+def test_a_request_can_be_run_without_the_command_line(csv, tmp_path):
+    outcome = run_request(Request(str(csv), "paid", output=str(tmp_path / "o.csv"), seed=3))
+    assert outcome.generation.ledger.accepted == 24
+    assert not outcome.interrupted
+
+
+REAL = {
+    "telco_churn": ("--target", "Churn", "--strategy", '{"No": 5180, "Yes": 1900}'),
+    "adult_census": ("--target", "income", "--group-by", "sex", "--missing", "?",
+                     "--strategy", '{">50K,Female": 1200}'),
+    "sick": ("--target", "Class", "--missing", "?", "--strategy", '{"sick": 250}'),
+    "mammography": ("--target", "c7", "--no-header", "--strategy", """{"'1'": 300}"""),
+    "german_credit": ("--target", "credit", "--strategy", '{"2": 330}'),
+    "travel_churn": ("--target", "ChurnOrNot", "--strategy", "0.35"),
+    "law_school": ("--target", "pass_bar", "--group-by", "race", "--strategy", '{"0.0,White": 1400}'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_tables_go_through(run, data_dir, name, tmp_path):
+    path = data_dir / "real" / f"{name}.csv"
+    out = tmp_path / "o.csv"
+    report = run("balance", path, *REAL[name], "-o", out, "--seed", 0, "--json").json
+    assert report["ledger"]["shortfall"] == 0
+    assert report["n_synthetic"] > 0
+    raw, written = path.read_bytes(), out.read_bytes()
+    assert written.startswith(raw.rstrip(b"\r\n"))
+    new = written.removeprefix(raw.rstrip(b"\r\n")).decode().split()
+    assert new
+    arguments = [argument for argument in REAL[name] if not argument.startswith("{")]
+    arguments = arguments[: arguments.index("--strategy")]
+    seen = run("inspect", out, *arguments, "--json").json
+    before = run("inspect", path, *arguments, "--json").json
+    assert seen["n_rows"] == before["n_rows"] + report["n_synthetic"]
+    for old, now in zip(before["columns"], seen["columns"], strict=True):
+        assert (now["dtype"], now["categories"], now["low"], now["high"], now["decimals"]) == (
+            old["dtype"], old["categories"], old["low"], old["high"], old["decimals"],
+        )  # fmt: skip
+    if name == "telco_churn":
+        identifier = seen["columns"][0]
+        assert identifier["kind"] == "identifier"
+        assert identifier["n_distinct"] == seen["n_rows"]
+        assert seen["columns"][19]["n_missing"] >= 11
+
+
+def test_json_has_no_number_that_json_lacks(run, csv):
+    result = run("inspect", csv, "--target", "paid", "--json")
+    json.loads(result.out, parse_constant=lambda name: pytest.fail(name))

@@ -1,0 +1,235 @@
+"""Help, `inspect`, `generators`, `doctor`, `demo`, and what they share."""
+
+import importlib.metadata
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from makeweight.cli import _show, doctor
+from makeweight.cli._app import COMMANDS, app
+from makeweight.cli._progress import Reporter, state
+from makeweight.generators.fill import Progress
+
+
+def test_help_is_quick():
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "makeweight", "--help"], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert b"balance" in done.stdout
+    assert min(seconds) < 0.5
+
+
+def test_the_help_of_the_group_is_that_of_the_commands():
+    for name, line in COMMANDS.items():
+        command = app.get_command(None, name)
+        assert command.help.partition("\n")[0] == line
+    assert app.get_command(None, "nothing") is None
+
+
+def test_without_a_command_there_is_help(run):
+    result = run()
+    assert result.code == 2
+    assert "Commands:" in result.err
+    assert run("--version").out == f"makeweight, version {importlib.metadata.version('makeweight')}\n"
+    assert run("-h").code == 0
+
+
+def test_inspect_shows_every_column_with_kind_and_reason(run, csv):
+    rows = (
+        f"{i},{i % 7}.5,1,{'pq'[i % 5 == 0]},{i} words and words {i},{'ab'[i % 5 == 0]}\n" for i in range(60)
+    )
+    csv.write_text("id,x,constant,same,text,y\n" + "".join(rows))
+    result = run("inspect", csv, "--target", "y")
+    assert result.code == 0
+    for line in (
+        "id        identifier   every value is different, and they count through",
+        "identifier: not learned",
+        "constant: synthetic rows get the same value",
+        "looks like a copy of the target",
+        "free text: only language models write it",
+        "y=b      12  20.0 %         +36",
+    ):
+        assert line in result.out
+    assert all(line == line.rstrip() for line in result.out.splitlines())
+
+
+def test_inspect_json(run, csv):
+    report = run("inspect", csv, "--target", "paid", "--group-by", "sex", "--json").json
+    columns = {column["name"]: column for column in report["columns"]}
+    assert columns["age"]["kind"] == "integer"
+    assert columns["colour"]["missing_share"] > 0
+    assert columns["colour"]["categories"] == ["green", "red"]
+    assert [group["n_real"] for group in report["groups"]] == [16, 16, 4, 4]
+    assert report["empty_cells"] == []
+
+
+def test_inspect_names_empty_cells(run, csv):
+    csv.write_text("x,sex,y\n1,f,a\n2,m,a\n3,f,b\n4,f,a\n")
+    assert (
+        "cells without a single row: y=b, sex=m"
+        in run("inspect", csv, "--target", "y", "--group-by", "sex").out
+    )
+
+
+def test_inspect_without_a_target(run, csv):
+    result = run("inspect", csv)
+    assert result.code == 0
+    assert "--target COL also shows the groups" in result.out
+
+
+def test_inspect_of_a_parquet_file_with_dates(run, csv, tmp_path):
+    frame = pd.DataFrame({
+        "when": pd.date_range("2020-01-01", periods=20), "x": np.arange(20) / 3, "y": ["a", "b"] * 10,
+    })  # fmt: skip
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert "2020-01-01 to 2020-01-20" in run("inspect", tmp_path / "t.parquet", "--target", "y").out
+
+
+def test_many_groups_are_cut_short(run, csv):
+    csv.write_text("x,y\n" + "".join(f"{i}.5,label{i % 50}\n" for i in range(120)))
+    assert "and 10 more" in run("inspect", csv, "--target", "y").out
+    assert "and 10 more" in run("balance", csv, "--target", "y", "--dry-run").out
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_tables_fit_the_terminal(run, csv, monkeypatch, width):
+    name = "a column with a name that is much too long for any terminal"
+    csv.write_text(f"{name},y\n" + "".join(f"category number {i % 12},{'ab'[i % 2]}\n" for i in range(60)))
+    monkeypatch.setattr(_show, "NO_TERMINAL", width)
+    result = run("inspect", csv, "--target", "y")
+    assert max(map(len, result.out.splitlines())) <= width
+    assert "categorical" in result.out
+
+
+def test_generators(run):
+    result = run("generators")
+    assert "smoothed-bootstrap" in result.out
+    listed = run("generators", "--json").json["generators"]
+    assert {"smoothed-bootstrap", "random", "smote", "smotenc", "borderline-smote", "adasyn"} <= {
+        info["name"] for info in listed if info["usable"]
+    }
+
+
+def test_generators_that_cannot_be_used_are_told(run, monkeypatch):
+    from makeweight.generators import registry
+
+    info = registry.GeneratorInfo("far", "rows", "much", "little", "no.such:Thing", problem="not installed")
+    monkeypatch.setattr(registry, "available", lambda: [info])
+    assert "far cannot be used here: not installed" in run("generators").out
+
+
+def test_doctor(run, monkeypatch):
+    monkeypatch.setattr(doctor, "requirements", lambda: [
+        ("click", ">=8.1", None), ("joblib", ">=1.3", "fine"), ("no-such-package", ">=1", "absent"),
+        ("rich", ">=9999", "old"),
+    ])  # fmt: skip
+    result = run("doctor")
+    assert result.code == 0
+    assert 'not installed: pip install "makeweight[absent]"' in result.out
+    assert 'too old, >=9999 is needed: pip install -U "rich>=9999"' in result.out
+    assert "what is required works" in result.out
+    report = run("doctor", "--json").json
+    assert [package["works"] for package in report["packages"]] == [True, True, False, False]
+    assert report["ok"]
+    assert report["devices"]["cpu_cores"] >= 1
+
+
+def test_doctor_finds_packages_that_break(run, monkeypatch, tmp_path):
+    (tmp_path / "joblib.py").write_text("import os; os._exit(7)\n")
+    (tmp_path / "rich.py").write_text("raise ValueError('built for another version')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "requirements", lambda: [(n, "", None) for n in ("rich", "joblib", "click")])
+    result = run("doctor", "--json")
+    assert result.code == 3
+    problems = [package["problem"] for package in result.json["packages"]]
+    assert problems == [
+        "ValueError: built for another version", "importing it ends the process with exit code 7", None,
+    ]  # fmt: skip
+    assert "something that is required does not work" in run("doctor").out
+
+
+def test_requirements_are_those_of_the_package():
+    found = {name: extra for name, _, extra in doctor.requirements()}
+    assert found["numpy"] is None
+    assert found["polars"] == "polars"
+    assert found["torch"] == "transformer"
+
+
+def test_devices_are_asked_of_torch(monkeypatch):
+    pytest.importorskip("torch")
+    found = doctor.devices([{"name": "torch", "works": True}])
+    assert set(found) == {"cpu_cores", "cuda", "mps", "threads"}
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "line"),
+    [
+        ([], False, "devices: 4 CPU cores; no CUDA device"),
+        (["NVIDIA H200"], False, "devices: 4 CPU cores; NVIDIA H200"),
+        ([], True, "devices: 4 CPU cores; no CUDA device; Apple GPU (mps)"),
+    ],
+)
+def test_devices_are_named(cuda, mps, line):
+    assert doctor._devices_line({"cpu_cores": 4, "cuda": cuda, "mps": mps}) == line
+
+
+def test_demo(run, csv):
+    result = run("demo", "--repeats", 2, "--output", "d")
+    assert result.code == 0
+    for text in (
+        "$ makeweight balance d/train.csv --target diagnosis", "groups", "ledger", "do nothing",
+        "do nothing + logit shift", "random oversampling", "SMOTE", "makeweight", "d/balanced.csv",
+    ):  # fmt: skip
+        assert text in result.out
+    train, balanced = (pd.read_csv(csv.parent / "d" / f"{name}.csv") for name in ("train", "balanced"))
+    assert (train["diagnosis"] == "malignant").mean() == pytest.approx(0.05, abs=0.005)
+    assert balanced["diagnosis"].value_counts().nunique() == 1
+    pd.testing.assert_frame_equal(balanced.iloc[: len(train)], train)
+    test = pd.read_csv(csv.parent / "d" / "test.csv")
+    assert not len(test.merge(train, how="inner"))
+    assert run("demo", "--output", "d").code == 2
+    again = run("demo", "--repeats", 1, "--output", "d", "--force", "--json").json
+    assert again["balance"]["ledger"]["shortfall"] == 0
+    effect = again["effect"]
+    assert effect["repeats"] == 1
+    for arm in effect["arms"].values():
+        assert 0 < arm["balanced_log_loss"]["mean"] < 1
+        assert 0.9 < arm["auroc"]["mean"] <= 1
+
+
+def test_demo_needs_a_folder_it_can_make(run, csv):
+    result = run("demo", "--output", csv / "d")
+    assert result.code == 2
+    assert "cannot make the folder" in result.err
+
+
+def test_progress_says_how_far_and_how_fast():
+    progress = Progress("y=b", "balance", 40, 50, 80, 50, 200, 100, 2.0)
+    assert state(progress) == "50/200 rows, 25 rows/s, 50.0 % accepted, 6.0 s left"
+    console = Console(force_terminal=True, width=80, file=open("/dev/null", "w"))  # noqa: SIM115
+    with Reporter(console) as reporter:
+        reporter(progress)
+        reporter.say("writing")
+    console.file.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.031, "0.03 s"), (2.345, "2.3 s"), (100, "1 min 40 s"), (7260, "2 h 01 min")],
+)
+def test_lengths_of_time(seconds, text):
+    assert _show.seconds(seconds) == text
+
+
+def test_shares_and_plain_values():
+    assert _show.share(9_999_999, 10_000_000) == ">99.9 %"
+    assert _show.plain({"a": np.float64("nan"), 1: (np.int64(2), {3}), "c": np.array([1.5])}) == {
+        "a": None, "1": [2, [3]], "c": [1.5],
+    }  # fmt: skip
