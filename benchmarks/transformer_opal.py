@@ -150,9 +150,7 @@ def main() -> int:
     print(f"weights: {manifest.config}, {manifest.steps} steps, {manifest.tasks} tasks")
     for name, (place, target) in TABLES.items():
         table = evaluate(root / place, target, model, plain)
-        print(
-            f"\n{name}: balanced log-loss / AUROC, mean over {len(SEEDS)} seeds (standard error)"
-        )
+        print(f"\n{name}: balanced log-loss / AUROC, mean over {len(SEEDS)} seeds (standard error)")
         for arm, part in table.groupby("arm", sort=False):
             by = part.groupby("learner")[["loss", "auroc"]].mean()
             error = part.groupby("seed")["loss"].mean().sem()

@@ -136,8 +136,8 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
     (torch.Size([2, 50, 6]), torch.Size([2, 50, 6]))
     """
     block = max(1, nodes // 6)
-    density = random.uniform(batch, 1, 1, low=0.1, high=0.8)
-    scale = (random.normal(batch, 1, 1) * 0.7 - 0.7).exp()  # noise of the table
+    parents = random.uniform(batch, 1, 1, low=1.0, high=5.0)  # per node, on average
+    scale = (random.normal(batch, 1, 1) * 0.8 - 1.1).exp()  # noise of the table
     common = random.whole(0, ACTIVATIONS - 1, batch, 1, 1)
     mixed, discrete = random.uniform(batch, 1, 1), random.uniform(batch, 1, 1) ** 2 * 0.6
     values = random.normal(batch, rows, 0)
@@ -149,7 +149,7 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
         if start == 0:
             new = unit
         else:
-            edges = random.chance(density, batch, start, size).float()
+            edges = random.chance(parents / start, batch, start, size).float()
             edges[:, -1] = torch.maximum(
                 edges[:, -1], (edges.sum(1) == 0).float() * random.chance(0.9, batch, size)
             )
@@ -164,7 +164,7 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
             mean = torch.where(form < 0.2, mean + random.normal(*shape) * score[1] * score[2], mean)
             mean = torch.where(form > 0.82, _leaves(random, score[:3]), mean)
             mean = standardise(mean)
-            exact = random.chance(0.08, *shape)
+            exact = random.chance(0.12, *shape)
             spread = torch.where(exact, 0.02, scale * random.uniform(*shape, low=0.3, high=1.7))
             uneven = random.chance(0.25, *shape) * random.uniform(*shape, low=0.2, high=0.9)
             total = (1 + spread**2).sqrt()
@@ -192,7 +192,7 @@ def gaussian_classes(
     """
     most = int(groups.max().item())
     labels = (random.uniform(batch, rows) * groups[:, None]).long()
-    mix = random.normal(batch, nodes, nodes) * (0.7 * random.normal(batch, 1, nodes)).exp()
+    mix = random.normal(batch, nodes, nodes) * (1.2 * random.normal(batch, 1, nodes)).exp()
     mix = mix / mix.pow(2).sum(-1, keepdim=True).sqrt()
     touched = random.chance(random.uniform(batch, 1, 1), batch, 1, nodes)
     strength = random.uniform(batch, 1, 1, low=0.2, high=3.0) / nodes**0.5

@@ -100,7 +100,7 @@ def _labels_from_nodes(random: Random, values: Tensor, groups: Tensor) -> Tensor
     pick = torch.nn.functional.one_hot(random.whole(0, nodes - 1, batch, most), nodes).transpose(1, 2)
     weight = random.normal(batch, nodes, most) * (sparse | (pick > 0))
     score = standardise(values @ weight)  # B N G
-    loud = random.chance(0.7, batch, 1, 1) * random.uniform(batch, 1, 1, low=0.05, high=1.2)
+    loud = random.chance(0.7, batch, 1, 1) * random.uniform(batch, 1, 1, low=0.02, high=0.8)
     score = score + loud * random.gumbel(batch, rows, most)
     ordinal = cut(standardise(score[..., :1]), thresholds(random, batch, 1, groups[:, None], max(2, most)))
     offset = random.normal(batch, 1, most) * 0.4
@@ -206,7 +206,7 @@ def _relations(random: Random, x: Tensor) -> Tensor:
     made = torch.where(kind > 0.7, one * two, made)
     made = made + (kind > 0.5) * 0.1 * random.normal(batch, rows, columns)
     x = torch.where(random.chance(0.06, *shape), standardise(made), x)
-    lonely = random.chance(random.uniform(batch, 1, 1) ** 3 * 0.7, *shape)
+    lonely = random.chance(random.uniform(batch, 1, 1) ** 4 * 0.6, *shape)
     other = x.gather(1, random.uniform(batch, rows, columns).argsort(1))
     return torch.where(lonely, other, x)
 
@@ -249,8 +249,8 @@ def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) ->
     random = Random(generator)
     batch, features = shape.batch, shape.columns - 1
     limit = max(2, min(config.max_groups, shape.context // 4))
-    groups = torch.where(random.chance(0.6, batch), 2, random.log_whole(2, limit, batch))
-    nodes = features + 2 + int(config.latent * features * 0.4) + 2
+    groups = torch.where(random.chance(0.65, batch), 2, random.log_whole(2, limit, batch))
+    nodes = 3 + round(config.latent * (features + 1))
     pool = config.pool * (shape.context + shape.queries)
     values, codes, label = _latent_tables(random, batch, pool, nodes, groups)
     order = random.uniform(batch, nodes).argsort(1)[:, None, : features + 1]

@@ -18,7 +18,7 @@ from makeweight.errors import FileProblem
 from makeweight.generators.transformer.config import PRIOR_VERSION, ModelConfig
 from makeweight.generators.transformer.model import InContextModel
 
-__all__ = ["FORMAT", "Manifest", "embedded", "load", "save", "write_atomically"]
+__all__ = ["FORMAT", "Manifest", "embedded", "load", "read_manifest", "save", "write_atomically"]
 
 FORMAT = 1
 """Raised when the layout of the folder or the meaning of a tensor changes."""
@@ -131,7 +131,15 @@ def _refuse(path: Path, what: str, **details: Any) -> FileProblem:
     return FileProblem(what, where=str(path), hint=hint, **details)
 
 
-def _parse(path: Path) -> Manifest:
+def read_manifest(folder: str | Path) -> Manifest:
+    """Read and check the manifest of a folder of weights, without the weights.
+
+    Raises
+    ------
+    FileProblem
+        If it is missing, or not a manifest that this version knows.
+    """
+    path = Path(folder) / MANIFEST
     try:
         raw = json.loads(_read(path))
     except ValueError as error:
@@ -169,7 +177,7 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[InCont
         If a file is missing, truncated, altered, of an unknown format, or does not fit the model.
     """
     folder = Path(folder)
-    manifest = _parse(folder / MANIFEST)
+    manifest = read_manifest(folder)
     content = _read(folder / WEIGHTS)
     digest = hashlib.sha256(content).hexdigest()
     if digest != manifest.sha256:
