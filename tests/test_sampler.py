@@ -27,7 +27,7 @@ from makeweight.sampler import balance
 from strategies import COLUMNS, ROWS
 
 GENERATORS = names("instant")
-TOLERANT = ["smoothed-bootstrap", "random"]
+TOLERANT = ["smoothed-bootstrap", "transport", "random"]
 LABELS = np.array(["no"] * (ROWS - 4) + ["yes"] * 4)
 
 
