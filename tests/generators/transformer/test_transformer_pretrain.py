@@ -192,11 +192,14 @@ def test_graphs_have_dependent_nodes():
 
 
 def test_closed_forms_are_ordered_and_validation_is_fixed():
-    config = dataclasses.replace(SMALL, train=dataclasses.replace(SMALL.train, validation_tasks=24))
-    figures = baselines(config, CPU)
-    assert figures == baselines(config, CPU)
+    prior = PriorConfig(max_context=150, max_columns=8, queries=16)
+    train = dataclasses.replace(SMALL.train, validation_tasks=40)
+    config = dataclasses.replace(SMALL, prior=prior, train=train)
+    batches = list(validation_batches(config, CPU))
+    figures = baselines(config, batches)
+    assert figures == baselines(config, validation_batches(config, CPU))
     assert figures["chain"]["numeric"] < figures["marginal"]["numeric"]
-    sizes = [p.context.rows.shape[1] for p in validation_batches(config, CPU)]
+    sizes = [p.context.rows.shape[1] for p in batches]
     assert sizes == sorted(sizes)
 
 

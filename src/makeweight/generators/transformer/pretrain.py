@@ -30,9 +30,14 @@ from makeweight.errors import FileProblem, GeneratorError, MakeweightError, Miss
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import CONFIGS, PRIOR_VERSION, Config, TrainConfig, named
 from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.objective import model_scores, prepare
+from makeweight.generators.transformer.objective import Prepared, model_scores, prepare
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
-from makeweight.generators.transformer.validation import Figures, baselines, validate
+from makeweight.generators.transformer.validation import (
+    Figures,
+    baselines,
+    validate,
+    validation_batches,
+)
 
 __all__ = ["Trainer", "learning_rate", "main", "pretrain"]
 
@@ -125,6 +130,7 @@ class Trainer:
     best: float = math.inf
     history: list[Figures] = field(default_factory=list)
     references: dict[str, Figures] = field(default_factory=dict)
+    batches: list[Prepared] = field(default_factory=list, repr=False)  # of validation
 
     def __post_init__(self) -> None:
         # the global generator is left as it was: parameters are drawn inside a fork of it
@@ -251,9 +257,11 @@ class Trainer:
 
     def evaluate(self) -> Figures:
         """Validate, log, and keep the weights if they are the best so far."""
+        if not self.batches:
+            self.batches = list(validation_batches(self.config, self.device))
         if not self.references:
-            self.references = baselines(self.config, self.device)
-        figures = validate(self.config, self.model)
+            self.references = baselines(self.config, self.batches)
+        figures = validate(self.model, self.batches)
         spent = self.spent + self.elapsed
         row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
         self.history.append(row)

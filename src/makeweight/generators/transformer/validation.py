@@ -6,7 +6,7 @@ device, is judged on the same tables. No step of training uses their seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -70,9 +70,9 @@ def to_device(prepared: Prepared, device: torch.device) -> Prepared:
     return Prepared(**moved)
 
 
-def _figures(config: Config, device: torch.device, score: Callable[[Prepared], Scores]) -> Figures:
+def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], Scores]) -> Figures:
     sums = {f"{kind}{part}": 0.0 for kind in KINDS for part in ("", "_cells")}
-    for prepared in validation_batches(config, device):
+    for prepared in batches:
         scores = score(prepared)
         for name in sums:
             sums[name] += getattr(scores, name).item()
@@ -83,7 +83,7 @@ def _figures(config: Config, device: torch.device, score: Callable[[Prepared], S
 
 
 @torch.no_grad()
-def validate(config: Config, model: InContextModel) -> Figures:
+def validate(model: InContextModel, batches: Iterable[Prepared]) -> Figures:
     """Score a model on the fixed tasks, in float32.
 
     Examples
@@ -91,22 +91,19 @@ def validate(config: Config, model: InContextModel) -> Figures:
     >>> from makeweight.generators.transformer.config import ModelConfig, PriorConfig, TrainConfig
     >>> small = Config("small", ModelConfig(width=16, layers=1, heads=2), PriorConfig(max_context=20),
     ...                TrainConfig(validation_tasks=4))
-    >>> figures = validate(small, InContextModel(small.model))
-    >>> figures == baselines(small, torch.device("cpu"))["chain"]
+    >>> batches = list(validation_batches(small, torch.device("cpu")))
+    >>> validate(InContextModel(small.model), batches) == baselines(small, batches)["chain"]
     True
     """
-    device = next(model.parameters()).device
     model.eval()
-    figures = _figures(
-        config, device, lambda p: model_scores(model, p, model(p.inputs, p.context.rows.shape[1]))
-    )
+    figures = _figures(batches, lambda p: model_scores(model, p, model(p.inputs, p.context.rows.shape[1])))
     model.train()
     return figures
 
 
-def baselines(config: Config, device: torch.device) -> dict[str, Figures]:
+def baselines(config: Config, batches: Iterable[Prepared]) -> dict[str, Figures]:
     """Score closed forms on the fixed tasks: ``chain`` and ``marginal``."""
     return {
-        "chain": _figures(config, device, lambda p: chain_scores(config.model, p)),
-        "marginal": _figures(config, device, lambda p: marginal_scores(config.model, p)),
+        "chain": _figures(batches, lambda p: chain_scores(config.model, p)),
+        "marginal": _figures(batches, lambda p: marginal_scores(config.model, p)),
     }
