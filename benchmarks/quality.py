@@ -192,7 +192,7 @@ def main() -> int:
     show(lines)
     packages = [*PACKAGES, "catboost"] if HAS_CATBOOST else list(PACKAGES)
     result = {
-        "command": "python benchmarks/quality.py " + " ".join(sys.argv[1:]),
+        "command": " ".join(["python benchmarks/quality.py", *sys.argv[1:]]),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in packages},
         "summary": lines,

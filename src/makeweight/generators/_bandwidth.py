@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-__all__ = ["FACTORS", "SHARES", "Smoothing", "choose_smoothing"]
+__all__ = ["FACTORS", "Smoothing", "choose_smoothing"]
 
-#: Constants c of h = c n^(-1/(d + 4)), and shares of recombined categories, that are tried.
+#: Constants c of h = c n^(-1/(d + 4)) that are tried.
 FACTORS = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5)
-SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
-#: In a table of categories only, less recombination would mostly write copies.
-LEAST_SHARE_OF_CATEGORIES_ONLY = 0.2
+#: Shares of categories drawn anew that are tried. The likelihood takes them for drawn independently of the
+#: rest of the row; beside numbers, more than a fifth is then preferred too often. In a table of categories
+#: only, less than a fifth would mostly write copies.
+SHARES, SHARES_WITHOUT_NUMBERS = (0.02, 0.05, 0.1, 0.2), (0.2, 0.35, 0.5)
 #: Rows whose likelihood is worked out: in all, of one group at most, and of every group at least.
 MAX_ROWS, MAX_GROUP_ROWS, MIN_GROUP_ROWS = 2_000, 400, 25
 
@@ -62,8 +63,8 @@ def choose_smoothing(
     overall: np.ndarray,
     *,
     borrowed: float,
-    factors: tuple[float, ...],
-    shares: tuple[float, ...],
+    factor: float | None,
+    share: float | None,
     rng: np.random.Generator,
 ) -> Smoothing:
     """Return the pair of bandwidths under which left-out real rows are likeliest.
@@ -82,8 +83,8 @@ def choose_smoothing(
         Mean of the groups' means, whitened.
     borrowed : float
         As for `makeweight.generators._residuals.SharedResiduals`.
-    factors, shares : tuple of float
-        The grids; one value each where it is given.
+    factor, share : float or None
+        Values that are given rather than chosen.
     rng : numpy.random.Generator
         Draws the rows of large groups.
 
@@ -97,8 +98,8 @@ def choose_smoothing(
     after Aitchison and Aitken 1976.
     """
     d, q = whitened.shape[1], codes.shape[1]
-    if not d and len(shares) > 1:
-        shares = tuple(share for share in shares if share >= LEAST_SHARE_OF_CATEGORIES_ONLY)
+    factors = FACTORS if factor is None else (factor,)
+    shares = (SHARES if d else SHARES_WITHOUT_NUMBERS) if share is None else (share,)
     factors, shares = factors if d else factors[:1], shares if q else shares[:1]
     if len(factors) == len(shares) == 1:
         return Smoothing(factors[0], shares[0], d)
@@ -112,9 +113,9 @@ def choose_smoothing(
             continue
         if len(rows) > most:
             rows = stream.choice(rows, most, replace=False)
-        coded = [_coded_kernel(codes[rows], frequencies, max(share, 1e-3)) for share in shares]
-        for i, factor in enumerate(factors):
-            kernel = _continuous_kernel(whitened[rows], overall, borrowed, Smoothing(factor, 0.0, d))
+        coded = [_coded_kernel(codes[rows], frequencies, max(anew, 1e-3)) for anew in shares]
+        for i, constant in enumerate(factors):
+            kernel = _continuous_kernel(whitened[rows], overall, borrowed, Smoothing(constant, 0.0, d))
             np.fill_diagonal(kernel, -np.inf)
             for j, part in enumerate(coded):
                 likelihood[i, j] += (logsumexp(kernel + part, axis=1) - np.log(len(rows) - 1)).sum()
