@@ -197,7 +197,7 @@ def test_closed_forms_are_ordered_and_validation_is_fixed():
     config = dataclasses.replace(SMALL, prior=prior, train=train)
     batches = list(validation_batches(config, CPU))
     figures = baselines(config, batches)
-    assert figures == baselines(config, validation_batches(config, CPU))
+    assert figures == baselines(config, list(validation_batches(config, CPU)))
     assert figures["chain"]["numeric"] < figures["marginal"]["numeric"]
     sizes = [p.context.rows.shape[1] for p in batches]
     assert sizes == sorted(sizes)

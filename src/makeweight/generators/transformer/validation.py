@@ -6,7 +6,7 @@ device, is judged on the same tables. No step of training uses their seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def validate(model: InContextModel, batches: Iterable[Prepared]) -> Figures:
     return figures
 
 
-def baselines(config: Config, batches: Iterable[Prepared]) -> dict[str, Figures]:
+def baselines(config: Config, batches: Sequence[Prepared]) -> dict[str, Figures]:
     """Score closed forms on the fixed tasks: ``chain`` and ``marginal``."""
     return {
         "chain": _figures(batches, lambda p: chain_scores(config.model, p)),
