@@ -78,6 +78,7 @@ COMMANDS = {
     ("balance", "table.csv", "--target", "paid", "--alpha", "0.5"): ("alpha", "augment"),
     ("balance", "table.csv", "--target", "paid", "--json"): ("cannot both go", "-o FILE"),
     ("balance", "table.csv", "--target", "paid", "--group-by", "paid"): ("target or grouping", None),
+    ("balance", "table.csv", "--target", "paid", "--kind", "paid=text"): ("are categories", "leave it out"),
     ("balance", ".", "--target", "paid"): ("a directory is no table", "name a file"),
     ("inspect", "table.csv", "--target", "payd"): ("unknown column", "'paid'"),
     ("inspect", "table.csv", "--target", "income"): ("too many distinct", None),

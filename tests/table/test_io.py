@@ -287,6 +287,13 @@ def test_binary_files_that_are_none_are_refused(tmp_path, name, content):
         read_bytes(tmp_path, content, name)
 
 
+@pytest.mark.parametrize("options", [{"header": False}, {"missing": ["?"]}])
+def test_options_of_text_files_are_refused_for_others(tmp_path, options):
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "t.parquet")
+    with pytest.raises(FileProblem, match="only text files"):
+        read_table(tmp_path / "t.parquet", **options)
+
+
 def arrow_table():
     return pa.table(
         {

@@ -82,8 +82,14 @@ def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: 
 
 def infer(file: TableFile, target: str | None, group_by: tuple[str, ...], kinds: dict[str, str]) -> Schema:
     """Find the schema of a table that was read."""
-    from makeweight.table import Schema
+    from makeweight.table import Kind, Schema
 
+    for name in (target, *group_by):
+        if name is not None and kinds.get(name, Kind.CATEGORICAL) != Kind.CATEGORICAL:
+            raise OptionError(
+                "the target and grouping attributes are categories", got=f"--kind {name}={kinds[name]}",
+                hint=f"leave it out, or --kind {name}=categorical to keep its text as it is",
+            )  # fmt: skip
     return Schema.infer(file.frame, target=target, group_by=group_by, kinds=kinds)
 
 

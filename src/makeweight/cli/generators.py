@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from rich.text import Text
 
 from makeweight.cli import _show
 from makeweight.cli._options import json_option
+
+ROOMY = 160
 
 
 @click.command()
@@ -21,13 +25,17 @@ def command(as_json: bool) -> None:
         _show.print_json({"generators": [{name: getattr(info, name) for name in fields} for info in found]})
         return
     out = _show.console()
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         "generator": {"no_wrap": True},
         "writes": {},
         "needs": {},
         "good for": {},
     }
-    rows = [(_name(info.name, info.usable), info.summary, info.needs, info.good_for) for info in found]
+    rows: list[tuple[str | Text, ...]] = []
+    for info in found:
+        rows.append((_name(info.name, info.usable), info.summary, info.needs, info.good_for))
+        if out.width < ROOMY:  # cells take several lines: keep generators apart
+            rows.append(("",) * len(columns))
     _show.show(out, _show.table(columns, rows))
     for info in found:
         if info.problem:

@@ -121,6 +121,11 @@ def read_table(
     raw, where, format_ = _load(name)
     if format_ in ("csv", "tsv"):
         return _read_text(raw, where, format_, header, missing, kinds or {})
+    if missing or not header:
+        raise FileProblem(
+            "only text files lack names or spell missing values", where=where, got=format_.title(),
+            hint="leave out --no-header and --missing",
+        )  # fmt: skip
     table = _read_binary(raw, where, format_)
     if not table.num_rows:
         raise _no_rows(where, table.num_columns)
