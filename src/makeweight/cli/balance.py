@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 PREFIX = "makeweight_"
-COPY = "copy-of-a-real-row"
 
 
 @dataclass(frozen=True)
@@ -265,6 +264,8 @@ def _check_binary_output(request: Request, file: TableFile) -> None:
 
 def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfall, seconds: float) -> None:
     """Print the ledger of what failed, and say what to do about it in the words of the command line."""
+    from makeweight.generators.check import COPY
+
     outcome = Outcome(request, file, error.generation, seconds)
     print_generation(_show.console(err=True), outcome, written=False)
     ways = [
