@@ -31,11 +31,14 @@ class Cost:
     tokens : int
     money : float or None
         In US dollars; None when the price is not known.
+    requests : int
+        To a service, for generators that ask one.
     """
 
     seconds: float = 0.0
     tokens: int = 0
     money: float | None = 0.0
+    requests: int = 0
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,15 @@ _BUILT_IN = (
         _RESAMPLER,
         {"method": "adasyn"},
     ),
+    GeneratorInfo(
+        "causal-lm",
+        "a causal language model, fine-tuned on rows written as sentences",
+        "a download, or model=scratch; minutes to train",
+        "free text, meaningful names and categories, groups without rows",
+        "makeweight.generators.causal_lm:CausalLMGenerator",
+        extra="hf",
+        cost_class="trains",
+    ),
 )
 
 

@@ -1,0 +1,5 @@
+"""Rows written by a prompted chat model, behind any endpoint that speaks the chat-completions protocol."""
+
+from makeweight.generators.chat.generator import ChatGenerator, RemoteNotice
+
+__all__ = ["ChatGenerator", "RemoteNotice"]

@@ -1,0 +1,216 @@
+"""Raw answers, kept the moment they arrive, so that nothing is paid twice.
+
+A folder of recordings holds ``manifest.json`` and ``answers.jsonl``: one line for every answer, only ever
+appended to. A line names the request (which holds real rows) and the raw body of the answer; it holds no key
+to the endpoint. The file can be read by its owner only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from makeweight.errors import FileProblem
+
+__all__ = ["Recording", "Recordings", "key_of"]
+
+FORMAT = 1
+KIND = "makeweight chat answers"
+MANIFEST, ANSWERS = "manifest.json", "answers.jsonl"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One request and what came back.
+
+    Parameters
+    ----------
+    key : str
+        Of endpoint and request; see `key_of`.
+    endpoint : str
+    table : str
+        Digest of the names of the columns that were sent.
+    request : dict
+    answer : str or None
+        Raw body; None where it was not read to its end.
+    failure : str or None
+        Why there is no body.
+    """
+
+    key: str
+    endpoint: str
+    table: str
+    request: dict[str, Any]
+    answer: str | None
+    failure: str | None = None
+
+
+def key_of(endpoint: str, request: dict[str, Any]) -> str:
+    """Return the hash under which the answer to a request is kept.
+
+    Examples
+    --------
+    >>> key_of("http://localhost/v1", {"a": 1, "b": 2}) == key_of("http://localhost/v1", {"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps([endpoint, request], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Recordings:
+    """Answers by the hash of their request, in a folder or in memory.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        In memory only without one.
+    read_only : bool
+        Whether the folder has to be there already and is not written to.
+
+    Raises
+    ------
+    FileProblem
+        When the folder holds something else, cannot be read or written, or is not there and has to be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> Recordings(folder).add(Recording("k", "http://localhost/v1", "t", {}, "hello"))
+    >>> Recordings(folder).get("k").answer
+    'hello'
+    """
+
+    def __init__(self, folder: str | Path | None = None, *, read_only: bool = False) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self._read_only = read_only
+        self._lock = threading.Lock()
+        self._memory: dict[str, Recording] = {}
+        self._places: dict[str, tuple[int, int]] = {}
+        self._sent: set[tuple[str, str]] = set()
+        self.damaged = 0
+        if self.folder is not None:
+            self._open(self.folder)
+
+    def __len__(self) -> int:
+        return len(self._memory) + len(self._places)
+
+    def was_sent(self, endpoint: str, table: str) -> bool:
+        """Tell whether rows of these columns went to that endpoint before."""
+        return (endpoint, table) in self._sent
+
+    def get(self, key: str) -> Recording | None:
+        """Return the latest recording of a request, if there is one."""
+        with self._lock:
+            if key in self._memory:
+                return self._memory[key]
+            if key not in self._places or self.folder is None:
+                return None
+            place, size = self._places[key]
+            with (self.folder / ANSWERS).open("rb") as file:
+                file.seek(place)
+                found = _read(file.read(size))
+            return found if found is not None and found.key == key else None
+
+    def add(self, recording: Recording) -> None:
+        """Append a recording; it is on the disk when this returns.
+
+        Raises
+        ------
+        FileProblem
+            When it cannot be written.
+        """
+        with self._lock:
+            self._sent.add((recording.endpoint, recording.table))
+            if self.folder is None or self._read_only:
+                self._memory[recording.key] = recording
+                return
+            line = json.dumps(asdict(recording)).encode() + b"\n"
+            try:
+                place = _append(self.folder / ANSWERS, line)
+            except OSError as error:
+                raise FileProblem(
+                    "an answer could not be kept", where=str(self.folder), got=error.strerror,
+                    hint="free some space, or choose another cache_dir",
+                ) from error  # fmt: skip
+            self._places[recording.key] = (place, len(line))
+
+    def _open(self, folder: Path) -> None:
+        try:
+            if not (folder / MANIFEST).is_file():
+                self._begin(folder)
+            else:
+                _check_manifest(folder / MANIFEST)
+            if (folder / ANSWERS).is_file():
+                self._index(folder / ANSWERS)
+        except OSError as error:
+            raise FileProblem(
+                "the folder of recorded answers cannot be used", where=str(folder), got=error.strerror
+            ) from error
+
+    def _begin(self, folder: Path) -> None:
+        if self._read_only:
+            raise FileProblem(
+                "no recorded answers", where=str(folder), expected=f"a folder with {MANIFEST}",
+                hint="give the cache_dir of the run that is to be repeated",
+            )  # fmt: skip
+        if folder.is_dir() and any(folder.iterdir()):
+            raise FileProblem(
+                "the folder is not empty and holds no recorded answers", where=str(folder),
+                hint="choose a new or an empty folder as cache_dir",
+            )  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "kind": KIND}) + "\n", encoding="utf-8")
+
+    def _index(self, path: Path) -> None:
+        place = 0
+        with path.open("rb") as file:
+            for line in file:
+                recording = _read(line)
+                if recording is not None:
+                    self._places[recording.key] = (place, len(line))
+                    self._sent.add((recording.endpoint, recording.table))
+                elif line.strip():
+                    self.damaged += 1  # the run that wrote it was killed in the middle of a line
+                place += len(line)
+
+
+def _append(path: Path, line: bytes) -> int:
+    """Append one line in one write, after the line end that a killed run may have left out."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        if end and os.lseek(descriptor, end - 1, os.SEEK_SET) >= 0 and os.read(descriptor, 1) != b"\n":
+            line = b"\n" + line
+        with os.fdopen(os.dup(descriptor), "ab") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        return os.lseek(descriptor, 0, os.SEEK_END) - len(line.lstrip(b"\n"))
+    finally:
+        os.close(descriptor)
+
+
+def _read(line: bytes) -> Recording | None:
+    try:
+        found = json.loads(line)
+        return Recording(**found)
+    except (ValueError, TypeError):  # half a line, or not one of ours
+        return None
+
+
+def _check_manifest(path: Path) -> None:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileProblem("the manifest is not JSON", where=str(path), got=str(error)) from error
+    if manifest != {"format": FORMAT, "kind": KIND}:
+        raise FileProblem(
+            "the folder holds something else than recorded answers", where=str(path),
+            got=manifest, expected={"format": FORMAT, "kind": KIND},
+        )  # fmt: skip

@@ -1,0 +1,321 @@
+"""One request, one raw answer: asked again where that can help, kept before anything is read from it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import openai
+
+from makeweight.errors import GeneratorError
+from makeweight.generators.chat.cache import Recording, Recordings, key_of
+from makeweight.generators.chat.endpoint import Endpoint
+from makeweight.generators.chat.limits import RETRIED, Pace, Retry, retry_after
+from makeweight.generators.chat.transport import AnswerTooLarge, AnswerTooSlow, http_client
+
+__all__ = ["Answer", "Client", "Request", "in_parallel", "read_answer"]
+
+T = TypeVar("T")
+
+#: Bytes of an answer, headers aside.
+MAX_BYTES = 8_000_000
+#: A time-out is the costliest failure: it is met once more, and then given up.
+MAX_TIMEOUTS = 2
+#: Parameters that an endpoint may not know, and what takes their place; each is given up once, for good.
+REPLACEMENTS: dict[str, str | None] = {
+    "response_format": None,
+    "max_tokens": "max_completion_tokens",
+    "temperature": None,
+    "seed": None,
+}
+REFUSED = frozenset({400, 422, 501})
+#: Says that there is no money left, with the status of "too many requests".
+NO_MONEY = "insufficient_quota"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked.
+
+    Parameters
+    ----------
+    body : dict
+        Of the chat-completions protocol.
+    table : str
+        Digest of the names of the columns whose values are in it.
+    """
+
+    body: dict[str, Any]
+    table: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Parameters
+    ----------
+    text : str
+        What the model wrote.
+    failure : str or None
+        Why there is no text.
+    cut : bool
+        Whether the model was stopped before it had finished.
+    tokens : (int, int) or None
+        Sent and received, as the endpoint counts them; None where it does not say.
+    recorded : bool
+        Whether it was there before, and cost nothing.
+    """
+
+    text: str = ""
+    failure: str | None = None
+    cut: bool = False
+    tokens: tuple[int, int] | None = None
+    recorded: bool = False
+
+
+def read_answer(raw: str, *, recorded: bool = False) -> Answer:
+    """Read the body of an answer: data only, whatever it is.
+
+    Examples
+    --------
+    >>> read_answer('{"choices": [{"message": {"content": "a is 1"}, "finish_reason": "length"}]}').cut
+    True
+    >>> read_answer("<html>").failure
+    'not-a-chat-completion'
+    """
+    try:
+        body = json.loads(raw)
+        choice = body["choices"][0]
+        message, finish = choice["message"], choice.get("finish_reason")
+        text = message.get("content")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return Answer(failure="not-a-chat-completion", recorded=recorded)
+    tokens = _tokens(body)
+    if message.get("refusal") or finish == "content_filter":
+        return Answer(failure="refused", tokens=tokens, recorded=recorded)
+    if isinstance(text, list):  # some endpoints answer in parts
+        text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
+    if not isinstance(text, str) or not text.strip():
+        return Answer(failure="empty-answer", tokens=tokens, recorded=recorded)
+    return Answer(text, cut=finish == "length", tokens=tokens, recorded=recorded)
+
+
+def _tokens(body: dict[str, Any]) -> tuple[int, int] | None:
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    if not all(isinstance(count, int) and count >= 0 for count in counts):
+        return None
+    return counts  # type: ignore[return-value]
+
+
+class Client:
+    """Asks an endpoint, or recordings alone.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+    recordings : Recordings
+    online : bool
+        Whether to ask the endpoint for what is not recorded.
+    concurrency : int
+        Requests under way at most.
+    retry : Retry
+    timeout : float
+        Seconds for one answer.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, recordings: Recordings, *, online: bool, concurrency: int, retry: Retry,
+        timeout: float,
+    ) -> None:  # fmt: skip
+        self.endpoint, self.recordings, self.online = endpoint, recordings, online
+        self.retry, self.pace = retry, Pace(concurrency)
+        self.cancelled = threading.Event()
+        #: Parameters that this endpoint does not know.
+        self.given_up: list[str] = []
+        self._lock = threading.Lock()
+        self._timeout = timeout
+        self._api: openai.OpenAI | None = None
+        if online:
+            self._api = openai.OpenAI(
+                api_key=endpoint.key, base_url=endpoint.address, max_retries=0, timeout=timeout,
+                http_client=http_client(endpoint, timeout=timeout, max_bytes=MAX_BYTES),
+            )  # fmt: skip
+
+    def recorded(self, request: Request) -> Answer | None:
+        """Return the answer that is recorded for a request; one that is no answer at all is asked again."""
+        found = self.recordings.get(key_of(self.endpoint.address, request.body))
+        if found is None:
+            return None
+        if found.answer is None:
+            return Answer(failure=found.failure, recorded=True)
+        answer = read_answer(found.answer, recorded=True)
+        return None if self.online and answer.failure == "not-a-chat-completion" else answer
+
+    def ask(self, request: Request) -> Answer:
+        """Send a request and keep the raw answer before reading it.
+
+        Raises
+        ------
+        GeneratorError
+            When there is no answer to be had; its text holds no key.
+        """
+        if not self.online or self._api is None:
+            raise GeneratorError(
+                "no answer is recorded for a request", where=str(self.recordings.folder),
+                got=f"{len(self.recordings)} recorded answers",
+                expected="those of a run with the same table, options, strategy and seed",
+                hint="repeat the command of that run with --replay, or go online",
+            )  # fmt: skip
+        raw, failure = self._send(request)
+        raw = None if raw is None else self.endpoint.scrub(raw)
+        key = key_of(self.endpoint.address, request.body)
+        self.recordings.add(Recording(key, self.endpoint.address, request.table, request.body, raw, failure))
+        return Answer(failure=failure) if raw is None else read_answer(raw)
+
+    def _send(self, request: Request) -> tuple[str | None, str | None]:
+        """Return the raw body, or why there is none, after as many attempts as it takes."""
+        failures = timeouts = 0
+        put_off = 0.0
+        while True:
+            given_up = tuple(self.given_up)
+            with self.pace.turn(self.cancelled.is_set) as going:
+                if not going:
+                    raise KeyboardInterrupt
+                try:
+                    raw = self._once(request.body, given_up)
+                    self.pace.praise()
+                    return raw, None
+                except openai.APIStatusError as error:
+                    problem: openai.APIError = error
+                except openai.APIConnectionError as error:
+                    if isinstance(error.__cause__, AnswerTooLarge):
+                        return None, "answer-too-large"
+                    problem = error
+            status = problem.status_code if isinstance(problem, openai.APIStatusError) else None
+            if status in REFUSED and self._give_up(problem, request.body, given_up):
+                continue
+            asked = retry_after(problem.response.headers.get("retry-after")) if status is not None else None  # type: ignore[attr-defined]
+            if not self._may_retry(problem, status, asked):
+                self._fail(problem, status)
+            wait = self.retry.seconds(failures, asked)
+            failures += 1
+            timeouts += _is_timeout(problem)
+            if status == 429:
+                self.pace.complain(wait)
+                put_off += wait
+            if (
+                timeouts >= MAX_TIMEOUTS
+                or put_off > self.retry.longest
+                or (status != 429 and failures >= self.retry.attempts)
+            ):
+                self._fail(problem, status, attempts=failures)
+            if status != 429:
+                self.cancelled.wait(wait)
+
+    def _once(self, body: dict[str, Any], given_up: Sequence[str]) -> str:
+        assert self._api is not None
+        sent = {name: value for name, value in body.items() if name not in given_up}
+        for name in given_up:
+            other = REPLACEMENTS[name]
+            if other is not None and name in body:
+                sent[other] = body[name]
+        create: Callable[..., Any] = self._api.chat.completions.with_raw_response.create
+        return str(create(**sent).text)
+
+    def _give_up(self, problem: openai.APIError, body: dict[str, Any], given_up: Sequence[str]) -> bool:
+        """Give up a parameter that the endpoint refuses; tell whether there was one to give up."""
+        with self._lock:
+            if tuple(self.given_up) != tuple(given_up):
+                return True  # another request has found out meanwhile
+            named = [name for name in REPLACEMENTS if (problem.param or "").partition(".")[0] == name]
+            left = [name for name in named or ("response_format",) if name in body and name not in given_up]
+            self.given_up.extend(left)
+            return bool(left)
+
+    def _may_retry(self, problem: openai.APIError, status: int | None, asked: float | None) -> bool:
+        if status == 429 and NO_MONEY in (problem.code, problem.type):
+            return False
+        if asked is not None and asked > self.retry.most:
+            return False
+        return status is None or status in RETRIED
+
+    def _fail(self, problem: openai.APIError, status: int | None, attempts: int = 1) -> NoReturn:
+        """Say why there is no answer, without the key, and with what to do about it."""
+        if self.cancelled.is_set():
+            raise KeyboardInterrupt
+        got = f"status {status}: {_said(problem)}" if status is not None else _connection(problem)
+        raise GeneratorError(
+            "the endpoint gives no answer", where=self.endpoint.address,
+            got=self.endpoint.scrub(got)[:500] + (f", {attempts} times" if attempts > 1 else ""),
+            hint=_hint(problem, status, self._timeout),
+        ) from None  # fmt: skip
+
+
+def in_parallel(calls: Sequence[Callable[[], T]], cancel: threading.Event) -> list[T | BaseException]:
+    """Run calls in threads of their own; an interrupt sets `cancel` and waits for none of them.
+
+    Returns
+    -------
+    list
+        The result of each call, or what it raised.
+    """
+    results: list[T | BaseException] = [RuntimeError("not finished")] * len(calls)
+
+    def work(position: int) -> None:
+        try:
+            results[position] = calls[position]()
+        except BaseException as error:  # noqa: BLE001 - the caller gets it, in its own thread
+            results[position] = error
+
+    threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(calls))]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)  # in steps, so that an interrupt is noticed everywhere
+    except KeyboardInterrupt:
+        cancel.set()
+        raise
+    return results
+
+
+def _is_timeout(problem: openai.APIError) -> bool:
+    return isinstance(problem, openai.APITimeoutError) or isinstance(problem.__cause__, AnswerTooSlow)
+
+
+def _said(problem: openai.APIError) -> str:
+    body = problem.body
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("detail") or body
+    return " ".join(str(body).split())[:300] if body else "nothing more"
+
+
+def _connection(problem: openai.APIError) -> str:
+    if _is_timeout(problem):
+        return "no answer in time"
+    cause = problem.__cause__
+    return f"no connection ({cause})" if cause is not None and str(cause) else "no connection"
+
+
+def _hint(problem: openai.APIError, status: int | None, timeout: float) -> str:
+    if status in (401, 403):
+        return "check the key: export OPENAI_API_KEY=..., or api_key=..."
+    if status == 404:
+        return "check the name of the model, and that base_url is right (it usually ends in /v1)"
+    if NO_MONEY in (problem.code, problem.type) or status == 402:
+        return "the account has no money left: top it up, and run the same command again with its cache_dir"
+    if status is None and _is_timeout(problem):
+        return f"raise timeout (now {timeout:g} seconds), or lower rows_per_request"
+    if status is None:
+        return "is the server running? check base_url"
+    if status == 429 or status in RETRIED:
+        return "run the same command again later; with its cache_dir nothing is asked twice"
+    return "see what the endpoint says; rows_per_request and examples make a request smaller"

@@ -1,0 +1,135 @@
+"""What an answer is like as a whole: whether it repeats itself or the examples, or sticks to one value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.generators.chat.fields import Field
+from makeweight.table.kinds import codec
+from makeweight.table.kinds._values import dense
+
+__all__ = ["AnswerReport", "measure", "summarize"]
+
+#: Rows that an answer has at least before a column without variety in it says something.
+ENOUGH = 5
+
+
+@dataclass(frozen=True)
+class AnswerReport:
+    """One request and what came of it.
+
+    Parameters
+    ----------
+    group : str
+    asked : int
+        Rows.
+    rows : int
+        Rows that could be read.
+    valid : int
+        Of these, rows whose values the real columns can have.
+    unreadable : dict of str to int
+        What could not be read, by reason.
+    duplicates : int
+        Rows that repeat an earlier row of the same answer.
+    copied : int
+        Rows that equal one of the examples of the request.
+    collapsed : tuple of str
+        Columns with one value throughout, of which the examples have several.
+    tokens : (int, int)
+        Sent and received.
+    recorded : bool
+        Whether the answer was there before.
+    """
+
+    group: str
+    asked: int
+    rows: int = 0
+    valid: int = 0
+    unreadable: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    copied: int = 0
+    collapsed: tuple[str, ...] = ()
+    tokens: tuple[int, int] = (0, 0)
+    recorded: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return asdict(self)
+
+
+def encoded(frame: pd.DataFrame, fields: Sequence[Field]) -> tuple[np.ndarray, Counter[str], np.ndarray]:
+    """Encode proposed rows.
+
+    Returns
+    -------
+    codes : ndarray of float64, shape (n, n_learned)
+    reasons : Counter of str
+        Why rows are invalid, by their first reason.
+    valid : ndarray of bool, shape (n,)
+    """
+    learned = [f for f in fields if f.needed and f.column.is_learned]
+    codes = np.empty((len(frame), len(learned)))
+    found = np.full(len(frame), "", dtype=object)
+    for j, one in enumerate(learned):
+        values, rejects = codec(one.column.kind).check(one.column, dense(frame[one.column.name]))
+        codes[:, j] = values
+        for reason, mask in rejects.items():
+            found[mask & (found == "")] = f"{reason}: {one.column.name}"
+    return codes, Counter(found[found != ""].tolist()), found == ""
+
+
+def measure(
+    codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]
+) -> tuple[int, int, tuple[str, ...]]:
+    """Return duplicates, copies of the examples, and collapsed columns.
+
+    Parameters
+    ----------
+    codes : ndarray of float64, shape (n, n_learned)
+        Rows of an answer.
+    shown : ndarray of float64, shape (k, n_learned)
+        The examples.
+    columns : sequence of hashable
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
+    >>> measure(rows, np.array([[2.0, 5.0], [9.0, 6.0]]), ["a", "b"])
+    (1, 1, ('b',))
+    """
+    if not codes.size:
+        return 0, 0, ()
+    prints = [row.tobytes() for row in codes + 0.0]
+    examples = {row.tobytes() for row in shown + 0.0}
+    collapsed: tuple[str, ...] = ()
+    if len(codes) >= ENOUGH:
+        collapsed = tuple(
+            str(name)
+            for j, name in enumerate(columns)
+            if len(np.unique(codes[:, j])) == 1 and len(shown) and len(np.unique(shown[:, j])) > 1
+        )
+    return len(prints) - len(set(prints)), sum(p in examples for p in prints), collapsed
+
+
+def summarize(reports: Sequence[AnswerReport]) -> str | None:
+    """Say in one line how varied the answers were; None without rows."""
+    rows = sum(report.rows for report in reports)
+    if not rows:
+        return None
+    duplicates = sum(report.duplicates for report in reports) / rows
+    copied = sum(report.copied for report in reports) / rows
+    collapsed = Counter(name for report in reports for name in report.collapsed)
+    text = (
+        f"{len(reports)} answers, {rows} rows read: {duplicates:.1%} repeat a row of their answer, "
+        f"{copied:.1%} copy an example"
+    )
+    if collapsed:
+        named = ", ".join(f"{name} ({count})" for name, count in collapsed.most_common(5))
+        text += f"; one value throughout an answer: {named}"
+    return text

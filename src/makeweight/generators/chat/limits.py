@@ -1,0 +1,214 @@
+"""How fast to ask, how long to wait, and how much to spend: the only place that knows."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+__all__ = ["Pace", "Retry", "Spending", "retry_after"]
+
+#: What is asked again: a request that timed out or met a conflict or a limit, and any fault of the server.
+RETRIED = frozenset({408, 409, 429, *range(500, 600)}) - {501}
+#: After so many answers in a row without a complaint, one more request may be under way.
+CALM = 5
+
+
+@dataclass(frozen=True)
+class Retry:
+    """When to ask again.
+
+    Parameters
+    ----------
+    attempts : int
+        For connection errors, 408, 409 and 5xx; the first one included.
+    first, most : float
+        Seconds to wait after the first failure, doubled after each further one, at most `most`.
+    longest : float
+        Seconds that a request may be put off by 429 in all, however often.
+
+    Examples
+    --------
+    >>> Retry().seconds(0, asked=3.0) >= 3.0
+    True
+    """
+
+    attempts: int = 6
+    first: float = 0.5
+    most: float = 60.0
+    longest: float = 900.0
+
+    def seconds(self, failures: int, asked: float | None) -> float:
+        """Return how long to wait: what was asked for, or an exponential back-off; with jitter on top.
+
+        The jitter comes from a generator of its own: it decides when, never what.
+        """
+        wait = min(self.most, self.first * 2.0 ** min(failures, 30)) if asked is None else asked
+        return wait + random.SystemRandom().uniform(0.0, 0.25 * max(wait, self.first))
+
+
+def retry_after(header: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for: a number or a date; None for neither.
+
+    Examples
+    --------
+    >>> retry_after("2.5"), retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), retry_after("soon")
+    (2.5, 0.0, None)
+    """
+    if not header:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:  # a date, then
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except ValueError:  # nor that
+            return None
+    return max(0.0, seconds) if seconds == seconds else None
+
+
+class Pace:
+    """How many requests may be under way at once, and from when on the next may go.
+
+    A complaint (429) halves the number and holds all requests back; answers without one restore it.
+
+    Parameters
+    ----------
+    most : int
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._limit, self._active, self._calm = most, most, 0, 0
+        self._not_before = 0.0
+        self._changed = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be under way now."""
+        return self._limit
+
+    @contextmanager
+    def turn(self, cancelled: Callable[[], bool]) -> Iterator[bool]:
+        """Wait for a turn; yields False where waiting was cancelled."""
+        with self._changed:
+            while not cancelled():
+                wait = self._not_before - time.monotonic()
+                if self._active < self._limit and wait <= 0:
+                    break
+                self._changed.wait(min(0.2, wait) if wait > 0 else 0.2)
+            going = not cancelled()
+            self._active += going
+        try:
+            yield going
+        finally:
+            with self._changed:
+                self._active -= going
+                self._changed.notify_all()
+
+    def complain(self, seconds: float) -> None:
+        """Slow down: the endpoint said that there are too many requests."""
+        with self._changed:
+            self._limit, self._calm = max(1, self._limit // 2), 0
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def praise(self) -> None:
+        """Note an answer without complaint."""
+        with self._changed:
+            self._calm += 1
+            if self._calm >= CALM and self._limit < self._most:
+                self._limit, self._calm = self._limit + 1, 0
+                self._changed.notify_all()
+
+
+class Spending:
+    """What has been spent, what is reserved for requests under way, and what may be.
+
+    Parameters
+    ----------
+    max_requests, max_tokens : int or None
+    max_cost : float or None
+        In US dollars.
+    price : (float, float) or None
+        US dollars per million tokens sent and received; None where it is not known.
+
+    Examples
+    --------
+    >>> spending = Spending(max_tokens=100)
+    >>> spending.reserve(40, 40), spending.reserve(40, 40)
+    (None, 'max_tokens=100: the next request may take 80 tokens, and 80 are spent or under way')
+    """
+
+    def __init__(
+        self,
+        max_requests: int | None = None,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+        price: tuple[float, float] | None = None,
+    ) -> None:
+        self.max_requests, self.max_tokens, self.max_cost, self.price = (
+            max_requests, max_tokens, max_cost, price,
+        )  # fmt: skip
+        self.requests = self.tokens_sent = self.tokens_received = 0
+        self._held_sent = self._held_received = 0
+        self._lock = threading.Lock()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens sent and received."""
+        return self.tokens_sent + self.tokens_received
+
+    @property
+    def money(self) -> float | None:
+        """US dollars spent; None where the price is not known."""
+        return self.money_for(self.tokens_sent, self.tokens_received)
+
+    def money_for(self, sent: int, received: int) -> float | None:
+        """Return US dollars for tokens."""
+        return None if self.price is None else (sent * self.price[0] + received * self.price[1]) / 1e6
+
+    def reserve(self, sent: int, received: int) -> str | None:
+        """Hold what a request may take; return why it may not be sent, or None where it may.
+
+        Parameters
+        ----------
+        sent, received : int
+            Tokens, at most.
+        """
+        with self._lock:
+            if self.max_requests is not None and self.requests >= self.max_requests:
+                return f"max_requests={self.max_requests} reached"
+            held_sent, held_received = self.tokens_sent + self._held_sent, self._total_received()
+            if self.max_tokens is not None and held_sent + held_received + sent + received > self.max_tokens:
+                return (
+                    f"max_tokens={self.max_tokens}: the next request may take {sent + received} tokens, "
+                    f"and {held_sent + held_received} are spent or under way"
+                )
+            if self.max_cost is not None:
+                now, then = (
+                    self.money_for(held_sent, held_received) or 0.0,
+                    self.money_for(held_sent + sent, held_received + received) or 0.0,
+                )
+                if then > self.max_cost:
+                    return (
+                        f"max_cost={self.max_cost:g}: the next request may cost {then - now:.4f} US dollars, "
+                        f"and {now:.4f} are spent or under way"
+                    )
+            self.requests += 1
+            self._held_sent += sent
+            self._held_received += received
+        return None
+
+    def _total_received(self) -> int:
+        return self.tokens_received + self._held_received
+
+    def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
+        """Replace a reservation by what the request took."""
+        with self._lock:
+            self._held_sent -= reserved[0]
+            self._held_received -= reserved[1]
+            self.tokens_sent += used[0]
+            self.tokens_received += used[1]

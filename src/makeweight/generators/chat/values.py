@@ -1,0 +1,133 @@
+"""Typed values from what a model wrote for them; what cannot be read is left for the check to reject."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.generators.chat.fields import Field
+from makeweight.table import Kind
+
+__all__ = ["read_value", "to_frame"]
+
+#: Texts that stand for a missing value where they are none of the column's values.
+MISSING = frozenset({"", "missing", "(missing)", "null", "none", "nan", "na", "n/a", "<na>", "nat"})
+NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
+#: A number with a currency before it, or a unit after it.
+WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:[A-Za-zµ°%²³/]{{1,15}}\.?)?\.?$")
+
+
+def to_frame(rows: Sequence[dict[str, Any]], fields: Sequence[Field]) -> pd.DataFrame:
+    """Return rows as a frame of the table's columns.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Label to value as it was read.
+    fields : sequence of Field
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_fields)
+        Without the grouping columns that a row lacks.
+    """
+    columns: dict[Any, pd.Series[Any]] = {}
+    for field in fields:
+        if not field.needed and not all(field.label in row for row in rows):
+            continue
+        reader = Reader(field)
+        values = [reader.read(row.get(field.label)) for row in rows]
+        columns[field.column.name] = pd.Series(values, dtype=object)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+
+
+def read_value(field: Field, value: Any) -> Any:
+    """Return a value of a column, or what was written where it cannot be read as one.
+
+    Examples
+    --------
+    >>> from makeweight import Schema
+    >>> from makeweight.generators.chat.fields import fields_of
+    >>> frame = pd.DataFrame({"pay": [1500.5, 900.25], "city": ["Rome", "None"], "y": ["a", "b"]})
+    >>> pay, city = fields_of(Schema.infer(frame, target="y"))[1:]
+    >>> read_value(pay, "1,234.5 EUR"), read_value(city, "rome"), read_value(city, "None")
+    (1234.5, 'Rome', 'None')
+    """
+    return Reader(field).read(value)
+
+
+class Reader:
+    """Reads the values of one column."""
+
+    def __init__(self, field: Field) -> None:
+        self.kind = field.column.kind
+        categories = field.column.categories
+        values = [] if categories is None else categories.tolist()
+        self._by_text = {str(value): value for value in values}
+        folded = [str(value).strip().casefold() for value in values]
+        times = Counter(folded)
+        self._by_folded = {f: v for f, v in zip(folded, values, strict=True) if times[f] == 1}
+        self._can_be_missing = field.column.n_missing > 0
+        self._by_number = {
+            float(value): value
+            for value in values
+            if isinstance(value, int | float | np.number) or (isinstance(value, str) and _is_number(value))
+        }
+
+    def read(self, value: Any) -> Any:
+        """Return a typed value; None for a missing one."""
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return None
+        if isinstance(value, list | dict):
+            return str(value)
+        if self.kind is Kind.TEXT:
+            return None if value == "" and self._can_be_missing else str(value)
+        if self.kind.is_coded:
+            return self._category(value)
+        if isinstance(value, str) and value.strip().rstrip(".").casefold() in MISSING:
+            return None
+        return number(value) if self.kind in (Kind.CONTINUOUS, Kind.INTEGER) else value
+
+    def _category(self, value: Any) -> Any:
+        if isinstance(value, str):
+            for text in (value, value.strip(), value.strip().rstrip(".")):
+                if text in self._by_text:
+                    return self._by_text[text]
+                if text.casefold() in self._by_folded:
+                    return self._by_folded[text.casefold()]
+            if value.strip().rstrip(".").casefold() in MISSING:
+                return None
+        as_number = number(value)
+        if not isinstance(as_number, str) and float(as_number) in self._by_number:
+            return self._by_number[float(as_number)]
+        return value
+
+
+def number(value: Any) -> Any:
+    """Return the number that was written, or the text where it is none.
+
+    Examples
+    --------
+    >>> number("1,234.5"), number("13.2 cm"), number("45%"), number("0.0."), number("1.234,5"), number(7)
+    (1234.5, 13.2, 45, 0.0, '1.234,5', 7)
+    """
+    if isinstance(value, int | float):
+        return value
+    match = WITH_UNIT.match(str(value).strip())
+    if match is None or not any(c.isdigit() for c in match[1]):
+        return value
+    plain = match[1].replace(",", "")
+    if re.fullmatch(r"[+-]?\d{1,30}", plain):
+        return int(plain)
+    found = float(plain)
+    return found if math.isfinite(found) else value
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", text) is not None
