@@ -20,10 +20,11 @@ MAY_IMPORT = {
     "theory": ["errors"],
     "generators": ["errors", "table", "plan", "generators", "theory"],
     "sampler": ["errors", "table", "plan", "generators", "theory", "_compat"],
+    "classifier": ["errors", "table", "plan", "generators", "sampler", "theory", "_compat"],
     "evaluation": ["errors", "table", "plan", "generators", "sampler", "theory"],
     "cli": ["errors", "table", "plan", "generators", "sampler", "evaluation", "cli", ""],
     "__main__": ["cli"],
-    "": ["plan", "sampler", "table"],
+    "": ["classifier", "plan", "sampler", "table"],
 }
 #: Heavy packages and the rooms that may import them at all.
 HEAVY = {
@@ -34,12 +35,12 @@ HEAVY = {
     "peft": ["generators.causal_lm"],
     "tokenizers": ["generators.causal_lm"],
     "llguidance": ["generators.causal_lm"],
-    "openai": [],
+    "openai": ["generators.chat"],
     "rich": ["cli"],
     "click": ["cli", "__main__"],
     "imblearn": ["generators.resampler", "sampler", "_compat", "cli"],
     "xgboost": ["evaluation.estimators"],
-    "sklearn": ["evaluation", "generators.resampler", "sampler", "_compat", "cli"],
+    "sklearn": ["classifier", "evaluation", "generators.resampler", "sampler", "_compat", "cli"],
     "polars": ["table.containers", "cli.doctor"],
 }
 #: The only packages that theory may import.

@@ -6,16 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from makeweight.classifier import SyntheticClassifier
     from makeweight.plan import Plan
     from makeweight.sampler import SyntheticOverSampler
     from makeweight.table import Schema
 
 __version__ = "0.1.0"
-__all__ = ["Plan", "Schema", "SyntheticOverSampler", "__version__"]
+__all__ = ["Plan", "Schema", "SyntheticClassifier", "SyntheticOverSampler", "__version__"]
 
 _HOMES = {
     "Plan": "makeweight.plan",
     "Schema": "makeweight.table",
+    "SyntheticClassifier": "makeweight.classifier",
     "SyntheticOverSampler": "makeweight.sampler",
 }
 

@@ -1,0 +1,67 @@
+"""Weights that take from synthetic rows what a classifier can tell from real ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import PlanError
+from makeweight.generators._dummies import Dummies
+from makeweight.table import Schema, Table
+from makeweight.theory import cross_fitted_ratio, density_ratio_weights
+
+__all__ = ["density_ratio"]
+
+FOLDS = 5
+
+
+def density_ratio(
+    real: pd.DataFrame, made: pd.DataFrame, schema: Schema, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a weight per synthetic row of one group: the density of real rows over that of synthetic ones.
+
+    Parameters
+    ----------
+    real, made : DataFrame
+        Rows of the group with the columns of `schema`.
+    schema : Schema
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n_made,)
+        With mean one, and factors of .1 to 10 before they are scaled to that.
+
+    Raises
+    ------
+    PlanError
+        When there are fewer than two rows of either.
+
+    Notes
+    -----
+    Source: docs/theory.md, "Borrowing from the majority": the form of bias correction for learners that take
+    no negative weights. Categories enter as one column each, missing values as columns of their own.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> real = pd.DataFrame({"x": rng.normal(size=300).round(3), "y": "a"})
+    >>> made = pd.DataFrame({"x": (rng.normal(size=600) + 1).round(3), "y": "a"})
+    >>> weights = density_ratio(real, made, Schema.infer(real), rng)
+    >>> bool((weights * made["x"]).mean() < 0.3 < made["x"].mean())
+    True
+    """
+    folds = min(FOLDS, len(real), len(made))
+    if folds < 2:
+        raise PlanError(
+            "too few rows to correct the bias of a group", got=f"{len(real)} real and {len(made)} synthetic",
+            expected="two of each", hint="set bias_correction=None",
+        )  # fmt: skip
+    dummies = Dummies(schema, one_hot=True)
+    if not dummies.width:
+        return np.ones(len(made))
+    both = Table(pd.concat([real, made], ignore_index=True)[schema.names], schema)
+    matrix = dummies.fit_encode(both, np.arange(len(both)))
+    first, second = matrix[: len(real)], matrix[len(real) :]
+    ratio = cross_fitted_ratio(first, second, rng=rng, folds=folds)
+    return density_ratio_weights(ratio, len(real), len(made))

@@ -1,0 +1,204 @@
+"""What a classifier chose, from which candidates, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from makeweight.theory import Candidate, SizeDecision, SlopeSymmetry, Take
+
+__all__ = ["CandidateResult", "ClassifierDecision"]
+
+#: Half-width of a 95 % normal interval in standard errors.
+REACH = 1.959964
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """One candidate size and what validation found.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        Shares of what each group lacks, multiples of the largest group, and alpha.
+    n_synthetic : int
+        Rows that it adds to the whole table.
+    risk : float
+        Mean validation risk after calibration, in nats per row.
+    above_best, low, high : float
+        Risk above that of the best candidate, with its 95 % interval (corrected for overlapping folds).
+    worst : float
+        Largest group risk, averaged over splits.
+
+    Examples
+    --------
+    >>> CandidateResult(Candidate(), 0, 0.5, 0.0, 0.0, 0.0, 0.6).title
+    'nothing'
+    """
+
+    candidate: Candidate
+    n_synthetic: int
+    risk: float
+    above_best: float
+    low: float
+    high: float
+    worst: float
+
+    @property
+    def title(self) -> str:
+        """The size in words."""
+        shares = self.candidate
+        parts = [f"balance {shares.balance:.3g}"] if shares.balance else []
+        parts += [f"balance group {group} {share:.3g}" for group, share in shares.per_group.items() if share]
+        if shares.augment:
+            parts.append(f"augment {shares.augment:.3g} (alpha {shares.alpha:.3g})")
+        return ", ".join(parts) or "nothing"
+
+
+@dataclass(frozen=True)
+class ClassifierDecision:
+    """What was chosen, from which candidates, with which intervals, and why.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        The groups by name, in the order of their numbers.
+    counts : tuple of int
+        Real rows per group.
+    takes : tuple of Take
+        Rows to balance, rows to augment and their weight, per group.
+    alpha : float
+        Weight of the augmentation term.
+    candidates : tuple of CandidateResult
+        Empty where nothing was validated.
+    chosen : int
+        Position of the choice in `candidates`; 0 where there are none.
+    reason : str
+        Why this size, and where it is zero, why zero.
+    objective : str
+    calibration : str
+        "platt", "logit-shift", "isotonic" or "none".
+    target_prior : dict of label to float
+        Class shares that the probabilities are calibrated to.
+    folds, repeats : int
+        Of the validation; zero where there was none.
+    fits : int
+        Fits of the estimator in all.
+    slope_symmetry : SlopeSymmetry or None
+        Whether imbalance is only an intercept problem; for two classes and complete numbers.
+    notes : tuple of str
+        What else a user should know, such as why the slope-symmetry test was not made.
+    """
+
+    groups: tuple[str, ...]
+    counts: tuple[int, ...]
+    takes: tuple[Take, ...]
+    alpha: float
+    candidates: tuple[CandidateResult, ...]
+    chosen: int
+    reason: str
+    objective: str
+    calibration: str
+    target_prior: dict[Any, float]
+    folds: int
+    repeats: int
+    fits: int
+    slope_symmetry: SlopeSymmetry | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_synthetic(self) -> int:
+        """Synthetic rows in all."""
+        return sum(take.n_total for take in self.takes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        test = self.slope_symmetry
+        return {
+            "groups": [
+                {
+                    "group": name,
+                    "n_real": count,
+                    "n_balance": take.n_balance,
+                    "n_augment": take.n_augment,
+                    "weight": take.weight,
+                }
+                for name, count, take in zip(self.groups, self.counts, self.takes, strict=True)
+            ],
+            "alpha": self.alpha,
+            "reason": self.reason,
+            "objective": self.objective,
+            "calibration": self.calibration,
+            "target_prior": {str(label): share for label, share in self.target_prior.items()},
+            "folds": self.folds,
+            "repeats": self.repeats,
+            "fits": self.fits,
+            "candidates": [
+                {
+                    "size": result.title,
+                    "n_synthetic": result.n_synthetic,
+                    "risk": result.risk,
+                    "above_best": result.above_best,
+                    "low": result.low,
+                    "high": result.high,
+                    "worst": result.worst,
+                    "chosen": position == self.chosen,
+                }
+                for position, result in enumerate(self.candidates)
+            ],
+            "slope_symmetry": None
+            if test is None
+            else {"p_value": test.p_value, "rejected": test.rejected, "advice": test.advice},
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.n_synthetic} synthetic rows: {self.reason}"]
+        lines += [
+            f"  {name}: {count} real, {take.n_balance} to balance, {take.n_augment} to augment"
+            + (f" at weight {take.weight:.3g}" if take.n_augment else "")
+            for name, count, take in zip(self.groups, self.counts, self.takes, strict=True)
+        ]
+        if self.candidates:
+            lines.append(f"{self.objective} log-loss of {self.repeats} x {self.folds} folds, calibrated:")
+        for position, result in enumerate(self.candidates):
+            mark = "*" if position == self.chosen else " "
+            lines.append(
+                f"{mark} {result.title:<34} {result.n_synthetic:>7} rows  {result.risk:.4f}  above the best "
+                f"{result.above_best:+.4f} [{result.low:+.4f}, {result.high:+.4f}]"
+            )
+        if self.slope_symmetry is not None:
+            test = self.slope_symmetry
+            lines.append(f"slope symmetry: p = {test.p_value:.3g}; {test.advice}")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateResult, ...]:
+    """Return one result per candidate of a size decision.
+
+    Parameters
+    ----------
+    sizes : SizeDecision
+    counts : dict of group to int
+        Real rows per group.
+
+    Returns
+    -------
+    tuple of CandidateResult
+    """
+    above = sizes.risks - np.min(sizes.risks)
+    reach = REACH * sizes.standard_errors
+    return tuple(
+        CandidateResult(
+            candidate,
+            sum(take.n_total for take in candidate.takes(counts).values()),
+            float(sizes.risks[k]),
+            float(above[k]),
+            float(above[k] - reach[k]),
+            float(above[k] + reach[k]),
+            float(sizes.worst[k]),
+        )
+        for k, candidate in enumerate(sizes.candidates)
+    )

@@ -1,0 +1,115 @@
+"""What a user gives a classifier, in the forms that estimator and generator want."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
+
+from makeweight.classifier.training import Correct, RealRows
+from makeweight.errors import OptionError, PlanError, SchemaError
+from makeweight.plan import Groups
+from makeweight.sampler import SyntheticOverSampler, _Input
+from makeweight.table import Schema, Table
+
+__all__ = ["read_features", "read_rows", "sampler_of"]
+
+
+def sampler_of(sampler: Any) -> SyntheticOverSampler:
+    """Return a fresh sampler, of which only the way of writing counts.
+
+    Raises
+    ------
+    OptionError
+        When the sampler sets sizes.
+
+    Examples
+    --------
+    >>> sampler_of("smote").generator
+    'smote'
+    """
+    if sampler is None:
+        return SyntheticOverSampler()
+    if not isinstance(sampler, SyntheticOverSampler):
+        return SyntheticOverSampler(generator=sampler)
+    fresh: SyntheticOverSampler = clone(sampler)
+    fresh._validate_params()
+    for name, default in (("sampling_strategy", "auto"), ("augment", 0), ("alpha", None)):
+        if getattr(fresh, name) != default:
+            raise OptionError(
+                "the sizes are the classifier's, not the sampler's", where=f"sampler.{name}",
+                got=repr(getattr(fresh, name)), hint="set n_synthetic, augment and alpha of the classifier",
+            )  # fmt: skip
+    return fresh
+
+
+def read_rows(
+    X: Any, y: Any, groups: Any, *, sampler: SyntheticOverSampler, correct: Correct | None
+) -> RealRows:
+    """Check features, labels and groups, and find the kinds of the columns.
+
+    Parameters
+    ----------
+    X : container of shape (n, d)
+    y : array-like of shape (n,)
+    groups : array-like of shape (n,) or (n, n_attributes), or None
+    sampler : SyntheticOverSampler
+        It remembers the number of columns of X, and their names.
+    correct : callable or None
+        As in `RealRows`.
+
+    Returns
+    -------
+    RealRows
+    """
+    if isinstance(y, np.ndarray | list | tuple) and np.ndim(y) == 2:
+        y = column_or_1d(y, warn=True)
+    elif hasattr(y, "__array__") and not hasattr(y, "dtype") and not hasattr(y, "type"):
+        y = np.asarray(y)
+    given = _Input(sampler, X, y, groups)
+    given.check_labels()
+    series = given.labels
+    labels = series.to_numpy() if isinstance(series.dtype, np.dtype) else np.asarray(series.tolist())
+    check_classification_targets(labels)
+    schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=sampler.schema)
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise PlanError(
+            "the target has one class", got=repr(classes[0]), expected="at least two",
+            hint="check the target column",
+        )  # fmt: skip
+    cells = Groups(Table(given.frame, schema))
+    return RealRows(given.X, labels, given.frame, given.names, schema, cells, classes, sampler, correct)
+
+
+def read_features(fitted: BaseEstimator, X: Any) -> Any:
+    """Return rows to predict, checked for the columns that a classifier was fitted to.
+
+    Parameters
+    ----------
+    fitted : SyntheticClassifier
+    X : container of shape (n, d)
+
+    Returns
+    -------
+    As `X`, or an ndarray where it is a list.
+
+    Raises
+    ------
+    ValueError
+        When columns are others than in ``fit``.
+    """
+    if hasattr(X, "column_names"):
+        names = list(map(str, X.column_names))
+        if names != list(map(str, fitted.feature_names_in_)):
+            raise SchemaError(
+                "columns are not those of fit", got=names, expected=list(map(str, fitted.feature_names_in_))
+            )
+        return X
+    if not hasattr(X, "columns"):
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=fitted, input_name="X")
+    validate_data(fitted, X=X, reset=False, skip_check_array=True)
+    return X

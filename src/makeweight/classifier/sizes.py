@@ -1,0 +1,163 @@
+"""From what a user asks for to candidate sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from makeweight.errors import OptionError, PlanError
+from makeweight.plan import Groups
+from makeweight.theory import NOTHING, Candidate, alpha_of_weight
+
+__all__ = ["GIVES_ALL", "NOTHING_TO_HOLD_OUT", "honours", "size_candidates"]
+
+#: Shares of what groups lack, multiples of the largest group, and weights of the augmentation term to try.
+BALANCE = (0.0, 0.5, 1.0)
+AUGMENT = (0.0, 1.0)
+ALPHA = (0.25, 0.5)
+#: With at most this many groups, each smaller one is also tried alone.
+ALONE = 6
+GIVES_ALL = "the sizes were given"
+NOTHING_TO_HOLD_OUT = "a group has one row, which cannot be held out: no size can be shown to help"
+
+
+def size_candidates(
+    n_synthetic: Any, augment: Any, alpha: Any, groups: Groups, *, takes_weights: bool
+) -> tuple[Candidate, ...]:
+    """Return the sizes to try, with nothing as the first where it is one of them.
+
+    Parameters
+    ----------
+    n_synthetic : "auto", "balance", int or mapping of group to int
+        Rows to balance.
+    augment : "auto" or int
+        Further rows for every group.
+    alpha : "auto" or float
+    groups : Groups
+        Of the whole table.
+    takes_weights : bool
+        Whether the estimator takes sample weights; without them augmentation rows weigh one.
+
+    Returns
+    -------
+    tuple of Candidate
+        Of groups by number.
+
+    Raises
+    ------
+    OptionError, PlanError
+        When the sizes do not fit each other, the table or the estimator.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from makeweight import Schema
+    >>> from makeweight.table import Table
+    >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "y": ["a", "b", "a", "a"]})
+    >>> groups = Groups(Table(frame, Schema.infer(frame, target="y")))
+    >>> len(size_candidates("auto", "auto", "auto", groups, takes_weights=True))
+    9
+    >>> size_candidates(1, 0, "auto", groups, takes_weights=True)
+    (Candidate(balance=0.0, augment=0.0, alpha=0.0, per_group={1: 0.5}),)
+    """
+    largest = int(groups.counts.max())
+    bases = _bases(n_synthetic, groups, largest)
+    extras = _extras(augment, alpha, largest, takes_weights)
+    found = [Candidate(base.balance, n, a, base.per_group) for base in bases for n, a in extras]
+    if n_synthetic == "auto" and 2 < len(groups) <= ALONE:
+        smaller = [code for code, count in enumerate(groups.counts.tolist()) if count < largest]
+        found += [Candidate(0.0, n, a, {code: 1.0}) for code in smaller for n, a in extras[:1]]
+    unique: list[Candidate] = []
+    for candidate in found:
+        if candidate not in unique:
+            unique.append(candidate)
+    return tuple(unique)
+
+
+def honours(n_synthetic: Any, augment: Any) -> bool:
+    """Tell whether adding nothing is among what a user left open.
+
+    Examples
+    --------
+    >>> honours("auto", 0), honours("balance", "auto")
+    (True, False)
+    """
+    return _is_open(n_synthetic) and _is_open(augment)
+
+
+def _is_open(value: Any) -> bool:
+    return (isinstance(value, str) and value == "auto") or (_is_whole(value) and value == 0)
+
+
+def _bases(n_synthetic: Any, groups: Groups, largest: int) -> list[Candidate]:
+    """Return candidates without augmentation."""
+    if isinstance(n_synthetic, str) and n_synthetic == "auto":
+        return [Candidate(share) for share in BALANCE]
+    if isinstance(n_synthetic, str) and n_synthetic == "balance":
+        return [Candidate(1.0)]
+    counts = groups.counts.tolist()
+    if isinstance(n_synthetic, Mapping):
+        wanted = {groups.resolve(name): n for name, n in n_synthetic.items()}
+        rows: dict[int, Any] = {}
+        for key, n in wanted.items():
+            if key not in groups:
+                raise PlanError("the group has no real row", where=groups.describe(key), got=f"{n} rows")
+            rows[groups.position(key)] = n
+    else:
+        rows = {code: n_synthetic for code, count in enumerate(counts) if count < largest}
+    shares: dict[Hashable, float] = {}
+    for code, n in rows.items():
+        if not _is_whole(n) or n < 0:
+            raise OptionError(
+                "n_synthetic is a number of rows", where=groups.describe(groups.keys[code]), got=repr(n),
+                expected='"auto", "balance", a whole number from 0 on, or such numbers by group',
+            )  # fmt: skip
+        gap = largest - counts[code]
+        if n and not gap:
+            raise PlanError(
+                "the largest group is what the others are brought up to",
+                where=groups.describe(groups.keys[code]), got=f"{n} rows",
+                hint="use augment for rows of every group",
+            )  # fmt: skip
+        if n:
+            shares[code] = n / gap
+    return [Candidate(per_group=shares)] if shares else [NOTHING]
+
+
+def _extras(augment: Any, alpha: Any, largest: int, takes_weights: bool) -> list[tuple[float, float]]:
+    """Return pairs of augmentation rows, as multiples of the largest group, and alpha."""
+    automatic = isinstance(augment, str) and augment == "auto"
+    if not automatic and (not _is_whole(augment) or augment < 0):
+        raise OptionError(
+            "augment is a number of rows", got=repr(augment), expected='"auto", or a whole number from 0 on'
+        )
+    fixed = not isinstance(alpha, str)
+    if fixed and (not isinstance(alpha, Real) or isinstance(alpha, bool) or not 0 <= float(alpha) < 1):
+        raise OptionError("alpha is a weight", got=repr(alpha), expected='"auto", or a number in [0, 1)')
+    if not automatic and not augment and fixed and alpha:
+        raise PlanError(
+            "alpha weights augmentation rows, and none are asked for", got=f"alpha={alpha}, augment=0",
+            hint='set augment to the number of further rows per group, or to "auto"',
+        )  # fmt: skip
+    if not automatic and augment and fixed and not alpha:
+        raise PlanError(
+            "alpha = 0 gives augmentation rows no weight", got=f"alpha=0, augment={augment}",
+            hint="leave alpha at its default, or set augment=0",
+        )  # fmt: skip
+    multiples = AUGMENT if automatic else (augment / largest,)
+    pairs = []
+    for multiple in multiples:
+        if not multiple:
+            pairs.append((0.0, 0.0))
+        elif fixed:
+            pairs += [(multiple, float(alpha))] if alpha else []
+        elif takes_weights:
+            pairs += [(multiple, a) for a in ALPHA]
+        else:  # rows of weight one
+            pairs.append((multiple, alpha_of_weight(1.0, largest, round(multiple * largest))))
+    return pairs
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

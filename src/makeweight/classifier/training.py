@@ -1,0 +1,297 @@
+"""Training sets of real and synthetic rows, and estimators fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from makeweight.errors import OptionError
+from makeweight.generators.fill import Generation
+from makeweight.plan import Groups
+from makeweight.sampler import SyntheticOverSampler, balance
+from makeweight.table import Schema
+from makeweight.table.containers import append_rows
+from makeweight.theory import Take
+
+__all__ = ["FLOOR", "Pool", "RealRows", "fit_estimator", "probabilities", "seeded", "weight_keyword"]
+
+#: Probabilities are kept this far from zero, so that every log-loss is finite.
+FLOOR = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Synthetic features per group; sizes are prefixes.
+
+    Parameters
+    ----------
+    frames : dict of int to DataFrame
+        Features of the synthetic rows, by group number.
+    weights : dict of int to ndarray
+        A factor on every row's weight; one where nothing is corrected.
+    generation : Generation or None
+        None where no row was asked for.
+    """
+
+    frames: dict[int, pd.DataFrame]
+    weights: dict[int, np.ndarray]
+    generation: Generation | None
+
+
+#: correct(real rows of a group, its synthetic rows, rng): factors on the weights of the synthetic rows.
+Correct = Callable[[pd.DataFrame, pd.DataFrame, Schema, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class RealRows:
+    """The real rows that a classifier is fitted to.
+
+    Parameters
+    ----------
+    X : container of shape (n, d)
+        As the estimator gets it.
+    labels : ndarray of shape (n,)
+    frame : DataFrame
+        Features, target and grouping attributes, as generators get them.
+    names : list
+        Names of the features in `frame`.
+    schema : Schema
+        Of `frame`.
+    groups : Groups
+    classes : ndarray of shape (k,)
+        Sorted labels.
+    sampler : SyntheticOverSampler
+        How rows are written.
+    correct : callable or None
+    """
+
+    X: Any
+    labels: np.ndarray
+    frame: pd.DataFrame
+    names: list[Any]
+    schema: Schema
+    groups: Groups
+    classes: np.ndarray
+    sampler: SyntheticOverSampler
+    correct: Correct | None = None
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Group number of every row."""
+        return self.groups.codes
+
+    @property
+    def label_codes(self) -> np.ndarray:
+        """Class number of every row."""
+        return np.searchsorted(self.classes, self.labels)
+
+    @property
+    def label_of_group(self) -> np.ndarray:
+        """Class number of every group."""
+        found = np.zeros(len(self.groups), dtype=np.int64)
+        found[self.codes] = self.label_codes
+        return found
+
+    def write(self, rows: np.ndarray, sizes: Mapping[Any, int], rng: np.random.Generator) -> Pool:
+        """Fit a generator to some of the real rows, and to nothing else, and have it write.
+
+        Kinds of columns are those of the whole table; ranges, categories and decimals are read off `rows`.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        sizes : mapping of group number to int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        Pool
+        """
+        wanted = {code: n for code, n in sizes.items() if n}
+        if not wanted:
+            return Pool({}, {}, None)
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        schema = Schema.infer(
+            frame, target=self.schema.target, group_by=self.schema.group_by,
+            kinds={column.name: column.kind for column in self.schema.features},
+        )  # fmt: skip
+        counts = np.bincount(self.codes[rows], minlength=len(self.groups))
+        keys = self.groups.keys
+        made = balance(
+            frame, target=schema.target, group_by=schema.group_by, schema=schema,
+            generator=self.sampler.generator, copies=self.sampler.copies,
+            sampling_strategy={keys[code]: int(counts[code]) + n for code, n in wanted.items()},
+            on_shortfall=self.sampler.on_shortfall, max_seconds=self.sampler.max_seconds,
+            random_state=rng, n_jobs=self.sampler.n_jobs,
+        )  # fmt: skip
+        written = [entry.group for entry in made.plan]
+        frames, weights = {}, {}
+        for code, stream in zip(wanted, rng.spawn(len(wanted)), strict=True):
+            own = made.frame[made.positions == written.index(keys[code])].reset_index(drop=True)
+            weights[code] = np.ones(len(own))
+            if self.correct is not None:
+                weights[code] = self.correct(frame[self.codes[rows] == code], own, schema, stream)
+            frames[code] = own[self.names]
+        return Pool(frames, weights, made)
+
+    def training_set(
+        self, rows: np.ndarray, pool: Pool, takes: Mapping[Any, Take]
+    ) -> tuple[Any, np.ndarray, np.ndarray]:
+        """Return features, labels and weights of real rows and prefixes of a pool.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        pool : Pool
+        takes : mapping of group number to Take
+
+        Returns
+        -------
+        X, y, weights
+            Real rows first; they weigh one.
+        """
+        parts, labels, weights = [], [self.labels[rows]], [np.ones(len(rows))]
+        for code, take in takes.items():
+            if not take.n_total:
+                continue
+            part = pool.frames[code].iloc[: take.n_total]
+            parts.append(part)
+            labels.append(np.repeat(self.classes[self.label_of_group[code]], len(part)))
+            own = np.repeat([1.0, _snapped(take)], [take.n_balance, take.n_augment])
+            weights.append(own[: len(part)] * pool.weights[code][: len(part)])
+        X = take_rows(self.X, rows)
+        if parts:
+            X = append_rows(X, pd.concat(parts, ignore_index=True))
+        return X, np.concatenate(labels), np.concatenate(weights)
+
+
+def _snapped(take: Take) -> float:
+    """Return the weight of augmentation rows; one where it differs from one only by a rounded number."""
+    return 1.0 if abs(take.weight - 1.0) * max(1, take.n_augment) <= 0.5 else take.weight
+
+
+def take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return some rows of a table, in its container.
+
+    Examples
+    --------
+    >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
+    array([3, 1])
+    """
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[rows]
+    if hasattr(X, "column_names"):
+        return X.take(rows)
+    return X[rows]
+
+
+def weight_keyword(estimator: Any) -> str | None:
+    """Return the name under which an estimator's ``fit`` takes sample weights; None if it takes none.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> weight_keyword(make_pipeline(LogisticRegression())), weight_keyword(KNeighborsClassifier())
+    ('logisticregression__sample_weight', None)
+    """
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_keyword(last)
+        return None if inner is None else f"{name}__{inner}"
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return a clone in which every random state that was left open is set.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> seeded(LogisticRegression(), 7).random_state
+    7
+    """
+    fresh = clone(estimator)
+    open_states = [
+        name
+        for name, value in fresh.get_params(deep=True).items()
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+    return fresh.set_params(**dict.fromkeys(open_states, seed))
+
+
+def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, seed: int) -> Any:
+    """Fit a clone of an estimator, with weights where they differ from one.
+
+    Parameters
+    ----------
+    estimator : classifier
+    X, y, weights
+        As `RealRows.training_set` returns them.
+    seed : int
+        For random states that are None.
+
+    Returns
+    -------
+    classifier
+
+    Raises
+    ------
+    OptionError
+        When weights are needed and the estimator takes none.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
+    >>> fit_estimator(KNeighborsClassifier(1), X, y, np.array([1.0, 0.5]), 0)
+    Traceback (most recent call last):
+    ...
+    makeweight.errors.OptionError: KNeighborsClassifier takes no sample_weight, and rows need weights...
+    """
+    fresh = seeded(estimator, seed)
+    if np.all(weights == 1.0):
+        return fresh.fit(X, y)
+    keyword = weight_keyword(fresh)
+    if keyword is None:
+        raise OptionError(
+            f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
+            hint='leave alpha="auto" or augment=0, and bias_correction=None, or take an estimator that does',
+        )
+    if keyword != "sample_weight" and get_config()["enable_metadata_routing"]:
+        _last(fresh).set_fit_request(sample_weight=True)
+        keyword = "sample_weight"
+    return fresh.fit(X, y, **{keyword: weights})
+
+
+def _last(estimator: BaseEstimator) -> Any:
+    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def probabilities(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
+    """Return an estimator's probabilities, one column per class in sorted order, away from zero.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted.
+    X : container of shape (n, d)
+    classes : ndarray of shape (k,)
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+    """
+    found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    own = list(estimator.classes_)
+    table = np.clip(found[:, [own.index(label) for label in classes]], FLOOR, None)
+    return np.asarray(table / table.sum(axis=1, keepdims=True))

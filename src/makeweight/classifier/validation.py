@@ -1,0 +1,111 @@
+"""Validation of candidate sizes: generator and estimator are fitted inside each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from makeweight.classifier.training import Pool, RealRows, fit_estimator, probabilities, take_rows
+from makeweight.theory import Candidate, SizeDecision, Take, choose_size
+
+__all__ = ["Validation"]
+
+Takes = Mapping[Hashable, Take]
+
+
+class Validation:
+    """Runs `makeweight.theory.choose_size` on an estimator, and keeps the out-of-fold probabilities.
+
+    In each fold a copy of the generator learns from the training rows only and writes one pool, of which all
+    candidates use prefixes. Candidates that come to the same rows are fitted once.
+
+    Parameters
+    ----------
+    real : RealRows
+    estimator : classifier
+    candidates : sequence of Candidate
+        With `makeweight.theory.NOTHING` first.
+    n_jobs : int or None
+        Processes that fit candidates.
+
+    Attributes
+    ----------
+    fits : int
+        Fits of the estimator so far.
+    """
+
+    def __init__(
+        self, real: RealRows, estimator: Any, candidates: Sequence[Candidate], n_jobs: int | None
+    ) -> None:
+        self.real, self.estimator, self.n_jobs = real, estimator, n_jobs
+        self.candidates = tuple(candidates)
+        self.fits = 0
+        self._out_of_fold: list[tuple[np.ndarray, list[np.ndarray]]] = []
+
+    def choose(
+        self, *, folds: int, repeats: int, calibrate: str | None, objective: str, rng: np.random.Generator
+    ) -> SizeDecision:
+        """Validate all candidates.
+
+        Parameters
+        ----------
+        folds, repeats, calibrate, objective, rng
+            As in `makeweight.theory.choose_size`.
+
+        Returns
+        -------
+        SizeDecision
+        """
+        return choose_size(
+            self.real.label_codes, self._draw, _look_up, rng=rng, candidates=self.candidates,
+            groups=self.real.codes, folds=folds, repeats=repeats, calibrate=calibrate, objective=objective,
+        )  # fmt: skip
+
+    def out_of_fold(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows, of shape (n repeats,), and their held-out probabilities under one candidate."""
+        rows = np.concatenate([held for held, _ in self._out_of_fold])
+        return rows, np.concatenate([found[position] for _, found in self._out_of_fold])
+
+    def _draw(self, rows: np.ndarray, sizes: Mapping[Hashable, int], rng: np.random.Generator) -> Any:
+        """Write the pool of one fold and fit every candidate to it; `_look_up` then reads the answers."""
+        to_write, to_fit = rng.spawn(2)
+        seed = int(to_fit.integers(2**31))
+        held = np.setdiff1d(np.arange(len(self.real.codes)), rows)
+        counts = np.bincount(self.real.codes[rows], minlength=len(sizes)).tolist()
+        plans = [c.takes(dict(zip(sizes, counts, strict=True))) for c in self.candidates]
+        pool = self.real.write(rows, sizes, to_write)
+        unique = {_key(plan): plan for plan in plans}
+        answers = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_predict)(self.real, self.estimator, rows, held, pool, plan, seed)
+            for plan in unique.values()
+        )
+        self.fits += len(unique)
+        found = dict(zip(unique, answers, strict=True))
+        self._out_of_fold.append((held, [found[_key(plan)] for plan in plans]))
+        return found
+
+
+def _look_up(rows: Any, pool: Any, takes: Takes, held: Any) -> np.ndarray:
+    found: np.ndarray = pool[_key(takes)]
+    return found
+
+
+def _key(takes: Takes) -> tuple[Take, ...]:
+    return tuple(takes.values())
+
+
+def _fit_and_predict(
+    real: RealRows,
+    estimator: Any,
+    rows: np.ndarray,
+    held: np.ndarray,
+    pool: Pool,
+    takes: Takes,
+    seed: int,
+) -> np.ndarray:
+    X, y, weights = real.training_set(rows, pool, takes)
+    fitted = fit_estimator(estimator, X, y, weights, seed)
+    return probabilities(fitted, take_rows(real.X, held), real.classes)
