@@ -144,6 +144,15 @@ _BUILT_IN = (
         extra="hf",
         cost_class="trains",
     ),
+    GeneratorInfo(
+        "chat",
+        "rows by a prompted chat model, with fresh real rows as examples in every request",
+        "an endpoint that speaks the chat-completions protocol, and a model's name",
+        "few rows, columns whose names and values mean something, free text",
+        "makeweight.generators.chat:ChatGenerator",
+        extra="chat",
+        cost_class="remote",
+    ),
 )
 
 
