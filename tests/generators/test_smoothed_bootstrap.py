@@ -310,6 +310,7 @@ def test_missing_values_are_a_state_of_the_group():
         assert abs(rows["x"].isna().mean() - share) < 0.08
         assert abs(rows["kind"].isna().mean() - kind_share) < 0.08
         assert abs(rows["x"].mean() - 2 * label) < 0.25
+        assert abs(rows["x"].std() - frame["x"][labels == label].std()) < 0.15  # also where a value appeared
 
 
 def test_a_balanced_table_beats_smote_where_groups_share_their_covariance():
