@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from makeweight.generators.chat.fields import Field
+from makeweight.generators.check import code_of
+from makeweight.plan import Group
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
@@ -63,8 +65,10 @@ class AnswerReport:
         return asdict(self)
 
 
-def encoded(frame: pd.DataFrame, fields: Sequence[Field]) -> tuple[np.ndarray, Counter[str], np.ndarray]:
-    """Encode proposed rows.
+def encoded(
+    frame: pd.DataFrame, fields: Sequence[Field], group: Group
+) -> tuple[np.ndarray, Counter[str], np.ndarray]:
+    """Encode proposed rows of a group, and say which of them are not valid.
 
     Returns
     -------
@@ -81,6 +85,11 @@ def encoded(frame: pd.DataFrame, fields: Sequence[Field]) -> tuple[np.ndarray, C
         codes[:, j] = values
         for reason, mask in rejects.items():
             found[mask & (found == "")] = f"{reason}: {one.column.name}"
+    for one in fields:
+        if one.position is not None and one.column.name in frame.columns:
+            values, _ = codec(one.column.kind).check(one.column, frame[one.column.name])
+            wrong = values != code_of(one.column, group[one.position])
+            found[wrong & (found == "")] = f"wrong-group: {one.column.name}"
     return codes, Counter(found[found != ""].tolist()), found == ""
 
 

@@ -205,6 +205,13 @@ class Spending:
     def _total_received(self) -> int:
         return self.tokens_received + self._held_received
 
+    def cancel(self, reserved: tuple[int, int]) -> None:
+        """Give a reservation back whose request is not sent."""
+        with self._lock:
+            self.requests -= 1
+            self._held_sent -= reserved[0]
+            self._held_received -= reserved[1]
+
     def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
         """Replace a reservation by what the request took."""
         with self._lock:

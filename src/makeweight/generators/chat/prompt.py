@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -137,7 +138,7 @@ class Prompter:
         """Return a group as text."""
         return self.groups.describe(group)
 
-    def response_format(self, group: Group, n: int) -> dict[str, Any]:
+    def response_format(self, group: Group) -> dict[str, Any]:
         """Return the JSON schema of an answer, as structured outputs take it."""
         row = {
             "type": "object",
@@ -164,8 +165,9 @@ class Prompter:
             return np.empty((len(rows), 0))
         return np.stack([self.table.encode(name, rows) for name in self.learned], axis=1).astype(np.float64)
 
+    @cached_property
     def row_tokens(self) -> int:
-        """Return about how many tokens a row of an answer has."""
+        """About how many tokens a row of an answer has."""
         some = np.linspace(0, len(self.table) - 1, min(20, len(self.table))).astype(np.int64)
         written = self._write_rows(some)
         return max(4, count_tokens(written) // max(1, len(some)) + 2)

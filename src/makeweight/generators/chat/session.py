@@ -1,0 +1,285 @@
+"""What a fitted chat generator does: write requests, send a wave of them, read the answers, keep account."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.base import remark
+from makeweight.generators.chat.client import Answer, Client, Request, in_parallel
+from makeweight.generators.chat.diversity import AnswerReport, encoded, measure, summarize
+from makeweight.generators.chat.limits import Spending
+from makeweight.generators.chat.parse import read_rows
+from makeweight.generators.chat.prompt import Prompt, Prompter, count_tokens
+from makeweight.generators.chat.values import to_frame
+from makeweight.generators.check import SURPLUS
+from makeweight.generators.fill import account_of
+from makeweight.plan import Group
+
+__all__ = ["RemoteNotice", "Session"]
+
+#: An answer may take this many times the tokens that its rows are expected to take, and some more.
+SLACK, EXTRA_TOKENS = 2.0, 200
+#: Rounds without a valid row after which a group is given up, and the share of bad rows that is told.
+BARREN_ROUNDS = 3
+TOLD_ABOVE = 0.2
+
+
+class RemoteNotice(UserWarning):
+    """Real rows are about to leave this machine, as the user allowed."""
+
+
+@dataclass
+class _History:
+    """What the rounds before taught about one account.
+
+    Only the rounds of one account are linked, so that what is asked for a group does not depend on others.
+    """
+
+    round: int = -1
+    reasons: Counter[str] = field(default_factory=Counter)
+    barren: int = 0
+
+
+class Session:
+    """The working part of a fitted generator.
+
+    Parameters
+    ----------
+    prompter : Prompter
+    client : Client
+    spending : Spending
+    model : str
+    temperature : float
+    rows_per_request, concurrency : int
+    allow_remote : bool
+    """
+
+    def __init__(
+        self, prompter: Prompter, client: Client, spending: Spending, *, model: str, temperature: float,
+        rows_per_request: int, concurrency: int, allow_remote: bool,
+    ) -> None:  # fmt: skip
+        self.prompter, self.client, self.spending = prompter, client, spending
+        self._model, self._temperature = model, temperature
+        self._rows_per_request, self._concurrency = rows_per_request, concurrency
+        self._allow_remote = allow_remote
+        self._reports: list[AnswerReport] = []
+        self._sent_rows: set[int] = set()
+        self._histories: dict[object, _History] = {}
+        self._answered = self._estimated = self._told = False
+        self._lock, self._first = threading.Lock(), threading.Lock()
+
+    def propose(self, group: Group, n: int, rng: np.random.Generator) -> pd.DataFrame:
+        """Ask for up to `n` rows in one wave of at most `concurrency` requests."""
+        account = account_of(rng)
+        history = self._history(account)
+        prompts, requests = self._write(group, n, rng, history.reasons)
+        self._ask_leave()
+        answered, stop = self._wave(requests, prompts)
+        frames: list[pd.DataFrame] = []
+        unreadable, bad, n_valid = Counter[str](), Counter[str](), 0
+        for prompt, answer in answered:
+            frame, report, invalid = self._read(group, prompt, answer)
+            frames.append(frame)
+            unreadable.update(report.unreadable)
+            bad.update(invalid)
+            n_valid += report.valid
+            with self._lock:
+                self._reports.append(report)
+        bad.update(unreadable)
+        barren = 0 if n_valid or not answered else history.barren + 1
+        if account is not None:
+            told = bad if bad.total() > TOLD_ABOVE * (bad.total() + n_valid) else Counter[str]()
+            self._histories[account[0]] = _History(account[1], told, barren)
+        if barren >= BARREN_ROUNDS and stop is None:
+            worst = ", ".join(f"{count} {reason}" for reason, count in bad.most_common(3))
+            stop = f"no valid row in the last {barren} rounds of requests ({worst})"
+        whole = pd.concat(frames, ignore_index=True) if frames else to_frame([], self.prompter.fields)
+        if len(whole) > n:
+            unreadable[SURPLUS] += len(whole) - n
+        return remark(whole.iloc[:n], rejected=unreadable, stop=stop)
+
+    def _history(self, account: tuple[object, int] | None) -> _History:
+        """Return what the round just before this one taught; nothing before a first round."""
+        if account is None:
+            return _History()
+        found = self._histories.get(account[0], _History())
+        return found if found.round == account[1] - 1 else _History()
+
+    def _write(
+        self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str]
+    ) -> tuple[list[Prompt], list[Request]]:
+        """Write the requests of a wave, each with a stream of its own."""
+        most = self._rows_per_request
+        n_requests = min(self._concurrency, math.ceil(n / most))
+        prompts, requests = [], []
+        for number, stream in enumerate(rng.spawn(n_requests)):
+            prompt = self.prompter.write(group, min(most, n - number * most), stream, reasons)
+            prompts.append(prompt)
+            requests.append(self._request(group, prompt, int(stream.integers(2**31))))
+        return prompts, requests
+
+    def _request(self, group: Group, prompt: Prompt, seed: int) -> Request:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            "temperature": self._temperature,
+            "max_tokens": self._most_received(prompt),
+            "seed": seed,
+        }
+        if self.prompter.style == "json":
+            body["response_format"] = self.prompter.response_format(group)
+        return Request(body, self.prompter.digest)
+
+    def _most_received(self, prompt: Prompt) -> int:
+        return int(SLACK * prompt.n_rows * self.prompter.row_tokens) + EXTRA_TOKENS
+
+    def _ask_leave(self) -> None:
+        """Refuse to send rows away where nobody allowed it; tell once where somebody did."""
+        client, prompter = self.client, self.prompter
+        endpoint = client.endpoint
+        if endpoint.is_local or not client.online or self._told:
+            return
+        columns = ", ".join(field.label for field in prompter.fields)
+        what = f"up to {2 * prompter.examples} real rows go with every request; their columns: {columns}"
+        if not self._allow_remote and not client.recordings.was_sent(endpoint.address, prompter.digest):
+            raise OptionError(
+                "real rows would leave this machine", where=endpoint.address, got=what, expected="your leave",
+                hint="allow_remote=True (--yes on the command line), or an endpoint on this machine",
+            )  # fmt: skip
+        self._told = True
+        warnings.warn(f"{endpoint.address}: {what}", RemoteNotice, stacklevel=4)
+
+    def _wave(
+        self, requests: Sequence[Request], prompts: Sequence[Prompt]
+    ) -> tuple[list[tuple[Prompt, Answer]], str | None]:
+        """Answer requests from the recordings or the endpoint, until a budget or the endpoint says no."""
+        stop = None
+        calls: list[Callable[[], Answer]] = []
+        for request, prompt in zip(requests, prompts, strict=True):
+            recorded = self.client.recorded(request)
+            if recorded is not None:
+                calls.append(partial(_given, recorded))
+                continue
+            held = (prompt.tokens, self._most_received(prompt))
+            stop = self.spending.reserve(*held) if self.client.online else None
+            if stop is not None:
+                break
+            calls.append(partial(self._ask, request, prompt, held))
+        answered: list[tuple[Prompt, Answer]] = []
+        for prompt, result in zip(prompts, self._run(calls), strict=False):
+            if isinstance(result, GeneratorError) and self._answered:
+                stop = result.message
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                answered.append((prompt, result))
+        return answered, stop
+
+    def _run(self, calls: Sequence[Callable[[], Answer]]) -> list[Answer | BaseException]:
+        """Run calls at the same time; the very first one goes alone, so that a wrong key fails once."""
+        results: list[Answer | BaseException] = []
+        if calls and not self._answered:
+            with self._first:
+                if not self._answered:
+                    results = in_parallel(calls[:1], self.client.cancelled)
+                    if isinstance(results[0], BaseException):
+                        self._release(calls[1:])
+                        return results
+                    self._answered = True
+        return results + in_parallel(calls[len(results) :], self.client.cancelled)
+
+    def _release(self, calls: Sequence[Callable[[], Answer]]) -> None:
+        """Give back what was reserved for requests that are not sent."""
+        for call in calls:
+            if isinstance(call, partial) and call.func == self._ask:
+                self.spending.cancel(call.args[2])
+
+    def _ask(self, request: Request, prompt: Prompt, held: tuple[int, int]) -> Answer:
+        used = (0, 0)
+        try:
+            answer = self.client.ask(request)
+            used = answer.tokens or (prompt.tokens, count_tokens(answer.text))
+            with self._lock:
+                self._estimated |= answer.tokens is None
+                self._sent_rows.update(prompt.shown.tolist())
+            return answer
+        finally:
+            self.spending.settle(held, used)
+
+    def _read(
+        self, group: Group, prompt: Prompt, answer: Answer
+    ) -> tuple[pd.DataFrame, AnswerReport, Counter[str]]:
+        """Return the rows of an answer, what it is like, and why rows of it are not valid."""
+        fields = self.prompter.fields
+        unreadable: Counter[str] = Counter()
+        rows: list[dict[str, Any]] = []
+        if answer.failure is not None:
+            unreadable[answer.failure] += 1
+        else:
+            labels = [field.label for field in fields]
+            needed = [field.label for field in fields if field.needed]
+            parsed = read_rows(answer.text, labels, needed=needed, style=self.prompter.style, cut=answer.cut)
+            rows, unreadable = parsed.rows, parsed.rejected
+        frame = to_frame(rows, fields)
+        codes, invalid, valid = encoded(frame, fields, group)
+        shown = self.prompter.encoded(prompt.shown)
+        duplicates, copied, collapsed = measure(codes, shown, self.prompter.learned)
+        report = AnswerReport(
+            self.prompter.name(group), prompt.n_rows, len(frame), int(valid.sum()), dict(unreadable),
+            duplicates, copied, collapsed, answer.tokens or (0, 0), answer.recorded,
+        )  # fmt: skip
+        return frame, report, invalid
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the rows."""
+        spending, client = self.spending, self.client
+        recorded = sum(report.recorded for report in self._reports)
+        money = "price unknown" if spending.money is None else f"{spending.money:.4f} US dollars"
+        about = "about " if self._estimated else ""
+        notes = [
+            f"{spending.requests} requests to {client.endpoint.address} and {recorded} recorded answers: "
+            f"{about}{spending.tokens_sent} tokens sent, {spending.tokens_received} received, {money}",
+            f"{len(self._sent_rows)} real rows were in the requests",
+        ]
+        if client.given_up:
+            notes.append("the endpoint does not take " + ", ".join(client.given_up) + ": asked without")
+        if client.recordings.damaged:
+            notes.append(f"{client.recordings.damaged} damaged lines among the recorded answers were skipped")
+        variety = summarize(self._reports)
+        return (*notes, variety) if variety else tuple(notes)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What was asked and answered, as plain values."""
+        spending, client = self.spending, self.client
+        return {
+            "endpoint": client.endpoint.address,
+            "model": self._model,
+            "requests": spending.requests,
+            "tokens_sent": spending.tokens_sent,
+            "tokens_received": spending.tokens_received,
+            "tokens_estimated": self._estimated,
+            "money": spending.money,
+            "real_rows_sent": len(self._sent_rows),
+            "given_up": list(client.given_up),
+            "answers": [report.to_dict() for report in self._reports],
+        }
+
+
+def _given(answer: Answer) -> Answer:
+    return answer
