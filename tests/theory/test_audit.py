@@ -95,7 +95,7 @@ def test_a_perfect_generator_passes(n_minority: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("n_minority", [50, 100])
 def test_a_perfect_generator_passes_long(n_minority: int) -> None:
-    """At most .12 of 200 runs (a rate of .08 exceeds it with probability .02; measured .06 and .07)."""
+    """At most .12 of 200 runs (a rate of .08 exceeds it with probability .02)."""
     assert np.mean([audit.p_value <= 0.05 for audit in audits(short_by(0.0), n_minority, 200)]) <= 0.12
 
 

@@ -101,7 +101,7 @@ def test_what_is_not_identifiable_is_refused_with_the_reason(
             refused(100)
     advice = law.recommend()
     assert advice.n_augment in sizes
-    assert not advice.extrapolated
+    assert math.isnan(advice.solution)
     assert "no law" in advice.reason
 
 
@@ -124,14 +124,24 @@ def test_the_recommendation_solves_the_law() -> None:
     law = ScalingLaw(2000, 2, draws=50).fit(SIZES, truth(SIZES))
     tolerance = 0.04
     exact = ((5.0 / tolerance) ** 2 - 2000) / 2
-    advice = law.recommend(tolerance)
+    advice = law.recommend(tolerance, horizon=math.inf)
     assert advice.n_augment == pytest.approx(exact, rel=0.05)
     assert advice.remaining_gain <= tolerance * 1.01
-    assert not advice.extrapolated
-    far = law.recommend(0.01)
-    assert far.extrapolated
-    assert "extrapolation" in far.reason
+    assert not advice.beyond_tried
+    doubled = ((5.0 * (1 - 2**-0.5) / 0.02) ** 2 - 2000) / 2
+    assert law.recommend(0.02).n_augment == pytest.approx(doubled, rel=0.05)
     assert law.recommend(10.0).n_augment == 0
+
+
+def test_the_recommendation_stays_within_what_was_tried() -> None:
+    law = ScalingLaw(2000, 2, draws=50).fit(SIZES, truth(SIZES))
+    far = law.recommend(0.001)
+    assert far.n_augment == 16_000
+    assert far.solution == pytest.approx(((5.0 * (1 - 2**-0.5) / 0.001) ** 2 - 2000) / 2, rel=0.1)
+    assert far.beyond_tried
+    assert "try larger" in far.reason
+    with pytest.raises(OptionError, match="horizon"):
+        law.recommend(0.1, horizon=1.0)
 
 
 def test_gain_is_the_difference_of_predictions() -> None:

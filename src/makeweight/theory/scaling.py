@@ -24,26 +24,31 @@ class Recommendation:
     Attributes
     ----------
     n_augment : int
-        Rows N per group.
+        Rows N per group; never more than the largest size that was tried.
     tolerance : float
         The gain below which more rows do not count.
     remaining_gain : float
         Predicted gain from N to infinitely many rows; not available (nan) without an identified law.
-    extrapolated : bool
-        Whether N lies beyond the sizes that were tried.
+    solution : float
+        What the law itself asks for, which may lie beyond the sizes that were tried; nan without a law.
     reason : str
 
     Examples
     --------
-    >>> Recommendation(0, 0.01, float("nan"), False, "no size gains more than a standard error").n_augment
-    0
+    >>> Recommendation(4000, 0.01, 0.02, 9000.0, "larger sizes were not tried").beyond_tried
+    True
     """
 
     n_augment: int
     tolerance: float
     remaining_gain: float
-    extrapolated: bool
+    solution: float
     reason: str
+
+    @property
+    def beyond_tried(self) -> bool:
+        """Whether the law asks for more rows than were tried."""
+        return self.solution > self.n_augment
 
 
 class ScalingLaw:
@@ -248,41 +253,50 @@ class ScalingLaw:
         """Return R(smaller) - R(larger), by default the gain from infinitely many more rows."""
         return self.predict_interval(smaller).estimate - self.predict_interval(larger).estimate
 
-    def recommend(self, tolerance: float | None = None) -> Recommendation:
-        """Return the smallest N whose predicted further gain is below a tolerance.
+    def recommend(self, tolerance: float | None = None, *, horizon: float = 2.0) -> Recommendation:
+        """Return the smallest N at which more rows gain less than a tolerance.
 
         Parameters
         ----------
         tolerance : float, optional
             One standard error of the risk by default: the median of `standard_errors_`.
+        horizon : float, default 2
+            How far ahead the gain counts: to this multiple of the effective size. Infinite asks for all that
+            is left, which under a slow law takes absurd numbers of rows.
 
         Returns
         -------
         Recommendation
-            Beyond the largest size tried it says so. Without an identified law it stays within the observed
-            sizes: the smallest whose risk is within the tolerance of the smallest risk.
+            Never beyond the largest size tried: where the law asks for more, `solution` and the reason say
+            so. Without an identified law it is the smallest size whose risk is within the tolerance of the
+            smallest.
 
         Notes
         -----
-        Derived in docs/theory.md, "When to stop": R(N) - R_inf < tolerance solved for N.
+        Derived in docs/theory.md, "When to stop": A n^-beta (1 - horizon^-beta) < tolerance solved for N.
         """
         self._fitted(needs_law=False)
         if tolerance is None:
             tolerance = float(np.median(self.standard_errors_))
         if not (math.isfinite(tolerance) and tolerance >= 0):
             raise OptionError("out of range", where="tolerance", got=tolerance, expected=">= 0")
+        if not horizon > 1:
+            raise OptionError("out of range", where="horizon", got=horizon, expected="> 1")
         if not self.identifiable_ or tolerance == 0:
             within = np.flatnonzero(self.risks_ <= self.risks_.min() + tolerance)
             why = self.reason_ or "no tolerance to solve for"
             reason = f"smallest observed size within the tolerance of the smallest risk; no law: {why}"
-            return Recommendation(int(self.sizes_[within[0]]), tolerance, math.nan, False, reason)
-        needed = self._law.effective_size_for(tolerance)
-        size = max(0, math.ceil((needed - self.n_total) / self.n_groups))
-        beyond = size > self.sizes_[-1]
-        reason = "further rows gain less than the tolerance"
-        if beyond:
-            reason += f"; the largest size tried was {int(self.sizes_[-1])}, so this is an extrapolation"
-        return Recommendation(size, tolerance, self.gain(size), beyond, reason)
+            return Recommendation(int(self.sizes_[within[0]]), tolerance, math.nan, math.nan, reason)
+        share = 1 - horizon**-self._law.exponent
+        needed = self._law.effective_size_for(tolerance / share)
+        solution = max(0.0, np.ceil((needed - self.n_total) / self.n_groups))
+        largest = int(self.sizes_[-1])
+        size = int(min(solution, largest))
+        reason = "more rows gain less than the tolerance"
+        if solution > largest:
+            asked = f"the law asks for {solution:.3g} rows, the most that was tried is {largest}"
+            reason = f"{asked}: try larger sizes first"
+        return Recommendation(size, tolerance, self.gain(size), float(solution), reason)
 
     def worth_in_real_rows(
         self, n_augment: float, real_sizes: npt.ArrayLike, real_risks: npt.ArrayLike, n_real: int
