@@ -140,6 +140,14 @@ def test_learning_rate_is_pure_and_falls_to_zero():
     assert learning_rate(100, 1.0, train) == 0
 
 
+def test_a_split_training_follows_one_schedule(tmp_path):
+    run = Trainer(SMALL, tmp_path, CPU, seconds=10, horizon=100)
+    run.spent = 90
+    assert run.fraction == pytest.approx(0.9, abs=0.05)
+    run.spent = 200
+    assert run.fraction == 1
+
+
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_shapes_stay_within_their_configuration(name):
     config = CONFIGS[name]

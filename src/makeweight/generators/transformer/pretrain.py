@@ -116,6 +116,9 @@ class Trainer:
         Compile the layers (worth it on an accelerator).
     steps : int, optional
         Stop after so many steps in total, whatever the time.
+    horizon : float, optional
+        Seconds of a training that is split over several calls: the learning rate then follows the time spent
+        in all of them, not in this one.
     """
 
     config: Config
@@ -124,6 +127,7 @@ class Trainer:
     seconds: float
     compile: bool = False
     steps: int | None = None
+    horizon: float | None = None
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
@@ -220,6 +224,14 @@ class Trainer:
         """Seconds of this call."""
         return time.monotonic() - self.began
 
+    @property
+    def fraction(self) -> float:
+        """Share of the schedule that is behind."""
+        used = self.elapsed / self.seconds
+        if self.horizon is not None:
+            used = (self.spent + self.elapsed) / self.horizon
+        return min(1.0, used)
+
     def _now(self) -> float:
         if self.device.type == "cuda" and self.step % LOG_EVERY == 0:
             torch.cuda.synchronize()
@@ -235,7 +247,7 @@ class Trainer:
         tasks = draw_tasks(self.config.prior, shape, generator)
         prepared = prepare(self.config.model, tasks, generator)
         drawn = self._now()
-        rate = learning_rate(self.step, min(1.0, self.elapsed / self.seconds), train)
+        rate = learning_rate(self.step, self.fraction, train)
         for optimiser, full in zip(self.optimisers, self.full_rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * full
             optimiser.zero_grad(set_to_none=True)
@@ -325,6 +337,7 @@ def pretrain(
     resume: str | Path | None = None,
     compile: bool = False,
     steps: int | None = None,
+    horizon: float | None = None,
 ) -> Figures:
     """Pretrain within a time budget and leave the best weights in ``folder/best``.
 
@@ -340,6 +353,8 @@ def pretrain(
     compile : bool
     steps : int, optional
         Stop after so many steps in total, if the time allows.
+    horizon : float, optional
+        Hours of a training that is split over several calls, for the learning rate.
 
     Returns
     -------
@@ -355,7 +370,10 @@ def pretrain(
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)
-    trainer = Trainer(config, Path(folder), choose_device(device), 3600 * hours, compile, steps)
+    if horizon is not None and not horizon > 0:
+        raise OptionError("the horizon must be positive", where="horizon", got=horizon)
+    seconds = None if horizon is None else 3600 * horizon
+    trainer = Trainer(config, Path(folder), choose_device(device), 3600 * hours, compile, steps, seconds)
     if resume is not None:
         trainer.resume(resume)
     return trainer.run()
@@ -368,7 +386,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--resume", default=None, metavar="CHECKPOINT")
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument(
+        "--horizon", type=float, default=None, help="hours over all calls of a split training"
+    )
+    parser.add_argument("--compile", action="store_true", help="compile the layers")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
     options = parser.parse_args(arguments)
     try:
@@ -379,6 +400,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=options.device,
             resume=options.resume,
             compile=options.compile,
+            horizon=options.horizon,
         )
     except MakeweightError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
