@@ -1,0 +1,27 @@
+"""What the README says is there is there, and its example runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from makeweight.generators.registry import names
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_generator_is_listed():
+    assert [name for name in names() if f"`{name}`" not in README] == []
+
+
+def test_every_linked_page_is_there():
+    root = Path(__file__).resolve().parent.parent
+    pages = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+    assert pages
+    assert [page for page in pages if not (root / page).exists()] == []
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+def test_the_examples_run(example, capsys):
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out
