@@ -13,7 +13,8 @@ import openai
 from makeweight.errors import GeneratorError
 from makeweight.generators.chat.cache import Recording, Recordings, key_of
 from makeweight.generators.chat.endpoint import Endpoint
-from makeweight.generators.chat.limits import RETRIED, Pace, Retry, retry_after
+from makeweight.generators.chat.limits import Pace, Retry
+from makeweight.generators.chat.problems import Problem
 from makeweight.generators.chat.transport import AnswerTooLarge, AnswerTooSlow, http_client
 
 __all__ = ["Answer", "Client", "Request", "in_parallel", "read_answer"]
@@ -32,8 +33,6 @@ REPLACEMENTS: dict[str, str | None] = {
     "seed": None,
 }
 REFUSED = frozenset({400, 422, 501})
-#: Says that there is no money left, with the status of "too many requests".
-NO_MONEY = "insufficient_quota"
 
 
 @dataclass(frozen=True)
@@ -190,33 +189,29 @@ class Client:
                     raise KeyboardInterrupt
                 try:
                     raw = self._once(request.body, given_up)
+                except AnswerTooLarge:
+                    return None, "answer-too-large"
+                except (openai.APIError, AnswerTooSlow) as error:
+                    problem = Problem.of(error)
+                else:
                     self.pace.praise()
                     return raw, None
-                except openai.APIStatusError as error:
-                    problem: openai.APIError = error
-                except openai.APIConnectionError as error:
-                    if isinstance(error.__cause__, AnswerTooLarge):
-                        return None, "answer-too-large"
-                    problem = error
-            status = problem.status_code if isinstance(problem, openai.APIStatusError) else None
-            if status in REFUSED and self._give_up(problem, request.body, given_up):
+            if problem.status in REFUSED and self._give_up(problem, request.body, given_up):
                 continue
-            asked = retry_after(problem.response.headers.get("retry-after")) if status is not None else None  # type: ignore[attr-defined]
-            if not self._may_retry(problem, status, asked):
-                self._fail(problem, status)
-            wait = self.retry.seconds(failures, asked)
-            failures += 1
-            timeouts += _is_timeout(problem)
-            if status == 429:
-                self.pace.complain(wait)
+            failures, timeouts = failures + 1, timeouts + problem.timed_out
+            if not problem.may_pass(self.retry.most):
+                self._fail(problem, failures)
+            wait = self.retry.seconds(failures - 1, problem.wait)
+            if problem.status == 429:
                 put_off += wait
+                self.pace.complain(wait)
             if (
                 timeouts >= MAX_TIMEOUTS
                 or put_off > self.retry.longest
-                or (status != 429 and failures >= self.retry.attempts)
+                or (problem.status != 429 and failures >= self.retry.attempts)
             ):
-                self._fail(problem, status, attempts=failures)
-            if status != 429:
+                self._fail(problem, failures)
+            if problem.status != 429:
                 self.cancelled.wait(wait)
 
     def _once(self, body: dict[str, Any], given_up: Sequence[str]) -> str:
@@ -227,34 +222,31 @@ class Client:
             if other is not None and name in body:
                 sent[other] = body[name]
         create: Callable[..., Any] = self._api.chat.completions.with_raw_response.create
-        return str(create(**sent).text)
+        try:
+            return str(create(**sent).text)
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, AnswerTooLarge):  # some versions wrap what the transport raises
+                raise error.__cause__ from None
+            raise
 
-    def _give_up(self, problem: openai.APIError, body: dict[str, Any], given_up: Sequence[str]) -> bool:
+    def _give_up(self, problem: Problem, body: dict[str, Any], given_up: Sequence[str]) -> bool:
         """Give up a parameter that the endpoint refuses; tell whether there was one to give up."""
         with self._lock:
             if tuple(self.given_up) != tuple(given_up):
                 return True  # another request has found out meanwhile
-            named = [name for name in REPLACEMENTS if (problem.param or "").partition(".")[0] == name]
-            left = [name for name in named or ("response_format",) if name in body and name not in given_up]
+            named = [problem.param] if problem.param in REPLACEMENTS else ["response_format"]
+            left = [name for name in named if name in body and name not in given_up]
             self.given_up.extend(left)
             return bool(left)
 
-    def _may_retry(self, problem: openai.APIError, status: int | None, asked: float | None) -> bool:
-        if status == 429 and NO_MONEY in (problem.code, problem.type):
-            return False
-        if asked is not None and asked > self.retry.most:
-            return False
-        return status is None or status in RETRIED
-
-    def _fail(self, problem: openai.APIError, status: int | None, attempts: int = 1) -> NoReturn:
+    def _fail(self, problem: Problem, attempts: int) -> NoReturn:
         """Say why there is no answer, without the key, and with what to do about it."""
         if self.cancelled.is_set():
             raise KeyboardInterrupt
-        got = f"status {status}: {_said(problem)}" if status is not None else _connection(problem)
         raise GeneratorError(
             "the endpoint gives no answer", where=self.endpoint.address,
-            got=self.endpoint.scrub(got)[:500] + (f", {attempts} times" if attempts > 1 else ""),
-            hint=_hint(problem, status, self._timeout),
+            got=self.endpoint.scrub(problem.said) + (f", {attempts} times" if attempts > 1 else ""),
+            hint=problem.hint(self._timeout),
         ) from None  # fmt: skip
 
 
@@ -285,37 +277,3 @@ def in_parallel(calls: Sequence[Callable[[], T]], cancel: threading.Event) -> li
         cancel.set()
         raise
     return results
-
-
-def _is_timeout(problem: openai.APIError) -> bool:
-    return isinstance(problem, openai.APITimeoutError) or isinstance(problem.__cause__, AnswerTooSlow)
-
-
-def _said(problem: openai.APIError) -> str:
-    body = problem.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("detail") or body
-    return " ".join(str(body).split())[:300] if body else "nothing more"
-
-
-def _connection(problem: openai.APIError) -> str:
-    if _is_timeout(problem):
-        return "no answer in time"
-    cause = problem.__cause__
-    return f"no connection ({cause})" if cause is not None and str(cause) else "no connection"
-
-
-def _hint(problem: openai.APIError, status: int | None, timeout: float) -> str:
-    if status in (401, 403):
-        return "check the key: export OPENAI_API_KEY=..., or api_key=..."
-    if status == 404:
-        return "check the name of the model, and that base_url is right (it usually ends in /v1)"
-    if NO_MONEY in (problem.code, problem.type) or status == 402:
-        return "the account has no money left: top it up, and run the same command again with its cache_dir"
-    if status is None and _is_timeout(problem):
-        return f"raise timeout (now {timeout:g} seconds), or lower rows_per_request"
-    if status is None:
-        return "is the server running? check base_url"
-    if status == 429 or status in RETRIED:
-        return "run the same command again later; with its cache_dir nothing is asked twice"
-    return "see what the endpoint says; rows_per_request and examples make a request smaller"
