@@ -129,16 +129,14 @@ def excess_risk_expansion(
     table = as_matrix(scores, "scores")
     width = table.shape[1]
     synthetic = as_matrix(synthetic_scores, "synthetic_scores", columns=width)
-    names, codes = as_codes(groups, "groups", length=len(table))
-    synthetic_names, synthetic_codes = as_codes(synthetic_groups, "synthetic_groups", length=len(synthetic))
     curvature = as_matrix(hessian, "hessian", columns=width)
     if np.linalg.eigvalsh((curvature + curvature.T) / 2).min() <= 0:
         raise OptionError("the Hessian is not positive definite", where="hessian")
-    keys = [name.item() for name in names]
-    unknown = set(synthetic_names.tolist()) - set(keys)
-    if unknown or set(n_real) != set(keys) or not set(n_balance) <= set(keys):
+    real = _by_group(table, groups, "groups")
+    keys, made = list(real), _by_group(synthetic, synthetic_groups, "synthetic_groups")
+    if set(n_real) != set(keys) or not {*made, *n_balance} <= set(keys):
         raise PlanError(
-            "groups do not match", got=sorted(map(str, {*unknown, *n_real, *n_balance})), expected=keys
+            "groups do not match", got=sorted(map(str, {*made, *n_real, *n_balance})), expected=keys
         )
     plan = _Plan(
         np.array([count(n_real[key], f"n_real[{key!r}]", least=1) for key in keys], dtype=np.float64),
@@ -148,19 +146,8 @@ def excess_risk_expansion(
     )
     if plan.alpha > 0 and plan.n_augment == 0:
         raise PlanError("alpha needs augmentation rows", where="n_augment", got=0, expected=">= 1")
-    lookup = {name.item(): k for k, name in enumerate(synthetic_names)}
-    real_rows = [table[codes == k] for k in range(len(keys))]
-    made_rows = [
-        synthetic[synthetic_codes == lookup[key]] if key in lookup else synthetic[:0] for key in keys
-    ]
-    for key, needs, real, made in zip(keys, plan.share() > 0, real_rows, made_rows, strict=True):
-        if len(real) < 2 or (needs and len(made) < 2):
-            raise PlanError(
-                "too few rows to estimate with",
-                where=f"group {key!r}",
-                got=f"{len(real)} real, {len(made)} synthetic",
-                expected="2 of each",
-            )
+    real_rows, made_rows = list(real.values()), [made.get(key, synthetic[:0]) for key in keys]
+    _enough(keys, plan, real_rows, made_rows)
     inverse = np.asarray(np.linalg.inv(curvature), dtype=np.float64)
     point = _evaluate(real_rows, made_rows, inverse, plan)
     drawn = np.array(
@@ -189,6 +176,23 @@ def excess_risk_expansion(
         noise,
         dict(zip(keys, per_group, strict=True)),
     )
+
+
+def _by_group(rows: Floats, groups: npt.ArrayLike, name: str) -> dict[object, Floats]:
+    names, codes = as_codes(groups, name, length=len(rows))
+    return {key.item(): rows[codes == k] for k, key in enumerate(names)}
+
+
+def _enough(keys: list[object], plan: _Plan, real: list[Floats], made: list[Floats]) -> None:
+    """Refuse groups with fewer than two rows where rows are needed."""
+    for key, needs, rows, rows_made in zip(keys, plan.share() > 0, real, made, strict=True):
+        if len(rows) < 2 or (needs and len(rows_made) < 2):
+            raise PlanError(
+                "too few rows to estimate with",
+                where=f"group {key!r}",
+                got=f"{len(rows)} real, {len(rows_made)} synthetic",
+                expected="2 of each",
+            )
 
 
 def _again(rows: Floats, rng: np.random.Generator) -> Floats:
