@@ -1,0 +1,375 @@
+"""The generator: fit a language model to rows as text, and have it write more."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from makeweight.errors import GeneratorError, SchemaError
+from makeweight.generators.base import Cost, Traits
+from makeweight.generators.causal_lm import model as models
+from makeweight.generators.causal_lm import persistence
+from makeweight.generators.causal_lm.constraints import Grammars, pattern_of, read_value
+from makeweight.generators.causal_lm.corpus import Corpus, tokenized
+from makeweight.generators.causal_lm.options import check_options, tell
+from makeweight.generators.causal_lm.rows import RowText
+from makeweight.generators.causal_lm.sampling import write_freely, write_rows
+from makeweight.generators.causal_lm.training import Outcome, Recipe, Trainer, TrainingProgress, train
+from makeweight.plan import Group, Groups, Plan
+from makeweight.table import Table
+from makeweight.table.text import parse
+
+__all__ = ["CausalLMGenerator"]
+
+#: Learning rates, by what is trained.
+RATES = {"scratch": 3e-3, "adapter": 1e-3, "full": 5e-5}
+#: How many rows are read with epochs="auto", and in how few and how many epochs.
+ROWS_READ, EPOCHS = 60_000, (5, 200)
+#: A value is free to be other tokens than the real ones, and a row so to be longer than the longest.
+LONGER, SPARE = 2, 64
+#: What a row costs to train on or to write, before it is known of the model at hand.
+SECONDS_PER_ROW = 0.01
+
+
+class CausalLMGenerator:
+    """A causal language model, fine-tuned on the rows of the table written as sentences.
+
+    A row is written as ``y is rare, size is 0.5, colour is red``: target and grouping attributes first, the
+    other columns in an order that is drawn afresh for every row and epoch. The model so learns to go on from
+    any group, and a group is written by beginning its rows with it. With `constrain`, a grammar made from the
+    schema leaves only tokens that continue a value which the column can have, and every column is written
+    once: a row is valid by construction. Rows are checked by `fill` all the same.
+
+    Parameters
+    ----------
+    model : str
+        The id of a causal language model on the Hugging Face hub, a local folder, or "scratch": a small
+        GPT-2-shaped model with a byte-level tokenizer, made from the table, which needs no download. Code
+        that comes with a model is never run, and only weights in safetensors are read.
+    lora : "auto", bool or int
+        Rank of the adapter that is trained on top of a pretrained model; "auto" and True are 16, False trains
+        the whole model. A model from scratch is always trained as a whole.
+    epochs : int or "auto"
+        At most; "auto" is as many as read 60,000 rows, from 5 to 200. Training stops when the loss of
+        held-out rows is no better for `patience` epochs, and keeps the best weights.
+    batch_size : int
+    learning_rate : float or "auto"
+        "auto" is 0.003 from scratch, 0.001 for an adapter, and 0.00005 for a whole pretrained model.
+    patience : int
+    validation_share : float
+        Share of the rows, of every group alike, that are held out; 0 trains on all rows to the last epoch.
+        Tables of fewer than 20 rows are trained on in full.
+    max_seconds : float, optional
+        For training.
+    constrain : bool
+        Whether only valid values can be written.
+    temperature : float
+        Below 1 likely values become more likely.
+    device : str
+        "auto" takes an accelerator where there is one. On a GPU with bfloat16 the model runs in it.
+    layers, width : int
+        Of a model from scratch.
+    rows_at_once : int
+        Rows written side by side; bounds memory.
+    checkpoint_dir : str, optional
+        A folder in which training is saved after every epoch, and from which it goes on after it was cut
+        short.
+    progress : callable, optional
+        Called with a `TrainingProgress` after every epoch.
+    verbose : int
+        Above 0, that goes to standard error.
+
+    Raises
+    ------
+    OptionError
+        In `fit`, when a parameter is out of its range.
+    GeneratorError
+        In `fit`, when the model cannot be had, takes fewer tokens than a row has, or its loss is not finite.
+
+    Notes
+    -----
+    The rows of a call depend on the fitted model, the group, n and the stream only. Training is repeatable on
+    one machine; other processors and numbers of threads round differently.
+
+    References
+    ----------
+    Rows as sentences in random order: Borisov, Sessler, Leemann, Pawelczyk, Kasneci, "Language Models are
+    Realistic Tabular Data Generators", ICLR 2023. Label first, as for imbalanced classes: arXiv 2510.09783.
+    Oversampling with such a generator: arXiv 2406.03628.
+
+    Examples
+    --------
+    >>> from makeweight import Schema
+    >>> frame = pd.DataFrame({"x": np.arange(60) / 10, "y": ["rare"] * 12 + ["common"] * 48})
+    >>> table = Table(frame, Schema.infer(frame, target="y"))
+    >>> generator = CausalLMGenerator(model="scratch", epochs=2, layers=1, width=32)
+    >>> generator = generator.fit(table, rng=np.random.default_rng(0))
+    >>> rows = generator.propose(("rare",), 5, rng=np.random.default_rng(1))
+    >>> rows.shape, bool(rows["x"].between(0, 5.9).all())
+    ((5, 1), True)
+    """
+
+    traits = Traits(writes_text=True, extrapolates=True)
+
+    def __init__(
+        self,
+        model: str = "distilgpt2",
+        lora: int | bool | Literal["auto"] = "auto",
+        epochs: int | Literal["auto"] = "auto",
+        batch_size: int = 16,
+        learning_rate: float | Literal["auto"] = "auto",
+        patience: int = 10,
+        validation_share: float = 0.1,
+        max_seconds: float | None = None,
+        constrain: bool = True,
+        temperature: float = 0.7,
+        device: str = "auto",
+        layers: int = 3,
+        width: int = 64,
+        rows_at_once: int = 128,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        progress: Callable[[TrainingProgress], object] | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.model = model
+        self.lora = lora
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.validation_share = validation_share
+        self.max_seconds = max_seconds
+        self.constrain = constrain
+        self.temperature = temperature
+        self.device = device
+        self.layers = layers
+        self.width = width
+        self.rows_at_once = rows_at_once
+        self.checkpoint_dir = checkpoint_dir
+        self.progress = progress
+        self.verbose = verbose
+
+    def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
+        """Train the model on the rows of a table.
+
+        Parameters
+        ----------
+        table : Table
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        CausalLMGenerator
+        """
+        check_options(vars(self))
+        device = models.choose_device(self.device)
+        groups = Groups(table)
+        self._rows = RowText(table)
+        self._grammars: Grammars | None = None
+        cells = self._rows.cells(table)
+        self._patterns = [
+            pattern_of(spelling, values) for spelling, values in zip(self._rows.columns, cells, strict=True)
+        ]
+        seed = np.random.SeedSequence(int(rng.integers(2**63)))
+        accelerators = [device] if device.type == "cuda" else []
+        # Weights and dropout are drawn from torch's global streams, which are put back afterwards.
+        with torch.random.fork_rng(devices=accelerators):
+            torch.manual_seed(int(np.random.default_rng(seed).integers(2**63)))
+            language = self._make(groups, cells)
+            language.model.to(device)
+            corpus = tokenized(language, self._rows, groups, cells)
+            self._outcome = self._train(language, corpus, seed)
+        self._language = language
+        self._longest = int(corpus.lengths().max())
+        return self
+
+    def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
+        """Write rows of a group.
+
+        Parameters
+        ----------
+        group : Group
+            Of observed values; the combination need not have been observed.
+        n : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        DataFrame of shape (at most n, n_columns)
+            Fewer than `n` where a row did not fit into what the model takes.
+        """
+        if not self._rows.columns:
+            return pd.DataFrame(index=range(n))
+        prompt = [token for text in self._rows.prompt(group) for token in self._language.encode(text)]
+        sizes = [min(self.rows_at_once, n - first) for first in range(0, n, self.rows_at_once)]
+        write = self._write_constrained if self.constrain else self._write_freely
+        parts = [
+            write(prompt, size, stream) for size, stream in zip(sizes, rng.spawn(len(sizes)), strict=True)
+        ]
+        return (
+            pd.concat(parts, ignore_index=True) if parts else self._rows.frame([[]] * len(self._rows.columns))
+        )
+
+    def cost(self, plan: Plan) -> Cost:
+        """Return the seconds expected: a row takes about as long to write as to train on once."""
+        if hasattr(self, "_outcome"):
+            return Cost(seconds=plan.n_synthetic / max(self._outcome.rows_per_second, 1e-3))
+        seen = self._epochs(plan.n_real) * plan.n_real
+        return Cost(seconds=SECONDS_PER_ROW * (plan.n_synthetic + seen))
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save the fitted generator: manifest, tokenizer, and weights or adapter as safetensors.
+
+        Parameters
+        ----------
+        folder : path
+            New, or empty. A pretrained model that has an adapter is not saved with it, only its name.
+
+        Raises
+        ------
+        FileProblem
+            When there is something in the folder.
+        """
+        options = {name: getattr(self, name) for name in persistence.OPTIONS}
+        columns = persistence.describe(self._rows, self._patterns)
+        persistence.save(Path(folder), self._language, options, columns, self._outcome, self._longest)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], table: Table, *, device: str = "auto") -> Self:
+        """Load a generator that was saved.
+
+        Parameters
+        ----------
+        folder : path
+        table : Table
+            The table it was fitted to, or one with the same columns and values: what its columns can have is
+            not saved, only a fingerprint of it.
+        device : str
+
+        Returns
+        -------
+        CausalLMGenerator
+
+        Raises
+        ------
+        FileProblem
+            When the folder has something that is not known, or lacks something.
+        SchemaError
+            When the table is not of the kind that the generator was fitted to.
+        """
+        saved = persistence.load(Path(folder))
+        generator = cls(**saved.options, device=device)
+        check_options(vars(generator))
+        generator._rows = RowText(table)
+        cells = generator._rows.cells(table)
+        generator._patterns = [
+            pattern_of(spelling, values)
+            for spelling, values in zip(generator._rows.columns, cells, strict=True)
+        ]
+        found = persistence.describe(generator._rows, generator._patterns)
+        if found != saved.columns:
+            differing = [
+                name for name in {**found, **saved.columns} if found.get(name) != saved.columns.get(name)
+            ]
+            raise SchemaError(
+                "the table is not the one that the generator was fitted to", where=f"folder {str(folder)!r}",
+                got=f"other values, or another kind, in {', '.join(map(repr, differing[:5]))}",
+                hint="load it with the table it was fitted to, or fit it anew",
+            )  # fmt: skip
+        generator._grammars = None
+        generator._language = saved.language
+        generator._language.model.to(models.choose_device(device)).eval()
+        generator._outcome, generator._longest = saved.outcome, saved.longest
+        return generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if "_grammars" in state:  # made again when it is needed: it belongs to this process
+            state["_grammars"] = None
+        return state
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How training went: epochs, the best of them, its loss on held-out rows, seconds, why it stopped."""
+        if not hasattr(self, "_outcome"):
+            raise GeneratorError("the generator is not fitted", hint="call fit, or load a saved one")
+        outcome = self._outcome
+        return {
+            "epochs": outcome.epoch, "best_epoch": outcome.best_epoch, "best_loss": outcome.best_loss,
+            "seconds": outcome.seconds, "rows_per_second": outcome.rows_per_second,
+            "stopped": outcome.stopped, "losses": list(outcome.losses),
+        }  # fmt: skip
+
+    def _epochs(self, n_rows: int) -> int:
+        if self.epochs != "auto":
+            return int(self.epochs)
+        return int(np.clip(math.ceil(ROWS_READ / max(1, n_rows)), *EPOCHS))
+
+    def _make(self, groups: Groups, cells: list[list[str]]) -> models.Language:
+        if self.model != models.SCRATCH:
+            return models.adapt(models.load(self.model), self.lora)
+        rows, prompts = self._rows, [self._rows.prompt(key) for key in groups.keys]
+        firsts = sorted({segment for prompt in prompts for segment in prompt[::2]})
+        values = [value for column in cells for value in column]
+        values += [segment for prompt in prompts for segment in prompt[1::2]]
+        sizes = [max(map(len, (value.encode() for value in column)), default=0) for column in cells]
+        tokens = LONGER * (len(sizes) + sum(sizes)) + SPARE + max(map(len, map("".join, prompts)))
+        return models.make(rows.names(), firsts, values, longest=tokens, layers=self.layers, width=self.width)
+
+    def _train(self, language: models.Language, corpus: Corpus, seed: np.random.SeedSequence) -> Outcome:
+        rate = RATES[language.form] if self.learning_rate == "auto" else float(self.learning_rate)
+        recipe = Recipe(
+            self._epochs(len(corpus)),
+            self.batch_size,
+            rate,
+            self.validation_share,
+            self.patience,
+            self.max_seconds,
+        )
+        trainer = Trainer(language, corpus, recipe, seed)
+        after_epoch = None
+        if self.checkpoint_dir is not None:
+            checkpoint = persistence.Checkpoint(Path(self.checkpoint_dir), trainer)
+            checkpoint.resume()
+            after_epoch = checkpoint.save
+
+        def progress(told: TrainingProgress) -> None:
+            if self.verbose:
+                tell(told)
+            if self.progress is not None:
+                self.progress(told)
+
+        return train(trainer, progress=progress, after_epoch=after_epoch)
+
+    def _write_constrained(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
+        language = self._language
+        if self._grammars is None:
+            self._grammars = Grammars(language.tokenizer, self._rows.columns, self._patterns, language.width)
+        names = [language.encode(name) for name in self._rows.names()]
+        segments = write_rows(
+            language, prompt, names, self._grammars, n, temperature=self.temperature, rng=rng
+        )
+        return self._rows.frame([[read_value(segment) for segment in column] for column in segments])
+
+    def _write_freely(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
+        most = LONGER * self._longest
+        context = self._language.context or math.inf
+        texts = write_freely(
+            self._language, prompt, n, most=int(min(most, context - len(prompt))),
+            temperature=self.temperature, rng=rng,
+        )  # fmt: skip
+        return self._rows.unchecked([None if text is None else _parsed(text) for text in texts])
+
+
+def _parsed(text: str) -> dict[str, str | None] | None:
+    try:
+        return parse(text)
+    except SchemaError:  # not a row: an answer like any other, counted by the check
+        return None

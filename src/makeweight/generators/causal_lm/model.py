@@ -1,0 +1,315 @@
+"""The language model: from the hub, from a folder, or made from scratch for the table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from makeweight.errors import GeneratorError, MakeweightError, OptionError
+
+__all__ = ["SCRATCH", "Language", "adapt", "choose_device", "load", "make"]
+
+#: The name that stands for a model made for the table.
+SCRATCH = "scratch"
+#: Tokens that the tokenizer of such a model has at most, besides the names of the columns.
+VOCABULARY = 1024
+HEAD_WIDTH = 32
+PAD, END = "<pad>", "<end>"
+#: A digit takes the sign before it and the point behind it along; everything else stays in one piece.
+PIECES = r" ?-?\d\.?|[^\d]+"
+#: Rank of an adapter when it is not given, and how strongly it counts against its rank.
+LORA_RANK, LORA_GAIN = 16, 2
+
+Form = Literal["scratch", "full", "adapter"]
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """A causal language model with its tokenizer.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    tokenizer : transformers.PreTrainedTokenizerFast
+    form : {"scratch", "full", "adapter"}
+        Made for the table, a pretrained one trained as a whole, or one with an adapter.
+    """
+
+    model: Any
+    tokenizer: Any
+    form: Form
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return torch.device(next(self.model.parameters()).device)
+
+    @property
+    def end(self) -> int:
+        """The end token."""
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def pad(self) -> int:
+        """The token that fills up; never attended to, so that the end token will do where there is none."""
+        return self.end if self.tokenizer.pad_token_id is None else int(self.tokenizer.pad_token_id)
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that the model takes; None where it has no such limit."""
+        most = getattr(self.model.config, "max_position_embeddings", None)
+        return None if most is None else int(most)
+
+    @property
+    def width(self) -> int:
+        """Number of logits."""
+        return int(self.model.get_output_embeddings().weight.shape[0])
+
+    @cached_property
+    def _takes_positions(self) -> bool:
+        inner = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return "position_ids" in inspect.signature(inner.forward).parameters
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        """Return the parameters that training changes, by name."""
+        return {
+            name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad
+        }
+
+    def encode(self, segment: str) -> list[int]:
+        """Return the tokens of a segment."""
+        return list(self.tokenizer(segment, add_special_tokens=False)["input_ids"])
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, blank for blank."""
+        return str(
+            self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
+
+    def logits(self, tokens: torch.Tensor, mask: torch.Tensor, cache: Any = None) -> torch.Tensor:
+        """Return the logits that follow every token.
+
+        Parameters
+        ----------
+        tokens : int64 tensor of shape (n_rows, n_new)
+        mask : int64 tensor of shape (n_rows, n_past + n_new)
+            1 for tokens, 0 for padding, wherever it is: positions are counted over tokens alone.
+        cache : transformers.Cache, optional
+            Keys and values of the n_past tokens; the new ones are added.
+
+        Returns
+        -------
+        tensor of shape (n_rows, n_new, n_logits)
+        """
+        options: dict[str, Any] = {"attention_mask": mask, "use_cache": cache is not None}
+        if cache is not None:
+            options["past_key_values"] = cache
+        if self._takes_positions:
+            positions = (mask.cumsum(1) - 1).clamp(min=0)
+            options["position_ids"] = positions[:, -tokens.shape[1] :]
+        wide: torch.Tensor = self.model(input_ids=tokens, **options).logits
+        return wide
+
+
+def choose_device(device: str) -> torch.device:
+    """Return the device of a name; "auto" is the accelerator that is there, else the processor.
+
+    Raises
+    ------
+    OptionError
+        When there is no such device here.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    if device == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return torch.device("cpu") if accelerator is None else accelerator
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(
+            "no such device here", where="device", got=f"{device!r}: {str(error).splitlines()[0]}",
+            expected='"auto", "cpu", or an accelerator that torch sees', hint="--option device=auto",
+        ) from None  # fmt: skip
+    return chosen
+
+
+def make(
+    names: Sequence[str],
+    firsts: Sequence[str],
+    values: Iterable[str],
+    *,
+    longest: int,
+    layers: int,
+    width: int,
+) -> Language:
+    """Make a small model and its tokenizer for a table.
+
+    Parameters
+    ----------
+    names, firsts : sequence of str
+        Name segments, and segments that only stand at the beginning; each becomes one token.
+    values : iterable of str
+        Value segments, from which byte-level pairs are learned; digits stay single.
+    longest : int
+        Characters that a row can have, at most.
+    layers, width : int
+
+    Returns
+    -------
+    Language
+        With random weights, drawn from torch's global stream.
+    """
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = _make_tokenizer([*firsts, *names, " missing"], values)
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=longest, n_embd=width, n_layer=layers,
+        n_head=max(1, width // HEAD_WIDTH), resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return Language(GPT2LMHeadModel(config), tokenizer, "scratch")
+
+
+def _make_tokenizer(single: Sequence[str], values: Iterable[str]) -> Any:
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, min_frequency=2, special_tokens=[PAD, END], show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    tokenizer.train_from_iterator(values, trainer)
+    tokenizer.add_tokens(
+        [AddedToken(text, normalized=False, special=False) for text in dict.fromkeys(single)]
+    )
+    made: Any = PreTrainedTokenizerFast
+    return made(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
+
+
+def load(source: str, *, local_only: bool = False) -> Language:
+    """Load a pretrained model and its tokenizer; never runs code that comes with it, and reads no pickle.
+
+    Parameters
+    ----------
+    source : str
+        A folder, or the id of a model on the hub.
+    local_only : bool
+        Whether the hub is not asked.
+
+    Returns
+    -------
+    Language
+
+    Raises
+    ------
+    GeneratorError
+        When it cannot be had, is no causal language model, or its tokenizer will not do.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options = {"trust_remote_code": False, "local_files_only": local_only}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, **options
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        if isinstance(error, MakeweightError):
+            raise
+        raise _cannot_load(source, error) from None
+    if not getattr(tokenizer, "is_fast", False) or tokenizer.eos_token_id is None:
+        raise GeneratorError(
+            "the model's tokenizer will not do", where=f"model {source!r}", got=type(tokenizer).__name__,
+            expected="a fast tokenizer with an end token", hint="--option model=scratch, or another model",
+        )  # fmt: skip
+    return Language(model, tokenizer, "full")
+
+
+def _cannot_load(source: str, error: Exception) -> GeneratorError:
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if Path(source).is_dir():
+        expected = "a folder with config.json, tokenizer.json and weights as safetensors"
+        hint = "save model and tokenizer there with save_pretrained"
+    else:
+        expected = "a folder, or the id of a model on the hub that can be reached from here"
+        hint = (
+            "download the model to a folder and name that, or --option model=scratch, which downloads nothing"
+        )
+    return GeneratorError(
+        "the language model cannot be loaded", where=f"model {source!r}", got=first[:300], expected=expected,
+        hint=hint,
+    )  # fmt: skip
+
+
+def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
+    """Add an adapter to a pretrained model where one is wanted.
+
+    Parameters
+    ----------
+    language : Language
+    lora : int, bool or "auto"
+        The rank; True and "auto" are a rank of 16, False trains the whole model. A model made from scratch
+        is always trained as a whole.
+
+    Returns
+    -------
+    Language
+        Adapter weights are drawn from torch's global stream.
+    """
+    if language.form == "scratch" or lora is False:
+        return language
+    from peft import LoraConfig, get_peft_model
+
+    rank = LORA_RANK if lora is True or lora == "auto" else int(lora)
+    # All linear layers but the one that makes the logits, found in the model itself.
+    targets, flipped = linear_layers(language.model)
+    config = LoraConfig(
+        r=rank, lora_alpha=LORA_GAIN * rank, target_modules=targets, task_type="CAUSAL_LM",
+        fan_in_fan_out=flipped,
+    )  # fmt: skip
+    return Language(get_peft_model(language.model, config), language.tokenizer, "adapter")
+
+
+def linear_layers(model: Any) -> tuple[list[str], bool]:
+    """Return the names of all linear layers but the last, and whether they store their weights transposed.
+
+    Raises
+    ------
+    GeneratorError
+        When there is none.
+    """
+    from transformers.pytorch_utils import Conv1D
+
+    last = model.get_output_embeddings()
+    found = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not last
+    }
+    if not found:
+        raise GeneratorError(
+            "the model has no linear layer that an adapter could be added to", got=type(model).__name__,
+            hint="--option lora=False trains the whole model",
+        )  # fmt: skip
+    transposed = {isinstance(module, Conv1D) for module in found.values()}
+    return list(found), transposed == {True}
