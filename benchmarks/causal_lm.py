@@ -4,8 +4,8 @@
 
 Training rows: 1000 of label 0 and 100 of label 1; 900 rows of label 1 are written, by a model that sees the
 training rows alone. One model from scratch is trained per seed and writes at temperatures 0.7 and 1.0, with
-and without constraints. Beside it stand nothing, SMOTE, the smoothed bootstrap, 900 real rows, and the published
-rows of a fine-tuned GPT-2 that saw all withheld training rows as well.
+and without constraints. Beside it stand nothing, SMOTE, the smoothed bootstrap, 900 real rows, and the
+published rows of a fine-tuned GPT-2 that saw all withheld training rows as well.
 
 Per arm: a random forest's balanced log-loss as it is and after calibration (two-parameter Platt with balanced
 weights, cross-fitted on halves of the test rows: an arm's quality but for its calibration), AUROC, rows per

@@ -300,7 +300,7 @@ def pace(step: int, steps: int) -> float:
     Examples
     --------
     >>> [round(pace(step, 100), 2) for step in (0, 4, 50, 99)]
-    [0.2, 1.0, 0.58, 0.1]
+    [0.2, 1.0, 0.59, 0.1]
     """
     rise = max(1, round(WARMUP * steps))
     if step < rise:
