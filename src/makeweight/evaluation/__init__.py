@@ -1,5 +1,6 @@
 """Did it help: leak-free measurements on real rows that no generator has seen."""
 
+from makeweight.evaluation.capacity import generator_in_context
 from makeweight.evaluation.scaling import ScalingCurve, scaling_curve
 
-__all__ = ["ScalingCurve", "scaling_curve"]
+__all__ = ["ScalingCurve", "generator_in_context", "scaling_curve"]
