@@ -9,8 +9,10 @@ import torch
 
 from makeweight.errors import FileProblem
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.config import ModelConfig
+from makeweight.generators.transformer.config import PRIOR_VERSION, ModelConfig, named
 from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.objective import chain_scores, model_scores, prepare
+from makeweight.generators.transformer.prior import Shape, draw_tasks
 
 FACTS = {"config": "toy", "steps": 1, "tasks": 2, "seconds": 3.0, "device": "cpu", "validation": {}}
 
@@ -93,3 +95,20 @@ def test_weights_that_are_not_finite(tmp_path, model):
     weights.save(model, tmp_path, **FACTS)
     with pytest.raises(FileProblem, match="not finite"):
         weights.load(tmp_path)
+
+
+def test_the_weights_of_the_package_are_whole_small_and_better_than_closed_form():
+    model, manifest = weights.load(weights.embedded())
+    size = sum(path.stat().st_size for path in weights.embedded().iterdir())
+    assert size <= 12e6
+    assert manifest.prior_version == PRIOR_VERSION
+    assert manifest.validation["model"]["total"] < manifest.validation["chain"]["total"]
+    scores = {"model": 0.0, "chain": 0.0}
+    for seed in range(4):  # tasks of no validation and of no training step
+        generator = torch.Generator().manual_seed(seed)
+        tasks = draw_tasks(named("tiny").prior, Shape(4, 120, 32, 8), generator)
+        prepared = prepare(model.config, tasks, generator)
+        with torch.no_grad():
+            scores["model"] += model_scores(model, prepared, model(prepared.inputs, 120)).loss.item()
+        scores["chain"] += chain_scores(model.config, prepared).loss.item()
+    assert scores["model"] < scores["chain"]

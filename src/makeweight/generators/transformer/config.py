@@ -50,7 +50,7 @@ class PriorConfig:
     max_groups: int = 50  # labels; half of the tasks have two
     max_ratio: float = 200.0  # imbalance, drawn log-uniformly from 1
     pool: int = 3  # rows drawn for each row kept, so that rare groups can be made rare or common
-    latent: float = 1.3  # nodes per observed column: most causes are seen, some are hidden
+    latent: float = 1.15  # nodes per observed column: most causes are seen, some are hidden
 
 
 @dataclass(frozen=True)

@@ -136,8 +136,8 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
     (torch.Size([2, 50, 6]), torch.Size([2, 50, 6]))
     """
     block = max(1, nodes // 6)
-    parents = random.uniform(batch, 1, 1, low=1.0, high=5.0)  # per node, on average
-    scale = (random.normal(batch, 1, 1) * 0.8 - 1.1).exp()  # noise of the table
+    parents = random.uniform(batch, 1, 1, low=1.0, high=3.5)  # per node, on average
+    scale = (random.normal(batch, 1, 1) * 0.8 - 1.5).exp()  # noise of the table
     common = random.whole(0, ACTIVATIONS - 1, batch, 1, 1)
     mixed, discrete = random.uniform(batch, 1, 1), random.uniform(batch, 1, 1) ** 2 * 0.6
     values = random.normal(batch, rows, 0)
@@ -157,16 +157,17 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
             weight = random.normal(4, batch, start, size) * edges
             weight = weight / weight.pow(2).sum(2, keepdim=True).sqrt().clamp_min(1e-6)
             score = values @ weight  # 4 B N P
-            strength = random.uniform(*shape, low=0.5, high=2.0)
+            strength = random.uniform(*shape, low=0.7, high=3.0)
             kind = torch.where(random.chance(mixed, *shape), random.whole(0, ACTIVATIONS - 1, *shape), common)
             mean = activate(kind, strength * score[0] + 0.5 * random.normal(*shape))
             form = random.uniform(*shape)
-            mean = torch.where(form < 0.2, mean + random.normal(*shape) * score[1] * score[2], mean)
+            product = score[1] * score[2]
+            mean = torch.where(form < 0.3, product + (form < 0.18) * mean, mean)
             mean = torch.where(form > 0.82, _leaves(random, score[:3]), mean)
             mean = standardise(mean)
             exact = random.chance(0.12, *shape)
             spread = torch.where(exact, 0.02, scale * random.uniform(*shape, low=0.3, high=1.7))
-            uneven = random.chance(0.25, *shape) * random.uniform(*shape, low=0.2, high=0.9)
+            uneven = random.chance(0.35, *shape) * random.uniform(*shape, low=0.2, high=0.9)
             total = (1 + spread**2).sqrt()
             new = (mean + spread * (uneven * score[3].clamp(-2, 2)).exp() * unit) / total
         levels = random.log_whole(2, LEVELS, batch, size)
