@@ -89,7 +89,7 @@ def balanced_loss(model, rows, labels, shift=0.0):
 
 @pytest.mark.parametrize("space", SPACES)
 def test_heavy_tails(space):
-    """THEORY 3.2 in direction: transport < raw with a logit shift < class weights < SMOTE."""
+    """Heavy tails in both classes: transport < raw with a logit shift < class weights < SMOTE."""
     losses = {"transport": [], "raw": [], "weights": [], "smote": []}
     for seed in range(4):
         (rows, labels), test = heavy_tails(seed)

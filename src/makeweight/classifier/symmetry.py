@@ -36,14 +36,16 @@ def slopes_verdict(
     --------
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame(rng.normal(size=(400, 2)))
-    >>> slopes_verdict(frame, np.arange(400) % 2, rng)[0].degrees
+    >>> slopes_verdict(frame, np.arange(400) % 4 // 3, rng)[0].degrees
     2
-    >>> slopes_verdict(frame.astype(str), np.arange(400) % 2, rng)[1]
+    >>> slopes_verdict(frame.astype(str), np.arange(400) % 4 // 3, rng)[1]
     'no slope-symmetry test: it needs numbers in every column'
     """
     note = "no slope-symmetry test: it needs "
     if label_codes.max() != 1:
         return None, note + "two classes"
+    if 2 * label_codes.sum() == len(label_codes):
+        return None, note + "unequal classes"
     if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes):
         return None, note + "numbers in every column"
     table = features.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import get_config
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -267,10 +267,9 @@ def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, se
             f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
             hint='leave alpha="auto" or augment=0, and bias_correction=None, or take an estimator that does',
         )
-    if keyword != "sample_weight" and get_config()["enable_metadata_routing"]:
-        _last(fresh).set_fit_request(sample_weight=True)
-        keyword = "sample_weight"
-    return fresh.fit(X, y, **{keyword: weights})
+    # These weights are ours, not the user's: they go to the last step whatever was asked to be routed.
+    with config_context(enable_metadata_routing=False):
+        return fresh.fit(X, y, **{keyword: weights})
 
 
 def _last(estimator: BaseEstimator) -> Any:
