@@ -84,7 +84,7 @@ class Endpoint:
         with self.lock:
             number = len(self.bodies)
             self.bodies.append(body)
-            self.headers.append(dict(handler.headers))
+            self.headers.append({name.lower(): value for name, value in handler.headers.items()})
             self.times.append(time.monotonic())
             self.active += 1
             self.most_active = max(self.most_active, self.active)

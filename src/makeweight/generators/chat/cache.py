@@ -148,6 +148,8 @@ class Recordings:
                 _check_manifest(folder / MANIFEST)
             if (folder / ANSWERS).is_file():
                 self._index(folder / ANSWERS)
+        except FileProblem:
+            raise
         except OSError as error:
             raise FileProblem(
                 "the folder of recorded answers cannot be used", where=str(folder), got=error.strerror

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
@@ -146,6 +147,7 @@ class Client:
                 api_key=endpoint.key, base_url=endpoint.address, max_retries=0, timeout=timeout,
                 http_client=http_client(endpoint, timeout=timeout, max_bytes=MAX_BYTES),
             )  # fmt: skip
+            weakref.finalize(self, self._api.close)
 
     def recorded(self, request: Request) -> Answer | None:
         """Return the answer that is recorded for a request; one that is no answer at all is asked again."""
