@@ -24,8 +24,12 @@ __all__ = ["Parsed", "read_rows"]
 MAX_CHARACTERS = 4_000_000
 MAX_ROWS = 10_000
 MAX_FALSE_STARTS = 2_000
+#: Characters of one line of CSV.
+MAX_LINE = 200_000
 FENCE = re.compile(r"^\s*(```|~~~)\w*\s*$")
 LEAD = re.compile(r"^\s*(?:[-*•]\s+|(?:row\s*)?\(?\d{1,4}[.):]\s+)", re.IGNORECASE)
+#: What stands between a value and the next column: a comma, or a full stop where there is none.
+SEPARATOR = re.compile(r"(?:[,;]?\s*\band|[,;]|\.)\s*[*_`(\"']*$")
 TRUNCATED, NO_ROWS = "truncated-row", "answer-without-rows"
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -91,7 +95,10 @@ def read_rows(
     text = text[:MAX_CHARACTERS]
     readers = {"json": _read_json, "sentence": _read_sentences, "csv": _read_csv}
     names = _Names(labels)
-    for name in (style, *(other for other in readers if other != style)):
+    order = sorted(readers, key=lambda name: name != style)
+    if not names.has_header(text):
+        order.sort(key=lambda name: name == "csv")  # without a header, anything with commas looks like CSV
+    for name in order:
         parsed = readers[name](text, names, needed, cut)
         if parsed.found:
             return parsed
@@ -114,10 +121,20 @@ class _Names:
 
     def header(self, cells: Sequence[str]) -> list[str | None] | None:
         """Return the labels of a header line; None where the cells are not one."""
+        if len(cells) > 2 * len(self.labels) + 10:
+            return None
         found = [self.label(_unquote(cell.strip())) for cell in cells]
         known = [label for label in found if label is not None]
         is_header = len(known) == len(set(known)) and 2 * len(known) > max(len(cells), len(self.labels)) - 1
         return found if known and is_header else None
+
+    def has_header(self, text: str) -> bool:
+        """Tell whether one of the first lines is a header."""
+        delimiters = (",", "|", "\t")
+        lines = [line for line in text[:10_000].split("\n") if any(d in line for d in delimiters)]
+        return any(
+            self.header(_cells(line, d)) is not None for line in lines for d in delimiters if d in line
+        )
 
 
 def _plain(name: str) -> str:
@@ -199,6 +216,8 @@ def _read_sentences(text: str, names: _Names, needed: Sequence[str], cut: bool) 
         return parsed
     waiting = ""
     for line in lines:
+        if len(parsed.rows) >= MAX_ROWS:
+            break
         line = waiting + line
         waiting = ""
         found = _sentence_rows(line, start, names)
@@ -268,15 +287,20 @@ def _sentence_value(line: str, position: int, start: re.Pattern[str]) -> tuple[s
         if isinstance(value, str):
             return value, end
     following = start.search(line, position)
-    while following is not None and not line[position : following.start()].rstrip().endswith(
-        (",", ";", "and", ".")
-    ):
+    while following is not None and not _ends(line, position, following.start()):
         following = start.search(line, following.end())
-    end = following.start() if following is not None else len(line)
-    value = re.sub(r"(?:[,;]?\s*\band|[,;])?\s*$", "", line[position:end])
-    if following is not None and value.endswith("."):
-        value = value[:-1]
-    return (None if value.strip(" .") == "missing" else value.strip()), end
+    if following is None:
+        value, end = line[position:], len(line)
+    else:
+        end = following.start()
+        value = SEPARATOR.sub("", line[position:end]) if end > position else ""
+    return (None if value.strip(" .,;") == "missing" else value.strip().rstrip(",;")), end
+
+
+def _ends(line: str, position: int, at: int) -> bool:
+    """Tell whether what stands before a place closes a value."""
+    before = line[max(position, at - 20) : at].rstrip(" *_`(\"'")
+    return before.endswith((",", ";", ".", "and")) or at == position
 
 
 def _read_csv(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Parsed:
@@ -288,6 +312,8 @@ def _read_csv(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Par
         delimiter = "\t"
     labels: list[str | None] | None = None
     for position, line in enumerate(lines):
+        if len(parsed.rows) >= MAX_ROWS:
+            break
         cells = _cells(line, delimiter)
         found = names.header(cells)
         if found is not None:
@@ -323,6 +349,8 @@ def _whole_lines(text: str) -> Iterable[str]:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
+    if len(line) > MAX_LINE:
+        return []
     if delimiter == "|":
         line = line.strip().strip("|")
     try:
