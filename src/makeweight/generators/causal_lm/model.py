@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 
-from makeweight.errors import GeneratorError, MakeweightError, OptionError
+from makeweight.errors import GeneratorError, OptionError
 
 __all__ = ["SCRATCH", "Language", "adapt", "choose_device", "load", "make"]
 
@@ -25,6 +28,11 @@ PAD, END = "<pad>", "<end>"
 PIECES = r" ?-?\d\.?|[^\d]+"
 #: Rank of an adapter when it is not given, and how strongly it counts against its rank.
 LORA_RANK, LORA_GAIN = 16, 2
+
+#: What transformers raises for a model that cannot be had, or is none.
+UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError)
+#: After which the hub counts as out of reach.
+SECONDS_TO_ANSWER = 5.0
 
 Form = Literal["scratch", "full", "adapter"]
 
@@ -225,24 +233,52 @@ def load(source: str, *, local_only: bool = False) -> Language:
     GeneratorError
         When it cannot be had, is no causal language model, or its tokenizer will not do.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    options = {"trust_remote_code": False, "local_files_only": local_only}
+    reaches_out = not (local_only or Path(source).is_dir())
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, **options
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        if isinstance(error, MakeweightError):
-            raise
-        raise _cannot_load(source, error) from None
+        tokenizer, model = _pretrained(source, local_only=True)  # a folder, or downloaded before
+    except UNLOADABLE as error:
+        if not reaches_out:
+            raise _cannot_load(source, error) from None
+        try:
+            _knock()
+            tokenizer, model = _pretrained(source, local_only=False)
+        except UNLOADABLE as other:
+            raise _cannot_load(source, other) from None
     if not getattr(tokenizer, "is_fast", False) or tokenizer.eos_token_id is None:
         raise GeneratorError(
             "the model's tokenizer will not do", where=f"model {source!r}", got=type(tokenizer).__name__,
             expected="a fast tokenizer with an end token", hint="--option model=scratch, or another model",
         )  # fmt: skip
     return Language(model, tokenizer, "full")
+
+
+def _pretrained(source: str, *, local_only: bool) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local_only}
+    tokenizer = AutoTokenizer.from_pretrained(source, **options)
+    model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True, dtype=torch.float32, **options)
+    return tokenizer, model
+
+
+def _knock() -> None:
+    """Find out in seconds that the hub is out of reach, which its client tries for more than a minute.
+
+    Raises
+    ------
+    OSError
+        When it is, unless a proxy would be asked.
+    """
+    from huggingface_hub import constants
+
+    hub = urlsplit(constants.ENDPOINT)
+    if hub.scheme in getproxies() or "all" in getproxies():
+        return
+    address = (hub.hostname or "", hub.port or (80 if hub.scheme == "http" else 443))
+    try:
+        socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise OSError(f"{constants.ENDPOINT} cannot be reached: {error}") from None
 
 
 def _cannot_load(source: str, error: Exception) -> GeneratorError:
