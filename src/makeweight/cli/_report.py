@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from makeweight.cli import _show
 
@@ -55,7 +56,7 @@ def report_of(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_plan(out: Console, request: Request, plan: Plan, cost: Cost) -> None:
+def print_plan(out: Console, request: Request, plan: Plan, cost: Cost, prompt: str | None = None) -> None:
     """Print what a dry run found."""
     rows = plan_rows(plan)
     columns = {
@@ -76,10 +77,14 @@ def print_plan(out: Console, request: Request, plan: Plan, cost: Cost) -> None:
     _show.section(out, "plan", _show.table(columns, lines))
     _more(out, len(rows))
     expected = f"about {_show.seconds(cost.seconds)}"
+    if cost.requests:
+        expected += f", {cost.requests:,} requests"
     if cost.tokens:
         expected += f", {cost.tokens:,} tokens"
     if cost.money or cost.money is None:
         expected += f", {'an unknown price' if cost.money is None else f'{cost.money:.2f} US dollars'}"
+    if prompt is not None:
+        _show.section(out, "one request", Text(prompt))
     out.print()
     out.print(f"expected: {expected}; nothing was written (--dry-run)")
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from makeweight.cli import _options, _show
+from makeweight.cli import _endpoint, _options, _show
 from makeweight.cli._report import plan_rows, print_generation, print_plan, report_of
 from makeweight.errors import FileProblem, GenerationShortfall, OptionError
 
@@ -48,6 +47,9 @@ class Request:
     copies: Literal["auto", "reject", "accept"] = "auto"
     on_shortfall: Literal["raise", "warn"] = "raise"
     max_seconds: float | None = None
+    max_cost: float | None = None
+    yes: bool = False
+    replay: str | None = None
     jobs: int = 1
     dry_run: bool = False
     as_json: bool = False
@@ -137,10 +139,13 @@ class Outcome:
     type=click.FloatRange(min=0, min_open=True),
     help="Stop writing rows after this time.",
 )
+@_endpoint.endpoint_options
 @click.option(
     "--jobs", metavar="N", type=int, default=1, show_default=True, help="Groups written at the same time."
 )
-@click.option("--dry-run", is_flag=True, help="Print the plan and the expected seconds; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the plan and what it is expected to take; write and send nothing."
+)
 @_options.json_option
 @click.pass_context
 def command(context: click.Context, /, **parameters: Any) -> None:
@@ -182,8 +187,8 @@ def run(request: Request) -> Outcome:
     start = time.perf_counter()
     _check_output(request)
     strategy = _options.read_strategy(request.strategy)
-    seed = secrets.randbits(32) if request.seed is None else request.seed
-    resolve(request.generator, request.options)  # a mistyped name is told before a large file is read
+    seed, options = _endpoint.seed_of(request), _endpoint.options_of(request)
+    resolve(request.generator, options)  # a mistyped name is told before a large file is read
     with Reporter(_show.console(err=True)) as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
         progress.say(f"reading {request.data}")
@@ -196,9 +201,9 @@ def run(request: Request) -> Outcome:
         try:
             generation = balance(
                 file.frame, target=request.target, group_by=request.group_by, generator=request.generator,
-                options=request.options, sampling_strategy=strategy, augment=request.augment,
+                options=options, sampling_strategy=strategy, augment=request.augment,
                 alpha=request.alpha, schema=schema, copies=request.copies,
-                on_shortfall=request.on_shortfall, max_seconds=request.max_seconds,
+                on_shortfall=request.on_shortfall, max_seconds=request.max_seconds, max_cost=request.max_cost,
                 random_state=seed, n_jobs=request.jobs, progress=progress,
             )  # fmt: skip
         except GenerationShortfall as error:
@@ -220,14 +225,15 @@ def _dry_run(request: Request) -> None:
 
     _check_output(request)
     strategy = _options.read_strategy(request.strategy)
-    generator = resolve(request.generator, request.options)
+    generator = resolve(request.generator, _endpoint.options_of(request))
     file = _options.load(request.data, request.kinds, request.missing, request.no_header)
     schema = _options.infer(file, request.target, request.group_by, request.kinds)
-    groups = Groups(Table(file.frame, schema))
-    plan = Plan.make(groups, strategy, augment=request.augment, alpha=request.alpha)
+    table = Table(file.frame, schema)
+    plan = Plan.make(Groups(table), strategy, augment=request.augment, alpha=request.alpha)
+    prompt = _endpoint.preview(generator, table, plan)
     cost = generator.cost(plan)
     if not request.as_json:
-        print_plan(_show.console(), request, plan, cost)
+        print_plan(_show.console(), request, plan, cost, prompt)
         return
     _show.print_json(
         {
@@ -236,7 +242,8 @@ def _dry_run(request: Request) -> None:
             "groups": plan_rows(plan),
             "n_real": plan.n_real,
             "n_synthetic": plan.n_synthetic,
-            "expected": {"seconds": cost.seconds, "tokens": cost.tokens, "money": cost.money},
+            "expected": asdict(cost),
+            "prompt": prompt,
         }
     )
 

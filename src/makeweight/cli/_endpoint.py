@@ -1,0 +1,102 @@
+"""Options of generators that ask an endpoint: what they may spend, send and replay."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from makeweight.errors import OptionError
+
+if TYPE_CHECKING:
+    from makeweight.cli.balance import Request
+    from makeweight.generators.base import Generator
+    from makeweight.plan import Plan
+    from makeweight.table import Table
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Put behind the name of the output: the folder that keeps every answer.
+ANSWERS = ".answers"
+
+
+def endpoint_options(function: F) -> F:
+    """Add --max-cost, --yes and --replay."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--max-cost", metavar="USD", type=click.FloatRange(min=0),
+                help="US dollars to spend at most; what was accepted until then is kept.",
+            ),
+            click.option(
+                "--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."
+            ),
+            click.option(
+                "--replay", metavar="DIR",
+                help="Answers recorded in DIR instead of an endpoint; for the command that recorded them.",
+            ),
+        )
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+def options_of(request: Request) -> dict[str, Any]:
+    """Return the options of the generator, those among them that have a flag of their own.
+
+    A generator that asks an endpoint keeps the answers beside the output, unless another folder is named.
+
+    Raises
+    ------
+    OptionError
+        When a flag is for generators that ask an endpoint, and this one does not.
+    """
+    options: dict[str, Any] = dict(request.options)
+    if not _asks(request.generator):
+        for flag, given in (("--yes", request.yes), ("--replay", request.replay is not None)):
+            if given:
+                raise OptionError(
+                    f"{flag} is for generators that ask an endpoint", got=f"--generator {request.generator}",
+                    hint="--generator chat, or leave it out",
+                )  # fmt: skip
+        return options
+    if request.yes:
+        options["allow_remote"] = True
+    if request.replay is not None:
+        options["replay"] = request.replay
+    if request.max_cost is not None:
+        options.setdefault("max_cost", request.max_cost)
+    if request.dry_run:
+        options.pop("cache_dir", None)  # nothing is written
+        options.setdefault("api_key", "not-needed")  # nor sent
+    elif request.replay is None and request.output != "-":
+        options.setdefault("cache_dir", request.output + ANSWERS)
+    return options
+
+
+def seed_of(request: Request) -> int:
+    """Return the seed: stated; any; or, where a rerun is to find its answers again, always the same."""
+    if request.seed is not None:
+        return request.seed
+    return 0 if _asks(request.generator) else secrets.randbits(32)
+
+
+def preview(generator: Generator, table: Table, plan: Plan) -> str | None:
+    """Return one complete request for a group that gets rows; None where no endpoint is asked."""
+    import numpy as np
+
+    if not hasattr(generator, "preview"):
+        return None
+    generator.fit(table, rng=np.random.default_rng(0))
+    for entry in plan:
+        if entry.n_synthetic:
+            return str(generator.preview(entry.group, entry.n_synthetic))
+    return None
+
+
+def _asks(generator: str) -> bool:
+    from makeweight.generators.registry import names
+
+    return generator in names("remote")
