@@ -227,6 +227,13 @@ def test_a_pretrained_folder_gets_an_adapter_that_is_saved_alone(tmp_path):
     assert not (tmp_path / "second" / "model" / "model.safetensors").exists()
     loaded = CausalLMGenerator.load(tmp_path / "second", table)
     pd.testing.assert_frame_equal(rows, loaded.propose(("rare",), 6, rng=np.random.default_rng(0)))
+    config = tmp_path / "second" / "adapter" / "adapter_config.json"
+    change(config, auto_mapping={"parent_library": "this", "base_model_class": "X"})
+    with pytest.raises(FileProblem, match="unknown kind of adapter"):
+        CausalLMGenerator.load(tmp_path / "second", table)
+    config.unlink()
+    with pytest.raises(FileProblem, match="adapter cannot be read"):
+        CausalLMGenerator.load(tmp_path / "second", table)
     whole = fitted(table, model=base, lora=False)
     assert whole._language.form == "full"
     contract.check_cost_is_known_before(lambda: CausalLMGenerator(**{**TINY, "model": base}))

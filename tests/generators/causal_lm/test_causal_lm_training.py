@@ -15,6 +15,7 @@ from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.sampling import draw, left_padded
 from makeweight.generators.causal_lm.training import Recipe, Trainer, batch_loss
+from makeweight.generators.check import Checker
 from makeweight.generators.contract import example_table
 from makeweight.plan import Groups
 
@@ -38,8 +39,25 @@ def small(n=40, seed=0):
     return language, Corpus(prompts, names, cells, groups, language.end)
 
 
-def test_padding_changes_no_logit():
+def llama(tokenizer):
+    """Return a model of another architecture: rotary positions, grouped heads, layers of other names."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
+        bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=None,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return LlamaForCausalLM(config)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_padding_changes_no_logit(architecture):
     language, _ = small()
+    if architecture == "llama":
+        language = models.Language(llama(language.tokenizer), language.tokenizer, "full")
     language.model.eval()
     prompts = [[5, 9, 11, 40, 7], [5, 9], [61, 3, 8]]
     tokens, mask = left_padded(prompts, language.pad)
@@ -295,3 +313,21 @@ def test_a_tokenizer_that_loses_something_is_an_error():
     with pytest.raises(GeneratorError, match="does not give back") as error:
         tokenized(language, rows, groups, [[" Upper"] * len(table)] * len(rows.columns))
     assert "Upper" in error.value.expected
+
+
+def test_another_architecture_goes_all_the_way(tmp_path):
+    table = example_table()
+    rows = RowText(table)
+    values = [value for column in rows.cells(table) for value in column]
+    with torch.random.fork_rng(devices=[]):
+        made = models.make(rows.names(), ["y is"], values, longest=8, layers=1, width=32)
+    tokenizer = made.tokenizer
+    tokenizer.pad_token = None  # as pretrained models often have none
+    llama(tokenizer).save_pretrained(tmp_path / "llama")
+    tokenizer.save_pretrained(tmp_path / "llama")
+    generator = CausalLMGenerator(model=str(tmp_path / "llama"), lora=8, epochs=2)
+    generator.fit(table, rng=np.random.default_rng(0))
+    assert generator._language.form == "adapter"
+    frame = generator.propose(("rare",), 12, rng=np.random.default_rng(0))
+    checked = Checker(table, Groups(table), generator.traits, "accept").check(("rare",), frame, 12)
+    assert checked.n_accepted == 12

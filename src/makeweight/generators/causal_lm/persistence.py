@@ -120,6 +120,7 @@ def load(folder: Path) -> Saved:
     if form == "adapter":
         from peft import PeftModel
 
+        _refuse_other_adapters(folder / ADAPTER / "adapter_config.json")
         language = models.load(manifest["options"]["model"])
         adapted = PeftModel.from_pretrained(language.model, str(folder / ADAPTER), local_files_only=True)
         language = models.Language(adapted, language.tokenizer, form)
@@ -176,6 +177,19 @@ def _refuse_unknown_files(folder: Path, parts: set[str]) -> None:
             "unknown file in a saved generator", where=str(folder), got=sorted(found - allowed)[:5],
             hint="remove it, if you know where it came from",
         )  # fmt: skip
+
+
+def _refuse_other_adapters(path: Path) -> None:
+    """Refuse an adapter that is not a plain LoRA: other kinds can name modules to import."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        kind, mapping = config["peft_type"], config["auto_mapping"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileProblem("the adapter cannot be read", where=str(path), got=repr(error)) from None
+    if kind != "LORA" or mapping is not None:
+        raise FileProblem(
+            "unknown kind of adapter", where=str(path), got=f"{kind}, {mapping}", expected="LORA, None"
+        )
 
 
 def _digest(text: str) -> str:
