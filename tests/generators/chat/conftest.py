@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
-
 
 @pytest.fixture(autouse=True)
 def quick_and_without_keys(monkeypatch):

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
+
 from chat_endpoints import serving
 from makeweight.generators.chat import ChatGenerator
 from makeweight.generators.contract import CHECKS

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
+
 from chat_endpoints import completion, drip, drop, flood, hang, recombined, serving
 from makeweight.errors import GenerationShortfall, GeneratorError
 from makeweight.generators.chat import ChatGenerator

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
+
 from makeweight import Schema
 from makeweight.generators.chat.fields import fields_of
 from makeweight.generators.chat.parse import read_rows

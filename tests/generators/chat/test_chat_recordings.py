@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
+
 from chat_endpoints import completion, recombined, serving
 from makeweight import SyntheticOverSampler
 from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, MakeweightError, OptionError
