@@ -219,10 +219,10 @@ class Client:
     def _once(self, body: dict[str, Any], given_up: Sequence[str]) -> str:
         assert self._api is not None
         sent = {name: value for name, value in body.items() if name not in given_up}
-        for name in given_up:
-            other = REPLACEMENTS[name]
-            if other is not None and name in body:
-                sent[other] = body[name]
+        # Parameters that older versions of the client do not know go beside those that it does.
+        others = {other: body[name] for name in given_up if (other := REPLACEMENTS[name]) and name in body}
+        if others:
+            sent["extra_body"] = others
         create: Callable[..., Any] = self._api.chat.completions.with_raw_response.create
         try:
             return str(create(**sent).text)
