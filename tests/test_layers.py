@@ -52,6 +52,7 @@ SHARED_BY_GENERATORS = {
     "check",
     "ledger",
     "registry",
+    "_donors",
     "_dummies",
     "_scores",
     "_bandwidth",

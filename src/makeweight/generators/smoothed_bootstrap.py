@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GeneratorError, OptionError
+from makeweight.errors import GeneratorError
 from makeweight.generators._bandwidth import Smoothing, choose_smoothing
+from makeweight.generators._donors import evenly, is_number, kept_rows, refuse_wrong
 from makeweight.generators._residuals import SharedResiduals
 from makeweight.generators._scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.generators.base import Cost, Traits
@@ -23,9 +24,6 @@ __all__ = ["SmoothedBootstrap"]
 #: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
 BLOCK = 256
 CANDIDATES = 128
-#: Encoded cells kept as donors over all groups, and donors that a group has at least (if it has the rows).
-MAX_CELLS = 4_000_000
-MIN_DONORS = 500
 #: What one differing category adds to a squared distance: as much as one continuous column does on average.
 MISMATCH = 2.0
 #: Stands for a category that is about to be replaced, which no distance may depend on.
@@ -167,7 +165,7 @@ class SmoothedBootstrap:
         self._positions = {key: position for position, key in enumerate(groups.keys)}
         self._writer = Table(table.frame.iloc[:0].copy(), schema)
         to_keep, to_break_ties, to_leave_out = rng.spawn(3)
-        rows, start = self._donor_rows(groups, len(schema.learned), to_keep)
+        rows, start = kept_rows(groups, self.max_donors, len(schema.learned), to_keep)
         self._texts = {
             column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
             for column in schema.features
@@ -209,7 +207,7 @@ class SmoothedBootstrap:
         position = self._positions[group]
         names = ("order", "residuals", "noise", "candidates", "others", "picks")
         streams = dict(zip(names, rng.spawn(len(names)), strict=True))
-        order = _evenly(self._donors.size(position), n, streams["order"]) + int(self._donors.start[position])
+        order = evenly(self._donors.size(position), n, streams["order"]) + int(self._donors.start[position])
         scores = [np.empty(n) for _ in self._numeric]
         codes = [np.empty(n, dtype=np.int32) for _ in range(self._donors.codes.shape[1])]
         for first in range(0, n, BLOCK):
@@ -228,33 +226,17 @@ class SmoothedBootstrap:
 
     def _validate(self) -> None:
         checks = (
-            ("bandwidth", _is_auto(self.bandwidth) or _is_number(self.bandwidth, 0, np.inf, above=True),
+            ("bandwidth", _is_auto(self.bandwidth) or is_number(self.bandwidth, 0, np.inf, above=True),
              '"auto", or a number above 0'),
-            ("recombine", _is_auto(self.recombine) or _is_number(self.recombine, 0, 1),
+            ("recombine", _is_auto(self.recombine) or is_number(self.recombine, 0, 1),
              '"auto", or a number in [0, 1]'),
-            ("n_neighbors", _is_number(self.n_neighbors, 1, np.inf, kind=Integral),
+            ("n_neighbors", is_number(self.n_neighbors, 1, np.inf, kind=Integral),
              "a whole number, 1 or more"),
-            ("borrowed_rows", _is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
-            ("max_donors", _is_number(self.max_donors, 1, np.inf, kind=Integral),
+            ("borrowed_rows", is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
+            ("max_donors", is_number(self.max_donors, 1, np.inf, kind=Integral),
              "a whole number, 1 or more"),
         )  # fmt: skip
-        for name, is_right, expected in checks:
-            if not is_right:
-                raise OptionError(
-                    "option out of range", where=name, got=repr(getattr(self, name)), expected=expected
-                )
-
-    def _donor_rows(
-        self, groups: Groups, n_columns: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows to keep, group after group, and where each group begins among them."""
-        most = min(self.max_donors, max(MIN_DONORS, MAX_CELLS // (len(groups) * max(1, n_columns))))
-        by_group = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(groups.counts)[:-1])
-        kept = [
-            rows if len(rows) <= most else np.sort(stream.choice(rows, most, replace=False))
-            for rows, stream in zip(by_group, rng.spawn(len(groups)), strict=True)
-        ]
-        return np.concatenate(kept), np.cumsum([0, *map(len, kept)])
+        refuse_wrong(self, checks)
 
     def _read(
         self, table: Table, rows: np.ndarray, rng: np.random.Generator
@@ -370,20 +352,9 @@ class SmoothedBootstrap:
         )
 
 
-def _evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `n` draws of 0 to size - 1 that use each equally often: one shuffle after another."""
-    rounds = np.tile(np.arange(size, dtype=np.int64), (-(-n // size), 1))
-    return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
-
-
-def _side_by_side(columns: list[np.ndarray], n: int, dtype: type) -> np.ndarray:
-    return np.stack(columns, axis=1) if columns else np.empty((n, 0), dtype=dtype)
-
-
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
-def _is_number(value: Any, low: float, high: float, *, kind: type = Real, above: bool = False) -> bool:
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    return right and bool(low <= value <= high) and not (above and value == low)
+def _side_by_side(columns: list[np.ndarray], n: int, dtype: type) -> np.ndarray:
+    return np.stack(columns, axis=1) if columns else np.empty((n, 0), dtype=dtype)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GeneratorError, OptionError
+from makeweight.errors import GeneratorError
+from makeweight.generators._donors import evenly, is_number, kept_rows, refuse_wrong
 from makeweight.generators._moving import Standard, centred, filled, is_bent, root
 from makeweight.generators._scores import NormalScores
 from makeweight.generators.base import Cost, Traits
@@ -23,9 +24,6 @@ __all__ = ["TransportGenerator"]
 #: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
 BLOCK = 256
 CANDIDATES = 128
-#: Encoded cells kept over all groups, and rows that a group keeps at least (if it has them).
-MAX_CELLS = 4_000_000
-MIN_DONORS = 500
 #: A source with fewer rows than this is joined by all other groups.
 MIN_SOURCE = 50
 #: What one differing category adds to a squared distance: as much as one number does on average.
@@ -192,7 +190,7 @@ class TransportGenerator:
         self._coded = [column for column in schema.learned if column.kind.is_coded]
         self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
         to_keep, to_break_ties, to_fill = rng.spawn(3)
-        rows, start = self._rows_to_keep(groups, to_keep)
+        rows, start = kept_rows(groups, self.max_donors, len(schema.learned), to_keep)
         scores, codes = self._read(table, rows, start, to_break_ties)
         self._kept = _Kept(filled(scores, start, to_fill), codes, start)
         sums = np.add.reduceat(self._kept.scores, start[:-1], axis=0)
@@ -225,7 +223,7 @@ class TransportGenerator:
         size, d = source.residuals.shape
         repeats = size < max(MIN_SOURCE, self._kept.size(position))
         t = min(1.0, SMOOTHING_FACTOR * size ** (-1.0 / (d + 4))) if repeats else 0.0
-        order = _evenly(size, n, streams["order"])
+        order = evenly(size, n, streams["order"])
         scores = np.empty((n, d))
         codes = np.empty((n, self._kept.codes.shape[1]), dtype=np.int32)
         for first in range(0, n, BLOCK):
@@ -246,27 +244,16 @@ class TransportGenerator:
     def _validate(self) -> None:
         checks = (
             ("space", self.space in SPACES, " or ".join(map(repr, SPACES))),
-            ("borrowed_rows", _is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
-            ("recombine", _is_number(self.recombine, 0, 1), "a number in [0, 1]"),
-            ("n_neighbors", _is_number(self.n_neighbors, 1, np.inf, Integral), "a whole number, 1 or more"),
-            ("max_donors", _is_number(self.max_donors, 1, np.inf, Integral), "a whole number, 1 or more"),
+            ("borrowed_rows", is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
+            ("recombine", is_number(self.recombine, 0, 1), "a number in [0, 1]"),
+            (
+                "n_neighbors",
+                is_number(self.n_neighbors, 1, np.inf, kind=Integral),
+                "a whole number, 1 or more",
+            ),
+            ("max_donors", is_number(self.max_donors, 1, np.inf, kind=Integral), "a whole number, 1 or more"),
         )
-        for name, is_right, expected in checks:
-            if not is_right:
-                raise OptionError(
-                    "option out of range", where=name, got=repr(getattr(self, name)), expected=expected
-                )
-
-    def _rows_to_keep(self, groups: Groups, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows to keep, group after group, and where each group begins among them."""
-        cells = len(groups) * max(1, len(self._numeric) + len(self._coded))
-        most = min(self.max_donors, max(MIN_DONORS, MAX_CELLS // cells))
-        by_group = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(groups.counts)[:-1])
-        kept = [
-            rows if len(rows) <= most else np.sort(stream.choice(rows, most, replace=False))
-            for rows, stream in zip(by_group, rng.spawn(len(groups)), strict=True)
-        ]
-        return np.concatenate(kept), np.cumsum([0, *map(len, kept)])
+        refuse_wrong(self, checks)
 
     def _read(
         self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
@@ -372,13 +359,3 @@ class TransportGenerator:
         if j in self._with_missing:
             values[codes[:, len(self._coded) + self._with_missing.index(j)] < 0] = np.nan
         return values
-
-
-def _evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `n` draws of 0 to size - 1 that use each equally often: one shuffle after another."""
-    rounds = np.tile(np.arange(size, dtype=np.int64), (-(-n // size), 1))
-    return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
-
-
-def _is_number(value: Any, low: float, high: float, kind: Any = Real) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and bool(low <= value <= high)
