@@ -84,9 +84,11 @@ def test_scikit_learn(estimator, check):
 @pytest.mark.long
 @parametrize_with_checks(
     [
-        SyntheticClassifier(make_pipeline(StandardScaler(), LogisticRegression()), "transport"),
-        SyntheticClassifier(RandomForestClassifier(20), objective="worst-group", calibrate="isotonic"),
-        SyntheticClassifier(LogisticRegression(), bias_correction="density-ratio", random_state=0),
+        SyntheticClassifier(make_pipeline(StandardScaler(), LogisticRegression()), "transport", **QUICK),
+        SyntheticClassifier(
+            RandomForestClassifier(5), objective="worst-group", calibrate="isotonic", cv=2, repeats=1
+        ),
+        SyntheticClassifier(LogisticRegression(), bias_correction="density-ratio", **QUICK),
     ]
 )
 def test_scikit_learn_in_other_settings(estimator, check):

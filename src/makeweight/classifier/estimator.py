@@ -302,7 +302,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
                 "a group of one row cannot be held out", where=lonely, got="1 row",
                 expected="2 or more rows of every group", hint=HOW_WITHOUT,
             )  # fmt: skip
-        notes = []
+        notes = ["sizes were compared after Platt scaling"] if method == "isotonic" else []
         if folds < self.cv:
             notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} rows")
         listed = [NOTHING, *(candidate for candidate in candidates if candidate != NOTHING)]

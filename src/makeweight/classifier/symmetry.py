@@ -10,9 +10,11 @@ from makeweight.theory import SlopeSymmetry, slope_symmetry_test
 
 __all__ = ["slopes_verdict"]
 
-#: More rows than this are drawn from, and so many bootstrap draws are made: the test stays within seconds.
-MAX_ROWS = 20_000
-DRAWS = 99
+#: More rows than this are drawn from.
+MAX_ROWS = 100_000
+#: Below so many rows of the smaller class per column the test needs a bootstrap, of so many draws; with more
+#: work than this (rows x columns^2) that would take longer than seconds.
+ENOUGH_PER_COLUMN, DRAWS, MAX_WORK = 30, 99, 400_000
 
 
 def slopes_verdict(
@@ -58,6 +60,13 @@ def slopes_verdict(
     table = (table - table.mean(axis=0))[:, spread > 0] / spread[spread > 0]
     if not table.shape[1]:
         return None, note + "a column that is not constant"
+    n, d = table.shape
+    smaller = min(int(label_codes.sum()), n - int(label_codes.sum()))
+    if smaller < ENOUGH_PER_COLUMN * d and n * d * d > MAX_WORK:
+        return (
+            None,
+            note + f"{ENOUGH_PER_COLUMN} rows of the smaller class per column in a table of this size",
+        )
     target = label_codes if label_codes.mean() <= 0.5 else 1 - label_codes
     try:
         return slope_symmetry_test(table, target, draws=DRAWS, rng=rng), None
