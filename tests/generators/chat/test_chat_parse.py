@@ -4,9 +4,7 @@ import csv
 import io
 import json
 import time
-from collections import Counter
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -234,23 +232,3 @@ def test_frames_have_the_columns_that_can_be_checked():
     assert "y" not in to_frame(rows, fields).columns
     assert list(to_frame([{**rows[0], "y": "p"}], fields)["y"]) == ["p"]
     assert len(to_frame([], fields)) == 0
-
-
-def gpt4_answers(data_dir):
-    for raw in sorted((data_dir / "opal").glob("*/*/gpt4_raw_seed*.txt")):
-        seed = raw.stem.removeprefix("gpt4_raw_seed")
-        yield raw, raw.with_name(f"gpt4_parsed_seed{seed}.csv"), raw.with_name(f"train_seed{seed}.csv")
-
-
-def test_what_gpt4_really_wrote_is_read_as_its_authors_read_it(data_dir):
-    """At least 99.5 % of the rows; what differs is listed in docs/generators/chat.md."""
-    equal = theirs_in_all = 0
-    for raw, parsed, train in gpt4_answers(data_dir):
-        labels = list(pd.read_csv(train).columns)
-        ours = read(raw.read_text(), "sentence", labels)
-        rows = Counter(tuple(float(number(row[label])) for label in labels) for row in ours.rows)
-        theirs = Counter(map(tuple, pd.read_csv(parsed)[labels].to_numpy(dtype=np.float64).tolist()))
-        equal += (rows & theirs).total()
-        theirs_in_all += theirs.total()
-    assert theirs_in_all == 2200
-    assert equal >= 0.995 * theirs_in_all

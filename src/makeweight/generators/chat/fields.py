@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,11 @@ class Field:
             return "null"
         if self.is_number:
             return text
-        return json.dumps(self._values_by_text().get(text, text), ensure_ascii=False)
+        return json.dumps(self._values_by_text.get(text, text), ensure_ascii=False)
 
+    @cached_property
     def _values_by_text(self) -> dict[str, Any]:
-        """Return categories that JSON has a type for, by their text."""
+        """Categories that JSON has a type for, by their text."""
         categories = self.column.categories
         if categories is None:
             return {}
@@ -87,12 +89,13 @@ class Field:
         kind = {Kind.CONTINUOUS: "number", Kind.INTEGER: "integer"}.get(self.column.kind, "string")
         found: dict[str, Any] = {"type": [kind, "null"] if self.column.n_missing else kind}
         if self.is_number and self.column.low is not None and self.column.high is not None:
-            low, high = self._limits()
+            low, high = self._limits
             found |= {"minimum": json.loads(low), "maximum": json.loads(high)}
         return found
 
+    @cached_property
     def _limits(self) -> tuple[str, str]:
-        """Return the observed range as text."""
+        """The observed range as text."""
         values = codec(self.column.kind).decode(self.column, np.array([self.column.low, self.column.high]))
         low, high = to_texts(self.column, values)
         return str(low), str(high)
@@ -102,7 +105,7 @@ class Field:
         column, kind = self.column, self.column.kind
         said: list[str] = [meaning] if meaning else []
         if kind.is_numeric and column.low is not None:
-            low, high = self._limits()
+            low, high = self._limits
             what = {Kind.INTEGER: "whole number", Kind.DATETIME: "date or time"}.get(kind, "number")
             decimals = (
                 f" with at most {column.decimals} decimals"
