@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from makeweight import Schema, SyntheticOverSampler
-from makeweight.errors import FileProblem, SchemaError
+from makeweight.errors import FileProblem, GeneratorError, SchemaError
 from makeweight.generators import contract
 from makeweight.generators.causal_lm import CausalLMGenerator
 from makeweight.generators.contract import CHECKS, example_table
@@ -237,3 +237,34 @@ def test_a_pretrained_folder_gets_an_adapter_that_is_saved_alone(tmp_path):
     whole = fitted(table, model=base, lora=False)
     assert whole._language.form == "full"
     contract.check_cost_is_known_before(lambda: CausalLMGenerator(**{**TINY, "model": base}))
+
+
+def test_a_call_is_bounded_so_that_budgets_count():
+    table = example_table()
+    generator = fitted(table, rows_at_once=2, epochs=1)
+    assert len(generator.propose(("rare",), 100, rng=np.random.default_rng(0))) == 16
+    plan = Plan.make(Groups(table), {"rare": 24 + 40})
+    made = fill(generator, table, plan, seed=np.random.SeedSequence(0))
+    assert made.ledger.accepted == 40
+    assert next(iter(made.ledger)).rounds >= 3
+
+
+def test_how_training_went_is_known_after_it():
+    with pytest.raises(GeneratorError, match="not fitted"):
+        _ = CausalLMGenerator(**TINY).training
+    training = fitted(example_table()).training
+    assert training["epochs"] == len(training["losses"]) == 2
+    assert training["stopped"] == "all epochs"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("file", "target"), [("telco_churn", "Churn"), ("adult_census", "income")])
+def test_rows_of_real_tables_are_valid_by_construction(data_dir, file, target):
+    frame = pd.read_csv(data_dir / "real" / f"{file}.csv").sample(2000, random_state=0).reset_index(drop=True)
+    table = Table(frame, Schema.infer(frame, target=target))
+    generator = CausalLMGenerator(model="scratch", max_seconds=60).fit(table, rng=np.random.default_rng(0))
+    groups = Groups(table)
+    plan = Plan.make(groups, {key: int(groups.counts[i]) + 300 for i, key in enumerate(groups.keys)})
+    made = fill(generator, table, plan, seed=np.random.SeedSequence(0))
+    assert set(made.ledger.rejected) <= {"copy-of-a-real-row", "surplus"}
+    assert made.ledger.copies <= 6

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from makeweight import Schema
 from makeweight.generators.causal_lm import model as models
-from makeweight.generators.causal_lm.constraints import Grammars, number_pattern, pattern_of, read_value
+from makeweight.generators.causal_lm.constraints import Grammars
+from makeweight.generators.causal_lm.patterns import number_pattern, pattern_of, read_value
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.contract import example_table
 from makeweight.plan import Groups

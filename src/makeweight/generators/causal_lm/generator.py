@@ -6,34 +6,32 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-import torch
 
 from makeweight.errors import GeneratorError, SchemaError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.causal_lm import model as models
-from makeweight.generators.causal_lm import persistence
-from makeweight.generators.causal_lm.constraints import Grammars, pattern_of, read_value
-from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.options import check_options, tell
+from makeweight.generators.causal_lm.patterns import pattern_of, read_value
+from makeweight.generators.causal_lm.recipe import TrainingProgress
 from makeweight.generators.causal_lm.rows import RowText
-from makeweight.generators.causal_lm.sampling import write_freely, write_rows
-from makeweight.generators.causal_lm.training import Outcome, Recipe, Trainer, TrainingProgress, train
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.text import parse
 
+if TYPE_CHECKING:  # the rest is imported when it is needed: to be listed, a generator need not be loaded
+    from makeweight.generators.causal_lm.constraints import Grammars
+
 __all__ = ["CausalLMGenerator"]
 
-#: Learning rates, by what is trained.
-RATES = {"scratch": 3e-3, "adapter": 1e-3, "full": 5e-5}
 #: How many rows are read with epochs="auto", and in how few and how many epochs.
 ROWS_READ, EPOCHS = 60_000, (5, 200)
-#: A value is free to be other tokens than the real ones, and a row so to be longer than the longest.
-LONGER, SPARE = 2, 64
+#: Rows are written in so many batches per call at most, so that a budget is looked at in between.
+BATCHES = 8
+#: Tokens of a row that is written freely, per token of the longest real one.
+LONGER = 2
 #: What a row costs to train on or to write, before it is known of the model at hand.
 SECONDS_PER_ROW = 0.01
 
@@ -71,7 +69,7 @@ class CausalLMGenerator:
     constrain : bool
         Whether only valid values can be written.
     temperature : float
-        Below 1 likely values become more likely.
+        1 is what the model learned; below, likely values become more likely, and the rows too much alike.
     device : str
         "auto" takes an accelerator where there is one. On a GPU with bfloat16 the model runs in it.
     layers, width : int
@@ -129,7 +127,7 @@ class CausalLMGenerator:
         validation_share: float = 0.1,
         max_seconds: float | None = None,
         constrain: bool = True,
-        temperature: float = 0.7,
+        temperature: float = 1.0,
         device: str = "auto",
         layers: int = 3,
         width: int = 64,
@@ -168,26 +166,17 @@ class CausalLMGenerator:
         -------
         CausalLMGenerator
         """
+        from makeweight.generators.causal_lm.fitting import learn
+
         check_options(vars(self))
-        device = models.choose_device(self.device)
         groups = Groups(table)
-        self._rows = RowText(table)
         self._grammars: Grammars | None = None
-        cells = self._rows.cells(table)
-        self._patterns = [
-            pattern_of(spelling, values) for spelling, values in zip(self._rows.columns, cells, strict=True)
-        ]
-        seed = np.random.SeedSequence(int(rng.integers(2**63)))
-        accelerators = [device] if device.type == "cuda" else []
-        # Weights and dropout are drawn from torch's global streams, which are put back afterwards.
-        with torch.random.fork_rng(devices=accelerators):
-            torch.manual_seed(int(np.random.default_rng(seed).integers(2**63)))
-            language = self._make(groups, cells)
-            language.model.to(device)
-            corpus = tokenized(language, self._rows, groups, cells)
-            self._outcome = self._train(language, corpus, seed)
-        self._language = language
-        self._longest = int(corpus.lengths().max())
+        cells = self._read(table)
+        learned = learn(
+            vars(self), self._rows, groups, cells, epochs=self._epochs(len(table)),
+            seed=np.random.SeedSequence(int(rng.integers(2**63))), progress=self._tell,
+        )  # fmt: skip
+        self._language, self._outcome, self._longest = learned.language, learned.outcome, learned.longest
         return self
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -203,11 +192,12 @@ class CausalLMGenerator:
         Returns
         -------
         DataFrame of shape (at most n, n_columns)
-            Fewer than `n` where a row did not fit into what the model takes.
+            Fewer where n is more than eight batches, and where a row outgrew what the model takes.
         """
         if not self._rows.columns:
             return pd.DataFrame(index=range(n))
         prompt = [token for text in self._rows.prompt(group) for token in self._language.encode(text)]
+        n = min(n, BATCHES * self.rows_at_once)
         sizes = [min(self.rows_at_once, n - first) for first in range(0, n, self.rows_at_once)]
         write = self._write_constrained if self.constrain else self._write_freely
         parts = [
@@ -237,6 +227,8 @@ class CausalLMGenerator:
         FileProblem
             When there is something in the folder.
         """
+        from makeweight.generators.causal_lm import persistence
+
         options = {name: getattr(self, name) for name in persistence.OPTIONS}
         columns = persistence.describe(self._rows, self._patterns)
         persistence.save(Path(folder), self._language, options, columns, self._outcome, self._longest)
@@ -264,15 +256,13 @@ class CausalLMGenerator:
         SchemaError
             When the table is not of the kind that the generator was fitted to.
         """
+        from makeweight.generators.causal_lm import persistence
+        from makeweight.generators.causal_lm.model import choose_device
+
         saved = persistence.load(Path(folder))
         generator = cls(**saved.options, device=device)
         check_options(vars(generator))
-        generator._rows = RowText(table)
-        cells = generator._rows.cells(table)
-        generator._patterns = [
-            pattern_of(spelling, values)
-            for spelling, values in zip(generator._rows.columns, cells, strict=True)
-        ]
+        generator._read(table)
         found = persistence.describe(generator._rows, generator._patterns)
         if found != saved.columns:
             differing = [
@@ -285,7 +275,7 @@ class CausalLMGenerator:
             )  # fmt: skip
         generator._grammars = None
         generator._language = saved.language
-        generator._language.model.to(models.choose_device(device)).eval()
+        generator._language.model.to(choose_device(device)).eval()
         generator._outcome, generator._longest = saved.outcome, saved.longest
         return generator
 
@@ -312,43 +302,25 @@ class CausalLMGenerator:
             return int(self.epochs)
         return int(np.clip(math.ceil(ROWS_READ / max(1, n_rows)), *EPOCHS))
 
-    def _make(self, groups: Groups, cells: list[list[str]]) -> models.Language:
-        if self.model != models.SCRATCH:
-            return models.adapt(models.load(self.model), self.lora)
-        rows, prompts = self._rows, [self._rows.prompt(key) for key in groups.keys]
-        firsts = sorted({segment for prompt in prompts for segment in prompt[::2]})
-        values = [value for column in cells for value in column]
-        values += [segment for prompt in prompts for segment in prompt[1::2]]
-        sizes = [max(map(len, (value.encode() for value in column)), default=0) for column in cells]
-        tokens = LONGER * (len(sizes) + sum(sizes)) + SPARE + max(map(len, map("".join, prompts)))
-        return models.make(rows.names(), firsts, values, longest=tokens, layers=self.layers, width=self.width)
+    def _read(self, table: Table) -> list[list[str]]:
+        """Work out how the columns are written and what they can have; return their value segments."""
+        self._rows = RowText(table)
+        cells = self._rows.cells(table)
+        self._patterns = [
+            pattern_of(spelling, values) for spelling, values in zip(self._rows.columns, cells, strict=True)
+        ]
+        return cells
 
-    def _train(self, language: models.Language, corpus: Corpus, seed: np.random.SeedSequence) -> Outcome:
-        rate = RATES[language.form] if self.learning_rate == "auto" else float(self.learning_rate)
-        recipe = Recipe(
-            self._epochs(len(corpus)),
-            self.batch_size,
-            rate,
-            self.validation_share,
-            self.patience,
-            self.max_seconds,
-        )
-        trainer = Trainer(language, corpus, recipe, seed)
-        after_epoch = None
-        if self.checkpoint_dir is not None:
-            checkpoint = persistence.Checkpoint(Path(self.checkpoint_dir), trainer)
-            checkpoint.resume()
-            after_epoch = checkpoint.save
-
-        def progress(told: TrainingProgress) -> None:
-            if self.verbose:
-                tell(told)
-            if self.progress is not None:
-                self.progress(told)
-
-        return train(trainer, progress=progress, after_epoch=after_epoch)
+    def _tell(self, told: TrainingProgress) -> None:
+        if self.verbose:
+            tell(told)
+        if self.progress is not None:
+            self.progress(told)
 
     def _write_constrained(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
+        from makeweight.generators.causal_lm.constraints import Grammars
+        from makeweight.generators.causal_lm.sampling import write_rows
+
         language = self._language
         if self._grammars is None:
             self._grammars = Grammars(language.tokenizer, self._rows.columns, self._patterns, language.width)
@@ -359,6 +331,8 @@ class CausalLMGenerator:
         return self._rows.frame([[read_value(segment) for segment in column] for column in segments])
 
     def _write_freely(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
+        from makeweight.generators.causal_lm.sampling import write_freely
+
         most = LONGER * self._longest
         context = self._language.context or math.inf
         texts = write_freely(

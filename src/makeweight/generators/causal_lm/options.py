@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from makeweight.errors import OptionError
-from makeweight.generators.causal_lm.training import TrainingProgress
+from makeweight.generators.causal_lm.recipe import TrainingProgress
 
 __all__ = ["check_options", "tell"]
 

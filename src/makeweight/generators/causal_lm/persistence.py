@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save_file
 
 from makeweight.errors import FileProblem, nearest
 from makeweight.generators.causal_lm import model as models
+from makeweight.generators.causal_lm.recipe import Outcome
 from makeweight.generators.causal_lm.rows import RowText
-from makeweight.generators.causal_lm.training import Outcome, Trainer
+from makeweight.generators.causal_lm.training import Trainer
 
 __all__ = ["OPTIONS", "Checkpoint", "Saved", "describe", "load", "save"]
 

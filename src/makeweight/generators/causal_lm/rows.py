@@ -19,7 +19,7 @@ import pandas as pd
 from makeweight.plan import Group
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
-from makeweight.table.text import MISSING, render, to_texts
+from makeweight.table.text import render, to_texts
 
 __all__ = ["RowText", "Spelling"]
 
@@ -204,7 +204,6 @@ class RowText:
         Returns
         -------
         DataFrame of shape (n_rows, n_columns)
-            Without the rows that are none where the table has no learned column to tell them by.
         """
         spellings = [*self.groups, *self.columns]
         labels = {spelling.label for spelling in spellings}
@@ -245,8 +244,3 @@ def _enough_decimals(column: Column, numbers: np.ndarray) -> int:
     spread = (column.high or 0.0) - (column.low or 0.0)
     smallest = min([value for value in (float(np.median(sizes)), spread) if value > 0])
     return int(np.clip(SIGNIFICANT - 1 - math.floor(math.log10(smallest)), 0, MAX_DECIMALS))
-
-
-def is_missing(segment: str) -> bool:
-    """Tell whether a value segment stands for a missing value."""
-    return segment == " " + MISSING

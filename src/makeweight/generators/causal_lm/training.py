@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ import torch
 from makeweight.errors import GeneratorError
 from makeweight.generators.causal_lm.corpus import Corpus
 from makeweight.generators.causal_lm.model import Language
+from makeweight.generators.causal_lm.recipe import Outcome, Recipe, TrainingProgress
 
-__all__ = ["Outcome", "Recipe", "TrainingProgress", "batch_loss", "precision", "train"]
+__all__ = ["Trainer", "batch_loss", "pace", "precision", "split", "train"]
 
 IGNORED = -100
 WARMUP, FLOOR = 0.05, 0.1
@@ -25,75 +25,6 @@ WEIGHT_DECAY, LARGEST_GRADIENT = 0.01, 1.0
 MIN_TO_VALIDATE = 20
 #: Orders of the columns in which a held-out row is read: one alone makes the loss noisy.
 VALIDATION_ORDERS = 4
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    Parameters
-    ----------
-    epochs, batch_size, patience : int
-        `patience` is the number of epochs without a better validation loss after which training stops.
-    learning_rate, validation_share : float
-    max_seconds : float or None
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    validation_share: float
-    patience: int
-    max_seconds: float | None
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far training is, told after every epoch.
-
-    Parameters
-    ----------
-    epoch, epochs, step : int
-    loss, validation_loss : float
-        Per token, in nats; the latter is NaN where no rows are held out.
-    rows_per_second, seconds, seconds_left : float
-        `seconds_left` at most: training may stop early.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    loss: float
-    validation_loss: float
-    rows_per_second: float
-    seconds: float
-    seconds_left: float
-
-
-@dataclass
-class Outcome:
-    """Where training stands, and in the end how it went.
-
-    Parameters
-    ----------
-    epoch, step : int
-        Finished epochs and steps.
-    best_epoch : int
-    best_loss : float
-        Validation loss of the weights that are kept; infinite where no rows are held out.
-    seconds, rows_per_second : float
-    stopped : str
-        "all epochs", "no better", or "max_seconds".
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best_epoch: int = 0
-    best_loss: float = math.inf
-    seconds: float = 0.0
-    rows_per_second: float = 0.0
-    stopped: str = ""
-    losses: list[tuple[float, float]] = field(default_factory=list)
 
 
 class Trainer:

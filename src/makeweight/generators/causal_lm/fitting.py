@@ -1,0 +1,120 @@
+"""From a table to a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from makeweight.generators.causal_lm import model as models
+from makeweight.generators.causal_lm.corpus import Corpus, tokenized
+from makeweight.generators.causal_lm.persistence import Checkpoint
+from makeweight.generators.causal_lm.recipe import Outcome, Recipe, TrainingProgress
+from makeweight.generators.causal_lm.rows import RowText
+from makeweight.generators.causal_lm.training import Trainer, train
+from makeweight.plan import Groups
+
+__all__ = ["Learned", "learn"]
+
+#: Learning rates, by what is trained.
+RATES = {"scratch": 3e-3, "adapter": 1e-3, "full": 5e-5}
+#: A value is free to be other tokens than the real ones, and a row so to be longer than the longest.
+LONGER, SPARE = 2, 64
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a fit leaves behind.
+
+    Parameters
+    ----------
+    language : Language
+    outcome : Outcome
+    longest : int
+        Tokens of the longest real row.
+    """
+
+    language: models.Language
+    outcome: Outcome
+    longest: int
+
+
+def learn(
+    options: Mapping[str, Any],
+    rows: RowText,
+    groups: Groups,
+    cells: Sequence[Sequence[str]],
+    *,
+    epochs: int,
+    seed: np.random.SeedSequence,
+    progress: Callable[[TrainingProgress], object],
+) -> Learned:
+    """Load or make a model, and train it on the rows of a table.
+
+    Parameters
+    ----------
+    options : mapping of name to value
+        Of `CausalLMGenerator`.
+    rows : RowText
+    groups : Groups
+    cells : sequence of sequence of str
+        Value segments, column by column.
+    epochs : int
+    seed : numpy.random.SeedSequence
+    progress : callable
+
+    Returns
+    -------
+    Learned
+    """
+    device = models.choose_device(options["device"])
+    accelerators = [device] if device.type == "cuda" else []
+    # Weights and dropout are drawn from torch's global streams, which are put back afterwards.
+    with torch.random.fork_rng(devices=accelerators):
+        torch.manual_seed(int(np.random.default_rng(seed).integers(2**63)))
+        language = _language(options, rows, groups, cells)
+        language.model.to(device)
+        corpus = tokenized(language, rows, groups, cells)
+        outcome = _train(options, language, corpus, epochs, seed, progress)
+    return Learned(language, outcome, int(corpus.lengths().max()))
+
+
+def _language(
+    options: Mapping[str, Any], rows: RowText, groups: Groups, cells: Sequence[Sequence[str]]
+) -> models.Language:
+    if options["model"] != models.SCRATCH:
+        return models.adapt(models.load(options["model"]), options["lora"])
+    prompts = [rows.prompt(key) for key in groups.keys]
+    firsts = sorted({segment for prompt in prompts for segment in prompt[::2]})
+    values = [value for column in cells for value in column]
+    values += [segment for prompt in prompts for segment in prompt[1::2]]
+    sizes = [max((len(value.encode()) for value in column), default=0) for column in cells]
+    most = LONGER * (len(sizes) + sum(sizes)) + SPARE + max(len("".join(prompt)) for prompt in prompts)
+    return models.make(
+        rows.names(), firsts, values, longest=most, layers=options["layers"], width=options["width"]
+    )
+
+
+def _train(
+    options: Mapping[str, Any],
+    language: models.Language,
+    corpus: Corpus,
+    epochs: int,
+    seed: np.random.SeedSequence,
+    progress: Callable[[TrainingProgress], object],
+) -> Outcome:
+    rate = options["learning_rate"]
+    recipe = Recipe(
+        epochs, options["batch_size"], RATES[language.form] if rate == "auto" else float(rate),
+        options["validation_share"], options["patience"], options["max_seconds"],
+    )  # fmt: skip
+    trainer = Trainer(language, corpus, recipe, seed)
+    if options["checkpoint_dir"] is None:
+        return train(trainer, progress=progress)
+    checkpoint = Checkpoint(Path(options["checkpoint_dir"]), trainer)
+    checkpoint.resume()
+    return train(trainer, progress=progress, after_epoch=checkpoint.save)
