@@ -294,7 +294,7 @@ def _sentence_value(line: str, position: int, start: re.Pattern[str]) -> tuple[s
     else:
         end = following.start()
         value = SEPARATOR.sub("", line[position:end]) if end > position else ""
-    return (None if value.strip(" .,;") == "missing" else value.strip().rstrip(",;")), end
+    return (None if value.strip(" .,;") == "missing" else value.strip().rstrip(",")), end
 
 
 def _ends(line: str, position: int, at: int) -> bool:

@@ -20,7 +20,7 @@ __all__ = ["read_value", "to_frame"]
 MISSING = frozenset({"", "missing", "(missing)", "null", "none", "nan", "na", "n/a", "<na>", "nat"})
 NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
 #: A number with a currency before it, or a unit after it.
-WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:[A-Za-zµ°%²³/]{{1,15}}\.?)?\.?$")
+WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:[A-Za-zµ°%²³/]{{1,15}}\.?)?[.;]?$")
 
 
 def to_frame(rows: Sequence[dict[str, Any]], fields: Sequence[Field]) -> pd.DataFrame:
@@ -90,18 +90,18 @@ class Reader:
             return None if value == "" and self._can_be_missing else str(value)
         if self.kind.is_coded:
             return self._category(value)
-        if isinstance(value, str) and value.strip().rstrip(".").casefold() in MISSING:
+        if isinstance(value, str) and value.strip().rstrip(".;").casefold() in MISSING:
             return None
         return number(value) if self.kind in (Kind.CONTINUOUS, Kind.INTEGER) else value
 
     def _category(self, value: Any) -> Any:
         if isinstance(value, str):
-            for text in (value, value.strip(), value.strip().rstrip(".")):
+            for text in (value, value.strip(), value.strip().rstrip(".;")):
                 if text in self._by_text:
                     return self._by_text[text]
                 if text.casefold() in self._by_folded:
                     return self._by_folded[text.casefold()]
-            if value.strip().rstrip(".").casefold() in MISSING:
+            if value.strip().rstrip(".;").casefold() in MISSING:
                 return None
         as_number = number(value)
         if not isinstance(as_number, str) and float(as_number) in self._by_number:
