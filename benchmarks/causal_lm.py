@@ -136,7 +136,8 @@ def measure(seed: int, options: dict[str, str]) -> list[dict[str, Any]]:
     generator: Any = resolve("causal-lm", {"model": "scratch", "verbose": 1, **options})
     start = time.perf_counter()
     generator.fit(table, rng=np.random.default_rng(seed))
-    fit = {"fit_seconds": time.perf_counter() - start, "training": generator.training}
+    training = {name: value for name, value in generator.training.items() if name != "losses"}
+    fit = {"fit_seconds": time.perf_counter() - start, "training": training}
     for temperature in (0.7, 1.0):
         for constrain in (True, False):
             generator.temperature, generator.constrain = temperature, constrain
