@@ -128,3 +128,11 @@ def test_decimals_of_single_precision_are_those_that_were_written():
     column, _ = described(pd.Series([0.1, 0.25, 3.3], dtype="float32"))
     assert column.decimals == 2
     assert column.snap(np.array([0.1234, 99.0])).tolist() == pytest.approx([0.12, 3.3])
+
+
+def test_the_largest_single_precision_value_is_in_range_as_it_is_written():
+    series = pd.Series([0.5, 16384.6875, 7.0], dtype="float32", name="x")
+    column, _ = described(series)
+    values, rejects = codec(column.kind).check(column, pd.Series([16384.688, 16384.7]))
+    assert {reason: mask.tolist() for reason, mask in rejects.items()} == {"out-of-range": [False, True]}
+    assert codec(column.kind).decode(column, values)[0] == series[1]

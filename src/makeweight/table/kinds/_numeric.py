@@ -110,7 +110,8 @@ def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, R
     present = ~missing & ~not_numbers
     rejects["not-a-number"] = not_numbers | (present & np.isinf(values))
     if column.low is not None and column.high is not None:
-        slack = 1e-9 * max(1.0, abs(column.low), abs(column.high))
+        # A bound may lie half a step of the dtype beside the decimal number that was meant by it.
+        slack = max(1e-9, _precision(column.dtype) / 2) * max(1.0, abs(column.low), abs(column.high))
         with np.errstate(invalid="ignore"):
             rejects["out-of-range"] = present & (
                 (values < column.low - slack) | (values > column.high + slack)
