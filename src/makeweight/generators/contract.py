@@ -109,10 +109,10 @@ def check_real_rows_and_global_state_are_untouched(make: Make) -> None:
     """Neither the table nor NumPy's global random state changes."""
     table = example_table()
     real = table.frame.copy(deep=True)
-    state = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+    state = _global_state()
     _filled(make(), table)
     pd.testing.assert_frame_equal(table.frame, real)
-    assert (np.random.get_state()[1] == state).all(), "the global random state is used"  # type: ignore[index]  # noqa: NPY002
+    assert _global_state() == state, "the global random state is used"
 
 
 def check_exactly_the_rows_asked_for(make: Make) -> None:
