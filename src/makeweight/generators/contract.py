@@ -188,6 +188,12 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
 )
 
 
+def _global_state() -> tuple[bytes, int]:
+    """Return NumPy's global random state and how far into it the last draw was."""
+    state: Any = np.random.get_state()  # noqa: NPY002 - it is the global state that is watched
+    return np.asarray(state[1]).tobytes(), int(state[2])
+
+
 def _filled(
     generator: Generator, table: Table, *, copies: str = "auto", only: str | None = None
 ) -> pd.DataFrame:
