@@ -125,8 +125,8 @@ class _Names:
             return None
         found = [self.label(_unquote(cell.strip())) for cell in cells]
         known = [label for label in found if label is not None]
-        is_header = len(known) == len(set(known)) and 2 * len(known) > max(len(cells), len(self.labels)) - 1
-        return found if known and is_header else None
+        is_header = len(known) == len(set(known)) and 2 * len(known) > max(len(cells), len(self.labels))
+        return found if is_header else None
 
     def has_header(self, text: str) -> bool:
         """Tell whether one of the first lines is a header."""
@@ -176,7 +176,7 @@ def _take_json(
         columns = value.get("columns")
         if isinstance(columns, list):
             header = names.header([str(column) for column in columns]) or header
-        inner: Iterable[Any] = value.values()
+        inner: Iterable[Any] = [part for part in value.values() if part is not columns]
     elif isinstance(value, list) and value and not any(isinstance(v, list | dict) for v in value):
         return _take_list(value, names, needed, parsed, header)
     else:
@@ -190,9 +190,10 @@ def _take_json(
 def _take_list(
     cells: list[Any], names: _Names, needed: Sequence[str], parsed: Parsed, header: list[str | None] | None
 ) -> list[str | None] | None:
-    found = names.header([str(cell) for cell in cells])
-    if found is not None:
-        return found
+    if header is None and all(isinstance(cell, str) for cell in cells):
+        found = names.header(cells)
+        if found is not None:
+            return found
     labels = header or names.labels
     if len(cells) == len(labels):
         parsed.add({lb: c for lb, c in zip(labels, cells, strict=True) if lb is not None}, needed)
@@ -311,13 +312,17 @@ def _read_csv(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Par
     if delimiter == "," and sum(line.count("\t") for line in lines) > len(lines):
         delimiter = "\t"
     labels: list[str | None] | None = None
+    header: list[str] = []
     for position, line in enumerate(lines):
         if len(parsed.rows) >= MAX_ROWS:
             break
         cells = _cells(line, delimiter)
-        found = names.header(cells)
-        if found is not None:
-            labels = found
+        if labels is None:
+            labels = names.header(cells)
+            if labels is not None:
+                header = cells
+                continue
+        elif cells == header:
             continue
         if delimiter == "|" and not set(line) - set("|-: "):
             continue  # the rule below the header of a table in Markdown
