@@ -24,6 +24,7 @@ from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, 
 from makeweight.generators.chat import ChatGenerator, RemoteNotice
 from makeweight.generators.chat.cache import Recording, Recordings
 from makeweight.generators.contract import example_table
+from makeweight.generators.fill import ShortfallWarning
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import balance
 
@@ -54,7 +55,8 @@ def test_a_rerun_asks_for_nothing_and_a_replay_needs_no_endpoint(tmp_path):
     with pytest.raises(GeneratorError, match="no answer is recorded") as error:
         run(endpoint.url, replay=folder, seed=1)
     assert "same table, options, strategy and seed" in error.value.message
-    more = run(endpoint.url, replay=folder, rows=90, on_shortfall="warn")
+    with pytest.warns(ShortfallWarning, match="of 90 rows"):
+        more = run(endpoint.url, replay=folder, rows=90, on_shortfall="warn")
     assert 0 < more.ledger.accepted < 90
     assert "no answer is recorded" in more.ledger.entries[0].stopped
 
@@ -134,7 +136,8 @@ def test_an_interrupt_keeps_what_was_accepted():
 
     with serving(interrupting) as endpoint:
         began = time.monotonic()
-        made = run(endpoint.url, rows=60, concurrency=1, on_shortfall="warn")
+        with pytest.warns(ShortfallWarning, match="interrupted"):
+            made = run(endpoint.url, rows=60, concurrency=1, on_shortfall="warn")
     assert time.monotonic() - began < 10
     assert made.ledger.entries[0].stopped == "interrupted"
     assert made.ledger.accepted == 20
