@@ -166,8 +166,8 @@ def available() -> list[GeneratorInfo]:
 
     Examples
     --------
-    >>> [info.name for info in available() if info.usable][:2]
-    ['smoothed-bootstrap', 'random']
+    >>> [info.name for info in available() if info.usable][:1]
+    ['smoothed-bootstrap']
     """
     infos = []
     for info in _catalogue():
