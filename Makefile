@@ -22,6 +22,7 @@ check: $(VENV)/installed
 	$(BIN)/mypy
 
 unit: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules src/makeweight
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not long" --cov --cov-report=term --cov-fail-under=90
 
 test-long: $(VENV)/installed       ## the checks that take minutes
