@@ -95,7 +95,10 @@ def command(
         random_state=seed, n_jobs=jobs, progress=progress,
     )  # fmt: skip
     if output is not None:
-        _write(Path(output), json.dumps(_show.plain(curve.to_dict()), indent=1, allow_nan=False) + "\n")
+        from makeweight.table.io import replace_file
+
+        text = json.dumps(_show.plain(curve.to_dict()), indent=1, allow_nan=False) + "\n"
+        replace_file(Path(output), lambda stream: stream.write(text.encode()))
     if figure is not None:
         from makeweight.evaluation.figures import draw_scaling
 
@@ -112,13 +115,6 @@ def command(
 def _check_free(path: str | None, force: bool) -> None:
     if path is not None and Path(path).exists() and not force:
         raise FileProblem("the file exists", where=path, hint="--force replaces it")
-
-
-def _write(path: Path, text: str) -> None:
-    with tempfile.TemporaryDirectory(dir=path.resolve().parent) as folder:
-        written = Path(folder) / path.name
-        written.write_text(text, encoding="utf-8")
-        os.replace(written, path)
 
 
 def _print(curve: ScalingCurve, written: list[str]) -> None:

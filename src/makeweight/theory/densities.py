@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,13 +107,13 @@ def fit_gaussian(rows: npt.ArrayLike) -> GaussianDensity:
     return GaussianDensity(table.mean(axis=0), np.atleast_2d(np.cov(table.T)))
 
 
-class _Discrete:
+class _Discrete(ABC):
     """Shared by the laws on category codes: their support, and divergences by enumeration."""
 
     levels: tuple[int, ...]
 
-    def log_prob(self, rows: Floats) -> Floats:
-        raise NotImplementedError
+    @abstractmethod
+    def log_prob(self, rows: Floats) -> Floats: ...
 
     @cached_property
     def support(self) -> Floats:

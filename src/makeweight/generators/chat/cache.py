@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from makeweight.errors import FileProblem
+from makeweight.table.io import replace_file
 
 __all__ = ["Recording", "Recordings", "key_of"]
 
@@ -167,7 +168,8 @@ class Recordings:
                 hint="choose a new or an empty folder as cache_dir",
             )  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "kind": KIND}) + "\n", encoding="utf-8")
+        text = json.dumps({"format": FORMAT, "kind": KIND}) + "\n"
+        replace_file(folder / MANIFEST, lambda stream: stream.write(text.encode()))
 
     def _index(self, path: Path) -> None:
         place = 0

@@ -22,6 +22,7 @@ from makeweight.generators.chat.prompt import Prompter, Style
 from makeweight.generators.chat.session import Session
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
+from makeweight.table.io import replace_file
 
 __all__ = ["ChatGenerator"]
 
@@ -291,7 +292,8 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         path.mkdir(parents=True, exist_ok=True)
         options = {name: getattr(self, name) for name in SAVED}
         manifest = {"format": FORMAT, "generator": "chat", "options": options}
-        (path / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(manifest, indent=2) + "\n"
+        replace_file(path / MANIFEST, lambda stream: stream.write(text.encode()))
 
     @classmethod
     def load(cls, folder: str | Path, **options: Any) -> Self:
