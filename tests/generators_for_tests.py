@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from makeweight.errors import GeneratorError
 from makeweight.generators.base import Cost, Traits
 from makeweight.plan import Groups
 from makeweight.table.kinds import codec
@@ -90,3 +91,18 @@ class Extrapolator(Shuffler):
             values = rng.permutation(np.resize(self.table_.encode(column.name), n))
             frames[column.name] = codec(column.kind).decode(column, values)
         return pd.DataFrame(frames)
+
+
+class Failing(Shuffler):
+    """Writes half of what it is asked for, and cannot write one group, or not after some rounds."""
+
+    def __init__(self, group, rounds=0):
+        self.group = group
+        self.rounds = rounds
+
+    def propose(self, group, n, *, rng):
+        if group == self.group:
+            if not self.rounds:
+                raise GeneratorError("the pen broke", where=str(group))
+            self.rounds -= 1
+        return super().propose(group, -(-n // 2), rng=rng)

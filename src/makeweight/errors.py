@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
+    "EngineError",
     "FileProblem",
     "GenerationShortfall",
     "GeneratorError",
@@ -103,7 +104,19 @@ class MissingDependency(MakeweightError, ImportError):
 
 
 class GeneratorError(MakeweightError, RuntimeError):
-    """A generator cannot be fitted to this table, or cannot write this group."""
+    """A generator cannot be fitted to this table, or cannot write this group.
+
+    Attributes
+    ----------
+    generation : makeweight.generators.fill.Generation or None
+        What was accepted before it failed, with the ledger; None where it had not begun to write.
+    """
+
+    generation: Any = None
+
+
+class EngineError(MakeweightError, RuntimeError):
+    """The processes or the cluster that tasks were to run on are not there, or went away."""
 
 
 class GenerationShortfall(MakeweightError, RuntimeError):

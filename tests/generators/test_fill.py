@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators_for_tests import Copier, Extrapolator, Interrupted, Mute, Shuffler, Spender, Spoiler
+from generators_for_tests import (
+    Copier,
+    Extrapolator,
+    Failing,
+    Interrupted,
+    Mute,
+    Shuffler,
+    Spender,
+    Spoiler,
+)
 from makeweight import Plan, Schema
 from makeweight.errors import GenerationShortfall, GeneratorError, MakeweightError, OptionError
 from makeweight.generators import fill as fill_module
@@ -176,6 +185,38 @@ def test_a_generator_can_add_notes_and_details():
 def test_unknown_columns_are_a_fault_of_the_generator():
     with pytest.raises(GeneratorError, match="unknown columns"):
         run(Spoiler(lambda frame, rows: frame.assign(extra=1)))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_failing_generator_loses_nothing(n_jobs):
+    table = make_table(attributes=["sex"])
+    cells = Groups(table).keys
+    with pytest.raises(GeneratorError, match="the pen broke") as error:
+        run(Failing(cells[-1], rounds=2), table, "all", augment=40, n_jobs=n_jobs)
+    kept = error.value.generation
+    check_identities(kept)
+    stopped = {(entry.group, entry.purpose): entry.stopped for entry in kept.ledger}
+    assert any(entry.shortfall and entry.accepted for entry in kept.ledger if entry.group == cells[-1])
+    assert f"failed: the pen broke ({cells[-1]})" in stopped.values()
+    if n_jobs == 1:
+        assert {stopped[cell, "augment"] for cell in cells[:-1]} == {"full"}
+        assert stopped[cells[-1], "augment"] == "y=rare, sex=m failed"
+    alone = run(Failing(None), table, "all", augment=40).frame
+    first = kept.frame[: kept.ledger.entries[0].accepted]
+    pd.testing.assert_frame_equal(first.drop(columns="id"), alone[: len(first)].drop(columns="id"))
+
+
+def test_a_group_that_fails_can_be_a_shortfall():
+    table = make_table(attributes=["sex"])
+    first, *others = Groups(table).keys
+    with pytest.warns(ShortfallWarning, match="the pen broke"):
+        generation = run(Failing(first), table, augment=10, on_shortfall="warn")
+    check_identities(generation)
+    for entry in generation.ledger:
+        assert (entry.group in others) == (entry.stopped == "full")
+    with pytest.raises(GeneratorError, match="the pen broke") as error:
+        run(Failing(("rare",)), on_shortfall="warn")
+    assert error.value.generation.ledger.requested == error.value.generation.ledger.shortfall == 80
 
 
 def test_copies_are_rejected_where_the_table_has_few_duplicates():

@@ -12,7 +12,7 @@ import click
 
 from makeweight.cli import _endpoint, _options, _show
 from makeweight.cli._report import plan_rows, print_generation, print_plan, report_of
-from makeweight.errors import FileProblem, GenerationShortfall, OptionError
+from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -209,6 +209,9 @@ def run(request: Request) -> Outcome:
         except GenerationShortfall as error:
             _tell_shortfall(request, file, error, time.perf_counter() - start)
             raise
+        except GeneratorError as error:
+            _tell_failure(request, file, error, time.perf_counter() - start)
+            raise
         progress.say("writing")
         write_table(
             file, generation.frame, request.output, extra=_extra(request, file, generation),
@@ -282,6 +285,17 @@ def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfal
     ]
     if any(reason == COPY for reason in error.generation.ledger.rejected):
         ways.insert(0, "allow copies of real rows with --copies accept")
+    error.hint = ", or ".join(ways)
+
+
+def _tell_failure(request: Request, file: TableFile, error: GeneratorError, seconds: float) -> None:
+    """Print the ledger where other groups had rows before one failed, and say how to get them."""
+    if error.generation is None or not len(error.generation):
+        return
+    print_generation(
+        _show.console(err=True), Outcome(request, file, error.generation, seconds), written=False
+    )
+    ways = [*([error.hint] if error.hint else []), "write the groups that it can write: --on-shortfall warn"]
     error.hint = ", or ".join(ways)
 
 

@@ -20,7 +20,7 @@ from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
-__all__ = ["COPY", "Checked", "Checker", "CopyPolicy"]
+__all__ = ["COPY", "Checked", "Checker", "CopyPolicy", "code_of", "fingerprints"]
 
 CopyPolicy = Literal["auto", "reject", "accept"]
 COPY = "copy-of-a-real-row"
@@ -76,6 +76,7 @@ class Checker:
                 "unknown policy for copies", got=repr(copies), expected="auto, reject or accept"
             )
         self.table, self.groups = table, groups
+        self.n_real = len(table)
         self._policy, self._traits = copies, traits
 
     @cached_property
@@ -95,15 +96,11 @@ class Checker:
     @cached_property
     def _has_room(self) -> bool:
         room = sum(math.log(max(1.0, _n_values(column))) for column in self.table.schema.learned)
-        return room >= math.log(ROOM_PER_ROW * max(1, len(self.table)))
+        return room >= math.log(ROOM_PER_ROW * max(1, self.n_real))
 
     @cached_property
     def _real(self) -> np.ndarray:
-        """Fingerprints of the real rows, group included."""
-        prints = self.groups.codes.astype(np.uint64)
-        for column in self.table.schema.learned:
-            prints = _mix(prints, column.name, self.table.encode(column.name))
-        return prints
+        return fingerprints(self.table, self.groups.codes)
 
     @cached_property
     def _real_by_group(self) -> dict[int, np.ndarray]:
@@ -180,8 +177,31 @@ class Checker:
         prints = np.full(int(valid.sum()), position, dtype=np.uint64)
         for column in learned:
             prints = _mix(prints, column.name, columns[column.name][valid])
-        is_copy[valid] = np.isin(prints, self._real_by_group[position])
+        is_copy[valid] = self._are_real(position, prints)
         return is_copy
+
+    def _are_real(self, position: int, prints: np.ndarray) -> np.ndarray:
+        """Tell which fingerprints are those of real rows of a group."""
+        return np.isin(prints, self._real_by_group[position])
+
+
+def fingerprints(table: Table, positions: np.ndarray) -> np.ndarray:
+    """Return 64 bits per row that are the same for rows of one group with equal learned columns.
+
+    Parameters
+    ----------
+    table : Table
+    positions : ndarray of int, shape (n_rows,)
+        Position of every row's group.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n_rows,)
+    """
+    prints = positions.astype(np.uint64)
+    for column in table.schema.learned:
+        prints = _mix(prints, column.name, table.encode(column.name))
+    return prints
 
 
 def code_of(column: Column, value: Hashable) -> int:

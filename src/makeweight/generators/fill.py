@@ -22,7 +22,7 @@ from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
 from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
 from makeweight.generators.ledger import Ledger, LedgerEntry
 from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose, describe_group
-from makeweight.table import Kind, Schema, Table
+from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import identifier
 
 __all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "account_of", "fill", "stream"]
@@ -30,6 +30,8 @@ __all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "account_of",
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000
 PURPOSES: tuple[Purpose, ...] = ("balance", "augment")
+#: Makes fresh values of an identifier column.
+Identifiers = Callable[[Column, int, np.random.Generator], "pd.Series[Any]"]
 
 
 class ShortfallWarning(UserWarning):
@@ -181,6 +183,8 @@ class _Run:
     start: float = field(default_factory=time.perf_counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
+    why: str = "interrupted"
+    failures: list[tuple[int, GeneratorError]] = field(default_factory=list)
 
     def report(self, entry: LedgerEntry) -> None:
         if self.progress is None:
@@ -199,7 +203,7 @@ class _Run:
         """Return which budget is spent, if one is."""
         budget, spent = self.budget, _spent(self.generator)
         if self.stop.is_set():
-            return "interrupted"
+            return self.why
         if budget.max_seconds is not None and time.perf_counter() - self.start >= budget.max_seconds:
             return f"max_seconds={budget.max_seconds:g} reached"
         if budget.max_tokens is not None and spent.tokens >= budget.max_tokens:
@@ -222,6 +226,8 @@ def fill(
     on_shortfall: Literal["raise", "warn"] = "raise",
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
+    checker: Checker | None = None,
+    identifiers: Identifiers | None = None,
 ) -> Generation:
     """Have a fitted generator write the rows of a plan, checked one by one.
 
@@ -244,10 +250,16 @@ def fill(
     copies : {"auto", "reject", "accept"}
         What to do with exact copies of real rows; see `makeweight.generators.check.Checker`.
     on_shortfall : {"raise", "warn"}
+        With "warn", too, a group that the generator fails to write is left short, and the others are written.
     n_jobs : int, optional
         Threads that work on different groups at the same time.
     progress : callable, optional
         Called with a `Progress` after every round.
+    checker : Checker, optional
+        Where `table` is a sample: one that knows all real rows. It then decides on copies alone.
+    identifiers : callable, optional
+        Called with an identifier column, a number of rows and a stream: makes fresh values. By default they
+        are new to `table`.
 
     Returns
     -------
@@ -258,7 +270,8 @@ def fill(
     GenerationShortfall
         When a group stays short and `on_shortfall` is "raise"; it carries what was accepted.
     GeneratorError
-        When the generator cannot write a group at all.
+        When the generator cannot write a group at all; it carries what was accepted of the others. With
+        `on_shortfall` "warn" only when nothing was accepted.
 
     Examples
     --------
@@ -283,16 +296,20 @@ def fill(
         if n
     ]
     _refuse_hopeless(tasks, traits.extrapolates, traits.min_rows)
-    checker = Checker(table, groups, traits, copies)
+    checker = Checker(table, groups, traits, copies) if checker is None else checker
     run = _Run(generator, table, groups, checker, seed, budget or Budget(), progress, tasks)
     try:
-        _work(run, n_jobs)
+        _work(run, n_jobs, goes_on=on_shortfall == "warn")
     except KeyboardInterrupt:
         run.stop.set()
         for task in tasks:
             if task.entry.shortfall:
                 task.entry.stopped = "interrupted"
-    generation = _assemble(run, plan, name or type(generator).__name__)
+    generation = _assemble(run, plan, name or type(generator).__name__, identifiers)
+    if run.failures and (on_shortfall == "raise" or not len(generation)):
+        _, error = min(run.failures, key=lambda failure: failure[0])
+        error.generation = generation
+        raise error
     if generation.ledger.shortfall:
         _tell_shortfall(generation, on_shortfall)
     return generation
@@ -314,21 +331,34 @@ def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> N
             )  # fmt: skip
 
 
-def _work(run: _Run, n_jobs: int | None) -> None:
+def _work(run: _Run, n_jobs: int | None, *, goes_on: bool) -> None:
     if not run.tasks:
         return
     run.checker.prepare()
     if n_jobs in (None, 1) or len(run.tasks) == 1:
-        for task in run.tasks:
-            _fill_task(run, task)
+        for number in range(len(run.tasks)):
+            _try_task(run, number, goes_on)
         return
     try:
         joblib.Parallel(n_jobs=n_jobs, prefer="threads")(
-            joblib.delayed(_fill_task)(run, task) for task in run.tasks
+            joblib.delayed(_try_task)(run, number, goes_on) for number in range(len(run.tasks))
         )
     except KeyboardInterrupt:
         run.stop.set()
         raise
+
+
+def _try_task(run: _Run, number: int, goes_on: bool) -> None:
+    """Fill one group; where the generator fails, keep what was accepted, and end the others or go on."""
+    entry = run.tasks[number].entry
+    try:
+        _fill_task(run, run.tasks[number])
+    except GeneratorError as error:
+        entry.stopped = f"failed: {error.message}"
+        run.failures.append((number, error))
+        if not goes_on:
+            run.why = f"{entry.name} failed"
+            run.stop.set()
 
 
 def _fill_task(run: _Run, task: _Task) -> None:
@@ -434,7 +464,7 @@ def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generato
     return table.decode(columns)
 
 
-def _assemble(run: _Run, plan: Plan, name: str) -> Generation:
+def _assemble(run: _Run, plan: Plan, name: str, identifiers: Identifiers | None) -> Generation:
     schema, table = run.table.schema, run.table
     frames: list[Any] = [frame for task in run.tasks for frame in task.frames]
     sizes = [sum(map(len, task.frames)) for task in run.tasks]
@@ -443,7 +473,11 @@ def _assemble(run: _Run, plan: Plan, name: str) -> Generation:
     for column in schema.columns:
         if column.kind is Kind.IDENTIFIER and column.name not in schema.group_columns:
             rng = np.random.default_rng(stream(run.seed, (str(column.name),), "balance", 0))
-            columns[column.name] = identifier.fresh(column, table.frame[column.name], n, rng)
+            columns[column.name] = (
+                identifier.fresh(column, table.frame[column.name], n, rng)
+                if identifiers is None
+                else identifiers(column, n, rng)
+            )
         elif frames:
             parts: Any = [frame.pop(column.name) for frame in frames]
             columns[column.name] = pd.concat(parts, ignore_index=True)
