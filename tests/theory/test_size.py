@@ -18,6 +18,7 @@ from makeweight.theory import (
     SizeDecision,
     Take,
     biased_world,
+    choose_from_losses,
     choose_from_risks,
     choose_size,
     directional_size,
@@ -40,23 +41,19 @@ def choice_in_the_biased_world(n_minority: int, seed: int, rule: float) -> tuple
     """Return chosen size and plug-in n*, both over the gap, and the excess risk of the chosen size."""
     world, rng = biased_world(), np.random.default_rng(seed)
     x, y = world.sample(20 * n_minority, n_minority, rng)
-    risks = []
-    for _ in range(3):
+    repeats = 3
+    losses = np.zeros((len(MULTIPLES), len(y)))
+    for _ in range(repeats):
         assigned = stratified_folds(y, 5, rng)
         for fold in range(5):
             train, held = assigned != fold, assigned == fold
             gap = int((y[train] == 0).sum() - (y[train] == 1).sum())
             pool = world.synthetic.sample(8 * gap, rng)
-            row = []
-            for multiple in MULTIPLES:
+            for k, multiple in enumerate(MULTIPLES):
                 made = pool[: round(multiple * gap)]
                 theta = least_squares(np.vstack([x[train], made]), np.append(y[train], np.ones(len(made))))
-                error = (y[held] - x[held] @ theta) ** 2
-                row.append([error[y[held] == label].mean() for label in (0, 1)])
-            risks.append(row)
-    decision = choose_from_risks(
-        [Candidate(float(m)) for m in MULTIPLES], np.swapaxes(risks, 0, 1), rule=rule
-    )
+                losses[k, held] += (y[held] - x[held] @ theta) ** 2 / repeats
+    decision = choose_from_losses([Candidate(float(m)) for m in MULTIPLES], losses, y, rule=rule)
     gap = 19 * n_minority
     made = world.synthetic.sample(round(decision.candidate.balance * gap), rng)
     theta = least_squares(np.vstack([x, made]), np.append(y, np.ones(len(made))))
@@ -84,15 +81,14 @@ def test_biased_world_is_repaired_by_about_four_times_the_gap(rule: float) -> No
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("n_minority", "rule", "allowed"),
-    [(100, 0.0, 0.003), (400, 0.0, 0.003), (400, 1.0, 0.003), (100, 1.0, 0.006)],
+    ("n_minority", "rule"),
+    [(100, 0.0), (100, 1.0), (400, 0.0), (400, 1.0)],
 )
-def test_biased_world_long(n_minority: int, rule: float, allowed: float) -> None:
-    """60 runs: median n* within 20% of four times the gap; excess below .003 from 100 minority rows on for
-    the smallest risk. The rule towards zero misses that at 100 rows: measured .0040 against .0162 at balance.
-    """
+def test_biased_world_long(n_minority: int, rule: float) -> None:
+    """60 runs: median n* within 20% of four times the gap; excess below .003 from 100 minority rows on
+    (measured .0008 for the smallest risk and .0028 for the rule at 100 rows), against .0162 at balance."""
     found = np.array([choice_in_the_biased_world(n_minority, seed, rule) for seed in range(60)])
-    assert found[:, 2].mean() < allowed
+    assert found[:, 2].mean() < 0.003
     assert np.median(found[:, 1]) == pytest.approx(4.0, rel=0.2)
 
 
@@ -191,7 +187,7 @@ def test_pools_do_not_depend_on_other_groups() -> None:
     draw, _ = table_callables(x, y, interpolate)
     rows = np.arange(220)
     small, large = (draw(rows, {0.0: n, 1.0: 30}, np.random.default_rng(5)) for n in (0, 50))
-    assert np.array_equal(small[1.0], large[1.0])
+    assert np.array_equal(small[0][1.0], large[0][1.0])
 
 
 @pytest.mark.parametrize("generator", [duplicate, interpolate, gaussian])

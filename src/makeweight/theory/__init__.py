@@ -26,7 +26,12 @@ from makeweight.theory.capacity import (
 )
 from makeweight.theory.components import Component, GaussianComponent, SphereComponent
 from makeweight.theory.copies import CopyCheck, copy_check
-from makeweight.theory.decision import SizeDecision, choose_from_risks
+from makeweight.theory.decision import (
+    SizeDecision,
+    choose_from_losses,
+    choose_from_risks,
+    least_correction,
+)
 from makeweight.theory.densities import (
     BayesianNetwork,
     Density,
@@ -42,8 +47,9 @@ from makeweight.theory.mixture import MixtureLaw, fit_mixture_law
 from makeweight.theory.powerlaw import StraightLine, inverse_line, log_line
 from makeweight.theory.risk import GroupRisks, Interval, excess_risk, group_risks, risk_intervals, row_losses
 from makeweight.theory.scaling import Recommendation, ScalingLaw
-from makeweight.theory.size import choose_size, table_callables
+from makeweight.theory.size import choose_size
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
+from makeweight.theory.tables import choose_correction, table_callables
 from makeweight.theory.transport import TransportMap, fit_transport
 from makeweight.theory.vtss import (
     ScoreGap,
@@ -103,6 +109,8 @@ __all__ = [
     "biased_world",
     "borrow_rows",
     "capacity_curve",
+    "choose_correction",
+    "choose_from_losses",
     "choose_from_risks",
     "choose_size",
     "copy_check",
@@ -127,6 +135,7 @@ __all__ = [
     "generator_quality_score",
     "group_risks",
     "inverse_line",
+    "least_correction",
     "log_line",
     "logit_shift",
     "mirror_world",

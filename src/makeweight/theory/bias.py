@@ -48,6 +48,26 @@ class BorrowedRows:
     synthetic: tuple[Floats, ...]
     held_out: tuple[Floats, ...]
 
+    def signed(self, mass: float) -> tuple[Floats, Floats]:
+        """Return all rows, and the weights that subtract `mass` times the bias: their sum is zero.
+
+        Parameters
+        ----------
+        mass : float
+            c times the weight of the synthetic rows that are corrected.
+
+        Returns
+        -------
+        rows : ndarray of shape (n, d)
+        weights : ndarray of shape (n,)
+            -mass / |S| for written rows, +mass / |B| for held-out ones.
+        """
+        parts = [(group, sign) for group, sign in ((self.synthetic, -mass), (self.held_out, mass)) if group]
+        weights = [
+            np.full(len(rows), each / (len(group) * len(rows))) for group, each in parts for rows in group
+        ]
+        return np.vstack([rows for group, _ in parts for rows in group]), np.concatenate(weights)
+
     def bias(self, loss: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
         """Return Delta, the mean loss on synthetic minus that on held-out rows, with its interval.
 
@@ -192,7 +212,7 @@ def corrected_sample(
 
     Notes
     -----
-    Reconstruction derived in docs/theory.md after arXiv 2510.26046. Choose c in {0, .5, 1} by validation.
+    Reconstruction derived in docs/theory.md after arXiv 2510.26046. `choose_correction` chooses c.
 
     Examples
     --------
@@ -207,11 +227,10 @@ def corrected_sample(
     parts, codes = [table, made], [target, np.ones(len(made))]
     weights = [np.ones(len(table)), np.ones(len(made))]
     if correction > 0:
-        for group, sign in ((borrowed.synthetic, -1.0), (borrowed.held_out, 1.0)):
-            for rows in group:
-                parts.append(as_matrix(rows, "borrowed rows", columns=table.shape[1]))
-                codes.append(np.ones(len(rows)))
-                weights.append(np.full(len(rows), sign * correction * len(made) / (len(group) * len(rows))))
+        rows, signed = borrowed.signed(correction * len(made))
+        parts.append(as_matrix(rows, "borrowed rows", columns=table.shape[1]))
+        codes.append(np.ones(len(rows)))
+        weights.append(signed)
     return CorrectedSample(np.vstack(parts), np.concatenate(codes), np.concatenate(weights), correction)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from makeweight.errors import OptionError, SchemaError
@@ -16,6 +15,8 @@ from makeweight.theory.risk import probability_table
 __all__ = ["Calibration", "fit_calibration", "logit_shift"]
 
 _FLOOR = 1e-12
+#: Newton steps at most; the decrease of the loss, in nats, below which none is taken; rounding of the loss.
+_MOST_STEPS, _ENOUGH, _ROUNDING = 100, 1e-14, 1e-14
 
 
 @dataclass(frozen=True)
@@ -98,24 +99,53 @@ def fit_calibration(
     if target.min() < 0 or target.max() >= classes:
         raise SchemaError("labels must be class numbers", where="labels", expected=f"0 to {classes - 1}")
     weights = as_weights(sample_weight, len(logs))
-    weights = weights / weights.sum()
-    rows = np.arange(len(logs))
+    return _newton(logs, target, weights / weights.sum(), ridge)
 
-    def objective(point: Floats) -> tuple[float, Floats]:
-        slope, offsets = point[0], point[1:]
-        log_made = log_softmax(slope * logs + offsets, axis=1)
-        loss = -float(weights @ log_made[rows, target])
-        residual = np.exp(log_made)
-        residual[rows, target] -= 1.0
-        residual *= weights[:, None]
-        gradient = np.append(float((residual * logs).sum()), residual.sum(axis=0))
-        pull = point - np.append(1.0, np.zeros(classes))
-        return loss + 0.5 * ridge * float(pull @ pull), gradient + ridge * pull
 
-    start = np.append(1.0, np.zeros(classes))
-    found = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-7})
-    offsets = np.asarray(found.x[1:], dtype=np.float64)
-    return Calibration(float(found.x[0]), offsets - offsets.mean())
+def _newton(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, ridge: float) -> Calibration:
+    """Minimise the ridged log-loss over (slope, offsets): strictly convex, so damped Newton steps arrive."""
+    rows, start = np.arange(len(logs)), np.append(1.0, np.zeros(logs.shape[1]))
+
+    def value(point: Floats) -> tuple[float, Floats]:
+        odds = point[0] * logs + point[1:]
+        odds -= odds.max(axis=1, keepdims=True)
+        made = np.exp(odds)
+        total = made.sum(axis=1, keepdims=True)
+        loss = float(weights @ (np.log(total[:, 0]) - odds[rows, target]))
+        return loss + 0.5 * ridge * float((point - start) @ (point - start)), made / total
+
+    point = start
+    loss, made = value(point)
+    for _ in range(_MOST_STEPS):
+        gradient, hessian = _derivatives(logs, target, weights, made)
+        gradient += ridge * (point - start)
+        hessian[np.diag_indices_from(hessian)] += ridge
+        step = np.linalg.solve(hessian, gradient)
+        decrease = float(gradient @ step)
+        if decrease <= _ENOUGH:
+            break
+        size = 1.0
+        while (found := value(point - size * step))[0] > loss - 1e-4 * size * decrease + _ROUNDING:
+            size /= 2
+        point, (loss, made) = point - size * step, found
+    else:
+        raise SchemaError("the calibration did not converge", got=f"{_MOST_STEPS} steps", hint="raise ridge")
+    return Calibration(float(point[0]), point[1:] - point[1:].mean())
+
+
+def _derivatives(
+    logs: Floats, target: npt.NDArray[np.int64], weights: Floats, made: Floats
+) -> tuple[Floats, Floats]:
+    """Return gradient (k + 1,) and Hessian (k + 1, k + 1) of the weighted log-loss."""
+    weighted = weights[:, None] * made
+    residual = weighted.copy()
+    residual[np.arange(len(logs)), target] -= weights
+    mean = (made * logs).sum(axis=1, keepdims=True)
+    hessian = np.empty((logs.shape[1] + 1, logs.shape[1] + 1))
+    hessian[1:, 1:] = np.diag(weighted.sum(axis=0)) - weighted.T @ made
+    hessian[0, 1:] = hessian[1:, 0] = (weighted * (logs - mean)).sum(axis=0)
+    hessian[0, 0] = float((weighted * (logs - mean) ** 2).sum())
+    return np.append(float((residual * logs).sum()), residual.sum(axis=0)), hessian
 
 
 def logit_shift(training_prior: npt.ArrayLike, target_prior: npt.ArrayLike | None = None) -> Calibration:

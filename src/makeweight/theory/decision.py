@@ -1,18 +1,18 @@
-"""From validation risks to a decision: the one-standard-error rule towards adding nothing."""
+"""The rule that turns validation risks into a choice: one standard error towards adding nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory._checks import Floats, choice
+from makeweight.theory._checks import Floats, as_codes, as_weights, choice
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 
-__all__ = ["SizeDecision", "choose_from_risks"]
+__all__ = ["SizeDecision", "choose_from_losses", "choose_from_risks", "least_correction"]
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,21 @@ class SizeDecision:
         The chosen sizes for the whole table.
     candidates : tuple of Candidate
     risks : ndarray of shape (c,)
-        Mean validation risk of each candidate.
+        Validation risk of each candidate; infinite where it could not be fitted.
     standard_errors : ndarray of shape (c,)
         Of the difference to the candidate with the smallest risk.
     worst : ndarray of shape (c,)
-        Largest group risk of each candidate, averaged over splits.
+        Largest group risk of each candidate.
     best : Candidate
         The candidate with the smallest risk, before the one-standard-error rule.
     reason : str
+    covariance : ndarray of shape (c, c)
+        Of the estimated risks.
 
     Examples
     --------
-    >>> risks = np.array([[[0.50], [0.52], [0.48]], [[0.49], [0.53], [0.47]]])
-    >>> choose_from_risks([NOTHING, Candidate(balance=1.0)], risks).candidate == NOTHING
+    >>> losses = np.array([[0.50, 0.52, 0.48, 0.51], [0.49, 0.53, 0.47, 0.51]])
+    >>> choose_from_losses([NOTHING, Candidate(balance=1.0)], losses, [0, 0, 1, 1]).candidate == NOTHING
     True
     """
 
@@ -50,6 +52,90 @@ class SizeDecision:
     worst: Floats
     best: Candidate
     reason: str
+    covariance: Floats
+
+    def standard_error(self, first: int, second: int) -> float:
+        """Return the standard error of the difference of two candidates' risks, by their positions."""
+        return float(_errors(self.covariance, second)[first])
+
+
+def choose_from_losses(
+    candidates: Sequence[Candidate],
+    losses: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    *,
+    counts: Mapping[Hashable, int] | None = None,
+    objective: str = "balanced",
+    rule: float = 1.0,
+    sample_weight: npt.ArrayLike | None = None,
+) -> SizeDecision:
+    """Choose among candidates by the one-standard-error rule towards adding nothing, row by row.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Containing `NOTHING`.
+    losses : array-like of shape (c, n)
+        Out-of-fold loss of every row under every candidate, averaged over repeats of the cross-validation.
+        Infinite where a candidate could not be fitted.
+    groups : array-like of shape (n,)
+        At least two rows each.
+    counts : mapping of group to int, optional
+        Real rows, to rank candidates by the number of rows they add; by their shares without.
+    objective : {"balanced", "worst"}
+        Mean or maximum of the group risks.
+    rule : float, default 1
+        How many standard errors above the smallest risk still count as equal.
+    sample_weight : array-like of shape (n,), optional
+        Of the rows within their group.
+
+    Returns
+    -------
+    SizeDecision
+
+    Notes
+    -----
+    Derived in docs/theory.md, "Choosing". Standard errors are of paired differences between rows within
+    groups, as in the central limit theorem for cross-validation of Bayle, Bayle, Janson and Mackey (2020),
+    which assumes learners that are stable: that one row more or less moves predictions little. Ties go to
+    fewer rows, then to the smaller correction, then to the better worst group.
+
+    Examples
+    --------
+    >>> losses = np.random.default_rng(0).exponential(size=(1, 200)) + [[0.3], [0.1]]
+    >>> found = choose_from_losses([NOTHING, Candidate(balance=1.0)], losses, np.repeat([0, 1], 100))
+    >>> found.candidate.balance, found.risks.round(2), found.standard_errors.round(2)
+    (1.0, array([1.43, 1.23]), array([0., 0.]))
+    """
+    choice(objective, "objective", ("balanced", "worst"))
+    table = np.asarray(losses, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] != len(candidates):
+        raise SchemaError("losses have the wrong shape", got=table.shape, expected="(candidates, rows)")
+    if np.isnan(table).any():
+        raise SchemaError("missing losses", where="losses", got=int(np.isnan(table).sum()), expected="none")
+    names, codes = as_codes(groups, "groups", length=table.shape[1])
+    weights = as_weights(sample_weight, table.shape[1])
+    usable = np.asarray(np.isfinite(table).all(axis=1))
+    finite = np.where(usable[:, None], table, 0.0)
+    risks, covariances = np.empty((len(table), len(names))), []
+    for k, name in enumerate(names):
+        rows = (codes == k) & (weights > 0)
+        if rows.sum() < 2:
+            raise PlanError(
+                "one row has no spread", where=f"group {name.item()!r}", got=int(rows.sum()),
+                expected=">= 2 rows with weight",
+            )  # fmt: skip
+        share = weights[rows] / weights[rows].sum()
+        risks[:, k] = finite[:, rows] @ share
+        apart = (finite[:, rows] - risks[:, [k]]) * share
+        covariances.append(apart @ apart.T * (rows.sum() / (rows.sum() - 1)))
+    share_of = np.full(risks.shape, 1 / len(names))
+    if objective == "worst":
+        share_of = np.equal(np.arange(len(names)), risks.argmax(axis=1)[:, None]).astype(np.float64)
+    covariance = sum(np.outer(part, part) * own for part, own in zip(share_of.T, covariances, strict=True))
+    means = np.where(usable, (share_of * risks).sum(axis=1), np.inf)
+    worst = np.where(usable, risks.max(axis=1), np.inf)
+    return _chosen(candidates, means, np.asarray(covariance), worst, usable, counts, rule)
 
 
 def choose_from_risks(
@@ -61,7 +147,7 @@ def choose_from_risks(
     rule: float = 1.0,
     test_share: float = 0.2,
 ) -> SizeDecision:
-    """Choose among candidates by the one-standard-error rule towards adding nothing.
+    """Choose as `choose_from_losses` does where only the risks of splits are known, not those of rows.
 
     Parameters
     ----------
@@ -85,7 +171,7 @@ def choose_from_risks(
     Notes
     -----
     Standard errors are of paired differences, inflated for overlapping training sets (Nadeau and Bengio,
-    2003): variance times 1/s + test / train. Ties go to fewer rows, then to the better worst group.
+    2003): variance times 1/s + test / train. They are wider than those of `choose_from_losses`.
 
     Examples
     --------
@@ -102,22 +188,42 @@ def choose_from_risks(
         )
     if np.isnan(table).any():
         raise SchemaError("missing risks", where="risks", got=int(np.isnan(table).sum()), expected="none")
+    if not 0 < test_share < 1:
+        raise OptionError("out of range", where="test_share", got=test_share, expected="(0, 1)")
+    values = table.mean(axis=2) if objective == "balanced" else table.max(axis=2)
+    usable = np.isfinite(values).all(axis=1)
+    apart = np.where(usable[:, None], values, 0.0)
+    apart = apart - apart.mean(axis=1, keepdims=True)
+    inflation = (1 / table.shape[1] + test_share / (1 - test_share)) / (table.shape[1] - 1)
+    worst = table.max(axis=2).mean(axis=1)
+    covariance = apart @ apart.T * inflation
+    return _chosen(candidates, values.mean(axis=1), covariance, worst, usable, counts, rule)
+
+
+def _chosen(
+    candidates: Sequence[Candidate],
+    means: Floats,
+    covariance: Floats,
+    worst: Floats,
+    usable: npt.NDArray[np.bool_],
+    counts: Mapping[Hashable, int] | None,
+    rule: float,
+) -> SizeDecision:
+    """Apply the rule."""
     if NOTHING not in candidates:
         raise PlanError("adding nothing must stand as a candidate", hint="add makeweight.theory.NOTHING")
-    if not (rule >= 0 and 0 < test_share < 1):
-        raise OptionError("out of range", got=f"rule={rule}, test_share={test_share}")
-    values = table.mean(axis=2) if objective == "balanced" else table.max(axis=2)
-    means = values.mean(axis=1)
+    if not rule >= 0:
+        raise OptionError("out of range", where="rule", got=rule, expected=">= 0")
     if not np.isfinite(means).any():
         raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the Brier score")
+    covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
     best = int(np.argmin(means))
-    usable = np.isfinite(values).all(axis=1)
-    spread = np.full(len(means), np.inf)
-    spread[usable] = (values[usable] - values[best]).std(axis=1, ddof=1)
-    errors = spread * np.sqrt(1 / table.shape[1] + test_share / (1 - test_share))
-    worst = table.max(axis=2).mean(axis=1)
+    errors = _errors(covariance, best)
     eligible = [k for k in range(len(means)) if usable[k] and means[k] - means[best] <= rule * errors[k]]
-    chosen = min(eligible, key=lambda k: (_added(candidates[k], counts), worst[k], means[k]))
+    chosen = min(
+        eligible,
+        key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k]),
+    )
     return SizeDecision(
         candidates[chosen],
         candidates[chosen].takes(counts) if counts else {},
@@ -127,7 +233,52 @@ def choose_from_risks(
         worst,
         candidates[best],
         _reason(candidates, means, errors, chosen, best),
+        covariance,
     )
+
+
+def _errors(covariance: Floats, position: int) -> Floats:
+    """Return standard errors of the differences to one candidate."""
+    own = np.diag(covariance)
+    return np.asarray(np.sqrt(np.maximum(own + own[position] - 2 * covariance[position], 0.0)))
+
+
+def least_correction(decision: SizeDecision, positions: Sequence[int], *, rule: float = 1.0) -> int:
+    """Return the size of least risk among some candidates, with the least correction that does as well.
+
+    Parameters
+    ----------
+    decision : SizeDecision
+    positions : sequence of int
+        Of the candidates to choose from.
+    rule : float, default 1
+        How many standard errors above the smallest risk still count as equal; towards no correction.
+
+    Returns
+    -------
+    int
+        A position in `decision.candidates`.
+
+    Notes
+    -----
+    The choice of c in docs/theory.md, "Borrowing from the majority".
+
+    Examples
+    --------
+    >>> sizes = [NOTHING, Candidate(1.0), Candidate(1.0, correction=0.5)]
+    >>> losses = np.random.default_rng(0).normal(size=(3, 200)) + [[9.0], [1.01], [1.0]]
+    >>> least_correction(choose_from_losses(sizes, losses, np.repeat([0, 1], 100)), [1, 2])
+    1
+    """
+    best = min(positions, key=lambda k: float(decision.risks[k]))
+    size = replace(decision.candidates[best], correction=0.0)
+    as_good = [
+        k
+        for k in positions
+        if replace(decision.candidates[k], correction=0.0) == size
+        and decision.risks[k] - decision.risks[best] <= rule * decision.standard_error(k, best)
+    ]
+    return min(as_good, key=lambda k: decision.candidates[k].correction)
 
 
 def _added(candidate: Candidate, counts: Mapping[Hashable, int] | None) -> float:

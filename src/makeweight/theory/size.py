@@ -9,21 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from makeweight.errors import PlanError
-from makeweight.theory._checks import Floats, Integers, as_codes, as_matrix, choice, count
+from makeweight.theory._checks import Floats, Integers, as_codes, as_weights, choice, count
 from makeweight.theory.calibration import fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take
-from makeweight.theory.decision import SizeDecision, choose_from_risks
-from makeweight.theory.folds import MinorityGenerator, called
-from makeweight.theory.logistic import fit_logistic
+from makeweight.theory.decision import SizeDecision, choose_from_losses
 from makeweight.theory.risk import row_losses
 
-__all__ = ["choose_size", "table_callables"]
+__all__ = ["choose_size"]
 
 DrawPool = Callable[[Integers, Mapping[Hashable, int], np.random.Generator], Any]
 """draw(rows, sizes, rng): fit the generator on these row numbers only, write sizes[group] rows per group."""
 
 FitPredict = Callable[[Integers, Any, Mapping[Hashable, Take], Integers], Floats]
-"""fit_predict(rows, pool, takes, held_out): train on rows and prefixes of the pool, predict held-out rows."""
+"""fit_predict(rows, pool, takes, held_out): train on rows and prefixes of the pool, predict held-out rows.
+
+Missing predictions say that these takes cannot be fitted: the candidate then has an infinite risk.
+"""
 
 
 def choose_size(
@@ -40,6 +41,7 @@ def choose_size(
     objective: str = "balanced",
     loss: str = "log",
     rule: float = 1.0,
+    sample_weight: npt.ArrayLike | None = None,
 ) -> SizeDecision:
     """Choose rows to balance, rows to augment and alpha jointly, by repeated stratified validation.
 
@@ -64,8 +66,11 @@ def choose_size(
     calibrate : {"platt", "shift", None}
         Temperature and offsets fitted out of fold; the shift from the training prior; or none.
     objective, rule
-        As in `choose_from_risks`.
+        As in `choose_from_losses`.
     loss : {"log", "brier", "zero-one"}
+    sample_weight : array-like of shape (n,), optional
+        Of the rows in calibration and risks; `fit_predict` sees to the fits, where a synthetic row should
+        weigh what a real row of its group weighs on average.
 
     Returns
     -------
@@ -84,7 +89,7 @@ def choose_size(
 
     Examples
     --------
-    >>> from makeweight.theory import mirror_world
+    >>> from makeweight.theory import mirror_world, table_callables
     >>> from makeweight.theory.reference import interpolate
     >>> world, rng = mirror_world(4), np.random.default_rng(0)
     >>> features, labels = world.sample(400, 40, rng)
@@ -112,17 +117,22 @@ def choose_size(
         )
     listed = [NOTHING, *(c for c in candidates if c != NOTHING)]
     counts: dict[Hashable, int] = dict(zip(keys, sizes.tolist(), strict=True))
-    blocks = []
+    given = as_weights(sample_weight, len(codes))
+    weights = given / np.bincount(codes, given)[codes]
+    losses = np.zeros((len(listed), len(codes)))
     for stream in rng.spawn(repeats):
         assigned = _assign(codes, folds, stream)
-        found, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of)
-        made = [
-            _calibrated(found[k], shifts[k], target, codes, assigned, calibrate) for k in range(len(listed))
-        ]
-        blocks.append([_split_risks(target, p, codes, assigned, len(keys), loss) for p in made])
-    risks = np.concatenate([np.array(block) for block in blocks], axis=1)
-    return choose_from_risks(
-        listed, risks, counts=counts, objective=objective, rule=rule, test_share=1 / folds
+        found, shifts = _out_of_fold(
+            codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given
+        )
+        for k, (raw, priors) in enumerate(zip(found, shifts, strict=True)):
+            if np.isnan(raw).any():
+                losses[k] = np.inf
+                continue
+            made = _calibrated(raw, priors, target, weights, assigned, calibrate)
+            losses[k] += row_losses(target, made, loss) / repeats
+    return choose_from_losses(
+        listed, losses, names[codes], counts=counts, objective=objective, rule=rule, sample_weight=weights
     )
 
 
@@ -161,6 +171,7 @@ def _out_of_fold(
     fit_predict: FitPredict,
     rng: np.random.Generator,
     label_of: Integers,
+    given: Floats,
 ) -> tuple[list[Floats], list[Floats]]:
     """Return, per candidate, held-out probabilities (n, k) and the training prior of each fold (f, k)."""
     classes, folds = int(label_of.max()) + 1, int(assigned.max()) + 1
@@ -169,23 +180,23 @@ def _out_of_fold(
     for fold, stream in enumerate(rng.spawn(folds)):
         rows, held = np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)
         real = np.bincount(codes[rows], minlength=len(keys))
+        mean = np.bincount(codes[rows], given[rows], minlength=len(keys)) / real
         plans = [c.takes(dict(zip(keys, real.tolist(), strict=True))) for c in candidates]
         pool = draw(rows, {key: max(plan[key].n_total for plan in plans) for key in keys}, stream)
         for k, takes in enumerate(plans):
             made = np.asarray(fit_predict(rows, pool, takes, held), dtype=np.float64)
             found[k][held] = np.column_stack([1 - made, made]) if made.ndim == 1 else made
-            mass = real + [takes[key].n_balance + takes[key].weight * takes[key].n_augment for key in keys]
+            mass = mean * (real + [takes[key].mass for key in keys])
             priors[k][fold] = np.bincount(label_of, mass, minlength=classes)
     return found, priors
 
 
 def _calibrated(
-    made: Floats, priors: Floats, target: Integers, codes: Integers, assigned: Integers, calibrate: str | None
+    made: Floats, priors: Floats, target: Integers, weights: Floats, assigned: Integers, calibrate: str | None
 ) -> Floats:
     if calibrate is None:
         return made
     done = np.empty_like(made)
-    weights = 1.0 / np.bincount(codes)[codes]
     for fold in range(len(priors)):
         held = assigned == fold
         if calibrate == "shift":
@@ -194,81 +205,3 @@ def _calibrated(
             scale = fit_calibration(made[~held], target[~held], sample_weight=weights[~held])
         done[held] = scale.apply(made[held])
     return done
-
-
-def _split_risks(
-    target: Integers, made: Floats, codes: Integers, assigned: Integers, groups: int, loss: str
-) -> Floats:
-    """Return mean losses per fold and group, shape (f, g)."""
-    losses = row_losses(target, made, loss)
-    folds = int(assigned.max()) + 1
-    cell = assigned * groups + codes
-    totals = np.bincount(cell, losses, minlength=folds * groups)
-    return np.asarray((totals / np.bincount(cell, minlength=folds * groups)).reshape(folds, groups))
-
-
-def table_callables(
-    features: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    generator: MinorityGenerator,
-    *,
-    ridge: float = 1e-6,
-    intercept: bool = True,
-) -> tuple[DrawPool, FitPredict]:
-    """Return `draw` and `fit_predict` for a binary table of numbers and a logistic regression.
-
-    Parameters
-    ----------
-    features : array-like of shape (n, d)
-    labels : array-like of shape (n,)
-        0 and 1; the groups are the labels.
-    generator : callable
-        ``generator(features, labels, n, rng)`` writes rows of class 1; for class 0 it is called with the
-        labels exchanged.
-    ridge, intercept
-        Of the logistic regression.
-
-    Returns
-    -------
-    tuple of two callables
-
-    Examples
-    --------
-    >>> from makeweight.theory.reference import duplicate
-    >>> draw, _ = table_callables([[0.0], [1.0], [2.0]], [0, 0, 1], duplicate)
-    >>> draw(np.arange(3), {0: 0, 1: 2}, np.random.default_rng(0))[1]
-    array([[2.],
-           [2.]])
-    """
-    table = as_matrix(features, "features")
-    target = np.asarray(labels, dtype=np.float64)
-
-    def draw(
-        rows: Integers, sizes: Mapping[Hashable, int], rng: np.random.Generator
-    ) -> dict[Hashable, Floats]:
-        streams = rng.spawn(len(sizes))
-        return {
-            label: called(generator, table[rows], (target[rows] == label).astype(np.float64), n, stream)
-            if n
-            else table[:0]
-            for (label, n), stream in zip(sizes.items(), streams, strict=True)
-        }
-
-    def fit_predict(
-        rows: Integers, pool: dict[Hashable, Floats], takes: Mapping[Hashable, Take], held: Integers
-    ) -> Floats:
-        parts, codes, weights = [table[rows]], [target[rows]], [np.ones(len(rows))]
-        for label, take in takes.items():
-            parts.append(pool[label][: take.n_total])
-            codes.append(np.full(take.n_total, label, dtype=np.float64))
-            weights.append(np.repeat([1.0, take.weight], [take.n_balance, take.n_augment]))
-        fit = fit_logistic(
-            np.vstack(parts),
-            np.concatenate(codes),
-            sample_weight=np.concatenate(weights),
-            ridge=ridge,
-            intercept=intercept,
-        )
-        return fit.probabilities(table[held])
-
-    return draw, fit_predict
