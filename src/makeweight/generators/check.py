@@ -20,7 +20,7 @@ from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
-__all__ = ["COPY", "Checked", "Checker", "CopyPolicy", "code_of", "fingerprints"]
+__all__ = ["COPY", "Checked", "Checker", "CopyPolicy", "code_of", "fingerprints", "mix"]
 
 CopyPolicy = Literal["auto", "reject", "accept"]
 COPY = "copy-of-a-real-row"
@@ -176,7 +176,7 @@ class Checker:
         position = self.groups.position(group)
         prints = np.full(int(valid.sum()), position, dtype=np.uint64)
         for column in learned:
-            prints = _mix(prints, column.name, columns[column.name][valid])
+            prints = mix(prints, column.name, columns[column.name][valid])
         is_copy[valid] = self._are_real(position, prints)
         return is_copy
 
@@ -200,7 +200,7 @@ def fingerprints(table: Table, positions: np.ndarray) -> np.ndarray:
     """
     prints = positions.astype(np.uint64)
     for column in table.schema.learned:
-        prints = _mix(prints, column.name, table.encode(column.name))
+        prints = mix(prints, column.name, table.encode(column.name))
     return prints
 
 
@@ -222,8 +222,26 @@ def _n_values(column: Column) -> float:
     return (column.high - column.low) * 10.0**column.decimals + 1
 
 
-def _mix(prints: np.ndarray, name: Hashable, values: np.ndarray) -> np.ndarray:
-    """Fold one encoded column into the rows' 64-bit fingerprints."""
+def mix(prints: np.ndarray, name: Hashable, values: np.ndarray) -> np.ndarray:
+    """Fold one encoded column into the rows' 64-bit fingerprints.
+
+    Parameters
+    ----------
+    prints : ndarray of uint64, shape (n_rows,)
+    name : hashable
+        Of the column: equal values of two columns leave different traces.
+    values : ndarray of float64 or integers, shape (n_rows,)
+
+    Returns
+    -------
+    ndarray of uint64, shape (n_rows,)
+
+    Examples
+    --------
+    >>> zeros = mix(np.zeros(2, dtype=np.uint64), "x", np.array([0.0, -0.0]))
+    >>> bool(zeros[0] == zeros[1])
+    True
+    """
     if values.dtype == np.float64:
         plain = np.where(np.isnan(values), np.nan, values + 0.0)  # one NaN, one zero
         bits = plain.view(np.uint64)

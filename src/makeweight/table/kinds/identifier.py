@@ -98,7 +98,7 @@ def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     for _ in range(ROUNDS):
         if len(made) == n or not real:
             break
-        for value in _shaped(real, n - len(made), rng):
+        for value in shaped(real, n - len(made), rng):
             if value not in used:
                 used.add(value)
                 made.append(value)
@@ -112,8 +112,21 @@ def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     return made
 
 
-def _shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
-    """Draw `n` strings whose characters are of the same class, position by position, as a real string's."""
+def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
+    """Draw `n` strings whose characters are of the same class, position by position, as a real string's.
+
+    Parameters
+    ----------
+    real : list of str
+        One or more.
+    n : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of str
+        Not all different.
+    """
     templates = np.array(real, dtype=np.str_)[rng.integers(0, len(real), n)]
     width = max(1, templates.dtype.itemsize // 4)
     letters = np.ascontiguousarray(templates).view(np.uint32).reshape(n, width).copy()
