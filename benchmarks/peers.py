@@ -106,7 +106,6 @@ def load(name: str) -> Case:
         rows.columns = [*(f"x{i}" for i in range(rows.shape[1] - 1)), target]
     if name == "telco":
         rows = rows.drop(columns="customerID")
-        rows["TotalCharges"] = pd.to_numeric(rows["TotalCharges"].str.strip().replace("", np.nan))
     rows = rows.sample(frac=1, random_state=1, ignore_index=True)
     return Case(name, rows[:size].copy(), rows[size : size + 10_000].copy(), target, label, n)
 

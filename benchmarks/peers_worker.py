@@ -196,7 +196,7 @@ PEERS = {
     "be-great": be_great,
 }
 IMPORTS = {
-    "smote": "imblearn.over_sampling", "makeweight": "makeweight",
+    "smote": "imblearn.over_sampling", "makeweight": "makeweight.sampler",
     "ctgan": "ctgan", "tvae": "ctgan", "arfpy": "arfpy.arf", "forest-diffusion": "ForestDiffusion",
     "mostlyai-argn": "mostlyai.engine", "realtabformer": "realtabformer", "be-great": "be_great",
 }  # fmt: skip
