@@ -1,0 +1,210 @@
+"""The arms of a comparison by name: which training rows, and what is done to the probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from makeweight.errors import OptionError, nearest
+from makeweight.generators.base import Generator
+from makeweight.generators.registry import resolve
+
+__all__ = ["REFERENCE", "Arm", "Source", "Variant", "catalogue", "choose"]
+
+#: What every arm is compared with: no synthetic row, balanced Platt scaling out of fold.
+REFERENCE = "nothing+platt"
+NOTHING = "nothing"
+
+Readout = Literal["raw", "shift", "platt", "threshold"]
+Variant = Literal["nothing", "weights", "undersample", "balanced", "augmented", "all"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the result.
+
+    Parameters
+    ----------
+    name, label : str
+    source : str
+        Name of the `Source` whose training rows it has.
+    variant : str
+        Which of them.
+    readout : {"raw", "shift", "platt", "threshold"}
+        What is done to the probabilities.
+    synthetic : bool
+    external : bool
+        Whether it saw more than the training rows.
+    focus : bool
+        Whether the verdict is about it.
+    """
+
+    name: str
+    label: str
+    source: str
+    variant: Variant
+    readout: Readout = "raw"
+    synthetic: bool = False
+    external: bool = False
+    focus: bool = False
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a calibrator was fitted out of fold."""
+        return self.readout == "platt"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where training rows come from; its arms share one fitted generator and one pool.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"constant", "real", "generator", "auto", "external"}
+    generator : Generator or None
+        Unfitted.
+    rows : DataFrame or None
+        External rows.
+    arms : tuple of Arm
+    """
+
+    name: str
+    kind: Literal["constant", "real", "generator", "auto", "external"]
+    generator: Generator | None = None
+    rows: pd.DataFrame | None = field(default=None, repr=False)
+    arms: tuple[Arm, ...] = ()
+
+    @property
+    def variants(self) -> list[Variant]:
+        """The training sets that its arms need, once each."""
+        return list(dict.fromkeys(arm.variant for arm in self.arms))
+
+
+#: Generators that stand beside the chosen one: arm, generator, label.
+LISTED = (
+    ("random", "random", "random oversampling"),
+    ("smote", "smotenc", "SMOTE/SMOTENC"),
+    ("smoothed-bootstrap", "smoothed-bootstrap", "smoothed bootstrap"),
+    ("transport", "transport", "transport"),
+)
+
+
+def catalogue(
+    generator: str | Generator,
+    options: Mapping[str, Any] | None = None,
+    external: Mapping[str, pd.DataFrame] | None = None,
+) -> list[Source]:
+    """Return all sources with all their arms, in the order in which they are shown.
+
+    Parameters
+    ----------
+    generator : str or Generator
+        The chosen one; where it is among the listed ones it takes their place.
+    options : mapping of str to object, optional
+        Its constructor arguments.
+    external : mapping of name to DataFrame, optional
+        Synthetic rows written elsewhere.
+
+    Examples
+    --------
+    >>> [source.name for source in catalogue("smote")]
+    ['constant', 'real', 'random', 'smoothed-bootstrap', 'transport', 'smote', 'auto']
+    >>> [arm.name for arm in catalogue("smote")[-2].arms]
+    ['smote', 'smote+platt', 'smote+augment', 'smote+augment+platt']
+    """
+    chosen = resolve(generator, options)
+    name = generator if isinstance(generator, str) else type(generator).__name__
+    sources = [
+        Source("constant", "constant", arms=(Arm("constant", "constant prior", "constant", "nothing"),)),
+        Source("real", "real", arms=_real_arms()),
+    ]
+    own = {name, "smote"} if name == "smotenc" else {name}
+    for arm, listed, label in LISTED:
+        if arm not in own:
+            both = _both(arm, label, arm, "balanced", synthetic=True)
+            sources.append(Source(arm, "generator", resolve(listed), arms=both))
+    labels = {arm: label for arm, _, label in LISTED} | {"smote": "SMOTE"}
+    label = labels.get(name, name)
+    sources.append(
+        Source(
+            name,
+            "generator",
+            chosen,
+            arms=(
+                *_both(name, f"{label}, balanced", name, "balanced", synthetic=True, focus=True),
+                *_both(
+                    f"{name}+augment",
+                    f"{label}, balanced + augmented",
+                    name,
+                    "augmented",
+                    synthetic=True,
+                    focus=True,
+                ),
+            ),
+        )
+    )
+    auto = _both("auto", f"SyntheticClassifier(auto), {label}", "auto", "all", synthetic=True, focus=True)
+    sources.append(Source("auto", "auto", chosen, arms=auto))
+    for file, rows in (external or {}).items():
+        named = f"external:{file}"
+        arms = _both(named, f"{file} (external information)", named, "all", synthetic=True, external=True)
+        sources.append(Source(named, "external", rows=rows, arms=arms))
+    return sources
+
+
+def _real_arms() -> tuple[Arm, ...]:
+    return (
+        Arm(NOTHING, "do nothing", "real", "nothing"),
+        Arm("nothing+shift", "do nothing + logit shift", "real", "nothing", "shift"),
+        Arm(REFERENCE, "do nothing + calibration", "real", "nothing", "platt"),
+        Arm("threshold", "do nothing + tuned threshold", "real", "nothing", "threshold"),
+        *_both("weights", "class weights", "real", "weights"),
+        *_both("undersample", "undersampling", "real", "undersample"),
+    )
+
+
+def _both(name: str, label: str, source: str, variant: Variant, **traits: bool) -> tuple[Arm, Arm]:
+    """Return an arm without and with calibration."""
+    return (
+        Arm(name, label, source, variant, "raw", **traits),
+        Arm(f"{name}+platt", f"{label} + calibration", source, variant, "platt", **traits),
+    )
+
+
+def choose(sources: Sequence[Source], names: Sequence[str] | None) -> list[Source]:
+    """Keep the arms that are asked for, and the reference.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    names : sequence of str or None
+        Names of arms; one without a calibrated twin in its name brings the twin along. None keeps all.
+
+    Raises
+    ------
+    OptionError
+        When there is no arm of that name.
+
+    Examples
+    --------
+    >>> kept = choose(catalogue("smote"), ["constant", "transport"])
+    >>> [arm.name for source in kept for arm in source.arms]
+    ['constant', 'nothing+platt', 'transport', 'transport+platt']
+    """
+    if names is None:
+        return list(sources)
+    known = [arm.name for source in sources for arm in source.arms]
+    for name in names:
+        if name not in known:
+            raise OptionError("unknown arm", got=repr(name), hint=nearest(name, known))
+    wanted = {REFERENCE, *names, *(f"{name}+platt" for name in names)}
+    kept = []
+    for source in sources:
+        arms = tuple(arm for arm in source.arms if arm.name in wanted)
+        if arms:
+            kept.append(Source(source.name, source.kind, source.generator, source.rows, arms))
+    return kept

@@ -1,0 +1,106 @@
+"""How many splits fit into the time there is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+__all__ = ["Clock", "Progress", "next_wave"]
+
+#: Two splits are run in any case: one has no interval.
+LEAST_SPLITS = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a comparison is.
+
+    Parameters
+    ----------
+    done, total : int
+        Pieces of work, the arms of one generator on one split: done in this run, and in all if none are cut.
+    split, splits : int
+        Splits finished before this wave, and asked for.
+    seconds : float
+        Since the start.
+    seconds_left : float
+        Expected, and never more than the budget has.
+    """
+
+    done: int
+    total: int
+    split: int
+    splits: int
+    seconds: float
+    seconds_left: float
+
+
+@dataclass
+class Clock:
+    """Time since the start, and what a split takes.
+
+    Parameters
+    ----------
+    budget : float or None
+        Seconds.
+    measured : float or None
+        Seconds that a split took last.
+    """
+
+    budget: float | None
+    start: float = field(default_factory=time.monotonic)
+    measured: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.start
+
+    def affordable(self) -> int | None:
+        """Return how many further splits fit; None where nothing limits them or nothing is known yet."""
+        if self.budget is None or self.measured is None:
+            return None
+        return max(0, int((self.budget - self.seconds) / max(self.measured, 1e-9)))
+
+    def progress(self, done: int, left: int, split: int, splits: int) -> Progress:
+        """Return how far it is, from the pieces done in this run and those left if nothing is cut."""
+        seconds = self.seconds
+        expected = seconds / done * left
+        if self.budget is not None:
+            expected = min(expected, max(0.0, self.budget - seconds))
+        return Progress(done, done + left, split, splits, seconds, expected)
+
+
+def next_wave(done: int, total: int, folds: int, affordable: int | None, *, timed: bool) -> int:
+    """Return how many splits to run next; zero to stop.
+
+    The first split is run alone, for its time. Then come the other folds of the first repeat, as many as
+    fit; then whole repeats, one by one.
+
+    Parameters
+    ----------
+    done, total : int
+        Splits run, and asked for.
+    folds : int
+    affordable : int or None
+        Further splits that fit into the budget.
+    timed : bool
+        Whether there is a budget.
+
+    Examples
+    --------
+    >>> next_wave(0, 25, 5, None, timed=True), next_wave(1, 25, 5, 3, timed=True)
+    (1, 3)
+    >>> next_wave(1, 25, 5, 0, timed=True), next_wave(5, 25, 5, 4, timed=True)
+    (1, 0)
+    """
+    if not timed:
+        return total - done
+    if done == 0:
+        return min(1, total)
+    wanted = min(folds - done % folds, total - done)
+    if affordable is None or affordable >= wanted:
+        return wanted
+    if done < folds:
+        return max(affordable, LEAST_SPLITS - done, 0)
+    return 0

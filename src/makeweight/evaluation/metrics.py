@@ -1,0 +1,184 @@
+"""What is measured on held-out real rows, and what it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from makeweight.theory.risk import row_losses
+
+__all__ = ["METRICS", "Measured", "Metric", "measure"]
+
+ECE_BINS = 10
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number per arm and split.
+
+    Parameters
+    ----------
+    name, label : str
+    lower_is_better : bool
+    reference : float or None
+        What a constant scores, where that does not depend on the table.
+    """
+
+    name: str
+    label: str
+    lower_is_better: bool
+    reference: float | None = None
+
+
+#: In the order in which they are shown. Those of `IMBALANCED` are imbalanced-learn's report, by its names.
+IMBALANCED = {
+    "precision": "avg_pre", "recall": "avg_rec", "specificity": "avg_spe", "f1": "avg_f1",
+    "geometric_mean": "avg_geo", "index_balanced_accuracy": "avg_iba",
+}  # fmt: skip
+METRICS = (
+    Metric("balanced_log_loss", "balanced log-loss", True),
+    Metric("worst_group_log_loss", "log-loss of the worst group", True),
+    Metric("auroc", "AUROC", False, 0.5),
+    Metric("auprc", "AUPRC", False),
+    Metric("balanced_error", "balanced error", True),
+    Metric("worst_group_error", "error of the worst group", True),
+    Metric("brier", "Brier score, balanced", True),
+    Metric("ece", "calibration error (ECE), balanced", True),
+    *(Metric(name, name.replace("_", " "), False) for name in IMBALANCED),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one arm scored on one split.
+
+    Parameters
+    ----------
+    metrics : dict of str to float or None
+        By name; None where it cannot be computed.
+    log_loss, error : list of float
+        Per group.
+    classes : list of dict
+        imbalanced-learn's numbers per class.
+    problems : dict of str to str
+        Why a metric could not be computed.
+    """
+
+    metrics: dict[str, float | None]
+    log_loss: list[float | None]
+    error: list[float | None]
+    classes: list[dict[str, float]]
+    problems: dict[str, str]
+
+
+def measure(
+    probabilities: np.ndarray,
+    decisions: np.ndarray,
+    labels: np.ndarray,
+    codes: np.ndarray,
+    *,
+    n_groups: int,
+    rare: int,
+    class_names: Sequence[str],
+) -> Measured:
+    """Measure the predictions for held-out rows.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, k)
+    decisions : ndarray of int, shape (n,)
+        Predicted classes.
+    labels, codes : ndarray of int, shape (n,)
+        Class and group of every row.
+    n_groups : int
+    rare : int
+        The rarest class of the whole table: the positive one of AUPRC for two classes.
+    class_names : sequence of str
+
+    Returns
+    -------
+    Measured
+        A number that is not finite, or cannot be computed, is None with its reason in `problems`.
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    >>> found = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
+    ...                 n_groups=2, rare=1, class_names=["no", "yes"])
+    >>> round(found.metrics["balanced_log_loss"], 3), found.metrics["auroc"], found.error
+    (0.266, 1.0, [0.0, 0.0])
+    """
+    problems: dict[str, str] = {}
+    sizes = np.bincount(codes, minlength=n_groups)
+    weights = 1.0 / np.maximum(sizes, 1)[codes] / n_groups
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log_loss = np.bincount(codes, row_losses(labels, probabilities, "log"), minlength=n_groups) / sizes
+        error = np.bincount(codes, decisions != labels, minlength=n_groups) / sizes
+    values: dict[str, Any] = {
+        "balanced_log_loss": log_loss.mean(), "worst_group_log_loss": log_loss.max(),
+        "balanced_error": error.mean(), "worst_group_error": error.max(),
+        "brier": _brier(probabilities, labels, weights), "ece": _ece(probabilities, labels, weights),
+    }  # fmt: skip
+    absent = [class_names[k] for k in range(len(class_names)) if not (labels == k).any()]
+    if absent:
+        reason = f"no held-out row of class {', '.join(absent)}"
+        problems |= dict.fromkeys(("auroc", "auprc"), reason)
+    else:
+        values |= _ranking(probabilities, labels, rare)
+    report = _imbalanced_report(labels, decisions)
+    values |= {name: report[key] for name, key in IMBALANCED.items()}
+    metrics = {metric.name: _finite(values.get(metric.name)) for metric in METRICS}
+    for name, value in metrics.items():
+        if value is None and name not in problems:
+            problems[name] = f"not a finite number: {values.get(name)}"
+    classes = [
+        {"class": class_names[k], **{name: float(part) for name, part in report[str(k)].items()}}
+        for k in range(len(class_names))
+        if str(k) in report
+    ]
+    return Measured(metrics, [*map(_finite, log_loss)], [*map(_finite, error)], classes, problems)
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _ranking(probabilities: np.ndarray, labels: np.ndarray, rare: int) -> dict[str, float]:
+    """Return AUROC and AUPRC; for more than two classes the mean of one against the rest."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    positives = [rare] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    # Rounded, so that scores that differ by the last bit alone are ties, whatever was done to them before.
+    pairs = [((labels == k).astype(np.int64), probabilities[:, k].round(12)) for k in positives]
+    return {
+        "auroc": float(np.mean([roc_auc_score(truth, score) for truth, score in pairs])),
+        "auprc": float(np.mean([average_precision_score(truth, score) for truth, score in pairs])),
+    }
+
+
+def _imbalanced_report(labels: np.ndarray, decisions: np.ndarray) -> dict[str, Any]:
+    from imblearn.metrics import classification_report_imbalanced
+
+    report: dict[str, Any] = classification_report_imbalanced(
+        labels, decisions, output_dict=True, zero_division=0
+    )
+    return report
+
+
+def _brier(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    """Return the mean squared distance to the label, halved so that two classes give the usual score."""
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(weights @ ((probabilities - truth) ** 2).sum(axis=1) / 2)
+
+
+def _ece(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    """Return the mean over classes of the weighted gap between probability and frequency, in ten bins."""
+    gaps = []
+    for k in range(probabilities.shape[1]):
+        bins = np.minimum((probabilities[:, k] * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        excess = weights * (probabilities[:, k] - (labels == k))
+        gaps.append(np.abs(np.bincount(bins, excess, minlength=ECE_BINS)).sum())
+    return float(np.mean(gaps))

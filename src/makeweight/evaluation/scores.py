@@ -1,0 +1,138 @@
+"""From the records of all splits to means, intervals, and differences to a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from makeweight.evaluation.arms import REFERENCE, Arm
+from makeweight.evaluation.metrics import METRICS
+from makeweight.evaluation.statistics import Difference, corrected, holm
+
+__all__ = ["Scores"]
+
+
+class Scores:
+    """What every arm scored with every estimator.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        As `makeweight.evaluation.training.run_task` returns them.
+    arms : sequence of Arm
+    estimators : sequence of str
+    splits : sequence of (repeat, fold)
+        Those that were run.
+    folds : int
+
+    Notes
+    -----
+    A number that is missing on one split is missing altogether: an arm is not judged by the splits on which
+    it happened to work.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[dict[str, Any]],
+        arms: Sequence[Arm],
+        estimators: Sequence[str],
+        splits: Sequence[tuple[int, int]],
+        folds: int,
+    ) -> None:
+        self.arms, self.estimators, self.splits = tuple(arms), tuple(estimators), tuple(splits)
+        self._share = 1 / folds
+        self._records = {
+            (record["estimator"], record["arm"], record["repeat"], record["fold"]): record
+            for record in records
+        }
+        self._corrected: dict[tuple[str, str, str], dict[str, Difference]] = {}
+
+    def records(self, estimator: str, arm: str) -> list[dict[str, Any]]:
+        """Return the records of an arm, one per split."""
+        return [self._records[estimator, arm, *split] for split in self.splits]
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Return what could not be measured: arm, estimator, split, and why."""
+        found = []
+        for arm in self.arms:
+            for estimator in self.estimators:
+                for record in self.records(estimator, arm.name):
+                    told = [record["error"]] if "error" in record else []
+                    told += [f"{metric}: {why}" for metric, why in record.get("problems", {}).items()]
+                    split = f"repeat {record['repeat'] + 1}, fold {record['fold'] + 1}"
+                    found += [
+                        {"arm": arm.name, "estimator": estimator, "split": split, "error": error}
+                        for error in told
+                    ]
+        return found
+
+    def value(self, estimator: str, arm: str, metric: str) -> Difference | None:
+        """Return the mean of a metric with its interval; None where a split lacks it."""
+        values = self._values(estimator, arm, _metric(metric))
+        return None if values is None else corrected(values, self._share)
+
+    def mean(self, estimator: str, arm: str, key: str) -> float | None:
+        """Return the mean of a plain number of the records, such as "seconds" or "n_added"."""
+        values = self._values(estimator, arm, lambda record: record[key])
+        return None if values is None else sum(values) / len(values)
+
+    def group(self, estimator: str, arm: str, key: str, group: int) -> Difference | None:
+        """Return the mean risk of one group, "log_loss" or "group_error"."""
+        values = self._values(estimator, arm, lambda record: record[key][group])
+        return None if values is None else corrected(values, self._share)
+
+    def group_difference(self, estimator: str, arm: str, group: int) -> Difference | None:
+        """Return the paired difference of one group's log-loss to the reference."""
+        return self._paired(estimator, arm, REFERENCE, lambda record: record["log_loss"][group])
+
+    def difference(
+        self, estimator: str, arm: str, metric: str, reference: str = REFERENCE
+    ) -> Difference | None:
+        """Return the paired difference to a reference, corrected for the other arms.
+
+        Calibrated arms are one family of comparisons, the others another one; each metric and estimator has
+        its own.
+        """
+        key = (estimator, metric, reference)
+        if key not in self._corrected:
+            self._corrected[key] = self._family(estimator, metric, reference)
+        return self._corrected[key].get(arm)
+
+    def _family(self, estimator: str, metric: str, reference: str) -> dict[str, Difference]:
+        found: dict[str, Difference] = {}
+        for calibrated in (False, True):
+            mine = {
+                arm.name: difference
+                for arm in self.arms
+                if arm.calibrated == calibrated and arm.name != reference
+                if (difference := self._paired(estimator, arm.name, reference, _metric(metric))) is not None
+            }
+            p_values = holm([difference.p for difference in mine.values()])
+            found |= {
+                name: replace(difference, p_holm=p)
+                for (name, difference), p in zip(mine.items(), p_values, strict=True)
+            }
+        return found
+
+    def _paired(
+        self, estimator: str, arm: str, reference: str, read: Callable[[dict[str, Any]], Any]
+    ) -> Difference | None:
+        ours, theirs = self._values(estimator, arm, read), self._values(estimator, reference, read)
+        if ours is None or theirs is None:
+            return None
+        return corrected([a - b for a, b in zip(ours, theirs, strict=True)], self._share)
+
+    def _values(self, estimator: str, arm: str, read: Callable[[dict[str, Any]], Any]) -> list[float] | None:
+        if all(known.name != arm for known in self.arms):
+            return None
+        records = self.records(estimator, arm)
+        if any("error" in record for record in records):
+            return None
+        values = [read(record) for record in records]
+        return None if any(value is None for value in values) else [float(value) for value in values]
+
+
+def _metric(name: str) -> Callable[[dict[str, Any]], Any]:
+    assert any(metric.name == name for metric in METRICS), name
+    return lambda record: record["metrics"][name]

@@ -1,0 +1,87 @@
+"""The append-only file of results, from which an interrupted comparison goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from makeweight.errors import FileProblem
+
+__all__ = ["Log"]
+
+FORMAT = "makeweight.evaluation-log"
+
+
+class Log:
+    """One JSON object per line: first what was compared, then one record per split, arm and estimator.
+
+    Parameters
+    ----------
+    path : Path or None
+        None keeps nothing.
+    identity : dict
+        Of data and settings; results of another comparison are refused.
+
+    Raises
+    ------
+    FileProblem
+        When the file is of another comparison, or is no such file.
+    """
+
+    def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
+        self.path = path
+        self.records: list[dict[str, Any]] = []
+        self._stream: IO[str] | None = None
+        if path is None:
+            return
+        head = {"format": FORMAT, "version": 1, **identity}
+        if path.exists():
+            self._resume(path, head)
+        else:
+            self._stream = path.open("w", encoding="utf-8")
+            self._write(head)
+
+    def _resume(self, path: Path, head: dict[str, Any]) -> None:
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # the last line may have been cut off
+        lines = [json.loads(line) for line in whole.splitlines()]
+        if not lines or lines[0].get("format") != FORMAT:
+            raise FileProblem(
+                "the file of results is none of makeweight's", where=str(path),
+                hint="choose another -o, or remove it",
+            )  # fmt: skip
+        changed = sorted(name for name in {*head, *lines[0]} if head.get(name) != lines[0].get(name))
+        if changed:
+            raise FileProblem(
+                "the results that are there belong to another comparison", where=str(path),
+                got=f"another {', '.join(changed)}", hint="--force starts over, or choose another -o",
+            )  # fmt: skip
+        self.records = lines[1:]
+        self._stream = path.open("r+", encoding="utf-8")
+        self._stream.truncate(len(whole.encode()))
+        self._stream.seek(0, 2)
+
+    def add(self, records: Sequence[dict[str, Any]]) -> None:
+        """Keep records, and write them to the disk."""
+        self.records.extend(records)
+        if self._stream is not None:
+            self._stream.write("".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
+            self._stream.flush()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        assert self._stream is not None
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,320 @@
+"""One task: the arms of one source on one split, with everything fitted inside the training fold."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.classifier import SyntheticClassifier
+from makeweight.classifier.training import fit_estimator
+from makeweight.errors import MakeweightError
+from makeweight.evaluation.arms import Arm, Source, Variant
+from makeweight.evaluation.estimators import Matrix
+from makeweight.evaluation.learners import FrameClassifier, make_learner, softened
+from makeweight.evaluation.metrics import measure
+from makeweight.evaluation.problem import Problem, seed_of
+from makeweight.generators.check import CopyPolicy
+from makeweight.generators.fill import fill
+from makeweight.plan import Groups, Plan
+from makeweight.sampler import SyntheticOverSampler
+from makeweight.table import Kind
+from makeweight.theory import fit_calibration, logit_shift
+
+__all__ = ["AUTO", "Settings", "Task", "run_task"]
+
+#: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
+AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "augment": 0}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all tasks share.
+
+    Parameters
+    ----------
+    folds : int
+        Of the comparison.
+    inner_folds : int
+        Inside each training fold, for calibrator and threshold.
+    augment : float
+        Augmentation rows per group, as a multiple of the largest group.
+    copies : {"auto", "reject", "accept"}
+    estimators : tuple of str
+    random_state : int
+    """
+
+    folds: int
+    inner_folds: int
+    augment: float
+    copies: CopyPolicy
+    estimators: tuple[str, ...]
+    random_state: int
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The arms of one source on one split."""
+
+    problem: Problem
+    settings: Settings
+    source: Source
+    repeat: int
+    fold: int
+
+    def seed(self, *parts: object) -> np.random.SeedSequence:
+        """Return a seed of this split and of what is named."""
+        return seed_of(self.settings.random_state, self.repeat, self.fold, *parts)
+
+
+@dataclass
+class _Learned:
+    """Held-out probabilities per variant and estimator, and what it took."""
+
+    probabilities: dict[tuple[Variant, str], np.ndarray]
+    calibrated: dict[str, np.ndarray]
+    seconds: dict[tuple[Variant, str], float]
+    n_added: dict[tuple[Variant, str], int]
+    ledger: dict[str, Any] | None = None
+
+
+def run_task(task: Task) -> list[dict[str, Any]]:
+    """Return one record per arm and estimator: what it scored, or why it could not be measured.
+
+    Parameters
+    ----------
+    task : Task
+
+    Returns
+    -------
+    list of dict
+        With plain values for JSON.
+    """
+    start = time.perf_counter()
+    where = {"repeat": task.repeat, "fold": task.fold, "source": task.source.name}
+    pairs = [(arm, name) for arm in task.source.arms for name in task.settings.estimators]
+    try:
+        records = _measured(task, pairs)
+    except Exception as error:  # noqa: BLE001 - one arm's failure is its result; the others go on
+        told = error.message if isinstance(error, MakeweightError) else f"{type(error).__name__}: {error}"
+        records = [{"error": told} for _ in pairs]
+    share = (time.perf_counter() - start) / len(pairs)
+    return [
+        {**where, "arm": arm.name, "estimator": name, "task_seconds": round(share, 4), **record}
+        for (arm, name), record in zip(pairs, records, strict=True)
+    ]
+
+
+def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
+    problem, settings = task.problem, task.settings
+    everything = np.arange(len(problem))
+    assigned = problem.assign(everything, settings.folds, seed_of(settings.random_state, task.repeat))
+    train, held = everything[assigned != task.fold], everything[assigned == task.fold]
+    learned = _learn(task, train, held, ())
+    out_of_fold = _out_of_fold(task, train)
+    rare = int(np.bincount(problem.labels).argmin())
+    records = []
+    for arm, name in pairs:
+        key = (arm.variant, name)
+        if task.source.kind == "auto" and arm.calibrated:
+            probabilities = learned.calibrated[name]
+            decisions = probabilities.argmax(axis=1)
+        else:
+            probabilities, decisions = _read_out(
+                arm, problem, train, learned.probabilities[key], out_of_fold.get(key)
+            )
+        found = measure(
+            probabilities, decisions, problem.labels[held], problem.codes[held],
+            n_groups=len(problem.group_names), rare=rare, class_names=problem.class_names,
+        )  # fmt: skip
+        records.append(
+            {
+                "metrics": found.metrics, "log_loss": found.log_loss, "group_error": found.error,
+                "classes": found.classes, "problems": found.problems, "n_train": len(train),
+                "n_added": learned.n_added[key], "seconds": round(learned.seconds[key], 4),
+                "ledger": learned.ledger if arm.focus and arm.variant != "all" else None,
+            }
+        )  # fmt: skip
+    return records
+
+
+def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.ndarray]:
+    """Return probabilities of the training rows, each from models and generators that did not see it."""
+    problem, source = task.problem, task.source
+    if source.kind in ("constant", "auto") or all(arm.readout in ("raw", "shift") for arm in source.arms):
+        return {}
+    pairs = pd.DataFrame({"group": problem.codes[train], "unit": problem.units[train]}).drop_duplicates()
+    folds = min(task.settings.inner_folds, int(pairs["group"].value_counts().min()))
+    inner = problem.assign(train, folds, task.seed("inner"))
+    found: dict[tuple[Variant, str], np.ndarray] = {}
+    for fold in range(folds):
+        held = inner == fold
+        learned = _learn(task, train[~held], train[held], (fold,))
+        for key, probabilities in learned.probabilities.items():
+            whole = found.setdefault(key, np.empty((len(train), len(problem.class_names))))
+            whole[held] = probabilities
+    return found
+
+
+def _read_out(
+    arm: Arm, problem: Problem, train: np.ndarray, raw: np.ndarray, out_of_fold: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities and decisions of an arm."""
+    if arm.readout == "raw":
+        return raw, raw.argmax(axis=1)
+    if arm.readout == "shift":
+        shares = np.bincount(problem.labels[train], minlength=len(problem.class_names))
+        shifted = np.asarray(logit_shift(shares / shares.sum(), problem.prior).apply(raw))
+        return shifted, shifted.argmax(axis=1)
+    assert out_of_fold is not None
+    codes, labels = problem.codes[train], problem.labels[train]
+    weights = 1.0 / np.bincount(codes)[codes]
+    if arm.readout == "threshold":
+        offsets = tuned_offsets(out_of_fold, labels, weights)
+        return raw, (np.log(raw) + offsets).argmax(axis=1)
+    calibrated = fit_calibration(out_of_fold, labels, sample_weight=weights).apply(raw)
+    return calibrated, calibrated.argmax(axis=1)
+
+
+def tuned_offsets(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return offsets on log-probabilities with the least weighted error: for two classes a threshold.
+
+    More than two classes are tuned one after the other, twice, from equal offsets.
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    >>> offsets = tuned_offsets(p, np.array([0, 0, 1]), np.array([0.5, 0.5, 1.0]))
+    >>> (np.log(p) + offsets).argmax(axis=1).tolist()
+    [0, 0, 1]
+    """
+    scores = np.log(probabilities)
+    k = scores.shape[1]
+    offsets = np.zeros(k)
+    for c in [1] if k == 2 else [*range(k), *range(k)]:
+        rivals = scores + offsets
+        rivals[:, c] = -np.inf
+        rival = rivals.argmax(axis=1)
+        needed = rivals[np.arange(len(labels)), rival] - scores[:, c]  # offset above which the row goes to c
+        order = np.argsort(needed, kind="stable")
+        gain = np.where(labels == c, weights, 0.0) - np.where(labels == rival, weights, 0.0)
+        total = np.append(0.0, np.cumsum(gain[order]))
+        edges = needed[order]
+        last = np.append(edges[1:] > edges[:-1], True)  # a cut lies between different values
+        allowed = np.append(True, last)
+        best = int(np.where(allowed, total, -np.inf).argmax())
+        if best == 0:
+            offsets[c] = edges[0] - 1.0
+        elif best == len(edges):
+            offsets[c] = edges[-1] + 1.0
+        else:
+            offsets[c] = (edges[best - 1] + edges[best]) / 2
+    return offsets
+
+
+def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]) -> _Learned:
+    """Fit generator, encoder and estimators to some rows, and predict others."""
+    problem, settings, source = task.problem, task.settings, task.source
+    if source.kind == "constant":
+        prior = np.tile(problem.prior, (len(held), 1))
+        return _same(settings, "nothing", prior)
+    if source.kind == "auto":
+        return _learn_auto(task, train, held)
+    model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
+    began = time.perf_counter()
+    table = problem.table(train)
+    made, purposes, ledger = _written(task, table, inner)
+    writing = time.perf_counter() - began
+    matrix = Matrix(table)
+    real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
+    labels, codes = problem.labels[train], problem.codes[train]
+    extra = matrix.transform(made) if len(made) else real[:0]
+    extra_labels = _codes_of(made[problem.target], problem)
+    learned = _Learned({}, {}, {}, {}, ledger)
+    for variant in source.variants:
+        taken = purposes == "balance" if variant == "balanced" else np.ones(len(made), dtype=bool)
+        rows = np.arange(len(train))
+        if variant == "undersample":
+            rows = _undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
+        X, y = np.concatenate([real[rows], extra[taken]]), np.append(labels[rows], extra_labels[taken])
+        weights = np.ones(len(y))
+        if variant == "weights":
+            weights = len(codes) / len(problem.group_names) / np.bincount(codes)[codes]
+        for name in settings.estimators:
+            start = time.perf_counter()
+            model = fit_estimator(make_learner(name, model_seed, len(y)), X, y, weights, model_seed)
+            key = (variant, name)
+            learned.probabilities[key] = softened(model, held_out, np.arange(len(problem.class_names)))
+            learned.seconds[key] = time.perf_counter() - start + writing
+            learned.n_added[key] = len(y) - len(train)
+    return learned
+
+
+def _same(settings: Settings, variant: Variant, probabilities: np.ndarray) -> _Learned:
+    keys: list[tuple[Variant, str]] = [(variant, name) for name in settings.estimators]
+    return _Learned(dict.fromkeys(keys, probabilities), {}, dict.fromkeys(keys, 0.0), dict.fromkeys(keys, 0))
+
+
+def _written(
+    task: Task, table: Any, inner: tuple[int, ...]
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any] | None]:
+    """Return synthetic rows, the purpose of each, and the ledger."""
+    source, settings = task.source, task.settings
+    if source.kind == "real":
+        return table.frame.iloc[:0], np.empty(0, dtype=object), None
+    if source.kind == "external":
+        assert source.rows is not None
+        return source.rows, np.repeat("external", len(source.rows)), None
+    groups = Groups(table)
+    extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
+    fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
+    generator = copy.deepcopy(source.generator)
+    assert generator is not None
+    fitted = generator.fit(table, rng=np.random.default_rng(int(fit_seed)))
+    made = fill(
+        fitted, table, Plan.make(groups, augment=extra), seed=np.random.SeedSequence(int(fill_seed)),
+        groups=groups, name=source.name, copies=settings.copies,
+    )  # fmt: skip
+    return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
+
+
+def _codes_of(labels: pd.Series[Any], problem: Problem) -> np.ndarray:
+    positions: Mapping[str, int] = {name: k for k, name in enumerate(problem.class_names)}
+    return np.array([positions[str(label)] for label in labels.tolist()], dtype=np.int64)
+
+
+def _undersampled(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return as many rows of every group as the smallest has."""
+    least = int(np.bincount(codes).min())
+    kept = [rng.choice(np.flatnonzero(codes == c), least, replace=False) for c in range(int(codes.max()) + 1)]
+    return np.sort(np.concatenate(kept))
+
+
+def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
+    """Fit a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
+    problem, settings, source = task.problem, task.settings, task.source
+    frame = problem.frame.drop(columns=problem.target)
+    kinds = problem.kinds | dict.fromkeys(problem.group_by, Kind.CATEGORICAL)
+    learned = _Learned({}, {}, {}, {})
+    for name in settings.estimators:
+        start = time.perf_counter()
+        sampler = SyntheticOverSampler(
+            source.generator, group_by=list(problem.group_by) or None, copies=settings.copies,
+            schema={column: problem.kinds[column] for column in problem.kinds},
+        )  # fmt: skip
+        model = SyntheticClassifier(
+            FrameClassifier(name, kinds), sampler, random_state=int(task.seed("auto").generate_state(1)[0]),
+            **AUTO,
+        )  # fmt: skip
+        model.fit(frame.iloc[train].reset_index(drop=True), problem.labels[train])
+        rows = frame.iloc[held].reset_index(drop=True)
+        learned.probabilities["all", name] = np.asarray(model.estimator_.predict_proba(rows))
+        learned.calibrated[name] = model.predict_proba(rows)
+        learned.seconds["all", name] = time.perf_counter() - start
+        learned.n_added["all", name] = model.decision_.n_synthetic
+    return learned
