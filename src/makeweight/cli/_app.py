@@ -14,6 +14,7 @@ from makeweight.errors import OptionError, nearest
 COMMANDS = {
     "inspect": "Show what every column is taken for and why, and the groups with their counts.",
     "balance": "Write the rows that a table is missing.",
+    "evaluate": "Say whether synthetic rows help, for which estimator and groups, and what is cheaper.",
     "scaling": "Measure how much adding rows lowers the balanced log-loss, and say how many are worth it.",
     "generators": "List the generators: what each needs, and what it is good for.",
     "doctor": "Check the installation, with a one-line fix for what does not work.",

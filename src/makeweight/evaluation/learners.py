@@ -39,17 +39,17 @@ def _xgb(seed: int, n_rows: int) -> Any:
     return make_estimator("xgb", seed).set_params(max_depth=3, learning_rate=0.1, n_estimators=100)
 
 
+def _at_defaults(name: str) -> Callable[[int, int], Any]:
+    return lambda seed, n_rows: make_estimator(name, seed)
+
+
 #: Name to a function from a seed and the number of training rows to a classifier.
 LEARNERS: dict[str, Callable[[int, int], Any]] = {
     "lr": lambda seed, n_rows: make_estimator("lr", seed),
     "rf": _forest,
     "hgb": _boosted,
     "xgb": _xgb,
-    **{
-        f"{name}-default": lambda seed, n_rows, name=name: make_estimator(name, seed)
-        for name in ESTIMATORS
-        if name != "lr"
-    },
+    **{f"{name}-default": _at_defaults(name) for name in ESTIMATORS if name != "lr"},
 }
 
 

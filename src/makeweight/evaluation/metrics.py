@@ -70,7 +70,7 @@ class Measured:
     metrics: dict[str, float | None]
     log_loss: list[float | None]
     error: list[float | None]
-    classes: list[dict[str, float]]
+    classes: list[dict[str, Any]]
     problems: dict[str, str]
 
 

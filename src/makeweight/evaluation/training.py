@@ -303,6 +303,7 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     learned = _Learned({}, {}, {}, {})
     for name in settings.estimators:
         start = time.perf_counter()
+        assert source.generator is not None
         sampler = SyntheticOverSampler(
             source.generator, group_by=list(problem.group_by) or None, copies=settings.copies,
             schema={column: problem.kinds[column] for column in problem.kinds},

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Scores
-from makeweight.evaluation.statistics import Difference
+from makeweight.evaluation.statistics import Difference, holm
 
-__all__ = ["CODES", "Verdict", "judge"]
+__all__ = ["CODES", "Finding", "Verdict", "better", "judge"]
 
-#: A difference is shown when its Holm-corrected p is below this, and it is at least so large.
+#: A difference is shown when its corrected p is below this, and it is at least so large (nats, or AUROC).
 LEVEL, SMALLEST = 0.05, 0.001
-CODES = ("helps-ranking", "helps-calibration-only", "no-difference", "hurts", "mixed", "failed")
+#: Per code, what is said of one estimator.
+CODES = {
+    "helps-ranking": "synthetic rows help",
+    "helps-calibration-only": "synthetic rows help only calibration",
+    "no-difference": "no measurable difference",
+    "hurts": "synthetic rows hurt",
+    "mixed": "it depends on the estimator",
+    "failed": "not measured",
+}
 LOSS, RANKING = "balanced_log_loss", "auroc"
-LABELS = {
-    "lr": "logistic regression", "rf": "random forest", "hgb": "boosted trees", "xgb": "XGBoost",
-}  # fmt: skip
+LABELS = {"lr": "logistic regression", "rf": "random forest", "hgb": "boosted trees", "xgb": "XGBoost"}
+WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates out of fold and adds no row"
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Verdict:
         One of `CODES`.
     sentence : str
     details : tuple of str
+        First one per estimator, then groups, cheaper arms, and the best arm of all.
     next : str
         What to run or do next.
     """
@@ -43,12 +51,7 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            "code": self.code,
-            "sentence": self.sentence,
-            "details": list(self.details),
-            "next": self.next,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,12 @@ class Finding:
 
     estimator: str
     code: str
-    arm: Arm | None
+    arm: Arm
+
+    @property
+    def label(self) -> str:
+        """The estimator in words."""
+        return LABELS.get(self.estimator, self.estimator)
 
 
 def judge(
@@ -65,10 +73,10 @@ def judge(
     focus: Sequence[Arm],
     *,
     groups: Sequence[str],
-    command: Sequence[str],
-    n_added: dict[str, int],
+    table: Sequence[str],
+    generator: Sequence[str],
+    n_added: Mapping[str, int],
     augment: int,
-    generator: str,
     cut: bool,
 ) -> Verdict:
     """Return the verdict on the focus arms.
@@ -79,13 +87,12 @@ def judge(
     focus : sequence of Arm
         The arms that the verdict is about.
     groups : sequence of str
-    command : sequence of str
-        Data, target and groups as options of the command line.
-    n_added : dict of variant to int
+    table, generator : sequence of str
+        As options of the command line.
+    n_added : mapping of variant to int
         Rows that an arm adds to the whole table.
     augment : int
         Augmentation rows per group on the whole table.
-    generator : str
     cut : bool
         Whether splits were cut.
 
@@ -95,14 +102,18 @@ def judge(
     """
     findings = [_finding(scores, estimator, focus) for estimator in scores.estimators]
     code = _overall([finding.code for finding in findings])
-    sentence = _sentence(scores, code, findings, focus, n_added)
-    details = [_of_estimator(scores, finding, focus) for finding in findings]
-    details += _groups(scores, findings, groups)
-    details += _rivals(scores, findings)
-    details += _best(scores)
-    return Verdict(
-        code, sentence, tuple(details), _next(code, findings, command, generator, augment, cut=cut)
-    )
+    details = [
+        *(_of_estimator(scores, finding, focus) for finding in findings),
+        *_groups(scores, findings, groups),
+        *_rivals(scores, findings),
+        *_best(scores),
+    ]
+    shown = [finding for finding in findings if finding.code == code]
+    if code == "mixed":
+        shown = [finding for finding in findings if finding.code == "helps-ranking"]
+    sentence = _sentence(scores, code, findings, shown, n_added)
+    following = _next(code, shown[0], table, generator, augment, cut=cut)
+    return Verdict(code, sentence, tuple(details), following)
 
 
 def better(difference: Difference | None, *, lower: bool) -> bool:
@@ -112,15 +123,16 @@ def better(difference: Difference | None, *, lower: bool) -> bool:
     --------
     >>> better(Difference(-0.02, -0.03, -0.01, 0.001, 0.004), lower=True)
     True
+    >>> better(Difference(-0.02, -0.03, -0.01, 0.001, 0.06), lower=True)
+    False
     """
     if difference is None or difference.p_holm is None or difference.p_holm >= LEVEL:
         return False
-    gain = -difference.mean if lower else difference.mean
-    return gain >= SMALLEST
+    return (-difference.mean if lower else difference.mean) >= SMALLEST
 
 
-def _shown(scores: Scores, estimator: str, arm: Arm, *, worse: bool) -> bool:
-    """Tell whether an arm is shown to be better (or worse) than the reference in ranking or log-loss."""
+def _shown(scores: Scores, estimator: str, arm: Arm, *, worse: bool = False) -> bool:
+    """Tell whether an arm is shown to be better (or worse) than the reference in log-loss or AUROC."""
     return any(
         better(scores.difference(estimator, arm.name, metric), lower=lower != worse)
         for metric, lower in ((LOSS, True), (RANKING, False))
@@ -128,49 +140,56 @@ def _shown(scores: Scores, estimator: str, arm: Arm, *, worse: bool) -> bool:
 
 
 def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> Finding:
+    """Apply the rules to one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
-    raw = [arm for arm in focus if not arm.calibrated]
     fixed = [arm for arm in focus if arm.source != "auto"] or list(focus)
-    if any(scores.value(estimator, arm.name, LOSS) is None for arm in fixed):
-        return Finding(estimator, "failed", fixed[0])
+    failed = [arm for arm in fixed if scores.value(estimator, arm.name, LOSS) is None]
+    if failed:
+        return Finding(estimator, "failed", failed[0])
+
+    def loss(arm: Arm) -> float:
+        value = scores.value(estimator, arm.name, LOSS)
+        return float("inf") if value is None else value.mean
+
     helping = [
         arm
         for arm in calibrated
-        if _shown(scores, estimator, arm, worse=False) and not _shown(scores, estimator, arm, worse=True)
+        if _shown(scores, estimator, arm)
+        and not _shown(scores, estimator, arm, worse=True)
+        and (scores.mean(estimator, arm.name, "n_added") or 0) > 0
     ]
     if helping:
-        return Finding(estimator, "helps-ranking", min(helping, key=lambda a: _loss(scores, estimator, a)))
+        return Finding(estimator, "helps-ranking", min(helping, key=loss))
     hurting = [arm for arm in calibrated if arm in fixed and _shown(scores, estimator, arm, worse=True)]
     if hurting:
-        return Finding(estimator, "hurts", max(hurting, key=lambda a: _loss(scores, estimator, a)))
-    lifted = [arm for arm in raw if better(scores.difference(estimator, arm.name, LOSS, NOTHING), lower=True)]
+        return Finding(estimator, "hurts", max(hurting, key=loss))
+    lifted = [
+        arm
+        for arm in fixed
+        if not arm.calibrated and better(scores.difference(estimator, arm.name, LOSS, NOTHING), lower=True)
+    ]
     if lifted:
-        best = min(lifted, key=lambda a: _loss(scores, estimator, a))
-        return Finding(estimator, "helps-calibration-only", best)
-    return Finding(estimator, "no-difference", calibrated[0] if calibrated else None)
-
-
-def _loss(scores: Scores, estimator: str, arm: Arm) -> float:
-    value = scores.value(estimator, arm.name, LOSS)
-    assert value is not None
-    return value.mean
+        return Finding(estimator, "helps-calibration-only", min(lifted, key=loss))
+    return Finding(estimator, "no-difference", next((arm for arm in calibrated if arm in fixed), fixed[0]))
 
 
 def _overall(codes: Sequence[str]) -> str:
-    """Return the code of several estimators together."""
-    found = set(codes) - {"failed"}
-    if not found:
-        return "failed"
+    """Return the code of several estimators together.
+
+    Examples
+    --------
+    >>> _overall(["hurts", "no-difference"]), _overall(["hurts", "helps-ranking"])
+    ('hurts', 'mixed')
+    """
+    found = set(codes)
     if {"helps-ranking", "hurts"} <= found:
         return "mixed"
-    for code in ("helps-ranking", "hurts", "helps-calibration-only"):
-        if code in found:
-            return code
-    return "no-difference"
+    order = ("helps-ranking", "hurts", "helps-calibration-only", "no-difference", "failed")
+    return next(code for code in order if code in found)
 
 
-def _named(estimators: Sequence[str]) -> str:
-    names = [LABELS.get(name, name) for name in estimators]
+def _joined(findings: Sequence[Finding]) -> str:
+    names = [finding.label for finding in findings]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -187,91 +206,78 @@ def _changes(scores: Scores, estimator: str, arm: Arm) -> str:
 
 
 def _sentence(
-    scores: Scores, code: str, findings: Sequence[Finding], focus: Sequence[Arm], n_added: dict[str, int]
+    scores: Scores,
+    code: str,
+    findings: Sequence[Finding],
+    shown: Sequence[Finding],
+    n_added: Mapping[str, int],
 ) -> str:
+    first = shown[0]
+    arm, estimator = first.arm, first.estimator
     if code == "failed":
-        name = findings[0].arm.label if findings[0].arm else "synthetic rows"
-        return f"Not measured: {name} failed ({_error(scores, findings[0])})."
+        return f"Not measured: {arm.label} failed: {_error(scores, arm)}."
     if code == "mixed":
-        helped = [f.estimator for f in findings if f.code == "helps-ranking"]
-        hurt = [f.estimator for f in findings if f.code == "hurts"]
-        return f"Mixed: synthetic rows help with {_named(helped)}, and hurt with {_named(hurt)}."
-    mine = [finding for finding in findings if finding.code == code]
-    first = mine[0]
-    assert first.arm is not None
-    who, others = _named([f.estimator for f in mine]), len(findings) > len(mine)
-    only = "only " if others else ""
-    arm, rows = first.arm, n_added.get(first.arm.variant)
-    added = f"{rows:,} rows" if rows is not None else "as many rows as it chooses"
-    stamp = ", with external information" if arm.external else ""
-    if code == "helps-ranking":
-        ranks = better(scores.difference(first.estimator, arm.name, RANKING), lower=False)
-        what = "help ranking" if ranks else "help beyond calibration, though not shown in AUROC"
-        return (
-            f"Synthetic rows {what}, {only}with {who}: {arm.label} ({added}{stamp}) against calibration "
-            f"without any: {_changes(scores, first.estimator, arm)}."
-        )
-    if code == "hurts":
-        return (
-            f"Synthetic rows hurt, {only}with {who}: {arm.label} ({added}{stamp}) against calibration "
-            f"without any: {_changes(scores, first.estimator, arm)}."
-        )
-    if code == "helps-calibration-only":
-        bare = scores.value(first.estimator, REFERENCE, LOSS)
-        with_rows = scores.value(first.estimator, arm.name, LOSS)
-        assert bare is not None and with_rows is not None
-        return (
-            f"Synthetic rows help only calibration, {only}with {who}, and calibration is cheaper by {added}: "
-            f"doing nothing and calibrating scores a balanced log-loss of {bare.mean:.4f}, {arm.label} "
-            f"{with_rows.mean:.4f}."
-        )
-    return (
-        f"No measurable difference with {who}: {arm.label} ({added}{stamp}) against calibration without any: "
-        f"{_changes(scores, first.estimator, arm)}."
+        hurt = [finding for finding in findings if finding.code == "hurts"]
+        return f"Mixed: synthetic rows help with {_joined(shown)}, and hurt with {_joined(hurt)}."
+    who = ("only with " if len(shown) < len(findings) else "with ") + _joined(shown)
+    rows = n_added.get(arm.variant)
+    added = "the rows it chooses" if rows is None else f"{rows:,} rows"
+    added += ", external information" if arm.external else ""
+    with_first = f" with {first.label}" if len(shown) > 1 else ""
+    against = (
+        f"{arm.label} ({added}) against calibration without any{with_first}: "
+        f"{_changes(scores, estimator, arm)}."
     )
+    if code == "helps-calibration-only":
+        bare, lifted = (scores.value(estimator, name, LOSS) for name in (REFERENCE, arm.name))
+        assert bare is not None and lifted is not None  # noqa: PT018 - else it were another code
+        return (
+            f"Synthetic rows help only calibration, {who}; calibrating without any is cheaper by {added}: "
+            f"it scores a balanced log-loss of {bare.mean:.4f}, {arm.label} {lifted.mean:.4f}."
+        )
+    if code == "helps-ranking":
+        ranks = better(scores.difference(estimator, arm.name, RANKING), lower=False)
+        what = "help ranking" if ranks else "help beyond calibration (AUROC shows no gain)"
+        return f"Synthetic rows {what}, {who}: {against}"
+    if code == "hurts":
+        return f"Synthetic rows hurt, {who}: {against}"
+    return f"No measurable difference, {who}: {against}"
 
 
-def _error(scores: Scores, finding: Finding) -> str:
-    assert finding.arm is not None
+def _error(scores: Scores, arm: Arm) -> str:
     for failure in scores.failures():
-        if failure["arm"] == finding.arm.name:
+        if failure["arm"] == arm.name:
             return str(failure["error"])
     return "its numbers are not finite"
 
 
-WORDS = {
-    "helps-ranking": "help",
-    "helps-calibration-only": "help only calibration",
-    "no-difference": "no measurable difference",
-    "hurts": "hurt",
-}
-
-
 def _of_estimator(scores: Scores, finding: Finding, focus: Sequence[Arm]) -> str:
     """Say what was found with one estimator, calibrated against calibrated."""
-    name = LABELS.get(finding.estimator, finding.estimator)
     if finding.code == "failed":
-        return f"{name}: not measured, {_error(scores, finding)}"
+        return f"{finding.label}: not measured: {_error(scores, finding.arm)}"
     parts = [f"{arm.label}: {_changes(scores, finding.estimator, arm)}" for arm in focus if arm.calibrated]
-    return f"{name}: {WORDS[finding.code]}. " + "; ".join(parts)
+    return f"{finding.label}: {CODES[finding.code]}; " + "; ".join(parts)
 
 
 def _groups(scores: Scores, findings: Sequence[Finding], groups: Sequence[str]) -> list[str]:
-    """Name the groups whose log-loss is shown to change, by intervals for all groups together."""
-    from makeweight.evaluation.statistics import holm
-
+    """Name the groups whose log-loss is shown to change, with Holm's correction over groups."""
     told = []
     for finding in findings:
-        if finding.code not in ("helps-ranking", "hurts") or finding.arm is None:
+        if finding.code not in ("helps-ranking", "hurts"):
             continue
-        found = [scores.group_difference(finding.estimator, finding.arm.name, g) for g in range(len(groups))]
-        known = [(g, d) for g, d in zip(groups, found, strict=True) if d is not None]
-        for (group, difference), p in zip(known, holm([d.p for _, d in known]), strict=True):
-            if p < LEVEL and abs(difference.mean) >= SMALLEST:
-                told.append(
-                    f"group {group}, {LABELS.get(finding.estimator, finding.estimator)}: log-loss "
-                    f"{_signed(difference)}"
-                )
+        changes = {
+            group: difference
+            for position, group in enumerate(groups)
+            if (difference := scores.group_difference(finding.estimator, finding.arm.name, position))
+        }
+        p_values = holm([difference.p for difference in changes.values()])
+        parts = [
+            f"{group} {_signed(difference)}"
+            for (group, difference), p in zip(changes.items(), p_values, strict=True)
+            if p < LEVEL and abs(difference.mean) >= SMALLEST
+        ]
+        which = "; ".join(parts) if parts else "shown for no single group"
+        told.append(f"change of log-loss by group with {finding.label}, {finding.arm.label}: {which}")
     return told
 
 
@@ -279,18 +285,16 @@ def _rivals(scores: Scores, findings: Sequence[Finding]) -> list[str]:
     """Name arms without synthetic rows that are shown to help where synthetic rows do."""
     told = []
     for finding in findings:
-        if finding.code != "helps-ranking":
-            continue
         cheaper = [
             arm.label
             for arm in scores.arms
-            if arm.calibrated and not arm.synthetic and _shown(scores, finding.estimator, arm, worse=False)
+            if finding.code == "helps-ranking"
+            and arm.calibrated
+            and not arm.synthetic
+            and _shown(scores, finding.estimator, arm)
         ]
         if cheaper:
-            told.append(
-                f"with {LABELS.get(finding.estimator, finding.estimator)} these help, too, without synthetic "
-                f"rows: {', '.join(cheaper)}"
-            )
+            told.append(f"with {finding.label} without synthetic rows these help, too: {', '.join(cheaper)}")
     return told
 
 
@@ -310,40 +314,23 @@ def _best(scores: Scores) -> list[str]:
 
 
 def _next(
-    code: str,
-    findings: Sequence[Finding],
-    command: Sequence[str],
-    generator: str,
-    augment: int,
-    *,
-    cut: bool,
+    code: str, first: Finding, table: Sequence[str], generator: Sequence[str], augment: int, *, cut: bool
 ) -> str:
     """Say what to run or do."""
-    given = shlex.join(command)
-    without = (
-        "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates out of fold and adds no row"
-    )
     if code in ("helps-ranking", "mixed"):
-        first = next(finding for finding in findings if finding.code == "helps-ranking")
-        assert first.arm is not None
-        only = (
-            f", and use them with {LABELS.get(first.estimator, first.estimator)} only"
-            if code == "mixed"
-            else ""
-        )
+        only = f"; use the rows with {first.label} only" if code == "mixed" else ""
         if first.arm.external:
-            return f"evaluate the rows on real ones that their writer has not seen{only}"
+            return f"compare again on real rows that the writer of these has not seen{only}"
         if first.arm.source == "auto":
-            return f"SyntheticClassifier(estimator, {generator!r}){only}"
-        more = f" --augment {augment}" if first.arm.variant == "augmented" else ""
-        return f"makeweight balance {given} --generator {generator}{more} -o balanced.csv{only}"
-    if code == "helps-calibration-only":
-        return f"add no row, and calibrate: {without}"
-    if code == "hurts":
-        return f"add no row of this kind: {without}; look at the rows with makeweight report"
+            return f"SyntheticClassifier(estimator, {generator[1]!r}){only}"
+        extra = ["--augment", str(augment)] if first.arm.variant == "augmented" else []
+        return shlex.join(["makeweight", "balance", *table, *generator, *extra, "-o", "balanced.csv"]) + only
     if code == "failed":
-        return (
-            f"makeweight balance {given} --generator {generator} --dry-run shows the plan; or choose another"
-        )
-    more_splits = "a larger --budget-seconds" if cut else "more --repeats"
-    return f"add no row: {without}; {more_splits} would narrow the intervals, further real rows even more"
+        plan = shlex.join(["makeweight", "balance", *table, *generator, "--dry-run"])
+        return f"{plan} shows the plan; --copies accept takes copies; makeweight generators lists others"
+    if code == "helps-calibration-only":
+        return f"calibrate: {WITHOUT}"
+    if code == "hurts":
+        return f"add none of these rows: {WITHOUT}; makeweight report shows what is wrong with them"
+    more = "a larger --budget-seconds" if cut else "more --repeats"
+    return f"add no row: {WITHOUT}; {more} narrows the intervals, further real rows even more"

@@ -1,0 +1,180 @@
+"""What people see of a comparison: how far it is, and what it found."""
+
+from __future__ import annotations
+
+import re
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from makeweight.cli import _show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from makeweight.evaluation import Comparison
+    from makeweight.evaluation.budget import Progress
+    from makeweight.evaluation.statistics import Difference
+
+#: Where standard error is no terminal, progress is a line every so many seconds.
+EVERY = 30.0
+#: Estimators whose numbers fit side by side, and failures that are listed.
+SIDE_BY_SIDE, SHOWN = 3, 5
+BETTER, WORSE = "+", "-"
+
+
+class Steps:
+    """Shows how far a comparison is, with the time left.
+
+    Parameters
+    ----------
+    out : rich.console.Console
+        On standard error.
+    """
+
+    def __init__(self, out: Console) -> None:
+        self._out, self._told = out, time.monotonic()
+        self._bar = Bar(
+            TextColumn("comparing"), BarColumn(bar_width=20),
+            TextColumn("{task.fields[state]}", markup=False),
+            console=out, transient=True, disable=not out.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("", total=None, state="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show what `makeweight.evaluation.compare` reports."""
+        told = state(progress)
+        self._bar.update(self._task, total=progress.total, completed=progress.done, state=told)
+        if not self._out.is_terminal and time.monotonic() - self._told > EVERY:
+            self._told = time.monotonic()
+            self._out.print(told)
+
+
+def state(progress: Progress) -> str:
+    """Say how far a comparison is.
+
+    Examples
+    --------
+    >>> from makeweight.evaluation.budget import Progress
+    >>> state(Progress(12, 175, 1, 25, 20.0, 250.0))
+    'split 2 of at most 25, 20.0 s, at most 4 min 10 s left'
+    """
+    return (
+        f"split {min(progress.split + 1, progress.splits)} of at most {progress.splits}, "
+        f"{_show.seconds(progress.seconds)}, at most {_show.seconds(progress.seconds_left)} left"
+    )
+
+
+def show(out: Console, found: Comparison) -> None:
+    """Print the verdict, what it rests on, and all arms."""
+    verdict, scores = found.verdict, found.scores
+    out.print(Text(verdict.sentence, style="bold"))
+    out.print(f"next: {verdict.next}")
+    _show.section(out, "differences to nothing+platt (95 % interval)", _differences(found))
+    for first in range(0, len(scores.estimators), SIDE_BY_SIDE):
+        estimators = scores.estimators[first : first + SIDE_BY_SIDE]
+        _show.section(out, f"{len(found.splits)} splits of real rows", _arms(found, estimators))
+    out.print()
+    out.print(
+        f"{BETTER} better, {WORSE} worse than nothing+platt, shown after Holm's correction. "
+        f"A constant scores {found.constant_risk:.4f}."
+    )
+    notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in found.cut)]
+    if any(arm.external for arm in scores.arms):
+        notes.append("external rows may have seen the rows that they are judged on")
+    for note in notes:
+        out.print(f"- {note}")
+    failures = scores.failures()
+    for failure in failures[:SHOWN]:
+        out.print(
+            f"- failed: {failure['arm']}, {failure['estimator']}, {failure['split']}: {failure['error']}"
+        )
+    if len(failures) > SHOWN:
+        out.print(f"- and {len(failures) - SHOWN} more failures: -o FILE has them all")
+    out.print(f"- {_show.seconds(found.seconds)}, seed {found.reproduce['seed']}")
+
+
+def _differences(found: Comparison) -> Table:
+    """Return the differences that the verdict is about."""
+    table = _plain_table()
+    for heading in ("", "arm", "AUROC", "balanced log-loss"):
+        table.add_column(heading, no_wrap=heading != "arm", overflow="fold")
+    for estimator in found.scores.estimators:
+        for arm in found.focus:
+            if arm.calibrated:
+                cells = [
+                    _interval(found.scores.difference(estimator, arm.name, metric))
+                    for metric in ("auroc", "balanced_log_loss")
+                ]
+                table.add_row(estimator, arm.name.removesuffix("+platt"), *cells)
+    return table
+
+
+def _arms(found: Comparison, estimators: tuple[str, ...]) -> Table:
+    """Return every arm with its balanced log-loss and AUROC, per estimator."""
+    table = _plain_table()
+    table.add_column("arm", overflow="fold")
+    for label in ("log-loss", "AUROC"):
+        for position, estimator in enumerate(estimators):
+            heading = f"{label}\n{estimator}" if not position else f"\n{estimator}"
+            table.add_column(heading, no_wrap=True, justify="left")
+    for arm in found.scores.arms:
+        cells = [
+            _number(found, estimator, arm.name, metric, lower=lower)
+            for metric, lower in (("balanced_log_loss", True), ("auroc", False))
+            for estimator in estimators
+        ]
+        table.add_row(arm.name, *cells)
+    return table
+
+
+def _plain_table() -> Table:
+    return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+
+
+def _number(found: Comparison, estimator: str, arm: str, metric: str, *, lower: bool) -> str:
+    from makeweight.evaluation.verdict import better
+
+    value = found.scores.value(estimator, arm, metric)
+    if value is None:
+        return "failed"
+    difference = found.scores.difference(estimator, arm, metric)
+    mark = ""
+    if better(difference, lower=lower):
+        mark = BETTER
+    elif better(difference, lower=not lower):
+        mark = WORSE
+    return _short(value.mean) + mark
+
+
+def _interval(difference: Difference | None) -> str:
+    if difference is None:
+        return "failed"
+    low, high = _short(difference.low, sign=True), _short(difference.high, sign=True)
+    return f"{_short(difference.mean, sign=True)} ({low} {high})"
+
+
+def _short(value: float, *, sign: bool = False) -> str:
+    """Write a number with four decimals and no zero before the point.
+
+    Examples
+    --------
+    >>> _short(0.48501), _short(-0.0123, sign=True), _short(1.25)
+    ('.4850', '-.0123', '1.2500')
+    """
+    text = f"{value:+.4f}" if sign else f"{value:.4f}"
+    return re.sub(r"^([+-]?)0\.", r"\1.", text)

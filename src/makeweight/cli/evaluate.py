@@ -1,0 +1,175 @@
+"""``makeweight evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from makeweight.cli import _options, _show
+from makeweight.errors import FileProblem, OptionError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from makeweight.evaluation import Comparison
+
+NO_GAIN, INTERRUPTED = 3, 130
+
+
+def _names(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise OptionError(f"{param.opts[0]} takes names with commas between them", got=repr(text))
+    return found
+
+
+def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    named = [value.partition("=") if "=" in value else (Path(value).stem, "=", value) for value in values]
+    return {name: path for name, _, path in named}
+
+
+@click.command()
+@_options.data_options
+@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@click.option(
+    "--generator", metavar="NAME", help="The one that the verdict is about; see `makeweight generators`."
+)
+@click.option(
+    "--option", "options", metavar="KEY=VALUE", multiple=True, callback=_options.pairs("KEY=VALUE"),
+    help="Option of the generator; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--arms", metavar="A,B,...", callback=_names,
+    help="Arms to run, by name; all by default. The reference, nothing+platt, is always among them.",
+)  # fmt: skip
+@click.option(
+    "--estimators", metavar="A,B,...", callback=_names, default="lr,rf,hgb", show_default=True,
+    help="Logistic regression, random forest, histogram gradient boosting; also xgb, and rf-default, "
+    "hgb-default, xgb-default at the settings of their libraries.",
+)  # fmt: skip
+@click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
+@click.option("--splits", metavar="N", type=int, help="Run the first N of the R x F splits.")
+@click.option(
+    "--augment", metavar="N", type=click.IntRange(min=0),
+    help="Rows per group of the augmented arm; as many as the largest group by default.",
+)  # fmt: skip
+@click.option(
+    "--external", metavar="[NAME=]FILE", multiple=True, callback=_external,
+    help="Synthetic rows written elsewhere, as a further arm, stamped: they may have seen held-out rows.",
+)  # fmt: skip
+@click.option(
+    "--copies", type=click.Choice(["auto", "reject", "accept"]), default="auto", show_default=True,
+    help="What to do with exact copies of real rows.",
+)  # fmt: skip
+@click.option(
+    "--budget-seconds", metavar="S", type=click.FloatRange(min=0), default=300, show_default=True,
+    help="Repeats that do not fit are cut, then folds, never arms; 0 cuts nothing.",
+)  # fmt: skip
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--jobs", metavar="N", type=int, default=-1, show_default=True, help="Processes; -1 uses every core."
+)
+@click.option(
+    "--engine", metavar="ENGINE", default="local", show_default=True,
+    help="local, or dask://HOST:PORT for the workers of a running cluster.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", metavar="FILE",
+    help="Write all numbers as JSON. Results are kept in FILE with the ending .jsonl as they come; the same "
+    "command goes on from there.",
+)  # fmt: skip
+@click.option("--html", metavar="FILE", help="Write a report as one HTML page.")
+@click.option("--force", is_flag=True, help="Replace output files, and start over.")
+@click.option("--require-gain", is_flag=True, help="Exit with 3 unless synthetic rows are shown to help.")
+@_options.json_option
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> None:
+    """Say whether synthetic rows help, for which estimator and groups, and what is cheaper.
+
+    Repeated cross-validation on DATA. In every split encoder, generator and calibrator learn from the
+    training rows only; every arm sees the same rows and is judged on real ones that it has not seen. Each
+    arm is compared with doing nothing and calibrating.
+
+    \b
+    makeweight evaluate customers.csv --target churn -o churn.json --html churn.html
+    makeweight evaluate adult.csv --target income --group-by sex --generator transport --require-gain
+    """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
+    output, html = given["output"], given["html"]
+    for path in (output, html):
+        _check_place(path, given["force"])
+    log = Path(output).with_suffix(".jsonl") if output else None
+    if log is not None and given["force"]:
+        log.unlink(missing_ok=True)
+    err = _show.console(err=True)
+    try:
+        found = _compare(given, log, err)
+    except KeyboardInterrupt:
+        kept = f"the results so far are in {log}: the same command goes on from there"
+        err.print("interrupted: " + (kept if log else "nothing was written; -o keeps results as they come"))
+        context.exit(INTERRUPTED)
+    result = _show.plain(found.to_dict())
+    written = []
+    if output:
+        _write(output, json.dumps(result, indent=1, allow_nan=False) + "\n")
+        written.append(output)
+    if html:
+        from makeweight.page import render
+
+        _write(html, render(result))
+        written.append(html)
+    if given["as_json"]:
+        _show.print_json(result)
+    else:
+        from makeweight.cli._evaluation import show
+
+        show(_show.console(), found)
+    for path in written:
+        err.print(f"wrote {path}")
+    if given["require_gain"] and not found.helps:
+        context.exit(NO_GAIN)
+
+
+def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Comparison:
+    file = _options.load(given["data"], given["kinds"], given["missing"], given["no_header"])
+    _options.infer(file, given["target"], given["group_by"], given["kinds"])
+    outside = {
+        name: _options.load(path, given["kinds"], given["missing"], given["no_header"]).frame
+        for name, path in given["external"].items()
+    }
+    from makeweight.cli._evaluation import Steps
+    from makeweight.evaluation import compare
+    from makeweight.sampler import DEFAULT_GENERATOR
+
+    with Steps(err) as steps:
+        return compare(
+            file.frame, target=given["target"], group_by=given["group_by"], kinds=given["kinds"],
+            generator=given["generator"] or DEFAULT_GENERATOR, options=given["options"], arms=given["arms"],
+            estimators=given["estimators"], repeats=given["repeats"], folds=given["folds"],
+            splits=given["splits"], augment=given["augment"], copies=given["copies"], external=outside,
+            budget_seconds=given["budget_seconds"] or None, random_state=given["seed"],
+            engine=given["engine"], n_jobs=given["jobs"], log=log, name=given["data"], progress=steps,
+        )  # fmt: skip
+
+
+def _check_place(path: str | None, force: bool) -> None:
+    if path is None:
+        return
+    if not Path(path).resolve().parent.is_dir():
+        raise FileProblem("no such directory", where=str(Path(path).parent))
+    if Path(path).exists() and not force:
+        raise FileProblem("the file exists", where=path, hint="--force replaces it")
+
+
+def _write(path: str, text: str) -> None:
+    from makeweight.table.io import replace_file
+
+    try:
+        replace_file(Path(path), lambda stream: stream.write(text.encode()))
+    except OSError as error:
+        raise FileProblem("cannot write the file", where=path, got=error.strerror or str(error)) from error

@@ -1,0 +1,320 @@
+"""Did it help? Arms with and without synthetic rows, compared on real rows that none of them has seen."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from makeweight.engine import check_engine, run
+from makeweight.errors import OptionError
+from makeweight.evaluation.arms import Arm, Source, catalogue, choose
+from makeweight.evaluation.budget import LEAST_SPLITS, Clock, Progress, next_wave
+from makeweight.evaluation.comparison import Comparison
+from makeweight.evaluation.learners import make_learner
+from makeweight.evaluation.problem import Problem, match_columns
+from makeweight.evaluation.scores import Scores
+from makeweight.evaluation.store import Log
+from makeweight.evaluation.training import AUTO, Settings, Task, run_task
+from makeweight.evaluation.verdict import judge
+from makeweight.generators.base import Generator
+from makeweight.generators.check import CopyPolicy
+from makeweight.sampler import DEFAULT_GENERATOR
+from makeweight.table import Kind
+from makeweight.table.containers import to_frame
+
+__all__ = ["compare"]
+
+INNER_FOLDS = 3
+ESTIMATORS = ("lr", "rf", "hgb")
+
+
+def compare(
+    data: Any,
+    *,
+    target: Hashable,
+    group_by: Sequence[Hashable] = (),
+    kinds: Mapping[Any, Any] | None = None,
+    generator: str | Generator = DEFAULT_GENERATOR,
+    options: Mapping[str, Any] | None = None,
+    arms: Sequence[str] | None = None,
+    estimators: Sequence[str] = ESTIMATORS,
+    repeats: int = 5,
+    folds: int = 5,
+    splits: int | None = None,
+    augment: int | None = None,
+    copies: CopyPolicy = "auto",
+    external: Mapping[str, Any] | None = None,
+    budget_seconds: float | None = 300.0,
+    random_state: int = 0,
+    engine: str = "local",
+    n_jobs: int = 1,
+    log: Path | None = None,
+    name: str = "DATA",
+    progress: Callable[[Progress], object] | None = None,
+) -> Comparison:
+    """Compare arms with and without synthetic rows by repeated cross-validation on real rows.
+
+    In every split encoder, generator, size and calibrator learn from the training rows only; calibrators and
+    thresholds from inner folds, with a generator of their own inside each. Equal rows are never on both
+    sides. Neither the order of the rows nor that of the columns changes a number.
+
+    Parameters
+    ----------
+    data : pandas or polars DataFrame, pyarrow Table or ndarray
+        Real rows; never changed.
+    target : hashable
+        Column with the labels.
+    group_by : sequence of hashable
+        Grouping attributes; groups are then the cells of label x attributes.
+    kinds : mapping of column to kind, optional
+    generator : str or Generator
+        The one that the verdict is about.
+    options : mapping of str to object, optional
+        Its constructor arguments.
+    arms : sequence of str, optional
+        By name; all by default. The reference, calibration without synthetic rows, is always run.
+    estimators : sequence of str
+        Names as in `makeweight.evaluation.learners.make_learner`.
+    repeats, folds : int
+    splits : int, optional
+        Run the first so many of repeats x folds splits.
+    augment : int, optional
+        Rows per group of the augmented arm, on the whole table; as many as the largest group by default.
+    copies : {"auto", "reject", "accept"}
+        What to do with exact copies of real rows.
+    external : mapping of name to table, optional
+        Synthetic rows written elsewhere, added to every training fold. They may have seen the rows that are
+        held out; their arms are stamped, and do not count for the verdict.
+    budget_seconds : float or None
+        After the first split, repeats that do not fit are cut, then folds; never arms. None cuts nothing.
+    random_state : int
+        Fixes everything but the number of splits that fit into the budget.
+    engine, n_jobs
+        As in `makeweight.engine.run`; the numbers do not depend on them.
+    log : Path, optional
+        File to which results are appended as they come. With the file of an interrupted run of the same data
+        and settings, that run goes on.
+    name : str
+        What the data are called in the verdict.
+    progress : callable, optional
+        Called with a `Progress` after every piece of work.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SchemaError, PlanError, OptionError
+        When a column, an arm, an estimator or an option does not fit, or a group has too few rows.
+    FileProblem
+        When `log` belongs to another comparison.
+
+    Notes
+    -----
+    Source: corrected intervals, Nadeau and Bengio (2003); Holm (1979). The rules of the verdict are in
+    docs/evaluate.md.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["common", "rare"], [160, 40])
+    >>> frame = pd.DataFrame({"a": rng.normal(size=200) + (y == "rare"), "b": rng.normal(size=200), "y": y})
+    >>> found = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"], repeats=1)
+    >>> found.verdict.code in ("no-difference", "helps-calibration-only")
+    True
+    """
+    problem = Problem.read(to_frame(data), target, group_by, kinds)
+    _check(problem, repeats, folds, splits, augment, budget_seconds, random_state)
+    check_engine(engine)
+    if not estimators:
+        raise OptionError("no estimator is asked for", hint="leave estimators at its default")
+    learners = {
+        estimator: str(make_learner(estimator, random_state, len(problem))) for estimator in estimators
+    }
+    outside = {file: match_columns(to_frame(rows), problem, file) for file, rows in (external or {}).items()}
+    sources = choose(catalogue(generator, options, outside), arms)
+    focus = _focus([arm for source in sources for arm in source.arms])
+    largest = int(problem.counts.max())
+    n_augment = largest if augment is None else augment
+    settings = Settings(folds, INNER_FOLDS, n_augment / largest, copies, tuple(estimators), random_state)
+    wanted = tuple((r, f) for r in range(repeats) for f in range(folds))[:splits]
+    clock = Clock(budget_seconds)
+    with Log(log, _identity(problem, settings, sources)) as kept:
+        work = _Work(problem, settings, sources, wanted, clock, kept, engine, n_jobs, progress)
+        ran = wanted[: work.run()]
+        scores = Scores(kept.records, work.arms, estimators, ran, folds)
+    cut = _cut(len(ran), wanted, folds, clock)
+    balance = int((largest - problem.counts).sum())
+    n_added = {"balanced": balance, "augmented": balance + n_augment * len(problem.group_names)}
+    named = _named(generator, options)
+    table = [name, "--target", str(target), *_repeated("--group-by", group_by)]
+    table += _repeated(
+        "--kind", [f"{column}={Kind.parse(kind).value}" for column, kind in (kinds or {}).items()]
+    )
+    verdict = judge(
+        scores, focus, groups=problem.group_names, table=table, generator=named, n_added=n_added,
+        augment=n_augment, cut=bool(cut),
+    )  # fmt: skip
+    told = {
+        "name": name, "generator": named[1], "options": {k: str(v) for k, v in (options or {}).items()},
+        "repeats": repeats, "folds": folds, "splits": len(ran), "inner_folds": INNER_FOLDS,
+        "augment": n_augment, "copies": copies, "budget_seconds": budget_seconds, "auto": AUTO,
+        "random_state": random_state, "estimators": learners, "engine": engine, "n_jobs": n_jobs,
+    }  # fmt: skip
+    command = [
+        "makeweight", "evaluate", *table, *named, "--estimators", ",".join(estimators),
+        *([] if arms is None else ["--arms", ",".join(arms)]), "--repeats", str(repeats),
+        "--folds", str(folds), "--splits", str(len(ran)), "--augment", str(n_augment), "--copies", copies,
+        *_repeated("--external", outside), "--seed", str(random_state), "--budget-seconds", "0",
+    ]  # fmt: skip
+    reproduce = {"command": shlex.join(command), "seed": random_state, "versions": _versions()}
+    return Comparison(
+        verdict, scores, tuple(focus), problem, ran, cut, n_added, told, reproduce, clock.seconds
+    )
+
+
+def _named(generator: str | Generator, options: Mapping[str, Any] | None) -> list[str]:
+    """Return a generator and its options as options of the command line."""
+    name = generator if isinstance(generator, str) else type(generator).__name__
+    return ["--generator", name, *_repeated("--option", [f"{k}={v}" for k, v in (options or {}).items()])]
+
+
+def _repeated(option: str, values: Iterable[object]) -> list[str]:
+    return [part for value in values for part in (option, str(value))]
+
+
+def _check(
+    problem: Problem, repeats: int, folds: int, splits: Any, augment: Any, budget: Any, random_state: Any
+) -> None:
+    for name, value, least in (
+        ("repeats", repeats, 1), ("folds", folds, 2), ("splits", splits, LEAST_SPLITS),
+        ("augment", augment, 0), ("random_state", random_state, 0),
+    ):  # fmt: skip
+        optional = name in ("splits", "augment") and value is None
+        if not optional and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
+    if budget is not None and not budget > 0:
+        raise OptionError(
+            "budget_seconds is a time", got=repr(budget), expected="seconds above 0, or None for no limit"
+        )
+    problem.check_folds(folds)
+
+
+def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -> dict[str, Any]:
+    """Return what results depend on besides split, arm and estimator."""
+    chosen = {source.name: joblib.hash((source.generator, source.rows)) for source in sources}
+    return {
+        "data": problem.fingerprint, "target": str(problem.target),
+        "group_by": list(map(str, problem.group_by)),
+        "kinds": {str(column): kind.value for column, kind in problem.kinds.items()}, "folds": settings.folds,
+        "inner_folds": settings.inner_folds, "augment": settings.augment, "copies": settings.copies,
+        "random_state": settings.random_state, "generators": chosen, "auto": AUTO, "versions": _versions(),
+    }  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    packages = ("makeweight", "numpy", "pandas", "scikit-learn", "imbalanced-learn")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def _focus(arms: Sequence[Arm]) -> list[Arm]:
+    """Return the arms that the verdict is about: the chosen generator's, or the synthetic ones there are."""
+    synthetic = [arm for arm in arms if arm.synthetic]
+    if not synthetic:
+        raise OptionError(
+            "no arm with synthetic rows is asked for", got=[arm.name for arm in arms],
+            hint="name one, for example smoothed-bootstrap",
+        )  # fmt: skip
+    return (
+        [arm for arm in synthetic if arm.focus] or [arm for arm in synthetic if not arm.external] or synthetic
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """Splits to run, and what has been found."""
+
+    problem: Problem
+    settings: Settings
+    sources: Sequence[Source]
+    splits: tuple[tuple[int, int], ...]
+    clock: Clock
+    log: Log
+    engine: str
+    n_jobs: int
+    progress: Callable[[Progress], object] | None
+
+    @property
+    def arms(self) -> list[Arm]:
+        return [arm for source in self.sources for arm in source.arms]
+
+    def run(self) -> int:
+        """Run splits until they are all done or the time is up; return how many."""
+        there = set(map(_key, self.log.records))
+        done = pieces = 0
+        while done < len(self.splits):
+            wave = next_wave(
+                done, len(self.splits), self.settings.folds, self.clock.affordable(),
+                timed=self.clock.budget is not None,
+            )  # fmt: skip
+            if not wave:
+                break
+            tasks = self._missing(self.splits[done : done + wave], there)
+            began = self.clock.seconds
+            found = run(run_task, tasks, engine=self.engine, n_jobs=self.n_jobs)
+            for place, (_, records) in enumerate(found, start=1):
+                new = [record for record in records if _key(record) not in there]
+                self.log.add(new)
+                there.update(map(_key, new))
+                pieces += 1
+                left = len(tasks) - place + len(self.sources) * (len(self.splits) - done - wave)
+                if self.progress is not None:
+                    self.progress(self.clock.progress(pieces, left, done, len(self.splits)))
+            done += wave
+            if tasks:
+                n_timed = len({(task.repeat, task.fold) for task in tasks})
+                self.clock.measured = (self.clock.seconds - began) / n_timed
+        return done
+
+    def _missing(self, splits: Sequence[tuple[int, int]], there: set[Any]) -> list[Task]:
+        """Return the tasks whose results are not there; in every split what takes longest first."""
+        ordered = sorted(self.sources, key=lambda s: -len(s.variants) - 2 * (s.kind == "auto"))
+        return [
+            Task(self.problem, self.settings, source, *split)
+            for split in splits
+            for source in ordered
+            if any(
+                (*split, arm.name, name) not in there
+                for arm in source.arms
+                for name in self.settings.estimators
+            )
+        ]
+
+
+def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return record["repeat"], record["fold"], record["arm"], record["estimator"]
+
+
+def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
+    """Say what did not fit into the budget."""
+    if done == len(splits):
+        return ()
+    took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
+    told = []
+    if done < folds:
+        told.append(f"{done} of {folds} folds were run: {took}")
+        if clock.budget is not None and clock.seconds > clock.budget:
+            told.append(f"the budget is exceeded: {done} splits are the least that have an interval")
+    repeats, ran = -(-len(splits) // folds), max(1, done // folds)
+    if repeats > ran:
+        told.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
+    return tuple(told)
