@@ -69,7 +69,7 @@ MAY_IMPORT = {
 #: Heavy packages and the rooms that may import them at all.
 HEAVY = {
     "torch": ["generators.transformer", "generators.causal_lm", "cli.doctor"],
-    "safetensors": ["generators.transformer", "generators.causal_lm"],
+    "safetensors": ["generators.transformer", "generators.causal_lm", "generators._saved"],
     "matplotlib": ["evaluation.figures", "experiments.figures"],
     "jinja2": ["page"],
     "dask": ["engine", "partitioned"],
@@ -106,6 +106,9 @@ SHARED_BY_GENERATORS = {
     "registry",
     "_donors",
     "_dummies",
+    "_foreign",
+    "_likelihood",
+    "_saved",
     "_scores",
     "_bandwidth",
     "_moving",

@@ -59,6 +59,16 @@ class Free(Shuffler):
         return None
 
 
+class Forgetful(Shuffler):
+    def save(self, folder):
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{}")
+
+    @classmethod
+    def load(cls, folder, table):
+        return cls().fit(table, rng=np.random.default_rng(1))
+
+
 class Fragile(Shuffler):
     def propose(self, group, n, *, rng):
         assert len(self.groups_.rows(group)) > 5
@@ -76,6 +86,7 @@ class Fragile(Shuffler):
         (HasItsOwnStream, contract.check_the_stream_decides),
         (Free, contract.check_cost_is_known_before),
         (Fragile, contract.check_few_rows),
+        (Forgetful, contract.check_a_saved_generator_writes_the_same_rows),
     ],
 )
 def test_what_is_broken_is_found(broken, check):

@@ -79,16 +79,55 @@ class NormalScores:
         -------
         ndarray of float64, shape (n,)
         """
+        low, high = self._ranks(x)
+        share = 0.02 + 0.96 * uniforms  # away from the ends, where a score of an extreme row has no bound
+        return np.where(np.isnan(x), np.nan, self._bounded(low + share * np.maximum(high - low, 0.0)))
+
+    def interval(self, x: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores that a value owns: those of its ties, or a little on both sides of its own.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n,)
+            Any score is possible where it is NaN.
+        half : float
+            Half the width of the interval of a value that is no tie.
+
+        Returns
+        -------
+        low, high : ndarray of float64, shape (n,)
+
+        Examples
+        --------
+        >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
+        >>> low, high = scores.interval(np.array([0.0, 1.0, np.nan]), half=0.05)
+        >>> low.round(2), high.round(2)
+        (array([-inf, 0.27, -inf]), array([0.  , 0.37,  inf]))
+        """
+        first, last = self._ranks(x)
+        tied = last - first > 1.5 * float((self.upper - self.lower).min())  # more than one row's share
+        middle = self._bounded((first + last) / 2)
+        low = np.where(tied, ndtri(first), middle - half)
+        high = np.where(tied, ndtri(last), middle + half)
+        absent = np.isnan(x)
+        return np.where(absent, -np.inf, low), np.where(absent, np.inf, high)
+
+    def _ranks(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First and last rank, in [0, 1], that a value owns; a value between two others owns a point."""
         last = len(self.values) - 1
         above = np.clip(np.searchsorted(self.values, x, side="left"), 0, last)
         exact = self.values[above] == x
         below = np.maximum(above - 1, 0)
         low = np.where(exact, self.lower[above], self.upper[below])
         high = np.where(exact, self.upper[above], np.maximum(self.lower[above], self.upper[below]))
-        share = 0.02 + 0.96 * uniforms  # away from the ends, where a score of an extreme row has no bound
-        scores = np.asarray(ndtri(low + share * np.maximum(high - low, 0.0)))
+        outside = (x > self.values[-1]).astype(np.float64)
+        beyond = (x < self.values[0]) | (outside > 0)
+        return np.where(beyond, outside, low), np.where(beyond, outside, high)
+
+    def _bounded(self, ranks: np.ndarray) -> np.ndarray:
+        """Scores of ranks, none further out than a quarter of a row."""
         bound = -float(ndtri(0.25 * self.lower_step))
-        return np.where(np.isnan(x), np.nan, np.clip(scores, -bound, bound))
+        return np.asarray(np.clip(ndtri(ranks), -bound, bound))
 
     @property
     def lower_step(self) -> float:

@@ -18,12 +18,15 @@ broken, when the contract does not hold.
 from __future__ import annotations
 
 import copy
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from makeweight.errors import MakeweightError
 from makeweight.generators.base import Cost, Generator, traits_of
 from makeweight.generators.fill import fill
 from makeweight.plan import Groups, Plan
@@ -175,6 +178,34 @@ def check_cost_is_known_before(make: Make) -> None:
     assert cost.tokens >= 0, "tokens are not negative"
 
 
+def check_a_saved_generator_writes_the_same_rows(make: Make) -> None:
+    """A generator that has ``save`` and ``load`` writes the same rows after it was loaded.
+
+    ``save(folder)`` writes a fitted generator into a new folder, and ``load(folder, table)`` of its class
+    reads it with the table it was fitted to. Generators without ``save`` pass.
+    """
+    if not hasattr(make(), "save"):
+        return
+    table = example_table()
+    fitted: Any = make().fit(table, rng=np.random.default_rng(0))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "saved"
+        fitted.save(folder)
+        endings = {path.suffix for path in folder.rglob("*") if path.is_file()}
+        assert not endings & {".pkl", ".pickle", ".joblib", ".pt", ".bin"}, "a pickle was saved"
+        loaded = type(fitted).load(folder, table)
+        for group in Groups(table).keys:
+            before, after = (g.propose(group, 12, rng=np.random.default_rng(5)) for g in (fitted, loaded))
+            pd.testing.assert_frame_equal(before, after, check_exact=True)
+        damage = folder / "manifest.json"
+        damage.write_text(damage.read_text(encoding="utf-8").replace("{", '{"surprise": 1, ', 1), "utf-8")
+        try:
+            type(fitted).load(folder, table)
+        except MakeweightError:
+            return
+    raise AssertionError("a manifest with an unknown key is loaded")
+
+
 #: All checks, in the order in which they are worth reading.
 CHECKS: tuple[Callable[[Make], None], ...] = (
     check_is_a_generator,
@@ -185,6 +216,7 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_the_stream_decides,
     check_few_rows,
     check_cost_is_known_before,
+    check_a_saved_generator_writes_the_same_rows,
 )
 
 

@@ -18,8 +18,9 @@ __all__ = ["ENTRY_POINT_GROUP", "CostClass", "GeneratorInfo", "available", "name
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"
 
-#: What setting a generator to work takes: next to nothing, the training of a model, or a paid service.
-CostClass = Literal["instant", "trains", "remote"]
+#: What setting a generator to work takes: next to nothing, seconds in which a network that was trained
+#: beforehand reads the table, the training of a model, or a paid service.
+CostClass = Literal["instant", "pretrained", "trains", "remote"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class GeneratorInfo:
         The package it comes from.
     problem : str or None
         Why it cannot be used here; None where it can.
-    cost_class : {"instant", "trains", "remote"}
-        Whether it is ready at once, trains a model on the table, or asks a service that may cost money.
+    cost_class : {"instant", "pretrained", "trains", "remote"}
+        Whether it is ready at once, has a pretrained network read the table for some seconds, trains a model
+        on the table, or asks a service that may cost money.
     """
 
     name: str
@@ -134,6 +136,15 @@ _BUILT_IN = (
         "numeric tables with overlapping groups",
         _RESAMPLER,
         {"method": "adasyn"},
+    ),
+    GeneratorInfo(
+        "transformer",
+        "rows by a small transformer that was pretrained on synthetic tables and reads yours as context",
+        "torch (no download, no training); one row per group",
+        "few rare rows, columns that depend on each other in ways that all groups share",
+        "makeweight.generators.transformer.generator:InContextTransformer",
+        extra="transformer",
+        cost_class="pretrained",
     ),
     GeneratorInfo(
         "causal-lm",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import os
 from collections.abc import Hashable
 from dataclasses import dataclass
 from numbers import Integral
@@ -13,7 +16,10 @@ import pandas as pd
 from makeweight.errors import GeneratorError
 from makeweight.generators._bandwidth import Smoothing, choose_smoothing
 from makeweight.generators._donors import evenly, is_number, kept_rows, refuse_wrong
+from makeweight.generators._foreign import UNKNOWN, encode_foreign, positions_of
+from makeweight.generators._likelihood import HALF_BIN, Kernels
 from makeweight.generators._residuals import SharedResiduals
+from makeweight.generators._saved import fingerprint, flat, load_state, options_of, part, parts, save_state
 from makeweight.generators._scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.generators.base import Cost, Traits
 from makeweight.plan import Group, Groups, Plan
@@ -30,6 +36,9 @@ MISMATCH = 2.0
 IGNORED = -2
 #: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
 RESIDUAL_FACTOR = 0.8
+#: Categories are taken to be drawn anew at least so often when a likelihood is asked for.
+LEAST_SHARE = 1e-3
+NAME = "smoothed-bootstrap"
 #: For the cost before `fit`.
 USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
@@ -46,6 +55,8 @@ class _Donors:
     codes : ndarray of int32, shape (n, q)
         Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
     start : ndarray of int, shape (n_groups + 1,)
+    rows : ndarray of int, shape (n,)
+        Where they stand in the table.
     """
 
     scores: np.ndarray
@@ -53,6 +64,7 @@ class _Donors:
     observed: np.ndarray
     codes: np.ndarray
     start: np.ndarray
+    rows: np.ndarray
 
     def size(self, position: int) -> int:
         return int(self.start[position + 1] - self.start[position])
@@ -159,24 +171,16 @@ class SmoothedBootstrap:
         SmoothedBootstrap
         """
         self._validate()
-        schema = table.schema
-        groups = Groups(table)
-        self._describe = groups.describe
-        self._positions = {key: position for position, key in enumerate(groups.keys)}
-        self._writer = Table(table.frame.iloc[:0].copy(), schema)
+        groups = self._look(table)
         to_keep, to_break_ties, to_leave_out = rng.spawn(3)
-        rows, start = kept_rows(groups, self.max_donors, len(schema.learned), to_keep)
-        self._texts = {
-            column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
-            for column in schema.features
-            if column.kind is Kind.TEXT
-        }
+        rows, start = kept_rows(groups, self.max_donors, len(table.schema.learned), to_keep)
+        self._keep_texts(table, rows)
         scores, codes = self._read(table, rows, to_break_ties)
         self._shared = SharedResiduals.fit(scores, start, self.borrowed_rows)
         self._whitened_means = self._shared.whiten(self._shared.means)
         observed = ~np.isnan(scores)
         complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
-        self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start)
+        self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
         self._smoothing: Smoothing = choose_smoothing(
             self._donors.whitened, codes, start, self._shared.whiten(self._shared.overall[None])[0],
             borrowed=self.borrowed_rows,
@@ -219,6 +223,104 @@ class SmoothedBootstrap:
                 codes[j][block] = values
         return self._decode(order, scores, codes)
 
+    def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
+        """Log-density of rows given their group, of the law that is written from with normal noise.
+
+        The mixture over the group's rows i of N(z; m + a (z_i - m), h^2 S), times, for every category, the
+        probability that it is kept or drawn anew from the group's rows (with one row of the whole table on
+        top): the law whose leave-one-out likelihood chose the bandwidths. The residuals that are the noise
+        are taken for normal, and categories that are drawn anew for drawn alone **[derived]**.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (m, n_columns)
+            With the target, the grouping attributes and the learned columns.
+
+        Returns
+        -------
+        ndarray of float64, shape (m,)
+            A number counts with the mass of a tenth of a normal score's standard deviation, or of all its
+            ties, as in the transformer's ``log_prob``. -inf for groups and categories that the table lacks.
+        """
+        given = [self._writer.schema[name] for name in self._writer.schema.group_columns]
+        positions = positions_of(frame, given, list(self._positions))
+        low, high, codes = self._intervals(frame)
+        total = np.full(len(frame), -np.inf)
+        streams = np.random.default_rng(0).spawn(len(self._positions))
+        for position in np.unique(positions[positions >= 0]):
+            rows = positions == position
+            kernels = self._kernels(position)
+            total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], streams[position])
+        return total
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save the fitted generator: a manifest, and its rows as normal scores and codes in safetensors.
+
+        Parameters
+        ----------
+        folder : path
+            New, or empty.
+
+        Raises
+        ------
+        FileProblem
+            When there is something in the folder.
+        MissingDependency
+            When safetensors is not installed.
+        """
+        positions = {column.name: j for j, column in enumerate(self._writer.schema.learned)}
+        marginals = zip(self._numeric, self._marginals, strict=True)
+        arrays = flat(
+            donors=self._donors, shared=self._shared,
+            levels={positions[name]: levels for name, levels in self._levels.items()},
+            marginal={positions[column.name]: marginal for column, marginal in marginals},
+        )  # fmt: skip
+        save_state(
+            folder, NAME, self._fingerprint, options_of(self), dataclasses.asdict(self._smoothing), arrays
+        )
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], table: Table) -> Self:
+        """Load a generator that was saved.
+
+        Parameters
+        ----------
+        folder : path
+        table : Table
+            The table it was fitted to, or one with the same columns, values and groups.
+
+        Returns
+        -------
+        SmoothedBootstrap
+
+        Raises
+        ------
+        FileProblem
+            When the folder has something that is not known, or lacks something.
+        SchemaError
+            When the table is not of the kind that the generator was fitted to.
+        """
+        options, facts, arrays = load_state(
+            folder, NAME, table, options=inspect.signature(cls).parameters,
+            facts=[field.name for field in dataclasses.fields(Smoothing)],
+            arrays=("donors", "shared", "levels", "marginal"),
+        )  # fmt: skip
+        generator = cls(**options)
+        generator._validate()
+        generator._look(table)
+        learned, numeric = table.schema.learned, parts(arrays, "marginal")
+        generator._levels = {learned[j].name: arrays[f"levels.{j}"] for j in parts(arrays, "levels")}
+        generator._marginals = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
+        generator._numeric = [learned[j] for j in numeric]
+        generator._coded = [column for j, column in enumerate(learned) if j not in numeric]
+        generator._with_missing = [j for j, column in enumerate(generator._numeric) if column.n_missing]
+        generator._donors = part(arrays, "donors", _Donors)
+        generator._keep_texts(table, generator._donors.rows)
+        generator._shared = part(arrays, "shared", SharedResiduals)
+        generator._whitened_means = generator._shared.whiten(generator._shared.means)
+        generator._smoothing = Smoothing(**facts)
+        return generator
+
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
         columns = len(self._writer.schema.learned) if hasattr(self, "_writer") else USUAL_COLUMNS
@@ -237,6 +339,23 @@ class SmoothedBootstrap:
              "a whole number, 1 or more"),
         )  # fmt: skip
         refuse_wrong(self, checks)
+
+    def _look(self, table: Table) -> Groups:
+        """Remember what the table is, and none of its rows."""
+        groups = Groups(table)
+        self._describe = groups.describe
+        self._positions = {key: position for position, key in enumerate(groups.keys)}
+        self._writer = Table(table.frame.iloc[:0].copy(), table.schema)
+        self._fingerprint = fingerprint(table)
+        return groups
+
+    def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
+        """Remember the texts of the rows that are kept."""
+        self._texts = {
+            column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
+            for column in table.schema.features
+            if column.kind is Kind.TEXT
+        }
 
     def _read(
         self, table: Table, rows: np.ndarray, rng: np.random.Generator
@@ -332,6 +451,39 @@ class SmoothedBootstrap:
         nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
         picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
         return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])
+
+    def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the scores that the values of rows own, low and high, and their codes."""
+        values = [encode_foreign(column, frame) for column in self._numeric]
+        ends = [
+            marginal.interval(column, HALF_BIN)
+            for marginal, column in zip(self._marginals, values, strict=True)
+        ]
+        codes = []
+        for column in self._coded:
+            encoded, levels = encode_foreign(column, frame), self._levels.get(column.name)
+            if levels is not None:
+                at = np.minimum(np.searchsorted(levels, encoded), len(levels) - 1)
+                encoded = np.where(np.isnan(encoded), -1, np.where(levels[at] == encoded, at, UNKNOWN))
+            codes.append(encoded)
+        codes += [np.where(np.isnan(values[j]), -1, 0) for j in self._with_missing]
+        low, high = (_side_by_side([end[k] for end in ends], len(frame), np.float64) for k in (0, 1))
+        return low, high, _side_by_side(codes, len(frame), np.int32)
+
+    def _kernels(self, position: int) -> Kernels:
+        """Return the kernels of a group."""
+        donors, shared = self._donors, self._shared
+        own = slice(int(donors.start[position]), int(donors.start[position + 1]))
+        a, h = self._smoothing.weights(donors.size(position))
+        mean = shared.means[position]
+        elsewhere = []
+        for everybody, mine in zip(donors.codes.T, donors.codes[own].T, strict=True):
+            overall = np.bincount(everybody + 1) / len(everybody)
+            counts = np.bincount(mine + 1, minlength=len(overall))
+            elsewhere.append((counts + overall) / (len(mine) + 1))
+        centres = mean + a * (donors.scores[own] - mean)
+        share = max(self._smoothing.share, LEAST_SHARE)
+        return Kernels(centres, h * shared.factor, donors.codes[own], elsewhere, share)
 
     def _decode(self, order: np.ndarray, scores: list[np.ndarray], codes: list[np.ndarray]) -> pd.DataFrame:
         """Return the frame, letting go of the scores column by column."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Hashable
 from dataclasses import dataclass
 from numbers import Integral
@@ -13,6 +15,7 @@ import pandas as pd
 from makeweight.errors import GeneratorError
 from makeweight.generators._donors import evenly, is_number, kept_rows, refuse_wrong
 from makeweight.generators._moving import Standard, centred, filled, is_bent, root
+from makeweight.generators._saved import fingerprint, flat, load_state, options_of, part, parts, save_state
 from makeweight.generators._scores import NormalScores
 from makeweight.generators.base import Cost, Traits
 from makeweight.plan import Group, Groups, Plan
@@ -32,6 +35,7 @@ MISMATCH = 2.0
 BORROWED_NEIGHBOURS = 0.5
 #: Smoothing of residuals that have to be used more than once, as in the smoothed bootstrap.
 SMOOTHING_FACTOR = 0.8
+NAME = "transport"
 SPACES = ("auto", "normal-scores", "standardised")
 SECONDS_PER_CELL = 1e-6
 
@@ -181,21 +185,29 @@ class TransportGenerator:
         TransportGenerator
         """
         self._validate()
-        schema = table.schema
-        groups = Groups(table)
+        groups = self._look(table)
+        to_keep, to_break_ties, to_fill = rng.spawn(3)
+        rows, start = kept_rows(groups, self.max_donors, len(table.schema.learned), to_keep)
+        scores, codes = self._read(table, rows, start, to_break_ties)
+        self._keep(_Kept(filled(scores, start, to_fill), codes, start))
+        return self
+
+    def _look(self, table: Table) -> Groups:
+        """Remember what the table is, and none of its rows."""
+        groups, schema = Groups(table), table.schema
         self._describe = groups.describe
         self._positions = {key: position for position, key in enumerate(groups.keys)}
         self._writer = Table(table.frame.iloc[:0].copy(), schema)
+        self._fingerprint = fingerprint(table)
         self._numeric = [column for column in schema.learned if column.kind.is_numeric]
         self._coded = [column for column in schema.learned if column.kind.is_coded]
         self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
-        to_keep, to_break_ties, to_fill = rng.spawn(3)
-        rows, start = kept_rows(groups, self.max_donors, len(schema.learned), to_keep)
-        scores, codes = self._read(table, rows, start, to_break_ties)
-        self._kept = _Kept(filled(scores, start, to_fill), codes, start)
-        sums = np.add.reduceat(self._kept.scores, start[:-1], axis=0)
-        self._means = sums / np.diff(start)[:, None]
-        return self
+        return groups
+
+    def _keep(self, kept: _Kept) -> None:
+        self._kept = kept
+        sums = np.add.reduceat(kept.scores, kept.start[:-1], axis=0)
+        self._means = sums / np.diff(kept.start)[:, None]
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
@@ -235,6 +247,67 @@ class TransportGenerator:
             scores[block] = self._means[position] + np.einsum("nj,ij->ni", moved, shape)
             codes[block] = self._categories(position, scores[block], streams)
         return self._decode(scores, codes)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save the fitted generator: a manifest, and its rows on their scales in safetensors.
+
+        Parameters
+        ----------
+        folder : path
+            New, or empty.
+
+        Raises
+        ------
+        FileProblem
+            When there is something in the folder.
+        MissingDependency
+            When safetensors is not installed.
+        """
+        scales = dict(enumerate(self._scales))
+        arrays = flat(
+            kept=self._kept,
+            scores={j: scale for j, scale in scales.items() if isinstance(scale, NormalScores)},
+            standard={j: scale for j, scale in scales.items() if isinstance(scale, Standard)},
+        )
+        save_state(folder, NAME, self._fingerprint, options_of(self), {}, arrays)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], table: Table) -> Self:
+        """Load a generator that was saved.
+
+        Parameters
+        ----------
+        folder : path
+        table : Table
+            The table it was fitted to, or one with the same columns, values and groups.
+
+        Returns
+        -------
+        TransportGenerator
+
+        Raises
+        ------
+        FileProblem
+            When the folder has something that is not known, or lacks something.
+        SchemaError
+            When the table is not of the kind that the generator was fitted to.
+        """
+        options, _, arrays = load_state(
+            folder, NAME, table, options=inspect.signature(cls).parameters, facts=(),
+            arrays=("kept", "scores", "standard"),
+        )  # fmt: skip
+        generator = cls(**options)
+        generator._validate()
+        generator._look(table)
+        generator._keep(part(arrays, "kept", _Kept))
+        bent = parts(arrays, "scores")
+        generator._scales = [
+            part(arrays, f"scores.{j}", NormalScores)
+            if j in bent
+            else part(arrays, f"standard.{j}", Standard)
+            for j in range(len(generator._numeric))
+        ]
+        return generator
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""

@@ -10,6 +10,7 @@ Shapes: B column orders (each with its own context), M rows at once, otherwise a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,8 @@ from makeweight.generators.transformer.model import (
 from makeweight.generators.transformer.objective import chain, interval_log_mass
 
 __all__ = ["Forecast", "Prompt", "Walk"]
+
+BLOCK = 2_048  # cells worked on at once on a CPU: they and what is made of them stay in its cache
 
 
 class Prompt:
@@ -76,14 +79,42 @@ class Prompt:
         numbers = content_numbers(cells, mean, deviation, model.config.frequencies)
         self.column = model.embed_column(context.column_vectors, context.summary)  # B 1 D E
         x = model.content(numbers) + model.code(code_vectors(context, cells.code)) + self.column  # B N D E
-        self.keys: list[tuple[Tensor, Tensor]] = []  # per layer, each B D H N F
-        for layer in model.stack:
-            x = layer.column_mix(x, *layer.column_projection(x), causal=True)
-            across = x.transpose(1, 2)
-            keys, held = layer.row_keys(across)
-            self.keys.append((keys.contiguous(), held.contiguous()))
-            x = layer.row_mix(across, *self.keys[-1]).transpose(1, 2)
-        self.targets = model.point_to(model.norm(x)).transpose(1, 2).contiguous()  # B D N E
+        shape = (self.orders, self.columns, model.config.heads, self.rows, -1)
+        flat = x.new_empty(2, len(model.stack), self.orders, self.columns, self.rows, model.config.width)
+        store = flat.view(2, len(model.stack), *shape)
+        self.keys = list(zip(*store, strict=True))  # per layer, keys and values, each B D H N F
+        self.targets = x.new_empty(self.orders, self.columns, self.rows, model.config.width)  # B D N E
+        size = BLOCK if x.device.type == "cpu" else x[..., 0].numel()
+        step = max(1, size // (self.rows * self.columns))
+        for order in range(0, self.orders, step):
+            part = slice(order, order + step)
+            self._encode(x[part], part, size)
+
+    def _encode(self, x: Tensor, orders: slice, size: int) -> None:
+        """Run the layers over content (P N D E) of some orders, and keep what rows to predict will look at.
+
+        Cells are worked on in blocks that stay in a processor's cache: rows together where columns are mixed,
+        columns together where rows are.
+        """
+        model = self.model
+        for layer, (keys, held) in zip(model.stack, self.keys, strict=True):
+            rows = torch.split(x, max(1, size // (x.shape[0] * self.columns)), 1)
+            x = torch.cat([layer.column_mix(r, *layer.column_projection(r), causal=True) for r in rows], 1)
+            across = x.transpose(1, 2)  # P D N E
+            mixed = []
+            for at, part in _blocks(across, max(1, size // (x.shape[0] * self.rows))):
+                here = (orders, at)
+                keys[here], held[here] = layer.row_keys(part)
+                mixed.append(layer.row_mix(part, keys[here], held[here]))
+            x = torch.cat(mixed, 1).transpose(1, 2)
+        self.targets[orders] = model.point_to(model.norm(x)).transpose(1, 2)
+
+
+def _blocks(x: Tensor, size: int) -> Iterator[tuple[slice, Tensor]]:
+    """Cut a tensor along its second dimension: where each piece lies, and the piece in memory of its own."""
+    for start in range(0, x.shape[1], size):
+        at = slice(start, start + size)
+        yield at, x[:, at].contiguous()
 
 
 @dataclass(frozen=True)
@@ -237,7 +268,8 @@ class Walk:
                 seen = slice(1, at + 2)  # the columns up to this one
             x = layer.column_mix(x, q, kept[0][..., seen, :], kept[1][..., seen, :], causal=False)
             row_keys = (context[0][:, at : at + 1], context[1][:, at : at + 1])
-            x = layer.row_mix(x.transpose(1, 2), *row_keys).transpose(1, 2)
+            # one column: rows and columns change places without moving, which a transpose would hide
+            x = layer.row_mix(x.view(len(x), 1, self.rows, -1), *row_keys).view(x.shape)
         return x
 
     @torch.no_grad()
