@@ -1,0 +1,184 @@
+"""From what the checks found to drawers: the limits, and what chance alone would give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from makeweight.quality.catalogue import CATALOGUE, CheckInfo
+from makeweight.quality.nulls import Finding, Item, holm
+
+__all__ = ["Check", "attempt", "judge_all"]
+
+SHOWN_ITEMS = 3
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check.
+
+    Parameters
+    ----------
+    info : CheckInfo
+    drawer : str
+        One of `makeweight.quality.DRAWERS`.
+    explanation : str
+        What was found, in numbers; or why nothing was.
+    value : float or None
+        The effect that decided, in the units of the limits.
+    interval : tuple of float or None
+        95 % interval of the value.
+    chance : tuple of float or None
+        What 95 of 100 permutations give.
+    p, p_holm : float or None
+        Corrected for the statistics of this check; and for all checks of the report.
+    items : tuple of Item
+        All statistics, the most telling first.
+    blind : str
+        What would have gone unnoticed, where that is more than the limit of an issue.
+    facts : dict of str to float
+    """
+
+    info: CheckInfo
+    drawer: str
+    explanation: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    chance: tuple[float, float] | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    items: tuple[Item, ...] = ()
+    blind: str = ""
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """Such as ``"MWQ04"``."""
+        return self.info.code
+
+    @property
+    def severity(self) -> str:
+        """How much an issue of this check matters: "high", "medium" or "low"."""
+        return self.info.severity
+
+    @property
+    def fault(self) -> str:
+        """The title, turned to what is wrong when the check finds a fault."""
+        return self.info.fault
+
+    def to_dict(self, *, most_items: int = 200) -> dict[str, Any]:
+        """Return the outcome as plain values for JSON."""
+        return {
+            "code": self.code, "name": self.info.name, "title": self.info.title, "fault": self.fault,
+            "drawer": self.drawer, "severity": self.severity, "measure": self.info.measure,
+            "value": self.value, "interval": _pair(self.interval), "null_interval": _pair(self.chance),
+            "threshold": self.info.issue, "tip_threshold": self.info.tip, "p": self.p, "p_holm": self.p_holm,
+            "explanation": self.explanation, "blind": self.blind, "facts": dict(self.facts),
+            "items": [
+                {
+                    "group": item.group, "column": item.column, "value": item.value, "p": item.p,
+                    "interval": _pair(item.interval), "null_interval": _pair(item.chance), "text": item.text,
+                }
+                for item in self.items[:most_items]
+            ],
+            "why": self.info.why, "anchor": self.info.anchor,
+        }  # fmt: skip
+
+
+def attempt(measure: Callable[[], T]) -> T | Exception:
+    """Run a check; what it raises is its outcome, and an issue."""
+    try:
+        return measure()
+    except Exception as error:  # noqa: BLE001 - a check that fails must show in the report, not end it
+        return error
+
+
+def judge_all(
+    findings: Mapping[str, Finding | Exception], muted: Iterable[str], level: float
+) -> tuple[Check, ...]:
+    """Sort the outcomes into drawers.
+
+    Parameters
+    ----------
+    findings : mapping of code to Finding or Exception
+    muted : iterable of str
+    level : float
+
+    Returns
+    -------
+    tuple of Check
+    """
+    least = {
+        code: min(item.p for item in finding.items if item.p is not None)
+        for code, finding in findings.items()
+        if isinstance(finding, Finding) and any(item.p is not None for item in finding.items)
+    }
+    corrected = dict(zip(least, holm(list(least.values())), strict=True))
+    checks = []
+    for code, info in CATALOGUE.items():
+        if code in muted:
+            checks.append(Check(info, "muted", "Muted."))
+            continue
+        finding = findings[code]
+        if isinstance(finding, Exception):
+            text = f"could not be computed: {type(finding).__name__}: {finding}"
+            checks.append(Check(info, "issue", text))
+        elif any(not math.isfinite(item.value) for item in finding.items):
+            checks.append(Check(info, "issue", "could not be computed: the result is not a number"))
+        else:
+            checks.append(_judge(info, finding, least.get(code), corrected.get(code), level))
+    return tuple(checks)
+
+
+def _judge(info: CheckInfo, finding: Finding, p: float | None, p_holm: float | None, level: float) -> Check:
+    if not finding.items:
+        return Check(info, finding.drawer or "passed", finding.summary, facts=finding.facts)
+    factor = 1.0 if p is None or p_holm is None or p <= 0 else p_holm / p
+    sure = [item for item in finding.items if item.p is None or item.p * factor <= level]
+    if sure:
+        deciding = max(sure, key=lambda item: item.value)
+    else:
+        deciding = min(finding.items, key=lambda item: (1.0 if item.p is None else item.p, -item.value))
+    drawer = finding.drawer
+    if drawer is None and sure:
+        grave = finding.grave and info.tests
+        drawer = (
+            "issue" if deciding.value > info.issue or grave else "tip" if deciding.value > info.tip else None
+        )
+    drawer = drawer or "passed"
+    telling = sorted(sure, key=lambda item: -item.value) if info.tests else []
+    rest = sorted(
+        (i for i in finding.items if i not in telling), key=lambda item: (item.p or 0.0, -item.value)
+    )
+    explanation = finding.summary
+    if drawer in ("issue", "tip") and telling:
+        large = [item for item in telling if item.value > info.tip]
+        told = [item.text for item in large[:SHOWN_ITEMS] if item.text not in finding.summary]
+        more = len(large) - SHOWN_ITEMS
+        if told:
+            explanation += (
+                " Beyond chance: " + "; ".join(told) + (f"; and {more} more" if more > 0 else "") + "."
+            )
+    return Check(
+        info, drawer, explanation, deciding.value, deciding.interval, deciding.chance, p, p_holm,
+        (*telling, *rest), _blind(info, finding, drawer), finding.facts,
+    )  # fmt: skip
+
+
+def _blind(info: CheckInfo, finding: Finding, drawer: str) -> str:
+    """Say what a passed test would not have noticed, where that is larger than an issue."""
+    limits = [item for item in finding.items if item.chance is not None]
+    if drawer != "passed" or not info.tests or not limits:
+        return ""
+    worst = max(limits, key=lambda item: item.chance[1] if item.chance else 0.0)
+    if worst.chance is None or worst.chance[1] <= info.issue:
+        return ""
+    where = " ".join(filter(None, [worst.column, f"in {worst.group}" if worst.group else ""]))
+    return f"{where}: chance alone gives up to {worst.chance[1]:.2f}, an issue begins at {info.issue:g}."
+
+
+def _pair(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else [interval[0], interval[1]]

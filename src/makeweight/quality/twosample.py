@@ -1,0 +1,194 @@
+"""Can a classifier tell two tables apart? Cross-fitted, within groups, all columns at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from makeweight.quality.copies import excess_copies
+from makeweight.quality.marginals import nothing_to_compare
+from makeweight.quality.nulls import ALL_GROUPS, Finding
+from makeweight.quality.ranks import Area, Stratum, area_items, area_of
+from makeweight.quality.rows import FEWEST, Comparison, GroupRows, Part
+
+__all__ = ["TwoSample", "feature_matrix", "holdout_fresh", "make_classifier"]
+
+FOLDS = 5
+#: The classifier takes fewer than 256 levels of a category; the rarest are merged.
+MOST_CODES = 250
+
+
+class TwoSample:
+    """The classifier two-sample test of synthetic against real rows.
+
+    Parameters
+    ----------
+    rows : Comparison
+    """
+
+    def __init__(self, rows: Comparison) -> None:
+        self.rows = rows
+        self._areas: tuple[Area, dict[str, Area]] | None = None
+
+    def _measured(self) -> tuple[Area, dict[str, Area]]:
+        if self._areas is None:
+            compared = self.rows.compared
+            groups = [self.rows.sample(group, len(compared), "two-sample") for group in compared]
+            self._areas = cross_fitted(
+                self.rows, self.rows.real, self.rows.synthetic,
+                [(g, g.real, g.synthetic) for g in groups], "two-sample",
+            )  # fmt: skip
+        return self._areas
+
+    def overall(self) -> Finding:
+        """MWQ15."""
+        refused = self._refused()
+        if refused is not None:
+            return refused
+        items = area_items({ALL_GROUPS: self._measured()[0]})
+        return Finding(items, f"{items[0].text}; 0.5 is a coin.")
+
+    def by_group(self) -> Finding:
+        """MWQ16."""
+        refused = self._refused()
+        if refused is not None:
+            return refused
+        items = area_items(self._measured()[1])
+        worst = max(items, key=lambda item: item.value)
+        return Finding(items, f"{len(items)} groups; the largest: {worst.text}.")
+
+    def _refused(self) -> Finding | None:
+        if not self.rows.compared:
+            return nothing_to_compare()
+        if not self.rows.columns:
+            return Finding((), "There is no column to tell rows apart by.", "not applicable")
+        return None
+
+
+def holdout_fresh(rows: Comparison) -> Finding:
+    """MWQ03: held-out rows are neither among the real rows nor from elsewhere."""
+    if rows.holdout is None:
+        return Finding((), "No held-out rows were given.", "skipped")
+    both = [g for g in rows.groups if min(len(g.real), len(g.holdout)) >= FEWEST]
+    if not both or not rows.columns:
+        return Finding((), "No group has 8 or more rows in both the real and the held-out table.", "skipped")
+    copies, share, reference = excess_copies(
+        rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in both], "holdout"
+    )
+    sampled = [rows.sample(g, len(both), "holdout") for g in both]
+    area, _ = cross_fitted(
+        rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in sampled], "holdout"
+    )
+    (apart,) = area_items({"held-out and real rows": area})
+    overlap = [  # an excess of 0 and of 1 become 0.5 and 1, to be judged by the limits of the AUC
+        replace(item, value=0.5 + item.value / 2, p=min(1.0, 2 * (item.p or 1.0)), chance=None)
+        for item in copies
+    ]
+    return Finding(
+        (*overlap, replace(apart, p=min(1.0, 2 * (apart.p or 1.0)))),
+        f"{share:.1%} of the held-out rows equal a real row (of the real rows, {reference:.1%} equal "
+        f"another); a classifier tells held-out from real rows with an AUC of {area.value:.2f}.",
+    )
+
+
+def cross_fitted(
+    rows: Comparison,
+    low: Part,
+    high: Part,
+    groups: Sequence[tuple[GroupRows, np.ndarray, np.ndarray]],
+    purpose: str,
+) -> tuple[Area, dict[str, Area]]:
+    """Score every row by a classifier that has not seen it, and measure the area under the curve.
+
+    One classifier for all groups, which knows the group and weighs both tables alike in each, so that
+    neither the shares of the groups nor their sizes tell rows apart; small groups borrow from large ones.
+
+    Returns
+    -------
+    overall : Area
+    by_group : dict of group to Area
+    """
+    pieces = [piece for _, a, b in groups for piece in ((low, a), (high, b))]
+    place = np.concatenate([np.full(len(a) + len(b), i) for i, (_, a, b) in enumerate(groups)])
+    is_high = np.concatenate([np.repeat([0, 1], [len(a), len(b)]) for _, a, b in groups])
+    features, categorical = feature_matrix(rows, pieces, place)
+    weights = np.concatenate(
+        [np.repeat([0.5 / len(a), 0.5 / len(b)], [len(a), len(b)]) for _, a, b in groups]
+    )
+    weights *= len(weights) / weights.sum()
+    rng = rows.rng(purpose, "folds")
+    fold = np.empty(len(place), dtype=np.int64)
+    for cell in np.unique(place * 2 + is_high):
+        here = np.flatnonzero(place * 2 + is_high == cell)
+        fold[here] = (rng.permutation(len(here)) + rng.integers(FOLDS)) % FOLDS
+    scores = np.empty(len(place))
+    seed = int(rng.integers(2**31 - 1))
+    for k in range(FOLDS):
+        train, test = fold != k, fold == k
+        model = make_classifier(categorical, seed)
+        model.fit(features[train], is_high[train], sample_weight=weights[train])
+        scores[test] = model.predict_proba(features[test])[:, 1]
+    strata: list[tuple[int, Stratum]] = []
+    for i in range(len(groups)):
+        for k in range(FOLDS):
+            here = (place == i) & (fold == k)
+            pair = Stratum(scores[here & (is_high == 0)], scores[here & (is_high == 1)])
+            if len(pair.low) and len(pair.high):
+                strata.append((i, pair))
+    overall = area_of([pair for _, pair in strata], rows.rng(purpose, "overall"))
+    by_group = {
+        group.name: area_of([pair for j, pair in strata if j == i], rows.rng(purpose, group.name))
+        for i, (group, _, _) in enumerate(groups)
+    }
+    return overall, by_group
+
+
+def feature_matrix(
+    rows: Comparison, pieces: Sequence[tuple[Part, np.ndarray]], cell: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all columns, and a further category, as numbers, and which of them are categories.
+
+    Parameters
+    ----------
+    rows : Comparison
+    pieces : sequence of (part, positions)
+        The rows, piece by piece.
+    cell : ndarray of int, shape (n,)
+        The further category.
+
+    Returns
+    -------
+    features : ndarray of shape (n, columns + 1)
+    categorical : ndarray of bool
+    """
+    columns, is_code = [], []
+    for column in rows.columns:
+        values = np.concatenate([part.values[column.name][positions] for part, positions in pieces])
+        is_code.append(values.dtype != np.float64)
+        columns.append(_few_codes(values) if is_code[-1] else values)
+    return np.column_stack([*columns, _few_codes(cell)]), np.array([*is_code, True])
+
+
+def _few_codes(values: np.ndarray) -> np.ndarray:
+    """Number the codes that occur; of very many, keep the frequent ones apart and merge the others."""
+    _, found, counts = np.unique(values, return_inverse=True, return_counts=True)
+    found = found.ravel()
+    if len(counts) > MOST_CODES:
+        order = np.argsort(-counts, kind="stable")
+        merged = np.full(len(counts), MOST_CODES - 1)
+        merged[order[: MOST_CODES - 1]] = np.arange(MOST_CODES - 1)
+        found = merged[found]
+    return np.asarray(found, dtype=float)
+
+
+def make_classifier(categorical: np.ndarray, seed: int) -> Any:
+    """Return boosted trees that take missing values and categories as they are."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=60, learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=10, l2_regularization=1.0,
+        early_stopping=False, categorical_features=categorical, random_state=seed,
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""Values that the real table cannot have, and identifiers that it already has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+import numpy as np
+from scipy.special import gammaln
+
+from makeweight.quality.nulls import Finding, Item
+from makeweight.quality.rows import KNOWN, Comparison
+
+__all__ = ["identifiers", "impossible"]
+
+WORDS = {
+    "unknown-category": "not a category of the real table",
+    "missing-not-seen": "missing where no real value is",
+    "out-of-range": "beyond the real range", "too-many-decimals": "more decimals than any real value",
+    "not-a-whole-number": "not whole numbers", "not-a-number": "not numbers", "not-a-date": "not dates",
+    "finer-than-column": "finer than any real value",
+}  # fmt: skip
+
+
+def impossible(rows: Comparison) -> Finding:
+    """MWQ12: values that no real row has, where fresh rows would bring fewer of them.
+
+    Notes
+    -----
+    Derived. Say k synthetic rows have something (a place beyond the largest real value, more decimals, a new
+    category) that no real row has. Were all rows exchangeable within groups, the k rows with most of it would
+    all be synthetic with probability prod_g C(n_g - k_g, real_g) / C(n_g, real_g) at most. For a range, which
+    has two ends, this is multiplied by k + 1; then by the number of things that were looked for (Bonferroni).
+    """
+    made = rows.synthetic
+    n = len(made)
+    events = _events(rows)
+    if not events:
+        return Finding((), "Every value is one that the real table could have.", facts={"rows": 0.0})
+    looked_for = sum(5 + column.n_states for column in rows.columns) + len(rows.schema.group_columns)
+    any_row = np.zeros(n, dtype=bool)
+    items = []
+    for (reason, name, text), mask in sorted(events.items(), key=lambda e: (-int(e[1].sum()), str(e[0]))):
+        k = int(mask.sum())
+        any_row |= mask
+        p = _all_synthetic(rows, mask) * ((k + 1) if reason == "out-of-range" else 1) * looked_for
+        what = f"{name}: {k:,} of {n:,} values {WORDS.get(reason, reason)}" + (f" ({text})" if text else "")
+        items.append(Item(k / n, min(1.0, p), None, None, str(name), what))
+    first = "; ".join(item.text for item in items[:3])
+    return Finding(
+        tuple(items), f"{int(any_row.sum()):,} of {n:,} rows have a value that no real row has: {first}.",
+        facts={"rows": float(any_row.sum())},
+    )  # fmt: skip
+
+
+def _events(rows: Comparison) -> dict[tuple[str, Hashable, str], np.ndarray]:
+    """Return the synthetic rows with each thing that no real row has; new categories one by one."""
+    events: dict[tuple[str, Hashable, str], np.ndarray] = {}
+    for (reason, name), mask in rows.synthetic.strange.items():
+        if not mask.any() or reason == KNOWN:
+            continue
+        if reason != "unknown-category" or name not in rows.synthetic.values:
+            events[reason, name, ""] = mask
+            continue
+        values = rows.synthetic.values[name]
+        codes, counts = np.unique(values[mask], return_counts=True)
+        for code in codes[np.argsort(-counts, kind="stable")[:50]]:
+            events[reason, name, repr(rows.levels[name][int(code)])] = mask & (values == code)
+    return events
+
+
+def _all_synthetic(rows: Comparison, mask: np.ndarray) -> float:
+    """Return the chance that rows with the mask's group counts would all be synthetic."""
+    chance = 0.0
+    for group in rows.groups:
+        k = int(mask[group.synthetic].sum())
+        n, real = len(group.real) + len(group.synthetic), len(group.real)
+        chance += float(
+            gammaln(n - k + 1) - gammaln(n - k - real + 1) - gammaln(n + 1) + gammaln(n - real + 1)
+        )
+    return math.exp(min(0.0, chance)) if (mask & (rows.synthetic.group >= 0)).any() else 0.0
+
+
+def identifiers(rows: Comparison) -> Finding:
+    """MWQ19: synthetic rows that carry the identifier of a real row."""
+    shares = {name: float(mask.mean()) for (r, name), mask in rows.synthetic.strange.items() if r == KNOWN}
+    if not shares:
+        return Finding((), "There is no identifier column.", "not applicable")
+    items = tuple(
+        Item(share, None, None, None, str(name), f"{name}: {share:.1%} of the values belong to a real row")
+        for name, share in sorted(shares.items(), key=lambda pair: str(pair[0]))
+    )
+    return Finding(items, "; ".join(item.text for item in items) + ".")

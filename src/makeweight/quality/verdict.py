@@ -1,0 +1,176 @@
+"""From the outcomes of the checks to a sentence, by stated rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from makeweight.quality.judge import MEANINGLESS
+
+if TYPE_CHECKING:
+    from makeweight.quality.checks import Check
+
+__all__ = ["Verdict", "reach"]
+
+#: The rules, in the order in which they are asked; docs/quality.md lists them.
+CODES = (
+    "repeats", "copies", "memorises", "ignores-label", "independent-columns", "faults", "not-judged",
+    "no-fault",
+)  # fmt: skip
+#: Fewer different rows than this among a hundred is one row written over and over.
+FEW_DIFFERENT = 0.1
+#: Less than this share of the real associations is none to speak of.
+INDEPENDENT = 0.25
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows from the checks.
+
+    Parameters
+    ----------
+    code : str
+        Of the first rule that applies.
+    sentence : str
+    details : tuple of str
+        Every other rule that applies, every issue, and what was not judged.
+    next : str
+        What to run or to do.
+    """
+
+    code: str
+    sentence: str
+    details: tuple[str, ...]
+    next: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "code": self.code,
+            "sentence": self.sentence,
+            "details": list(self.details),
+            "next": self.next,
+        }
+
+
+def reach(checks: Sequence[Check]) -> Verdict:
+    """Work out the verdict.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+
+    Returns
+    -------
+    Verdict
+    """
+    by_code = {check.code: check for check in checks}
+    found = [(code, sentence, advice) for code, rule, advice in _RULES if (sentence := rule(by_code))]
+    issues = [check for check in checks if check.drawer == "issue"]
+    details = [sentence for _, sentence, _ in found[1:]]
+    details += [f"{check.code} {check.explanation}" for check in issues]
+    skipped = [check for check in checks if check.drawer == "skipped"]
+    for reason in dict.fromkeys(check.explanation for check in skipped):
+        codes = ", ".join(check.code for check in skipped if check.explanation == reason)
+        details.append(f"Not judged ({codes}): {reason}")
+    if found:
+        code, sentence, advice = found[0]
+        return Verdict(code, sentence, tuple(details), advice)
+    passed = sum(check.drawer == "passed" for check in checks)
+    if issues:
+        worst = sorted(issues, key=lambda c: (("high", "medium", "low").index(c.severity), c.code))[0]
+        count = "One check finds a fault" if len(issues) == 1 else f"{len(issues)} checks find a fault"
+        return Verdict(
+            "faults", f"{count}, first of all {worst.code}: {worst.fault}.", tuple(details),
+            "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
+        )  # fmt: skip
+    tested = [check for check in checks if check.p is not None]
+    if not tested:
+        return Verdict(
+            "not-judged", "Nothing can be said about these rows: no check had rows enough.", tuple(details),
+            "Give more real rows of the groups that the synthetic rows belong to.",
+        )  # fmt: skip
+    tips = sum(check.drawer == "tip" for check in checks)
+    also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
+    weak = [check.blind for check in checks if check.drawer == "passed" and check.blind]
+    details += [f"{check.code} {check.blind}" for check in checks if check.drawer == "passed" and check.blind]
+    sentence = f"No fault found: {passed} checks passed{also}."
+    if weak:
+        sentence += " With so few rows, large faults would go unnoticed in places."
+    unfamiliar = by_code["MWQ06"].drawer == "skipped"
+    if unfamiliar:
+        sentence += " Whether rows were memorised was not judged."
+    return Verdict("no-fault", sentence, tuple(details), _next(unfamiliar))
+
+
+def _next(unfamiliar: bool) -> str:
+    if unfamiliar:
+        return "Set real rows aside before generating, and name them: --holdout HELD.csv."
+    return "Measure whether the rows help: makeweight evaluate."
+
+
+Checks = dict[str, "Check"]
+
+
+def _is_issue(checks: Checks, *codes: str) -> bool:
+    return any(checks[code].drawer == "issue" for code in codes)
+
+
+def _repeats(checks: Checks) -> str:
+    check = checks["MWQ05"]
+    distinct, n = check.facts.get("distinct"), check.facts.get("rows")
+    if check.drawer != "issue" or not n or distinct is None or distinct > FEW_DIFFERENT * n:
+        return ""
+    rows = "one row" if distinct == 1 else f"{distinct:,.0f} rows"
+    return f"Do not use these rows: the generator writes {rows} over and over, {n:,.0f} times in all."
+
+
+def _copies(checks: Checks) -> str:
+    check = checks["MWQ04"]
+    if check.drawer != "issue":
+        return ""
+    return (
+        f"Do not use these rows: {check.facts['copied']:.1%} of them are exact copies of real rows "
+        f"(real rows copy each other in {check.facts['reference']:.1%} of cases)."
+    )
+
+
+def _memorises(checks: Checks) -> str:
+    if not _is_issue(checks, "MWQ06", "MWQ07"):
+        return ""
+    return (
+        "Do not share these rows: they lie nearer to the rows that the generator was trained on than "
+        "fresh rows would, so it has memorised some of them."
+    )
+
+
+def _ignores_label(checks: Checks) -> str:
+    for code, share in (("MWQ17", MEANINGLESS), ("MWQ10", INDEPENDENT)):
+        check = checks[code]
+        if check.drawer == "issue" and check.facts.get("retained", 1.0) < share:
+            return (
+                "Do not use these rows: the generator ignores the label. What the columns tell about it is "
+                f"{max(0.0, check.facts['retained']):.0%} of what they tell on real rows."
+            )
+    return ""
+
+
+def _independent(checks: Checks) -> str:
+    check = checks["MWQ09"]
+    if check.drawer != "issue" or check.facts.get("retained", 1.0) >= INDEPENDENT:
+        return ""
+    right = " each by itself is right, but" if checks["MWQ08"].drawer == "passed" else ""
+    return (
+        f"Do not use these rows: the columns do not belong together;{right} "
+        f"{max(0.0, check.facts['retained']):.0%} of the real associations between columns are left."
+    )
+
+
+_RULES: tuple[tuple[str, Callable[[Checks], str], str], ...] = (
+    ("repeats", _repeats, "Use another generator: makeweight generators lists them."),
+    ("copies", _copies, "makeweight balance ... --copies reject"),
+    ("memorises", _memorises, "Train for fewer steps, on more rows, or use another generator."),
+    ("ignores-label", _ignores_label, "Generate each group by itself: makeweight balance does."),
+    ("independent-columns", _independent, "Use another generator: makeweight generators lists them."),
+)
