@@ -1,0 +1,204 @@
+"""Groups: how many rows before and after, and the risk of every arm in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from makeweight.page.intervals import Axis, axis, interval_text, strip
+from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of
+from makeweight.page.words import count, cut, decimals, number, real_number
+
+__all__ = ["Bars", "Cell", "RiskTable", "bars", "risk_tables"]
+
+#: So many groups stand side by side; of more, those with the highest risk.
+SIDE_BY_SIDE = 6
+STYLES = ("real", "synthetic", "held-out")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Counts of rows per group, as bars and as numbers.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        Of the columns of numbers.
+    tall : bool
+        Whether the bars of a group need a higher row.
+    key : sequence of (str, str)
+        Class and meaning of the bars.
+    drawing : Markup
+        Stands above the bars and describes them.
+    rows : sequence of (group, bars, numbers)
+    """
+
+    headings: Sequence[str]
+    tall: bool
+    key: Sequence[tuple[str, str]]
+    drawing: Markup
+    rows: Sequence[tuple[str, Markup, Sequence[str]]]
+
+
+def bars(
+    ids: Ids, groups: Sequence[Mapping[str, Any]], parts: Mapping[str, tuple[str, str]], *, stacked: bool
+) -> Bars:
+    """Draw one bar per group and part, on one scale.
+
+    Parameters
+    ----------
+    groups : sequence of mapping
+    parts : mapping of str to (str, str)
+        The keys of the counts; per key the heading of its numbers, and what its bar means.
+    stacked : bool
+        Whether a bar begins where the one before it ended, as what was added does.
+    """
+    keys = [key for key in parts if finite(group.get(key) for group in groups)]
+    scale = Scale(0.0, max(finite(group.get(key) for group in groups for key in keys), default=0.0) or 1.0)
+    grid = ids("grid")
+    lines, labels = [], []
+    for at, text in scale.ticks(3):
+        anchor = "start" if scale.at(at) < 5 else "end" if scale.at(at) > 95 else "middle"
+        lines.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=0, y2="100%", class_="grid"))
+        labels.append(element("text", text, x=scale.x(at), y=16, class_="tick", text_anchor=anchor))
+    drawing = picture(
+        ids,
+        element("defs", element("g", *lines, id=grid)),
+        *labels,
+        title="Rows per group",
+        description=_extent(groups, keys),
+        class_="axis short",
+    )
+    rows = [
+        (
+            group["group"],
+            _bar(scale, grid, [group.get(key) for key in keys], stacked=stacked),
+            [count(group.get(key)) for key in keys],
+        )
+        for group in groups
+    ]
+    key = [(f"bar {style}", parts[key][1]) for style, key in zip(STYLES, keys, strict=False)]
+    return Bars([parts[key][0] for key in keys], not stacked and len(keys) > 2, key, drawing, rows)
+
+
+def _bar(scale: Scale, grid: str, values: Sequence[Any], *, stacked: bool) -> Markup:
+    drawn = [element("use", href=f"#{grid}")]
+    begin = 0.0
+    for i, value in enumerate(values):
+        (end,) = finite([value]) or [0.0]
+        if end > begin:
+            width = max(scale.at(end) - scale.at(begin), 0.3)
+            place = {"y": 7, "height": 14} if stacked else {"y": 4 + 11 * i, "height": 8}
+            drawn.append(
+                element("rect", x=scale.x(begin), width=f"{width:.2f}%", class_=f"bar {STYLES[i]}", **place)
+            )
+        begin = end if stacked else 0.0
+    return element("svg", *drawn, class_="strip", aria_hidden="true")
+
+
+def _extent(groups: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
+    """Say how many groups there are, and how large."""
+    sizes = finite(group.get(keys[0]) for group in groups) if keys else []
+    if not sizes:
+        return "No rows."
+    return (
+        f"{len(groups)} groups of {count(min(sizes))} to {count(max(sizes))} rows. "
+        "The numbers stand in the same rows."
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The risk of one arm in one group."""
+
+    drawing: Markup
+    mean: str
+    interval: str
+    worst: bool
+
+
+@dataclass(frozen=True)
+class RiskTable:
+    """The risks of all arms of one estimator in the groups shown."""
+
+    estimator: str
+    what: str
+    groups: Sequence[str]
+    axes: Sequence[Axis]
+    rows: Sequence[tuple[Mapping[str, Any], Sequence[Cell]]]
+    left_out: int
+
+
+def risk_tables(
+    ids: Ids,
+    risks: Sequence[Mapping[str, Any]],
+    arms: Sequence[Mapping[str, Any]],
+    estimators: Mapping[str, str],
+    what: Mapping[str, str],
+) -> list[RiskTable]:
+    """Lay out the risk of every arm by group, per estimator and risk.
+
+    Parameters
+    ----------
+    estimators : mapping of str to str
+        Name, and how it is shown.
+    what : mapping of str to str
+        The risks by their key, such as ``{"log_loss": "log-loss"}``.
+    """
+    made = []
+    for key, label in what.items():
+        for estimator, name in estimators.items():
+            own = {(r["arm"], r["group"]): r[key] for r in risks if r["estimator"] == estimator}
+            if finite(risk["mean"] for risk in own.values()):
+                made.append(_risk_table(ids, own, arms, name, label))
+    return made
+
+
+def _risk_table(
+    ids: Ids,
+    own: Mapping[tuple[str, str], Mapping[str, Any]],
+    arms: Sequence[Mapping[str, Any]],
+    estimator: str,
+    what: str,
+) -> RiskTable:
+    groups = list(dict.fromkeys(group for _, group in own))
+    shown = groups
+    if len(groups) > SIDE_BY_SIDE:
+        means = {g: finite(r["mean"] for (_, group), r in own.items() if group == g) for g in groups}
+        shown = sorted(groups, key=lambda group: -max(means[group], default=0.0))[:SIDE_BY_SIDE]
+    kept = [risk for (_, group), risk in own.items() if group in shown]
+    scale = scale_of([risk[end] for risk in kept for end in ("low", "mean", "high")], pad=6)
+    places = decimals(
+        risk["high"] - risk["low"] for risk in kept if real_number(risk["low"]) and real_number(risk["high"])
+    )
+    axes = [
+        axis(
+            ids,
+            scale,
+            title=f"{what} of every arm in {cut(group)}, {estimator}",
+            description="The numbers stand in the same cells.",
+        )
+        for group in shown
+    ]
+    rows = []
+    for arm in arms:
+        all_means = {g: own[arm["name"], g]["mean"] for g in groups if (arm["name"], g) in own}
+        means = {g: mean for g, mean in all_means.items() if real_number(mean)}
+        worst = max(means, key=lambda g: means[g]) if len(means) > 1 else None
+        cells = []
+        for drawn, group in zip(axes, shown, strict=True):
+            risk = own.get((arm["name"], group), {"mean": None, "low": None, "high": None})
+            style = "synthetic" if arm["synthetic"] else "control"
+            cells.append(
+                Cell(
+                    strip(drawn, risk["mean"], risk["low"], risk["high"], style),
+                    number(risk["mean"], places),
+                    interval_text((risk["low"], risk["high"]), places),
+                    group == worst,
+                )
+            )
+        rows.append((arm, cells))
+    return RiskTable(estimator, what, shown, axes, rows, len(groups) - len(shown))

@@ -1,0 +1,135 @@
+"""How strongly the columns go together: among real rows, among synthetic rows, and the difference.
+
+A square's size says how strong, whatever its colour; a hollow square is a difference below zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from makeweight.page.svg import Ids, element, finite, picture
+from makeweight.page.words import cut, number, real_number, signed
+
+__all__ = ["Maps", "maps"]
+
+#: So many columns are drawn, those whose associations changed most; and so many pairs are written.
+COLUMNS, PAIRS = 24, 60
+#: Widths in the map's own units: the map, the room for names.
+SIDE, NAMES = 260, 92
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Three maps and the pairs of columns behind them.
+
+    Parameters
+    ----------
+    drawings : sequence of (title, drawing)
+    pairs : sequence of (column, column, real, synthetic, difference)
+        Those that changed most first.
+    left_out_columns, left_out_pairs : int
+    """
+
+    drawings: Sequence[tuple[str, Markup]]
+    pairs: Sequence[tuple[str, str, str, str, str]]
+    left_out_columns: int
+    left_out_pairs: int
+
+
+def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
+    """Draw the associations of real rows, of synthetic rows, and how they differ; None for one column."""
+    columns, real, synthetic = associations["columns"], associations["real"], associations["synthetic"]
+    size = range(len(columns))
+    if len(columns) < 2:
+        return None
+    difference = [
+        [
+            synthetic[i][j] - real[i][j] if real_number(real[i][j]) and real_number(synthetic[i][j]) else None
+            for j in size
+        ]
+        for i in size
+    ]
+    changed = [
+        max((abs(v) for v in finite(difference[i][j] for j in size if j != i)), default=0.0) for i in size
+    ]
+    kept = sorted(sorted(size, key=lambda i: -changed[i])[:COLUMNS])
+    names = [columns[i] for i in kept]
+    drawings = [
+        (title, _map(ids, names, [[matrix[i][j] for j in kept] for i in kept], f"{title}: {words}"))
+        for title, matrix, words in (
+            ("Real rows", real, "association of every pair of columns, 0 to 1"),
+            ("Synthetic rows", synthetic, "association of every pair of columns, 0 to 1"),
+            ("Difference", difference, "synthetic minus real; hollow where it is below zero"),
+        )
+    ]
+    pairs = sorted(
+        ((i, j) for i in size for j in size if i < j),
+        key=lambda pair: (
+            real_number(difference[pair[0]][pair[1]]),
+            -abs(difference[pair[0]][pair[1]] or 0.0),
+            pair,
+        ),
+    )
+    return Maps(
+        drawings,
+        [
+            (
+                columns[i], columns[j],
+                number(real[i][j], 2), number(synthetic[i][j], 2), signed(difference[i][j], 2),
+            )
+            for i, j in pairs[:PAIRS]
+        ],
+        len(columns) - len(kept),
+        max(len(pairs) - PAIRS, 0),
+    )  # fmt: skip
+
+
+def _map(ids: Ids, names: Sequence[str], matrix: Sequence[Sequence[Any]], title: str) -> Markup:
+    cell = SIDE / len(names)
+    size = min(11.0, 0.9 * cell)
+    letters = int((NAMES - 6) / (0.62 * size))
+    labels, squares = [], []
+    for i, column in enumerate(names):
+        middle = NAMES + (i + 0.5) * cell
+        short = cut(column, letters)
+        labels.append(element("text", short, x=NAMES - 5, y=middle + 3.5, font_size=size))
+        place = f"translate({middle + 3.5:.2f} {NAMES + SIDE + 6}) rotate(-90)"
+        labels.append(element("text", short, transform=place, font_size=size))
+        for j, value in enumerate(matrix[i]):
+            if i != j:
+                squares.append(_square(NAMES + j * cell, NAMES + i * cell, cell, value))
+    frame = element("rect", x=NAMES, y=NAMES, width=SIDE, height=SIDE, class_="frame")
+    return picture(
+        ids,
+        frame,
+        *labels,
+        *squares,
+        title=title,
+        description=f"{len(names)} columns. The table below names the pairs that changed most.",
+        class_="map",
+        viewBox=f"0 {NAMES - 4} {NAMES + SIDE + 2} {SIDE + NAMES + 8}",
+    )
+
+
+def _square(x: float, y: float, cell: float, value: Any) -> Markup | None:
+    """Draw a square whose area is the strength; a cross where there is none to draw."""
+    if not finite([value]):
+        middle = x + cell / 2, y + cell / 2
+        return element("path", d=f"M{middle[0] - 2:.2f} {middle[1] - 2:.2f}l4 4m0-4l-4 4", class_="unknown")
+    strength = min(abs(value), 1.0)
+    if strength < 0.005:
+        return None
+    side = max(math.sqrt(strength) * (cell - 1), 1.0)
+    at = (cell - side) / 2
+    hollow = value < 0 and side > 2
+    inset = 0.6 if hollow else 0.0
+    return element(
+        "rect", x=round(x + at + inset, 2), y=round(y + at + inset, 2),
+        width=round(side - 2 * inset, 2), height=round(side - 2 * inset, 2),
+        class_="square below" if hollow else "square",
+    )  # fmt: skip

@@ -1,0 +1,204 @@
+"""What the page of a quality report shows: whether the synthetic table is any good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from makeweight.page.curves import curves
+from makeweight.page.groups import bars
+from makeweight.page.intervals import interval_text
+from makeweight.page.maps import maps
+from makeweight.page.marginals import Marginal, marginals
+from makeweight.page.svg import Ids
+from makeweight.page.words import count, cut, number, p_value, share, shown
+
+__all__ = ["quality_view"]
+
+#: Drawer: its class, whether it is open from the start, and what stands before the title, which says what is
+#: so when the check passes.
+DRAWERS = {
+    "issue": ("bad", True, "Not so:"),
+    "tip": ("caution", True, "Not quite:"),
+    "passed": ("good", False, "✓"),
+    "not applicable": ("even", False, ""),
+    "skipped": ("even", False, "Not known:"),
+    "muted": ("even", False, ""),
+}
+#: So many columns are shown at once, so many more behind a fold; so many rows and cells of rows.
+SHOWN, FOLDED, ROWS, CELLS = 9, 60, 6, 40
+#: Key of a count: its heading, and what its bar means.
+BARS = {
+    "n_real": ("real", "real rows"),
+    "n_synthetic": ("synthetic", "synthetic rows"),
+    "n_holdout": ("held out", "held-out rows"),
+}
+PRIVATE = (
+    "It holds real rows and values of the real table: share it only with whom you would share the table."
+)
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """The checks that ended alike."""
+
+    label: str
+    style: str
+    anchor: str
+    open: bool
+    before: str
+    checks: Sequence[dict[str, Any]]
+
+
+def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay out a quality report for its template."""
+    ids = Ids()
+    drawers = _drawers(result["checks"])
+    issues, tips = len(drawers[0].checks), len(drawers[1].checks)
+    tone, badge = "good", "Nothing found"
+    if tips:
+        tone, badge = "caution", _several(tips, "tip")
+    if issues:
+        tone, badge = "bad", _several(issues, "issue")
+    data = result["data"]
+    first, rest = _columns(marginals(ids, result["marginals"]))
+    view = {
+        "question": "Is it any good?",
+        "subject": str(data["synthetic"]),
+        "tone": tone,
+        "badge": badge,
+        "facts": _facts(result),
+        "drawers": drawers,
+        "bars": bars(ids, result["groups"], BARS, stacked=False),
+        "groups_lead": _groups_lead(data),
+        "marginals": first,
+        "more_marginals": rest[:FOLDED],
+        "left_out_marginals": max(len(rest) - FOLDED, 0),
+        "maps": maps(ids, result["associations"]) if result["associations"] else None,
+        "associations_note": _associations_note(result["associations"]),
+        "curves": curves(ids, result["distances"]),
+        "sample": [_pair(pair) for pair in result["sample"][:ROWS]],
+        "private": PRIVATE,
+    }  # fmt: skip
+    sections = [
+        ("checks", "Checks", True),
+        ("groups", "Groups", True),
+        ("columns", "Columns", view["marginals"]),
+        ("associations", "Associations", view["maps"]),
+        ("distances", "Distances", view["curves"]),
+        ("sample", "Rows side by side", view["sample"]),
+        ("ledger", "Ledger", result["ledger"]),
+        ("reproduce", "Reproduce", True),
+    ]
+    return {**view, "sections": [(anchor, label) for anchor, label, there in sections if there]}
+
+
+def _several(n: int, word: str) -> str:
+    return f"{n} {word}{'s' if n != 1 else ''}"
+
+
+def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    data = result["data"]
+    return [
+        ("real rows", count(data["n_real"])),
+        ("synthetic rows", count(data["n_synthetic"])),
+        ("held-out rows", count(data["n_holdout"]) if data["n_holdout"] else "none"),
+        ("columns", count(data["n_columns"])),
+        ("target", cut(data["target"])),
+        ("groups by", ", ".join(cut(column, 40) for column in data["group_by"]) or "the target alone"),
+        ("seed", str(result["reproduce"]["seed"])),
+    ]
+
+
+def _groups_lead(data: Mapping[str, Any]) -> str:
+    text = "Rows of each group in the real table and in the synthetic one"
+    return text + (", and rows held out." if data["n_holdout"] else "; no rows were held out.")
+
+
+def _associations_note(associations: Mapping[str, Any] | None) -> str:
+    kept = (associations or {}).get("retained")
+    return f"{share(kept)} of the association is kept." if kept is not None else ""
+
+
+def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
+    """Put the checks into their drawers, the gravest first; an unknown drawer is an issue."""
+    found: dict[str, list[dict[str, Any]]] = {drawer: [] for drawer in DRAWERS}
+    for check in checks:
+        found[check["drawer"]].append(_check(check))
+    made = []
+    for drawer, (style, is_open, before) in DRAWERS.items():
+        several = drawer in ("issue", "tip") and len(found[drawer]) != 1
+        made.append(
+            Drawer(
+                f"{drawer}s" if several else drawer,
+                style,
+                drawer.replace(" ", "-"),
+                is_open,
+                before,
+                found[drawer],
+            )
+        )
+    return made
+
+
+def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the numbers of a check."""
+    limits = []
+    if check.get("tip_threshold") is not None:
+        limits.append(f"tip {shown(check['tip_threshold'])}")
+    if check["threshold"] is not None:
+        limits.append(f"issue {shown(check['threshold'])}")
+    chance = []
+    if check.get("null_interval"):
+        chance.append(f"Chance alone gives {interval_text(check['null_interval'], 3)}")
+    if check.get("p_holm") is not None:
+        chance.append(f"p = {p_value(check['p_holm'])} after Holm's correction")
+    return {
+        "code": check["code"],
+        "title": check["title"],
+        "severity": check["severity"],
+        "measured": check["value"] is not None,
+        "value": number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
+        "interval": interval_text(check["interval"], 3) if check["interval"] else "",
+        "limits": f"limits: {', '.join(limits)}" if limits else "",
+        "explanation": check["explanation"],
+        "places": [_place(item) for item in check.get("items") or []],
+        "why": check["why"],
+        "measure": check.get("measure", check["title"]),
+        "chance": "; ".join(chance) + "." if chance else "",
+        "anchor": check["anchor"],
+    }
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    """Say where a check found something."""
+    where = ", ".join(cut(item[key]) for key in ("column", "group") if item.get(key) is not None)
+    return f"{where}: {item['text']}" if where else str(item["text"])
+
+
+def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]:
+    """Take every column once, where it drifts most; return the first ones, and the rest behind a fold."""
+    seen: set[str] = set()
+    once = [m for m in drawn if not (m.column in seen or seen.add(m.column))]  # type: ignore[func-returns-value]
+    first = once[:SHOWN]
+    chosen = {id(m) for m in first}
+    return first, [m for m in drawn if id(m) not in chosen]
+
+
+def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a synthetic row beside its nearest real row; of many columns, those that differ come first."""
+    synthetic, real = pair["synthetic"], pair["nearest"]
+    cells = [
+        (column, value, real.get(column), value != real.get(column)) for column, value in synthetic.items()
+    ]
+    left_out = 0
+    if len(cells) > CELLS:
+        cells = sorted(cells, key=lambda cell: not cell[3])
+        left_out = len(cells) - CELLS
+    return {
+        "distance": number(pair["distance"]),
+        "group": pair.get("group"),
+        "cells": cells[:CELLS],
+        "left_out": left_out,
+    }

@@ -1,0 +1,102 @@
+"""One result, one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from makeweight.errors import OptionError, nearest
+from makeweight.page import words
+from makeweight.page.comparison import comparison_view
+from makeweight.page.quality import quality_view
+
+__all__ = ["render"]
+
+VERSION = 1
+#: Per format: its template, and what it shows of a result.
+FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "makeweight.comparison": ("comparison.html", comparison_view),
+    "makeweight.quality": ("quality.html", quality_view),
+}
+#: What every result has, and what a result of each format has.
+COMMON = ("verdict", "data", "groups", "ledger", "settings", "reproduce")
+PARTS = {
+    "makeweight.comparison": (
+        "estimators", "arms", "reference", "metrics", "results", "group_risks", "class_report", "failures",
+        "cut",
+    ),
+    "makeweight.quality": ("checks", "marginals", "associations", "distances", "sample"),
+}  # fmt: skip
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """Write a result as one HTML page that needs nothing but itself.
+
+    The same result gives the same page, byte for byte.
+
+    Parameters
+    ----------
+    result : mapping
+        What `Comparison.to_dict` or `QualityReport.to_dict` returns, or the same read from JSON.
+
+    Returns
+    -------
+    str
+        To be written as UTF-8.
+
+    Raises
+    ------
+    OptionError
+        When the result is of another format or version, or a part of it is missing.
+
+    Examples
+    --------
+    >>> render({"format": "makeweight.survey"})
+    Traceback (most recent call last):
+    makeweight.errors.OptionError: no page for such a result (format): got 'makeweight.survey', expected ...
+    """
+    kind = result.get("format")
+    if kind not in FORMATS:
+        raise OptionError(
+            "no page for such a result",
+            where="format",
+            got=repr(kind),
+            expected=" or ".join(FORMATS),
+            hint=nearest(str(kind), FORMATS),
+        )
+    if result.get("version") != VERSION:
+        raise OptionError(
+            "the result is of another version",
+            where=kind,
+            got=repr(result.get("version")),
+            expected=VERSION,
+            hint="make the page with the version of makeweight that made the result",
+        )
+    template, view = FORMATS[kind]
+    missing = [part for part in (*COMMON, *PARTS[kind]) if part not in result]
+    if missing:
+        raise OptionError("the result is not complete", where=kind, got=f"nothing for {', '.join(missing)}")
+    return _environment().get_template(template).render(result=result, view=view(result)).strip() + "\n"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Return the environment of the templates; everything that is written is escaped and cleaned."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("makeweight.page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=words.clean,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "name": words.name,
+        "count": words.count,
+        "number": words.number,
+        "shown": words.shown,
+    }
+    return environment

@@ -1,0 +1,200 @@
+"""How numbers and names are written: aligned, honest about what is missing, and harmless.
+
+Everything that came from a table is hostile: names may hold markup, control characters, writing from right to
+left, or a megabyte of text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+__all__ = [
+    "MISSING",
+    "clean",
+    "count",
+    "cut",
+    "decimals",
+    "name",
+    "number",
+    "p_value",
+    "share",
+    "shown",
+    "signed",
+]
+
+#: What stands where there is no number.
+MISSING = "–"
+#: Names are cut to this many characters; the whole name is in the tooltip, up to `LONGEST`.
+NAME, LONGEST = 80, 400
+#: Characters that HTML, or an encoder, does not allow.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def clean(value: Any) -> Any:
+    r"""Replace the characters of a text that no HTML file may hold by U+FFFD; leave all else as it is.
+
+    Examples
+    --------
+    >>> clean("a\x00b"), clean(3)
+    ('a\ufffdb', 3)
+    """
+    if not isinstance(value, str):
+        return value
+    text = FORBIDDEN.sub("\ufffd", value)
+    return Markup(text) if isinstance(value, Markup) else text
+
+
+def cut(text: Any, length: int = NAME) -> str:
+    """Shorten a text to at most so many characters, with an ellipsis in its middle.
+
+    Examples
+    --------
+    >>> cut("education.num", 9), cut("age", 9)
+    ('educ….num', 'age')
+    """
+    whole = " ".join(clean(str(text)).split())
+    if len(whole) <= length:
+        return whole
+    tail = (length - 1) // 2
+    return f"{whole[: length - 1 - tail]}…{whole[len(whole) - tail :]}"
+
+
+def name(text: Any, length: int = NAME) -> Markup:
+    """Write a name of the user's table: isolated, escaped, cut where long, never empty."""
+    short = cut(text, length)
+    whole = clean(str(text))
+    if not short:
+        return Markup('<bdi class="empty">(empty)</bdi>')
+    if short == whole:
+        return Markup("<bdi>{}</bdi>").format(short)
+    return Markup('<bdi title="{}">{}</bdi>').format(cut(whole, LONGEST), short)
+
+
+def real_number(value: Any) -> bool:
+    """Tell whether a value is a number and not NaN; booleans are none."""
+    if isinstance(value, float):
+        return not math.isnan(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def count(value: Any) -> str:
+    """Write a number of rows.
+
+    Examples
+    --------
+    >>> count(12345), count(None), count(10**18), count(-3)
+    ('12,345', '–', '1.0 × 10¹⁸', '−3')
+    """
+    if not real_number(value):
+        return MISSING
+    if abs(value) >= 1e12:
+        return number(value, 1)
+    return f"{round(value):,}".replace("-", "−")
+
+
+def number(value: Any, places: int = 3) -> str:
+    """Write a number with fixed decimals; a huge one as a power of ten.
+
+    Examples
+    --------
+    >>> number(0.69315), number(-1.5, 1), number(float("nan")), number(float("inf")), number(-4.2e12, 1)
+    ('0.693', '−1.5', '–', '∞', '−4.2 × 10¹²')
+    """
+    if not real_number(value):
+        return MISSING
+    if isinstance(value, int) and abs(value) > 1e300:
+        return "over 10³⁰⁰" if value > 0 else "under −10³⁰⁰"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if abs(value) >= 1e7:
+        mantissa, exponent = f"{value:.{places}e}".split("e")
+        power = str(int(exponent)).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
+        return f"{mantissa} × 10{power}".replace("-", "−")
+    text = f"{value:,.{places}f}" if abs(value) >= 1e4 else f"{value:.{places}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
+
+
+def signed(value: Any, places: int = 3) -> str:
+    """Write a difference with its sign; what rounds to nothing has none.
+
+    Examples
+    --------
+    >>> signed(0.0123), signed(-0.5, 1), signed(0.0001)
+    ('+0.012', '−0.5', '0.000')
+    """
+    text = number(value, places)
+    positive = real_number(value) and value > 0 and text.strip("0.,") != ""
+    return f"+{text}" if positive else text
+
+
+def share(value: Any) -> str:
+    """Write a share in percent; a tiny one is not written as none.
+
+    Examples
+    --------
+    >>> share(0.256), share(0.00001), share(0), share(1)
+    ('25.6 %', '<0.1 %', '0 %', '100 %')
+    """
+    if not real_number(value) or math.isinf(value):
+        return MISSING
+    if value in (0, 1):
+        return f"{value * 100:.0f} %"
+    return "<0.1 %" if 0 < value < 0.001 else f"{number(100 * value, 1)} %"
+
+
+def p_value(value: Any) -> str:
+    """Write a p-value.
+
+    Examples
+    --------
+    >>> p_value(0.0123), p_value(1e-9), p_value(1.0)
+    ('0.012', '<0.001', '1')
+    """
+    if not real_number(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else "1" if value >= 0.9995 else number(value, 3)
+
+
+def decimals(widths: Iterable[Any], *, fewest: int = 3, most: int = 6) -> int:
+    """Return how many decimals show intervals of these widths: the last one counts 5 to 50 times in a width.
+
+    Examples
+    --------
+    >>> decimals([0.1, 0.2]), decimals([0.01]), decimals([0.004]), decimals([])
+    (3, 3, 4, 3)
+    """
+    known = sorted(w for w in widths if real_number(w) and 0 < w < math.inf)
+    if not known:
+        return 3
+    return min(max(math.ceil(-math.log10(known[len(known) // 2] / 5) - 1e-9), fewest), most)
+
+
+def shown(value: Any) -> str:
+    """Write any value of a result: of a check, a setting, a threshold.
+
+    Examples
+    --------
+    >>> shown(0.123456), shown(2.0), shown(True), shown([1, 2]), shown({"a": None}), shown(None)
+    ('0.123', '2', 'yes', '1, 2', 'a: –', '–')
+    """
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, float):
+        if value and abs(value) < 0.01:
+            return number(value, min(2 - math.floor(math.log10(abs(value))), 12))
+        text = number(value, 3)
+        return text.rstrip("0").rstrip(".") if text[-1].isdigit() and "." in text else text
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {shown(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(shown(item) for item in value)
+    return cut(value, LONGEST)
