@@ -16,7 +16,9 @@ COMMANDS = {
     "balance": "Write the rows that a table is missing.",
     "evaluate": "Say whether synthetic rows help, for which estimator and groups, and what is cheaper.",
     "scaling": "Measure how much adding rows lowers the balanced log-loss, and say how many are worth it.",
+    "report": "Say whether a synthetic table is any good: coded checks, one verdict, one page.",
     "generators": "List the generators: what each needs, and what it is good for.",
+    "reproduce": "Run the published experiments again, and compare arms that see the same rows.",
     "doctor": "Check the installation, with a one-line fix for what does not work.",
     "demo": "Balance a real table from end to end, and measure whether it helped.",
 }

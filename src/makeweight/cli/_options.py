@@ -42,9 +42,14 @@ def pairs(what: str) -> Callable[..., dict[str, str]]:
 
 def data_options(function: F) -> F:
     """Add DATA and the options that say how it is read."""
+    decorated: F = click.argument("data")(reading_options(function))
+    return decorated
+
+
+def reading_options(function: F) -> F:
+    """Add the options that say how a table is read."""
     for decorate in reversed(
         (
-            click.argument("data"),
             click.option(
                 "--group-by", metavar="COL", multiple=True, help="Grouping attribute; may be repeated."
             ),
@@ -82,7 +87,15 @@ def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: 
 
 def infer(file: TableFile, target: str | None, group_by: tuple[str, ...], kinds: dict[str, str]) -> Schema:
     """Find the schema of a table that was read."""
-    from makeweight.table import Kind, Schema
+    from makeweight.table import Schema
+
+    refuse_roles_of_other_kinds(target, group_by, kinds)
+    return Schema.infer(file.frame, target=target, group_by=group_by, kinds=kinds)
+
+
+def refuse_roles_of_other_kinds(target: str | None, group_by: tuple[str, ...], kinds: dict[str, str]) -> None:
+    """Refuse a kind that target or attributes cannot have."""
+    from makeweight.table import Kind
 
     for name in (target, *group_by):
         if name is not None and kinds.get(name, Kind.CATEGORICAL) != Kind.CATEGORICAL:
@@ -90,7 +103,6 @@ def infer(file: TableFile, target: str | None, group_by: tuple[str, ...], kinds:
                 "the target and grouping attributes are categories", got=f"--kind {name}={kinds[name]}",
                 hint=f"leave it out, or --kind {name}=categorical to keep its text as it is",
             )  # fmt: skip
-    return Schema.infer(file.frame, target=target, group_by=group_by, kinds=kinds)
 
 
 def read_strategy(text: str) -> str | float | dict[str, int]:

@@ -19,6 +19,7 @@ __all__ = ["TwoSample", "feature_matrix", "holdout_fresh", "make_classifier"]
 FOLDS = 5
 #: The classifier takes fewer than 256 levels of a category; the rarest are merged.
 MOST_CODES = 250
+MOST_BINS = 100
 
 
 class TwoSample:
@@ -168,7 +169,7 @@ def feature_matrix(
     for column in rows.columns:
         values = np.concatenate([part.values[column.name][positions] for part, positions in pieces])
         is_code.append(values.dtype != np.float64)
-        columns.append(_few_codes(values) if is_code[-1] else values)
+        columns.append(_few_codes(values) if is_code[-1] else _few_numbers(values))
     return np.column_stack([*columns, _few_codes(cell)]), np.array([*is_code, True])
 
 
@@ -182,6 +183,15 @@ def _few_codes(values: np.ndarray) -> np.ndarray:
         merged[order[: MOST_CODES - 1]] = np.arange(MOST_CODES - 1)
         found = merged[found]
     return np.asarray(found, dtype=float)
+
+
+def _few_numbers(values: np.ndarray) -> np.ndarray:
+    """Put numbers into quantile bins, as boosted trees do, but once and not in every fold."""
+    present = values[~np.isnan(values)]
+    if len(np.unique(present)) <= MOST_BINS:
+        return values
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, MOST_BINS + 1)[1:-1]))
+    return np.where(np.isnan(values), np.nan, np.searchsorted(edges, values, side="right"))
 
 
 def make_classifier(categorical: np.ndarray, seed: int) -> Any:

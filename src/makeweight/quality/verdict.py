@@ -80,9 +80,11 @@ def reach(checks: Sequence[Check]) -> Verdict:
     passed = sum(check.drawer == "passed" for check in checks)
     if issues:
         worst = sorted(issues, key=lambda c: (("high", "medium", "low").index(c.severity), c.code))[0]
-        count = "One check finds a fault" if len(issues) == 1 else f"{len(issues)} checks find a fault"
+        sentence = f"One check finds a fault: {worst.fault} ({worst.code})."
+        if len(issues) > 1:
+            sentence = f"{len(issues)} checks find faults; the gravest: {worst.fault} ({worst.code})."
         return Verdict(
-            "faults", f"{count}, first of all {worst.code}: {worst.fault}.", tuple(details),
+            "faults", sentence, tuple(details),
             "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
         )  # fmt: skip
     tested = [check for check in checks if check.p is not None]

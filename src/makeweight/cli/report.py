@@ -1,0 +1,176 @@
+"""``makeweight report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from makeweight.cli import _options, _show
+from makeweight.errors import FileProblem, OptionError
+
+if TYPE_CHECKING:
+    from makeweight.table.io import TableFile
+
+FAILED = 3
+OUTPUTS = (".html", ".htm", ".json")
+
+
+@click.command()
+@click.argument("real")
+@click.argument("synthetic")
+@_options.reading_options
+@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@click.option(
+    "--holdout", metavar="FILE", help="Real rows that the generator has not seen: what fresh rows look like."
+)
+@click.option(
+    "--ledger", metavar="FILE", help="What `makeweight balance --json` printed: shortfall and rejected rows."
+)
+@click.option(
+    "--contains-real/--no-contains-real", default=None,
+    help="Whether SYNTHETIC holds the real rows too, as `makeweight balance` writes it; by default they are "
+    "recognised, and left out.",
+)  # fmt: skip
+@click.option(
+    "--mute", metavar="CHECK", multiple=True, help="Do not run a check, such as MWQ07; may be repeated."
+)
+@click.option(
+    "--fail-on", type=click.Choice(["issue", "tip", "never"]), default="never", show_default=True,
+    help="Exit with code 3 when there is such a finding.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the report: .html for people, .json for programs."
+)
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@_options.json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    real: str,
+    synthetic: str,
+    target: str,
+    group_by: tuple[str, ...],
+    kinds: dict[str, str],
+    missing: tuple[str, ...],
+    no_header: bool,
+    holdout: str | None,
+    ledger: str | None,
+    contains_real: bool | None,
+    mute: tuple[str, ...],
+    fail_on: str,
+    output: str | None,
+    force: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Say whether a synthetic table is any good.
+
+    REAL holds the rows that the generator was fitted on, SYNTHETIC the rows that it wrote. Every check and
+    its limits are explained in docs/quality.md.
+
+    \b
+    makeweight report customers.csv balanced.csv --target churn -o report.html
+    makeweight report train.csv made.csv --target income --group-by sex --holdout held.csv --fail-on issue
+    """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
+    from makeweight.quality.catalogue import codes_of
+
+    _check_output(output, force)
+    codes_of(mute)  # a mistyped check is told before a large file is read
+    err = _show.console(err=True)
+    files = _read(real, synthetic, holdout, kinds, missing, no_header)
+    known = _ledger(ledger)
+    from makeweight.quality import QualityReport  # only now, so that mistakes are told quickly
+
+    if err.is_terminal:
+        err.print("looking at the rows: this takes seconds to a few minutes")
+    options = [
+        *(f"--kind={name}={kind}" for name, kind in kinds.items()),
+        *(f"--missing={m}" for m in missing),
+    ]
+    options += ["--no-header"] * no_header + ([] if ledger is None else [f"--ledger={ledger}"])
+    report = QualityReport(
+        files["real"].frame, files["synthetic"].frame, target=target, group_by=group_by,
+        holdout=files["holdout"].frame if "holdout" in files else None, kinds=kinds, ledger=known, mute=mute,
+        contains_real=contains_real, random_state=seed,
+        sources={**{name: str(file.source) for name, file in files.items()}, "options": "\0".join(options)},
+    )  # fmt: skip
+    result = report.to_dict()
+    if output is not None:
+        _write(result, Path(output))
+    if as_json:
+        _show.print_json(result)
+    else:
+        from makeweight.cli._quality import print_quality
+
+        print_quality(_show.console(), result)
+    if output is not None:
+        err.print(f"wrote {output}")
+    if result["counts"]["issue"] * (fail_on != "never") or result["counts"]["tip"] * (fail_on == "tip"):
+        context.exit(FAILED)
+
+
+def _check_output(output: str | None, force: bool) -> None:
+    if output is None:
+        return
+    path = Path(output)
+    if path.suffix.lower() not in OUTPUTS:
+        raise OptionError(
+            "unknown kind of report", got=repr(output), expected=" or ".join(OUTPUTS), hint="-o report.html"
+        )
+    if path.exists() and not force:
+        raise FileProblem("the file exists", where=output, hint="--force replaces it")
+    if not path.resolve().parent.is_dir():
+        raise FileProblem("no such directory", where=str(path.parent), hint=f"mkdir -p {path.parent}")
+
+
+def _read(
+    real: str,
+    synthetic: str,
+    holdout: str | None,
+    kinds: dict[str, str],
+    missing: tuple[str, ...],
+    no_header: bool,
+) -> dict[str, TableFile]:
+    """Read the tables; what is text in the real one is read as text in the others."""
+    import pandas as pd
+
+    if [real, synthetic, holdout].count("-") > 1:
+        raise OptionError("only one table can come from standard input", got="- twice")
+    files = {"real": _options.load(real, kinds, missing, no_header)}
+    frame = files["real"].frame
+    text = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
+    alike = {**dict.fromkeys(map(str, text), "categorical"), **kinds}
+    for name, path in (("synthetic", synthetic), ("holdout", holdout)):
+        if path is not None:
+            files[name] = _options.load(path, alike, missing, no_header)
+    return files
+
+
+def _ledger(path: str | None) -> Any:
+    if path is None:
+        return None
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileProblem("cannot read the ledger", where=path, got=error.strerror or str(error)) from error
+    except ValueError as error:
+        raise FileProblem(
+            "the ledger is not JSON", where=path, got=str(error),
+            hint="makeweight balance ... -o balanced.csv --json > ledger.json",
+        ) from error  # fmt: skip
+
+
+def _write(result: dict[str, Any], path: Path) -> None:
+    from makeweight.table.io import replace_file
+
+    if path.suffix.lower() == ".json":
+        text = json.dumps(_show.plain(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    else:
+        from makeweight.page import render
+
+        text = render(result)
+    replace_file(path, lambda stream: stream.write(text.encode()))
