@@ -95,8 +95,8 @@ def print_generation(out: Console, outcome: Outcome, *, written: bool = True) ->
     out.print(
         f"{outcome.file.source}: {len(outcome.file.frame):,} rows x {outcome.file.frame.shape[1]} columns"
     )
-    _print_groups(out, generation.plan, generation.ledger)
-    _print_ledger(out, generation.ledger)
+    print_groups(out, generation.plan, generation.ledger)
+    print_ledger(out, generation.ledger)
     out.print()
     speed = _show.per_second(len(generation), generation.seconds)
     out.print(
@@ -125,7 +125,8 @@ def _accepted(ledger: Ledger) -> dict[str, int]:
     return accepted
 
 
-def _print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
+def print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
+    """Print the groups before and after."""
     rows, accepted = plan_rows(plan), _accepted(ledger)
     total = plan.n_real + ledger.accepted
     lines = []
@@ -148,7 +149,8 @@ def _print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
     _more(out, len(rows))
 
 
-def _print_ledger(out: Console, ledger: Ledger) -> None:
+def print_ledger(out: Console, ledger: Ledger) -> None:
+    """Print what was asked for and what came of it."""
     entries = list(ledger)
     if not entries:
         out.print()

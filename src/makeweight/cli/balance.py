@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -51,6 +52,8 @@ class Request:
     yes: bool = False
     replay: str | None = None
     jobs: int = 1
+    engine: str | None = None
+    resume: bool = False
     dry_run: bool = False
     as_json: bool = False
     force: bool = False
@@ -141,8 +144,20 @@ class Outcome:
 )
 @_endpoint.endpoint_options
 @click.option(
-    "--jobs", metavar="N", type=int, default=1, show_default=True, help="Groups written at the same time."
+    "--jobs",
+    metavar="N",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Groups written at the same time; with --engine local processes.",
 )
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    help="For tables larger than memory: local, or dask://HOST:PORT. DATA is then a folder of Parquet files "
+    "(or one such file) and -o a folder, which gets copies of them and synthetic part files.",
+)
+@click.option("--resume", is_flag=True, help="With --engine: go on with a folder that was begun.")
 @click.option(
     "--dry-run", is_flag=True, help="Print the plan and what it is expected to take; write and send nothing."
 )
@@ -152,13 +167,19 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     """Write the rows that a table is missing.
 
     DATA is a CSV, TSV, Parquet or Feather file, or - for standard input. Real rows come first and exactly as
-    they were, then the synthetic ones.
+    they were, then the synthetic ones. With --engine it is a folder of Parquet files of any length.
 
     \b
     makeweight balance customers.csv --target churn -o balanced.csv
     makeweight balance adult.csv --target income --group-by sex --missing "?" -o balanced.parquet
+    makeweight balance parts/ --target income --engine dask://localhost:8786 -o balanced/
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     request = Request(**parameters)
+    if request.engine is not None:
+        from makeweight.cli import _large
+
+        context.exit(_large.dry_run(request) if request.dry_run else _large.run(request))
+    _check_pieces(request)
     if request.dry_run:
         _dry_run(request)
         return
@@ -249,6 +270,17 @@ def _dry_run(request: Request) -> None:
             "prompt": prompt,
         }
     )
+
+
+def _check_pieces(request: Request) -> None:
+    """Refuse what is for tables in many pieces."""
+    if request.resume:
+        raise OptionError("--resume is for folders of part files", hint="add --engine local, or leave it out")
+    if Path(request.data).is_dir():
+        raise FileProblem(
+            "a directory is no table", where=request.data,
+            hint="name a file in it, or read all its Parquet files: --engine local -o FOLDER",
+        )  # fmt: skip
 
 
 def _check_output(request: Request) -> None:

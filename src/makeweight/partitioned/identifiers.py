@@ -1,0 +1,125 @@
+"""Fresh identifiers for parts that are written apart from each other, and never see all real rows."""
+
+from __future__ import annotations
+
+import math
+import string
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.types as kinds
+
+from makeweight.errors import SchemaError
+from makeweight.partitioned.facts import TableFacts
+from makeweight.table import Column, Kind, Table
+from makeweight.table.kinds import identifier
+from makeweight.table.kinds._values import to_dtype
+
+__all__ = ["FreshNames"]
+
+#: Strings are drawn freely where the odds of drawing one twice are below one in two to the power of this.
+SAFE_BITS = 40
+#: Real strings that fresh ones are like.
+EXAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class FreshNames:
+    """Makes identifiers that no real row and no other part has.
+
+    Whole numbers go on after the largest real one; part by part, by the rows that were asked for before.
+    Strings keep the shape of real ones; where that leaves too few for chance, a number is put behind that
+    makes each of them longer than any real string, and differs in every row.
+
+    Parameters
+    ----------
+    last : dict of str to int
+        Largest real number, by column.
+    examples : dict of str to list of str
+    longest : dict of str to int or None
+        Characters of the longest real string; None where strings are drawn freely.
+    n_rows : int
+        Rows that are asked for in all.
+    """
+
+    last: dict[str, int]
+    examples: dict[str, list[str]]
+    longest: dict[str, int | None]
+    n_rows: int
+
+    @classmethod
+    def of(cls, facts: TableFacts, sample: Table, n_rows: int) -> FreshNames:
+        """Read off the facts what fresh identifiers have to keep clear of.
+
+        Raises
+        ------
+        SchemaError
+            When a column's type has no room for so many more.
+        """
+        last, examples, longest = {}, {}, dict[str, int | None]()
+        for column in sample.schema.features:
+            if column.kind is not Kind.IDENTIFIER:
+                continue
+            name, found = str(column.name), facts.columns[str(column.name)]
+            if found.low is not None:
+                last[name] = int(found.high)
+                _refuse_overflow(column, last[name] + n_rows)
+            else:
+                real = sample.frame[name].dropna().astype(str).tolist()
+                examples[name] = real[:: max(1, len(real) // EXAMPLES)]
+                needed = 2 * math.log2(max(2, found.n_rows + n_rows)) + SAFE_BITS
+                free = min(map(_bits, real), default=0) >= needed
+                longest[name] = None if free else found.longest
+        return cls(last, examples, longest, n_rows)
+
+    def make(self, column: Column, n: int, rng: np.random.Generator, before: int) -> pd.Series[Any]:
+        """Make identifiers of one part.
+
+        Parameters
+        ----------
+        column : Column
+        n : int
+        rng : numpy.random.Generator
+        before : int
+            Rows that are asked for in earlier parts.
+
+        Returns
+        -------
+        Series of shape (n,)
+        """
+        name = str(column.name)
+        if name in self.last:
+            first = self.last[name] + 1 + before
+            return to_dtype(column, pd.Series(range(first, first + n), dtype=object))
+        real = self.examples[name] or ["row"]
+        shaped = identifier.shaped(real, n, rng) if n else []
+        longest = self.longest[name]
+        if longest is not None:
+            width = len(str(self.n_rows))
+            shaped = [
+                f"{text}-{before + i:0{max(width, longest - len(text))}d}" for i, text in enumerate(shaped)
+            ]
+        return to_dtype(column, pd.Series(shaped, dtype=object))
+
+
+def _bits(text: str) -> float:
+    """Return how much chance there is in the characters that are drawn anew."""
+    hexadecimal = set(text.casefold()) <= set("0123456789abcdef-")
+    letters = sum(character in string.ascii_letters for character in text)
+    digits = sum(character in string.digits for character in text)
+    return digits * math.log2(10) + letters * math.log2(6 if hexadecimal else 26)
+
+
+def _refuse_overflow(column: Column, highest: int) -> None:
+    arrow = getattr(column.dtype, "pyarrow_dtype", None)
+    if arrow is None or not kinds.is_integer(arrow):
+        limit = 2**53
+    else:
+        limit = 2 ** (arrow.bit_width - (not kinds.is_unsigned_integer(arrow))) - 1
+    if highest > limit:
+        raise SchemaError(
+            "no room for fresh identifiers", where=column.label, got=f"numbers up to {highest:,}",
+            expected=f"at most {limit:,} in {column.dtype}", hint="use a wider integer type",
+        )  # fmt: skip

@@ -1,0 +1,97 @@
+"""What came of balancing a partitioned table."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from makeweight.errors import GenerationShortfall
+from makeweight.generators.fill import ShortfallWarning
+from makeweight.generators.ledger import Ledger
+from makeweight.plan import Plan, describe_group
+from makeweight.table import Schema
+
+__all__ = ["PartitionedGeneration", "tell_shortfall"]
+
+
+@dataclass(frozen=True, eq=False)
+class PartitionedGeneration:
+    """What was written, and how it came about.
+
+    Parameters
+    ----------
+    output : Path
+    parts : tuple of dict
+        Per file: ``name``, ``kind`` ("real" or "synthetic"), ``rows``, ``bytes``, ``sha256``, ``made`` (False
+        where it was there already), and of a synthetic one its share of the ledger.
+    ledger : Ledger
+        Over all parts: one account per group and purpose.
+    plan : Plan
+    schema : Schema
+    generator : str
+    seconds : float
+    seed : int
+    n_context : int
+        Real rows that the generator learned from.
+    versions : dict of str to str
+    notes : tuple of str
+    """
+
+    output: Path
+    parts: tuple[dict[str, Any], ...]
+    ledger: Ledger
+    plan: Plan
+    schema: Schema
+    generator: str
+    seconds: float
+    seed: int
+    n_context: int
+    versions: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.ledger.accepted
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that does not depend on who did the work as plain values for JSON."""
+        return {
+            "generator": self.generator,
+            "groups": [
+                {
+                    "group": describe_group(self.plan.columns, entry.group),
+                    "n_real": entry.n_real,
+                    "n_balance": entry.n_balance,
+                    "n_augment": entry.n_augment,
+                }
+                for entry in self.plan
+            ],
+            "ledger": self.ledger.to_dict(),
+            "seed": self.seed,
+            "n_context": self.n_context,
+            "versions": self.versions,
+            "notes": list(self.notes),
+            "parts": [{key: part[key] for key in part if key != "made"} for part in self.parts],
+        }
+
+
+def tell_shortfall(result: PartitionedGeneration, on_shortfall: str) -> None:
+    """Raise or warn where fewer rows than asked for were accepted."""
+    ledger = result.ledger
+    if not ledger.shortfall:
+        return
+    worst = "; ".join(
+        f"{entry.name} ({entry.purpose}): {entry.accepted} of {entry.requested}, stopped: {entry.stopped}"
+        for entry in [entry for entry in ledger if entry.shortfall][:5]
+    )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.rejected.most_common(5)) or "none"
+    error = GenerationShortfall(
+        f"{ledger.accepted} of {ledger.requested} rows could be written", generation=result,
+        where=worst, got=f"{ledger.proposed} proposed; rejected: {reasons}",
+        hint="the parts are kept: finish with resume=True and on_shortfall='warn', or begin anew with "
+        "another generator",
+    )  # fmt: skip
+    if on_shortfall == "raise":
+        raise error
+    warnings.warn(error.message, ShortfallWarning, stacklevel=3)

@@ -1,0 +1,281 @@
+"""Writing part files, each by itself: copies of the real ones, and synthetic ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow.parquet
+
+from makeweight.errors import GeneratorError
+from makeweight.generators.base import Generator
+from makeweight.generators.check import Checker
+from makeweight.generators.fill import PURPOSES, Generation, ShortfallWarning, fill
+from makeweight.generators.ledger import LedgerEntry
+from makeweight.partitioned.folder import record_of, write_json
+from makeweight.partitioned.identifiers import FreshNames
+from makeweight.partitioned.shared import Shared
+from makeweight.partitioned.source import to_arrow
+from makeweight.plan import GroupPlan, Groups, Plan, describe_group
+from makeweight.table import Table
+from makeweight.table.io import replace_file
+
+__all__ = ["CopyTask", "Job", "Piece", "WriteTask", "entries_of", "is_recorded", "pieces_of", "write"]
+
+#: Keeps the streams of the parts apart from that of the fit.
+PART_STREAM = 2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows of one synthetic part file.
+
+    Parameters
+    ----------
+    number : int
+    wants : tuple of (int, int, int)
+        Position of a group in the plan, rows to balance it, further rows.
+    before : int
+        Rows in earlier parts.
+    """
+
+    number: int
+    wants: tuple[tuple[int, int, int], ...]
+    before: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that it takes to write any synthetic part.
+
+    Parameters
+    ----------
+    generator : Generator
+        Fitted.
+    name : str
+        Of the generator.
+    table : Table
+        The sample that it was fitted to.
+    groups : Groups
+        Of the sample.
+    plan : Plan
+        Of the whole table.
+    checker : Checker
+    names : FreshNames
+    arrow : pyarrow.Schema
+    entropy : int
+    """
+
+    generator: Generator
+    name: str
+    table: Table
+    groups: Groups
+    plan: Plan
+    checker: Checker
+    names: FreshNames
+    arrow: Any
+    entropy: int
+
+    def generate(self, piece: Piece) -> Generation:
+        """Write the rows of one piece: a function of seed, groups and the piece's number alone."""
+        whole = self.plan.groups
+        wants = (
+            GroupPlan(whole[position].group, whole[position].n_real, n_balance, n_augment)
+            for position, n_balance, n_augment in piece.wants
+        )
+        plan = Plan(tuple(wants), self.plan.columns)
+        seed = np.random.SeedSequence(self.entropy, spawn_key=(PART_STREAM, piece.number))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ShortfallWarning)  # told once, of all parts together
+                made = fill(
+                    self.generator, self.table, plan, seed=seed, groups=self.groups, name=self.name,
+                    on_shortfall="warn", checker=self.checker,
+                    identifiers=lambda column, n, rng: self.names.make(column, n, rng, piece.before),
+                )  # fmt: skip
+        except GeneratorError as error:
+            if error.generation is None:
+                raise
+            made = error.generation  # without a row; the ledger says why
+        if any(entry.stopped == "interrupted" for entry in made.ledger):
+            raise KeyboardInterrupt
+        return made
+
+
+@dataclass(frozen=True)
+class CopyTask:
+    """A real part file to be copied, byte for byte.
+
+    Parameters
+    ----------
+    source, output, name : str
+        File, folder, and the name in it.
+    """
+
+    source: str
+    output: str
+    name: str
+
+
+@dataclass(frozen=True)
+class WriteTask:
+    """A synthetic part file to be written.
+
+    Parameters
+    ----------
+    output, name : str
+    piece : Piece
+    job : Shared
+        A `Job`.
+    """
+
+    output: str
+    name: str
+    piece: Piece
+    job: Shared
+
+
+def write(task: CopyTask | WriteTask) -> dict[str, Any]:
+    """Write one part file and a record of it; where both are there already, only return the record.
+
+    A file appears under its name when it is complete, and its record after that, so that a worker may be
+    killed at any time, and a task may run twice.
+
+    Returns
+    -------
+    dict
+        ``name``, ``kind``, ``rows``, ``bytes``, ``sha256``, ``made`` (False where it was there already); of
+        a synthetic part also ``ledger``, ``notes`` and ``seconds``.
+    """
+    path = Path(task.output) / task.name
+    record = record_of(Path(task.output), task.name)
+    known = _valid(path, record)
+    if known is not None:
+        return {**known, "made": False}
+    if isinstance(task, CopyTask):
+        with Path(task.source).open("rb") as source:
+            replace_file(path, lambda stream: shutil.copyfileobj(source, stream, 2**20))
+        found: dict[str, Any] = {"name": task.name, "kind": "real"}
+    else:
+        found = _write_piece(task, path)
+    rows = pyarrow.parquet.read_metadata(path).num_rows
+    found |= {"rows": rows, "bytes": path.stat().st_size, "sha256": _digest(path)}
+    write_json(record, found)
+    return {**found, "made": True}
+
+
+def _write_piece(task: WriteTask, path: Path) -> dict[str, Any]:
+    job: Job = task.job.read()
+    made = job.generate(task.piece)
+    table = to_arrow(made.frame, job.arrow)
+    replace_file(path, lambda stream: _write_parquet(table, stream))
+    positions = [position for position, *_ in task.piece.wants]
+    by_group = {job.plan.groups[position].group: position for position in positions}
+    return {
+        "name": task.name,
+        "kind": "synthetic",
+        "ledger": [{"position": by_group[e.group], **e.to_dict()} for e in made.ledger],
+        "notes": list(made.notes),
+        "seconds": round(made.seconds, 3),
+    }
+
+
+def _write_parquet(table: Any, stream: IO[bytes]) -> None:
+    pyarrow.parquet.write_table(table, stream)
+
+
+def _valid(path: Path, record: Path) -> dict[str, Any] | None:
+    """Return the record of a part that is there and is what was recorded."""
+    if not record.is_file() or not path.is_file():
+        return None
+    known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+    if path.stat().st_size != known["bytes"] or _digest(path) != known["sha256"]:
+        return None
+    return known
+
+
+def is_recorded(output: Path, name: str) -> bool:
+    """Tell whether a part file is there and is what was recorded."""
+    return _valid(output / name, record_of(output, name)) is not None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def pieces_of(plan: Plan, rows_per_part: int) -> Iterator[Piece]:
+    """Cut a plan into pieces of a size; small groups share one.
+
+    Examples
+    --------
+    >>> plan = Plan((GroupPlan(("a",), 9, 0, 1), GroupPlan(("b",), 4, 5, 1)), ("y",))
+    >>> [piece.wants for piece in pieces_of(plan, 3)]
+    [((0, 0, 1), (1, 2, 0)), ((1, 3, 0),), ((1, 0, 1),)]
+    """
+    number = before = 0
+    wants: dict[tuple[int, int], int] = {}
+    room = rows_per_part
+    for position, entry in enumerate(plan):
+        for purpose, n in enumerate((entry.n_balance, entry.n_augment)):
+            left = n
+            while left:
+                taken = min(left, room)
+                wants[position, purpose] = taken
+                left -= taken
+                room -= taken
+                if not room:
+                    yield _piece(number, wants, before)
+                    number, before = number + 1, before + rows_per_part
+                    wants, room = {}, rows_per_part
+    if wants:
+        yield _piece(number, wants, before)
+
+
+def _piece(number: int, wants: dict[tuple[int, int], int], before: int) -> Piece:
+    positions = dict.fromkeys(position for position, _ in wants)
+    rows = tuple(
+        (position, wants.get((position, 0), 0), wants.get((position, 1), 0)) for position in positions
+    )
+    return Piece(number, rows, before)
+
+
+def entries_of(plan: Plan, records: list[dict[str, Any]]) -> tuple[LedgerEntry, ...]:
+    """Add up the accounts of all parts: one per group and purpose, as for a table in memory.
+
+    Parameters
+    ----------
+    plan : Plan
+    records : list of dict
+        As `write` returns them for synthetic parts.
+
+    Returns
+    -------
+    tuple of LedgerEntry
+    """
+    total = {
+        (position, purpose): LedgerEntry(entry.group, describe_group(plan.columns, entry.group), purpose, n)
+        for position, entry in enumerate(plan)
+        for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
+        if n
+    }
+    for record in records:
+        for account in record["ledger"]:
+            entry = total[account["position"], account["purpose"]]
+            entry.accepted += account["accepted"]
+            entry.proposed += account["proposed"]
+            entry.copies += account["copies"]
+            entry.rounds += account["rounds"]
+            entry.seconds += account["seconds"]
+            entry.rejected.update(Counter(account["rejected"]))
+            if entry.stopped in ("not started", "full"):
+                entry.stopped = account["stopped"]
+    return tuple(total.values())
