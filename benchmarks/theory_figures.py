@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from makeweight.theory import (
+    NOTHING,
     BinaryWorld,
     BorrowedRows,
+    Candidate,
     GaussianComponent,
     GaussianDensity,
     LatentEmbedding,
@@ -22,6 +24,9 @@ from makeweight.theory import (
     biased_world,
     borrow_rows,
     capacity_curve,
+    choose_correction,
+    choose_from_losses,
+    choose_size,
     corrected_sample,
     fit_capacity_rate,
     fit_corrected,
@@ -32,7 +37,9 @@ from makeweight.theory import (
     generator_quality_score,
     mirror_world,
     score_gap,
+    size_grid,
     slope_symmetry_test,
+    table_callables,
 )
 from makeweight.theory.reference import duplicate, gaussian, interpolate
 
@@ -142,6 +149,55 @@ def audit(out):
             print(f"audit, n1 = {minority}, {name}: detectable shift {seen:.2f}")
 
 
+def choosing(out):
+    """What the rule towards fewer rows costs where rows help, and what it saves where they do not."""
+    world = biased_world()
+    multiples = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 8])
+    sizes = [Candidate(float(m)) for m in multiples]
+    rules = (0.0, 0.5, 1.0)
+
+    def fit(x, y, pool, n):
+        x, y = np.vstack([x, pool[:n]]), np.append(y, np.ones(n))
+        return np.linalg.solve(x.T @ x + 1e-6 * np.eye(2), x.T @ y)
+
+    for minority, runs in ((100, 60), (200, 40)):
+        excess = []
+        for seed in range(runs):
+            rng = np.random.default_rng(seed)
+            x, y = world.sample(20 * minority, minority, rng)
+            losses = np.zeros((len(sizes), len(y)))
+            for _ in range(3):
+                for held in np.array_split(rng.permutation(len(y)), 5):
+                    rows = np.setdiff1d(np.arange(len(y)), held)
+                    gap = int((y[rows] == 0).sum() - (y[rows] == 1).sum())
+                    pool = world.synthetic.sample(8 * gap, rng)
+                    for k, m in enumerate(multiples):
+                        theta = fit(x[rows], y[rows], pool, round(m * gap))
+                        losses[k, held] += (y[held] - x[held] @ theta) ** 2 / 3
+            pool = world.synthetic.sample(8 * 19 * minority, rng)
+            found = [choose_from_losses(sizes, losses, y, rule=rule, repeats=3) for rule in rules]
+            fits = [fit(x, y, pool, round(one.candidate.balance * 19 * minority)) for one in found]
+            excess.append([world.excess_risk(theta) for theta in fits])
+        print(
+            f"biased world, {minority} minority rows, rules {rules}: excess", np.mean(excess, axis=0).round(4)
+        )
+    mirror, grid = mirror_world(20), size_grid(balance=[0, 0.5, 1.0], augment=[0.0, 1.0], alpha=[0.1, 0.5])
+    decisions = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, y = mirror.sample(2000, 100, rng)
+        callables = table_callables(x, y, interpolate, intercept=False)
+        streams = [np.random.default_rng(seed) for _ in rules]
+        decisions.append(
+            [
+                choose_size(y, *callables, rng=stream, candidates=grid, repeats=1, rule=rule).candidate
+                == NOTHING
+                for rule, stream in zip(rules, streams, strict=True)
+            ]
+        )
+    print(f"local symmetry, rules {rules}: nothing added in", np.mean(decisions, axis=0))
+
+
 def scaling(out):
     """A law with its interval, and what a straight line makes of the same points."""
     rng = np.random.default_rng(0)
@@ -173,7 +229,7 @@ def bias(out):
     def squares(x):
         return np.hstack([x, x**2])
 
-    names = ("shifted", "weighted", "SMOTE", "corrected c=1", "corrected c=.5", "transported")
+    names = ("shifted", "weighted", "SMOTE", "c = 1", "c = .5", "chosen c", "transported")
     print("scenario | " + " | ".join(names))
     for law, scale, majority, minority in (
         ("gaussian", 1.0, 1000, 50),
@@ -202,11 +258,16 @@ def bias(out):
             filled = np.append(y, np.ones(len(made)))
             raw = fit_logistic(squares(x), y, ridge=1e-3)
             shift = np.append(np.zeros(16), np.log(majority / minority))
+            found = choose_correction(x, y, interpolate, rng=rng, repeats=1, basis=squares)
+            chosen = found.candidate.correction
             fits = [
                 dataclasses.replace(raw, coefficients=raw.coefficients + shift),
                 fit_logistic(squares(x), y, sample_weight=balanced_weights(y), ridge=1e-3),
                 fit_logistic(squares(np.vstack([x, made])), filled, ridge=1e-3),
-                *(fit_corrected(corrected_sample(squares(x), y, squares(made), seen, c)) for c in (1.0, 0.5)),
+                *(
+                    fit_corrected(corrected_sample(squares(x), y, squares(made), seen, c))
+                    for c in (1.0, 0.5, chosen)
+                ),
                 fit_logistic(squares(np.vstack([x, moved])), filled, ridge=1e-3),
             ]
             values = [np.logaddexp(0, (1 - 2 * labels) * fit.decision(squares(test))) for fit in fits]
@@ -236,7 +297,7 @@ def capacity(out):
     print(f"exponent in n {rate.row_exponent:.2f}; the theorem's shape explains {rate.explained:.2f}")
 
 
-PARTS = {part.__name__: part for part in (size, symmetry, audit, scaling, bias, capacity)}
+PARTS = {part.__name__: part for part in (size, symmetry, audit, choosing, scaling, bias, capacity)}
 
 
 def main():

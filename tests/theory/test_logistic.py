@@ -71,7 +71,7 @@ def test_negative_weights_need_a_ridge_and_a_positive_sum() -> None:
     x, y = np.arange(4.0)[:, None], [0, 1, 0, 1]
     with pytest.raises(OptionError, match="ridge"):
         fit_logistic(x, y, sample_weight=[1, 1, 1, -0.5])
-    with pytest.raises(OptionError, match="sum to nothing"):
+    with pytest.raises(OptionError, match="sum to zero"):
         fit_logistic(x, y, sample_weight=[1, 1, -1, -1], ridge=1.0)
     assert fit_logistic(x, y, sample_weight=[1, 1, 1, -0.5], ridge=0.5).smallest_eigenvalue > 0
 

@@ -28,9 +28,10 @@ class CandidateResult:
     risk : float
         Mean validation risk after calibration, in nats per row.
     above_best, low, high : float
-        Risk above that of the best candidate, with its 95 % interval (corrected for overlapping folds).
+        Risk above that of the best candidate, with its 95 % interval (of paired differences between rows).
+        Infinite where signed weights left no minimum in some fold.
     worst : float
-        Largest group risk, averaged over splits.
+        Largest group risk.
 
     Examples
     --------
@@ -54,6 +55,7 @@ class CandidateResult:
         parts += [f"balance group {group} {share:.3g}" for group, share in shares.per_group.items() if share]
         if shares.augment:
             parts.append(f"augment {shares.augment:.3g} (alpha {shares.alpha:.3g})")
+        parts += [f"corrected by {shares.correction:.3g}"] if shares.correction else []
         return ", ".join(parts) or "nothing"
 
 
@@ -71,6 +73,8 @@ class ClassifierDecision:
         Rows to balance, rows to augment and their weight, per group.
     alpha : float
         Weight of the augmentation term.
+    correction : float
+        Share of the generator's estimated bias that signed weights take out; zero without them.
     candidates : tuple of CandidateResult
         Empty where nothing was validated.
     chosen : int
@@ -96,6 +100,7 @@ class ClassifierDecision:
     counts: tuple[int, ...]
     takes: tuple[Take, ...]
     alpha: float
+    correction: float
     candidates: tuple[CandidateResult, ...]
     chosen: int
     reason: str
@@ -128,6 +133,7 @@ class ClassifierDecision:
                 for name, count, take in zip(self.groups, self.counts, self.takes, strict=True)
             ],
             "alpha": self.alpha,
+            "correction": self.correction,
             "reason": self.reason,
             "objective": self.objective,
             "calibration": self.calibration,
@@ -189,7 +195,7 @@ def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateRe
     tuple of CandidateResult
     """
     above = sizes.risks - np.min(sizes.risks)
-    reach = REACH * sizes.standard_errors
+    reach = np.where(np.isfinite(above), REACH * sizes.standard_errors, 0.0)
     return tuple(
         CandidateResult(
             candidate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -13,11 +14,20 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods, Interval, StrOptions
+from makeweight.classifier.borrowing import correctable, uncorrected
 from makeweight.classifier.calibration import fit_calibrator
+from makeweight.classifier.convexity import check_minimum, check_takes_signed
 from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, results_of
 from makeweight.classifier.inputs import read_features, read_rows, sampler_of
-from makeweight.classifier.sizes import GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
+from makeweight.classifier.priors import target_shares, training_shares
+from makeweight.classifier.sizes import (
+    CORRECTIONS,
+    GIVES_ALL,
+    NOTHING_TO_HOLD_OUT,
+    honours,
+    size_candidates,
+)
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.training import RealRows, fit_estimator, probabilities, weight_keyword
 from makeweight.classifier.validation import Validation
@@ -25,7 +35,7 @@ from makeweight.errors import OptionError, PlanError
 from makeweight.generators.base import Generator
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler, _seed_sequence
-from makeweight.theory import NOTHING, Candidate, SizeDecision, Take
+from makeweight.theory import NOTHING, Candidate, SizeDecision, least_correction
 
 __all__ = ["SyntheticClassifier"]
 
@@ -71,8 +81,10 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     target_prior : {"balanced", "observed"} or dict of label to float, default="balanced"
         What the probabilities are calibrated to: every group weighs the same, the shares of the real rows, or
         the stated shares. Not used with ``calibrate=None``.
-    bias_correction : {"density-ratio"} or None, default=None
-        Weighs synthetic rows by how real a cross-fitted classifier finds them.
+    bias_correction : {"density-ratio", "signed"} or None, default=None
+        "density-ratio" weighs synthetic rows by how real a cross-fitted classifier finds them. "signed" takes
+        0, half or all of the bias out that the generator shows on moved rows of the largest group, as
+        validation chooses; for logistic regression, or a pipeline that ends in it.
     cv : int, default=5
         Folds; fewer where the smallest group has fewer rows.
     repeats : int, default=2
@@ -99,8 +111,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     Raises
     ------
     OptionError, PlanError, SchemaError
-        In `fit`, when options, sizes or the table do not fit, or weights are needed that `estimator` does not
-        take.
+        In `fit`, when options, sizes or the table do not fit, weights are needed that `estimator` does not
+        take, or the loss with signed weights has no minimum.
     GeneratorError, GenerationShortfall
         In `fit`, when rows cannot be written.
 
@@ -115,9 +127,15 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     taken. ``python benchmarks/classifier.py`` compares it with calibration alone and with full balancing on
     published splits.
 
-    Rows get their weights here (alpha, bias correction): ``fit`` takes none. Signed weights, the form of bias
-    correction for smooth models, are in `makeweight.theory.fit_corrected`, which checks that the corrected
-    loss has a minimum; learners in general cannot be asked.
+    A synthetic row weighs what a real row of its group weighs on average, times the weight that alpha and a
+    density ratio give it. Generators take no weights. Rows of weight zero are left out; a row of weight two
+    is not the same as two rows, which can be held out one without the other.
+
+    Signed weights: in every training set the generator also learns, five times, from moved rows of the
+    largest group that play a smaller one; what it then writes weighs -c, what it did not see +c. That is for
+    groups of at most half the largest group's rows. Every size is tried with c = 0, .5 and 1. Negative
+    weights are refused by, or break, other learners; here the Hessian is checked to be positive definite
+    where the fit stops.
 
     Accuracy (`score`) is that of the calibrated classes: with a balanced prior rare classes are predicted
     more often than they occur.
@@ -125,7 +143,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     References
     ----------
     Sizes by balanced validation loss: arXiv 2601.16120; objective and alpha: arXiv 2406.03628. The joint
-    choice after calibration is derived in docs/theory.md, "Choosing".
+    choice after calibration is derived in docs/theory.md, "Choosing". Signed weights: a reconstruction of
+    arXiv 2510.26046, docs/theory.md, "Borrowing from the majority".
 
     Examples
     --------
@@ -151,7 +170,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "calibrate": [StrOptions({"auto", "logit-shift", "platt", "isotonic"}), None],
         "objective": [StrOptions({"balanced", "worst-group"})],
         "target_prior": [StrOptions({"balanced", "observed"}), Mapping],
-        "bias_correction": [StrOptions({"density-ratio"}), None],
+        "bias_correction": [StrOptions({"density-ratio", "signed"}), None],
         "cv": [Interval(Integral, 2, None, closed="left")],
         "repeats": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
@@ -189,13 +208,15 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Choose the amount of synthetic rows, fit, and calibrate.
 
         Parameters
         ----------
         X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n, d)
         y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+            Of the real rows, in fits, validation and calibration; 0 or more.
         groups : array-like of shape (n,) or (n, n_attributes), optional
             Grouping attributes that are not columns of X; groups are then label x attributes.
 
@@ -209,17 +230,20 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
                 "the estimator has no predict_proba", got=type(self.estimator).__name__,
                 hint="wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True",
             )  # fmt: skip
-        real = self._real_rows(X, y, groups)
+        if self.bias_correction == "signed":
+            check_takes_signed(self.estimator)
+        real = self._real_rows(X, y, groups, sample_weight)
         seed = _seed_sequence(self.random_state)
         to_choose, to_test, to_write, to_fit = (np.random.default_rng(s) for s in seed.spawn(4))
         candidates = size_candidates(
             self.n_synthetic, self.augment, self.alpha, real.groups,
             takes_weights=weight_keyword(self.estimator) is not None,
+            corrections=CORRECTIONS if real.signed and len(correctable(real.groups.counts)) else (0.0,),
         )  # fmt: skip
         is_open, given = honours(self.n_synthetic, self.augment), GIVES_ALL
         if is_open and len(candidates) > 1 and real.groups.counts.min() < 2:
             candidates, given = (NOTHING,), NOTHING_TO_HOLD_OUT
-        prior, weights = _target(self.target_prior, real)
+        prior, weights = target_shares(self.target_prior, real)
         method = self._calibration(real)
         sizes, validation, notes = self._validated(real, candidates, method, to_choose)
         position, reason = _choice(candidates, sizes, is_open, given)
@@ -228,15 +252,15 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         takes = chosen.takes(_counts(real.groups))
         rows, found = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
         self.calibrator_ = fit_calibrator(
-            method, found, real.label_codes[rows], weights[rows], _training_prior(real, takes), prior
+            method, found, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
         )
-        test, note = slopes_verdict(real.frame[real.names], real.label_codes, to_test)
+        test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         self.decision_ = _decision(
             real, chosen, sizes, position=position, reason=reason, objective=self.objective,
             calibration=method, target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
             folds=self._folds(real.groups) if sizes else 0, repeats=self.repeats if sizes else 0,
             fits=1 + (validation.fits if validation else 0), slope_symmetry=test,
-            notes=(*notes, *((note,) if note else ())),
+            notes=(*notes, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())),
         )  # fmt: skip
         return self
 
@@ -262,11 +286,12 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         likeliest = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])
 
-    def _real_rows(self, X: Any, y: Any, groups: Any) -> RealRows:
+    def _real_rows(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> RealRows:
         """Read the input, and remember its columns and classes."""
         sampler = sampler_of(self.sampler)
         correct = density_ratio if self.bias_correction == "density-ratio" else None
-        real = read_rows(X, y, groups, sampler=sampler, correct=correct)
+        signed = self.bias_correction == "signed"
+        real = read_rows(X, y, groups, sample_weight, sampler=sampler, correct=correct, signed=signed)
         self.classes_ = real.classes
         self.n_features_in_ = sampler.n_features_in_
         if hasattr(sampler, "feature_names_in_"):
@@ -319,6 +344,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.generation_ = pool.generation
         X, y, weights = real.training_set(everything, pool, takes)
         self.estimator_ = fit_estimator(self.estimator, X, y, weights, seed)
+        if weights.min() < 0:
+            check_minimum(self.estimator_, X, y, weights)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -346,10 +373,12 @@ def _choice(
     if is_open:
         return sizes.candidates.index(sizes.candidate), sizes.reason
     allowed = [k for k, candidate in enumerate(sizes.candidates) if candidate in candidates]
-    best = min(allowed, key=lambda k: sizes.risks[k])
+    best = least_correction(sizes, allowed)
     gain = sizes.risks[sizes.candidates.index(NOTHING)] - sizes.risks[best]
     verdict = f"adding nothing validates {abs(gain):.4g} {'worse' if gain > 0 else 'better'}"
-    return best, f"{'the size' if len(allowed) == 1 else 'the least risk'} that was asked for; {verdict}"
+    plain = [replace(sizes.candidates[k], correction=0.0) for k in allowed]
+    asked = "the size" if all(size == plain[0] for size in plain) else "the least risk"
+    return best, f"{asked} that was asked for; {verdict}"
 
 
 def _decision(
@@ -362,38 +391,8 @@ def _decision(
         counts=tuple(counts.values()),
         takes=tuple(chosen.takes(counts).values()),
         alpha=chosen.alpha,
+        correction=chosen.correction,
         candidates=() if sizes is None else results_of(sizes, counts),
         chosen=position,
         **told,
     )
-
-
-def _training_prior(real: RealRows, takes: Mapping[Any, Take]) -> np.ndarray:
-    """Return the class shares, by weight, of real and chosen synthetic rows."""
-    mass = [
-        count + take.n_balance + take.weight * take.n_augment
-        for count, take in zip(real.groups.counts.tolist(), takes.values(), strict=True)
-    ]
-    totals = np.bincount(real.label_of_group, mass, minlength=len(real.classes))
-    return np.asarray(totals / totals.sum())
-
-
-def _target(wanted: Any, real: RealRows) -> tuple[np.ndarray, np.ndarray]:
-    """Return the class shares to calibrate to, and weights of the real rows that amount to them."""
-    groups_per_class = np.bincount(real.label_of_group, minlength=len(real.classes)).astype(np.float64)
-    labels = real.classes.tolist()
-    if isinstance(wanted, Mapping):
-        right = all(isinstance(share, Real) and 0 < float(share) < np.inf for share in wanted.values())
-        if set(wanted) != set(labels) or not right:
-            raise OptionError(
-                "target_prior is a positive share for every class", got=dict(wanted),
-                expected=f"shares of {labels}",
-            )  # fmt: skip
-        prior = np.array([float(wanted[label]) for label in labels])
-    elif wanted == "observed":
-        prior = np.bincount(real.label_codes, minlength=len(labels)).astype(np.float64)
-    else:
-        prior = groups_per_class
-    prior = prior / prior.sum()
-    of_group = real.label_of_group
-    return prior, (prior[of_group] / groups_per_class[of_group] / real.groups.counts)[real.codes]

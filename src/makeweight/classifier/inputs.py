@@ -9,11 +9,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
-from makeweight.classifier.training import Correct, RealRows
+from makeweight.classifier.training import Correct, RealRows, take_rows
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler, _Input
 from makeweight.table import Schema, Table
+from makeweight.theory._checks import as_weights
 
 __all__ = ["read_features", "read_rows", "sampler_of"]
 
@@ -47,7 +48,14 @@ def sampler_of(sampler: Any) -> SyntheticOverSampler:
 
 
 def read_rows(
-    X: Any, y: Any, groups: Any, *, sampler: SyntheticOverSampler, correct: Correct | None
+    X: Any,
+    y: Any,
+    groups: Any,
+    sample_weight: Any,
+    *,
+    sampler: SyntheticOverSampler,
+    correct: Correct | None,
+    signed: bool,
 ) -> RealRows:
     """Check features, labels and groups, and find the kinds of the columns.
 
@@ -56,9 +64,11 @@ def read_rows(
     X : container of shape (n, d)
     y : array-like of shape (n,)
     groups : array-like of shape (n,) or (n, n_attributes), or None
+    sample_weight : array-like of shape (n,), or None
+        Rows of weight zero are left out.
     sampler : SyntheticOverSampler
         It remembers the number of columns of X, and their names.
-    correct : callable or None
+    correct, signed
         As in `RealRows`.
 
     Returns
@@ -74,15 +84,22 @@ def read_rows(
     series = given.labels
     labels = series.to_numpy() if isinstance(series.dtype, np.dtype) else np.asarray(series.tolist())
     check_classification_targets(labels)
-    schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=sampler.schema)
+    weights = as_weights(None if sample_weight is None else column_or_1d(sample_weight), len(labels))
+    rows, features, frame = np.flatnonzero(weights), given.X, given.frame
+    if len(rows) < len(labels):
+        features, frame = take_rows(features, rows), frame.iloc[rows].reset_index(drop=True)
+        labels, weights = labels[rows], weights[rows]
+    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=sampler.schema)
     classes = np.unique(labels)
     if len(classes) < 2:
         raise PlanError(
             "the target has one class", got=repr(classes[0]), expected="at least two",
             hint="check the target column",
         )  # fmt: skip
-    cells = Groups(Table(given.frame, schema))
-    return RealRows(given.X, labels, given.frame, given.names, schema, cells, classes, sampler, correct)
+    cells = Groups(Table(frame, schema))
+    return RealRows(
+        features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed
+    )
 
 
 def read_features(fitted: BaseEstimator, X: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,7 +11,7 @@ from makeweight.errors import OptionError, PlanError
 from makeweight.plan import Groups
 from makeweight.theory import NOTHING, Candidate, alpha_of_weight
 
-__all__ = ["GIVES_ALL", "NOTHING_TO_HOLD_OUT", "honours", "size_candidates"]
+__all__ = ["CORRECTIONS", "GIVES_ALL", "NOTHING_TO_HOLD_OUT", "honours", "size_candidates"]
 
 #: Shares of what groups lack, multiples of the largest group, and weights of the augmentation term to try.
 BALANCE = (0.0, 0.5, 1.0)
@@ -19,11 +20,19 @@ ALPHA = (0.25, 0.5)
 #: With at most this many groups, each smaller one is also tried alone.
 ALONE = 6
 GIVES_ALL = "the sizes were given"
+#: Shares of the bias that are tried with signed weights.
+CORRECTIONS = (0.0, 0.5, 1.0)
 NOTHING_TO_HOLD_OUT = "a group has one row, which cannot be held out: no size can be shown to help"
 
 
 def size_candidates(
-    n_synthetic: Any, augment: Any, alpha: Any, groups: Groups, *, takes_weights: bool
+    n_synthetic: Any,
+    augment: Any,
+    alpha: Any,
+    groups: Groups,
+    *,
+    takes_weights: bool,
+    corrections: Sequence[float] = (0.0,),
 ) -> tuple[Candidate, ...]:
     """Return the sizes to try, with nothing as the first where it is one of them.
 
@@ -38,6 +47,8 @@ def size_candidates(
         Of the whole table.
     takes_weights : bool
         Whether the estimator takes sample weights; without them augmentation rows weigh one.
+    corrections : sequence of float
+        Shares of the generator's bias that are taken out by signed weights; each size is tried with each.
 
     Returns
     -------
@@ -59,7 +70,7 @@ def size_candidates(
     >>> len(size_candidates("auto", "auto", "auto", groups, takes_weights=True))
     9
     >>> size_candidates(1, 0, "auto", groups, takes_weights=True)
-    (Candidate(balance=0.0, augment=0.0, alpha=0.0, per_group={1: 0.5}),)
+    (Candidate(balance=0.0, augment=0.0, alpha=0.0, per_group={1: 0.5}, correction=0.0),)
     """
     largest = int(groups.counts.max())
     bases = _bases(n_synthetic, groups, largest)
@@ -69,10 +80,14 @@ def size_candidates(
         smaller = [code for code, count in enumerate(groups.counts.tolist()) if count < largest]
         found += [Candidate(0.0, n, a, {code: 1.0}) for code in smaller for n, a in extras[:1]]
     unique: list[Candidate] = []
-    for candidate in found:
+    for candidate in (c for size in found for c in _corrected(size, corrections)):
         if candidate not in unique:
             unique.append(candidate)
     return tuple(unique)
+
+
+def _corrected(size: Candidate, corrections: Sequence[float]) -> list[Candidate]:
+    return [size] if size == NOTHING else [replace(size, correction=c) for c in corrections]
 
 
 def honours(n_synthetic: Any, augment: Any) -> bool:

@@ -18,7 +18,7 @@ ENOUGH_PER_COLUMN, DRAWS, MAX_WORK = 30, 99, 400_000
 
 
 def slopes_verdict(
-    features: pd.DataFrame, label_codes: np.ndarray, rng: np.random.Generator
+    features: pd.DataFrame, label_codes: np.ndarray, weights: np.ndarray, rng: np.random.Generator
 ) -> tuple[SlopeSymmetry | None, str | None]:
     """Return the result of the test, or why it was not made.
 
@@ -26,6 +26,7 @@ def slopes_verdict(
     ----------
     features : DataFrame of shape (n, d)
     label_codes : ndarray of int, shape (n,)
+    weights : ndarray of shape (n,)
     rng : numpy.random.Generator
 
     Returns
@@ -38,9 +39,9 @@ def slopes_verdict(
     --------
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame(rng.normal(size=(400, 2)))
-    >>> slopes_verdict(frame, np.arange(400) % 4 // 3, rng)[0].degrees
+    >>> slopes_verdict(frame, np.arange(400) % 4 // 3, np.ones(400), rng)[0].degrees
     2
-    >>> slopes_verdict(frame.astype(str), np.arange(400) % 4 // 3, rng)[1]
+    >>> slopes_verdict(frame.astype(str), np.arange(400) % 4 // 3, np.ones(400), rng)[1]
     'no slope-symmetry test: it needs numbers in every column'
     """
     note = "no slope-symmetry test: it needs "
@@ -48,6 +49,8 @@ def slopes_verdict(
         return None, note + "two classes"
     if 2 * label_codes.sum() == len(label_codes):
         return None, note + "unequal classes"
+    if np.ptp(weights):
+        return None, note + "rows of equal weight"
     if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes):
         return None, note + "numbers in every column"
     table = features.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from makeweight.classifier.borrowing import BorrowedFrames, borrow, correctable
 from makeweight.errors import OptionError
 from makeweight.generators.fill import Generation
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler, balance
-from makeweight.table import Schema
+from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
 from makeweight.theory import Take
 
@@ -36,14 +37,17 @@ class Pool:
     frames : dict of int to DataFrame
         Features of the synthetic rows, by group number.
     weights : dict of int to ndarray
-        A factor on every row's weight; one where nothing is corrected.
+        A factor on every row's weight; one where no density ratio corrects it.
     generation : Generation or None
         None where no row was asked for.
+    borrowed : dict of int to BorrowedFrames
+        What shows the generator's bias, for groups that are corrected with signed weights.
     """
 
     frames: dict[int, pd.DataFrame]
     weights: dict[int, np.ndarray]
     generation: Generation | None
+    borrowed: dict[int, BorrowedFrames] = field(default_factory=dict)
 
 
 #: correct(real rows of a group, its synthetic rows, rng): factors on the weights of the synthetic rows.
@@ -70,7 +74,11 @@ class RealRows:
         Sorted labels.
     sampler : SyntheticOverSampler
         How rows are written.
+    weights : ndarray of shape (n,)
+        Of the real rows, positive; a synthetic row weighs what a real row of its group does on average.
     correct : callable or None
+    signed : bool
+        Whether rows are borrowed that a correction with signed weights needs.
     """
 
     X: Any
@@ -81,7 +89,9 @@ class RealRows:
     groups: Groups
     classes: np.ndarray
     sampler: SyntheticOverSampler
+    weights: np.ndarray
     correct: Correct | None = None
+    signed: bool = False
 
     @property
     def codes(self) -> np.ndarray:
@@ -118,29 +128,50 @@ class RealRows:
         wanted = {code: n for code, n in sizes.items() if n}
         if not wanted:
             return Pool({}, {}, None)
-        frame = self.frame.iloc[rows].reset_index(drop=True)
-        schema = Schema.infer(
-            frame, target=self.schema.target, group_by=self.schema.group_by,
-            kinds={column.name: column.kind for column in self.schema.features},
-        )  # fmt: skip
-        counts = np.bincount(self.codes[rows], minlength=len(self.groups))
-        keys = self.groups.keys
-        made = balance(
-            frame, target=schema.target, group_by=schema.group_by, schema=schema,
-            generator=self.sampler.generator, copies=self.sampler.copies,
-            sampling_strategy={keys[code]: int(counts[code]) + n for code, n in wanted.items()},
-            on_shortfall=self.sampler.on_shortfall, max_seconds=self.sampler.max_seconds,
-            random_state=rng, n_jobs=self.sampler.n_jobs,
-        )  # fmt: skip
-        written = [entry.group for entry in made.plan]
+        frame, codes = self.frame.iloc[rows].reset_index(drop=True), self.codes[rows]
+        made, schema = self._generate(frame, wanted, rng)
+        written, keys = [entry.group for entry in made.plan], self.groups.keys
         frames, weights = {}, {}
         for code, stream in zip(wanted, rng.spawn(len(wanted)), strict=True):
             own = made.frame[made.positions == written.index(keys[code])].reset_index(drop=True)
             weights[code] = np.ones(len(own))
             if self.correct is not None:
-                weights[code] = self.correct(frame[self.codes[rows] == code], own, schema, stream)
+                weights[code] = self.correct(frame[codes == code], own, schema, stream)
             frames[code] = own[self.names]
-        return Pool(frames, weights, made)
+        borrowed = {}
+        if self.signed:
+            counts = np.bincount(codes, minlength=len(keys))
+            for code in sorted(set(correctable(counts).tolist()) & set(wanted)):
+                n = min(wanted[code], int(counts.max() - counts[code]))
+                (stream,) = rng.spawn(1)
+                borrowed[code] = borrow(frame, schema, codes, code, n, self._written, stream)
+        return Pool(frames, weights, made, borrowed)
+
+    def _written(
+        self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Return what a generator writes that learns from some rows."""
+        return self._generate(frame, sizes, rng)[0].frame
+
+    def _generate(
+        self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator
+    ) -> tuple[Generation, Schema]:
+        """Fit a generator to some rows, real or moved, and have it write; return the rows' schema too."""
+        schema = Schema.infer(
+            frame, target=self.schema.target, group_by=self.schema.group_by,
+            kinds={column.name: column.kind for column in self.schema.features},
+        )  # fmt: skip
+        keys, own = self.groups.keys, Groups(Table(frame, schema))
+        made = balance(
+            frame, target=schema.target, group_by=schema.group_by, schema=schema,
+            generator=self.sampler.generator, copies=self.sampler.copies,
+            sampling_strategy={
+                keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()
+            },
+            on_shortfall=self.sampler.on_shortfall, max_seconds=self.sampler.max_seconds,
+            random_state=rng, n_jobs=self.sampler.n_jobs,
+        )  # fmt: skip
+        return made, schema
 
     def training_set(
         self, rows: np.ndarray, pool: Pool, takes: Mapping[Any, Take]
@@ -156,17 +187,25 @@ class RealRows:
         Returns
         -------
         X, y, weights
-            Real rows first; they weigh one.
+            Real rows first, then synthetic ones, then borrowed ones, whose weights may be negative.
         """
-        parts, labels, weights = [], [self.labels[rows]], [np.ones(len(rows))]
-        for code, take in takes.items():
-            if not take.n_total:
-                continue
-            part = pool.frames[code].iloc[: take.n_total]
+        parts, labels, weights = [], [self.labels[rows]], [self.weights[rows]]
+        codes, of_group = self.codes[rows], self.label_of_group
+
+        def add(part: pd.DataFrame, code: int, own: np.ndarray) -> None:
             parts.append(part)
-            labels.append(np.repeat(self.classes[self.label_of_group[code]], len(part)))
-            own = np.repeat([1.0, _snapped(take)], [take.n_balance, take.n_augment])
-            weights.append(own[: len(part)] * pool.weights[code][: len(part)])
+            labels.append(np.repeat(self.classes[of_group[code]], len(part)))
+            weights.append(own * self.weights[rows][codes == code].mean())
+
+        for code, take in takes.items():
+            if take.n_total:
+                part = pool.frames[code].iloc[: take.n_total]
+                own = np.repeat([1.0, _snapped(take)], [take.n_balance, take.n_augment])
+                add(part, code, own[: len(part)] * pool.weights[code][: len(part)])
+        for code, take in takes.items():
+            if take.correction and code in pool.borrowed:
+                part, own = pool.borrowed[code].signed(take.correction * take.mass)
+                add(part[self.names], code, own)
         X = take_rows(self.X, rows)
         if parts:
             X = append_rows(X, pd.concat(parts, ignore_index=True))

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from makeweight.classifier.convexity import check_minimum
 from makeweight.classifier.training import Pool, RealRows, fit_estimator, probabilities, take_rows
+from makeweight.errors import PlanError
 from makeweight.theory import Candidate, SizeDecision, Take, choose_size
 
 __all__ = ["Validation"]
@@ -62,6 +64,7 @@ class Validation:
         return choose_size(
             self.real.label_codes, self._draw, _look_up, rng=rng, candidates=self.candidates,
             groups=self.real.codes, folds=folds, repeats=repeats, calibrate=calibrate, objective=objective,
+            sample_weight=self.real.weights,
         )  # fmt: skip
 
     def out_of_fold(self, position: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,4 +111,9 @@ def _fit_and_predict(
 ) -> np.ndarray:
     X, y, weights = real.training_set(rows, pool, takes)
     fitted = fit_estimator(estimator, X, y, weights, seed)
+    if weights.min() < 0:
+        try:
+            check_minimum(fitted, X, y, weights)
+        except PlanError:  # `choose_size` gives missing predictions an infinite risk, which decision_ shows
+            return np.full((len(held), len(real.classes)), np.nan)
     return probabilities(fitted, take_rows(real.X, held), real.classes)

@@ -12,6 +12,7 @@ from makeweight.theory.bias import (
     cross_fitted_ratio,
     density_ratio_weights,
     fit_corrected,
+    signed_weights,
 )
 from makeweight.theory.calibration import Calibration, fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take, size_grid
@@ -144,6 +145,7 @@ __all__ = [
     "row_losses",
     "row_scores",
     "score_gap",
+    "signed_weights",
     "size_grid",
     "slope_symmetry_test",
     "table_callables",

@@ -60,7 +60,7 @@ def as_weights(value: npt.ArrayLike | None, length: int, *, signed: bool = False
         )
     if weights.sum() <= 0:
         raise OptionError(
-            "weights sum to nothing", where="sample_weight", got=float(weights.sum()), expected="> 0"
+            "weights sum to zero or less", where="sample_weight", got=float(weights.sum()), expected="> 0"
         )
     return weights
 

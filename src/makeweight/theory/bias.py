@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "cross_fitted_ratio",
     "density_ratio_weights",
     "fit_corrected",
+    "signed_weights",
 ]
 
 
@@ -62,11 +63,8 @@ class BorrowedRows:
         weights : ndarray of shape (n,)
             -mass / |S| for written rows, +mass / |B| for held-out ones.
         """
-        parts = [(group, sign) for group, sign in ((self.synthetic, -mass), (self.held_out, mass)) if group]
-        weights = [
-            np.full(len(rows), each / (len(group) * len(rows))) for group, each in parts for rows in group
-        ]
-        return np.vstack([rows for group, _ in parts for rows in group]), np.concatenate(weights)
+        weights = signed_weights(list(map(len, self.synthetic)), list(map(len, self.held_out)), mass)
+        return np.vstack([*self.synthetic, *self.held_out]), weights
 
     def bias(self, loss: Callable[[Floats], Floats], *, level: float = 0.95) -> Interval:
         """Return Delta, the mean loss on synthetic minus that on held-out rows, with its interval.
@@ -95,6 +93,35 @@ class BorrowedRows:
             return Interval(float(gaps[0]), -np.inf, np.inf, level)
         reach = float(stdtrit(len(gaps) - 1, (1 + level) / 2) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
         return Interval(float(gaps.mean()), float(gaps.mean()) - reach, float(gaps.mean()) + reach, level)
+
+
+def signed_weights(written: Sequence[int], held_out: Sequence[int], mass: float) -> Floats:
+    """Return weights of borrowed rows that subtract `mass` times the bias; their sum is zero.
+
+    Parameters
+    ----------
+    written, held_out : sequence of int
+        Rows of every repeat.
+    mass : float
+        c times the weight of the synthetic rows that are corrected.
+
+    Returns
+    -------
+    ndarray
+        -mass / |S| for each of all written rows, then mass / |B| for each of all held-out ones; every repeat
+        counts the same.
+
+    Notes
+    -----
+    Step 4 of docs/theory.md, "Borrowing from the majority".
+
+    Examples
+    --------
+    >>> signed_weights([2], [4], 1.0)
+    array([-0.5 , -0.5 ,  0.25,  0.25,  0.25,  0.25])
+    """
+    sides = ((written, -mass), (held_out, mass))
+    return np.concatenate([np.full(rows, each / (len(side) * rows)) for side, each in sides for rows in side])
 
 
 def borrow_rows(

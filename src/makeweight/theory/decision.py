@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory._checks import Floats, as_codes, as_weights, choice
+from makeweight.theory._checks import Floats, as_codes, as_weights, choice, count
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 
 __all__ = ["SizeDecision", "choose_from_losses", "choose_from_risks", "least_correction"]
+
+_DRAWS = 4000
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class SizeDecision:
     reason : str
     covariance : ndarray of shape (c, c)
         Of the estimated risks.
+    least_gain : float
+        What the best candidate has to gain over adding nothing.
 
     Examples
     --------
@@ -53,6 +58,7 @@ class SizeDecision:
     best: Candidate
     reason: str
     covariance: Floats
+    least_gain: float
 
     def standard_error(self, first: int, second: int) -> float:
         """Return the standard error of the difference of two candidates' risks, by their positions."""
@@ -67,9 +73,14 @@ def choose_from_losses(
     counts: Mapping[Hashable, int] | None = None,
     objective: str = "balanced",
     rule: float = 1.0,
+    folds: int = 5,
+    repeats: int = 1,
     sample_weight: npt.ArrayLike | None = None,
 ) -> SizeDecision:
     """Choose among candidates by the one-standard-error rule towards adding nothing, row by row.
+
+    Rows are added when the best candidate gains more over adding nothing than the best of so many would by
+    chance in 84% of tables. Then the fewest rows are taken within a standard error of the best.
 
     Parameters
     ----------
@@ -85,7 +96,10 @@ def choose_from_losses(
     objective : {"balanced", "worst"}
         Mean or maximum of the group risks.
     rule : float, default 1
-        How many standard errors above the smallest risk still count as equal.
+        How many standard errors above the smallest risk still count as equal. With zero the smallest risk is
+        taken.
+    folds, repeats : int
+        Of the cross-validation that the losses come from.
     sample_weight : array-like of shape (n,), optional
         Of the rows within their group.
 
@@ -97,8 +111,11 @@ def choose_from_losses(
     -----
     Derived in docs/theory.md, "Choosing". Standard errors are of paired differences between rows within
     groups, as in the central limit theorem for cross-validation of Bayle, Bayle, Janson and Mackey (2020),
-    which assumes learners that are stable: that one row more or less moves predictions little. Ties go to
-    fewer rows, then to the smaller correction, then to the better worst group.
+    which assumes learners that are stable: that one row more or less moves predictions little. Against
+    adding nothing their variance is inflated by 1 / repeats + folds / (folds - 1) for overlapping training
+    sets (Nadeau and Bengio, 2003), and the gain is that of the best of all candidates, whose distribution
+    without any true gain is drawn from the covariance of their risks. Ties go to fewer rows, then to the
+    smaller correction, then to the better worst group.
 
     Examples
     --------
@@ -135,7 +152,8 @@ def choose_from_losses(
     covariance = sum(np.outer(part, part) * own for part, own in zip(share_of.T, covariances, strict=True))
     means = np.where(usable, (share_of * risks).sum(axis=1), np.inf)
     worst = np.where(usable, risks.max(axis=1), np.inf)
-    return _chosen(candidates, means, np.asarray(covariance), worst, usable, counts, rule)
+    inflation = 1 / count(repeats, "repeats", least=1) + folds / (count(folds, "folds", least=2) - 1)
+    return _chosen(candidates, means, np.asarray(covariance), worst, usable, counts, rule, inflation)
 
 
 def choose_from_risks(
@@ -208,8 +226,9 @@ def _chosen(
     usable: npt.NDArray[np.bool_],
     counts: Mapping[Hashable, int] | None,
     rule: float,
+    inflation: float = 1.0,
 ) -> SizeDecision:
-    """Apply the rule."""
+    """Apply the rule; `inflation` is that of the variance where adding nothing is compared."""
     if NOTHING not in candidates:
         raise PlanError("adding nothing must stand as a candidate", hint="add makeweight.theory.NOTHING")
     if not rule >= 0:
@@ -218,8 +237,13 @@ def _chosen(
         raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the Brier score")
     covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
     best = int(np.argmin(means))
-    errors = _errors(covariance, best)
+    errors, zero = _errors(covariance, best), candidates.index(NOTHING)
+    least_gain = rule * np.sqrt(inflation) * _largest_by_chance(covariance, usable, zero)
     eligible = [k for k in range(len(means)) if usable[k] and means[k] - means[best] <= rule * errors[k]]
+    if not usable[zero] or means[zero] - means[best] > least_gain:
+        eligible = [k for k in eligible if k != zero]
+    elif zero not in eligible:
+        eligible = [zero]
     chosen = min(
         eligible,
         key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k]),
@@ -232,8 +256,9 @@ def _chosen(
         errors,
         worst,
         candidates[best],
-        _reason(candidates, means, errors, chosen, best),
+        _reason(candidates, means, errors, chosen, best, least_gain),
         covariance,
+        float(least_gain),
     )
 
 
@@ -241,6 +266,19 @@ def _errors(covariance: Floats, position: int) -> Floats:
     """Return standard errors of the differences to one candidate."""
     own = np.diag(covariance)
     return np.asarray(np.sqrt(np.maximum(own + own[position] - 2 * covariance[position], 0.0)))
+
+
+def _largest_by_chance(covariance: Floats, usable: npt.NDArray[np.bool_], zero: int) -> float:
+    """Return what the best candidate gains over adding nothing in 84% of tables where none truly gains."""
+    if not usable[zero]:
+        return 0.0
+    values, vectors = np.linalg.eigh(covariance[np.ix_(usable, usable)])
+    fixed = np.random.default_rng(0).standard_normal(
+        (_DRAWS, len(values))
+    )  # no part of the decision is chance
+    drawn = fixed @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    gains = drawn[:, [int(usable[:zero].sum())]] - drawn
+    return float(np.quantile(gains.max(axis=1), ndtr(1.0)))
 
 
 def least_correction(decision: SizeDecision, positions: Sequence[int], *, rule: float = 1.0) -> int:
@@ -287,16 +325,19 @@ def _added(candidate: Candidate, counts: Mapping[Hashable, int] | None) -> float
     return candidate.balance + sum(candidate.per_group.values()) + candidate.augment
 
 
-def _reason(candidates: Sequence[Candidate], means: Floats, errors: Floats, chosen: int, best: int) -> str:
+def _reason(
+    candidates: Sequence[Candidate], means: Floats, errors: Floats, chosen: int, best: int, least_gain: float
+) -> str:
     zero = candidates.index(NOTHING)
-    gain, error = means[zero] - means[best], errors[zero]
+    gain = means[zero] - means[best]
     if chosen == zero and best == zero:
         return "no candidate had a smaller validation risk than adding nothing"
+    chance = f"chance gives the best of {len(candidates) - 1} up to {least_gain:.4g}"
     if chosen == zero:
-        return f"the best candidate gains {gain:.4g}, within the standard error {error:.4g} of adding nothing"
+        return f"the best candidate gains {gain:.4g} over adding nothing, and {chance}"
     kept = (
         "it has the smallest risk"
         if chosen == best
-        else "the fewest rows within a standard error of the best"
+        else f"the fewest rows within a standard error, {errors[chosen]:.4g}, of the best"
     )
-    return f"adding nothing costs {gain:.4g} (standard error {error:.4g}); {kept}"
+    return f"adding nothing costs {gain:.4g}, and {chance}; {kept}"

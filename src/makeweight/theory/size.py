@@ -132,8 +132,9 @@ def choose_size(
             made = _calibrated(raw, priors, target, weights, assigned, calibrate)
             losses[k] += row_losses(target, made, loss) / repeats
     return choose_from_losses(
-        listed, losses, names[codes], counts=counts, objective=objective, rule=rule, sample_weight=weights
-    )
+        listed, losses, names[codes], counts=counts, objective=objective, rule=rule, folds=folds,
+        repeats=repeats, sample_weight=weights,
+    )  # fmt: skip
 
 
 def _label_of_groups(codes: Integers, target: Integers, keys: list[Hashable]) -> Integers:

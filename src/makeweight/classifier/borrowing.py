@@ -1,0 +1,166 @@
+"""Rows of a mixed table that show a generator's bias: it learns from moved rows of the largest group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from makeweight.plan import Groups
+from makeweight.table import Schema, Table
+from makeweight.theory import fit_transport, signed_weights
+
+__all__ = ["LEAST_IMBALANCE", "BorrowedFrames", "borrow", "correctable", "moved_rows", "uncorrected"]
+
+#: Times that rows are borrowed in every training set.
+REPEATS = 5
+#: The largest group has at least so many rows for every row of a group that borrows from it.
+LEAST_IMBALANCE = 2
+
+#: write(real rows, new rows by group number, rng): what a generator that learned from these rows wrote.
+Write = Callable[[pd.DataFrame, Mapping[int, int], np.random.Generator], pd.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class BorrowedFrames:
+    """What a generator wrote after learning from moved rows, and the other moved rows.
+
+    Parameters
+    ----------
+    written, held_out : tuple of DataFrame
+        One of each per repeat, with the columns of the real table.
+    """
+
+    written: tuple[pd.DataFrame, ...]
+    held_out: tuple[pd.DataFrame, ...]
+
+    def signed(self, mass: float) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return all rows, and the weights that subtract `mass` times the generator's bias."""
+        rows = pd.concat([*self.written, *self.held_out], ignore_index=True)
+        return rows, signed_weights(list(map(len, self.written)), list(map(len, self.held_out)), mass)
+
+
+def correctable(counts: np.ndarray) -> np.ndarray:
+    """Return the numbers of the groups that are small enough to borrow rows of the largest one.
+
+    Examples
+    --------
+    >>> correctable(np.array([90, 10, 60, 1]))
+    array([1])
+    """
+    return np.flatnonzero((counts >= 2) & (LEAST_IMBALANCE * counts <= counts.max()))
+
+
+def uncorrected(groups: Groups) -> list[str]:
+    """Return a note on the groups for which no rows can be borrowed."""
+    large = np.setdiff1d(np.arange(len(groups)), correctable(groups.counts))
+    names = ", ".join(groups.describe(groups.keys[code]) for code in large[:5])
+    more = f" and {len(large) - 5} more" if len(large) > 5 else ""
+    return [
+        f"the bias of rows of {names}{more} is not corrected: a group needs 2 rows, and the largest group "
+        f"{LEAST_IMBALANCE} for each of them"
+    ]
+
+
+def moved_rows(frame: pd.DataFrame, schema: Schema, source: np.ndarray, target: np.ndarray) -> pd.DataFrame:
+    """Return rows of one group moved to another: its label and attributes, and its mean and covariance.
+
+    Numbers and dates are moved together and brought back to the observed range and decimals; categories, text
+    and missing values stay.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    schema : Schema
+        Of `frame`.
+    source, target : ndarray of int
+        Rows of the two groups; at least two of each.
+
+    Returns
+    -------
+    DataFrame of shape (n_source, n_columns)
+
+    Notes
+    -----
+    docs/theory.md, "Borrowing from the majority".
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> frame = pd.DataFrame({"x": rng.normal(size=300).round(2), "y": ["a"] * 200 + ["b"] * 100})
+    >>> frame.loc[200:, "x"] += 5
+    >>> moved = moved_rows(frame, Schema.infer(frame, target="y"), np.arange(200), np.arange(200, 300))
+    >>> moved["y"].unique().tolist(), bool(abs(moved["x"].mean() - frame["x"][200:].mean()) < 0.01)
+    (['b'], True)
+    """
+    table = Table(frame, schema)
+    moved = frame.iloc[source].reset_index(drop=True)
+    names = [column.name for column in schema.learned if column.kind.is_numeric]
+    before = {name: table.encode(name, source) for name in names}
+    after = {name: table.encode(name, target) for name in names}
+    names = [name for name in names if not (np.isnan(before[name]).all() or np.isnan(after[name]).all())]
+    if names:
+        first, second = (np.column_stack([_filled(side[name]) for name in names]) for side in (before, after))
+        made = fit_transport(first, second).apply(first)
+        for name, values in zip(names, made.T, strict=True):
+            kept = np.where(np.isnan(before[name]), np.nan, schema[name].snap(values))
+            moved[name] = table.decode({name: kept})[name]
+    for column in schema.group_columns:
+        moved[column] = frame[column].iloc[np.full(len(moved), target[0])].reset_index(drop=True)
+    return moved
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Return values with the mean where one is missing."""
+    return np.where(np.isnan(values), np.nanmean(values), values)
+
+
+def borrow(
+    frame: pd.DataFrame,
+    schema: Schema,
+    codes: np.ndarray,
+    code: int,
+    n: int,
+    write: Write,
+    rng: np.random.Generator,
+) -> BorrowedFrames:
+    """Have a generator learn and write a group that is made of moved rows of the largest group.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Real rows.
+    schema : Schema
+        Of `frame`.
+    codes : ndarray of int
+        Group number of every row.
+    code : int
+        The group, one of `correctable`.
+    n : int
+        Rows to write per repeat.
+    write : callable
+        ``write(frame, sizes, rng)`` fits a generator to these rows and returns sizes[group] new rows.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    BorrowedFrames
+
+    Notes
+    -----
+    `makeweight.theory.borrow_rows` for mixed tables of any number of groups.
+    """
+    own, source = np.flatnonzero(codes == code), np.flatnonzero(codes == np.bincount(codes).argmax())
+    others = np.setdiff1d(np.arange(len(codes)), np.concatenate([own, source]))
+    moved = moved_rows(frame, schema, source, own)
+    written, held_out = [], []
+    for stream in rng.spawn(REPEATS):
+        order = stream.permutation(len(moved))
+        chosen, rest = order[: len(own)], order[len(own) :]
+        kept = np.concatenate([others, source[rest]])
+        real = pd.concat([frame.iloc[kept], moved.iloc[chosen]], ignore_index=True)
+        written.append(write(real, {code: n}, stream))
+        held_out.append(moved.iloc[rest])
+    return BorrowedFrames(tuple(written), tuple(held_out))

@@ -1,0 +1,71 @@
+"""Shares of the classes: those that a model was fitted under, and those that it is calibrated to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from makeweight.classifier.training import RealRows
+from makeweight.errors import OptionError
+from makeweight.theory import Take
+
+__all__ = ["target_shares", "training_shares"]
+
+
+def training_shares(real: RealRows, takes: Mapping[Any, Take]) -> np.ndarray:
+    """Return the class shares, by weight, of real and chosen synthetic rows.
+
+    Parameters
+    ----------
+    real : RealRows
+    takes : mapping of group number to Take
+
+    Returns
+    -------
+    ndarray of shape (k,)
+    """
+    counts, own = real.groups.counts, np.bincount(real.codes, real.weights)
+    mass = own / counts * (counts + [take.mass for take in takes.values()])
+    totals = np.bincount(real.label_of_group, mass, minlength=len(real.classes))
+    return np.asarray(totals / totals.sum())
+
+
+def target_shares(wanted: Any, real: RealRows) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class shares to calibrate to, and weights of the real rows that amount to them.
+
+    Parameters
+    ----------
+    wanted : "balanced", "observed" or mapping of label to share
+    real : RealRows
+
+    Returns
+    -------
+    shares : ndarray of shape (k,)
+    weights : ndarray of shape (n,)
+
+    Raises
+    ------
+    OptionError
+        When shares are not positive, or not one for every class.
+    """
+    groups_per_class = np.bincount(real.label_of_group, minlength=len(real.classes)).astype(np.float64)
+    labels = real.classes.tolist()
+    if isinstance(wanted, Mapping):
+        right = all(isinstance(share, Real) and 0 < float(share) < np.inf for share in wanted.values())
+        if set(wanted) != set(labels) or not right:
+            raise OptionError(
+                "target_prior is a positive share for every class", got=dict(wanted),
+                expected=f"shares of {labels}",
+            )  # fmt: skip
+        prior = np.array([float(wanted[label]) for label in labels])
+    elif wanted == "observed":
+        prior = np.bincount(real.label_codes, real.weights, minlength=len(labels))
+    else:
+        prior = groups_per_class
+    prior = prior / prior.sum()
+    of_group = real.label_of_group
+    mass = np.bincount(real.codes, real.weights)
+    return prior, (prior[of_group] / groups_per_class[of_group] / mass)[real.codes] * real.weights
