@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,19 +14,28 @@ import pandas as pd
 import torch
 
 from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators._foreign import UNKNOWN, encode_foreign
+from makeweight.generators._saved import fingerprint, flat, load_state, options_of, part, save_state
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.transformer import weights
+from makeweight.generators.transformer.adapt import Adaptation, adapt
+from makeweight.generators.transformer.config import CONFIGS
 from makeweight.generators.transformer.decode import MEBIBYTE, ColumnSpec, RowModel
+from makeweight.generators.transformer.model import InContextModel
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Column, Table
-from makeweight.table.kinds import codec
 
 __all__ = ["InContextTransformer"]
 
 #: Cells that one core writes in a second, roughly, with the smaller of the configurations.
 CELLS_PER_SECOND = 4_000
-#: For the cost before `fit`.
-USUAL_COLUMNS = 15
+SECONDS_PER_STEP = 1.0
+#: For the cost before `fit`, and rows in a context where the weights do not say how many they know.
+USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
+#: Fewest and most column orders of "auto".
+DRAWS = (8, 16)
+#: What a saved generator does not take along: its weights lie in a folder of it, and devices differ.
+NAME, WEIGHTS, NOT_SAVED = "transformer", "weights", ("weights", "device")
 
 
 class InContextTransformer:
@@ -38,13 +51,19 @@ class InContextTransformer:
     ----------
     weights : path, optional
         Folder with ``weights.safetensors`` and ``manifest.json``; by default those of the package.
-    orders : int
+    orders : int or "auto"
         Column orders, each with a context of its own where the table is larger than one; fewer where
-        `max_memory` does not hold them.
-    max_context : int
-        Most real rows in a context. Small groups are taken whole, the others in equal numbers.
+        `max_memory` does not hold them. "auto" takes 8, and up to 16 where the contexts together then show
+        more of a large table.
+    max_context : int or "auto"
+        Most real rows in a context. Small groups are taken whole, the others in equal numbers. "auto" takes
+        as many as the network has seen in its pretraining: with more its rows were worse, not better
+        (``docs/generators/transformer.md``).
     temperature : float
         Below 1, likelier values; above 1, more varied ones.
+    adapt : int
+        Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
+        decide which of the networks on the way is kept, the pretrained one among them. 0 leaves it as it is.
     max_memory : int
         Mebibytes for contexts and for rows being written.
     device : {"auto", "cpu", "cuda"}
@@ -56,7 +75,12 @@ class InContextTransformer:
     FileProblem
         In `fit`, when the weights are missing or damaged.
     GeneratorError
-        In `propose`, when the group has no real row.
+        In `propose`, when the group has no real row; in `fit`, when a table is too small for `adapt`.
+
+    Attributes
+    ----------
+    adaptation_ : Adaptation or None
+        What came of `adapt`.
 
     References
     ----------
@@ -85,9 +109,10 @@ class InContextTransformer:
     def __init__(
         self,
         weights: str | Path | None = None,
-        orders: int = 4,
-        max_context: int = 1_000,
+        orders: int | str = "auto",
+        max_context: int | str = "auto",
         temperature: float = 1.0,
+        adapt: int = 0,
         max_memory: int = 768,
         device: str = "auto",
     ) -> None:
@@ -95,6 +120,7 @@ class InContextTransformer:
         self.orders = orders
         self.max_context = max_context
         self.temperature = temperature
+        self.adapt = adapt
         self.max_memory = max_memory
         self.device = device
 
@@ -111,29 +137,131 @@ class InContextTransformer:
         InContextTransformer
         """
         self._validate()
-        groups = Groups(table)
-        self._describe = groups.describe
-        self._writer = Table(table.frame.iloc[:0].copy(), table.schema)
-        self._given = [table.schema[name] for name in groups.columns]
-        self._learned = list(table.schema.learned)
+        groups = self._look(table)
         model, self._manifest = weights.load(self.weights or weights.embedded(), self._device())
         values = self._values(table)
         first = np.unique(groups.codes, return_index=True)[1]
-        self._codes = {key: values[first[i], : len(self._given)] for i, key in enumerate(groups.keys)}
-        specs = [ColumnSpec(True) for _ in self._given]
-        specs += [ColumnSpec(c.kind.is_coded, None if c.kind.is_coded else c.decimals) for c in self._learned]
-        self._rows = RowModel(
-            model,
-            values,
-            specs,
-            given=len(self._given),
-            orders=self.orders,
-            max_context=self.max_context,
-            max_memory=self.max_memory * MEBIBYTE,
-            rng=rng,
-        )
-        self._rows.prompt()
+        codes = values[first, : len(self._given)]
+        self.adaptation_: Adaptation | None = None
+        if self.adapt:
+            model, self.adaptation_ = adapt(
+                model, values, np.array([spec.categorical for spec in self._specs()]), len(self._given),
+                steps=self.adapt, max_context=self._context(), rng=rng,
+            )  # fmt: skip
+        self._read_rows(model, values, codes, int(rng.integers(2**62)))
         return self
+
+    def _look(self, table: Table) -> Groups:
+        """Remember what the table is, and none of its rows."""
+        groups = Groups(table)
+        self._describe, self._keys = groups.describe, groups.keys
+        self._writer = Table(table.frame.iloc[:0].copy(), table.schema)
+        self._fingerprint = fingerprint(table)
+        self._given = [table.schema[name] for name in groups.columns]
+        self._learned = list(table.schema.learned)
+        return groups
+
+    def _specs(self) -> list[ColumnSpec]:
+        specs = [ColumnSpec(True) for _ in self._given]
+        return specs + [
+            ColumnSpec(column.kind.is_coded, None if column.kind.is_coded else column.decimals)
+            for column in self._learned
+        ]
+
+    def _context(self) -> int:
+        """Most rows in a context."""
+        if self.max_context != "auto":
+            return int(self.max_context)
+        known = CONFIGS.get(self._manifest.config)
+        return USUAL_CONTEXT if known is None else known.prior.max_context
+
+    def _read_rows(self, model: InContextModel, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
+        """Encode contexts of the real rows."""
+        self._seed = seed
+        self._codes = {key: codes[i] for i, key in enumerate(self._keys)}
+        most = self._context()
+        draws = int(np.clip(-(-len(values) // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
+        self._rows = RowModel(
+            model, values, self._specs(), given=len(self._given), orders=draws, max_context=most,
+            max_memory=self.max_memory * MEBIBYTE, rng=np.random.default_rng(seed),
+        )  # fmt: skip
+        self._rows.prompt()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the rows."""
+        told = getattr(self, "adaptation_", None)
+        if told is None:
+            return ()
+        kept = f"the network of step {told.best_step}" if told.best_step else "the pretrained network"
+        return (
+            f"adapted to the table: {kept} was kept after {told.steps} steps; held-out rows "
+            f"{told.before:.3f} nats per cell before, {told.after:.3f} with what was kept",
+        )
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Which weights wrote the rows."""
+        return {"weights": {name: getattr(self._manifest, name) for name in ("sha256", "config", "steps")}}
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save the fitted generator: its weights, and the real rows it reads, as safetensors.
+
+        Parameters
+        ----------
+        folder : path
+            New, or empty. The manifest is written last and makes it whole.
+
+        Raises
+        ------
+        FileProblem
+            When there is something in the folder.
+        """
+        told = None if self.adaptation_ is None else dataclasses.asdict(self.adaptation_)
+        facts = {"seed": self._seed, "adaptation": told}
+        arrays = {"values": self._rows.values, "codes": np.stack([self._codes[key] for key in self._keys])}
+        options = options_of(self, without=NOT_SAVED)
+        save_state(folder, NAME, self._fingerprint, options, facts, arrays)
+        names = ("config", "steps", "tasks", "seconds", "device", "validation")
+        known = {name: getattr(self._manifest, name) for name in names}
+        weights.save(self._rows.model, Path(folder) / WEIGHTS, **known)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], table: Table, *, device: str = "auto") -> Self:
+        """Load a generator that was saved.
+
+        Parameters
+        ----------
+        folder : path
+        table : Table
+            The table it was fitted to, or one with the same columns, values and groups.
+        device : str
+
+        Returns
+        -------
+        InContextTransformer
+
+        Raises
+        ------
+        FileProblem
+            When the folder has something that is not known, or lacks something.
+        SchemaError
+            When the table is not of the kind that the generator was fitted to.
+        """
+        options = [name for name in inspect.signature(cls).parameters if name not in NOT_SAVED]
+        found, facts, arrays = load_state(
+            folder, NAME, table, options=options, facts=("seed", "adaptation"), arrays=("values", "codes"),
+            folders=(WEIGHTS,),
+        )  # fmt: skip
+        generator = cls(**found, weights=Path(folder) / WEIGHTS, device=device)
+        generator._validate()
+        generator._look(table)
+        model, generator._manifest = weights.load(generator.weights or "", generator._device())
+        told = facts["adaptation"]
+        generator.adaptation_ = None if told is None else Adaptation(**told)
+        state = part(flat(state=arrays), "state", _State)
+        generator._read_rows(model, state.values, state.codes, int(facts["seed"]))
+        return generator
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
@@ -157,6 +285,10 @@ class InContextTransformer:
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
         rows = self._rows.sample(tuple(self._codes[group].tolist()), n, rng, temperature=self.temperature)
+        return self._decode(rows)
+
+    def _decode(self, rows: np.ndarray) -> pd.DataFrame:
+        """Write rows of numbers (m, D) with the real dtypes."""
         columns: dict[Any, np.ndarray] = {}
         for column, values in zip(self._learned, rows.T[len(self._given) :], strict=True):
             if column.kind.is_coded:
@@ -168,8 +300,10 @@ class InContextTransformer:
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
         columns = len(self._learned) if hasattr(self, "_learned") else USUAL_COLUMNS
-        context = min(plan.n_real, self.max_context) * self.orders
-        return Cost(seconds=0.5 + columns * (context + plan.n_synthetic) / CELLS_PER_SECOND)
+        orders = DRAWS[0] if isinstance(self.orders, str) else self.orders
+        most = USUAL_CONTEXT if isinstance(self.max_context, str) else self.max_context
+        cells = columns * (min(plan.n_real, most) * orders + plan.n_synthetic)
+        return Cost(seconds=0.5 + cells / CELLS_PER_SECOND + self.adapt * SECONDS_PER_STEP)
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-probability of rows given their group; numbers are measured on the scale of normal scores.
@@ -222,22 +356,18 @@ class InContextTransformer:
             Other columns and known values are as they were.
         """
         rows = self._rows.impute(self._read(frame), rng, temperature=self.temperature)
-        columns: dict[Any, np.ndarray] = {}
-        for column, values in zip(self._learned, rows.T[len(self._given) :], strict=True):
-            coded = column.kind.is_coded
-            columns[column.name] = (
-                np.where(np.isnan(values), -1, values).astype(np.int32) if coded else values
-            )
-        drawn = self._writer.decode(columns).set_axis(frame.index)
+        drawn = self._decode(rows).set_axis(frame.index)
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])
         return filled
 
     def _validate(self) -> None:
-        counts = {"orders": 1, "max_context": 2, "max_memory": 1}
+        counts = {"orders": 1, "max_context": 2, "max_memory": 1, "adapt": 0}
         for name, least in counts.items():
             value = getattr(self, name)
+            if name in ("orders", "max_context") and isinstance(value, str) and value == "auto":
+                continue
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
                 expected = f"a whole number, {least} or more"
                 raise OptionError("option out of range", where=name, got=repr(value), expected=expected)
@@ -271,15 +401,21 @@ class InContextTransformer:
             if position == 0 and not with_target:
                 parts.append(np.zeros(len(frame)))
                 continue
-            values, rejects = codec(column.kind).check(column, frame[column.name])
-            numbers = (
-                _as_numbers(column, values) if position >= len(self._given) else _own_category(column, values)
-            )
-            for reason, mask in rejects.items():
-                if reason == "unknown-category":
-                    numbers[mask] = column.n_distinct + 1
+            encoded = encode_foreign(column, frame)
+            is_group = position < len(self._given)
+            numbers = _own_category(column, encoded) if is_group else _as_numbers(column, encoded)
+            if column.kind.is_coded:
+                numbers[encoded == UNKNOWN] = column.n_distinct + 1
             parts.append(numbers)
         return np.stack(parts, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What is saved: real rows as numbers, and the codes of every group."""
+
+    values: np.ndarray
+    codes: np.ndarray
 
 
 def _as_numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
