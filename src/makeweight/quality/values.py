@@ -74,11 +74,16 @@ def _all_synthetic(rows: Comparison, mask: np.ndarray) -> float:
     chance = 0.0
     for group in rows.groups:
         k = int(mask[group.synthetic].sum())
-        n, real = len(group.real) + len(group.synthetic), len(group.real)
-        chance += float(
-            gammaln(n - k + 1) - gammaln(n - k - real + 1) - gammaln(n + 1) + gammaln(n - real + 1)
-        )
-    return math.exp(min(0.0, chance)) if (mask & (rows.synthetic.group >= 0)).any() else 0.0
+        chance += _log_share(len(group.real) + len(group.synthetic), len(group.real), k)
+    outside = int((mask & (rows.synthetic.group < 0)).sum())
+    if outside:  # in no group of the real table: exchangeable with any row at best
+        chance += _log_share(len(rows.real) + len(rows.synthetic), len(rows.real), outside)
+    return math.exp(min(0.0, chance))
+
+
+def _log_share(n: int, real: int, k: int) -> float:
+    """Return log C(n - k, real) / C(n, real): that k of n rows are none of the real ones."""
+    return float(gammaln(n - k + 1) - gammaln(n - k - real + 1) - gammaln(n + 1) + gammaln(n - real + 1))
 
 
 def identifiers(rows: Comparison) -> Finding:
