@@ -1,5 +1,7 @@
 """A table of every kind of column, and ways to cut it."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -41,7 +43,7 @@ def cut(table, folder, edges, row_group_size=None):
     """Write a table as part files that begin at these rows."""
     folder.mkdir(parents=True)
     edges = [0, *sorted(set(edges) - {0, len(table)}), len(table)]
-    for number, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (first, last) in enumerate(itertools.pairwise(edges)):
         piece = table.slice(first, last - first)
         pq.write_table(piece, folder / f"part.{number}.parquet", row_group_size=row_group_size)
     return folder

@@ -84,9 +84,11 @@ def begin(output: Path, asked: dict[str, Any], *, resume: bool) -> Path:
 
 
 def finish(output: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, and take away what was needed to get there."""
+    """Write the manifest, and take away what was needed to get there or was left half done."""
     write_json(output / MANIFEST, manifest)
     shutil.rmtree(output / WORK)
+    for path in output.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def read_manifest(output: Path) -> dict[str, Any] | None:
