@@ -81,7 +81,7 @@ HEAVY = {
     "openai": ["generators.chat"],
     "rich": ["cli"],
     "click": ["cli", "__main__"],
-    "imblearn": ["generators.resampler", "sampler", "evaluation", "_compat", "cli"],
+    "imblearn": ["generators.resampler", "sampler", "evaluation", "experiments.published", "_compat", "cli"],
     "xgboost": ["evaluation.estimators"],
     "sklearn": [
         "classifier",

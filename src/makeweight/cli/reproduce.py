@@ -1,0 +1,255 @@
+"""``makeweight reproduce``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from makeweight.cli import _show
+from makeweight.errors import OptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from makeweight.experiments import Experiment, Run, Store
+
+LIST, FIGURES = "list", "figures"
+
+
+def _values(ctx: click.Context, param: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [part for part in text.split(",") if part]
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",") if part]
+    except ValueError:
+        raise OptionError(f"--{param.name} takes whole numbers", got=repr(text)) from None
+
+
+@click.command()
+@click.argument("experiment", metavar="EXPERIMENT")
+@click.option("--data", metavar="NAME,...", callback=_values, help="Some of the experiment's tables.")
+@click.option(
+    "--methods", "arms", metavar="NAME,...", callback=_values,
+    help="Arms: those of the experiment, or any generator (makeweight generators).",
+)  # fmt: skip
+@click.option("--classifiers", "learners", metavar="NAME,...", callback=_values, help="rf, xgb, lr ...")
+@click.option("--steps", metavar="N,...", callback=_numbers, help="Some of the experiment's steps.")
+@click.option("--seeds", metavar="N,...", callback=_numbers, help="Some of the experiment's seeds.")
+@click.option("--scale", metavar="NAME", help="A larger or smaller plan that the experiment's file names.")
+@click.option(
+    "--fraction", metavar="SHARE", type=click.FloatRange(0, 1, min_open=True), default=1.0,
+    help="Run this share of the tasks, spread over all settings.",
+)  # fmt: skip
+@click.option(
+    "--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT."
+)
+@click.option(
+    "--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes of this machine."
+)
+@click.option(
+    "--data-dir", metavar="DIR",
+    help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data.",
+)  # fmt: skip
+@click.option(
+    "-o", "--results", metavar="DIR", default="results", show_default=True, help="Where results are kept."
+)
+@click.option(
+    "--resume/--no-resume", default=True, show_default=True,
+    help="Leave out tasks that have a result, or run them again.",
+)  # fmt: skip
+@click.option("--retry-failed", is_flag=True, help="Run tasks again that failed before.")
+@click.option("--show-only", is_flag=True, help="Run nothing, show what is there.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write the table of all means as CSV.")
+def command(
+    experiment: str,
+    data: list[str] | None,
+    arms: list[str] | None,
+    learners: list[str] | None,
+    steps: list[int] | None,
+    seeds: list[int] | None,
+    scale: str | None,
+    fraction: float,
+    engine: str,
+    jobs: int,
+    data_dir: str | None,
+    results: str,
+    resume: bool,
+    retry_failed: bool,
+    show_only: bool,
+    csv_file: str | None,
+) -> None:
+    """Run the published experiments again, and compare arms that see the same rows.
+
+    EXPERIMENT is a name that `makeweight reproduce list` shows, or the path of a file like
+    those (.toml); `figures` draws what has been measured. A run that was interrupted goes on where it was.
+    """
+    from makeweight.experiments import Store, read_experiment, run_experiment
+    from makeweight.experiments.data import data_folder
+
+    if experiment == LIST:
+        _list(Path(results))
+        return
+    if experiment == FIGURES:
+        _draw(Path(results), data_folder(data_dir))
+        return
+    folder = data_folder(data_dir)
+    chosen = read_experiment(experiment).scaled(scale)
+    chosen = chosen.select(data=data, arms=arms, learners=learners, steps=steps, seeds=seeds)
+    store = Store(Path(results) / chosen.name)
+    if not show_only:
+        done = run_experiment(
+            chosen, store, folder=folder, engine=engine, n_jobs=jobs, fraction=fraction, resume=resume,
+            retry_failed=retry_failed, progress=_Progress(),
+        )  # fmt: skip
+        _tell(done, store)
+    _print(chosen, store, folder, csv_file)
+
+
+class _Progress:
+    """One line on a terminal, a line every minute elsewhere."""
+
+    def __init__(self) -> None:
+        self._err = _show.console(err=True)
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int, task: dict[str, Any]) -> None:
+        now = time.monotonic()
+        every = 0.5 if self._err.is_terminal else 60
+        if done < total and now - self._last < every:
+            return
+        self._last = now
+        left = _show.seconds((now - self._start) / done * (total - done))
+        what = " ".join(str(task[name]) for name in ("data", "arm", "learner", "step") if task.get(name))
+        line = f"{done:,} of {total:,} tasks, {left} left: {what}"
+        self._err.print(f"{line:<90}", end="\r" if self._err.is_terminal and done < total else "\n")
+
+
+def _tell(run: Run, store: Store) -> None:
+    from makeweight.experiments.runner import failures
+
+    err = _show.console(err=True)
+    before = f", {run.before:,} from earlier runs" if run.before else ""
+    err.print(f"{run.done:,} tasks done in {_show.seconds(run.seconds)}{before}; results in {store.folder}")
+    if run.failed:
+        err.print(f"{run.failed:,} tasks failed; --retry-failed runs them again")
+        for error, count in failures(store.read()):
+            err.print(f"  {count:,} x {error}")
+
+
+def _list(results: Path) -> None:
+    from makeweight.experiments import Store, names, read_experiment
+
+    rows = []
+    for name in names():
+        known = read_experiment(name)
+        found = Store(results / name).statuses().values()
+        failed = sum(status == "failed" for status in found)
+        state = f"{len(found):,} tasks" + (f", {failed:,} failed" if failed else "") if found else "-"
+        rows.append([name, known.title, ", ".join(known.data), state])
+    _show.show(
+        _show.console(),
+        _show.table({"name": {"no_wrap": True}, "what": {}, "data": {}, f"results in {results}": {}}, rows),
+    )
+
+
+def _draw(results: Path, folder: Path) -> None:
+    from makeweight.experiments.figures import draw_all
+
+    for path in draw_all(results, folder):
+        _show.console().print(str(path))
+
+
+def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | None) -> None:
+    from makeweight.experiments.tables import agreement, published_numbers, summarise
+
+    out = _show.console()
+    found = agreement(summarise(store.read()), published_numbers(experiment, folder))
+    if csv_file is not None:
+        from makeweight.table.io import replace_file
+
+        replace_file(Path(csv_file), lambda stream: found.to_csv(stream, index=False))
+    if experiment.kind != "simulation":  # whose cells have names of their own
+        found = found[found["data"].isin(experiment.data)]
+    found = found[found["arm"].isin(experiment.arms) & found["learner"].isin([*experiment.learners, "all"])]
+    if found.empty:
+        out.print("no results yet")
+        return
+    last = max(experiment.steps)
+    shown = found[(found["step"] == last) | (found["stage"] == "real")]
+    for (data, learner), part in shown.groupby(["data", "learner"], sort=False):
+        title = f"{experiment.name}: {data}" + (f", {learner}" if learner else "")
+        if len(experiment.steps) > 1:
+            title += f", step {last}"
+        _show.section(out, title, _means(part, experiment.metrics))
+    _summary(out, found)
+
+
+def _means(part: pd.DataFrame, metrics: tuple[str, ...]) -> Any:
+    """Lay out arms and stages against metrics: means with half their 95 % interval, and what is published."""
+    shown = [name for name in metrics if (part["metric"] == name).any()]
+    columns: dict[str, Any] = {"arm": {}, "stage": {}, "n": _show.NUMBER, "failed": _show.NUMBER}
+    columns |= dict.fromkeys(shown, _show.NUMBER)
+    known = part["published"].notna()
+    if known.any():
+        columns |= {
+            f"{name} published": _show.NUMBER for name in shown if (known & (part["metric"] == name)).any()
+        }
+        columns |= {"difference": _show.NUMBER, "": {}}
+    rows = []
+    for (arm, stage), values in part.groupby(["arm", "stage"], sort=False, dropna=False):
+        of: Any = values.set_index("metric")
+        cells = [str(arm), _text(stage), str(values["n"].max()), _show.added(int(values["failed"].max()))]
+        for name in shown:
+            cells.append(_mean(of.loc[name, "mean"], of.loc[name, "half"]) if name in of.index else "-")
+        if known.any():
+            cells += _beside(of, [name for name in shown if f"{name} published" in columns])
+        rows.append(cells)
+    return _show.table(columns, rows)
+
+
+def _beside(of: Any, names: list[str]) -> list[str]:
+    """Return published means, the difference of the first, and whether all are within their sd."""
+    cells = [
+        _mean(of.loc[name, "published"], of.loc[name, "published_sd"]) if name in of.index else "-"
+        for name in names
+    ]
+    cells.append(_number(of.loc[names[0], "difference"], "+") if names[0] in of.index else "-")
+    verdicts = [value for value in of["within"] if value is not None]
+    return [*cells, ("within sd" if all(verdicts) else "outside sd") if verdicts else ""]
+
+
+def _summary(out: Any, found: pd.DataFrame) -> None:
+    known = found[found["within"].notna()]
+    if known.empty:
+        return
+    rows = [
+        [str(arm), str(learner), f"{int(part['within'].astype(bool).sum())} of {len(part)}",
+         _number(float((part["difference"].abs() / part["published"].abs()).max()))]
+        for (arm, learner), part in known.groupby(["arm", "learner"], sort=False)
+    ]  # fmt: skip
+    columns: dict[str, Any] = {
+        "arm": {}, "classifier": {}, "within the published sd": _show.NUMBER,
+        "largest relative difference": _show.NUMBER,
+    }  # fmt: skip
+    _show.section(out, "published means reproduced, over all steps and metrics", _show.table(columns, rows))
+
+
+def _mean(value: float, half: float) -> str:
+    if value != value:
+        return "-"
+    return f"{value:.4f}" + (f" ±{half:.4f}" if half == half else "")
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "-" if value != value else f"{value:{sign}.4f}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "-"

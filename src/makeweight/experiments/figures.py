@@ -1,0 +1,292 @@
+"""Figures from stored results alone: intervals drawn, published values as hollow marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import MissingDependency, PlanError
+from makeweight.experiments.spec import Experiment, names, read_experiment
+from makeweight.experiments.store import DONE, Store
+from makeweight.experiments.tables import agreement, published_numbers, summarise, versus
+from makeweight.theory import Interval, ScalingLaw, fit_capacity_rate
+
+__all__ = ["draw_all", "fit_laws"]
+
+INK, GREY = "#333333", "#8a8a8a"
+#: Okabe and Ito's colours, which colour-blind readers tell apart; an arm has one colour in all figures.
+COLOURS = {
+    "nothing": INK, "real-rows": INK, "oracle": INK, "ros": "#E69F00", "random": "#E69F00",
+    "smote": "#56B4E9", "adasyn": "#0072B2", "weights": "#999999", "undersample": "#999999",
+    "gpt2_finetuned": "#CC79A7", "gpt4": "#CC79A7", "smoothed-bootstrap": "#009E73",
+    "transport": "#D55E00", "transformer": "#7B3FA0",
+}  # fmt: skip
+LABELS = {
+    "ros": "ROS", "random": "ROS", "smote": "SMOTE", "adasyn": "ADASYN", "nothing": "no synthetic row",
+    "gpt2_finetuned": "GPT-2 (saw withheld rows)", "real-rows": "real rows (withheld)", "gpt4": "GPT-4",
+    "weights": "class weights", "undersample": "undersampling",
+}  # fmt: skip
+#: Inches of a page's text width, and of one panel's height.
+WIDTH, HEIGHT = 7.2, 2.7
+CONSTANT = float(np.log(2))
+#: Name and figure, one after the other.
+Drawn = Iterator[tuple[str, Any]]
+
+
+def draw_all(results: Path, folder: Path) -> Iterator[Path]:
+    """Draw every experiment that has results, as SVG and PNG.
+
+    Parameters
+    ----------
+    results : Path
+        Where `Store` keeps results, one folder per experiment; figures land in its folder ``figures``.
+    folder : Path
+        With the published numbers.
+
+    Yields
+    ------
+    Path
+
+    Raises
+    ------
+    MissingDependency
+        When matplotlib is not installed.
+    """
+    for name in names():
+        experiment = read_experiment(name)
+        rows = Store(results / name).read()
+        if not (rows["status"] == DONE).any():
+            continue
+        summary = agreement(summarise(rows), published_numbers(experiment, folder))
+        for title, figure in DRAWERS[experiment.kind](experiment, summary, rows):
+            for suffix in ("svg", "png"):
+                path = results / "figures" / f"{title}.{suffix}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                figure.savefig(path, dpi=160)
+                yield path
+
+
+def _panels(n: int, columns: int, height: float = HEIGHT) -> tuple[Any, list[Any]]:
+    try:
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependency(
+            "figures need matplotlib", got=str(error), hint='pip install "makeweight[figures]"'
+        ) from error
+    lines = -(-n // columns)
+    with rc_context({"font.size": 8, "axes.titlesize": 8, "svg.fonttype": "none"}):
+        figure = Figure(figsize=(WIDTH, height * lines + 0.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for spare in axes[n:]:
+        spare.set_axis_off()
+    for ax in axes[:n]:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=7)
+    return figure, axes
+
+
+def _legend(figure: Any, axes: list[Any]) -> None:
+    handles: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=7
+    )
+
+
+def _curve(ax: Any, part: pd.DataFrame, arm: str, x: Callable[[Any], Any], style: str = "-") -> None:
+    part = part.sort_values("step")
+    colour = COLOURS.get(arm, GREY)
+    ax.errorbar(
+        x(part["step"]), part["mean"], yerr=part["half"].fillna(0), fmt=f"o{style}", color=colour, ms=3,
+        lw=1, capsize=2, label=LABELS.get(arm, arm),
+    )  # fmt: skip
+    known = part[part["published"].notna()]
+    if len(known):
+        ax.plot(
+            x(known["step"]), known["published"], "o", mfc="none", mec=colour, ms=6, lw=0,
+            label="published (hollow)",
+        )  # fmt: skip
+
+
+def _published(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
+    if experiment.settings["vary"] == "augmentation":
+        yield from _augmentation(experiment, summary, rows)
+        return
+    for metric, text in (("bce", "balanced log-loss"), ("bce_ranking", "after equal calibration")):
+        chosen = summary[summary["metric"] == metric]
+        pairs = list(chosen[["data", "learner"]].drop_duplicates().itertuples(index=False))
+        figure, axes = _panels(len(pairs), 2)
+        for ax, (data, learner) in zip(axes, pairs, strict=False):
+            part = chosen[(chosen["data"] == data) & (chosen["learner"] == learner)]
+            for arm in experiment.arms:
+                stage = "raw" if arm == "nothing" else "balanced"
+                mine = part[(part["arm"] == arm) & (part["stage"] == stage)]
+                if len(mine):
+                    _curve(ax, mine, arm, lambda step: 100 + 100 * step)
+            ax.axhline(CONSTANT, color=GREY, ls=":", lw=0.8)
+            ax.set_title(f"{data}, {learner}", loc="left", fontsize=8)
+            ax.set_xlabel("majority rows, 100 in the minority, then balanced")
+            ax.set_ylabel(text)
+        _legend(figure, axes)
+        yield f"{experiment.name}-{metric}", figure
+
+
+def fit_laws(rows: pd.DataFrame) -> pd.DataFrame:
+    """Fit the scaling law to every augmentation curve, seed by seed.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Results of the augmentation experiment.
+
+    Returns
+    -------
+    DataFrame
+        Per data, classifier and arm: floor, exponent and amplitude with 95 % intervals, or why there is none.
+
+    Notes
+    -----
+    N is augmentation rows per label, at weight one half; 900 rows per label come before them. The level of a
+    seed, which all its points share, is taken out.
+    """
+    made = []
+    chosen = rows[(rows["metric"] == "bce") & (rows["stage"] == "augmented") & (rows["status"] == DONE)]
+    for (data, learner, arm), part in chosen.groupby(["data", "learner", "arm"], sort=False):
+        table = part.pivot_table(index="seed", columns="step", values="value").dropna()
+        if table.shape[1] < 4 or len(table) < 2:
+            continue
+        values = table.to_numpy()
+        values = values - values.mean(axis=1, keepdims=True) + values.mean()
+        law = ScalingLaw(900 * 2, 2).fit(200 * table.columns.to_numpy(dtype=float), values)
+        known = {"data": data, "learner": learner, "arm": arm, "n": len(table), "law": law}
+        for name in ("floor", "exponent", "amplitude"):
+            interval: Interval = getattr(law, f"{name}_")
+            known |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        made.append({**known, "identifiable": law.identifiable_, "reason": law.reason_})
+    return pd.DataFrame(made)
+
+
+def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
+    laws = fit_laws(rows)
+    chosen = summary[summary["metric"] == "log_bce"]
+    pairs = list(
+        chosen[chosen["stage"] == "augmented"][["data", "learner"]].drop_duplicates().itertuples(index=False)
+    )
+    figure, axes = _panels(len(pairs), 2)
+    for ax, (data, learner) in zip(axes, pairs, strict=False):
+        part = chosen[(chosen["data"] == data) & (chosen["learner"] == learner)]
+        for arm in experiment.arms:
+            mine = part[(part["arm"] == arm) & (part["stage"] == "augmented")]
+            if len(mine):
+                _curve(ax, mine, arm, lambda step: 400 * step, style="")
+        real = part[part["stage"] == "real"]
+        if len(real):
+            ax.axhline(float(real["mean"].iloc[0]), color=INK, ls="--", lw=0.8, label=LABELS["real-rows"])
+        if len(laws):
+            for law in laws[(laws["data"] == data) & (laws["learner"] == learner)].itertuples():
+                if law.identifiable:
+                    grid = np.linspace(0, 1800, 100)
+                    ax.plot(2 * grid, np.log(law.law.predict(grid)), color=COLOURS.get(law.arm, GREY), lw=1)
+        ax.set_title(f"{data}, {learner}", loc="left", fontsize=8)
+        ax.set_xlabel("augmentation rows in all; lines: fitted law")
+        ax.set_ylabel("log of the balanced log-loss")
+    _legend(figure, axes)
+    yield experiment.name, figure
+
+
+def _differences(
+    experiment: Experiment, rows: pd.DataFrame, reference: dict[str, str], metric: str, text: str
+) -> Drawn:
+    """Draw paired differences to doing nothing, one line per arm and classifier."""
+    found = versus(rows, reference, metric)
+    found = found[found["stage"] == reference["stage"]]
+    found = found[~(found["arm"] == reference["arm"])]
+    tables = list(dict.fromkeys(found["data"]))
+    if not tables:
+        return
+    learners = list(dict.fromkeys(found["learner"]))
+    arms = [arm for arm in experiment.arms if arm in set(found["arm"])]
+    figure, axes = _panels(len(tables), min(3, len(tables)), 0.32 * len(arms) + 1)
+    for ax, data in zip(axes, tables, strict=False):
+        for k, learner in enumerate(learners):
+            part = found[(found["data"] == data) & (found["learner"] == learner)].set_index("arm")
+            part = part.reindex(arms)
+            place = np.arange(len(arms)) + (k - (len(learners) - 1) / 2) * 0.18
+            ax.errorbar(
+                part["difference"], place, xerr=part["half"], fmt="osD^v"[k % 5], color=f"C{k}", ms=3,
+                lw=1, capsize=0, label=learner,
+            )  # fmt: skip
+        ax.axvline(0, color=INK, lw=0.8)
+        ax.set_yticks(range(len(arms)), [LABELS.get(arm, arm) for arm in arms])
+        ax.invert_yaxis()
+        ax.set_title(data, loc="left", fontsize=8)
+        ax.set_xlabel(text, fontsize=7)
+        if ax is not axes[0]:
+            ax.set_yticklabels([])
+    _legend(figure, axes)
+    yield f"{experiment.name}-{metric}", figure
+
+
+def _same_information(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
+    nothing = {"arm": "nothing", "stage": "ranking"}
+    text = "balanced log-loss − that of doing nothing,\nequal calibration (left is better)"
+    yield from _differences(experiment, rows, nothing, "bce_ranking", text)
+    text = "AUROC − that of doing nothing\n(right is better)"
+    yield from _differences(experiment, rows, nothing, "auroc", text)
+    text = "balanced log-loss after Platt − that of\ndoing nothing after Platt (left is better)"
+    yield from _differences(experiment, rows, {"arm": "nothing", "stage": "platt"}, "bce", text)
+
+
+def _opal(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
+    nothing = {"arm": "nothing", "stage": "balanced"}
+    for metric, text in (("error", "error"), ("bce_ranking", "balanced log-loss,\nequal calibration,")):
+        told = f"{text} − that of doing nothing\n(left is better)"
+        yield from _differences(experiment, rows, nothing, metric, told)
+
+
+def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
+    chosen = summary[summary["metric"] == "kl"]
+    tables = [data for data in experiment.data if data in set(chosen["data"])]
+    figure, axes = _panels(len(tables), 2)
+    for ax, data in zip(axes, tables, strict=False):
+        for arm in experiment.arms:
+            mine = chosen[(chosen["data"] == data) & (chosen["arm"] == arm)].sort_values("step")
+            if mine.empty:
+                continue
+            _curve(ax, mine, arm, lambda step: step)
+            positive = mine[mine["mean"] > 0]
+            try:
+                width = np.full(len(positive), 96.0)  # one width: the rate's shape in n is what is compared
+                rate = fit_capacity_rate(positive["step"], width, positive["mean"])
+            except PlanError:
+                continue
+            grid = np.geomspace(mine["step"].min(), mine["step"].max(), 50)
+            ax.plot(grid, rate.predict(grid, np.full(50, 96.0)), color=COLOURS.get(arm, GREY), ls=":", lw=1)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_title(data, loc="left", fontsize=8)
+        ax.set_xlabel("context rows n; dotted: a + b / √n, fitted")
+        ax.set_ylabel("KL(law ‖ generator), nats")
+    _legend(figure, axes)
+    yield experiment.name, figure
+
+
+def _simulation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
+    text = "balanced log-loss after Platt − that of\ndoing nothing after Platt (left is better)"
+    by_world = rows.assign(data=rows["data"].str.split(" ").str[0], cell=rows["data"])
+    yield from _differences(experiment, by_world, {"arm": "nothing", "stage": "platt"}, "bce", text)
+
+
+DRAWERS: dict[str, Callable[[Experiment, pd.DataFrame, pd.DataFrame], Drawn]] = {
+    "published": _published, "same-information": _same_information, "opal": _opal,
+    "capacity": _capacity, "simulation": _simulation,
+}  # fmt: skip

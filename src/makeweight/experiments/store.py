@@ -1,0 +1,107 @@
+"""Results in a folder of Parquet files: one part per finished task, joined into one file now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from makeweight.errors import FileProblem
+from makeweight.table.io import replace_file
+
+__all__ = ["DONE", "FAILED", "Store"]
+
+DONE, FAILED = "done", "failed"
+#: Parts after which they are joined.
+MANY_PARTS = 400
+TYPES = {
+    "key": "str", "data": "str", "arm": "str", "learner": "str", "step": "int64", "seed": "int64",
+    "stage": "str", "metric": "str", "value": "float64", "status": "str", "error": "str",
+    "seconds": "float64", "finished": "float64", "code": "str", "settings": "str",
+}  # fmt: skip
+
+
+class Store:
+    """The results of one experiment.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first result is written.
+
+    Notes
+    -----
+    A part is written beside its place and renamed, so what is there is whole. Joining writes the joined file
+    before it takes parts away; after a crash in between rows are there twice, and are read once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self._parts = len(list(self._part_files()))
+
+    @property
+    def joined(self) -> Path:
+        """The file with all rows but those of the newest parts."""
+        return self.folder / "results.parquet"
+
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write the rows of one finished task, which share a key."""
+        frame = _typed(pd.DataFrame(list(rows)))
+        part = self.folder / "parts" / f"{rows[0]['key']}.parquet"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(part, lambda stream: frame.to_parquet(stream, index=False))
+        self._parts += 1
+        if self._parts >= MANY_PARTS:
+            self.join()
+
+    def read(self) -> pd.DataFrame:
+        """Return all rows; of a task that ran more than once those of the last run.
+
+        Returns
+        -------
+        DataFrame
+            One row per task, stage, learner and metric; a failed task has one row with its error.
+        """
+        return self._read([self.joined, *self._part_files()])
+
+    def join(self) -> None:
+        """Join all parts into one file."""
+        parts = list(self._part_files())
+        if not parts:
+            return
+        frame = self._read([self.joined, *parts])
+        replace_file(self.joined, lambda stream: frame.to_parquet(stream, index=False))
+        for part in parts:
+            part.unlink(missing_ok=True)
+        self._parts = 0
+
+    def statuses(self) -> dict[str, str]:
+        """Return ``done`` or ``failed`` of every task that ran, by key."""
+        frame = self.read()
+        return dict(zip(frame["key"], frame["status"], strict=True))
+
+    def _part_files(self) -> list[Path]:
+        return sorted((self.folder / "parts").glob("[!.]*.parquet"))
+
+    def _read(self, paths: list[Path]) -> pd.DataFrame:
+        frames = []
+        for path in paths:
+            if path.exists():
+                try:
+                    frames.append(pd.read_parquet(path))
+                except (OSError, ValueError) as error:
+                    raise FileProblem(
+                        "a file of results cannot be read", where=str(path), got=str(error),
+                        hint="remove it: its tasks run again",
+                    ) from error  # fmt: skip
+        if not frames:
+            return _typed(pd.DataFrame({name: [] for name in TYPES}))
+        rows = pd.concat([_typed(frame) for frame in frames], ignore_index=True)
+        last = rows.groupby("key")["finished"].transform("max")
+        return rows[rows["finished"] == last].drop_duplicates(ignore_index=True)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[list(TYPES)].astype(TYPES)

@@ -1,0 +1,170 @@
+"""Tables from stored results: means, intervals, how many runs are behind them, and the published numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from makeweight.experiments.spec import Experiment
+from makeweight.experiments.store import DONE, FAILED
+
+__all__ = ["CELL", "agreement", "published_numbers", "summarise", "versus"]
+
+#: What identifies a mean.
+CELL = ["data", "learner", "arm", "step", "stage", "metric"]
+LEVEL = 0.95
+STAGES = {"imbalance_base": "raw", "balance_base": "balanced", "balance_augment": "augmented"}
+NAMES = {
+    "balanced_cross_entropy": "bce", "min_cross_entropy": "min_ce",
+    "balanced_log_cross_entropy": "log_bce", "min_log_cross_entropy": "log_min_ce",
+}  # fmt: skip
+#: Half of the last digit that is published.
+ROUNDING = 5e-6
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return means over seeds.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `Store.read`.
+
+    Returns
+    -------
+    DataFrame
+        Per cell of data, classifier, arm, step, stage and metric: ``mean``, ``sd`` over seeds as published
+        (divided by n), ``half``, half the length of the 95 % t-interval, ``n`` seeds, and ``failed``, the
+        tasks of the same data, classifier, arm and step that have no result.
+
+    Examples
+    --------
+    >>> from makeweight.experiments.store import Store
+    >>> summarise(Store(Path("nowhere")).read()).empty
+    True
+    """
+    done = rows[rows["status"] == DONE]
+    logs = done[done["metric"].isin(["bce", "min_ce"])].copy()
+    logs["value"], logs["metric"] = np.log(logs["value"]), "log_" + logs["metric"]
+    grouped = pd.concat([done, logs]).groupby(CELL, sort=False)["value"]
+    made = grouped.agg(mean="mean", n="size").reset_index()
+    made["sd"] = grouped.std(ddof=0).to_numpy()
+    n = made["n"].to_numpy(dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = made["sd"] / np.sqrt(n - 1)
+        made["half"] = np.where(n > 1, student.ppf((1 + LEVEL) / 2, n - 1) * spread, np.nan)
+    where = ["data", "learner", "arm", "step"]
+    failed = rows[rows["status"] == FAILED].groupby(where).size().rename("failed").reset_index()
+    made = made.merge(failed, on=where, how="outer")
+    return made.fillna({"n": 0, "failed": 0}).astype({"n": "int64", "failed": "int64"})
+
+
+def versus(rows: pd.DataFrame, reference: dict[str, str], metric: str) -> pd.DataFrame:
+    """Return paired differences to a reference, seed by seed, with 95 % t-intervals.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `Store.read`.
+    reference : dict
+        Arm and stage of the reference.
+    metric : str
+
+    Returns
+    -------
+    DataFrame
+        Per data, classifier, arm and stage: ``difference``, ``half``, ``n``. Negative is less than the
+        reference. Rows with a column ``cell`` are paired within it as well.
+    """
+    chosen = rows[(rows["status"] == DONE) & (rows["metric"] == metric)]
+    by = ["data", "learner"]
+    pair = [*by, "seed", *(["cell"] if "cell" in rows else [])]
+    base = chosen[(chosen[[*reference]] == pd.Series(reference)).all(axis=1)][[*pair, "value"]]
+    both = chosen.merge(base, on=pair, suffixes=("", "_reference"))
+    both["difference"] = both["value"] - both["value_reference"]
+    grouped = both.groupby([*by, "arm", "stage"], sort=False)["difference"]
+    made = grouped.agg(difference="mean", n="size").reset_index()
+    n = made["n"].to_numpy(dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = grouped.std().to_numpy() / np.sqrt(n)
+        made["half"] = np.where(n > 1, student.ppf((1 + LEVEL) / 2, n - 1) * error, np.nan)
+    return made
+
+
+def published_numbers(experiment: Experiment, folder: Path) -> pd.DataFrame:
+    """Return the published numbers that belong to an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : Path
+        With ``paper/published_results.json``; without it only what the experiment's file states.
+
+    Returns
+    -------
+    DataFrame
+        Columns of a cell, ``published`` and ``published_sd``.
+    """
+    records = [*_stated(experiment)]
+    path = folder / "paper" / "published_results.json"
+    if experiment.kind == "published" and path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        task = {"imbalance": "imbalanced_class", "spurious": "spurious_corr"}[experiment.settings["task"]]
+        vary = {"ratio": "ratio", "augmentation": "additional"}[experiment.settings["vary"]]
+        for data in experiment.data:
+            records += _of_file(data, found.get(data, {}).get(task, {}).get(vary, {}))
+    names = [*CELL, "published", "published_sd"]
+    return pd.DataFrame(records, columns=names).drop_duplicates(CELL)
+
+
+def _of_file(data: str, by_learner: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for learner, by_arm in by_learner.items():
+        for arm, by_metric in by_arm.items():
+            for metric, by_step in by_metric.items():
+                for step, values in by_step.items():
+                    shared = {"data": data, "learner": learner, "step": int(step), "metric": NAMES[metric]}
+                    if "train_all_augment" in values:
+                        mean = values["train_all_augment"]
+                        yield {
+                            **shared, "arm": "real-rows", "step": 0, "stage": "real", "published": mean,
+                            "published_sd": np.nan,
+                        }  # fmt: skip
+                    for name, stage in STAGES.items():
+                        if f"{name}_mean" in values:
+                            yield {
+                                **shared, "arm": "nothing" if stage == "raw" else arm, "stage": stage,
+                                "published": values[f"{name}_mean"], "published_sd": values[f"{name}_std"],
+                            }  # fmt: skip
+
+
+def _stated(experiment: Experiment) -> Iterator[dict[str, Any]]:
+    """Yield what the experiment's own file says: ``[[published.numbers]]`` with a value per data set."""
+    for entry in experiment.published.get("numbers", []):
+        shared = {name: entry[name] for name in ("learner", "arm", "stage", "metric")}
+        for data, value in entry["values"].items():
+            yield {
+                **shared, "data": data, "step": entry.get("step", 0), "published": value,
+                "published_sd": np.nan,
+            }  # fmt: skip
+
+
+def agreement(summary: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Put the published numbers beside the reproduced ones.
+
+    Returns
+    -------
+    DataFrame
+        The summary with ``published``, ``published_sd``, ``difference`` and ``within``: whether the
+        difference is at most the published standard deviation (None where none is published).
+    """
+    made = summary.merge(published, on=CELL, how="left")
+    made["difference"] = made["mean"] - made["published"]
+    within = made["difference"].abs() <= made["published_sd"] + ROUNDING
+    made["within"] = within.astype(object).where(made["published_sd"].notna() & made["mean"].notna(), None)
+    return made
