@@ -80,6 +80,7 @@ def comparison_view(result: Mapping[str, Any]) -> dict[str, Any]:
         "failures": _failures(result["failures"], names, labels),
         "reports": _reports(result["class_report"], names, labels),
         "report_headings": list(REPORT.values()),
+        "codes": [],
         "private": "",
     }
 

@@ -64,13 +64,13 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     values = finite(value for key, _, _ in lines for value in distances[key])
     if not values:
         return None
-    scale = Scale(0.0, max(values) or 1.0)
+    scale = Scale(0.0, max(values) or 1.0, pad=1)
     plot = HEIGHT - AXIS
     parts: list[Markup] = []
     for level in (0.25, 0.5, 0.75, 1.0):
         y = 8 + (plot - 8) * (1 - level)
         parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{100 * level:.0f} %", x=2, y=y - 3, class_="height"))
+        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
     for at, text in scale.ticks(4):
         position = scale.at(at)
         anchor = "start" if position < 5 else "end" if position > 95 else "middle"

@@ -1,6 +1,6 @@
 """How strongly the columns go together: among real rows, among synthetic rows, and the difference.
 
-A square's size says how strong, whatever its colour; a hollow square is a difference below zero.
+A square's size says how strong, whatever its colour; a hollow square is below zero.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Maps", "maps"]
 
 #: So many columns are drawn, those whose associations changed most; and so many pairs are written.
 COLUMNS, PAIRS = 24, 60
-#: Widths in the map's own units: the map, the room for names.
+#: Widths in the map's own units: the map, the most room for names.
 SIDE, NAMES = 260, 92
 
 
@@ -62,8 +62,8 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
     drawings = [
         (title, _map(ids, names, [[matrix[i][j] for j in kept] for i in kept], f"{title}: {words}"))
         for title, matrix, words in (
-            ("Real rows", real, "association of every pair of columns, 0 to 1"),
-            ("Synthetic rows", synthetic, "association of every pair of columns, 0 to 1"),
+            ("Real rows", real, "association of every pair of columns, −1 to 1"),
+            ("Synthetic rows", synthetic, "association of every pair of columns, −1 to 1"),
             ("Difference", difference, "synthetic minus real; hollow where it is below zero"),
         )
     ]
@@ -92,27 +92,27 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
 def _map(ids: Ids, names: Sequence[str], matrix: Sequence[Sequence[Any]], title: str) -> Markup:
     cell = SIDE / len(names)
     size = min(11.0, 0.9 * cell)
-    letters = int((NAMES - 6) / (0.62 * size))
+    letter = 0.64 * size
+    short = [cut(column, int((NAMES - 6) / letter)) for column in names]
+    margin = letter * max(map(len, short)) + 8
     labels, squares = [], []
-    for i, column in enumerate(names):
-        middle = NAMES + (i + 0.5) * cell
-        short = cut(column, letters)
-        labels.append(element("text", short, x=NAMES - 5, y=middle + 3.5, font_size=size))
-        place = f"translate({middle + 3.5:.2f} {NAMES + SIDE + 6}) rotate(-90)"
-        labels.append(element("text", short, transform=place, font_size=size))
+    for i, text in enumerate(short):
+        middle = (i + 0.5) * cell + 0.35 * size
+        labels.append(element("text", text, x=margin - 5, y=middle, font_size=size))
+        place = f"translate({margin + middle:.2f} {SIDE + 6}) rotate(-90)"
+        labels.append(element("text", text, transform=place, font_size=size))
         for j, value in enumerate(matrix[i]):
             if i != j:
-                squares.append(_square(NAMES + j * cell, NAMES + i * cell, cell, value))
-    frame = element("rect", x=NAMES, y=NAMES, width=SIDE, height=SIDE, class_="frame")
+                squares.append(_square(margin + j * cell, i * cell, cell, value))
     return picture(
         ids,
-        frame,
+        element("rect", x=margin, y=0, width=SIDE, height=SIDE, class_="frame"),
         *labels,
         *squares,
         title=title,
         description=f"{len(names)} columns. The table below names the pairs that changed most.",
         class_="map",
-        viewBox=f"0 {NAMES - 4} {NAMES + SIDE + 2} {SIDE + NAMES + 8}",
+        viewBox=f"0 -1 {margin + SIDE + 1:.1f} {SIDE + margin + 2:.1f}",
     )
 
 

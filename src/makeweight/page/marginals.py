@@ -41,6 +41,7 @@ class Marginal:
     kind: str
     drift: str
     statistic: str
+    missing: str
     bars: Sequence[tuple[str, Markup, str, str]]
     drawing: Markup
     first: str
@@ -67,6 +68,7 @@ def _marginal(ids: Ids, column: Mapping[str, Any]) -> Marginal:
         "kind": column["kind"],
         "drift": number(column["drift"]),
         "statistic": column["statistic"],
+        "missing": _missing(column["missing"]),
     }
     edges = column.get("edges")
     if edges is not None:
@@ -81,6 +83,12 @@ def _marginal(ids: Ids, column: Mapping[str, Any]) -> Marginal:
         first = last = ""
     table = [(n, share(r), share(s)) for n, r, s in zip(names, real, synthetic, strict=True)]
     return Marginal(**common, bars=drawn, drawing=drawing, first=first, last=last, table=table)
+
+
+def _missing(shares: Mapping[str, Any]) -> str:
+    """Say how many values are missing, where any is."""
+    real, synthetic = shares["real"], shares["synthetic"]
+    return f"{share(real)} real, {share(synthetic)} synthetic" if real or synthetic else ""
 
 
 def _histogram(

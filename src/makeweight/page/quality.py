@@ -17,9 +17,9 @@ from makeweight.page.words import count, cut, number, p_value, share, shown
 __all__ = ["quality_view"]
 
 #: Drawer: its class, whether it is open from the start, and what stands before the title, which says what is
-#: so when the check passes.
+#: so when the check passes. An issue is told by its fault instead.
 DRAWERS = {
-    "issue": ("bad", True, "Not so:"),
+    "issue": ("bad", True, ""),
     "tip": ("caution", True, "Not quite:"),
     "passed": ("good", False, "✓"),
     "not applicable": ("even", False, ""),
@@ -59,16 +59,19 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
     tone, badge = "good", "Nothing found"
     if tips:
         tone, badge = "caution", _several(tips, "tip")
+    if result["verdict"]["code"] == "not-judged":
+        tone, badge = "even", "Not judged"
     if issues:
         tone, badge = "bad", _several(issues, "issue")
     data = result["data"]
-    first, rest = _columns(marginals(ids, result["marginals"]))
+    first, rest = _columns(marginals(ids, result["marginals"] or []))
     view = {
         "question": "Is it any good?",
-        "subject": str(data["synthetic"]),
+        "subject": data["synthetic"] or "synthetic rows",
         "tone": tone,
         "badge": badge,
         "facts": _facts(result),
+        "codes": [check["code"] for check in result["checks"]],
         "drawers": drawers,
         "bars": bars(ids, result["groups"], BARS, stacked=False),
         "groups_lead": _groups_lead(data),
@@ -76,9 +79,10 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
         "more_marginals": rest[:FOLDED],
         "left_out_marginals": max(len(rest) - FOLDED, 0),
         "maps": maps(ids, result["associations"]) if result["associations"] else None,
+        "left_out": _left_out(data),
         "associations_note": _associations_note(result["associations"]),
         "curves": curves(ids, result["distances"]),
-        "sample": [_pair(pair) for pair in result["sample"][:ROWS]],
+        "sample": [_pair(pair) for pair in (result["sample"] or [])[:ROWS]],
         "private": PRIVATE,
     }  # fmt: skip
     sections = [
@@ -116,9 +120,23 @@ def _groups_lead(data: Mapping[str, Any]) -> str:
     return text + (", and rows held out." if data["n_holdout"] else "; no rows were held out.")
 
 
+def _left_out(data: Mapping[str, Any]) -> list[str]:
+    """Say what the checks did not look at."""
+    told = [cut(note, 400) for note in data["notes"]]
+    columns = [f"{cut(one['column'], 40)} ({cut(one['reason'])})" for one in data["not_compared"]]
+    if columns:
+        more = f"; and {len(columns) - 20} more" if len(columns) > 20 else ""
+        told.append(f"Columns that were not compared: {'; '.join(columns[:20])}{more}")
+    return told
+
+
 def _associations_note(associations: Mapping[str, Any] | None) -> str:
-    kept = (associations or {}).get("retained")
-    return f"{share(kept)} of the association is kept." if kept is not None else ""
+    """Say how much of the associations is kept, and how many columns are not among them."""
+    if not associations:
+        return ""
+    kept, cut_off = associations["retained"], associations["cut"]
+    told = [f"{share(max(kept, 0.0))} of the real associations are retained."] if kept is not None else []
+    return " ".join([*told, *([f"{count(cut_off)} columns were not looked at."] if cut_off else [])])
 
 
 def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
@@ -144,37 +162,33 @@ def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
 
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:
     """Write the numbers of a check."""
+    fault = check["fault"]
     limits = []
-    if check.get("tip_threshold") is not None:
+    if check["tip_threshold"] is not None:
         limits.append(f"tip {shown(check['tip_threshold'])}")
     if check["threshold"] is not None:
         limits.append(f"issue {shown(check['threshold'])}")
     chance = []
-    if check.get("null_interval"):
+    if check["null_interval"]:
         chance.append(f"Chance alone gives {interval_text(check['null_interval'], 3)}")
-    if check.get("p_holm") is not None:
+    if check["p_holm"] is not None:
         chance.append(f"p = {p_value(check['p_holm'])} after Holm's correction")
     return {
         "code": check["code"],
-        "title": check["title"],
+        "title": fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
         "severity": check["severity"],
         "measured": check["value"] is not None,
         "value": number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
         "interval": interval_text(check["interval"], 3) if check["interval"] else "",
         "limits": f"limits: {', '.join(limits)}" if limits else "",
         "explanation": check["explanation"],
-        "places": [_place(item) for item in check.get("items") or []],
+        "blind": check["blind"],
+        "places": [item["text"] for item in check["items"] if item["text"] not in check["explanation"]],
         "why": check["why"],
-        "measure": check.get("measure", check["title"]),
+        "measure": check["measure"],
         "chance": "; ".join(chance) + "." if chance else "",
         "anchor": check["anchor"],
     }
-
-
-def _place(item: Mapping[str, Any]) -> str:
-    """Say where a check found something."""
-    where = ", ".join(cut(item[key]) for key in ("column", "group") if item.get(key) is not None)
-    return f"{where}: {item['text']}" if where else str(item["text"])
 
 
 def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -76,10 +77,20 @@ def render(result: Mapping[str, Any]) -> str:
             hint="make the page with the version of makeweight that made the result",
         )
     template, view = FORMATS[kind]
+    result = _without_nan(result)
     missing = [part for part in (*COMMON, *PARTS[kind]) if part not in result]
     if missing:
         raise OptionError("the result is not complete", where=kind, got=f"nothing for {', '.join(missing)}")
     return _environment().get_template(template).render(result=result, view=view(result)).strip() + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a copy where what is not a number is None, as in JSON."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @cache
@@ -93,10 +104,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "name": words.name,
-        "count": words.count,
-        "number": words.number,
-        "shown": words.shown,
-    }
+    written = (words.name, words.count, words.number, words.shown, words.linked)
+    environment.filters |= {write.__name__: write for write in written}
     return environment

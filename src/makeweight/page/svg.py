@@ -20,6 +20,8 @@ __all__ = ["Ids", "Scale", "element", "finite", "picture", "scale_of"]
 
 #: Larger values are drawn there; their numbers stand beside.
 HUGE = 1e300
+#: Steps between ticks are no smaller.
+TINY = 1e-300
 
 
 class Ids:
@@ -82,7 +84,7 @@ class Scale:
     Parameters
     ----------
     low, high : float
-        Ends, low < high.
+        Ends, low < high, both within 1e300 of 0.
     pad : float
         Percent of the width that is left free at each end.
     """
@@ -94,7 +96,7 @@ class Scale:
     def at(self, value: float) -> float:
         """Return the position of a value in percent; what is outside is at the end."""
         inside = min(max(value, self.low), self.high)
-        part = (inside / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        part = (inside - self.low) / (self.high - self.low)
         return self.pad + part * (100 - 2 * self.pad)
 
     def x(self, value: float) -> str:
@@ -119,7 +121,7 @@ class Scale:
         >>> Scale(0.31, 0.72).ticks()
         [(0.4, '0.4'), (0.5, '0.5'), (0.6000000000000001, '0.6'), (0.7000000000000001, '0.7')]
         """
-        power = math.floor(math.log10(self.high / most - self.low / most))
+        power = math.floor(math.log10(max((self.high - self.low) / most, TINY)))
         huge = max(abs(self.low), abs(self.high)) >= 1e7
         made: list[tuple[float, str]] = []
         for digits, places in ((1, 0), (2, 0), (2.5, 1), (5, 0), (10, -1), (20, -1)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -19,6 +19,7 @@ __all__ = [
     "count",
     "cut",
     "decimals",
+    "linked",
     "name",
     "number",
     "p_value",
@@ -73,6 +74,20 @@ def name(text: Any, length: int = NAME) -> Markup:
     if short == whole:
         return Markup("<bdi>{}</bdi>").format(short)
     return Markup('<bdi title="{}">{}</bdi>').format(cut(whole, LONGEST), short)
+
+
+def linked(text: Any, codes: Collection[str]) -> Markup:
+    """Write a text in which the codes of checks lead to the checks.
+
+    Examples
+    --------
+    >>> print(linked("MWQ04 < 1", ["MWQ04"]))
+    <a href="#MWQ04">MWQ04</a> &lt; 1
+    """
+    parts = re.split(r"\b(MWQ[0-9]+)\b", clean(str(text)))
+    return Markup("").join(
+        Markup('<a href="#{}">{}</a>').format(part, part) if part in codes else part for part in parts
+    )
 
 
 def real_number(value: Any) -> bool:
