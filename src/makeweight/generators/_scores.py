@@ -32,6 +32,8 @@ class NormalScores:
         Distinct values in ascending order, k at most `MAX_POINTS` // 2.
     lower, upper : ndarray of float64, shape (k,)
         F just below and at each value; F of value i lies between ``lower[i]`` and ``upper[i]``.
+    row : float
+        The share of one row.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class NormalScores:
     values: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    row: float
 
     @classmethod
     def fit(cls, observed: np.ndarray) -> NormalScores:
@@ -64,7 +67,7 @@ class NormalScores:
             keep = np.unique(np.concatenate([[0], last, [len(values) - 1]]))
             values, upper = values[keep], upper[keep]
             lower = np.maximum(lower[keep], np.concatenate([[0.0], upper[:-1]]))
-        return cls(values, lower, upper)
+        return cls(values, lower, upper, 1.0 / len(observed))
 
     def transform(self, x: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Return normal scores; NaN stays NaN.
@@ -105,7 +108,7 @@ class NormalScores:
         (array([-inf, 0.27, -inf]), array([0.  , 0.37,  inf]))
         """
         first, last = self._ranks(x)
-        tied = last - first > 1.5 * float((self.upper - self.lower).min())  # more than one row's share
+        tied = last - first > 1.5 * self.row
         middle = self._bounded((first + last) / 2)
         low = np.where(tied, ndtri(first), middle - half)
         high = np.where(tied, ndtri(last), middle + half)

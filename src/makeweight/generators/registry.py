@@ -147,6 +147,14 @@ _BUILT_IN = (
         cost_class="pretrained",
     ),
     GeneratorInfo(
+        "auto",
+        "rows by the transformer or the smoothed bootstrap, whichever finds held-out real rows likelier",
+        "seconds to compare; torch for the transformer, else it says so and takes the other",
+        "when you do not know which; the generation's notes say which was taken and why",
+        "makeweight.generators.auto:AutoGenerator",
+        cost_class="pretrained",
+    ),
+    GeneratorInfo(
         "causal-lm",
         "a causal language model, fine-tuned on rows written as sentences",
         "a download, or model=scratch; minutes to train",
