@@ -94,8 +94,11 @@ def show(out: Console, found: Comparison) -> None:
         f"A constant scores {found.constant_risk:.4f}."
     )
     notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in found.cut)]
-    if any(arm.external for arm in scores.arms):
-        notes.append("external rows may have seen the rows that they are judged on")
+    notes += [
+        f"{name} is external information: its {told['rows']:,} rows may have seen those that they are judged "
+        f"on, and {told['equal_to_real_rows']:,} of them equal real ones"
+        for name, told in found.settings["external"].items()
+    ]
     for note in notes:
         out.print(f"- {note}")
     failures = scores.failures()

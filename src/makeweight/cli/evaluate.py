@@ -104,6 +104,8 @@ def command(context: click.Context, /, **given: Any) -> None:
     for path in (output, html):
         _check_place(path, given["force"])
     log = Path(output).with_suffix(".jsonl") if output else None
+    if log is not None and log == Path(output):
+        raise OptionError("results as they come are kept in a file with this ending", got=repr(output))
     if log is not None and given["force"]:
         log.unlink(missing_ok=True)
     err = _show.console(err=True)

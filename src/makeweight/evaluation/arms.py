@@ -176,7 +176,7 @@ def _both(name: str, label: str, source: str, variant: Variant, **traits: bool) 
 
 
 def choose(sources: Sequence[Source], names: Sequence[str] | None) -> list[Source]:
-    """Keep the arms that are asked for, and the reference.
+    """Keep the arms that are asked for, and doing nothing with and without calibration.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def choose(sources: Sequence[Source], names: Sequence[str] | None) -> list[Sourc
     --------
     >>> kept = choose(catalogue("smote"), ["constant", "transport"])
     >>> [arm.name for source in kept for arm in source.arms]
-    ['constant', 'nothing+platt', 'transport', 'transport+platt']
+    ['constant', 'nothing', 'nothing+platt', 'transport', 'transport+platt']
     """
     if names is None:
         return list(sources)
@@ -201,7 +201,7 @@ def choose(sources: Sequence[Source], names: Sequence[str] | None) -> list[Sourc
     for name in names:
         if name not in known:
             raise OptionError("unknown arm", got=repr(name), hint=nearest(name, known))
-    wanted = {REFERENCE, *names, *(f"{name}+platt" for name in names)}
+    wanted = {NOTHING, REFERENCE, *names, *(f"{name}+platt" for name in names)}
     kept = []
     for source in sources:
         arms = tuple(arm for arm in source.arms if arm.name in wanted)

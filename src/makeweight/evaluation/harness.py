@@ -169,6 +169,10 @@ def compare(
         "repeats": repeats, "folds": folds, "splits": len(ran), "inner_folds": INNER_FOLDS,
         "augment": n_augment, "copies": copies, "budget_seconds": budget_seconds, "auto": AUTO,
         "random_state": random_state, "estimators": learners, "engine": engine, "n_jobs": n_jobs,
+        "external": {
+            file: {"rows": len(rows), "equal_to_real_rows": problem.equal_rows(rows)}
+            for file, rows in outside.items()
+        },
     }  # fmt: skip
     command = [
         "makeweight", "evaluate", *table, *named, "--estimators", ",".join(estimators),

@@ -160,6 +160,14 @@ class Problem:
             assigned[mine] = fold_of[unit]
         return assigned
 
+    def equal_rows(self, rows: pd.DataFrame) -> int:
+        """Return how many of other rows equal a real one in all columns."""
+        ours, theirs = (
+            pd.util.hash_pandas_object(part[list(self.frame.columns)].astype(str), index=False)
+            for part in (self.frame, rows)
+        )
+        return int(theirs.isin(ours).sum())
+
     def table(self, rows: np.ndarray) -> Table:
         """Return some rows as a table: kinds of the whole, ranges and categories of these rows alone."""
         frame = self.frame.iloc[rows].reset_index(drop=True)
@@ -215,6 +223,8 @@ def match_columns(frame: pd.DataFrame, problem: Problem, name: str) -> pd.DataFr
                 "the external rows lack a column", where=f"{name}, column {column!r}",
                 hint=nearest(str(column), frame.columns),
             )  # fmt: skip
+    if not len(frame):
+        raise SchemaError("there are no external rows", where=name, got="0 rows")
     rows = canonical(frame[list(problem.frame.columns)])
     unknown = set(rows[problem.target].astype(str)) - set(problem.class_names)
     if unknown:

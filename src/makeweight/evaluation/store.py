@@ -46,12 +46,7 @@ class Log:
     def _resume(self, path: Path, head: dict[str, Any]) -> None:
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]  # the last line may have been cut off
-        lines = [json.loads(line) for line in whole.splitlines()]
-        if not lines or lines[0].get("format") != FORMAT:
-            raise FileProblem(
-                "the file of results is none of makeweight's", where=str(path),
-                hint="choose another -o, or remove it",
-            )  # fmt: skip
+        lines = _read(path, whole)
         changed = sorted(name for name in {*head, *lines[0]} if head.get(name) != lines[0].get(name))
         if changed:
             raise FileProblem(
@@ -85,3 +80,17 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _read(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in text.splitlines()]
+        if lines and lines[0].get("format") == FORMAT:
+            return lines
+        got = "another format"
+    except (json.JSONDecodeError, AttributeError) as error:
+        got = str(error)
+    raise FileProblem(
+        "this is no file of results to go on from", where=str(path), got=got,
+        hint="--force starts over, or choose another -o",
+    )  # fmt: skip

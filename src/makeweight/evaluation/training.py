@@ -13,7 +13,7 @@ import pandas as pd
 
 from makeweight.classifier import SyntheticClassifier
 from makeweight.classifier.training import fit_estimator
-from makeweight.errors import MakeweightError
+from makeweight.errors import GenerationShortfall, MakeweightError
 from makeweight.evaluation.arms import Arm, Source, Variant
 from makeweight.evaluation.estimators import Matrix
 from makeweight.evaluation.learners import FrameClassifier, make_learner, softened
@@ -100,7 +100,11 @@ def run_task(task: Task) -> list[dict[str, Any]]:
     pairs = [(arm, name) for arm in task.source.arms for name in task.settings.estimators]
     try:
         records = _measured(task, pairs)
-    except Exception as error:  # noqa: BLE001 - one arm's failure is its result; the others go on
+    except Exception as error:  # one arm's failure is its result; the others go on
+        if isinstance(error, GenerationShortfall) and any(
+            entry.stopped == "interrupted" for entry in error.generation.ledger
+        ):
+            raise KeyboardInterrupt from error  # the generation kept its rows; here the user wants to stop
         told = error.message if isinstance(error, MakeweightError) else f"{type(error).__name__}: {error}"
         records = [{"error": told} for _ in pairs]
     share = (time.perf_counter() - start) / len(pairs)

@@ -230,10 +230,13 @@ def _sentence(
     )
     if code == "helps-calibration-only":
         bare, lifted = (scores.value(estimator, name, LOSS) for name in (REFERENCE, arm.name))
+        twin = scores.difference(estimator, f"{arm.name}+platt", LOSS)
         assert bare is not None and lifted is not None  # noqa: PT018 - else it were another code
+        equal = "" if twin is None else f", and calibrated, too, {_signed(twin)} to that: not shown to differ"
         return (
             f"Synthetic rows help only calibration, {who}; calibrating without any is cheaper by {added}: "
-            f"it scores a balanced log-loss of {bare.mean:.4f}, {arm.label} {lifted.mean:.4f}."
+            f"it scores a balanced log-loss of {bare.mean:.4f}{with_first}, {arm.label} {lifted.mean:.4f}"
+            f"{equal}."
         )
     if code == "helps-ranking":
         ranks = better(scores.difference(estimator, arm.name, RANKING), lower=False)

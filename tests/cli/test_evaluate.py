@@ -1,0 +1,114 @@
+"""``makeweight evaluate``: verdict first, files, exit codes, and going on after an interrupt."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from makeweight.evaluation import training
+
+QUICK = ["--target", "y", "--estimators", "lr", "--arms", "constant,smoothed-bootstrap", "--splits", 2]
+QUICK += ["--folds", 2, "--jobs", 1]
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    y = np.repeat(["no", "yes"], [90, 30])
+    frame = pd.DataFrame({"x": rng.normal(size=120) + (y == "yes"), "z": rng.normal(size=120), "y": y})
+    frame.round(3).to_csv("table.csv", index=False)
+    return "table.csv"
+
+
+def test_the_verdict_comes_first_and_fits_80_columns(run, data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    done = run("evaluate", data, *QUICK)
+    assert done.code == 0, done.err
+    assert done.out.startswith(("No measurable difference", "Synthetic rows"))
+    for words in (
+        "next: ",
+        "differences to nothing+platt",
+        "A constant scores 0.6931",
+        "smoothed-bootstrap+platt",
+    ):
+        assert words in done.out
+    rows = [line for line in done.out.splitlines() if line.startswith("  ")]
+    assert max(map(len, rows)) <= 80
+
+
+def test_files_are_written_and_the_page_has_the_verdict(run, data, tmp_path):
+    done = run("evaluate", data, *QUICK, "-o", "result.json", "--html", "result.html")
+    assert done.code == 0, done.err
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["verdict"]["sentence"] in " ".join(done.out.split())
+    assert result["reproduce"]["command"].startswith("makeweight evaluate table.csv --target y")
+    page = (tmp_path / "result.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert result["verdict"]["sentence"][:60] in page
+    again = run("evaluate", data, *QUICK, "-o", "result.json")
+    assert again.code == 2
+    assert "the file exists" in again.err
+    command = result["reproduce"]["command"].split()[1:]
+    same = run(*command, "--jobs", 1, "--json")
+    assert same.json["results"] == result["results"]
+
+
+def test_without_a_gain_the_gate_exits_with_3(run, data):
+    assert run("evaluate", data, *QUICK, "--require-gain").code == 3
+
+
+def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypatch):
+    learn, calls = training._learn, []
+
+    def interrupted(*given):
+        calls.append(1)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        return learn(*given)
+
+    monkeypatch.setattr(training, "_learn", interrupted)
+    first = run("evaluate", data, *QUICK, "-o", "result.json")
+    assert first.code == 130
+    assert "the same command goes on from there" in first.err
+    assert not (tmp_path / "result.json").exists()
+    kept = (tmp_path / "result.jsonl").read_text()
+    assert len(kept.splitlines()) > 1
+    monkeypatch.setattr(training, "_learn", learn)
+    assert run("evaluate", data, *QUICK, "-o", "result.json").code == 0
+    assert (tmp_path / "result.jsonl").read_text().startswith(kept)
+    other = run("evaluate", data, *QUICK, "--seed", 1, "-o", "other.json")
+    assert other.code == 0
+    (tmp_path / "result.json").unlink()
+    refused = run("evaluate", data, *QUICK, "--seed", 1, "-o", "result.json")
+    assert refused.code == 2
+    assert "--force starts over" in refused.err
+    assert run("evaluate", data, *QUICK, "--seed", 1, "-o", "result.json", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--target", "yy"], "did you mean 'y'?"),
+        (["--target", "y", "--arms", "smotte"], "did you mean 'smote'?"),
+        (["--target", "y", "--estimators", "hgbb"], "did you mean 'hgb'?"),
+        (["--target", "y", "--estimators", ","], "names with commas"),
+        (["--target", "y", "--folds", 20], "y=yes"),
+        (["--target", "y", "-o", "nowhere/result.json"], "no such directory"),
+        (["--target", "y", "-o", "result.jsonl"], "kept in a file with this ending"),
+        (["--target", "y", "--external", "none.csv"], "no such file"),
+    ],
+)
+def test_mistakes_are_told(run, data, arguments, says):
+    done = run("evaluate", data, *arguments)
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_an_external_file_is_stamped(run, data):
+    done = run("evaluate", data, *QUICK[:4], "--arms", "smoothed-bootstrap,external:more", "--folds", 2,
+               "--repeats", 1, "--jobs", 1, "--external", f"more={data}")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "more is external information: its 120 rows" in " ".join(done.out.split())
+    assert "120 of them equal real ones" in " ".join(done.out.split())
