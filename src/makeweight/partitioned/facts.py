@@ -247,17 +247,19 @@ def _column_facts(
 def _number_facts(
     facts: ColumnFacts, series: pd.Series[Any], values: Any, present: np.ndarray, offset: int
 ) -> ColumnFacts:
-    as_floats = floats(series)[present]
-    finite = np.isfinite(as_floats)
-    infinite = None
+    if kinds.is_integer(values.type):
+        bounds = pc.min_max(values).as_py()
+        return replace(facts, low=bounds["min"], high=bounds["max"])
+    numbers = floats(series)[present]
+    finite = np.isfinite(numbers)
+    exact = exact_decimals(numbers[finite], series.dtype)
+    if kinds.is_decimal(values.type):
+        bounds = pc.min_max(values).as_py()
+        return replace(facts, low=bounds["min"], high=bounds["max"], exact=exact)
     if not finite.all():
         rows = present[~finite]
-        infinite = (offset + int(rows[0]), len(rows))
-        values = values.filter(pc.is_finite(values))
-    bounds = pc.min_max(values).as_py()
-    is_whole = kinds.is_integer(values.type)
-    exact = 2 ** (MAX_DECIMALS + 1) - 1 if is_whole else exact_decimals(as_floats[finite], series.dtype)
-    return replace(facts, low=bounds["min"], high=bounds["max"], exact=exact, infinite=infinite)
+        return replace(facts, infinite=(offset + int(rows[0]), len(rows)), exact=exact)
+    return replace(facts, low=float(numbers.min()), high=float(numbers.max()), exact=exact)
 
 
 def exact_decimals(values: np.ndarray, dtype: Any) -> int:
