@@ -41,6 +41,10 @@ class GeneratorAudit:
     gap : ScoreGap
     level : float
 
+    Notes
+    -----
+    Made by `generator_audit`, which names the source.
+
     Examples
     --------
     >>> GeneratorAudit.__dataclass_fields__["level"].name

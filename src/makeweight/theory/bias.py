@@ -39,6 +39,10 @@ class BorrowedRows:
     held_out : tuple of ndarray of shape (h, d)
         The other moved rows.
 
+    Notes
+    -----
+    Made by `borrow_rows`, which names the source.
+
     Examples
     --------
     >>> rows = BorrowedRows((np.ones((4, 1)),), (np.zeros((9, 1)),))
@@ -197,6 +201,10 @@ class CorrectedSample:
     labels, weights : ndarray of shape (n,)
     correction : float
         c.
+
+    Notes
+    -----
+    Made by `corrected_sample`, which names the source.
 
     Examples
     --------
@@ -377,9 +385,9 @@ def cross_fitted_ratio(
 
     Notes
     -----
-    Cross-fitting as in the literature on density ratios by classification; real rows that the generator
-    learned from look more synthetic-like than fresh ones would, so held-out real rows are better where there
-    are any.
+    Source: Bayes' rule, cross-fitted as is usual where densities are compared by classification. Real rows
+    that the generator learned from look more synthetic-like than fresh ones would, so held-out real rows are
+    better where there are any.
 
     Examples
     --------

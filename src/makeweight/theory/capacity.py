@@ -43,6 +43,10 @@ class Divergence:
     method : str
         "exact", "density", "neighbours" or "cells".
 
+    Notes
+    -----
+    Made by `divergence_from_density`, which names the source.
+
     Examples
     --------
     >>> Divergence(0.02, 0.01, 0.0, "neighbours").above_noise
@@ -79,8 +83,8 @@ def divergence_from_density(
 
     Notes
     -----
-    Exact between Gaussians, and by enumeration for category codes; otherwise the mean of log p - log q,
-    which is unbiased.
+    Source: the definition of the divergence. Exact between Gaussians, and by enumeration for category codes;
+    otherwise the mean of log p - log q, which is unbiased.
 
     Examples
     --------
@@ -208,6 +212,10 @@ class CapacityPoint:
     divergence : Divergence
         Mean over repeats; its standard error includes their scatter.
 
+    Notes
+    -----
+    Made by `capacity_curve`, which names the source.
+
     Examples
     --------
     >>> CapacityPoint(100, 16, Divergence(0.1, 0.01, 0.0, "cells")).width
@@ -300,6 +308,10 @@ class CapacityRate:
     row_exponent : float
         Slope of log divergence on log n at the largest width, for comparison with -1/2; nan with fewer than
         two sizes.
+
+    Notes
+    -----
+    Made by `fit_capacity_rate`, which names the source.
 
     Examples
     --------

@@ -42,6 +42,10 @@ class SizeDecision:
     least_gain : float
         What the best candidate has to gain over adding nothing.
 
+    Notes
+    -----
+    Made by `choose_size`, which names the source.
+
     Examples
     --------
     >>> losses = np.array([[0.50, 0.52, 0.48, 0.51], [0.49, 0.53, 0.47, 0.51]])
@@ -189,7 +193,8 @@ def choose_from_risks(
     Notes
     -----
     Standard errors are of paired differences, inflated for overlapping training sets (Nadeau and Bengio,
-    2003): variance times 1/s + test / train. They are wider than those of `choose_from_losses`.
+    2003): variance times 1/s + test / train. They are wider than those of
+    `choose_from_losses`, which docs/theory.md, "Choosing", derives.
 
     Examples
     --------

@@ -83,6 +83,10 @@ def design(features: Floats, intercept: bool = True) -> Floats:
 def balanced_weights(labels: npt.ArrayLike) -> Floats:
     """Return n / (2 n_c) for every row of class c: each class then counts for one half.
 
+    Notes
+    -----
+    Source: textbook class weights, as in the pilot fit of arXiv 2601.16120.
+
     Examples
     --------
     >>> balanced_weights([0, 0, 0, 1]).round(3)
@@ -95,6 +99,10 @@ def balanced_weights(labels: npt.ArrayLike) -> Floats:
 
 def row_scores(features: npt.ArrayLike, labels: npt.ArrayLike, fit: LogisticFit) -> Floats:
     """Return the gradient of every row's log-loss at a fit, shape (n, p).
+
+    Notes
+    -----
+    Source: textbook; these are the scores of arXiv 2601.16120, Algorithm 1.
 
     Examples
     --------

@@ -38,6 +38,10 @@ class Interval:
     level : float
         Nominal coverage.
 
+    Notes
+    -----
+    Made by `risk_intervals`, which names the source.
+
     Examples
     --------
     >>> print(Interval(0.5, 0.4, 0.6, 0.95))

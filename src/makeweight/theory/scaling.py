@@ -33,6 +33,10 @@ class Recommendation:
         What the law itself asks for, which may lie beyond the sizes that were tried; nan without a law.
     reason : str
 
+    Notes
+    -----
+    Made by `ScalingLaw.recommend`, which names the source.
+
     Examples
     --------
     >>> Recommendation(4000, 0.01, 0.02, 9000.0, "larger sizes were not tried").beyond_tried

@@ -35,6 +35,10 @@ class SlopeSymmetry:
     rejected : bool
         Whether the slopes move when the classes are balanced.
 
+    Notes
+    -----
+    Made by `slope_symmetry_test`, which names the source.
+
     Examples
     --------
     >>> SlopeSymmetry(1.0, 2, 0.6, "chi-square", 80, np.zeros(2), np.ones(2), False).advice

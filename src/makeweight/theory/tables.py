@@ -54,6 +54,10 @@ def table_callables(
     -------
     tuple of two callables
 
+    Notes
+    -----
+    A design of this project: what `choose_size` asks for, docs/theory.md, "Choosing".
+
     Examples
     --------
     >>> from makeweight.theory.reference import duplicate

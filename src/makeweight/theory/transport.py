@@ -71,6 +71,10 @@ class TransportMap:
     moved : ndarray of shape (d,)
         Which columns move.
 
+    Notes
+    -----
+    Made by `fit_transport`, which names the source.
+
     Examples
     --------
     >>> shift = TransportMap(np.zeros(1), np.ones(1), np.eye(1), np.ones(1, bool))

@@ -87,6 +87,10 @@ class ScoreGap:
     n_majority, n_minority, n_synthetic : int
         Rows; synthetic ones per fold.
 
+    Notes
+    -----
+    Made by `score_gap`, which names the source.
+
     Examples
     --------
     >>> sorted(ScoreGap.__dataclass_fields__)[:3]
@@ -251,6 +255,10 @@ class TgVtss:
         n*, infinite where none.
     candidates : tuple of int
         Numbers of synthetic minority rows to compare on validation rows.
+
+    Notes
+    -----
+    Made by `tg_vtss`, which names the source.
 
     Examples
     --------
