@@ -179,7 +179,7 @@ def test_hostile_words_are_words(name, text):
 
 
 @pytest.mark.parametrize("name", SMALL)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=5))
 def test_no_word_changes_the_structure(name, texts):
     def shape(disguise):
