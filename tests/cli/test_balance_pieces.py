@@ -95,6 +95,7 @@ def test_a_shortfall_says_how_to_finish(run, parts):
         (("parts", *PIECES, "-o", "out", "--missing", "?"), "--missing does not", "Parquet"),
         (("parts", *PIECES, "-o", "out", "--generator", "chat"), "asks an endpoint", "engine"),
         (("part", *PIECES, "-o", "out"), "no such file or folder", "did you mean 'parts'"),
+        (("parts", *PIECES, "-o", "out", "--resume", "--force"), "goes on", "leave one of them out"),
         (("parts", *PIECES, "-o", "parts"), "in one another", "-o"),
         (("parts", *PIECES, "-o", "out", "--kind", "paid=text"), "are categories", "leave it out"),
         (("parts", *PIECES[2:], "--target", "piad", "-o", "out"), "unknown column", "did you mean 'paid'"),

@@ -34,9 +34,9 @@ def run(request: Request) -> int:
     _check(request)
     err = _show.console(err=True)
     start = time.perf_counter()
-    with Reporter(err) as progress, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
-        try:
+    try:
+        with Reporter(err) as progress, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
             made = balance_partitions(
                 request.data, request.output, target=request.target, group_by=request.group_by,
                 generator=request.generator, options=request.options,
@@ -45,17 +45,16 @@ def run(request: Request) -> int:
                 synthetic_only=request.synthetic_only, seed=request.seed, engine=str(request.engine),
                 n_jobs=request.jobs, resume=request.resume, force=request.force, watch=_watch(progress),
             )  # fmt: skip
-        except GenerationShortfall as error:
-            _print(request, error.generation, time.perf_counter() - start, finished=False)
-            error.hint = (
-                "finish with what there is: the same command with --resume --on-shortfall warn, "
-                "or begin anew with --force and another --generator"
-            )
-            raise
-        except KeyboardInterrupt:
-            progress.__exit__(None, None, None)
-            err.print(f"interrupted: {_left(request)}")
-            return INTERRUPTED
+    except GenerationShortfall as error:
+        _print(request, error.generation, time.perf_counter() - start, finished=False)
+        error.hint = (
+            "finish with what there is: the same command with --resume --on-shortfall warn, "
+            "or begin anew with --force and another --generator"
+        )
+        raise
+    except KeyboardInterrupt:
+        err.print(f"interrupted: {_left(request)}")
+        return INTERRUPTED
     _print(request, made, time.perf_counter() - start, finished=True)
     if request.as_json:
         _show.print_json({"source": request.data, "output": request.output, **made.to_dict()})
@@ -111,6 +110,8 @@ def _check(request: Request) -> None:
     for flag, given, hint in refused:
         if given:
             raise OptionError(f"{flag} does not go with --engine", hint=hint)
+    if request.resume and request.force:
+        raise OptionError("--resume goes on and --force begins anew", hint="leave one of them out")
     if request.output == "-" and not request.dry_run:
         raise OptionError("--engine writes a folder of part files", hint="-o balanced/")
 

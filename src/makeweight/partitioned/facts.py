@@ -300,15 +300,9 @@ def _pairs(
 
 
 def _cells(codes: list[np.ndarray], hashes: list[np.ndarray]) -> Cells:
-    combined = np.zeros(len(codes[0]), dtype=np.int64)
-    for code, hashed in zip(codes, hashes, strict=True):
-        combined = combined * len(hashed) + code % len(hashed)
-    cells, counts = np.unique(combined, return_counts=True)
-    keys: list[np.ndarray] = []
-    for hashed in reversed(hashes):
-        keys.insert(0, hashed[cells % len(hashed)])
-        cells = cells // len(hashed)
-    return Counter(dict(zip(zip(*(key.tolist() for key in keys), strict=True), counts.tolist(), strict=True)))
+    cells, counts = np.unique(np.stack(codes), axis=1, return_counts=True)
+    keys = (hashed[cell].tolist() for hashed, cell in zip(hashes, cells, strict=True))
+    return Counter(dict(zip(zip(*keys, strict=True), counts.tolist(), strict=True)))
 
 
 def _either(combine: Any, one: Any, other: Any) -> Any:
