@@ -52,6 +52,11 @@ class CheckInfo:
     why: str
 
     @property
+    def needs_holdout(self) -> bool:
+        """Whether it compares with held-out rows."""
+        return self.name in ("nearest-rows", "membership")
+
+    @property
     def anchor(self) -> str:
         """Where the check is explained."""
         return f"{DOCUMENT}#{self.code.lower()}"

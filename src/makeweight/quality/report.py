@@ -169,7 +169,7 @@ class QualityReport:
             code: attempt(measure) for code, measure in measures.items() if code not in self.muted
         }
         self.checks = judge_all(self._findings, self.muted, self.level)
-        self.verdict: Verdict = reach(self.checks)
+        self.verdict: Verdict = reach(self.checks, self.sources.get("real", "real.csv"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole report as plain values for JSON; text and page are written from it."""

@@ -304,6 +304,9 @@ def _refuse_lacking(frame: pd.DataFrame, schema: Schema, what: str) -> None:
 def _read_column(column: Column, frames: dict[str, pd.DataFrame], read: dict[str, Part]) -> list[str]:
     """Encode one column of all tables, and return what its codes stand for."""
     texts = [] if column.categories is None else [str(value) for value in column.categories]
+    rank = np.argsort(
+        np.argsort(texts, kind="stable"), kind="stable"
+    )  # codes do not depend on the rows' order
     unknown: dict[str, pd.Series[Any]] = {}
     for what, frame in frames.items():
         part, series = read[what], dense(frame[column.name])
@@ -317,12 +320,14 @@ def _read_column(column: Column, frames: dict[str, pd.DataFrame], read: dict[str
         if column.kind in (Kind.CONTINUOUS, Kind.INTEGER):
             raw = read_numbers(series)[0]
             part.digits[column.name] = last_digits(raw)
+        if column.categories is not None:
+            values = np.where(values < 0, -1, rank[values])
         part.values[column.name] = values + 0.0 if values.dtype == np.float64 else values.astype(np.int64)
     new = sorted({text for found in unknown.values() for text in found})
     for what, found in unknown.items():
         mask = read[what].strange["unknown-category", column.name]
         read[what].values[column.name][mask] = len(texts) + np.searchsorted(new, found.to_numpy(dtype=str))
-    return texts + new
+    return sorted(texts) + new
 
 
 def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:

@@ -37,7 +37,7 @@ def impossible(rows: Comparison) -> Finding:
     events = _events(rows)
     if not events:
         return Finding((), "Every value is one that the real table could have.", facts={"rows": 0.0})
-    looked_for = sum(5 + column.n_states for column in rows.columns) + len(rows.schema.group_columns)
+    looked_for = sum(5 + len(rows.levels[c.name]) for c in rows.columns) + len(rows.schema.group_columns)
     any_row = np.zeros(n, dtype=bool)
     items = []
     for (reason, name, text), mask in sorted(events.items(), key=lambda e: (-int(e[1].sum()), str(e[0]))):

@@ -54,12 +54,14 @@ class Verdict:
         }
 
 
-def reach(checks: Sequence[Check]) -> Verdict:
+def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
     """Work out the verdict.
 
     Parameters
     ----------
     checks : sequence of Check
+    real : str
+        Name of the real table, for what is to be run next.
 
     Returns
     -------
@@ -103,13 +105,22 @@ def reach(checks: Sequence[Check]) -> Verdict:
     unfamiliar = by_code["MWQ06"].drawer == "skipped"
     if unfamiliar:
         sentence += " Whether rows were memorised was not judged."
-    return Verdict("no-fault", sentence, tuple(details), _next(unfamiliar))
+    return Verdict("no-fault", sentence, tuple(details), _next(unfamiliar, real))
 
 
-def _next(unfamiliar: bool) -> str:
-    if unfamiliar:
-        return "Set real rows aside before generating, and name them: --holdout HELD.csv."
-    return "Measure whether the rows help: makeweight evaluate."
+def _next(unfamiliar: bool, real: str) -> str:
+    if not unfamiliar:
+        return "Measure whether the rows help: makeweight evaluate."
+    return f"Set real rows aside, generate from the others, and name them with --holdout: {set_aside(real)}"
+
+
+def set_aside(real: str) -> str:
+    """Return a command that splits a CSV file into held-out rows and the others, cells as they are."""
+    return (
+        f'python -c "import pandas as pd; d = pd.read_csv({real!r}, dtype=str, keep_default_na=False); '
+        "h = d.sample(frac=0.2, random_state=0); h.to_csv('held.csv', index=False); "
+        "d.drop(h.index).to_csv('train.csv', index=False)\""
+    )
 
 
 Checks = dict[str, "Check"]
