@@ -24,7 +24,7 @@ class Progress:
     seconds : float
         Since the start.
     seconds_left : float
-        Expected, and never more than the budget has.
+        Expected; not more than the budget has, unless the splits that are run in any case take longer.
     """
 
     done: int
@@ -62,13 +62,24 @@ class Clock:
             return None
         return max(0, int((self.budget - self.seconds) / max(self.measured, 1e-9)))
 
-    def progress(self, done: int, left: int, split: int, splits: int) -> Progress:
-        """Return how far it is, from the pieces done in this run and those left if nothing is cut."""
+    def progress(self, done: int, here: int, later: int, split: int, splits: int) -> Progress:
+        """Return how far it is.
+
+        Parameters
+        ----------
+        done : int
+            Pieces of work done in this run.
+        here, later : int
+            Pieces left in the splits that are run in any case, and in those that may be cut.
+        split, splits : int
+            Splits finished, and asked for.
+        """
         seconds = self.seconds
-        expected = seconds / done * left
+        each = seconds / done
+        expected = each * (here + later)
         if self.budget is not None:
-            expected = min(expected, max(0.0, self.budget - seconds))
-        return Progress(done, done + left, split, splits, seconds, expected)
+            expected = min(expected, max(each * here, self.budget - seconds))
+        return Progress(done, done + here + later, split, splits, seconds, expected)
 
 
 def next_wave(done: int, total: int, folds: int, affordable: int | None, *, timed: bool) -> int:

@@ -280,9 +280,10 @@ class _Work:
                 self.log.add(new)
                 there.update(map(_key, new))
                 pieces += 1
-                left = len(tasks) - place + len(self.sources) * (len(self.splits) - done - wave)
                 if self.progress is not None:
-                    self.progress(self.clock.progress(pieces, left, done, len(self.splits)))
+                    here = len(tasks) - place + len(self.sources) * max(0, LEAST_SPLITS - done - wave)
+                    later = len(self.sources) * (len(self.splits) - max(LEAST_SPLITS, done + wave))
+                    self.progress(self.clock.progress(pieces, here, later, done, len(self.splits)))
             done += wave
             if tasks:
                 n_timed = len({(task.repeat, task.fold) for task in tasks})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +16,8 @@ __all__ = ["CODES", "Finding", "Verdict", "better", "judge"]
 
 #: A difference is shown when its corrected p is below this, and it is at least so large (nats, or AUROC).
 LEVEL, SMALLEST = 0.05, 0.001
+#: Fewer splits than this have very wide intervals, which is said.
+FEW = 5
 #: Per code, what is said of one estimator.
 CODES = {
     "helps-ranking": "synthetic rows help",
@@ -103,16 +106,19 @@ def judge(
     findings = [_finding(scores, estimator, focus) for estimator in scores.estimators]
     code = _overall([finding.code for finding in findings])
     details = [
-        *(_of_estimator(scores, finding, focus) for finding in findings),
+        *(_of_estimator(scores, finding) for finding in findings),
         *_groups(scores, findings, groups),
         *_rivals(scores, findings),
         *_best(scores),
+        *_few(scores),
     ]
     shown = [finding for finding in findings if finding.code == code]
     if code == "mixed":
         shown = [finding for finding in findings if finding.code == "helps-ranking"]
-    sentence = _sentence(scores, code, findings, shown, n_added)
-    following = _next(code, shown[0], table, generator, augment, cut=cut)
+    # The numbers are those of the estimator that is best without synthetic rows.
+    first = min(shown, key=lambda finding: _loss(scores, finding.estimator, REFERENCE))
+    sentence = _sentence(scores, code, findings, shown, first, n_added)
+    following = _next(code, first, table, generator, augment, cut=cut)
     return Verdict(code, sentence, tuple(details), following)
 
 
@@ -139,6 +145,11 @@ def _shown(scores: Scores, estimator: str, arm: Arm, *, worse: bool = False) -> 
     )
 
 
+def _loss(scores: Scores, estimator: str, arm: str) -> float:
+    value = scores.value(estimator, arm, LOSS)
+    return math.inf if value is None else value.mean
+
+
 def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> Finding:
     """Apply the rules to one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
@@ -148,8 +159,7 @@ def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> Finding:
         return Finding(estimator, "failed", failed[0])
 
     def loss(arm: Arm) -> float:
-        value = scores.value(estimator, arm.name, LOSS)
-        return float("inf") if value is None else value.mean
+        return _loss(scores, estimator, arm.name)
 
     helping = [
         arm
@@ -210,9 +220,9 @@ def _sentence(
     code: str,
     findings: Sequence[Finding],
     shown: Sequence[Finding],
+    first: Finding,
     n_added: Mapping[str, int],
 ) -> str:
-    first = shown[0]
     arm, estimator = first.arm, first.estimator
     if code == "failed":
         return f"Not measured: {arm.label} failed: {_error(scores, arm)}."
@@ -254,12 +264,12 @@ def _error(scores: Scores, arm: Arm) -> str:
     return "its numbers are not finite"
 
 
-def _of_estimator(scores: Scores, finding: Finding, focus: Sequence[Arm]) -> str:
-    """Say what was found with one estimator, calibrated against calibrated."""
+def _of_estimator(scores: Scores, finding: Finding) -> str:
+    """Say what was found with one estimator, and by which arm."""
+    told = f"{finding.label}: {CODES[finding.code]}"
     if finding.code == "failed":
-        return f"{finding.label}: not measured: {_error(scores, finding.arm)}"
-    parts = [f"{arm.label}: {_changes(scores, finding.estimator, arm)}" for arm in focus if arm.calibrated]
-    return f"{finding.label}: {CODES[finding.code]}; " + "; ".join(parts)
+        return f"{told}: {_error(scores, finding.arm)}"
+    return f"{told} ({finding.arm.label}: {_changes(scores, finding.estimator, finding.arm)})"
 
 
 def _groups(scores: Scores, findings: Sequence[Finding], groups: Sequence[str]) -> list[str]:
@@ -314,6 +324,13 @@ def _best(scores: Scores) -> list[str]:
         return []
     mean, label, estimator = min(ranked)
     return [f"least balanced log-loss of all: {label} with {LABELS.get(estimator, estimator)}, {mean:.4f}"]
+
+
+def _few(scores: Scores) -> list[str]:
+    n = len(scores.splits)
+    if n >= FEW:
+        return []
+    return [f"{n} splits can show large differences only: the intervals are wide for want of splits"]
 
 
 def _next(
