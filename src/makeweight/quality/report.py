@@ -271,4 +271,5 @@ class QualityReport:
         parts += self.sources.get("options", "").split("\0") if self.sources.get("options") else []
         for code in sorted(self.muted):
             parts += ["--mute", code]
+        parts += ["--seed", str(self.seed)]
         return shlex.join(parts)
