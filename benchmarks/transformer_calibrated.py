@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -41,6 +40,7 @@ from xgboost import XGBClassifier
 from makeweight import SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
+from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.json"
 REAL = {
@@ -102,7 +102,10 @@ def learner(name: str, frame: pd.DataFrame, seed: int) -> Any:
     numbers = [c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])]
     texts = [c for c in frame.columns if c not in numbers]
     read = make_column_transformer(
-        (make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()), numbers),
+        (
+            make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
+            numbers,
+        ),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
     )
     model: Any = {
@@ -156,7 +159,7 @@ def measure(table: str, rare: int, seed: int, arm: str, folder: str) -> list[dic
 
 
 def compare(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
-    """Per table, rare rows and learner: paired differences of an arm to doing nothing, with standard errors."""
+    """Per table, rare rows and learner: paired differences to doing nothing, with standard errors."""
     key = ["table", "rare", "learner", "seed"]
     both = frame[frame.arm == arm].merge(frame[frame.arm == BASE], on=key, suffixes=("", "_base"))
     lines = []
@@ -191,8 +194,8 @@ def summarise(records: list[dict[str, Any]], digest: str) -> None:
             worse = lines[what] < -2 * lines[f"{what}_error"]
             surely = lines[what] > 2 * lines[f"{what}_error"]
             print(
-                f"{what}: better in {(lines[what] > 0).mean():.0%} of {len(lines)} (beyond two standard errors "
-                f"{surely.mean():.0%}), worse beyond two standard errors in {worse.mean():.0%}; "
+                f"{what}: better in {(lines[what] > 0).mean():.0%} of {len(lines)} (beyond two standard "
+                f"errors {surely.mean():.0%}), worse beyond two standard errors in {worse.mean():.0%}; "
                 f"mean gain {lines[what].mean():+.4f}"
             )
 

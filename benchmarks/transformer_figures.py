@@ -13,12 +13,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import torch
 
 from makeweight.generators.transformer.config import PRIOR_VERSION, named
+from makeweight.generators.transformer.figures import draw_curve
 from makeweight.generators.transformer.prior import Shape, draw_tasks
-from makeweight.generators.transformer.weights import read_manifest
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -59,24 +58,6 @@ def picture_of_the_prior(path: Path) -> None:
     plt.close(figure)
 
 
-def picture_of_the_curve(run: Path, path: Path) -> None:
-    """Validation likelihood by kind of cell against steps, beside the closed forms."""
-    curve = pd.read_csv(run / "validation.csv")
-    place = run / "best" if (run / "best").exists() else run
-    references = read_manifest(place).validation
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3))
-    for axis, kind in zip(axes, ("numeric", "categorical", "missing"), strict=True):
-        axis.plot(curve.step, curve[kind], marker="o", ms=3, color="C0", label="transformer")
-        axis.axhline(references["chain"][kind], color="C1", label="pooled Gaussian chain")
-        axis.axhline(references["marginal"][kind], color="0.6", ls="--", label="marginal")
-        axis.set_title(f"{kind}: nats per cell")
-        axis.set_xlabel("steps")
-    axes[0].legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=80)
-    plt.close(figure)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", default="pretraining", type=Path)
@@ -85,7 +66,7 @@ def main() -> int:
     picture_of_the_prior(options.output / "pretraining-prior.png")
     print(f"prior version {PRIOR_VERSION}: {options.output / 'pretraining-prior.png'}")
     if (options.run / "validation.csv").exists():
-        picture_of_the_curve(options.run, options.output / "pretraining-curve.png")
+        draw_curve(options.run, options.output / "pretraining-curve.png")
         print(f"curve of {options.run}: {options.output / 'pretraining-curve.png'}")
     else:
         print(f"skipped the curve: no run at {options.run}", file=sys.stderr)

@@ -70,7 +70,7 @@ MAY_IMPORT = {
 HEAVY = {
     "torch": ["generators.transformer", "generators.causal_lm", "cli.doctor"],
     "safetensors": ["generators.transformer", "generators.causal_lm", "generators._saved"],
-    "matplotlib": ["evaluation.figures", "experiments.figures"],
+    "matplotlib": ["generators.transformer.figures", "evaluation.figures", "experiments.figures"],
     "jinja2": ["page"],
     "dask": ["engine", "partitioned"],
     "distributed": ["engine", "partitioned"],

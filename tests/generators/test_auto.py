@@ -15,7 +15,6 @@ from makeweight.plan import Groups
 from makeweight.sampler import balance
 from makeweight.table import Table
 
-
 MANY_FITS = ("check_exactly_the_rows_asked_for", "check_few_rows", "check_the_stream_decides")
 
 
@@ -54,7 +53,9 @@ def test_the_notes_say_what_was_taken_and_why(law):
     assert told["picked"] in ("transformer", "smoothed-bootstrap")
     assert told["rows"] > 50
     assert (told["gain"] > 0) == (told["picked"] == "transformer")
-    assert any(f"generator auto took {told['picked']}" in note and "nats a row" in note for note in made.notes)
+    assert any(
+        f"generator auto took {told['picked']}" in note and "nats a row" in note for note in made.notes
+    )
     assert len(made.frame) == 90
 
 

@@ -21,6 +21,7 @@ REQUIREMENT = re.compile(r"([\w.-]+)\s*([^;]*)(?:;.*extra\s*==\s*['\"]([\w-]+)['
 #: A package is imported by another name than it is installed by.
 MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
 GATE_FAILED = 3
+REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
 for module in sys.argv[1:]:
@@ -61,7 +62,9 @@ def command(context: click.Context, /, as_json: bool) -> None:
             {"name": info.name, "usable": info.usable, "problem": info.problem} for info in available()
         ],
     }
-    report["ok"] = all(package["works"] for package in packages if package["extra"] is None)
+    report["weights"] = weights()
+    required = all(package["works"] for package in packages if package["extra"] is None)
+    report["ok"] = required and report["weights"]["works"]
     if as_json:
         _show.print_json(report)
     else:
@@ -104,6 +107,20 @@ def devices(packages: list[dict[str, Any]]) -> dict[str, Any]:
     if any(package["name"] == "torch" and package["works"] for package in packages):
         found.update(json.loads(_python(DEVICES).stdout))
     return found
+
+
+def weights() -> dict[str, Any]:
+    """Say whether the weights of the transformer are those of their manifest, by their SHA-256."""
+    from makeweight.errors import FileProblem
+    from makeweight.generators.transformer.manifest import embedded, read_weights
+
+    report: dict[str, Any] = {"works": True, "problem": None, "fix": None, "sha256": None}
+    try:
+        content, manifest = read_weights(embedded())
+    except FileProblem as error:
+        return {**report, "works": False, "problem": error.message, "fix": REINSTALL}
+    facts = {name: getattr(manifest, name) for name in ("sha256", "config", "steps", "tasks")}
+    return {**report, **facts, "bytes": len(content)}
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -152,8 +169,14 @@ def _print(report: dict[str, Any]) -> None:
     _show.section(
         out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False)
     )
+    found = report["weights"]
+    told = f"{found['problem']}: {found['fix']}"
+    if found["works"]:
+        told = f"{found['config']}, {found['steps']:,} steps, {found['bytes'] / 1e6:.1f} MB, SHA-256 checked"
+    line = _show.table({"": {}, " ": {}}, [(_mark(found["works"]), told)], headings=False)
+    _show.section(out, "weights of the transformer", line)
     out.print()
-    broken = [package for package in report["packages"] if not package["works"]]
+    broken = [part for part in (*report["packages"], found) if not part["works"]]
     if not broken:
         out.print("everything works")
     elif report["ok"]:

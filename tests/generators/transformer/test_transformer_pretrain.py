@@ -19,6 +19,7 @@ from makeweight.generators.transformer.config import (
     TrainConfig,
     named,
 )
+from makeweight.generators.transformer.figures import draw_curve
 from makeweight.generators.transformer.mechanisms import Random, graph_nodes
 from makeweight.generators.transformer.objective import (
     chain_scores,
@@ -26,7 +27,7 @@ from makeweight.generators.transformer.objective import (
     model_scores,
     prepare,
 )
-from makeweight.generators.transformer.pretrain import Trainer, learning_rate, main, pretrain
+from makeweight.generators.transformer.pretrain import Trainer, learning_rate, pretrain
 from makeweight.generators.transformer.prior import Shape, draw_shape, draw_tasks
 from makeweight.generators.transformer.validation import baselines, validation_batches
 
@@ -109,10 +110,21 @@ def test_unusable_checkpoints_and_options_are_refused(tmp_path):
         named("tinyy")
 
 
-def test_the_command_line_reports_a_users_mistake(tmp_path, capsys):
-    arguments = ["--hours", "0.001", "--resume", str(tmp_path / "none.pt"), "--device", "cpu"]
-    assert main([*arguments, "-o", str(tmp_path)]) == 2
-    assert "error: the checkpoint cannot be read" in capsys.readouterr().err
+def test_progress_is_told(tmp_path):
+    told = []
+    figures = pretrain(SMALL, tmp_path, hours=1, device="cpu", steps=2, progress=told.append)
+    assert told[-1].figures == figures
+    assert (told[-1].step, told[-1].share < 1) == (2, True)
+    assert told[-1].reference["numeric"] > 0
+    assert np.isfinite(told[-1].loss)
+
+
+def test_the_curve_is_drawn(tmp_path):
+    with pytest.raises(FileProblem, match="no validation to draw"):
+        draw_curve(tmp_path, tmp_path / "curve.png")
+    pretrain(SMALL, tmp_path, hours=1, device="cpu", steps=2)
+    draw_curve(tmp_path, tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_loss_that_is_not_finite_changes_nothing_and_ends_the_run(tmp_path):

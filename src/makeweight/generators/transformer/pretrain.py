@@ -1,6 +1,6 @@
 """Pretraining: time-budgeted, resumable, reproducible.
 
-    python -m makeweight.generators.transformer.pretrain --config tiny --hours 2 -o runs/tiny
+    makeweight pretrain --config tiny --hours 2 -o runs/tiny
 
 Every step draws its tables from a generator seeded by (seed, step), so a resumed run sees exactly the tables
 that an uninterrupted one would have seen. The folder holds ``checkpoint.pt`` (model, optimisers, step, time,
@@ -9,15 +9,13 @@ best figures), ``best/`` (weights and manifest with the best validation), ``log.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import dataclasses
 import io
 import math
 import pickle
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makeweight.errors import FileProblem, GeneratorError, MakeweightError, MissingDependency, OptionError
+from makeweight.errors import FileProblem, GeneratorError, MissingDependency, OptionError
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.config import CONFIGS, PRIOR_VERSION, Config, TrainConfig, named
+from makeweight.generators.transformer.config import PRIOR_VERSION, Config, TrainConfig
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import Prepared, model_scores, prepare
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
@@ -39,10 +37,37 @@ from makeweight.generators.transformer.validation import (
     validation_batches,
 )
 
-__all__ = ["Trainer", "learning_rate", "main", "pretrain"]
+__all__ = ["PretrainProgress", "Trainer", "learning_rate", "pretrain"]
 
 PATIENCE = 20  # steps in a row with numbers that are not finite before the run gives up
 LOG_EVERY = 50  # steps per line of the log
+
+
+@dataclass(frozen=True)
+class PretrainProgress:
+    """How far a pretraining is.
+
+    Parameters
+    ----------
+    step, tasks : int
+        Steps and tables so far.
+    seconds : float
+        Spent so far, in all calls of a training that was split.
+    share : float
+        Of the budget of this call.
+    loss : float
+        Running mean of the training loss, in nats per cell.
+    figures, reference : dict or None
+        Negative log-likelihoods of a validation that was just made, and those of the pooled Gaussian chain.
+    """
+
+    step: int
+    tasks: int
+    seconds: float
+    share: float
+    loss: float
+    figures: Figures | None = None
+    reference: Figures | None = None
 
 
 def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
@@ -119,6 +144,8 @@ class Trainer:
     horizon : float, optional
         Seconds of a training that is split over several calls: the learning rate then follows the time spent
         in all of them, not in this one.
+    progress : callable, optional
+        Called with a `PretrainProgress` every fifty steps and after every validation.
     """
 
     config: Config
@@ -128,6 +155,7 @@ class Trainer:
     compile: bool = False
     steps: int | None = None
     horizon: float | None = None
+    progress: Callable[[PretrainProgress], object] | None = None
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
@@ -148,6 +176,7 @@ class Trainer:
                 layer.compile(dynamic=True)
         self.began = time.monotonic()
         self.prior_seconds = self.timed_seconds = 0.0
+        self.average = math.nan
 
     # -- persistence ------------------------------------------------------------------------------------
 
@@ -285,10 +314,16 @@ class Trainer:
             weights.save(
                 self.model, self.folder / "best", config=self.config.name, validation=validation, **facts
             )
-        chain = self.references["chain"]
-        told = "  ".join(f"{kind} {figures[kind]:.4f} (chain {chain[kind]:.4f})" for kind in figures)
-        print(f"step {self.step}  {spent:.0f} s  {told}", file=sys.stderr, flush=True)  # noqa: T201
+        self._tell(figures, self.references["chain"])
         return figures
+
+    def _tell(self, figures: Figures | None = None, reference: Figures | None = None) -> None:
+        if self.progress is not None:
+            share = min(1.0, self.elapsed / self.seconds)
+            spent = self.spent + self.elapsed
+            self.progress(
+                PretrainProgress(self.step, self.tasks, spent, share, self.average, figures, reference)
+            )
 
     def _done(self) -> bool:
         return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)
@@ -304,7 +339,7 @@ class Trainer:
         train = self.config.train
         self.folder.mkdir(parents=True, exist_ok=True)
         validated = saved = self.elapsed
-        average, bad = math.nan, 0
+        bad = 0
         while not self._done():
             loss = self.train_step()
             bad = bad + 1 if loss is None else 0
@@ -312,11 +347,12 @@ class Trainer:
                 raise GeneratorError("the loss is no longer finite", where=f"step {self.step}")
             if loss is not None and (self.device.type == "cpu" or self.step % 10 == 0):
                 value = loss.item()
-                average = value if math.isnan(average) else 0.98 * average + 0.02 * value
+                self.average = value if math.isnan(self.average) else 0.98 * self.average + 0.02 * value
             if self.step % LOG_EVERY == 0:
                 share = self.prior_seconds / max(self.timed_seconds, 1e-9)
-                line = {"step": self.step, "seconds": self.spent + self.elapsed, "loss": average}
+                line = {"step": self.step, "seconds": self.spent + self.elapsed, "loss": self.average}
                 self._append("log.csv", {**line, "tasks": self.tasks, "prior_share": share})
+                self._tell()
             if self.elapsed - saved > 60 * train.checkpoint_minutes:
                 self.checkpoint()
                 saved = self.elapsed
@@ -338,6 +374,7 @@ def pretrain(
     compile: bool = False,
     steps: int | None = None,
     horizon: float | None = None,
+    progress: Callable[[PretrainProgress], object] | None = None,
 ) -> Figures:
     """Pretrain within a time budget and leave the best weights in ``folder/best``.
 
@@ -355,6 +392,8 @@ def pretrain(
         Stop after so many steps in total, if the time allows.
     horizon : float, optional
         Hours of a training that is split over several calls, for the learning rate.
+    progress : callable, optional
+        Called with a `PretrainProgress` every fifty steps and after every validation.
 
     Returns
     -------
@@ -373,40 +412,8 @@ def pretrain(
     if horizon is not None and not horizon > 0:
         raise OptionError("the horizon must be positive", where="horizon", got=horizon)
     seconds = None if horizon is None else 3600 * horizon
-    trainer = Trainer(config, Path(folder), choose_device(device), 3600 * hours, compile, steps, seconds)
+    budget = 3600 * hours
+    trainer = Trainer(config, Path(folder), choose_device(device), budget, compile, steps, seconds, progress)
     if resume is not None:
         trainer.resume(resume)
     return trainer.run()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``python -m makeweight.generators.transformer.pretrain``."""
-    parser = argparse.ArgumentParser(prog="pretrain", description="Pretrain the in-context transformer.")
-    parser.add_argument("--config", choices=list(CONFIGS), default="tiny")
-    parser.add_argument("--hours", type=float, required=True)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--resume", default=None, metavar="CHECKPOINT")
-    parser.add_argument(
-        "--horizon", type=float, default=None, help="hours over all calls of a split training"
-    )
-    parser.add_argument("--compile", action="store_true", help="compile the layers")
-    parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
-    options = parser.parse_args(arguments)
-    try:
-        pretrain(
-            named(options.config),
-            options.output,
-            hours=options.hours,
-            device=options.device,
-            resume=options.resume,
-            compile=options.compile,
-            horizon=options.horizon,
-        )
-    except MakeweightError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +14,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from makeweight.errors import FileProblem
-from makeweight.generators.transformer.config import PRIOR_VERSION, ModelConfig
+from makeweight.generators.transformer.config import PRIOR_VERSION
+from makeweight.generators.transformer.manifest import (
+    FORMAT,
+    MANIFEST,
+    WEIGHTS,
+    Manifest,
+    embedded,
+    read_manifest,
+    read_weights,
+    refuse,
+)
 from makeweight.generators.transformer.model import InContextModel
 
 __all__ = ["FORMAT", "Manifest", "embedded", "load", "read_manifest", "save", "write_atomically"]
-
-FORMAT = 1
-"""Raised when the layout of the folder or the meaning of a tensor changes."""
-WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What the weights are and where they come from.
-
-    Attributes
-    ----------
-    format, prior_version : int
-    config : str
-        Name of the pretraining configuration.
-    model : ModelConfig
-    steps, tasks : int
-        Optimiser steps, and tables seen.
-    seconds : float
-        Time spent training.
-    device : str
-    validation : dict
-        Negative log-likelihoods on the fixed tasks: the model's, and those of the closed forms.
-    sha256 : str
-        Of the weights file.
-    """
-
-    format: int
-    prior_version: int
-    config: str
-    model: ModelConfig
-    steps: int
-    tasks: int
-    seconds: float
-    device: str
-    validation: dict[str, dict[str, float]]
-    sha256: str
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -93,6 +65,7 @@ def save(model: InContextModel, folder: str | Path, **facts: Any) -> Manifest:
     Examples
     --------
     >>> import tempfile
+    >>> from makeweight.generators.transformer.config import ModelConfig
     >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2))
     >>> folder = tempfile.mkdtemp()
     >>> _ = save(model, folder, config="toy", steps=0, tasks=0, seconds=0.0, device="cpu", validation={})
@@ -112,48 +85,6 @@ def save(model: InContextModel, folder: str | Path, **facts: Any) -> Manifest:
     write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / MANIFEST, (json.dumps(asdict(manifest), indent=2) + "\n").encode())
     return manifest
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FileProblem(
-            "the transformer's weights cannot be read",
-            where=str(path),
-            got=type(error).__name__,
-            hint="point to a folder written by pretraining, or install makeweight again",
-        ) from error
-
-
-def _refuse(path: Path, what: str, **details: Any) -> FileProblem:
-    hint = "the file is damaged or from another version; restore it, or install makeweight again"
-    return FileProblem(what, where=str(path), hint=hint, **details)
-
-
-def read_manifest(folder: str | Path) -> Manifest:
-    """Read and check the manifest of a folder of weights, without the weights.
-
-    Raises
-    ------
-    FileProblem
-        If it is missing, or not a manifest that this version knows.
-    """
-    path = Path(folder) / MANIFEST
-    try:
-        raw = json.loads(_read(path))
-    except ValueError as error:
-        raise _refuse(path, "the manifest of the weights is not JSON") from error
-    known = {field.name for field in fields(Manifest)}
-    if not isinstance(raw, dict) or set(raw) != known:
-        got = sorted(raw) if isinstance(raw, dict) else type(raw).__name__
-        raise _refuse(path, "the manifest has other keys than it should", got=got, expected=sorted(known))
-    if raw["format"] != FORMAT:
-        raise _refuse(path, "unknown format of weights", got=raw["format"], expected=FORMAT)
-    shape = {field.name for field in fields(ModelConfig)}
-    if not isinstance(raw["model"], dict) or set(raw["model"]) != shape:
-        raise _refuse(path, "the manifest describes another model", got=raw["model"], expected=sorted(shape))
-    return Manifest(**{**raw, "model": ModelConfig(**raw["model"])})
 
 
 def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[InContextModel, Manifest]:
@@ -176,32 +107,18 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[InCont
     FileProblem
         If a file is missing, truncated, altered, of an unknown format, or does not fit the model.
     """
-    folder = Path(folder)
-    manifest = read_manifest(folder)
-    content = _read(folder / WEIGHTS)
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != manifest.sha256:
-        raise _refuse(
-            folder / WEIGHTS,
-            "the weights are not those of the manifest",
-            got=f"SHA-256 {digest[:12]}… ({len(content)} bytes)",
-            expected=f"{manifest.sha256[:12]}…",
-        )
+    content, manifest = read_weights(folder)
+    path = Path(folder) / WEIGHTS
     try:
         tensors = load_tensors(content)
     except SafetensorError as error:
-        raise _refuse(folder / WEIGHTS, "the weights are not a safetensors file") from error
+        raise refuse(path, "the weights are not a safetensors file") from error
     model = InContextModel(manifest.model)
     own = model.state_dict()
     wrong = sorted(set(own) ^ set(tensors)) or [n for n in own if own[n].shape != tensors[n].shape]
     if wrong:
-        raise _refuse(folder / WEIGHTS, "the weights do not fit the model", got=wrong[:5])
+        raise refuse(path, "the weights do not fit the model", got=wrong[:5])
     if not all(bool(value.isfinite().all()) for value in tensors.values()):
-        raise _refuse(folder / WEIGHTS, "the weights hold numbers that are not finite")
+        raise refuse(path, "the weights hold numbers that are not finite")
     model.load_state_dict({name: value.float() for name, value in tensors.items()})
     return model.to(device).eval().requires_grad_(False), manifest
-
-
-def embedded() -> Path:
-    """Folder of the weights that come with the package."""
-    return Path(__file__).parent / "weights"

@@ -1,0 +1,137 @@
+"""The manifest that vouches for a folder of weights; read and checked without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from makeweight.errors import FileProblem
+from makeweight.generators.transformer.config import ModelConfig
+
+__all__ = ["FORMAT", "MANIFEST", "WEIGHTS", "Manifest", "embedded", "read_manifest", "read_weights", "refuse"]
+
+FORMAT = 1
+"""Raised when the layout of the folder or the meaning of a tensor changes."""
+WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the weights are and where they come from.
+
+    Attributes
+    ----------
+    format, prior_version : int
+    config : str
+        Name of the pretraining configuration.
+    model : ModelConfig
+    steps, tasks : int
+        Optimiser steps, and tables seen.
+    seconds : float
+        Time spent training.
+    device : str
+    validation : dict
+        Negative log-likelihoods on the fixed tasks: the model's, and those of the closed forms.
+    sha256 : str
+        Of the weights file.
+    """
+
+    format: int
+    prior_version: int
+    config: str
+    model: ModelConfig
+    steps: int
+    tasks: int
+    seconds: float
+    device: str
+    validation: dict[str, dict[str, float]]
+    sha256: str
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileProblem(
+            "the transformer's weights cannot be read",
+            where=str(path),
+            got=type(error).__name__,
+            hint="point to a folder written by pretraining, or install makeweight again",
+        ) from error
+
+
+def refuse(path: Path, what: str, **details: Any) -> FileProblem:
+    """Return the error for weights that cannot be used."""
+    hint = "the file is damaged or from another version; restore it, or install makeweight again"
+    return FileProblem(what, where=str(path), hint=hint, **details)
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """Read and check the manifest of a folder of weights, without the weights.
+
+    Raises
+    ------
+    FileProblem
+        If it is missing, or not a manifest that this version knows.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        raw = json.loads(_read(path))
+    except ValueError as error:
+        raise refuse(path, "the manifest of the weights is not JSON") from error
+    known = {field.name for field in fields(Manifest)}
+    if not isinstance(raw, dict) or set(raw) != known:
+        got = sorted(raw) if isinstance(raw, dict) else type(raw).__name__
+        raise refuse(path, "the manifest has other keys than it should", got=got, expected=sorted(known))
+    if raw["format"] != FORMAT:
+        raise refuse(path, "unknown format of weights", got=raw["format"], expected=FORMAT)
+    shape = {field.name for field in fields(ModelConfig)}
+    if not isinstance(raw["model"], dict) or set(raw["model"]) != shape:
+        raise refuse(path, "the manifest describes another model", got=raw["model"], expected=sorted(shape))
+    return Manifest(**{**raw, "model": ModelConfig(**raw["model"])})
+
+
+def read_weights(folder: str | Path) -> tuple[bytes, Manifest]:
+    """Read the weights as they are in the file, and check them against the manifest.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``weights.safetensors`` and ``manifest.json``.
+
+    Returns
+    -------
+    content : bytes
+    manifest : Manifest
+
+    Raises
+    ------
+    FileProblem
+        If a file is missing, truncated or altered, or of an unknown format.
+
+    Examples
+    --------
+    >>> content, manifest = read_weights(embedded())
+    >>> manifest.format, len(content) < 12e6
+    (1, True)
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    content = _read(folder / WEIGHTS)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != manifest.sha256:
+        raise refuse(
+            folder / WEIGHTS,
+            "the weights are not those of the manifest",
+            got=f"SHA-256 {digest[:12]}… ({len(content)} bytes)",
+            expected=f"{manifest.sha256[:12]}…",
+        )
+    return content, manifest
+
+
+def embedded() -> Path:
+    """Folder of the weights that come with the package."""
+    return Path(__file__).parent / "weights"

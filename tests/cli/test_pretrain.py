@@ -1,0 +1,100 @@
+"""`pretrain`, and what `doctor` says of the weights."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+from makeweight.cli import doctor
+
+pytest.importorskip("torch")
+
+from makeweight.generators.transformer import config, manifest, weights
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A configuration that trains in a second, in place of the smallest real one."""
+    train = dataclasses.replace(config.TrainConfig(), cells=200, validation_tasks=4, curriculum=1)
+    prior = config.PriorConfig(max_context=20, max_columns=3, queries=4)
+    own = config.Config("tiny", config.ModelConfig(width=16, layers=1, heads=2), prior, train)
+    monkeypatch.setitem(config.CONFIGS, "tiny", own)
+
+
+def test_pretrain(run, small, tmp_path):
+    arguments = ("pretrain", "--hours", 0.0005, "--device", "cpu")
+    result = run(*arguments, "-o", tmp_path / "run", "--figure", tmp_path / "curve.png")
+    assert result.code == 0
+    assert "step " in result.err
+    assert "chain" in result.err
+    assert "the best weights are in" in result.out
+    assert weights.load(tmp_path / "run" / "best")[1].config == "tiny"
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+    again = run(*arguments, "-o", tmp_path / "run")
+    assert again.code == 2
+    assert "--resume" in again.err
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    resumed = run(*arguments, "-o", tmp_path / "run", "--resume", checkpoint, "--horizon", 1, "--json")
+    assert resumed.code == 0
+    assert set(resumed.json["validation"]) == {"numeric", "categorical", "missing", "total"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--hours", 0), "the budget must be positive"),
+        (("--hours", 1, "--horizon", -1), "the horizon must be positive"),
+        (("--hours", 1, "--resume", "none.pt"), "the checkpoint cannot be read"),
+        (("--hours", 1, "--figure", "curve.gif"), "unknown kind of figure"),
+        (("--hours", 1, "--config", "huge"), "huge"),
+        ((), "--hours"),
+    ],
+)
+def test_mistakes_are_told(run, small, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    result = run("pretrain", *arguments, "-o", "run", "--device", "cpu")
+    assert result.code == 2
+    assert says in result.err
+    assert not (tmp_path / "run" / "best").exists()
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """The weights of the package, in a folder where they can be damaged."""
+    folder = tmp_path / "weights"
+    shutil.copytree(manifest.embedded(), folder)
+    monkeypatch.setattr(manifest, "embedded", lambda: folder)
+    monkeypatch.setattr(doctor, "requirements", lambda: [("click", ">=8.1", None)])
+    return folder
+
+
+def test_doctor_checks_the_weights(run, copy):
+    result = run("doctor", "--json")
+    assert result.code == 0
+    found = result.json["weights"]
+    assert found["works"]
+    assert found["sha256"] == json.loads((copy / "manifest.json").read_text())["sha256"]
+    assert "SHA-256 checked" in run("doctor").out
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "missing", "manifest"])
+def test_doctor_finds_damaged_weights(run, copy, damage):
+    path = copy / "weights.safetensors"
+    content = path.read_bytes()
+    if damage == "truncated":
+        path.write_bytes(content[:-100])
+    elif damage == "altered":
+        path.write_bytes(content[:5000] + b"?" + content[5001:])
+    elif damage == "missing":
+        path.unlink()
+    else:
+        (copy / "manifest.json").write_text("{half")
+    result = run("doctor", "--json")
+    assert result.code == 3
+    found = result.json["weights"]
+    assert not found["works"]
+    assert "weights" in found["problem"]
+    shown = run("doctor").out
+    assert "pip install --force-reinstall" in shown
+    assert "something that is required does not work" in shown
