@@ -142,6 +142,17 @@ def test_equal_rows_share_a_fold_and_groups_are_spread():
         assert counts.max() - counts.min() <= 2
 
 
+def test_a_row_that_is_much_of_its_group_is_spread():
+    frame = mixed(200, 60)[["a", "c", "y"]]
+    frame.loc[:59, ["a", "c"]] = 0.5
+    frame.loc[60:64, ["a", "c"]] = 0.25
+    problem = Problem.read(frame, "y")
+    assigned = problem.assign(np.arange(200), 5, seed_of(0, 0))
+    often, twice = ((problem.frame["a"] == value).to_numpy() for value in (0.5, 0.25))
+    assert len(set(assigned[often & (problem.codes == 0)])) == 5
+    assert len(set(assigned[twice])) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "estimator", "code", "says"),
     [

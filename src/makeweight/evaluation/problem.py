@@ -17,6 +17,9 @@ from makeweight.table import Kind, Schema, Table
 
 __all__ = ["Problem", "canonical", "seed_of"]
 
+#: A row that occurs more often than both, in rows and as a share of its group, is spread over folds.
+ATOM_ROWS, ATOM_SHARE = 10, 0.02
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -35,7 +38,7 @@ class Problem:
     labels : ndarray of int, shape (n,)
         Class of every row.
     units : ndarray of int, shape (n,)
-        Rows equal in all columns that are learned have one number.
+        Rows equal in all columns that are learned have one number, but for rows that occur very often.
     group_names, class_names : tuple of str
     fingerprint : str
         Hash of the rows and columns, whatever their order.
@@ -77,7 +80,7 @@ class Problem:
             raise PlanError("there is one group", expected="at least two", hint="check the target column")
         labels, classes = pd.factorize(ordered[target], sort=True)
         known = [*(column.name for column in schema.learned), *schema.group_columns]
-        units, _ = pd.factorize(pd.util.hash_pandas_object(ordered[known], index=False))
+        units = _units(pd.util.hash_pandas_object(ordered[known], index=False), groups.codes)
         return cls(
             ordered, target, tuple(group_by), {column.name: column.kind for column in schema.features},
             groups.codes.astype(np.int64), labels.astype(np.int64), units,
@@ -173,6 +176,18 @@ class Problem:
         frame = self.frame.iloc[rows].reset_index(drop=True)
         schema = Schema.infer(frame, target=self.target, group_by=self.group_by, kinds=self.kinds)
         return Table(frame, schema)
+
+
+def _units(keys: pd.Series[Any], codes: np.ndarray) -> np.ndarray:
+    """Number rows by content; a content that is an atom of its group's distribution gets one per row.
+
+    Kept together, a row that is, say, a quarter of its group would be all of one fold and none of the others.
+    """
+    units, _ = pd.factorize(keys)
+    sizes, limits = np.bincount(units)[units], np.maximum(ATOM_ROWS, ATOM_SHARE * np.bincount(codes))[codes]
+    common = np.flatnonzero(sizes > limits)
+    units[common] = units.max() + 1 + np.arange(len(common))
+    return np.unique(units, return_inverse=True)[1]
 
 
 def canonical(frame: pd.DataFrame) -> pd.DataFrame:
