@@ -168,12 +168,14 @@ class ClassifierDecision:
             for name, count, take in zip(self.groups, self.counts, self.takes, strict=True)
         ]
         if self.candidates:
-            lines.append(f"{self.objective} log-loss of {self.repeats} x {self.folds} folds, calibrated:")
+            after = "" if self.calibration == "none" else ", calibrated"
+            lines.append(f"{self.objective} log-loss of {self.repeats} x {self.folds} folds{after}:")
+        width = max((len(result.title) for result in self.candidates), default=0)
         for position, result in enumerate(self.candidates):
             mark = "*" if position == self.chosen else " "
             lines.append(
-                f"{mark} {result.title:<34} {result.n_synthetic:>7} rows  {result.risk:.4f}  above the best "
-                f"{result.above_best:+.4f} [{result.low:+.4f}, {result.high:+.4f}]"
+                f"{mark} {result.title:<{width}} {result.n_synthetic:>7} rows  {result.risk:.4f}  "
+                f"above the best {result.above_best:+.4f} [{result.low:+.4f}, {result.high:+.4f}]"
             )
         if self.slope_symmetry is not None:
             test = self.slope_symmetry

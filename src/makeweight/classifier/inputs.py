@@ -93,7 +93,7 @@ def read_rows(
     classes = np.unique(labels)
     if len(classes) < 2:
         raise PlanError(
-            "the target has one class", got=repr(classes[0]), expected="at least two",
+            "the target has one class", got=repr(classes.tolist()[0]), expected="at least two",
             hint="check the target column",
         )  # fmt: skip
     cells = Groups(Table(frame, schema))

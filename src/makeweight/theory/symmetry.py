@@ -42,7 +42,7 @@ class SlopeSymmetry:
     Examples
     --------
     >>> SlopeSymmetry(1.0, 2, 0.6, "chi-square", 80, np.zeros(2), np.ones(2), False).advice
-    'a logit shift is enough for this model: added rows can only buy variance'
+    'no sign that this model needs more than a logit shift: added rows could then only buy variance'
     """
 
     statistic: float
@@ -59,7 +59,9 @@ class SlopeSymmetry:
         """What the result means for a plan, in one sentence."""
         if self.rejected:
             return "balancing changes the slopes: weights or added rows may help beyond calibration"
-        return "a logit shift is enough for this model: added rows can only buy variance"
+        return (
+            "no sign that this model needs more than a logit shift: added rows could then only buy variance"
+        )
 
 
 def slope_symmetry_test(
