@@ -1,0 +1,62 @@
+"""Figures come from stored results alone."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from makeweight.experiments import Store, read_experiment, run_experiment
+from makeweight.experiments.figures import draw_all, fit_laws
+
+
+def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
+    results = tmp_path / "results"
+    craft = {"data": ["craft"], "learners": ["xgb"]}
+    runs = {
+        "imbalance": {**craft, "arms": ["nothing", "ros"], "steps": [0, 9], "seeds": [1, 2]},
+        "opal": {"data": ["gender/imbalanced"], "arms": ["nothing", "gpt4"], "seeds": [1, 2]},
+        "capacity": {
+            "data": ["gaussian-2"],
+            "arms": ["smoothed-bootstrap"],
+            "steps": [25, 100, 400],
+            "seeds": [1, 2],
+        },
+    }
+    for name, chosen in runs.items():
+        run_experiment(read_experiment(name).select(**chosen), Store(results / name), folder=data_dir)
+    drawn = list(draw_all(results, data_dir))
+    assert {path.suffix for path in drawn} == {".svg", ".png"}
+    assert {path.stem for path in drawn} == {
+        "imbalance-bce", "imbalance-bce_ranking", "opal-error", "opal-bce_ranking", "capacity",
+    }  # fmt: skip
+    for path in drawn:
+        assert path.stat().st_size > 5000
+    text = (results / "figures" / "imbalance-bce.svg").read_text()
+    assert "published (hollow)" in text
+    assert re.search(r"fill: ?none; ?stroke: ?#E69F00", text, re.IGNORECASE)
+
+
+def test_nothing_is_drawn_from_nothing(tmp_path):
+    assert list(draw_all(tmp_path, tmp_path)) == []
+
+
+def test_simulated_cells_are_drawn_by_law(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "simulations")
+    assert {path.stem for path in draw_all(tmp_path, tmp_path)} == {"simulations-bce"}
+
+
+def test_a_law_is_fitted_per_curve(finished):
+    rows = finished.read().iloc[:1]
+    steps, seeds = np.arange(0, 10), range(5)
+    rng = np.random.default_rng(0)
+    law = rows.loc[rows.index.repeat(50)].assign(
+        data="craft", learner="xgb", arm="ros", metric="bce", stage="augmented",
+        step=np.tile(steps, 5), seed=np.repeat(seeds, 10),
+    )  # fmt: skip
+    effective = 1800 + 2 * 200 * law["step"]
+    law["value"] = 0.5 + 300 / effective + rng.normal(0, 0.001, 50)
+    [found] = fit_laws(law).to_dict("records")
+    assert found["identifiable"]
+    assert found["floor_low"] < 0.5 < found["floor_high"]
+    assert found["exponent"] == pytest.approx(1, abs=0.4)
