@@ -8,7 +8,7 @@ from typing import Any
 from makeweight.page.groups import bars, risk_tables
 from makeweight.page.intervals import Forest, ForestRow, forest
 from makeweight.page.svg import Ids
-from makeweight.page.words import count, cut, number, shown
+from makeweight.page.words import count, cut, file_name, number, shown
 
 __all__ = ["comparison_view"]
 
@@ -65,7 +65,7 @@ def comparison_view(result: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "question": "Did it help?",
-        "subject": result["data"]["name"],
+        "subject": file_name(result["data"]["name"]),
         "tone": tone,
         "badge": badge,
         "facts": _facts(result),

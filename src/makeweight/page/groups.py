@@ -85,18 +85,18 @@ def bars(
 
 
 def _bar(scale: Scale, grid: str, values: Sequence[Any], *, stacked: bool) -> Markup:
-    drawn = [element("use", href=f"#{grid}")]
-    begin = 0.0
+    """Draw the bars of a group in the middle of its row, one after the other or one below the other."""
+    drawn = []
+    begin, top = 0.0, -7.0 if stacked else -5.5 * len(values) + 1
     for i, value in enumerate(values):
         (end,) = finite([value]) or [0.0]
         if end > begin:
-            width = max(scale.at(end) - scale.at(begin), 0.3)
-            place = {"y": 7, "height": 14} if stacked else {"y": 4 + 11 * i, "height": 8}
-            drawn.append(
-                element("rect", x=scale.x(begin), width=f"{width:.2f}%", class_=f"bar {STYLES[i]}", **place)
-            )
+            width = f"{max(scale.at(end) - scale.at(begin), 0.3):.2f}%"
+            place = {"y": top, "height": 14} if stacked else {"y": top + 11 * i, "height": 9}
+            drawn.append(element("rect", x=scale.x(begin), width=width, class_=f"bar {STYLES[i]}", **place))
         begin = end if stacked else 0.0
-    return element("svg", *drawn, class_="strip", aria_hidden="true")
+    middle = element("svg", *drawn, x=0, y="50%", height=1, overflow="visible")
+    return element("svg", element("use", href=f"#{grid}"), middle, class_="strip", aria_hidden="true")
 
 
 def _extent(groups: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
@@ -167,8 +167,8 @@ def _risk_table(
     groups = list(dict.fromkeys(group for _, group in own))
     shown = groups
     if len(groups) > SIDE_BY_SIDE:
-        means = {g: finite(r["mean"] for (_, group), r in own.items() if group == g) for g in groups}
-        shown = sorted(groups, key=lambda group: -max(means[group], default=0.0))[:SIDE_BY_SIDE]
+        found = {g: finite(r["mean"] for (_, group), r in own.items() if group == g) for g in groups}
+        shown = sorted(groups, key=lambda group: -max(found[group], default=0.0))[:SIDE_BY_SIDE]
     kept = [risk for (_, group), risk in own.items() if group in shown]
     scale = scale_of([risk[end] for risk in kept for end in ("low", "mean", "high")], pad=6)
     places = decimals(
@@ -187,7 +187,8 @@ def _risk_table(
     for arm in arms:
         all_means = {g: own[arm["name"], g]["mean"] for g in groups if (arm["name"], g) in own}
         means = {g: mean for g, mean in all_means.items() if real_number(mean)}
-        worst = max(means, key=lambda g: means[g]) if len(means) > 1 else None
+        apart = len(means) > 1 and max(means.values()) - min(means.values()) > 1e-9
+        worst = max(means, key=lambda g: means[g]) if apart else None
         cells = []
         for drawn, group in zip(axes, shown, strict=True):
             risk = own.get((arm["name"], group), {"mean": None, "low": None, "high": None})

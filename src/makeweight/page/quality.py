@@ -12,7 +12,7 @@ from makeweight.page.intervals import interval_text
 from makeweight.page.maps import maps
 from makeweight.page.marginals import Marginal, marginals
 from makeweight.page.svg import Ids
-from makeweight.page.words import count, cut, number, p_value, share, shown
+from makeweight.page.words import count, cut, file_name, number, p_value, share, shown
 
 __all__ = ["quality_view"]
 
@@ -67,7 +67,7 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
     first, rest = _columns(marginals(ids, result["marginals"] or []))
     view = {
         "question": "Is it any good?",
-        "subject": data["synthetic"] or "synthetic rows",
+        "subject": file_name(data["synthetic"] or "synthetic rows"),
         "tone": tone,
         "badge": badge,
         "facts": _facts(result),

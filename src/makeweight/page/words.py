@@ -19,6 +19,7 @@ __all__ = [
     "count",
     "cut",
     "decimals",
+    "file_name",
     "linked",
     "name",
     "number",
@@ -90,6 +91,17 @@ def linked(text: Any, codes: Collection[str]) -> Markup:
     )
 
 
+def file_name(path: str) -> str:
+    r"""Return the last part of a path, of any system.
+
+    Examples
+    --------
+    >>> file_name("data/adult.csv"), file_name("C:\\adult.csv"), file_name("adult.csv"), file_name("/")
+    ('adult.csv', 'adult.csv', 'adult.csv', '/')
+    """
+    return re.split(r"[\\/]", path)[-1] or path
+
+
 def real_number(value: Any) -> bool:
     """Tell whether a value is a number and not NaN; booleans are none."""
     if isinstance(value, float):
@@ -130,7 +142,7 @@ def number(value: Any, places: int = 3) -> str:
         mantissa, exponent = f"{value:.{places}e}".split("e")
         power = str(int(exponent)).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
         return f"{mantissa} × 10{power}".replace("-", "−")
-    text = f"{value:,.{places}f}" if abs(value) >= 1e4 else f"{value:.{places}f}"
+    text = f"{value:,.{places}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
 
 
