@@ -148,6 +148,7 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
     from makeweight.evaluation import compare
     from makeweight.sampler import DEFAULT_GENERATOR
 
+    read = [part for text in given["missing"] for part in ("--missing", text)]
     with Steps(err) as steps:
         return compare(
             file.frame, target=given["target"], group_by=given["group_by"], kinds=given["kinds"],
@@ -156,6 +157,7 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
             splits=given["splits"], augment=given["augment"], copies=given["copies"], external=outside,
             budget_seconds=given["budget_seconds"] or None, random_state=given["seed"],
             engine=given["engine"], n_jobs=given["jobs"], log=log, name=given["data"], progress=steps,
+            read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ def compare(
     n_jobs: int = 1,
     log: Path | None = None,
     name: str = "DATA",
+    read_options: Sequence[str] = (),
     progress: Callable[[Progress], object] | None = None,
 ) -> Comparison:
     """Compare arms with and without synthetic rows by repeated cross-validation on real rows.
@@ -102,7 +103,9 @@ def compare(
         File to which results are appended as they come. With the file of an interrupted run of the same data
         and settings, that run goes on.
     name : str
-        What the data are called in the verdict.
+        What the data are called in the commands that are told.
+    read_options : sequence of str
+        What else those commands need to read the data, such as ``("--no-header",)``.
     progress : callable, optional
         Called with a `Progress` after every piece of work.
 
@@ -156,34 +159,52 @@ def compare(
     balance = int((largest - problem.counts).sum())
     n_added = {"balanced": balance, "augmented": balance + n_augment * len(problem.group_names)}
     named = _named(generator, options)
-    table = [name, "--target", str(target), *_repeated("--group-by", group_by)]
-    table += _repeated(
-        "--kind", [f"{column}={Kind.parse(kind).value}" for column, kind in (kinds or {}).items()]
-    )
+    stated = {column: Kind.parse(kind).value for column, kind in (kinds or {}).items()}
+    table = [
+        name, "--target", str(target), *_repeated("--group-by", group_by), *read_options,
+        *_repeated("--kind", [f"{column}={kind}" for column, kind in stated.items()]),
+    ]  # fmt: skip
     verdict = judge(
         scores, focus, groups=problem.group_names, table=table, generator=named, n_added=n_added,
         augment=n_augment, cut=bool(cut),
     )  # fmt: skip
     told = {
         "name": name, "generator": named[1], "options": {k: str(v) for k, v in (options or {}).items()},
-        "repeats": repeats, "folds": folds, "splits": len(ran), "inner_folds": INNER_FOLDS,
-        "augment": n_augment, "copies": copies, "budget_seconds": budget_seconds, "auto": AUTO,
-        "random_state": random_state, "estimators": learners, "engine": engine, "n_jobs": n_jobs,
-        "external": {
+        "repeats": repeats, "splits": len(ran), **asdict(settings), "augment": n_augment,
+        "budget_seconds": budget_seconds, "auto": AUTO, "estimators": learners, "engine": engine,
+        "n_jobs": n_jobs, "external": {
             file: {"rows": len(rows), "equal_to_real_rows": problem.equal_rows(rows)}
             for file, rows in outside.items()
         },
     }  # fmt: skip
-    command = [
-        "makeweight", "evaluate", *table, *named, "--estimators", ",".join(estimators),
-        *([] if arms is None else ["--arms", ",".join(arms)]), "--repeats", str(repeats),
-        "--folds", str(folds), "--splits", str(len(ran)), "--augment", str(n_augment), "--copies", copies,
-        *_repeated("--external", outside), "--seed", str(random_state), "--budget-seconds", "0",
-    ]  # fmt: skip
-    reproduce = {"command": shlex.join(command), "seed": random_state, "versions": _versions()}
+    reproduce = {
+        "command": _command([*table, *named], settings, arms, n_augment, ran, outside),
+        "seed": random_state,
+        "versions": _versions(),
+    }
     return Comparison(
         verdict, scores, tuple(focus), problem, ran, cut, n_added, told, reproduce, clock.seconds
     )
+
+
+def _command(
+    given: Sequence[str],
+    settings: Settings,
+    arms: Sequence[str] | None,
+    augment: int,
+    splits: Sequence[tuple[int, int]],
+    external: Iterable[str],
+) -> str:
+    """Return the command that runs the same splits again."""
+    words = [
+        "makeweight", "evaluate", *given, "--estimators", ",".join(settings.estimators),
+        *([] if arms is None else ["--arms", ",".join(arms)]),
+        "--repeats", str(splits[-1][0] + 1), "--folds", str(settings.folds), "--splits", str(len(splits)),
+        "--augment", str(augment), "--copies", settings.copies,
+        *_repeated("--external", [f"{name}=FILE" for name in external]),
+        "--seed", str(settings.random_state), "--budget-seconds", "0",
+    ]  # fmt: skip
+    return shlex.join(words)
 
 
 def _named(generator: str | Generator, options: Mapping[str, Any] | None) -> list[str]:
@@ -286,8 +307,7 @@ class _Work:
                     self.progress(self.clock.progress(pieces, here, later, done, len(self.splits)))
             done += wave
             if tasks:
-                n_timed = len({(task.repeat, task.fold) for task in tasks})
-                self.clock.measured = (self.clock.seconds - began) / n_timed
+                self.clock.measured = (self.clock.seconds - began) / len(tasks) * len(self.sources)
         return done
 
     def _missing(self, splits: Sequence[tuple[int, int]], there: set[Any]) -> list[Task]:

@@ -230,8 +230,8 @@ def _sentence(
         hurt = [finding for finding in findings if finding.code == "hurts"]
         return f"Mixed: synthetic rows help with {_joined(shown)}, and hurt with {_joined(hurt)}."
     who = ("only with " if len(shown) < len(findings) else "with ") + _joined(shown)
-    rows = n_added.get(arm.variant)
-    added = "the rows it chooses" if rows is None else f"{rows:,} rows"
+    per_split = scores.mean(estimator, arm.name, "n_added") or 0
+    added = f"{n_added[arm.variant]:,} rows" if arm.variant in n_added else f"{per_split:,.0f} rows per split"
     added += ", external information" if arm.external else ""
     with_first = f" with {first.label}" if len(shown) > 1 else ""
     against = (
@@ -242,7 +242,7 @@ def _sentence(
         bare, lifted = (scores.value(estimator, name, LOSS) for name in (REFERENCE, arm.name))
         twin = scores.difference(estimator, f"{arm.name}+platt", LOSS)
         assert bare is not None and lifted is not None  # noqa: PT018 - else it were another code
-        equal = "" if twin is None else f", and calibrated, too, {_signed(twin)} to that: not shown to differ"
+        equal = "" if twin is None else f"; calibrated as well it differs by {_signed(twin)}, not shown"
         return (
             f"Synthetic rows help only calibration, {who}; calibrating without any is cheaper by {added}: "
             f"it scores a balanced log-loss of {bare.mean:.4f}{with_first}, {arm.label} {lifted.mean:.4f}"
