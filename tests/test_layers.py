@@ -33,7 +33,7 @@ MAY_IMPORT = {
         "quality",
         "engine",
     ],
-    "quality": ["errors", "table", "plan", "theory"],
+    "quality": ["errors", "table", "plan", "theory", "page"],
     "page": ["errors"],
     "partitioned": ["errors", "table", "plan", "generators", "sampler", "engine"],
     "experiments": [

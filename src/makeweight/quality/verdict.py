@@ -153,8 +153,8 @@ def _memorises(checks: Checks) -> str:
     if not _is_issue(checks, "MWQ06", "MWQ07"):
         return ""
     return (
-        "Do not share these rows: they lie nearer to the rows that the generator was trained on than "
-        "fresh rows would, so it has memorised some of them."
+        "Do not share these rows: they lie nearer to the rows that the generator learned from than fresh rows "
+        "would, as rows do that were memorised, or slightly varied."
     )
 
 
