@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check unit test-long package clean
+.PHONY: demo test check unit test-long reproduce-quick package clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,10 @@ unit: $(VENV)/installed
 
 test-long: $(VENV)/installed       ## the checks that take minutes
 	$(BIN)/python -m pytest -m long
+
+reproduce-quick: $(VENV)/installed ## published numbers beside reproduced ones, minutes on two cores
+	OMP_NUM_THREADS=1 $(BIN)/makeweight reproduce imbalance --data craft,gender --steps 0,3,6,9 \
+	    --methods nothing,ros,smote,adasyn,gpt2_finetuned --jobs 2
 
 package: $(VENV)/installed         ## build the wheel, check it, and run it from an empty environment
 	rm -rf dist build/package

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from makeweight.experiments import Store, read_experiment, run_experiment
-from makeweight.experiments.figures import draw_all, fit_laws
+from makeweight.experiments.figures import draw_all
+from makeweight.experiments.laws import fit_laws, published_laws
+from makeweight.experiments.tables import published_numbers
 
 
 def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
@@ -60,3 +62,14 @@ def test_a_law_is_fitted_per_curve(finished):
     assert found["identifiable"]
     assert found["floor_low"] < 0.5 < found["floor_high"]
     assert found["exponent"] == pytest.approx(1, abs=0.4)
+
+
+def test_the_published_curve_has_a_law_of_its_own(data_dir):
+    laws = published_laws(published_numbers(read_experiment("augmentation"), data_dir))
+    by_curve = laws.set_index(["data", "learner"])
+    craft = by_curve.loc[("craft", "xgb")]
+    assert craft["identifiable"]
+    assert craft["floor_low"] < craft["floor"] < np.exp(-0.523)
+    assert not by_curve.loc[("gender", "rf"), "identifiable"]
+    assert "does not fall" in by_curve.loc[("gender", "rf"), "reason"]
+    assert set(laws["arm"]) == {"gpt2_finetuned"}

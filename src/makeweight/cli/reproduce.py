@@ -169,8 +169,8 @@ def _draw(results: Path, folder: Path) -> None:
 def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | None) -> None:
     from makeweight.experiments.tables import agreement, published_numbers, summarise
 
-    out = _show.console()
-    found = agreement(summarise(store.read()), published_numbers(experiment, folder))
+    out, stored, published = _show.console(), store.read(), published_numbers(experiment, folder)
+    found = agreement(summarise(stored), published)
     if csv_file is not None:
         from makeweight.table.io import replace_file
 
@@ -181,6 +181,7 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
     if found.empty:
         out.print("no results yet")
         return
+    found = found[found["metric"].isin(experiment.metrics) | (found["failed"] > 0)]
     last = max(experiment.steps)
     shown = found[(found["step"] == last) | (found["stage"] == "real")]
     for (data, learner), part in shown.groupby(["data", "learner"], sort=False):
@@ -189,6 +190,27 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
             title += f", step {last}"
         _show.section(out, title, _means(part, experiment.metrics))
     _summary(out, found)
+    if experiment.settings.get("vary") == "augmentation":
+        _laws(out, stored, published)
+
+
+def _laws(out: Any, stored: pd.DataFrame, published: pd.DataFrame) -> None:
+    """Print the law of every curve, and of the published one."""
+    from makeweight.experiments.laws import fit_laws, published_laws
+
+    rows = []
+    for source, laws in (("reproduced", fit_laws(stored)), ("published", published_laws(published))):
+        for law in laws.to_dict("records"):
+            names = [str(law[name]) for name in ("data", "learner", "arm")]
+            fitted = [
+                f"{law[name]:.3f} ({law[f'{name}_low']:.3f} to {law[f'{name}_high']:.3f})"
+                for name in ("floor", "exponent")
+            ]
+            rows.append([*names, source, *(fitted if law["identifiable"] else ("-", "-")), law["reason"]])
+    columns: dict[str, Any] = {"data": {}, "classifier": {}, "arm": {}, "curve": {}, "floor": _show.NUMBER,
+                               "exponent": _show.NUMBER, "": {}}  # fmt: skip
+    if rows:
+        _show.section(out, "scaling law, with 95 % intervals", _show.table(columns, sorted(rows)))
 
 
 def _means(part: pd.DataFrame, metrics: tuple[str, ...]) -> Any:

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import MissingDependency, PlanError
+from makeweight.experiments.laws import fit_laws
 from makeweight.experiments.spec import Experiment, names, read_experiment
 from makeweight.experiments.store import DONE, Store
 from makeweight.experiments.tables import agreement, published_numbers, summarise, versus
-from makeweight.theory import Interval, ScalingLaw, fit_capacity_rate
+from makeweight.theory import fit_capacity_rate
 
-__all__ = ["draw_all", "fit_laws"]
+__all__ = ["draw_all"]
 
 INK, GREY = "#333333", "#8a8a8a"
 #: Okabe and Ito's colours, which colour-blind readers tell apart; an arm has one colour in all figures.
@@ -138,41 +139,6 @@ def _published(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame
             ax.set_ylabel(text)
         _legend(figure, axes)
         yield f"{experiment.name}-{metric}", figure
-
-
-def fit_laws(rows: pd.DataFrame) -> pd.DataFrame:
-    """Fit the scaling law to every augmentation curve, seed by seed.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Results of the augmentation experiment.
-
-    Returns
-    -------
-    DataFrame
-        Per data, classifier and arm: floor, exponent and amplitude with 95 % intervals, or why there is none.
-
-    Notes
-    -----
-    N is augmentation rows per label, at weight one half; 900 rows per label come before them. The level of a
-    seed, which all its points share, is taken out.
-    """
-    made = []
-    chosen = rows[(rows["metric"] == "bce") & (rows["stage"] == "augmented") & (rows["status"] == DONE)]
-    for (data, learner, arm), part in chosen.groupby(["data", "learner", "arm"], sort=False):
-        table = part.pivot_table(index="seed", columns="step", values="value").dropna()
-        if table.shape[1] < 4 or len(table) < 2:
-            continue
-        values = table.to_numpy()
-        values = values - values.mean(axis=1, keepdims=True) + values.mean()
-        law = ScalingLaw(900 * 2, 2).fit(200 * table.columns.to_numpy(dtype=float), values)
-        known = {"data": data, "learner": learner, "arm": arm, "n": len(table), "law": law}
-        for name in ("floor", "exponent", "amplitude"):
-            interval: Interval = getattr(law, f"{name}_")
-            known |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        made.append({**known, "identifiable": law.identifiable_, "reason": law.reason_})
-    return pd.DataFrame(made)
 
 
 def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
