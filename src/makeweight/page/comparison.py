@@ -37,7 +37,7 @@ REPORT = {
     "spe": "specificity",
     "f1": "F1",
     "geo": "geometric mean",
-    "iba": "balanced accuracy index",
+    "iba": "index balanced accuracy",
 }
 #: Key of a count: its heading, and what its bar means.
 BARS = {"n_real": ("before", "real rows"), "n_after": ("after", "synthetic rows added")}

@@ -18,7 +18,7 @@ from makeweight.page.words import cut, number, real_number, signed
 __all__ = ["Maps", "maps"]
 
 #: So many columns are drawn, those whose associations changed most; and so many pairs are written.
-COLUMNS, PAIRS = 24, 60
+COLUMNS, PAIRS = 20, 60
 #: Widths in the map's own units: the map, the most room for names.
 SIDE, NAMES = 260, 92
 
@@ -91,7 +91,7 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
 
 def _map(ids: Ids, names: Sequence[str], matrix: Sequence[Sequence[Any]], title: str) -> Markup:
     cell = SIDE / len(names)
-    size = min(11.0, 0.9 * cell)
+    size = min(11.0, 0.84 * cell)
     letter = 0.64 * size
     short = [cut(column, int((NAMES - 6) / letter)) for column in names]
     margin = letter * max(map(len, short)) + 8

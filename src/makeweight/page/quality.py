@@ -161,8 +161,8 @@ def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
 
 
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the numbers of a check."""
-    fault = check["fault"]
+    """Write the numbers of a check, and what is said of places that its explanation does not name."""
+    fault, told = check["fault"], check["explanation"].casefold()
     limits = []
     if check["tip_threshold"] is not None:
         limits.append(f"tip {shown(check['tip_threshold'])}")
@@ -178,12 +178,13 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
         "title": fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
         "severity": check["severity"],
         "measured": check["value"] is not None,
+        "unknown": check["drawer"] in ("issue", "tip", "skipped"),
         "value": number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
         "interval": interval_text(check["interval"], 3) if check["interval"] else "",
         "limits": f"limits: {', '.join(limits)}" if limits else "",
         "explanation": check["explanation"],
         "blind": check["blind"],
-        "places": [item["text"] for item in check["items"] if item["text"] not in check["explanation"]],
+        "places": [item["text"] for item in check["items"] if item["text"].casefold() not in told],
         "why": check["why"],
         "measure": check["measure"],
         "chance": "; ".join(chance) + "." if chance else "",
@@ -193,11 +194,11 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
 
 def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]:
     """Take every column once, where it drifts most; return the first ones, and the rest behind a fold."""
-    seen: set[str] = set()
-    once = [m for m in drawn if not (m.column in seen or seen.add(m.column))]  # type: ignore[func-returns-value]
-    first = once[:SHOWN]
-    chosen = {id(m) for m in first}
-    return first, [m for m in drawn if id(m) not in chosen]
+    worst: dict[str, Marginal] = {}
+    for marginal in drawn:
+        worst.setdefault(marginal.column, marginal)
+    first = list(worst.values())[:SHOWN]
+    return first, [m for m in drawn if not any(m is one for one in first)]
 
 
 def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
