@@ -45,7 +45,7 @@ def test_nothing_is_drawn_from_nothing(tmp_path):
 
 def test_simulated_cells_are_drawn_by_law(finished, tmp_path):
     shutil.copytree(finished.folder, tmp_path / "simulations")
-    assert {path.stem for path in draw_all(tmp_path, tmp_path)} == {"simulations-bce"}
+    assert {path.stem for path in draw_all(tmp_path, tmp_path)} == {"simulations-bce", "simulations-auroc"}
 
 
 def test_a_law_is_fitted_per_curve(finished):

@@ -89,10 +89,10 @@ def test_numbers_in_the_experiments_own_file_are_taken():
 
 def test_differences_are_paired_by_seed():
     both = pd.concat([
-        rows(seed=[1, 2, 3], value=[1.0, 5.0, 9.0], arm="nothing", stage="raw"),
+        rows(seed=[1, 2, 3], value=[1.0, 5.0, 9.0], arm="nothing"),
         rows(seed=[1, 2, 3], value=[0.9, 4.9, 8.9]),
     ])  # fmt: skip
-    found = versus(both, {"arm": "nothing", "stage": "raw"}, "bce").set_index("arm")
+    found = versus(both, "bce", "balanced").set_index("arm")
     assert found.loc["ros", "difference"] == pytest.approx(-0.1)
     assert found.loc["ros", "half"] == pytest.approx(0, abs=1e-9)
     assert found.loc["ros", "n"] == 3

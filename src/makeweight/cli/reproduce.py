@@ -175,8 +175,8 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
         from makeweight.table.io import replace_file
 
         replace_file(Path(csv_file), lambda stream: found.to_csv(stream, index=False))
-    if experiment.kind != "simulation":  # whose cells have names of their own
-        found = found[found["data"].isin(experiment.data)]
+    of_data = found["data"].str.split(" ").str[0]  # a simulated cell begins with its law
+    found = found[of_data.isin(experiment.data)]
     found = found[found["arm"].isin(experiment.arms) & found["learner"].isin([*experiment.learners, "all"])]
     if found.empty:
         out.print("no results yet")
@@ -184,6 +184,8 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
     found = found[found["metric"].isin(experiment.metrics) | (found["failed"] > 0)]
     last = max(experiment.steps)
     shown = found[(found["step"] == last) | (found["stage"] == "real")]
+    if experiment.kind == "simulation":  # too many cells to print: they are in the file of --csv
+        shown = shown.iloc[:0]
     for (data, learner), part in shown.groupby(["data", "learner"], sort=False):
         title = f"{experiment.name}: {data}" + (f", {learner}" if learner else "")
         if len(experiment.steps) > 1:
@@ -192,6 +194,29 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
     _summary(out, found)
     if experiment.settings.get("vary") == "augmentation":
         _laws(out, stored, published)
+    _differences(out, experiment, stored)
+
+
+def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None:
+    """Print paired differences to doing nothing, with 95 % intervals, where the arms see the same rows."""
+    from makeweight.experiments.tables import DIFFERENCES, versus
+
+    for metric, stage, text in DIFFERENCES.get(experiment.kind, []):
+        found = versus(stored, metric, stage)
+        found = found[found["learner"].isin(experiment.learners) & found["arm"].isin(experiment.arms)]
+        for data, part in found.groupby("data", sort=False):
+            learners = [name for name in experiment.learners if (part["learner"] == name).any()]
+            rows = []
+            for arm, by_learner in part.groupby("arm", sort=False):
+                of: Any = by_learner.set_index("learner")
+                cells = [
+                    _mean(of.loc[name, "difference"], of.loc[name, "half"], "+") if name in of.index else "-"
+                    for name in learners
+                ]
+                rows.append([str(arm), str(by_learner["n"].max()), *cells])
+            columns: dict[str, Any] = {"arm": {}, "n": _show.NUMBER, **dict.fromkeys(learners, _show.NUMBER)}
+            title = f"{experiment.name}: {data}, minus doing nothing: {text}"
+            _show.section(out, title, _show.table(columns, rows))
 
 
 def _laws(out: Any, stored: pd.DataFrame, published: pd.DataFrame) -> None:
@@ -263,10 +288,10 @@ def _summary(out: Any, found: pd.DataFrame) -> None:
     _show.section(out, "published means reproduced, over all steps and metrics", _show.table(columns, rows))
 
 
-def _mean(value: float, half: float) -> str:
+def _mean(value: float, half: float, sign: str = "") -> str:
     if value != value:
         return "-"
-    return f"{value:.4f}" + (f" ±{half:.4f}" if half == half else "")
+    return f"{value:{sign}.4f}" + (f" ±{half:.4f}" if half == half else "")
 
 
 def _number(value: float, sign: str = "") -> str:

@@ -13,7 +13,7 @@ from makeweight.errors import MissingDependency, PlanError
 from makeweight.experiments.laws import fit_laws
 from makeweight.experiments.spec import Experiment, names, read_experiment
 from makeweight.experiments.store import DONE, Store
-from makeweight.experiments.tables import agreement, published_numbers, summarise, versus
+from makeweight.experiments.tables import DIFFERENCES, agreement, published_numbers, summarise, versus
 from makeweight.theory import fit_capacity_rate
 
 __all__ = ["draw_all"]
@@ -169,16 +169,18 @@ def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFr
     yield experiment.name, figure
 
 
-def _differences(
-    experiment: Experiment, rows: pd.DataFrame, reference: dict[str, str], metric: str, text: str
-) -> Drawn:
+def _differences(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
     """Draw paired differences to doing nothing, one line per arm and classifier."""
-    found = versus(rows, reference, metric)
-    found = found[found["stage"] == reference["stage"]]
-    found = found[~(found["arm"] == reference["arm"])]
+    for metric, stage, text in DIFFERENCES[experiment.kind]:
+        found = versus(rows, metric, stage)
+        if len(found):
+            better = "right" if metric == "auroc" else "left"
+            label = f"{text}\nminus that of doing nothing ({better} is better)"
+            yield f"{experiment.name}-{metric}", _forest(experiment, found, label)
+
+
+def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
     tables = list(dict.fromkeys(found["data"]))
-    if not tables:
-        return
     learners = list(dict.fromkeys(found["learner"]))
     arms = [arm for arm in experiment.arms if arm in set(found["arm"])]
     figure, axes = _panels(len(tables), min(3, len(tables)), 0.32 * len(arms) + 1)
@@ -195,28 +197,11 @@ def _differences(
         ax.set_yticks(range(len(arms)), [LABELS.get(arm, arm) for arm in arms])
         ax.invert_yaxis()
         ax.set_title(data, loc="left", fontsize=8)
-        ax.set_xlabel(text, fontsize=7)
+        ax.set_xlabel(label if ax is axes[0] else "", fontsize=7, loc="left")
         if ax is not axes[0]:
             ax.set_yticklabels([])
     _legend(figure, axes)
-    yield f"{experiment.name}-{metric}", figure
-
-
-def _same_information(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    nothing = {"arm": "nothing", "stage": "ranking"}
-    text = "balanced log-loss − that of doing nothing,\nequal calibration (left is better)"
-    yield from _differences(experiment, rows, nothing, "bce_ranking", text)
-    text = "AUROC − that of doing nothing\n(right is better)"
-    yield from _differences(experiment, rows, nothing, "auroc", text)
-    text = "balanced log-loss after Platt − that of\ndoing nothing after Platt (left is better)"
-    yield from _differences(experiment, rows, {"arm": "nothing", "stage": "platt"}, "bce", text)
-
-
-def _opal(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    nothing = {"arm": "nothing", "stage": "balanced"}
-    for metric, text in (("error", "error"), ("bce_ranking", "balanced log-loss,\nequal calibration,")):
-        told = f"{text} − that of doing nothing\n(left is better)"
-        yield from _differences(experiment, rows, nothing, metric, told)
+    return figure
 
 
 def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
@@ -246,13 +231,7 @@ def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame)
     yield experiment.name, figure
 
 
-def _simulation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    text = "balanced log-loss after Platt − that of\ndoing nothing after Platt (left is better)"
-    by_world = rows.assign(data=rows["data"].str.split(" ").str[0], cell=rows["data"])
-    yield from _differences(experiment, by_world, {"arm": "nothing", "stage": "platt"}, "bce", text)
-
-
 DRAWERS: dict[str, Callable[[Experiment, pd.DataFrame, pd.DataFrame], Drawn]] = {
-    "published": _published, "same-information": _same_information, "opal": _opal,
-    "capacity": _capacity, "simulation": _simulation,
+    "published": _published, "same-information": _differences, "opal": _differences,
+    "capacity": _capacity, "simulation": _differences,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from scipy.stats import t as student
 from makeweight.experiments.spec import Experiment
 from makeweight.experiments.store import DONE, FAILED
 
-__all__ = ["CELL", "agreement", "published_numbers", "summarise", "versus"]
+__all__ = ["CELL", "DIFFERENCES", "agreement", "published_numbers", "summarise", "versus"]
 
 #: What identifies a mean.
 CELL = ["data", "learner", "arm", "step", "stage", "metric"]
@@ -24,6 +24,23 @@ NAMES = {
     "balanced_cross_entropy": "bce", "min_cross_entropy": "min_ce",
     "balanced_log_cross_entropy": "log_bce", "min_log_cross_entropy": "log_min_ce",
 }  # fmt: skip
+#: By kind: metric and stage in which arms are compared with doing nothing, and what to call it.
+DIFFERENCES = {
+    "same-information": [
+        ("bce_ranking", "ranking", "balanced log-loss, equal calibration on test halves"),
+        ("auroc", "ranking", "AUROC"),
+        ("bce", "platt", "balanced log-loss after balanced Platt scaling out of fold"),
+    ],
+    "opal": [
+        ("error", "balanced", "error on the test rows"),
+        ("bce_ranking", "balanced", "balanced log-loss, equal calibration on test halves"),
+    ],
+    "simulation": [
+        ("bce", "platt", "balanced log-loss after balanced Platt scaling out of fold"),
+        ("auroc", "ranking", "AUROC"),
+    ],
+}
+NOTHING = "nothing"
 #: Half of the last digit that is published.
 ROUNDING = 5e-6
 
@@ -65,30 +82,29 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     return made.fillna({"n": 0, "failed": 0}).astype({"n": "int64", "failed": "int64"})
 
 
-def versus(rows: pd.DataFrame, reference: dict[str, str], metric: str) -> pd.DataFrame:
-    """Return paired differences to a reference, seed by seed, with 95 % t-intervals.
+def versus(rows: pd.DataFrame, metric: str, stage: str) -> pd.DataFrame:
+    """Return paired differences to doing nothing, seed by seed, with 95 % t-intervals.
 
     Parameters
     ----------
     rows : DataFrame
         From `Store.read`.
-    reference : dict
-        Arm and stage of the reference.
-    metric : str
+    metric, stage : str
+        Of the arms and of the reference.
 
     Returns
     -------
     DataFrame
-        Per data, classifier, arm and stage: ``difference``, ``half``, ``n``. Negative is less than the
-        reference. Rows with a column ``cell`` are paired within it as well.
+        Per data, classifier and arm: ``difference``, ``half``, ``n``. Negative is less than doing nothing.
+        Simulated cells are paired one by one and joined by their law.
     """
-    chosen = rows[(rows["status"] == DONE) & (rows["metric"] == metric)]
-    by = ["data", "learner"]
-    pair = [*by, "seed", *(["cell"] if "cell" in rows else [])]
-    base = chosen[(chosen[[*reference]] == pd.Series(reference)).all(axis=1)][[*pair, "value"]]
-    both = chosen.merge(base, on=pair, suffixes=("", "_reference"))
-    both["difference"] = both["value"] - both["value_reference"]
-    grouped = both.groupby([*by, "arm", "stage"], sort=False)["difference"]
+    chosen = rows[(rows["status"] == DONE) & (rows["metric"] == metric) & (rows["stage"] == stage)]
+    chosen = chosen.assign(cell=chosen["data"], data=chosen["data"].str.split(" ").str[0])
+    pair = ["cell", "learner", "seed"]
+    base = chosen.loc[chosen["arm"] == NOTHING, [*pair, "value"]]
+    both = chosen[chosen["arm"] != NOTHING].merge(base, on=pair, suffixes=("", "_nothing"))
+    both["difference"] = both["value"] - both["value_nothing"]
+    grouped = both.groupby(["data", "learner", "arm"], sort=False)["difference"]
     made = grouped.agg(difference="mean", n="size").reset_index()
     n = made["n"].to_numpy(dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
