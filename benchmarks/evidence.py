@@ -23,7 +23,7 @@ TABLES = {
     "mammography": "--no-header --target c7 --estimators lr,hgb",
     "telco_churn": "--target Churn --estimators lr,hgb",
     "law_school": "--target pass_bar --group-by race --estimators hgb",
-    "adult_census": "--target income --group-by sex --missing ? --estimators hgb",
+    "adult_census": "--target income --group-by sex --missing ? --estimators hgb --folds 2",
 }
 HEAD = """# Evidence: does adding rows help on real tables?
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from makeweight.classifier.training import fit_estimator
 from makeweight.errors import OptionError, nearest
 from makeweight.evaluation.estimators import ESTIMATORS, Matrix, make_estimator
-from makeweight.table import Kind, Schema, Table
+from makeweight.table import Schema, Table
 
 __all__ = ["LEARNERS", "FrameClassifier", "make_learner", "softened"]
 
@@ -115,7 +115,8 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     name : str
-    kinds : mapping of column to Kind
+    schema : Schema
+        Of the features of all rows that it may be fitted to.
     random_state : int or None
 
     Attributes
@@ -126,18 +127,18 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     --------
     >>> X = pd.DataFrame({"colour": ["red", "blue"] * 20, "size": [1.5, 2.5, 3.5, 4.5] * 10})
     >>> y = np.array([0, 1] * 20)
-    >>> FrameClassifier("lr", {}, 0).fit(X, y).predict_proba(X[:2]).argmax(axis=1)
+    >>> FrameClassifier("lr", Schema.infer(X), 0).fit(X, y).predict_proba(X[:2]).argmax(axis=1)
     array([0, 1])
     """
 
-    def __init__(self, name: str, kinds: Mapping[Hashable, Kind], random_state: int | None = None) -> None:
+    def __init__(self, name: str, schema: Schema, random_state: int | None = None) -> None:
         self.name = name
-        self.kinds = kinds
+        self.schema = schema
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Fit the matrix and the classifier."""
-        self.matrix_ = Matrix(Table(X, Schema.infer(X, kinds=self.kinds)))
+        self.matrix_ = Matrix(Table(X, self.schema))
         seed = self.random_state or 0
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         model = make_learner(self.name, seed, len(X))

@@ -23,7 +23,7 @@ from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import fill
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
-from makeweight.table import Kind
+from makeweight.table import Kind, Schema
 from makeweight.theory import fit_calibration, logit_shift
 
 __all__ = ["AUTO", "Settings", "Task", "run_task"]
@@ -303,23 +303,23 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     """Fit a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
     problem, settings, source = task.problem, task.settings, task.source
     frame = problem.frame.drop(columns=problem.target)
-    kinds = problem.kinds | dict.fromkeys(problem.group_by, Kind.CATEGORICAL)
+    rows, held_rows = (frame.iloc[some].reset_index(drop=True) for some in (train, held))
+    schema = Schema.infer(rows, kinds=problem.kinds | dict.fromkeys(problem.group_by, Kind.CATEGORICAL))
     learned = _Learned({}, {}, {}, {})
     for name in settings.estimators:
         start = time.perf_counter()
         assert source.generator is not None
         sampler = SyntheticOverSampler(
             source.generator, group_by=list(problem.group_by) or None, copies=settings.copies,
-            schema={column: problem.kinds[column] for column in problem.kinds},
+            schema=problem.kinds,
         )  # fmt: skip
         model = SyntheticClassifier(
-            FrameClassifier(name, kinds), sampler, random_state=int(task.seed("auto").generate_state(1)[0]),
+            FrameClassifier(name, schema), sampler, random_state=int(task.seed("auto").generate_state(1)[0]),
             **AUTO,
         )  # fmt: skip
-        model.fit(frame.iloc[train].reset_index(drop=True), problem.labels[train])
-        rows = frame.iloc[held].reset_index(drop=True)
-        learned.probabilities["all", name] = np.asarray(model.estimator_.predict_proba(rows))
-        learned.calibrated[name] = model.predict_proba(rows)
+        model.fit(rows, problem.labels[train])
+        learned.probabilities["all", name] = np.asarray(model.estimator_.predict_proba(held_rows))
+        learned.calibrated[name] = model.predict_proba(held_rows)
         learned.seconds["all", name] = time.perf_counter() - start
         learned.n_added["all", name] = model.decision_.n_synthetic
     return learned
