@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from makeweight.page.intervals import Axis, axis, interval_text, strip
-from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of
+from makeweight.page.svg import Ids, Scale, element, finite, scale_of
 from makeweight.page.words import count, cut, decimals, number, real_number
 
 __all__ = ["Bars", "Cell", "RiskTable", "bars", "risk_tables"]
@@ -58,35 +58,22 @@ def bars(
     """
     keys = [key for key in parts if finite(group.get(key) for group in groups)]
     scale = Scale(0.0, max(finite(group.get(key) for group in groups for key in keys), default=0.0) or 1.0)
-    grid = ids("grid")
-    lines, labels = [], []
-    for at, text in scale.ticks(3):
-        anchor = "start" if scale.at(at) < 5 else "end" if scale.at(at) > 95 else "middle"
-        lines.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=0, y2="100%", class_="grid"))
-        labels.append(element("text", text, x=scale.x(at), y=16, class_="tick", text_anchor=anchor))
-    drawing = picture(
-        ids,
-        element("defs", element("g", *lines, id=grid)),
-        *labels,
-        title="Rows per group",
-        description=_extent(groups, keys),
-        class_="axis short",
-    )
+    above = axis(ids, scale, title="Rows per group", description=_extent(groups, keys))
     rows = [
         (
             group["group"],
-            _bar(scale, grid, [group.get(key) for key in keys], stacked=stacked),
+            _bar(above, [group.get(key) for key in keys], stacked=stacked),
             [count(group.get(key)) for key in keys],
         )
         for group in groups
     ]
     key = [(f"bar {style}", parts[key][1]) for style, key in zip(STYLES, keys, strict=False)]
-    return Bars([parts[key][0] for key in keys], not stacked and len(keys) > 2, key, drawing, rows)
+    return Bars([parts[key][0] for key in keys], not stacked and len(keys) > 2, key, above.drawing, rows)
 
 
-def _bar(scale: Scale, grid: str, values: Sequence[Any], *, stacked: bool) -> Markup:
+def _bar(on: Axis, values: Sequence[Any], *, stacked: bool) -> Markup:
     """Draw the bars of a group in the middle of its row, one after the other or one below the other."""
-    drawn = []
+    drawn, scale = [], on.scale
     begin, top = 0.0, -7.0 if stacked else -5.5 * len(values) + 1
     for i, value in enumerate(values):
         (end,) = finite([value]) or [0.0]
@@ -96,7 +83,7 @@ def _bar(scale: Scale, grid: str, values: Sequence[Any], *, stacked: bool) -> Ma
             drawn.append(element("rect", x=scale.x(begin), width=width, class_=f"bar {STYLES[i]}", **place))
         begin = end if stacked else 0.0
     middle = element("svg", *drawn, x=0, y="50%", height=1, overflow="visible")
-    return element("svg", element("use", href=f"#{grid}"), middle, class_="strip", aria_hidden="true")
+    return element("svg", element("use", href=f"#{on.grid}"), middle, class_="strip", aria_hidden="true")
 
 
 def _extent(groups: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:

@@ -42,18 +42,15 @@ def axis(
 ) -> Axis:
     """Draw the axis of a column of strips: ticks, and a named line that they are compared with."""
     grid = ids("grid")
-    ticks = scale.ticks(3)
-    lines = [
-        element("line", x1=scale.x(at), x2=scale.x(at), y1=0, y2="100%", class_="grid") for at, _ in ticks
-    ]
-    y = 14 if reference is None else 30
-    labels = [element("text", text, x=scale.x(at), y=y, class_="tick") for at, text in ticks]
+    lines, labels = [], []
+    for at, text in scale.ticks(3):
+        x, y = scale.x(at), 14 if reference is None else 30
+        lines.append(element("line", x1=x, x2=x, y1=0, y2="100%", class_="grid"))
+        labels.append(element("text", text, x=x, y=y, class_="tick", text_anchor=_anchor(scale.at(at), 5)))
     if reference is not None and scale.holds(reference[0]):
-        at = scale.x(reference[0])
-        lines.append(element("line", x1=at, x2=at, y1=0, y2="100%", class_="reference"))
-        position = scale.at(reference[0])
-        anchor = "start" if position < 20 else "end" if position > 80 else "middle"
-        labels.append(element("text", reference[1], x=at, y=12, class_="reference-name", text_anchor=anchor))
+        x, anchor = scale.x(reference[0]), _anchor(scale.at(reference[0]), 20)
+        lines.append(element("line", x1=x, x2=x, y1=0, y2="100%", class_="reference"))
+        labels.append(element("text", reference[1], x=x, y=12, class_="reference-name", text_anchor=anchor))
     drawing = picture(
         ids,
         element("defs", element("g", *lines, id=grid)),
@@ -63,6 +60,11 @@ def axis(
         class_="axis short" if reference is None else "axis",
     )
     return Axis(scale, grid, drawing)
+
+
+def _anchor(position: float, near: float) -> str:
+    """Return which end of a text is at a position, for the text to stay inside."""
+    return "start" if position < near else "end" if position > 100 - near else "middle"
 
 
 def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
@@ -76,15 +78,10 @@ def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
         Class of the mark: "control" is drawn as a circle, "synthetic" as a diamond; "open" leaves it empty.
     """
     marks = [element("use", href=f"#{on.grid}")]
-    ends = [(finite([end]) or [math.copysign(math.inf, sign)])[0] for end, sign in ((low, -1), (high, 1))]
     if real_number(mean) and math.isfinite(mean):
         if real_number(low) and real_number(high):
-            marks.append(
-                element(
-                    "line", x1=on.scale.x(ends[0]), x2=on.scale.x(ends[1]), y1="50%", y2="50%",
-                    class_=f"interval {style}",
-                )
-            )  # fmt: skip
+            left, right = on.scale.x(low), on.scale.x(high)
+            marks.append(element("line", x1=left, x2=right, y1="50%", y2="50%", class_=f"interval {style}"))
         shape = "diamond" if "synthetic" in style else "dot"
         if not on.scale.holds(mean):
             shape = "beyond-high" if mean > on.scale.high else "beyond-low"

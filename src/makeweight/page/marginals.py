@@ -38,7 +38,6 @@ class Marginal:
 
     column: str
     group: str | None
-    kind: str
     drift: str
     statistic: str
     missing: str
@@ -65,7 +64,6 @@ def _marginal(ids: Ids, column: Mapping[str, Any]) -> Marginal:
     common = {
         "column": column["column"],
         "group": column["group"],
-        "kind": column["kind"],
         "drift": number(column["drift"]),
         "statistic": column["statistic"],
         "missing": _missing(column["missing"]),
