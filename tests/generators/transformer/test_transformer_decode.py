@@ -245,10 +245,12 @@ def test_the_order_of_context_rows_does_not_matter(order):
     np.testing.assert_allclose(one.log_prob(fresh), two.log_prob(fresh), atol=2e-3)
 
 
-def test_the_order_of_columns_does_not_matter_in_distribution():
+@settings(max_examples=4, deadline=None)
+@given(st.permutations([1, 2, 3, 4]))
+def test_the_order_of_columns_does_not_matter_in_distribution(order):
     """Columns swapped in the table: scores differ no more than between two draws of column orders."""
-    real, fresh = table(n=200), table(seed=3, n=100)
-    swap = [0, 4, 2, 1, 3]
+    real, fresh = table(n=120), table(seed=3, n=60)
+    swap = [0, *order]
     options = {"orders": 16}
     model = untrained(noise=0.03)
 

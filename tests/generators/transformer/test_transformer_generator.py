@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,9 @@ import torch
 from makeweight import Schema
 from makeweight.errors import FileProblem, GeneratorError, OptionError
 from makeweight.generators.contract import CHECKS, example_table
+from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.config import ModelConfig
+from makeweight.generators.transformer.config import ModelConfig, named
 from makeweight.generators.transformer.generator import InContextTransformer
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.plan import Groups, Plan
@@ -36,6 +39,55 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_contract(check, folder):
     check(lambda: InContextTransformer(weights=folder, orders=2))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_contract_with_the_network_of_the_package(check):
+    check(lambda: resolve("transformer", {"orders": 2}))
+
+
+def test_contexts_are_of_the_size_that_the_network_knows(folder):
+    table = example_table(n=2600, rare=40)
+    generator = InContextTransformer().fit(table, rng=np.random.default_rng(0))
+    prompt, _ = generator._rows.prompt()
+    assert (prompt.rows, prompt.orders) == (named("tiny").prior.max_context, 11)
+    label = generator._rows.values[:, 0]
+    rare = min(np.unique(label), key=lambda code: (label == code).sum())
+    for shown in prompt.values[..., 0]:  # every draw shows all rare rows
+        assert (shown == rare).sum() == 40
+    small = InContextTransformer().fit(example_table(), rng=np.random.default_rng(0))
+    assert small._rows.prompt()[0].orders == 8
+
+
+def test_damaged_weights_are_refused(folder, tmp_path):
+    place = tmp_path / "weights"
+    shutil.copytree(folder, place)
+    content = (place / "weights.safetensors").read_bytes()
+    (place / "weights.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(FileProblem, match="not those of the manifest"):
+        InContextTransformer(weights=place).fit(example_table(), rng=np.random.default_rng(0))
+
+
+def test_damaged_weights_of_a_saved_generator_are_refused(folder, tmp_path):
+    table = example_table()
+    InContextTransformer(weights=folder).fit(table, rng=np.random.default_rng(0)).save(tmp_path / "g")
+    path = tmp_path / "g" / "weights" / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(FileProblem, match="not those of the manifest"):
+        InContextTransformer.load(tmp_path / "g", table)
+    path.unlink()
+    with pytest.raises(FileProblem, match="cannot be read"):
+        InContextTransformer.load(tmp_path / "g", table)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_rows_on_a_cuda_device(folder):
+    table = example_table()
+    generator = InContextTransformer(weights=folder, device="cuda").fit(table, rng=np.random.default_rng(0))
+    assert len(generator.propose(("rare",), 30, rng=np.random.default_rng(0))) == 30
+    cpu = InContextTransformer(weights=folder, device="cpu").fit(table, rng=np.random.default_rng(0))
+    assert np.isfinite(generator.log_prob(table.frame)).all()
+    assert abs(generator.log_prob(table.frame).mean() - cpu.log_prob(table.frame).mean()) < 1
 
 
 def test_groups_with_missing_attributes_and_rare_cells(folder):
