@@ -165,7 +165,7 @@ _ALL = (
         "direction in which it shows best.",
     ),
     CheckInfo(
-        "MWQ16", "two-sample-by-group", "Nor can it in any single group",
+        "MWQ16", "two-sample-by-group", "A classifier cannot tell them in any single group",
         "a classifier tells synthetic from real rows in some group", "medium",
         "largest cross-fitted AUC of a group", 0.60, 0.70, True,
         "Rare groups are where generators have least to learn from; an average over groups hides them.",

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import wasserstein_distance
 
-from makeweight.quality.nulls import PERMUTATIONS, Finding, items_of, with_observed
+from makeweight.quality.nulls import PERMUTATIONS, Finding, groups_of, items_of, with_observed
 from makeweight.quality.rows import FEWEST, Comparison, GroupRows
 from makeweight.table import Column
 
@@ -123,9 +123,8 @@ class Marginals:
         items = items_of(np.array(statistics), where, describe, units=units)
         worst = max(items, key=lambda item: item.value)
         n_columns = len(self.rows.columns)
-        return Finding(
-            items, f"{n_columns} columns in {len(self._samples)} groups; the largest drift is {worst.text}."
-        )
+        looked_at = f"{n_columns} columns in {groups_of(len(self._samples))}"
+        return Finding(items, f"{looked_at}; the largest drift is {worst.text}.")
 
     def rare(self) -> Finding:
         """MWQ11."""

@@ -13,6 +13,7 @@ __all__ = [
     "Finding",
     "Item",
     "family",
+    "groups_of",
     "holm",
     "items_of",
     "shuffled_labels",
@@ -165,6 +166,17 @@ def items_of(
         )
         for i, ((group, column), value, p, (low, high), unit) in enumerate(found)
     )  # fmt: skip
+
+
+def groups_of(n: int) -> str:
+    """Write a number of groups.
+
+    Examples
+    --------
+    >>> groups_of(1), groups_of(4)
+    ('1 group', '4 groups')
+    """
+    return f"{n} group" + ("" if n == 1 else "s")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

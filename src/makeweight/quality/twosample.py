@@ -10,7 +10,7 @@ import numpy as np
 
 from makeweight.quality.copies import excess_copies
 from makeweight.quality.marginals import nothing_to_compare
-from makeweight.quality.nulls import ALL_GROUPS, Finding
+from makeweight.quality.nulls import ALL_GROUPS, Finding, groups_of
 from makeweight.quality.ranks import Area, Stratum, area_items, area_of
 from makeweight.quality.rows import FEWEST, Comparison, GroupRows, Part
 
@@ -59,7 +59,7 @@ class TwoSample:
             return refused
         items = area_items(self._measured()[1])
         worst = max(items, key=lambda item: item.value)
-        return Finding(items, f"{len(items)} groups; the largest: {worst.text}.")
+        return Finding(items, f"The largest of {groups_of(len(items))}: {worst.text}.")
 
     def _refused(self) -> Finding | None:
         if not self.rows.compared:

@@ -153,8 +153,8 @@ def _memorises(checks: Checks) -> str:
     if not _is_issue(checks, "MWQ06", "MWQ07"):
         return ""
     return (
-        "Do not share these rows: they lie nearer to the rows that the generator learned from than fresh rows "
-        "would, as rows do that were memorised, or slightly varied."
+        "Do not share these rows: they lie nearer to the rows that the generator learned from than fresh "
+        "rows would, as rows do that were memorised, or slightly varied."
     )
 
 
