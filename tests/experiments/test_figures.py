@@ -4,11 +4,12 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from makeweight.experiments import Store, read_experiment, run_experiment
 from makeweight.experiments.figures import draw_all
-from makeweight.experiments.laws import fit_laws, published_laws
+from makeweight.experiments.laws import capacity_rate, fit_laws, published_laws
 from makeweight.experiments.tables import published_numbers
 
 
@@ -73,3 +74,11 @@ def test_the_published_curve_has_a_law_of_its_own(data_dir):
     assert not by_curve.loc[("gender", "rf"), "identifiable"]
     assert "does not fall" in by_curve.loc[("gender", "rf"), "reason"]
     assert set(laws["arm"]) == {"gpt2_finetuned"}
+
+
+def test_a_rate_is_fitted_to_points_above_their_noise():
+    part = pd.DataFrame({"step": [25, 100, 400], "mean": [0.4, 0.2, 0.1], "half": [0.1, 0.05, 0.02]})
+    rate = capacity_rate(part)
+    assert rate.row_exponent == pytest.approx(-0.5)
+    assert rate.explained > 0.99
+    assert capacity_rate(part.assign(half=[0.1, 0.05, 0.2])) is None

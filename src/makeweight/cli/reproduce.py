@@ -194,7 +194,23 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
     _summary(out, found)
     if experiment.settings.get("vary") == "augmentation":
         _laws(out, stored, published)
+    if experiment.kind == "capacity":
+        _rates(out, found)
     _differences(out, experiment, stored)
+
+
+def _rates(out: Any, found: pd.DataFrame) -> None:
+    """Print how fast the divergence falls with context rows; the theorem bounds it by n to the power -1/2."""
+    from makeweight.experiments.laws import capacity_rate
+
+    rows = []
+    for (data, arm), part in found.groupby(["data", "arm"], sort=False):
+        rate = capacity_rate(part)
+        cells = ["-", "-"] if rate is None else [_number(rate.row_exponent), _number(rate.explained)]
+        rows.append([str(data), str(arm), *cells])
+    columns: dict[str, Any] = {"law": {}, "generator": {}, "exponent of n": _show.NUMBER,
+                               "explained by a + b / √n": _show.NUMBER}  # fmt: skip
+    _show.section(out, "divergence against context rows", _show.table(columns, rows))
 
 
 def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None:

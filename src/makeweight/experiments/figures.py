@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import MissingDependency, PlanError
-from makeweight.experiments.laws import fit_laws
+from makeweight.errors import MissingDependency
+from makeweight.experiments.laws import WIDTH_OF_MODEL, capacity_rate, fit_laws
 from makeweight.experiments.spec import Experiment, names, read_experiment
 from makeweight.experiments.store import DONE, Store
 from makeweight.experiments.tables import DIFFERENCES, agreement, published_numbers, summarise, versus
-from makeweight.theory import fit_capacity_rate
 
 __all__ = ["draw_all"]
 
@@ -180,7 +179,7 @@ def _differences(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFra
 
 
 def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
-    tables = list(dict.fromkeys(found["data"]))
+    tables = [data for data in experiment.data if data in set(found["data"])]
     learners = list(dict.fromkeys(found["learner"]))
     arms = [arm for arm in experiment.arms if arm in set(found["arm"])]
     figure, axes = _panels(len(tables), min(3, len(tables)), 0.32 * len(arms) + 1)
@@ -194,6 +193,7 @@ def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
                 lw=1, capsize=0, label=learner,
             )  # fmt: skip
         ax.axvline(0, color=INK, lw=0.8)
+        ax.locator_params(axis="x", nbins=4)
         ax.set_yticks(range(len(arms)), [LABELS.get(arm, arm) for arm in arms])
         ax.invert_yaxis()
         ax.set_title(data, loc="left", fontsize=8)
@@ -214,16 +214,15 @@ def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame)
             if mine.empty:
                 continue
             _curve(ax, mine, arm, lambda step: step)
-            positive = mine[mine["mean"] > 0]
-            try:
-                width = np.full(len(positive), 96.0)  # one width: the rate's shape in n is what is compared
-                rate = fit_capacity_rate(positive["step"], width, positive["mean"])
-            except PlanError:
-                continue
-            grid = np.geomspace(mine["step"].min(), mine["step"].max(), 50)
-            ax.plot(grid, rate.predict(grid, np.full(50, 96.0)), color=COLOURS.get(arm, GREY), ls=":", lw=1)
+            rate = capacity_rate(mine)
+            if rate is not None:
+                grid = np.geomspace(mine["step"].min(), mine["step"].max(), 50)
+                fitted = rate.predict(grid, np.full(50, WIDTH_OF_MODEL))
+                ax.plot(grid, fitted, color=COLOURS.get(arm, GREY), ls=":", lw=1)
         ax.set_xscale("log")
         ax.set_yscale("log")
+        ax.set_xticks(experiment.steps, [str(step) for step in experiment.steps])
+        ax.minorticks_off()
         ax.set_title(data, loc="left", fontsize=8)
         ax.set_xlabel("context rows n; dotted: a + b / √n, fitted")
         ax.set_ylabel("KL(law ‖ generator), nats")

@@ -1,4 +1,4 @@
-"""The scaling law of every augmentation curve, ours and published."""
+"""Laws fitted to measured curves: scaling with augmentation rows, divergence against context rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import pandas as pd
 
 from makeweight.experiments.published import AUGMENT_STEP, FIXED
 from makeweight.experiments.store import DONE
-from makeweight.theory import Interval, ScalingLaw
+from makeweight.theory import CapacityRate, Interval, ScalingLaw, fit_capacity_rate
 
-__all__ = ["fit_laws", "published_laws"]
+__all__ = ["WIDTH_OF_MODEL", "capacity_rate", "fit_laws", "published_laws"]
 
-#: Sizes that a law with three unknowns needs.
-LEAST_SIZES = 5
+#: Sizes that a law with three unknowns needs, and points that a rate with two needs.
+LEAST_SIZES, LEAST_POINTS = 5, 3
 #: Rows of each label before augmentation: 100 seed rows, and as many more of both.
 BEFORE = 100 + FIXED
+#: Width that stands in the capacity rate: there is one model, so that only the shape in n is compared.
+WIDTH_OF_MODEL = 96.0
 CURVE = ["data", "learner", "arm"]
 
 
@@ -72,6 +74,25 @@ def published_laws(published: pd.DataFrame) -> pd.DataFrame:
             values = np.exp(part["published"].to_numpy(dtype=float))[None, :]
             made.append({**dict(zip(CURVE, curve, strict=True)), **_law(part["step"].to_numpy(), values)})
     return pd.DataFrame(made)
+
+
+def capacity_rate(part: pd.DataFrame) -> CapacityRate | None:
+    """Fit a / sqrt(width) + b log(width) / sqrt(n) to one curve of divergences.
+
+    Parameters
+    ----------
+    part : DataFrame
+        Rows of a summary: ``step`` (n), ``mean`` and ``half``.
+
+    Returns
+    -------
+    CapacityRate or None
+        None with fewer than three points whose interval is above zero.
+    """
+    above = part[part["mean"] > part["half"].fillna(0)]
+    if above["step"].nunique() < LEAST_POINTS:
+        return None
+    return fit_capacity_rate(above["step"], np.full(len(above), WIDTH_OF_MODEL), above["mean"])
 
 
 def _law(steps: np.ndarray, values: np.ndarray) -> dict[str, Any]:
