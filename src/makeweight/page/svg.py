@@ -18,10 +18,8 @@ from makeweight.page.words import clean, number, real_number
 
 __all__ = ["Ids", "Scale", "element", "finite", "picture", "scale_of"]
 
-#: Larger values are drawn there; their numbers stand beside.
-HUGE = 1e300
-#: Steps between ticks are no smaller.
-TINY = 1e-300
+#: Larger values are drawn there, and smaller ones at 0; their numbers stand beside.
+HUGE, TINY = 1e300, 1e-300
 
 
 class Ids:
@@ -71,10 +69,15 @@ def picture(ids: Ids, *children: Any, title: str, description: str, **attributes
 
 
 def finite(values: Iterable[Any]) -> list[float]:
-    """Return the numbers among the values, infinite ones left out, huge ones brought down."""
-    return [
-        float(min(max(v, -HUGE), HUGE)) for v in values if real_number(v) and v not in (math.inf, -math.inf)
-    ]
+    """Return the numbers among the values, infinite ones left out, huge ones brought down, tiny ones 0.
+
+    Examples
+    --------
+    >>> finite([1, None, float("inf"), 10**400, 5e-324])
+    [1.0, 1e+300, 0.0]
+    """
+    kept = [v for v in values if real_number(v) and v not in (math.inf, -math.inf)]
+    return [float(min(max(v, -HUGE), HUGE)) if abs(v) >= TINY else 0.0 for v in kept]
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Scale:
         >>> Scale(0.31, 0.72).ticks()
         [(0.4, '0.4'), (0.5, '0.5'), (0.6000000000000001, '0.6'), (0.7000000000000001, '0.7')]
         """
-        power = math.floor(math.log10(max((self.high - self.low) / most, TINY)))
+        power = math.floor(math.log10((self.high - self.low) / most))
         huge = max(abs(self.low), abs(self.high)) >= 1e7
         made: list[tuple[float, str]] = []
         for digits, places in ((1, 0), (2, 0), (2.5, 1), (5, 0), (10, -1), (20, -1)):
