@@ -145,3 +145,8 @@ def test_more_context_brings_a_generator_nearer_to_the_law(tmp_path):
     assert law("network-3")[1] == "categorical"
     with pytest.raises(OptionError, match="unknown law"):
         law("cauchy-2")
+
+
+def test_the_quality_of_copies_and_of_a_smooth_generator_is_a_number(train):
+    assert simulation.quality("random", train, 0) >= 0
+    assert np.isfinite(simulation.quality("smoothed-bootstrap", train, 0))

@@ -9,7 +9,7 @@ import pytest
 
 from makeweight.experiments import read_experiment
 from makeweight.experiments.store import TYPES
-from makeweight.experiments.tables import agreement, published_numbers, summarise, versus
+from makeweight.experiments.tables import agreement, published_numbers, summarise, versus, worth
 
 
 def rows(**columns):
@@ -96,3 +96,15 @@ def test_differences_are_paired_by_seed():
     assert found.loc["ros", "difference"] == pytest.approx(-0.1)
     assert found.loc["ros", "half"] == pytest.approx(0, abs=1e-9)
     assert found.loc["ros", "n"] == 3
+
+
+def test_worth_is_read_off_the_losses_of_real_rows():
+    losses = {"nothing": 0.8, "real-x2": 0.6, "real-x4": 0.5, "transport": 0.7, "smote": 0.9, "oracle": 0.4}
+    parts = [
+        rows(seed=[1, 2], value=[loss, loss], arm=arm, stage="platt", data="ring d=2 n1=5 kappa=2")
+        for arm, loss in losses.items()
+    ]
+    found = worth(pd.concat(parts)).set_index("arm")["times"]
+    assert found["transport"] == pytest.approx(2**0.5)
+    assert found["smote"] == pytest.approx(2**-0.5)
+    assert found["oracle"] == np.inf

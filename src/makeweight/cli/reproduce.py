@@ -196,7 +196,25 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
         _laws(out, stored, published)
     if experiment.kind == "capacity":
         _rates(out, found)
+    if experiment.kind == "simulation":
+        _worth(out, stored)
     _differences(out, experiment, stored)
+
+
+def _worth(out: Any, stored: pd.DataFrame) -> None:
+    """Print how many times the real rare rows would have done the same."""
+    from makeweight.experiments.tables import worth
+
+    found = worth(stored)
+    if found.empty:
+        return
+    wide = found.pivot_table(index=["data", "arm"], columns="learner", values="times", sort=False)
+    rows = [
+        [str(data), str(arm), *(_number(value) for value in values)]
+        for (data, arm), values in zip(wide.index, wide.to_numpy(), strict=True)
+    ]
+    columns: dict[str, Any] = {"law": {}, "arm": {}, **dict.fromkeys(map(str, wide.columns), _show.NUMBER)}
+    _show.section(out, "does what so many times the real rare rows would do", _show.table(columns, rows))
 
 
 def _rates(out: Any, found: pd.DataFrame) -> None:

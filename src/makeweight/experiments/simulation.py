@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from makeweight.evaluation.metrics import measure as measure_all
 from makeweight.experiments.arms import (
@@ -24,7 +25,8 @@ from makeweight.experiments.judging import balanced_loss, judge
 from makeweight.experiments.same_information import copied
 from makeweight.experiments.spec import Experiment
 from makeweight.experiments.worlds import LABEL, SPURIOUS, draw
-from makeweight.experiments.written import about_generator
+from makeweight.experiments.written import about_generator, write_rows
+from makeweight.theory import generator_quality_score, score_gap
 
 __all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "measure", "tasks"]
 
@@ -41,6 +43,7 @@ def tasks(experiment: Experiment) -> Iterator[dict[str, Any]]:
     for world, d, n1, kappa in product(experiment.data, settings["d"], settings["n1"], settings["kappa"]):
         cell = {"world": world, "d": d, "n1": n1, "kappa": kappa}
         stated = cell | {"folds": settings["folds"], "learners": list(experiment.learners)}
+        stated["quality"] = bool(settings.get("quality", False))
         for arm, seed in product(experiment.arms, experiment.seeds):
             name = f"{world} d={d} n1={n1} kappa={kappa}"
             yield {"data": name, "arm": arm, "seed": seed, "settings": stated}
@@ -99,6 +102,30 @@ def measure(task: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
             if metric != "bce":
                 yield {"learner": learner, "stage": "ranking", "metric": metric, "value": value}
     if len(trained.synthetic) and external is None:
-        yield {
-            "learner": "all", "stage": "rows", "metric": "copies", "value": copied(trained.synthetic, train),
-        }  # fmt: skip
+        of_rows = {"learner": "all", "stage": "rows"}
+        yield {**of_rows, "metric": "copies", "value": copied(trained.synthetic, train)}
+        if cell["quality"]:
+            yield {**of_rows, "metric": "quality", "value": quality(arm, train, seed)}
+
+
+def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
+    """Return the published generator quality score: squared score error over its effect on the risk.
+
+    Notes
+    -----
+    arXiv 2601.16120, as `makeweight.theory.generator_quality_score`; above 10 is called bad there.
+    """
+    features = train.drop(columns=LABEL)
+
+    def generator(X: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+        rows = pd.DataFrame(X, columns=features.columns).astype(features.dtypes)
+        rows[LABEL] = y.astype(np.int64)
+        made = write_rows(
+            arm, rows, LABEL, [], int(rng.integers(2**31)), augment=max(0, n - missing(y))
+        ).frame
+        rare = made.loc[made[LABEL] == 1, features.columns]
+        return rare.to_numpy(np.float64)[:n]
+
+    rng = np.random.default_rng([seed, zlib.crc32(b"quality")])
+    found = score_gap(features.to_numpy(np.float64), train[LABEL].to_numpy(), generator, rng=rng)
+    return float(generator_quality_score(found))

@@ -14,7 +14,7 @@ from scipy.stats import t as student
 from makeweight.experiments.spec import Experiment
 from makeweight.experiments.store import DONE, FAILED
 
-__all__ = ["CELL", "DIFFERENCES", "agreement", "published_numbers", "summarise", "versus"]
+__all__ = ["CELL", "DIFFERENCES", "agreement", "published_numbers", "summarise", "versus", "worth"]
 
 #: What identifies a mean.
 CELL = ["data", "learner", "arm", "step", "stage", "metric"]
@@ -111,6 +111,40 @@ def versus(rows: pd.DataFrame, metric: str, stage: str) -> pd.DataFrame:
         error = grouped.std().to_numpy() / np.sqrt(n)
         made["half"] = np.where(n > 1, student.ppf((1 + LEVEL) / 2, n - 1) * error, np.nan)
     return made
+
+
+def worth(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how many times the real rare rows would have done what an arm does, in simulations.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `Store.read`, with the arms ``nothing``, ``real-x2`` and ``real-x4``, which have one, two and
+        four times the rare rows.
+
+    Returns
+    -------
+    DataFrame
+        Per law, classifier and arm: ``times``, read off the straight lines between the mean losses after
+        Platt scaling against the logarithm of the factor. Below 1 the arm does harm. It is infinite where an
+        arm does better than four times the rows, and zero where it does worse than half of them would.
+    """
+    chosen = rows[(rows["status"] == DONE) & (rows["metric"] == "bce") & (rows["stage"] == "platt")]
+    chosen = chosen.assign(data=chosen["data"].str.split(" ").str[0])
+    made = []
+    for (data, learner), part in chosen.groupby(["data", "learner"], sort=False):
+        means = part.groupby("arm", sort=False)["value"].mean()
+        if not {NOTHING, "real-x2", "real-x4"} <= set(means.index):
+            continue
+        one, two, four = (float(means[arm]) for arm in (NOTHING, "real-x2", "real-x4"))
+        if not one > two > four:
+            continue  # more real rows do not help: nothing to compare with
+        losses, logs = [four, two, one, 2 * one - two], [2.0, 1.0, 0.0, -1.0]
+        for arm, mean in means.items():
+            if arm not in (NOTHING, "real-x2", "real-x4"):
+                power = np.interp(mean, losses, logs, left=np.inf, right=-np.inf)
+                made.append({"data": data, "learner": learner, "arm": arm, "times": float(2.0**power)})
+    return pd.DataFrame(made, columns=["data", "learner", "arm", "times"])
 
 
 def published_numbers(experiment: Experiment, folder: Path) -> pd.DataFrame:
