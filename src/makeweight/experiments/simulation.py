@@ -120,9 +120,8 @@ def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
     def generator(X: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         rows = pd.DataFrame(X, columns=features.columns).astype(features.dtypes)
         rows[LABEL] = y.astype(np.int64)
-        made = write_rows(
-            arm, rows, LABEL, [], int(rng.integers(2**31)), augment=max(0, n - missing(y))
-        ).frame
+        more = max(0, n - int((y == 0).sum() - (y == 1).sum()))
+        made = write_rows(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more).frame
         rare = made.loc[made[LABEL] == 1, features.columns]
         return rare.to_numpy(np.float64)[:n]
 
