@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from makeweight.errors import OptionError
 from makeweight.evaluation import verdict as evaluation_verdict
-from makeweight.page import comparison, render
+from makeweight.page import comparison, quality, render
+from makeweight.quality import verdict as quality_verdict
 from makeweight.quality.catalogue import DRAWERS
 from page import examples
 
@@ -213,6 +214,12 @@ def test_every_check_is_in_its_drawer():
     assert {drawer.replace(" ", "-") for drawer in DRAWERS} <= anchors
 
 
+@pytest.mark.parametrize(("code", "tone"), [("no-fault", "good"), ("not-judged", "even"), ("copies", "bad")])
+def test_the_tone_follows_the_verdict(code, tone):
+    result = examples.QUALITY | {"verdict": examples.QUALITY["verdict"] | {"code": code}}
+    assert f"verdict {tone}" in Page(render(result)).all("section", "class")
+
+
 def test_values_that_differ_are_marked_without_colour():
     result = copy.deepcopy(examples.QUALITY)
     result["sample"] = [
@@ -276,6 +283,7 @@ def test_many_groups_are_folded_and_few_are_side_by_side():
 def test_estimators_are_called_as_in_the_verdict():
     assert comparison.ESTIMATORS == evaluation_verdict.LABELS
     assert set(comparison.VERDICTS) == set(evaluation_verdict.CODES)
+    assert set(quality.VERDICTS) < set(quality_verdict.CODES)
 
 
 @pytest.mark.parametrize(

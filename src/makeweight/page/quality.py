@@ -26,6 +26,8 @@ DRAWERS = {
     "skipped": ("even", False, "Not known:"),
     "muted": ("even", False, ""),
 }
+#: Code of a verdict that no issue led to: tone of the page, and the word on its badge.
+VERDICTS = {"no-fault": ("good", "No fault found"), "not-judged": ("even", "Not judged")}
 #: So many columns are shown at once, so many more behind a fold; so many rows and cells of rows.
 SHOWN, FOLDED, ROWS, CELLS = 9, 60, 6, 40
 #: Key of a count: its heading, and what its bar means.
@@ -55,14 +57,10 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
     """Lay out a quality report for its template."""
     ids = Ids()
     drawers = _drawers(result["checks"])
-    issues, tips = len(drawers[0].checks), len(drawers[1].checks)
-    tone, badge = "good", "Nothing found"
-    if tips:
-        tone, badge = "caution", _several(tips, "tip")
-    if result["verdict"]["code"] == "not-judged":
-        tone, badge = "even", "Not judged"
-    if issues:
-        tone, badge = "bad", _several(issues, "issue")
+    issues = len(drawers[0].checks)
+    tone, badge = VERDICTS.get(
+        result["verdict"]["code"], ("bad", f"{issues} issue{'s' if issues != 1 else ''}")
+    )
     data = result["data"]
     first, rest = _columns(marginals(ids, result["marginals"] or []))
     view = {
@@ -84,7 +82,7 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
         "curves": curves(ids, result["distances"]),
         "sample": [_pair(pair) for pair in (result["sample"] or [])[:ROWS]],
         "private": PRIVATE,
-    }  # fmt: skip
+    }
     sections = [
         ("checks", "Checks", True),
         ("groups", "Groups", True),
@@ -96,10 +94,6 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
         ("reproduce", "Reproduce", True),
     ]
     return {**view, "sections": [(anchor, label) for anchor, label, there in sections if there]}
-
-
-def _several(n: int, word: str) -> str:
-    return f"{n} {word}{'s' if n != 1 else ''}"
 
 
 def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -140,23 +134,15 @@ def _associations_note(associations: Mapping[str, Any] | None) -> str:
 
 
 def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
-    """Put the checks into their drawers, the gravest first; an unknown drawer is an issue."""
+    """Put the checks into their drawers, the gravest first."""
     found: dict[str, list[dict[str, Any]]] = {drawer: [] for drawer in DRAWERS}
     for check in checks:
         found[check["drawer"]].append(_check(check))
     made = []
     for drawer, (style, is_open, before) in DRAWERS.items():
-        several = drawer in ("issue", "tip") and len(found[drawer]) != 1
-        made.append(
-            Drawer(
-                f"{drawer}s" if several else drawer,
-                style,
-                drawer.replace(" ", "-"),
-                is_open,
-                before,
-                found[drawer],
-            )
-        )
+        held = found[drawer]
+        label = f"{drawer}s" if drawer in ("issue", "tip") and len(held) != 1 else drawer
+        made.append(Drawer(label, style, drawer.replace(" ", "-"), is_open, before, held))
     return made
 
 
