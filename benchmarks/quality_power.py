@@ -116,6 +116,7 @@ CASES: dict[str, tuple[str, Fault, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "all columns shuffled": ("medium", worlds.shuffling_columns, pd.DataFrame.copy),
     "no rare categories": ("medium", without_rare_categories, pd.DataFrame.copy),
     "2 % beyond the range": ("medium", mixed(beyond_the_range, 0.02), pd.DataFrame.copy),
+    "10 % beyond the range": ("medium", mixed(beyond_the_range, 0.1), pd.DataFrame.copy),
     "no decimals in one column": ("medium", rounding, pd.DataFrame.copy),
     "no missing values": ("medium", without_gaps, pd.DataFrame.copy),
     "20 % wrong labels": ("medium", mixed(mislabelling, 0.2), pd.DataFrame.copy),
@@ -173,6 +174,12 @@ def main() -> None:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "cases": {},
     }
+    if arguments.output.exists():  # cases that are not run again are kept
+        known = json.loads(arguments.output.read_text(encoding="utf-8"))
+        if {key: known[key] for key in ("seeds", "versions")} == {
+            key: results[key] for key in ("seeds", "versions")
+        }:
+            results["cases"] = known["cases"]
     for name in arguments.only:
         results["cases"][name] = case = run(name, arguments.seeds)
         print(
