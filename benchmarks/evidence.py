@@ -19,11 +19,11 @@ PAGE, RESULTS = HERE.parent / "docs" / "evidence.md", HERE.parent / "results" / 
 TABLES = {
     "travel_churn": "--target ChurnOrNot",
     "german_credit": "--target credit --group-by sex",
-    "sick": "--target Class --missing ?",
+    "sick": '--target Class --missing "?"',
     "mammography": "--no-header --target c7 --estimators lr,hgb",
     "telco_churn": "--target Churn --estimators lr,hgb",
     "law_school": "--target pass_bar --group-by race --estimators hgb",
-    "adult_census": "--target income --group-by sex --missing ? --estimators hgb --folds 2",
+    "adult_census": '--target income --group-by sex --missing "?" --estimators hgb --folds 2',
 }
 HEAD = """# Evidence: does adding rows help on real tables?
 
@@ -50,7 +50,7 @@ def command_of(name, options):
 def section(name, options, result):
     """Return what the page says of one table."""
     verdict, data = result["verdict"], result["data"]
-    rows = ", ".join(f"{group['group']}: {group['n_real']:,}" for group in result["groups"])
+    rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in result["groups"])
     lines = [
         f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", "",
         f"    {command_of(name, options)}", "", f"> {verdict['sentence']}", "",

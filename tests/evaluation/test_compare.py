@@ -366,6 +366,17 @@ def test_a_group_with_few_different_rows_is_named():
 
 
 @pytest.mark.long
+def test_a_cluster_gives_the_same_numbers():
+    pytest.importorskip("distributed")
+    from clusters import cluster
+
+    options = {**QUICK, "arms": ["random", "weights"]}
+    with cluster(1) as started:
+        far = compare(mixed(120, 40), **options, engine=started.engine)
+    assert far.to_dict()["results"] == compare(mixed(120, 40), **options).to_dict()["results"]
+
+
+@pytest.mark.long
 def test_rows_of_the_true_law_help_a_forest():
     rng = np.random.default_rng(1)
     X, y = CraftWorld().sample(6000, rng)
