@@ -74,7 +74,9 @@ def _findings(out: Console, title: str, checks: list[dict[str, Any]]) -> None:
     out.print(Text(f"{title} ({len(checks)})", style="bold"))
     for check in checks:
         heading = Text(f"{check['code']} ", style=STYLES[check["drawer"]])
-        heading.append(f"{check['fault']} ({check['severity']})", style="bold")
+        title = check["title"][0].lower() + check["title"][1:]
+        said = check["fault"] if check["drawer"] == "issue" else f"not quite: {title}"
+        heading.append(f"{said} ({check['severity']})", style="bold")
         _show.show(out, heading, indent=2)
         _show.show(out, Text(check["explanation"]), indent=4)
         _show.show(out, Text(f"{check['why']} See {check['anchor']}.", style="dim"), indent=4)

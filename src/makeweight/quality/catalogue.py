@@ -180,7 +180,7 @@ _ALL = (
     CheckInfo(
         "MWQ18", "balance", "The groups are balanced afterwards",
         "the groups are not balanced", "low",
-        "smallest group divided by the largest, after adding", 0.95, 0.0, False,
+        "smallest group divided by the largest, after adding", 0.95, 0.95, False,
         "Balancing is what the rows are usually for.",
     ),
     CheckInfo(
