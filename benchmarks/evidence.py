@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default=",".join(TABLES))
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--note", default="", help="what to say of the machine")
     options = parser.parse_args()
     data = options.data or Path(os.environ.get("MAKEWEIGHT_DATA", HERE.parent.parent / "shared" / "data"))
     if not (data / "real").is_dir():
@@ -89,7 +90,8 @@ def main():
     there = [name for name in TABLES if (RESULTS / f"{name}.json").exists()]
     results = [json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in there]
     sections = [section(name, options, result) for name, result in zip(there, results, strict=True)]
-    PAGE.write_text("\n".join([HEAD, summary(results), *sections]), encoding="utf-8")
+    note = [options.note + "\n"] if options.note else []
+    PAGE.write_text("\n".join([HEAD, *note, summary(results), *sections]), encoding="utf-8")
 
 
 if __name__ == "__main__":
