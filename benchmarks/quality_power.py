@@ -34,7 +34,6 @@ PACKAGES = ("makeweight", "numpy", "scipy", "pandas", "scikit-learn")
 SIZES = {
     "small": {"common": 120, "rare": 30, "added": 90, "held": 1.0},
     "medium": {"common": 400, "rare": 100, "added": 300, "held": 0.5},
-    "large": {"common": 1500, "rare": 500, "added": 1000, "held": 0.5},
 }
 Fault = Callable[[pd.DataFrame, pd.DataFrame, np.random.Generator], pd.DataFrame]
 
@@ -123,10 +122,6 @@ CASES: dict[str, tuple[str, Fault, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "50 % wrong labels": ("medium", mixed(mislabelling, 0.5), pd.DataFrame.copy),
     "label ignored": ("medium", worlds.ignoring_the_label, pd.DataFrame.copy),
     "one row over and over": ("medium", worlds.constant, pd.DataFrame.copy),
-    "perfect, large": ("large", worlds.perfect, pd.DataFrame.copy),
-    "one column off by 0.25 sd, large": ("large", shifted(0.25), pd.DataFrame.copy),
-    "20 % wrong labels, large": ("large", mixed(mislabelling, 0.2), pd.DataFrame.copy),
-    "30 % near copies, large": ("large", mixed(worlds.near_copying, 0.3), pd.DataFrame.copy),
 }
 
 

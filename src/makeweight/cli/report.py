@@ -92,6 +92,8 @@ def command(
         *(f"--missing={m}" for m in missing),
     ]
     options += ["--no-header"] * no_header + ([] if ledger is None else [f"--ledger={ledger}"])
+    if contains_real is not None:
+        options.append("--contains-real" if contains_real else "--no-contains-real")
     report = QualityReport(
         files["real"].frame, files["synthetic"].frame, target=target, group_by=group_by,
         holdout=files["holdout"].frame if "holdout" in files else None, kinds=kinds, ledger=known, mute=mute,

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "reach"]
 
-#: The rules, in the order in which they are asked; docs/quality.md lists them.
-CODES = (
-    "repeats", "copies", "memorises", "ignores-label", "independent-columns", "faults", "not-judged",
-    "no-fault",
-)  # fmt: skip
 #: Fewer different rows than this among a hundred is one row written over and over.
 FEW_DIFFERENT = 0.1
 #: Less than this share of the real associations is none to speak of.
@@ -180,6 +175,7 @@ def _independent(checks: Checks) -> str:
     )
 
 
+#: In the order in which they are asked; docs/quality.md lists them.
 _RULES: tuple[tuple[str, Callable[[Checks], str], str], ...] = (
     ("repeats", _repeats, "Use another generator: makeweight generators lists them."),
     ("copies", _copies, "makeweight balance ... --copies reject"),
