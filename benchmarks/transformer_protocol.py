@@ -6,7 +6,8 @@ The protocols are those of benchmarks/quality.py: opal/ (v1 splits; logistic reg
 CatBoost or histogram gradient boosting) and paper/ (1,000 against 100 rows; random forest). Records are
 added to the results as they are measured and found there again; they carry the first digits of the SHA-256
 of the weights. "stated kinds" tells that adult's integer codes are categories, as a user would with --kind;
-"Bayes rule" uses no classifier and no synthetic row, but the network's own probabilities, prior even.
+"Bayes rule" uses no classifier and no synthetic row, but the network's own probabilities, prior even;
+"closed form" is the same decoder with an untrained network; "real rows" sees more than the others.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from quality import (
     ROOT,
     SEEDS,
     TARGETS,
+    add_rows,
     balanced_log_loss,
     learners,
     opal_split,
@@ -47,7 +49,11 @@ RESULTS = ROOT / "benchmarks" / "results" / "transformer_protocol.json"
 CODES = (
     "workclass", "education", "marital-status", "occupation", "relationship", "race", "sex", "native-country"
 )  # fmt: skip
-ARMS = ("do nothing", "smote", "smoothed-bootstrap", "closed form", "transformer", "auto", "Bayes rule")
+ARMS = (
+    "do nothing", "smote", "smoothed-bootstrap", "GPT-4", "closed form", "transformer", "auto", "Bayes rule",
+    "real rows",
+)  # fmt: skip
+OWN_KINDS = ("smoothed-bootstrap", "closed form", "transformer", "Bayes rule")
 STATED = ", stated kinds"
 OURS = ("closed form", "transformer", "auto", "Bayes rule")
 #: Balanced log-loss, as published or measured before: SMOTE, the GPT-2 that saw everything or GPT-4's rows.
@@ -78,11 +84,18 @@ def bayes(
     return generator.predict_proba(test[train.columns])[:, 1]
 
 
+def gpt4(data: str, train: pd.DataFrame, target: str, rare: int, seed: int) -> pd.DataFrame:
+    """Training rows with those that GPT-4 wrote of the rare label, as published."""
+    frame = pd.read_csv(DATA / "opal" / data / "imbalanced" / f"gpt4_parsed_seed{seed}.csv")[train.columns]
+    missing = int((train[target] != rare).sum() - (train[target] == rare).sum())
+    return pd.concat([train, frame[frame[target] == rare].iloc[:missing]])
+
+
 def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, Any]]:
     """One record per learner."""
     family, data = protocol.split("/")
     target = TARGETS[data]
-    train, test, _, _ = (opal_split if family == "opal" else paper_split)(data, seed)
+    train, test, further, rare = (opal_split if family == "opal" else paper_split)(data, seed)
     columns = [name for name in train.columns if name != target]
     name = arm.removesuffix(STATED)
     kinds = dict.fromkeys(CODES, "categorical") if arm.endswith(STATED) else {}
@@ -93,8 +106,11 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
         labels, told = part[target].to_numpy(), {"none": bayes(train, part, target, kinds, folder, seed)}
         seconds = time.process_time() - began
     else:
-        rows = train
-        if name != "do nothing":
+        if name in ("do nothing", "real rows"):
+            rows = add_rows(name, train, further, target, rare, seed)
+        elif name == "GPT-4":
+            rows = gpt4(data, train, target, rare, seed) if family == "opal" else None
+        else:
             place = closed_form(folder) if name == "closed form" else folder
             options = {"weights": place} if name in ("transformer", "closed form") else {}
             generator = resolve("transformer" if name == "closed form" else name, options)
@@ -102,6 +118,8 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
             X, y = sampler.fit_resample(train[columns], train[target])
             rows = X.assign(**{target: y})
         seconds = time.process_time() - began
+        if rows is None:  # there are none, or not enough
+            return []
         for learner, model in learners(protocol, seed).items():
             model.fit(rows[columns].to_numpy(float), rows[target].to_numpy())
             told[learner] = model.predict_proba(test[columns].to_numpy(float))[:, 1]
@@ -145,7 +163,7 @@ def main() -> int:
     records = json.loads(options.output.read_text())["records"] if options.output.exists() else []
     for seed in SEEDS[: options.seeds] if options.run else ():
         for protocol in options.protocols:
-            stated = [arm + STATED for arm in options.arms if arm not in ("do nothing", "smote", "auto")]
+            stated = [arm + STATED for arm in options.arms if arm in OWN_KINDS]
             for arm in [*options.arms, *(stated if protocol == "paper/adult" else [])]:
                 key = {"protocol": protocol, "seed": seed, "arm": arm, "catboost": HAS_CATBOOST}
                 key["weights"] = digest if arm.removesuffix(STATED) in OURS else ""
