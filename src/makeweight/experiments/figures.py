@@ -79,6 +79,7 @@ def _panels(n: int, columns: int, height: float = HEIGHT) -> tuple[Any, list[Any
         raise MissingDependency(
             "figures need matplotlib", got=str(error), hint='pip install "makeweight[figures]"'
         ) from error
+    columns = min(columns, n)
     lines = -(-n // columns)
     with rc_context({"font.size": 8, "axes.titlesize": 8, "svg.fonttype": "none"}):
         figure = Figure(figsize=(WIDTH, height * lines + 0.5), layout="constrained")
