@@ -5,14 +5,17 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from makeweight.errors import OptionError
+from makeweight.evaluation import compare
 from makeweight.evaluation import verdict as evaluation_verdict
-from makeweight.page import comparison, quality, render
-from makeweight.quality import verdict as quality_verdict
+from makeweight.page import comparison, render
+from makeweight.quality import QualityReport
 from makeweight.quality.catalogue import DRAWERS
 from page import examples
 
@@ -283,7 +286,32 @@ def test_many_groups_are_folded_and_few_are_side_by_side():
 def test_estimators_are_called_as_in_the_verdict():
     assert comparison.ESTIMATORS == evaluation_verdict.LABELS
     assert set(comparison.VERDICTS) == set(evaluation_verdict.CODES)
-    assert set(quality.VERDICTS) < set(quality_verdict.CODES)
+
+
+def frame(seed, n):
+    rng = np.random.default_rng(seed)
+    label = np.repeat(["common", "rare"], [3 * n // 4, n - 3 * n // 4])
+    return pd.DataFrame(
+        {"a": rng.normal(size=n) + (label == "rare"), "b <i>": rng.normal(size=n), "y": label}
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "mute", "code", "tone"), [(240, [], "no-fault", "good"), (8, ["MWQ12"], "not-judged", "even")]
+)
+def test_a_fresh_report_is_shown(n, mute, code, tone):
+    report = QualityReport(frame(0, n), frame(1, n), target="y", mute=mute)
+    assert report.verdict.code == code
+    page = Page(render(report.to_dict()))
+    assert f"verdict {tone}" in page.all("section", "class")
+    assert report.verdict.sentence in " ".join(page.text)
+
+
+def test_a_fresh_comparison_is_shown():
+    found = compare(frame(0, 200), target="y", arms=["smoothed-bootstrap"], estimators=["lr"], repeats=1)
+    text = " ".join(Page(render(found.to_dict())).text)
+    assert found.verdict.sentence in text
+    assert "smoothed bootstrap, balanced + calibration" in text
 
 
 @pytest.mark.parametrize(
