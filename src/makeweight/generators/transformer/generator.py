@@ -32,6 +32,8 @@ CELLS_PER_SECOND = 4_000
 SECONDS_PER_STEP = 1.0
 #: For the cost before `fit`, and rows in a context where the weights do not say how many they know.
 USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
+#: Fewest rows in a context of "auto": in all, and per group.
+LEAST_CONTEXT, LEAST_PER_GROUP = 100, 10
 #: Fewest and most column orders of "auto".
 DRAWS = (8, 16)
 #: What a saved generator does not take along: its weights lie in a folder of it, and devices differ.
@@ -57,8 +59,9 @@ class InContextTransformer:
         more of a large table.
     max_context : int or "auto"
         Most real rows in a context. Small groups are taken whole, the others in equal numbers. "auto" takes
-        as many as the network has seen in its pretraining: with more its rows were worse, not better
-        (``docs/generators/transformer.md``).
+        as many of every group as the rarest has, at least 100 rows (or ten per group) in all, and no more
+        than the network has seen in its pretraining: with larger and less even contexts its rows were
+        worse, not better (``docs/generators/transformer.md``).
     temperature : float
         Below 1, likelier values; above 1, more varied ones.
     adapt : int
@@ -146,7 +149,7 @@ class InContextTransformer:
         if self.adapt:
             model, self.adaptation_ = adapt(
                 model, values, np.array([spec.categorical for spec in self._specs()]), len(self._given),
-                steps=self.adapt, max_context=self._context(), rng=rng,
+                steps=self.adapt, max_context=self._known_context(), rng=rng,
             )  # fmt: skip
         self._read_rows(model, values, codes, int(rng.integers(2**62)))
         return self
@@ -168,18 +171,24 @@ class InContextTransformer:
             for column in self._learned
         ]
 
-    def _context(self) -> int:
+    def _known_context(self) -> int:
+        """Rows in the largest context that the network has seen in its pretraining."""
+        known = CONFIGS.get(self._manifest.config)
+        return USUAL_CONTEXT if known is None else known.prior.max_context
+
+    def _context(self, values: np.ndarray) -> int:
         """Most rows in a context."""
         if self.max_context != "auto":
             return int(self.max_context)
-        known = CONFIGS.get(self._manifest.config)
-        return USUAL_CONTEXT if known is None else known.prior.max_context
+        counts = np.unique(values[:, : len(self._given)], axis=0, return_counts=True)[1]
+        fewest = max(LEAST_CONTEXT, LEAST_PER_GROUP * len(counts))
+        return min(max(fewest, len(counts) * int(counts.min())), self._known_context())
 
     def _read_rows(self, model: InContextModel, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
         """Encode contexts of the real rows."""
         self._seed = seed
         self._codes = {key: codes[i] for i, key in enumerate(self._keys)}
-        most = self._context()
+        most = self._context(values)
         draws = int(np.clip(-(-len(values) // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
         self._rows = RowModel(
             model, values, self._specs(), given=len(self._given), orders=draws, max_context=most,
