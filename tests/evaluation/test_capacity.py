@@ -9,7 +9,7 @@ from makeweight.generators.registry import names
 from makeweight.theory import GaussianDensity, capacity_curve
 
 LAW = GaussianDensity([0.0, 1.0], [[1.0, 0.6], [0.6, 2.0]])
-INSTANT = [name for name in names() if name not in ("causal-lm", "chat", "transformer", "random", "adasyn")]
+INSTANT = [name for name in names("instant") if name not in ("random", "adasyn")]
 
 
 @pytest.mark.parametrize("name", INSTANT)
