@@ -241,13 +241,13 @@ def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None
         for data, part in found.groupby("data", sort=False):
             learners = [name for name in experiment.learners if (part["learner"] == name).any()]
             rows = []
-            for arm, by_learner in part.groupby("arm", sort=False):
-                of: Any = by_learner.set_index("learner")
+            for arm in dict.fromkeys(name for name in experiment.arms if (part["arm"] == name).any()):
+                of: Any = part[part["arm"] == arm].set_index("learner")
                 cells = [
                     _mean(of.loc[name, "difference"], of.loc[name, "half"], "+") if name in of.index else "-"
                     for name in learners
                 ]
-                rows.append([str(arm), str(by_learner["n"].max()), *cells])
+                rows.append([arm, str(of["n"].max()), *cells])
             columns: dict[str, Any] = {"arm": {}, "n": _show.NUMBER, **dict.fromkeys(learners, _show.NUMBER)}
             title = f"{experiment.name}: {data}, minus doing nothing: {text}"
             _show.section(out, title, _show.table(columns, rows))

@@ -183,8 +183,9 @@ def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
     tables = [data for data in experiment.data if data in set(found["data"])]
     learners = list(dict.fromkeys(found["learner"]))
     arms = [arm for arm in experiment.arms if arm in set(found["arm"])]
-    figure, axes = _panels(len(tables), min(3, len(tables)), 0.32 * len(arms) + 1)
-    for ax, data in zip(axes, tables, strict=False):
+    columns = min(3, len(tables))
+    figure, axes = _panels(len(tables), columns, 0.32 * len(arms) + 1)
+    for place_of_panel, (ax, data) in enumerate(zip(axes, tables, strict=False)):
         for k, learner in enumerate(learners):
             part = found[(found["data"] == data) & (found["learner"] == learner)].set_index("arm")
             part = part.reindex(arms)
@@ -198,8 +199,8 @@ def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
         ax.set_yticks(range(len(arms)), [LABELS.get(arm, arm) for arm in arms])
         ax.invert_yaxis()
         ax.set_title(data, loc="left", fontsize=8)
-        ax.set_xlabel(label if ax is axes[0] else "", fontsize=7, loc="left")
-        if ax is not axes[0]:
+        ax.set_xlabel("" if place_of_panel else label, fontsize=7, loc="left")
+        if place_of_panel % columns:
             ax.set_yticklabels([])
     _legend(figure, axes)
     return figure
