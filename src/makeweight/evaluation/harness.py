@@ -25,6 +25,7 @@ from makeweight.evaluation.training import AUTO, Settings, Task, run_task
 from makeweight.evaluation.verdict import judge
 from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
+from makeweight.generators.registry import stated_options
 from makeweight.sampler import DEFAULT_GENERATOR
 from makeweight.table import Kind
 from makeweight.table.containers import to_frame
@@ -169,7 +170,7 @@ def compare(
         augment=n_augment, cut=bool(cut),
     )  # fmt: skip
     told = {
-        "name": name, "generator": named[1], "options": {k: str(v) for k, v in (options or {}).items()},
+        "name": name, "generator": named[1], "options": stated_options(options),
         "repeats": repeats, "splits": len(ran), **asdict(settings), "augment": n_augment,
         "budget_seconds": budget_seconds, "auto": AUTO, "estimators": learners, "engine": engine,
         "n_jobs": n_jobs, "external": {
@@ -210,7 +211,11 @@ def _command(
 def _named(generator: str | Generator, options: Mapping[str, Any] | None) -> list[str]:
     """Return a generator and its options as options of the command line."""
     name = generator if isinstance(generator, str) else type(generator).__name__
-    return ["--generator", name, *_repeated("--option", [f"{k}={v}" for k, v in (options or {}).items()])]
+    return [
+        "--generator",
+        name,
+        *_repeated("--option", [f"{k}={v}" for k, v in stated_options(options).items()]),
+    ]
 
 
 def _repeated(option: str, values: Iterable[object]) -> list[str]:

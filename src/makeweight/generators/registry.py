@@ -13,10 +13,21 @@ from typing import Any, Literal
 from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.generators.base import Generator
 
-__all__ = ["ENTRY_POINT_GROUP", "CostClass", "GeneratorInfo", "available", "names", "resolve"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "CostClass",
+    "GeneratorInfo",
+    "available",
+    "names",
+    "resolve",
+    "stated_options",
+]
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"
+
+#: How the names of options end whose values are never written down.
+SECRET = ("key", "token", "secret", "password")
 
 #: What setting a generator to work takes: next to nothing, seconds in which a network that was trained
 #: beforehand reads the table, the training of a model, or a paid service.
@@ -255,6 +266,28 @@ def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None
             )
         arguments[name] = _read(value)
     return cls(**arguments)
+
+
+def stated_options(options: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return constructor arguments as they may be written down: secrets are replaced by ``***``.
+
+    Parameters
+    ----------
+    options : mapping of str to object, optional
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> stated_options({"model": "m", "api_key": "a-secret-key", "max_tokens": 100})
+    {'model': 'm', 'api_key': '***', 'max_tokens': '100'}
+    """
+    return {
+        name: "***" if name.lower().endswith(SECRET) else str(value)
+        for name, value in (options or {}).items()
+    }
 
 
 def _read(value: Any) -> Any:

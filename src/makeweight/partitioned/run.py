@@ -21,7 +21,7 @@ from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.ledger import Ledger
 from makeweight.generators.registry import names as generator_names
-from makeweight.generators.registry import resolve
+from makeweight.generators.registry import resolve, stated_options
 from makeweight.partitioned import context, folder
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.result import PartitionedGeneration, tell_shortfall
@@ -151,7 +151,7 @@ def balance_partitions(
     asked = {
         "source": [[Path(file).name, Path(file).stat().st_size] for file in pieces.files],
         "target": target, "group_by": list(group_by), "kinds": dict(kinds or {}),
-        "generator": name, "options": {key: str(value) for key, value in (options or {}).items()},
+        "generator": name, "options": stated_options(options),
         "strategy": repr(sampling_strategy), "augment": augment, "copies": copies, "seed": seed,
         "rows_per_part": rows_per_part, "context_rows": context_rows, "synthetic_only": synthetic_only,
         "version": version("makeweight"),

@@ -108,7 +108,8 @@ def _numeric_kind(series: pd.Series[Any], present: pd.Series[Any]) -> tuple[Kind
     whole = bool((np.isfinite(as_floats) & (as_floats == np.round(as_floats))).all())
     return number_kind(
         series.name, n_present=len(present), n_distinct=len(distinct), few=few,
-        unique=len(distinct) == len(present), bounds=(int(min(present)), int(max(present))) if whole else None,
+        unique=len(distinct) == len(present),
+        bounds=(int(min(present)), int(max(present))) if whole else None,
     )  # fmt: skip
 
 

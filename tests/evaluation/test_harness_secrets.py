@@ -1,0 +1,26 @@
+"""What is written about a comparison holds no secret."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from makeweight.evaluation import harness
+from makeweight.generators.registry import stated_options
+
+
+def test_the_command_and_the_settings_hide_what_is_secret():
+    options = {"model": "m", "api_key": "a-secret-key", "max_tokens": 100}
+    assert stated_options(options) == {"model": "m", "api_key": "***", "max_tokens": "100"}
+    assert "a-secret-key" not in json.dumps(harness._named("chat", options))
+
+
+def test_a_comparison_writes_the_options_of_its_generator():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "y": np.repeat([0, 0, 1], 20)})
+    found = harness.compare(
+        frame, target="y", generator="smoothed-bootstrap", options={"bandwidth": 0.5}, estimators=["lr"],
+        arms=["smoothed-bootstrap"], splits=2, budget_seconds=None,
+    ).to_dict()  # fmt: skip
+    assert found["settings"]["options"] == {"bandwidth": "0.5"}
+    assert "--option bandwidth=0.5" in found["reproduce"]["command"]
