@@ -102,7 +102,7 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
     labels, told = test[target].to_numpy(), {}
     began = time.process_time()
     if name == "Bayes rule":
-        part = test.sample(min(3_000, len(test)), random_state=0)
+        part = test.sample(min(1_000, len(test)), random_state=0)
         labels, told = part[target].to_numpy(), {"none": bayes(train, part, target, kinds, folder, seed)}
         seconds = time.process_time() - began
     else:
