@@ -147,6 +147,24 @@ def test_parts_that_were_joined_before_a_crash_are_read_once(small, store, tmp_p
     assert len(store.read()) == len(rows)
 
 
+def test_runs_under_other_keys_are_not_mixed_into_one_mean(small, store, tmp_path):
+    run_experiment(small.select(seeds=[1]), store, folder=tmp_path)
+    rows = store.read()
+    older = rows[rows["arm"] == "random"].assign(value=99.0, key="older", finished=1.0)
+    store.append(older.to_dict("records"))
+    failed = older.iloc[:1].assign(
+        arm="nothing", learner="", stage="", metric="", status="failed", key="failed"
+    )
+    store.append(failed.to_dict("records"))
+    alone = failed.assign(arm="smote", key="alone")
+    store.append(alone.to_dict("records"))
+    latest = store.latest()
+    assert len(store.read()) == len(rows) + len(older) + 2
+    assert 99.0 not in set(latest["value"])
+    assert latest.query("status == 'failed'")["arm"].tolist() == ["smote"]
+    assert len(latest) == len(rows) + 1
+
+
 def test_a_damaged_file_is_named(store, tmp_path):
     part = store.folder / "parts" / "x.parquet"
     part.parent.mkdir(parents=True)

@@ -169,7 +169,7 @@ def _draw(results: Path, folder: Path) -> None:
 def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | None) -> None:
     from makeweight.experiments.tables import agreement, published_numbers, summarise
 
-    out, stored, published = _show.console(), store.read(), published_numbers(experiment, folder)
+    out, stored, published = _show.console(), store.latest(), published_numbers(experiment, folder)
     found = agreement(summarise(stored), published)
     if csv_file is not None:
         from makeweight.table.io import replace_file

@@ -58,7 +58,7 @@ def draw_all(results: Path, folder: Path) -> Iterator[Path]:
     """
     for name in names():
         experiment = read_experiment(name)
-        rows = Store(results / name).read()
+        rows = Store(results / name).latest()
         if not (rows["status"] == DONE).any():
             continue
         summary = agreement(summarise(rows), published_numbers(experiment, folder))

@@ -89,7 +89,7 @@ def plan_tasks(experiment: Experiment, folder: Path, *, fraction: float = 1.0) -
         if about not in prints:
             prints[about] = kind.fingerprint(task, folder)
         stated = {"kind": experiment.kind, **task, "data_hash": prints[about], "code": code}
-        stated |= kind.about_arm(task) if hasattr(kind, "about_arm") else {}
+        stated |= kind.about_arm(task)
         key = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:20]
         if int(key[:8], 16) < fraction * 2**32:
             tasks.append({**stated, "key": key, "folder": str(folder.resolve())})

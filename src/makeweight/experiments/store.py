@@ -16,6 +16,8 @@ __all__ = ["DONE", "FAILED", "Store"]
 DONE, FAILED = "done", "failed"
 #: Parts after which they are joined.
 MANY_PARTS = 400
+#: What a run of one task is, whatever its key.
+RUN = ["data", "arm", "step", "seed"]
 TYPES = {
     "key": "str", "data": "str", "arm": "str", "learner": "str", "step": "int64", "seed": "int64",
     "stage": "str", "metric": "str", "value": "float64", "status": "str", "error": "str",
@@ -65,6 +67,27 @@ class Store:
             One row per task, stage, learner and metric; a failed task has one row with its error.
         """
         return self._read([self.joined, *self._part_files()])
+
+    def latest(self) -> pd.DataFrame:
+        """Return what is shown: where the same was measured under several keys, the newest.
+
+        Keys differ when versions, weights or rows of the data have changed in between; a mean must not mix
+        them.
+
+        Returns
+        -------
+        DataFrame
+            As `read`.
+        """
+        rows = self.read().sort_values("finished", kind="stable")
+        rows = rows.drop_duplicates([*RUN, "learner", "stage", "metric"], keep="last")
+        done, failed = rows[rows["status"] == DONE], rows[rows["status"] == FAILED]
+        over = pd.Series(False, index=failed.index)
+        # A task of all classifiers fails without naming one.
+        for by, mine in ((RUN, failed["learner"] == ""), ([*RUN, "learner"], failed["learner"] != "")):
+            newest = done.groupby(by)["finished"].max().rename("newest")
+            over |= mine & (failed.join(newest, on=by)["newest"] > failed["finished"])
+        return rows.drop(index=over.index[over]).reset_index(drop=True)
 
     def join(self) -> None:
         """Join all parts into one file."""
