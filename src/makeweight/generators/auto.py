@@ -81,8 +81,8 @@ class AutoGenerator:
     >>> generator = AutoGenerator().fit(table, rng=np.random.default_rng(0))
     >>> generator.choice_.picked in ("transformer", "smoothed-bootstrap")
     True
-    >>> generator.propose(("rare",), 4, rng=np.random.default_rng(1)).shape
-    (4, 10)
+    >>> len(generator.propose(("rare",), 4, rng=np.random.default_rng(1)))
+    4
     """
 
     traits = Traits()
