@@ -153,7 +153,7 @@ def test_runs_under_other_keys_are_not_mixed_into_one_mean(small, store, tmp_pat
     older = rows[rows["arm"] == "random"].assign(value=99.0, key="older", finished=1.0)
     store.append(older.to_dict("records"))
     failed = older.iloc[:1].assign(
-        arm="nothing", learner="", stage="", metric="", status="failed", key="failed"
+        arm="nothing", learner="", stage="", metric="", value=0.5, status="failed", key="failed"
     )
     store.append(failed.to_dict("records"))
     alone = failed.assign(arm="smote", key="alone")
