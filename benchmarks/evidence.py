@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE, RESULTS = HERE.parent / "docs" / "evidence.md", HERE.parent / "results" / "evidence"
+PAGE, RESULTS = HERE.parent / "docs" / "evidence.md", HERE / "results" / "evidence"
 #: Options of each table; the larger ones are given the estimator that is quick on them.
 TABLES = {
     "travel_churn": "--target ChurnOrNot",
