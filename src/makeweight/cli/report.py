@@ -67,7 +67,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Say whether a synthetic table is any good.
+    """Say whether a synthetic table is any good: coded checks, one verdict, one page.
 
     REAL holds the rows that the generator was fitted on, SYNTHETIC the rows that it wrote. Every check and
     its limits are explained in docs/quality.md.
