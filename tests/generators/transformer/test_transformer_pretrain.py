@@ -56,6 +56,38 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     assert second.tasks == whole.tasks
     for one, two in zip(whole.model.parameters(), second.model.parameters(), strict=True):
         assert torch.equal(one, two)
+    for one, two in zip(whole.averaged.parameters(), second.averaged.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
+    run = trainer(tmp_path, 100)
+    run.folder.mkdir(exist_ok=True)
+    name, parameter = next(iter(run.model.named_parameters()))
+    mean = None
+    for n in range(4):
+        run.train_step()
+        share = min(SMALL.train.average, (1 + n) / (10 + n))
+        now = parameter.detach().clone()
+        mean = now if mean is None else share * mean + (1 - share) * now
+    run.evaluate()
+    assert not torch.equal(mean, parameter)
+    torch.testing.assert_close(dict(run.averaged.module.named_parameters())[name], mean)
+    kept, _ = weights.load(tmp_path / "best")
+    torch.testing.assert_close(dict(kept.named_parameters())[name], mean, rtol=1e-3, atol=1e-3)
+
+
+def test_a_checkpoint_without_a_mean_begins_one(tmp_path):
+    run = trainer(tmp_path, 2)
+    run.run()
+    path = tmp_path / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    del state["averaged"]
+    torch.save(state, path)
+    later = trainer(tmp_path / "later", 2)
+    later.resume(path)
+    for one, two in zip(later.averaged.module.parameters(), run.model.parameters(), strict=True):
+        assert torch.equal(one, two)
 
 
 def test_a_run_leaves_weights_a_checkpoint_and_figures(tmp_path):

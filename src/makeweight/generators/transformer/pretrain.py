@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import swa_utils
 
 from makeweight.errors import FileProblem, GeneratorError, MissingDependency, OptionError
 from makeweight.generators.transformer import weights
@@ -89,6 +90,22 @@ def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
     rise = min(1.0, (step + 1) / config.warmup)
     fall = min(1.0, max(0.0, (1 - fraction) / config.decay))
     return rise * fall
+
+
+def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Return the update of an exponential mean whose memory grows with it, so that it forgets the start.
+
+    Examples
+    --------
+    >>> [round(float(running_mean(0.99)(torch.zeros(()), torch.ones(()), n)), 3) for n in (1, 10, 10_000)]
+    [0.818, 0.45, 0.01]
+    """
+
+    def update(mean: Tensor, current: Tensor, done: Tensor | int) -> Tensor:
+        share = min(decay, (1 + int(done)) / (10 + int(done)))
+        return share * mean + (1 - share) * current
+
+    return update
 
 
 def choose_device(name: str) -> torch.device:
@@ -169,6 +186,8 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.train.seed)
             self.model = InContextModel(self.config.model).to(self.device)
+        mean = running_mean(self.config.train.average)
+        self.averaged = swa_utils.AveragedModel(self.model, avg_fn=mean)
         self.optimisers = build_optimisers(self.model, self.config.train)
         self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
         if self.compile:
@@ -187,6 +206,7 @@ class Trainer:
             "prior_version": PRIOR_VERSION,
             "config": dataclasses.asdict(self.config),
             "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "step": self.step,
             "tasks": self.tasks,
@@ -224,6 +244,10 @@ class Trainer:
                 expected=own,
             )
         self.model.load_state_dict(state["model"])
+        if "averaged" in state:
+            self.averaged.load_state_dict(state["averaged"])
+        else:  # of a run without a mean of the weights: it begins here
+            self.averaged.module.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.tasks, self.spent = state["step"], state["tasks"], state["spent"]
@@ -290,6 +314,7 @@ class Trainer:
             return None
         for optimiser in self.optimisers:
             optimiser.step()
+        self.averaged.update_parameters(self.model)
         self.tasks += shape.batch
         if (self.step - 1) % LOG_EVERY == 0 or self.device.type == "cpu":
             self.prior_seconds += drawn - start
@@ -302,7 +327,7 @@ class Trainer:
             self.batches = list(validation_batches(self.config, self.device))
         if not self.references:
             self.references = baselines(self.config, self.batches)
-        figures = validate(self.model, self.batches)
+        figures = validate(self.averaged.module, self.batches)
         spent = self.spent + self.elapsed
         row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
         self.history.append(row)
@@ -312,7 +337,11 @@ class Trainer:
             facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
             validation = {"model": figures, **self.references}
             weights.save(
-                self.model, self.folder / "best", config=self.config.name, validation=validation, **facts
+                self.averaged.module,
+                self.folder / "best",
+                config=self.config.name,
+                validation=validation,
+                **facts,
             )
         self._tell(figures, self.references["chain"])
         return figures
