@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -327,7 +327,8 @@ class Trainer:
             self.batches = list(validation_batches(self.config, self.device))
         if not self.references:
             self.references = baselines(self.config, self.batches)
-        figures = validate(self.averaged.module, self.batches)
+        averaged = cast(InContextModel, self.averaged.module)
+        figures = validate(averaged, self.batches)
         spent = self.spent + self.elapsed
         row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
         self.history.append(row)
@@ -337,11 +338,7 @@ class Trainer:
             facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
             validation = {"model": figures, **self.references}
             weights.save(
-                self.averaged.module,
-                self.folder / "best",
-                config=self.config.name,
-                validation=validation,
-                **facts,
+                averaged, self.folder / "best", config=self.config.name, validation=validation, **facts
             )
         self._tell(figures, self.references["chain"])
         return figures
