@@ -296,12 +296,14 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         replace_file(path / MANIFEST, lambda stream: stream.write(text.encode()))
 
     @classmethod
-    def load(cls, folder: str | Path, **options: Any) -> Self:
-        """Return a generator with the options that were saved; fit it to a table before use.
+    def load(cls, folder: str | Path, table: Table | None = None, **options: Any) -> Self:
+        """Return a generator with the options that were saved.
 
         Parameters
         ----------
         folder : path
+        table : Table, optional
+            To which it is fitted, which asks nothing; without one it has to be fitted before use.
         **options
             Further options, such as `api_key`, `cache_dir` and `allow_remote`.
 
@@ -330,4 +332,5 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         strange = sorted(set(manifest["options"]) - set(SAVED))
         if strange:
             raise FileProblem("the manifest has unknown options", where=str(path), got=strange)
-        return cls(**{**manifest["options"], **options})
+        loaded = cls(**{**manifest["options"], **options})
+        return loaded if table is None else loaded.fit(table, rng=np.random.default_rng(0))
