@@ -216,6 +216,29 @@ class Plan:
         """Rows to write in all."""
         return sum(entry.n_synthetic for entry in self.groups)
 
+    def counts(self) -> list[dict[str, str | int]]:
+        """Return the counts of every group as plain values for JSON.
+
+        Returns
+        -------
+        list of dict
+            ``group``, ``n_real``, ``n_balance`` and ``n_augment`` (rows), in the order of the groups.
+
+        Examples
+        --------
+        >>> Plan((GroupPlan(("a",), 5, 0, 2),), ("y",)).counts()
+        [{'group': 'y=a', 'n_real': 5, 'n_balance': 0, 'n_augment': 2}]
+        """
+        return [
+            {
+                "group": describe_group(self.columns, entry.group),
+                "n_real": entry.n_real,
+                "n_balance": entry.n_balance,
+                "n_augment": entry.n_augment,
+            }
+            for entry in self.groups
+        ]
+
     @classmethod
     def make(
         cls,

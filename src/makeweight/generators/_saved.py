@@ -187,8 +187,8 @@ def load_state(
     folder = Path(folder)
     manifest = _manifest(folder, name)
     path = folder / MANIFEST
-    _exactly(manifest["options"], options, path, "options")
-    _exactly(manifest["facts"], facts, path, "facts")
+    exactly(manifest["options"], options, path, "options")
+    exactly(manifest["facts"], facts, path, "facts")
     unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *folders}
     if unknown:
         raise FileProblem(
@@ -220,7 +220,7 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
             "saved by another version", where=str(path), got=manifest.get("version"), expected=VERSION,
             hint="fit the generator anew",
         )  # fmt: skip
-    _exactly(manifest, KEYS, path, "manifest")
+    exactly(manifest, KEYS, path, "manifest")
     if manifest["generator"] != name:
         raise FileProblem(
             "another generator was saved here", where=str(path), got=repr(manifest["generator"]),
@@ -229,7 +229,8 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
     return manifest
 
 
-def _exactly(found: Any, known: Iterable[str], path: Path, what: str) -> None:
+def exactly(found: Any, known: Iterable[str], path: Path, what: str) -> None:
+    """Refuse a part of a manifest that has other keys than those that are known."""
     wanted, keys = set(known), set(found) if isinstance(found, dict) else set()
     for name in sorted(keys - wanted):
         raise FileProblem(

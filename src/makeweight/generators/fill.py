@@ -21,7 +21,7 @@ from makeweight.errors import GenerationShortfall, GeneratorError, OptionError
 from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
 from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
 from makeweight.generators.ledger import Ledger, LedgerEntry
-from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose, describe_group
+from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import identifier
 
@@ -137,15 +137,7 @@ class Generation:
         """Return everything but the rows as plain values for JSON."""
         return {
             "generator": self.generator,
-            "groups": [
-                {
-                    "group": describe_group(self.plan.columns, entry.group),
-                    "n_real": entry.n_real,
-                    "n_balance": entry.n_balance,
-                    "n_augment": entry.n_augment,
-                }
-                for entry in self.plan
-            ],
+            "groups": self.plan.counts(),
             "ledger": self.ledger.to_dict(),
             "seconds": round(self.seconds, 6),
             "tokens": self.spent.tokens,

@@ -10,7 +10,7 @@ from typing import Any
 from makeweight.errors import GenerationShortfall
 from makeweight.generators.fill import ShortfallWarning
 from makeweight.generators.ledger import Ledger
-from makeweight.plan import Plan, describe_group
+from makeweight.plan import Plan
 from makeweight.table import Schema
 
 __all__ = ["PartitionedGeneration", "tell_shortfall"]
@@ -58,15 +58,7 @@ class PartitionedGeneration:
         """Return everything that does not depend on who did the work as plain values for JSON."""
         return {
             "generator": self.generator,
-            "groups": [
-                {
-                    "group": describe_group(self.plan.columns, entry.group),
-                    "n_real": entry.n_real,
-                    "n_balance": entry.n_balance,
-                    "n_augment": entry.n_augment,
-                }
-                for entry in self.plan
-            ],
+            "groups": self.plan.counts(),
             "ledger": self.ledger.to_dict(),
             "seed": self.seed,
             "n_context": self.n_context,

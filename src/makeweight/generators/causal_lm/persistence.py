@@ -16,7 +16,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from makeweight.errors import FileProblem, nearest
+from makeweight.errors import FileProblem
+from makeweight.generators._saved import exactly
 from makeweight.generators.causal_lm import model as models
 from makeweight.generators.causal_lm.recipe import Outcome
 from makeweight.generators.causal_lm.rows import RowText
@@ -149,25 +150,15 @@ def _manifest(folder: Path) -> dict[str, Any]:
             "saved by another version", where=str(path), got=manifest.get("version"), expected=VERSION,
             hint="fit the generator anew",
         )  # fmt: skip
-    _exactly(manifest, KEYS, path, "manifest")
-    _exactly(manifest["options"], set(OPTIONS), path, "options")
-    _exactly(manifest["outcome"], OUTCOME, path, "outcome")
+    exactly(manifest, KEYS, path, "manifest")
+    exactly(manifest["options"], set(OPTIONS), path, "options")
+    exactly(manifest["outcome"], OUTCOME, path, "outcome")
     if manifest["form"] not in ("scratch", "full", "adapter"):
         raise FileProblem("unknown form of a model", where=str(path), got=repr(manifest["form"]))
     columns, longest = manifest["columns"], manifest["longest"]
     if not isinstance(columns, dict) or not isinstance(longest, int):
         raise FileProblem("the manifest is damaged", where=str(path), expected="columns and a length")
     return manifest
-
-
-def _exactly(found: Any, known: set[str], path: Path, what: str) -> None:
-    keys = set(found) if isinstance(found, dict) else set()
-    for name in sorted(keys - known):
-        raise FileProblem(
-            f"unknown key in the {what}", where=str(path), got=repr(name), hint=nearest(name, sorted(known))
-        )
-    if known - keys:
-        raise FileProblem(f"keys are missing in the {what}", where=str(path), got=sorted(known - keys))
 
 
 def _refuse_unknown_files(folder: Path, parts: set[str]) -> None:
