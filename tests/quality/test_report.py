@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 from makeweight.errors import OptionError, SchemaError
 from makeweight.quality import CATALOGUE, DRAWERS, QualityReport, checks
+from makeweight.quality.distances import NO_HOLDOUT
 from makeweight.quality.nulls import Finding, Item
+from makeweight.quality.verdict import reach
 from makeweight.sampler import balance
 from quality import worlds
 
@@ -72,6 +75,84 @@ def test_a_label_that_is_shuffled_within_the_synthetic_table_is_seen():
     assert report.verdict.code == "ignores-label"
     assert {"MWQ10", "MWQ17"} <= {check.code for check in report.issues}
     assert QualityReport(real, made, target="paid", holdout=holdout)["MWQ10"].drawer == "passed"
+
+
+PASSED = checks.Check(CATALOGUE["MWQ01"], "passed", "Fine.", p=0.5)
+#: What MWQ08, MWQ09 and MWQ15 found: the verdict, and words of its sentence and of what to give.
+REACHED = {
+    "all see": ({}, "no-fault", "No fault found: 19 checks passed.", "makeweight evaluate"),
+    "one sees": (
+        {"MWQ08": {"blind": "x"}, "MWQ09": {"drawer": "not applicable", "p": None}},
+        "no-fault", "large faults would go unnoticed in places", "makeweight evaluate",
+    ),
+    "a tip sees": (
+        {"MWQ08": {"blind": "x"}, "MWQ09": {"blind": "x"}, "MWQ15": {"drawer": "tip"}},
+        "no-fault", "1 has a remark", "makeweight evaluate",
+    ),
+    "all blind": (
+        {code: {"blind": "x"} for code in ("MWQ08", "MWQ09", "MWQ15")},
+        "not-judged", "chance alone exceeds the limits of MWQ08, MWQ09, MWQ15", "Give more rows",
+    ),
+    "one blind, others not tested": (
+        {"MWQ08": {"blind": "x"}, "MWQ09": {"drawer": "muted", "p": None},
+         "MWQ15": {"drawer": "skipped", "p": None}},
+        "not-judged", "chance alone exceeds the limits of MWQ08,", "Give more rows",
+    ),
+    "not tested": (
+        {code: {"drawer": "skipped", "p": None, "explanation": "No group has rows."}
+         for code in ("MWQ08", "MWQ09", "MWQ15")},
+        "not-judged", "no group has rows, so that neither columns nor rows could be", "Give more rows",
+    ),
+    "nothing to compare": (
+        {code: {"drawer": "not applicable", "p": None, "explanation": "There is no column."}
+         for code in ("MWQ08", "MWQ09", "MWQ15")},
+        "not-judged", "Not judged: there is no column.", "more columns",
+    ),
+    "muted": (
+        {code: {"drawer": "muted", "p": None} for code in ("MWQ08", "MWQ09", "MWQ15")},
+        "not-judged", "MWQ08, MWQ09, MWQ15, which compare columns and rows, are muted", "Mute fewer",
+    ),
+    "memorising not judged": (
+        {"MWQ06": {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT}},
+        "no-fault", "Whether rows were memorised was not judged", "--holdout",
+    ),
+    "nothing judged": (
+        {code: {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT}
+         for code in ("MWQ06", "MWQ08", "MWQ09", "MWQ15")},
+        "not-judged", "Nor was whether rows were memorised", "show. Set real rows aside",
+    ),
+    "a fault all the same": (
+        {code: {"blind": "x"} for code in ("MWQ08", "MWQ09", "MWQ15")} | {"MWQ12": {"drawer": "issue"}},
+        "faults", "One check finds a fault", "makeweight evaluate",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", list(REACHED))
+def test_no_fault_is_said_only_where_one_could_have_been_seen(case):
+    changes, code, words, advice = REACHED[case]
+    found = [replace(PASSED, info=info, **changes.get(name, {})) for name, info in CATALOGUE.items()]
+    verdict = reach(found)
+    assert verdict.code == code
+    assert words in verdict.sentence
+    assert advice in verdict.next
+
+
+@pytest.mark.parametrize(("n", "mute"), [(3, []), (8, []), (8, ["MWQ12"]), (12, [])])
+def test_a_handful_of_rows_is_not_judged(n, mute):
+    real, _, added, _ = worlds.tables(1, common=12, rare=12)
+    report = QualityReport(real, added.iloc[:n], target="paid", group_by=["sex"], mute=mute)
+    assert report.verdict.code == "not-judged"
+    assert report.verdict.sentence.startswith("Not judged: ")
+    assert "--holdout" in report.verdict.next
+    assert report["MWQ15"].drawer == "skipped"
+
+
+def test_copies_of_a_few_rows_are_told_though_they_cannot_be_tested():
+    real, _, added, rng = worlds.tables(1, common=40, rare=20)
+    report = QualityReport(real, worlds.copying(real, added, rng).iloc[:3], target="paid")
+    assert report["MWQ04"].drawer == "skipped"
+    assert "100.0% of the synthetic rows equal a real row" in " ".join(report.verdict.details)
 
 
 def test_without_held_out_rows_memorising_is_not_judged():

@@ -23,6 +23,9 @@ def exact_copies(rows: Comparison) -> Finding:
     )
     text = f"{copied:.1%} of the synthetic rows equal a real row of their group; of the real rows, "
     text += f"{reference:.1%} equal another one."
+    if not items:
+        few = nothing_to_compare()
+        return Finding((), f"{text} {few.summary}", few.drawer)
     return Finding(items, text, facts={"copied": copied, "reference": reference})
 
 

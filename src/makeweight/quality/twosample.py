@@ -17,6 +17,9 @@ from makeweight.quality.rows import FEWEST, Comparison, GroupRows, Part
 __all__ = ["TwoSample", "feature_matrix", "holdout_fresh", "make_classifier"]
 
 FOLDS = 5
+#: Rows of a leaf; fitted in folds to fewer rows than fill two leaves, a classifier tells nothing apart.
+LEAF = 10
+FEWEST_ROWS = 2 * LEAF * FOLDS // (FOLDS - 1)
 #: The classifier takes fewer than 256 levels of a category; the rarest are merged.
 MOST_CODES = 250
 MOST_BINS = 100
@@ -66,6 +69,10 @@ class TwoSample:
             return nothing_to_compare()
         if not self.rows.columns:
             return Finding((), "There is no column to tell rows apart by.", "not applicable")
+        n_rows = sum(len(group.real) + len(group.synthetic) for group in self.rows.compared)
+        if n_rows < FEWEST_ROWS:
+            few = f"The groups that are compared have {n_rows} rows: a classifier needs {FEWEST_ROWS}."
+            return Finding((), few, "skipped")
         return None
 
 
@@ -199,6 +206,6 @@ def make_classifier(categorical: np.ndarray, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=10, l2_regularization=1.0,
+        max_iter=60, learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=LEAF, l2_regularization=1.0,
         early_stopping=False, categorical_features=categorical, random_state=seed,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from makeweight.quality.distances import NO_HOLDOUT
 from makeweight.quality.judge import MEANINGLESS
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ __all__ = ["Verdict", "reach"]
 FEW_DIFFERENT = 0.1
 #: Less than this share of the real associations is none to speak of.
 INDEPENDENT = 0.25
+#: The checks that compare columns, pairs of columns, and whole rows: one of them at least has to have eyes.
+COMPARING = ("MWQ08", "MWQ09", "MWQ15")
+#: With so many rows on each side, the two-sample test sees faults of the size of an issue.
+ENOUGH = 40
 
 
 @dataclass(frozen=True)
@@ -84,29 +89,59 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
             "faults", sentence, tuple(details),
             "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
         )  # fmt: skip
-    tested = [check for check in checks if check.p is not None]
-    if not tested:
+    blind = [check for check in checks if check.drawer == "passed" and check.blind]
+    details += [f"{check.code} {check.blind}" for check in blind]
+    unfamiliar = by_code["MWQ06"].drawer == "skipped"
+    unseen, lacking = _unseen(by_code)
+    if unseen:
+        sentence = f"Not judged: {unseen}." + (" Nor was whether rows were memorised." if unfamiliar else "")
         return Verdict(
-            "not-judged", "Nothing can be said about these rows: no check had rows enough.", tuple(details),
-            "Give more real rows of the groups that the synthetic rows belong to.",
-        )  # fmt: skip
+            "not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)])
+        )
     tips = sum(check.drawer == "tip" for check in checks)
     also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
-    weak = [check.blind for check in checks if check.drawer == "passed" and check.blind]
-    details += [f"{check.code} {check.blind}" for check in checks if check.drawer == "passed" and check.blind]
     sentence = f"No fault found: {passed} checks passed{also}."
-    if weak:
+    if blind:
         sentence += " With so few rows, large faults would go unnoticed in places."
-    unfamiliar = by_code["MWQ06"].drawer == "skipped"
     if unfamiliar:
         sentence += " Whether rows were memorised was not judged."
-    return Verdict("no-fault", sentence, tuple(details), _next(unfamiliar, real))
+    following = [*_holdout(by_code["MWQ06"], real), "Measure whether the rows help: makeweight evaluate."]
+    return Verdict("no-fault", sentence, tuple(details), following[0])
 
 
-def _next(unfamiliar: bool, real: str) -> str:
-    if not unfamiliar:
-        return "Measure whether the rows help: makeweight evaluate."
-    return f"Set real rows aside, generate from the others, and name them with --holdout: {set_aside(real)}"
+def _unseen(checks: Checks) -> tuple[str, str]:
+    """Return why a fault of columns or rows could not have been seen, and what to give; "" where it could.
+
+    A check that was not tested has seen nothing, nor has one that passed where chance alone exceeds the limit
+    of an issue.
+    """
+    compared = [checks[code] for code in COMPARING]
+    if any(check.p is not None and not check.blind for check in compared):
+        return "", ""
+    more = f"Give more rows: with {ENOUGH} real and {ENOUGH} synthetic ones of a group, large faults show."
+    blind = [check.code for check in compared if check.blind]
+    if blind:
+        return (
+            f"with so few rows, chance alone exceeds the limits of {', '.join(blind)}, and large faults of "
+            "columns and rows would go unnoticed", more,
+        )  # fmt: skip
+    asked = [check for check in compared if check.drawer != "muted"]
+    if not asked:
+        return f"{', '.join(COMPARING)}, which compare columns and rows, are muted", "Mute fewer checks."
+    reason = asked[0].explanation.rstrip(".")
+    reason = reason[0].lower() + reason[1:]
+    if asked[0].drawer == "not applicable":
+        return reason, "Give tables that have more columns than the target and the attributes."
+    return f"{reason}, so that neither columns nor rows could be compared", more
+
+
+def _holdout(check: Check, real: str) -> list[str]:
+    """Return what to do where memorising (MWQ06) was not judged."""
+    if check.drawer != "skipped":
+        return []
+    if check.explanation != NO_HOLDOUT:
+        return ["Give more held-out rows of each group."]
+    return [f"Set real rows aside, generate from the others, and name them with --holdout: {set_aside(real)}"]
 
 
 def set_aside(real: str) -> str:
