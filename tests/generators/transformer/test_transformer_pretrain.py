@@ -22,13 +22,14 @@ from makeweight.generators.transformer.config import (
 from makeweight.generators.transformer.figures import draw_curve
 from makeweight.generators.transformer.mechanisms import Random, graph_nodes
 from makeweight.generators.transformer.objective import (
+    add_rivals,
     chain_scores,
     marginal_scores,
     model_scores,
     prepare,
 )
 from makeweight.generators.transformer.pretrain import Trainer, learning_rate, pretrain
-from makeweight.generators.transformer.prior import Shape, draw_shape, draw_tasks
+from makeweight.generators.transformer.prior import Shape, Tasks, draw_shape, draw_tasks
 from makeweight.generators.transformer.validation import baselines, validation_batches
 
 SMALL = Config(
@@ -271,8 +272,64 @@ def test_closed_forms_hold_on_gaussian_tables():
     )
     prepared = prepare(ModelConfig(), plain, generator)
     chain, marginal = chain_scores(ModelConfig(), prepared), marginal_scores(ModelConfig(), prepared)
-    gain = (chain.numeric - marginal.numeric) / marginal.numeric_cells
+    gain = (chain.numeric - marginal.numeric).sum() / marginal.numeric_cells.sum()
     assert gain.item() == pytest.approx(-0.5 * np.log(0.36) / 2, abs=0.04)
+
+
+def grouped(shares: list[float], seed: int = 0) -> Tasks:
+    """Two tables of 300 context rows and 200 to predict: label, attribute, a number shifted by the label."""
+    generator = torch.Generator().manual_seed(seed)
+    label = torch.multinomial(torch.tensor(shares).expand(2, -1), 500, replacement=True, generator=generator)
+    attribute = (torch.rand(2, 500, generator=generator) < 0.3).long()
+    number = 1.5 * label + torch.randn(2, 500, generator=generator)
+    flags = torch.tensor([[True, True, False]]).expand(2, -1)
+    values = torch.stack([label.float(), attribute.float(), number], -1)
+    return Tasks(values, flags, flags, torch.ones(2, 200), 300)
+
+
+def test_rivals_differ_in_the_label_alone_and_groups_count_equally():
+    tasks = grouped([0.7, 0.2, 0.1])
+    twice, pairs = add_rivals(tasks, torch.Generator().manual_seed(0))
+    own, rival = twice.values[:, 300:].split(200, 1)
+    assert torch.equal(own, tasks.values[:, 300:])
+    assert torch.equal(own[..., 1:], rival[..., 1:])
+    assert bool((own[..., 0] != rival[..., 0]).all())
+    assert pairs.sum(1).tolist() == pytest.approx([1, 1])
+    group = own[..., 0] * 2 + own[..., 1]
+    for code in range(6):  # every label occurs under both attributes
+        assert pairs[group == code].sum().item() / 2 == pytest.approx(1 / 6, rel=1e-5)
+
+
+def test_rows_without_a_rival_and_rows_that_do_not_count_have_no_weight():
+    tasks = grouped([0.5, 0.5])
+    values = tasks.values.clone()
+    values[0, :, 0] = 1  # one label only
+    weight = torch.ones(2, 200)
+    weight[1, :50] = 0
+    tasks = dataclasses.replace(tasks, values=values, weight=weight)
+    twice, pairs = add_rivals(tasks, torch.Generator().manual_seed(0))
+    assert pairs[0].sum() == 0
+    assert pairs[1, :50].sum() == 0
+    assert pairs[1].sum().item() == pytest.approx(1)
+    prepared = prepare(ModelConfig(), twice, torch.Generator().manual_seed(0), pairs)
+    assert torch.isfinite(chain_scores(ModelConfig(), prepared).contrast)
+
+
+def test_contrast_is_the_balanced_log_loss_of_the_best_rule_and_leaves_the_likelihood_alone():
+    """A number shifted by 1.5 deviations: the log-loss of its own log-ratio, whatever the labels' shares."""
+    tasks = grouped([0.8, 0.2], seed=1)
+    twice, pairs = add_rivals(tasks, torch.Generator().manual_seed(0))
+    one, two = (prepare(ModelConfig(), *args) for args in (
+        (twice, torch.Generator().manual_seed(0), pairs), (tasks, torch.Generator().manual_seed(0)),
+    ))  # fmt: skip
+    chain = chain_scores(ModelConfig(), one)
+    assert chain.loss.item() == pytest.approx(chain_scores(ModelConfig(), two).loss.item(), abs=1e-5)
+    grid = np.random.default_rng(0).normal(size=100_000)
+    truth = np.log1p(np.exp(-(1.5 * (grid + 1.5) - 1.125))).mean()
+    assert chain.contrast.item() == pytest.approx(truth, abs=0.05)
+    assert marginal_scores(ModelConfig(), one).contrast.item() == pytest.approx(np.log(2), abs=1e-5)
+    with pytest.raises(ValueError, match="no rivals"):
+        _ = chain_scores(ModelConfig(), two).contrast
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -4,12 +4,16 @@ A cell is missing or not; if not, a number falls into the interval of normal sco
 bin where it is no tie) and a category is pointed at through the context rows that hold it. Columns without
 missing values in the context cannot have one, and a category that the context lacks has no probability:
 both are by construction, and such cells do not count.
+
+Likelihood alone spends most of its effort on what all groups share. A *rival* of a row is the same row under
+another label of its table: the balanced log-loss of telling the two apart by their likelihoods is minimised by
+the same law, and dwells on what distinguishes groups.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +41,7 @@ from makeweight.generators.transformer.prior import Tasks
 __all__ = [
     "Prepared",
     "Scores",
+    "add_rivals",
     "chain_scores",
     "interval_log_mass",
     "marginal_scores",
@@ -57,11 +62,12 @@ class Prepared:
     groups: Tensor  # B M
     missing: Tensor  # B M D  share of missing cells in the group
     counted: Tensor  # B M D  whether a cell counts
+    pairs: Tensor | None = None  # B M/2  weights, where the second half of the rows are rivals of the first
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Sums of log-probability, and the cells they run over, by kind of cell."""
+    """Log-probability of rows to predict, and the cells it runs over, by kind of cell: each (B M)."""
 
     numeric: Tensor
     categorical: Tensor
@@ -69,12 +75,26 @@ class Scores:
     numeric_cells: Tensor
     categorical_cells: Tensor
     missing_cells: Tensor
+    pairs: Tensor | None = None
+
+    def total(self, name: str) -> Tensor:
+        """Sum of one of the above over the rows to predict, without their rivals."""
+        rows: Tensor = getattr(self, name)
+        return rows.sum() if self.pairs is None else rows[:, : self.pairs.shape[1]].sum()
 
     @property
     def loss(self) -> Tensor:
         """Negative log-likelihood per cell, in nats."""
-        total = self.numeric + self.categorical + self.missing
-        return -total / (self.numeric_cells + self.categorical_cells).clamp_min(1)
+        likelihood = self.total("numeric") + self.total("categorical") + self.total("missing")
+        return -likelihood / (self.total("numeric_cells") + self.total("categorical_cells")).clamp_min(1)
+
+    @property
+    def contrast(self) -> Tensor:
+        """Balanced log-loss of telling rows from their rivals, mean over tables; log 2 by chance."""
+        if self.pairs is None:
+            raise ValueError("these tasks have no rivals")
+        own, rival = (self.numeric + self.categorical + self.missing).chunk(2, 1)
+        return (self.pairs * F.softplus(rival - own)).sum() / self.pairs.sum().clamp_min(1)
 
 
 def chain(context: Context, cells: Cells, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,8 +113,61 @@ def chain(context: Context, cells: Cells, groups: Tensor) -> tuple[Tensor, Tenso
 
 
 @torch.no_grad()
-def prepare(config: ModelConfig, tasks: Tasks, generator: torch.Generator) -> Prepared:
+def add_rivals(tasks: Tasks, generator: torch.Generator) -> tuple[Tasks, Tensor]:
+    """Add to every row to predict the same row under another label.
+
+    The label is drawn evenly from those that rows to predict have under the same grouping attributes.
+
+    Parameters
+    ----------
+    tasks : Tasks
+    generator : torch.Generator
+
+    Returns
+    -------
+    tasks : Tasks
+        With twice as many rows to predict: the rivals follow.
+    pairs : Tensor, shape (B, M)
+        Weights: groups count equally, and those of a table add to one; 0 for a row without a rival.
+
+    Examples
+    --------
+    >>> values = torch.tensor([[[0.0, 1.5], [1.0, 2.5], [0.0, 9.0], [1.0, 8.0]]])
+    >>> flags = torch.tensor([[True, False]])
+    >>> tasks, pairs = add_rivals(Tasks(values, flags, flags, torch.ones(1, 2), 2), torch.Generator())
+    >>> tasks.values[0, 4:].tolist(), pairs.tolist()
+    ([[1.0, 9.0], [0.0, 8.0]], [[0.5, 0.5]])
+    """
+    asked, usable = tasks.values[:, tasks.context :], tasks.weight > 0
+    label = asked[..., 0]
+    attributes = torch.where(tasks.given[:, None], asked, 0)[..., 1:]
+    alike = (attributes[:, :, None] == attributes[:, None]).all(-1) & usable[:, None]  # B M M
+    other = label[:, :, None] != label[:, None]
+    size = (alike & ~other).sum(-1).clamp_min(1)  # B M  rows to predict of the group
+    chance = (alike & other) / size[:, None]
+    paired = usable & (chance.sum(-1) > 0)
+    chance = torch.where(paired[..., None], chance, 1.0).flatten(0, 1)
+    pick = torch.multinomial(chance, 1, generator=generator).reshape(label.shape)
+    rivals = torch.cat([label.gather(1, pick)[..., None], asked[..., 1:]], -1)
+    pairs = paired / size
+    pairs = pairs / pairs.sum(1, keepdim=True).clamp_min(1e-9)
+    twice = torch.cat([tasks.weight, tasks.weight], 1)
+    return replace(tasks, values=torch.cat([tasks.values, rivals], 1), weight=twice), pairs
+
+
+@torch.no_grad()
+def prepare(
+    config: ModelConfig, tasks: Tasks, generator: torch.Generator, pairs: Tensor | None = None
+) -> Prepared:
     """Encode tasks: context maps, scores, chain, and the network's inputs.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    tasks : Tasks
+    generator : torch.Generator
+    pairs : Tensor, optional
+        Weights of the tasks' rivals, where :func:`add_rivals` added some.
 
     Examples
     --------
@@ -125,7 +198,9 @@ def prepare(config: ModelConfig, tasks: Tasks, generator: torch.Generator) -> Pr
     )
     last = Cells(*(getattr(cells, name)[:, rows:] for name in Cells.__dataclass_fields__))
     counted = last.known & (tasks.weight > 0)[..., None] & ~tasks.given[:, None]
-    return Prepared(inputs, context, last, mean[:, rows:], deviation[:, rows:], asked, missing, counted)
+    return Prepared(
+        inputs, context, last, mean[:, rows:], deviation[:, rows:], asked, missing, counted, pairs
+    )
 
 
 def interval_log_mass(log_bins: Tensor, low: Tensor, score: Tensor, high: Tensor, reach: float) -> Tensor:
@@ -171,25 +246,28 @@ def _scores(
     context, cells = prepared.context, prepared.cells
     present = prepared.counted & ~cells.missing
     free = ~context.given
+    nothing = prepared.mean.new_zeros(prepared.groups.shape)  # B M
     tables, columns = (free & ~context.categorical).nonzero(as_tuple=True)
     pick = (tables, slice(None), columns)
     mass = interval_log_mass(
         numeric(tables, columns), cells.low[pick], cells.score[pick], cells.high[pick], reach
     )
-    number = torch.where(present[pick], mass, 0).sum()
-    number_cells = present[pick].sum()
+    number = nothing.index_add(0, tables, torch.where(present[pick], mass, 0))
+    number_cells = nothing.index_add(0, tables, present[pick].to(nothing.dtype))
     tables, columns = (free & context.categorical).nonzero(as_tuple=True)
     pick = (tables, slice(None), columns)
     same = context.codes[tables, :, columns][:, None] == cells.code[pick][..., None]  # P M N
     counted = present[pick] & same.any(-1)
     weights = pointer(tables, columns).masked_fill(~same, NEVER)
-    category = torch.where(counted, weights.logsumexp(-1), 0).sum()
+    category = nothing.index_add(0, tables, torch.where(counted, weights.logsumexp(-1), 0))
+    category_cells = nothing.index_add(0, tables, counted.to(nothing.dtype))
     can_miss = prepared.counted & (prepared.missing > 0)
     gone = cells.missing.to(mass.dtype)
     entropy = F.binary_cross_entropy_with_logits(missing(), gone, reduction="none")
     return Scores(
-        *(number, category, -torch.where(can_miss, entropy, 0).sum()),
-        *(number_cells, counted.sum(), can_miss.sum()),
+        *(number, category, -torch.where(can_miss, entropy, 0).sum(-1)),
+        *(number_cells, category_cells, can_miss.sum(-1)),
+        prepared.pairs,
     )
 
 

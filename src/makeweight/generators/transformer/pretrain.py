@@ -29,7 +29,7 @@ from makeweight.errors import FileProblem, GeneratorError, MissingDependency, Op
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import PRIOR_VERSION, Config, TrainConfig
 from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.objective import Prepared, model_scores, prepare
+from makeweight.generators.transformer.objective import Prepared, add_rivals, model_scores, prepare
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
 from makeweight.generators.transformer.validation import (
     Figures,
@@ -258,7 +258,8 @@ class Trainer:
     def _same_validation(self, state: dict[str, Any]) -> bool:
         """Whether a checkpoint was judged on the tasks that this run is judged on."""
         then, now = state["config"], dataclasses.asdict(self.config)
-        same_train = all(then["train"][key] == now["train"][key] for key in ("seed", "validation_tasks"))
+        keys = ("seed", "validation_tasks", "contrast")
+        same_train = all(then["train"].get(key) == now["train"][key] for key in keys)
         return bool(state["prior_version"] == PRIOR_VERSION and then["prior"] == now["prior"] and same_train)
 
     def _append(self, name: str, row: dict[str, float | int]) -> None:
@@ -298,7 +299,8 @@ class Trainer:
         generator = torch.Generator(self.device).manual_seed(train.seed + (self.step + 1) * 1_000_003)
         shape = draw_shape(self.config.prior, train.cells, self.step / train.curriculum, rng)
         tasks = draw_tasks(self.config.prior, shape, generator)
-        prepared = prepare(self.config.model, tasks, generator)
+        tasks, pairs = add_rivals(tasks, generator)
+        prepared = prepare(self.config.model, tasks, generator, pairs)
         drawn = self._now()
         rate = learning_rate(self.step, self.fraction, train)
         for optimiser, full in zip(self.optimisers, self.full_rates, strict=True):
@@ -306,7 +308,8 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             streams = self.model(prepared.inputs, shape.context)
-            loss = model_scores(self.model, prepared, streams).loss
+            scores = model_scores(self.model, prepared, streams)
+            loss = scores.loss + train.contrast * scores.contrast
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
         self.step += 1
@@ -333,8 +336,9 @@ class Trainer:
         row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
         self.history.append(row)
         self._append("validation.csv", dict(row))
-        if figures["total"] < self.best:
-            self.best = figures["total"]
+        judged = figures["total"] + self.config.train.contrast * figures["contrast"]  # as it is trained
+        if judged < self.best:
+            self.best = judged
             facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
             validation = {"model": figures, **self.references}
             weights.save(

@@ -17,6 +17,7 @@ from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import (
     Prepared,
     Scores,
+    add_rivals,
     chain_scores,
     marginal_scores,
     model_scores,
@@ -29,7 +30,8 @@ __all__ = ["KINDS", "Figures", "baselines", "validate", "validation_batches"]
 KINDS = ("numeric", "categorical", "missing")
 TASKS_PER_SHAPE = 4
 Figures = dict[str, float]
-"""Negative log-likelihood in nats: per cell of each kind, and ``total`` per cell."""
+"""Negative log-likelihood in nats: per cell of each kind, and ``total`` per cell; ``contrast``, the balanced
+log-loss of telling rows from their rivals."""
 
 
 def validation_batches(config: Config, device: torch.device) -> Iterator[Prepared]:
@@ -53,7 +55,8 @@ def validation_batches(config: Config, device: torch.device) -> Iterator[Prepare
         shape = Shape(TASKS_PER_SHAPE, round(sizes[number]), prior.queries, 1 + round(columns[number]))
         generator = torch.Generator().manual_seed(train.seed * 1000 + number)
         tasks = draw_tasks(prior, shape, generator)
-        prepared = prepare(config.model, tasks, generator)
+        tasks, pairs = add_rivals(tasks, torch.Generator().manual_seed(number))
+        prepared = prepare(config.model, tasks, generator, pairs)
         yield to_device(prepared, device)
 
 
@@ -62,8 +65,8 @@ def to_device(prepared: Prepared, device: torch.device) -> Prepared:
     moved: dict[str, Any] = {}
     for name in Prepared.__dataclass_fields__:
         part = getattr(prepared, name)
-        if isinstance(part, torch.Tensor):
-            moved[name] = part.to(device)
+        if part is None or isinstance(part, torch.Tensor):
+            moved[name] = part if part is None else part.to(device)
         else:
             inner = {field: getattr(part, field).to(device) for field in type(part).__dataclass_fields__}
             moved[name] = type(part)(**inner)
@@ -72,13 +75,17 @@ def to_device(prepared: Prepared, device: torch.device) -> Prepared:
 
 def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], Scores]) -> Figures:
     sums = {f"{kind}{part}": 0.0 for kind in KINDS for part in ("", "_cells")}
+    contrast, count = 0.0, 0
     for prepared in batches:
         scores = score(prepared)
         for name in sums:
-            sums[name] += getattr(scores, name).item()
+            sums[name] += scores.total(name).item()
+        contrast += scores.contrast.item()
+        count += 1
     figures = {kind: -sums[kind] / max(1.0, sums[f"{kind}_cells"]) for kind in KINDS}
     cells = sums["numeric_cells"] + sums["categorical_cells"]
     figures["total"] = -sum(sums[kind] for kind in KINDS) / max(1.0, cells)
+    figures["contrast"] = contrast / max(1, count)
     return figures
 
 
