@@ -6,8 +6,8 @@ missing values in the context cannot have one, and a category that the context l
 both are by construction, and such cells do not count.
 
 Likelihood alone spends most of its effort on what all groups share. A *rival* of a row is the same row under
-another label of its table: the balanced log-loss of telling the two apart by their likelihoods is minimised by
-the same law, and dwells on what distinguishes groups.
+another label of its table: the balanced log-loss of telling the two apart by their likelihoods has the same
+minimiser, and dwells on what distinguishes groups.
 """
 
 from __future__ import annotations
