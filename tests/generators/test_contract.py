@@ -1,18 +1,38 @@
 """Every generator of the registry passes the contract checks, and each check can fail."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from generators_for_tests import Copier, Mute, Shuffler
 from makeweight.generators import contract
 from makeweight.generators.contract import CHECKS
 from makeweight.generators.registry import names, resolve
+from makeweight.sampler import balance
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", names("instant"))
 def test_registry(name, check):
     check(lambda: resolve(name))
+
+
+@pytest.mark.parametrize("name", names("instant"))
+def test_prices_that_end_in_0_or_5_stay_such(name):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "price": rng.integers(200, 900, 120) * 5 / 100,
+            "loan": rng.integers(10, 90, 120) * 50,
+            "y": np.repeat(["common", "rare"], [90, 30]),
+        }
+    )
+    made = balance(frame, target="y", generator=name, random_state=0).frame
+    assert len(made) == 60
+    cents = np.round(made["price"] * 100)
+    assert (cents % 5 == 0).all()
+    assert (cents % 10 == 5).mean() == pytest.approx(0.5, abs=0.2)
+    assert (made["loan"] % 50 == 0).all()
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

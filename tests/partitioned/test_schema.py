@@ -90,6 +90,23 @@ def test_numbers_get_the_same_kind_however_they_are_cut(values, edge, whole_numb
     assert_same_columns(surveyed(table, [edge], group_by=()).schema, schema)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    units=st.lists(st.integers(-3000, 3000), min_size=10, max_size=40),
+    step=st.sampled_from([1, 5, 20, 250]),
+    decimals=st.integers(0, 3),
+    kind=st.sampled_from([pa.float64(), pa.float32(), pa.int64()]),
+    edge=st.integers(0, 40),
+)
+def test_numbers_keep_their_grid_however_they_are_cut(units, step, decimals, kind, edge):
+    values = np.array(units) * step
+    if kind != pa.int64():
+        values = values / 10.0**decimals
+    table = pa.table({"x": pa.array(values).cast(kind), "y": np.resize(["a", "b"], len(values))})
+    schema, _ = inferred(table, group_by=())
+    assert_same_columns(surveyed(table, [edge], group_by=()).schema, schema)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     values=st.lists(

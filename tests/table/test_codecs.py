@@ -130,6 +130,47 @@ def test_decimals_of_single_precision_are_those_that_were_written():
     assert column.snap(np.array([0.1234, 99.0])).tolist() == pytest.approx([0.12, 3.3])
 
 
+@pytest.mark.parametrize(
+    ("values", "grid"),
+    [
+        (np.arange(40) * 5 / 100, 5),
+        (-np.arange(40) * 25 / 1000, 25),
+        (np.arange(40) * 500, 500),
+        ((np.arange(40) * 5 / 100).astype("float32"), 5),
+        (np.append(np.arange(40) * 5 / 100, 0.01), 1),  # one value is off the grid
+        (np.arange(19) * 5 / 100, 1),  # so few may be multiples by chance
+        (np.arange(40) * 5 / 100 + 2.0**34, 1),  # a float is too coarse
+        (np.arange(40) / 7, 1),  # no decimals
+        (np.arange(40) * 500 + 2**60, 1),  # counted from the smallest
+    ],
+)
+def test_numbers_that_are_multiples_have_a_grid(values, grid):
+    column, _ = described(pd.Series(values))
+    assert column.grid == grid
+
+
+@given(
+    units=st.lists(st.integers(-500, 500), min_size=20, max_size=60, unique=True),
+    step=st.sampled_from([1, 2, 5, 25, 50]),
+    decimals=st.integers(0, 4),
+    proposed=st.lists(st.floats(-1e5, 1e5) | st.just(np.nan), min_size=1),
+)
+def test_snapping_leads_to_the_grid_within_the_range(units, step, decimals, proposed):
+    real = np.round(np.array(units) * step / 10.0**decimals, decimals)
+    column, _ = described(pd.Series(real), kind="continuous")
+    assert np.array_equal(column.snap(real), real)
+    snapped = column.snap(np.array(proposed))
+    assert np.array_equal(np.isnan(snapped), np.isnan(proposed))
+    found = snapped[~np.isnan(snapped)]
+    assert ((found >= real.min()) & (found <= real.max())).all()
+    assert column.decimals is not None
+    counted = np.round(found * 10.0**column.decimals)
+    assert (counted % column.grid == 0).all()
+    assert np.array_equal(np.round(found, column.decimals), found)
+    _, rejects = codec(column.kind).check(column, pd.Series(found))
+    assert not rejects
+
+
 def test_the_largest_single_precision_value_is_in_range_as_it_is_written():
     series = pd.Series([0.5, 16384.6875, 7.0], dtype="float32", name="x")
     column, _ = described(series)

@@ -219,7 +219,7 @@ def _n_values(column: Column) -> float:
         return column.n_states
     if column.decimals is None or column.low is None or column.high is None:
         return math.inf
-    return (column.high - column.low) * 10.0**column.decimals + 1
+    return (column.high - column.low) * 10.0**column.decimals / column.grid + 1
 
 
 def mix(prints: np.ndarray, name: Hashable, values: np.ndarray) -> np.ndarray:

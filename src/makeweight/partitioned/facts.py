@@ -22,7 +22,7 @@ from makeweight.table import Column, Kind
 from makeweight.table.column import MAX_CATEGORIES
 from makeweight.table.infer import READ, count_gaps
 from makeweight.table.kinds import codec
-from makeweight.table.kinds._numeric import MAX_DECIMALS
+from makeweight.table.kinds._numeric import MAX_DECIMALS, common_divisor
 from makeweight.table.kinds._values import floats
 from makeweight.table.kinds.datetime import STEPS
 
@@ -69,6 +69,8 @@ class ColumnFacts:
         Exact smallest and largest number.
     exact : int
         Bit d is set when d decimals write every number exactly.
+    divisor : int
+        Of all numbers, in units of the last of `MAX_DECIMALS` decimals; 0 where none is known.
     infinite : tuple of (int, int) or None
         Position of the first row with an infinite value, and number of such rows.
     time : Column or None
@@ -89,6 +91,7 @@ class ColumnFacts:
     low: Any = None
     high: Any = None
     exact: int = 2 ** (MAX_DECIMALS + 1) - 1
+    divisor: int = 0
     infinite: tuple[int, int] | None = None
     time: Column | None = None
     first: tuple[int, Any] | None = None
@@ -118,6 +121,7 @@ class ColumnFacts:
             low=_either(min, self.low, other.low),
             high=_either(max, self.high, other.high),
             exact=self.exact & other.exact,
+            divisor=math.gcd(self.divisor, other.divisor),
             infinite=_either(lambda a, b: (min(a[0], b[0]), a[1] + b[1]), self.infinite, other.infinite),
             time=_either(_merge_times, self.time, other.time),
             first=_either(lambda a, b: a if a[0] <= b[0] else b, self.first, other.first),
@@ -247,19 +251,32 @@ def _column_facts(
 def _number_facts(
     facts: ColumnFacts, series: pd.Series[Any], values: Any, present: np.ndarray, offset: int
 ) -> ColumnFacts:
-    if kinds.is_integer(values.type):
-        bounds = pc.min_max(values).as_py()
-        return replace(facts, low=bounds["min"], high=bounds["max"])
     numbers = floats(series)[present]
     finite = np.isfinite(numbers)
-    exact = exact_decimals(numbers[finite], series.dtype)
-    if kinds.is_decimal(values.type):
+    whole = kinds.is_integer(values.type)
+    exact = facts.exact if whole else exact_decimals(numbers[finite], series.dtype)
+    decimals = lowest(exact)
+    divisor = common_divisor(np.unique(numbers[finite]), decimals, series.dtype)
+    divisor *= 10 ** (MAX_DECIMALS - (decimals or 0))
+    facts = replace(facts, exact=exact, divisor=divisor)
+    if whole or kinds.is_decimal(values.type):
         bounds = pc.min_max(values).as_py()
-        return replace(facts, low=bounds["min"], high=bounds["max"], exact=exact)
+        return replace(facts, low=bounds["min"], high=bounds["max"])
     if not finite.all():
         rows = present[~finite]
-        return replace(facts, infinite=(offset + int(rows[0]), len(rows)), exact=exact)
-    return replace(facts, low=float(numbers.min()), high=float(numbers.max()), exact=exact)
+        return replace(facts, infinite=(offset + int(rows[0]), len(rows)))
+    return replace(facts, low=float(numbers.min()), high=float(numbers.max()))
+
+
+def lowest(exact: int) -> int | None:
+    """Return the smallest number of decimals that writes every number exactly, None beyond a dozen.
+
+    Examples
+    --------
+    >>> lowest(0b1100), lowest(0)
+    (2, None)
+    """
+    return (exact & -exact).bit_length() - 1 if exact else None
 
 
 def exact_decimals(values: np.ndarray, dtype: Any) -> int:

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow.types as kinds
 
 from makeweight.errors import SchemaError, nearest
-from makeweight.partitioned.facts import ColumnFacts, TableFacts
+from makeweight.partitioned.facts import ColumnFacts, TableFacts, lowest
 from makeweight.partitioned.source import Source, decoded
 from makeweight.plan import Group, Groups
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.column import MAX_CATEGORIES
 from makeweight.table.infer import FEW, number_kind, string_kind, warnings_of
 from makeweight.table.kinds import codec
+from makeweight.table.kinds._numeric import MAX_DECIMALS, grid_of
 from makeweight.table.schema import MAX_NUMERIC_LABELS
 
 __all__ = ["CountedGroups", "groups_of", "refuse_unknown", "schema_of"]
@@ -199,10 +200,13 @@ def _column(source: Source, facts: ColumnFacts, name: str, dtype: Any, kind: Kin
     if kind in (Kind.CONTINUOUS, Kind.INTEGER):
         _refuse_unfit_numbers(source, facts, name, kind)
     column: Column = codec(kind).describe(few, reason)
+    column = replace(column, **counts)
     if kind is Kind.CONTINUOUS:
-        lowest = (facts.exact & -facts.exact).bit_length() - 1
-        return replace(column, decimals=lowest if facts.exact else None, **counts)
-    return replace(column, **counts)
+        column = replace(column, decimals=lowest(facts.exact))
+    if kind in (Kind.CONTINUOUS, Kind.INTEGER):
+        units = 10 ** (MAX_DECIMALS - (column.decimals or 0))
+        column = replace(column, grid=grid_of(column, facts.divisor // units))
+    return column
 
 
 def _refuse_unfit_numbers(source: Source, facts: ColumnFacts, name: str, kind: Kind) -> None:

@@ -85,6 +85,8 @@ class Column:
         Observed range, in the units of `encode`; numeric kinds only.
     decimals : int or None
         Number of decimals of the observed values; None where there is no such number.
+    grid : int
+        Numbers are multiples of so many units of the last decimal: 5 where prices end in 0 or 5.
     categories : pandas.Index or None
         Observed values of a categorical or boolean column.
     origin, step : int
@@ -107,6 +109,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     decimals: int | None = None
+    grid: int = 1
     categories: pd.Index[Any] | None = None
     origin: int = 0
     step: int = 1
@@ -160,7 +163,7 @@ class Column:
         return replace(self, low=new_low, high=new_high)
 
     def snap(self, values: np.ndarray) -> np.ndarray:
-        """Move encoded numbers into the observed range and onto the column's decimals.
+        """Move encoded numbers into the observed range, and onto the column's decimals and grid.
 
         Parameters
         ----------
@@ -180,4 +183,10 @@ class Column:
         array([0.4, 0.9])
         """
         snapped = np.asarray(np.clip(values, self.low, self.high))
-        return snapped if self.decimals is None else np.round(snapped, self.decimals)
+        if self.decimals is None:
+            return snapped
+        if self.grid > 1 and self.low is not None and self.high is not None:
+            unit = self.grid / 10.0**self.decimals
+            least, most = np.ceil(self.low / unit - 1e-6), np.floor(self.high / unit + 1e-6)
+            snapped = np.clip(np.round(snapped / unit), least, most) * unit
+        return np.round(snapped, self.decimals)

@@ -14,6 +14,8 @@ from makeweight.table.column import Column
 from makeweight.table.kinds._values import Mask, Rejects, allow_missing, floats, missing_mask
 
 MAX_DECIMALS = 12
+#: Fewer different values than this may share a divisor by chance.
+FEWEST_ON_GRID = 20
 
 
 def finite_floats(series: pd.Series[Any], name: Any) -> tuple[np.ndarray, Mask]:
@@ -61,6 +63,44 @@ def count_decimals(values: np.ndarray, dtype: Any) -> int | None:
                 break
             fewest += 1
     return fewest if fewest <= MAX_DECIMALS else None
+
+
+def common_divisor(values: np.ndarray, decimals: int | None, dtype: Any) -> int:
+    """Return the greatest common divisor of numbers in units of their last decimal.
+
+    0 where all are zero; 1 where there are no decimals, or a float is too coarse to tell.
+
+    Examples
+    --------
+    >>> common_divisor(np.array([18.95, 20.0, 29.85]), 2, np.dtype(float))
+    5
+    """
+    if decimals is None:
+        return 1
+    units = np.round(np.abs(values) * 10.0**decimals)
+    if units.max(initial=0.0) > exact_units(dtype):
+        return 1
+    divisor = 0
+    for part in (units[:1000], units):
+        divisor = int(np.gcd.reduce(part.astype(np.int64), initial=0))
+        if divisor == 1:
+            break
+    return divisor
+
+
+def grid_of(column: Column, divisor: int) -> int:
+    """Return the grid of a column whose values have this common divisor, 1 where that may be chance."""
+    if column.decimals is None or column.low is None or column.high is None or column.origin:
+        return 1
+    most = max(abs(column.low), abs(column.high)) * 10.0**column.decimals
+    if column.n_distinct < FEWEST_ON_GRID or round(most) > exact_units(column.dtype):
+        return 1
+    return max(1, divisor)
+
+
+def exact_units(dtype: Any) -> float:
+    """Return up to which number units of the last decimal are counted without a slip."""
+    return 2.0**-12 / _precision(dtype)
 
 
 def read_numbers(series: pd.Series[Any], origin: int = 0) -> tuple[np.ndarray, Mask, Mask]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,13 @@ import numpy as np
 import pandas as pd
 
 from makeweight.table.column import Column, Kind
-from makeweight.table.kinds._numeric import check_numbers, count_decimals, finite_floats
+from makeweight.table.kinds._numeric import (
+    check_numbers,
+    common_divisor,
+    count_decimals,
+    finite_floats,
+    grid_of,
+)
 from makeweight.table.kinds._values import (
     Rejects,
     decimal_of,
@@ -23,17 +30,18 @@ from makeweight.table.kinds._values import (
 
 
 def describe(series: pd.Series[Any], reason: str) -> Column:
-    """Read range, decimals and missing values off a real column."""
+    """Read range, decimals, grid and missing values off a real column."""
     values, missing = finite_floats(series, series.name)
-    present = values[~missing]
-    return Column(
+    present = np.unique(values[~missing])
+    column = Column(
         name=series.name, kind=Kind.CONTINUOUS, dtype=series.dtype, reason=reason,
-        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(np.unique(present)),
+        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(present),
         low=float(present.min()) if len(present) else None,
         high=float(present.max()) if len(present) else None,
         decimals=count_decimals(present, series.dtype),
         python_type=python_type_of(series, missing), missing_value=first_missing(series, missing),
     )  # fmt: skip
+    return replace(column, grid=grid_of(column, common_divisor(present, column.decimals, column.dtype)))
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:

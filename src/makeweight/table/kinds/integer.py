@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
-from makeweight.table.kinds._numeric import check_numbers, finite_floats
+from makeweight.table.kinds._numeric import check_numbers, common_divisor, finite_floats, grid_of
 from makeweight.table.kinds._values import (
     Mask,
     Rejects,
@@ -27,7 +28,7 @@ EXACT = 2**53
 
 
 def describe(series: pd.Series[Any], reason: str) -> Column:
-    """Read range and missing values off a real column of whole numbers.
+    """Read range, grid and missing values off a real column of whole numbers.
 
     Raises
     ------
@@ -53,14 +54,16 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
                 hint=f"--kind {series.name}=identifier",
             )  # fmt: skip
         present = np.array([value - origin for value in exact], dtype=np.float64)
-    return Column(
+    present = np.unique(present)
+    column = Column(
         name=series.name, kind=Kind.INTEGER, dtype=series.dtype, reason=reason,
-        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(np.unique(present)),
+        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(present),
         low=float(present.min()) if len(present) else None,
         high=float(present.max()) if len(present) else None,
         decimals=0, origin=origin,
         python_type=python_type_of(series, missing), missing_value=first_missing(series, missing),
     )  # fmt: skip
+    return replace(column, grid=grid_of(column, common_divisor(present, 0, column.dtype)))
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
