@@ -49,7 +49,7 @@ def test_files_are_written_and_the_page_has_the_verdict(run, data, tmp_path):
     assert result["verdict"]["sentence"][:60] in page
     again = run("evaluate", data, *QUICK, "-o", "result.json")
     assert again.code == 2
-    assert "the file exists" in again.err
+    assert "the output file exists" in again.err
     command = result["reproduce"]["command"].split()[1:]
     same = run(*command, "--jobs", 1, "--json")
     assert same.json["results"] == result["results"]
@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypat
         (["--target", "y", "--estimators", ","], "names with commas"),
         (["--target", "y", "--folds", 20], "y=yes"),
         (["--target", "y", "-o", "nowhere/result.json"], "no such directory"),
-        (["--target", "y", "-o", "result.jsonl"], "kept in a file with this ending"),
+        (["--target", "y", "-o", "result.jsonl"], "-o writes no such file"),
         (["--target", "y", "--external", "none.csv"], "no such file"),
     ],
 )

@@ -107,7 +107,7 @@ def test_numbers_stay_text_where_the_real_column_is_text(run, tmp_path, monkeypa
     ("args", "message"),
     [
         (["--mute", "MWQ99"], "no such check to mute"),
-        (["-o", "report.pdf"], "unknown kind of report"),
+        (["-o", "report.pdf"], "-o writes no such file"),
         (["-o", "nowhere/report.html"], "no such directory"),
         (["--ledger", "none.json"], "cannot read the ledger"),
         (["--ledger", "bad.json"], "the ledger is not JSON"),

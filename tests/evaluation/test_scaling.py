@@ -183,7 +183,7 @@ def test_the_command_prints_curve_law_and_verdict(csv, tmp_path):
     assert figure.read_text().lstrip().startswith("<?xml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scaling.json", "scaling.svg", "table.csv"]
     again = run(csv, "--target", "y", "-o", out)
-    assert "the file exists" in str(again.exception)
+    assert "the output file exists" in str(again.exception)
 
 
 def test_the_command_prints_json(csv):
@@ -195,7 +195,7 @@ def test_the_command_prints_json(csv):
     ("arguments", "says"),
     [
         (["--sizes", "many"], "whole numbers"),
-        (["--figure", "curve.txt"], "unknown kind of figure"),
+        (["--figure", "curve.txt"], "--figure writes no such file"),
     ],
 )
 def test_the_command_refuses(csv, arguments, says):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _options, _show
-from makeweight.errors import FileProblem, OptionError
+from makeweight.cli import _options, _outputs, _show
+from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,11 +100,9 @@ def command(context: click.Context, /, **given: Any) -> None:
     makeweight evaluate adult.csv --target income --group-by sex --generator transport --require-gain
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     output, html = given["output"], given["html"]
-    for path in (output, html):
-        _check_place(path, given["force"])
+    _outputs.check("-o", output, _outputs.JSON, force=given["force"])
+    _outputs.check("--html", html, _outputs.PAGE, force=given["force"])
     log = Path(output).with_suffix(".jsonl") if output else None
-    if log is not None and log == Path(output):
-        raise OptionError("results as they come are kept in a file with this ending", got=repr(output))
     if log is not None and given["force"]:
         log.unlink(missing_ok=True)
     err = _show.console(err=True)
@@ -118,12 +115,12 @@ def command(context: click.Context, /, **given: Any) -> None:
     result = _show.plain(found.to_dict())
     written = []
     if output:
-        _write(output, json.dumps(result, indent=1, allow_nan=False) + "\n")
+        _outputs.write_json(output, result)
         written.append(output)
     if html:
         from makeweight.page import render
 
-        _write(html, render(result))
+        _outputs.write(html, render(result))
         written.append(html)
     if given["as_json"]:
         _show.print_json(result)
@@ -159,21 +156,3 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
             engine=given["engine"], n_jobs=given["jobs"], log=log, name=given["data"], progress=steps,
             read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
         )  # fmt: skip
-
-
-def _check_place(path: str | None, force: bool) -> None:
-    if path is None:
-        return
-    if not Path(path).resolve().parent.is_dir():
-        raise FileProblem("no such directory", where=str(Path(path).parent))
-    if Path(path).exists() and not force:
-        raise FileProblem("the file exists", where=path, hint="--force replaces it")
-
-
-def _write(path: str, text: str) -> None:
-    from makeweight.table.io import replace_file
-
-    try:
-        replace_file(Path(path), lambda stream: stream.write(text.encode()))
-    except OSError as error:
-        raise FileProblem("cannot write the file", where=path, got=error.strerror or str(error)) from error

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _options, _show
+from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import FileProblem, OptionError
 
 if TYPE_CHECKING:
     from makeweight.table.io import TableFile
 
 FAILED = 3
-OUTPUTS = (".html", ".htm", ".json")
 
 
 @click.command()
@@ -78,7 +77,7 @@ def command(
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     from makeweight.quality.catalogue import codes_of
 
-    _check_output(output, force)
+    _outputs.check("-o", output, (*_outputs.PAGE, *_outputs.JSON), force=force)
     codes_of(mute)  # a mistyped check is told before a large file is read
     err = _show.console(err=True)
     files = _read(real, synthetic, holdout, kinds, missing, no_header)
@@ -102,7 +101,7 @@ def command(
     )  # fmt: skip
     result = report.to_dict()
     if output is not None:
-        _write(result, Path(output))
+        _write(result, output)
     if as_json:
         _show.print_json(result)
     else:
@@ -113,20 +112,6 @@ def command(
         err.print(f"wrote {output}")
     if result["counts"]["issue"] * (fail_on != "never") or result["counts"]["tip"] * (fail_on == "tip"):
         context.exit(FAILED)
-
-
-def _check_output(output: str | None, force: bool) -> None:
-    if output is None:
-        return
-    path = Path(output)
-    if path.suffix.lower() not in OUTPUTS:
-        raise OptionError(
-            "unknown kind of report", got=repr(output), expected=" or ".join(OUTPUTS), hint="-o report.html"
-        )
-    if path.exists() and not force:
-        raise FileProblem("the file exists", where=output, hint="--force replaces it")
-    if not path.resolve().parent.is_dir():
-        raise FileProblem("no such directory", where=str(path.parent), hint=f"mkdir -p {path.parent}")
 
 
 def _read(
@@ -166,13 +151,10 @@ def _ledger(path: str | None) -> Any:
         ) from error  # fmt: skip
 
 
-def _write(result: dict[str, Any], path: Path) -> None:
-    from makeweight.table.io import replace_file
-
-    if path.suffix.lower() == ".json":
-        text = json.dumps(_show.plain(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def _write(result: dict[str, Any], path: str) -> None:
+    if path.lower().endswith(_outputs.JSON):
+        _outputs.write_json(path, result)
     else:
         from makeweight.page import render
 
-        text = render(result)
-    replace_file(path, lambda stream: stream.write(text.encode()))
+        _outputs.write(path, render(result))

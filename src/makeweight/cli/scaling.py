@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _options, _show
-from makeweight.errors import FileProblem, OptionError
+from makeweight.cli import _options, _outputs, _show
+from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
     from makeweight.evaluation import ScalingCurve
-
-FIGURES = (".svg", ".png", ".pdf")
 
 
 def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int] | None:
@@ -76,10 +72,8 @@ def command(
     Repeated cross-validation on DATA: in every fold the generator learns from the training rows only, and
     the classifier is judged on real rows that neither has seen.
     """
-    for path in (output, figure):
-        _check_free(path, force)
-    if figure is not None and Path(figure).suffix.lower() not in FIGURES:
-        raise OptionError("unknown kind of figure", got=repr(figure), expected=" or ".join(FIGURES))
+    _outputs.check("-o", output, _outputs.JSON, force=force)
+    _outputs.check("--figure", figure, _outputs.FIGURE, force=force)
     file = _options.load(data, kinds, missing, no_header)
     from makeweight.evaluation import scaling_curve
 
@@ -95,26 +89,22 @@ def command(
         random_state=seed, n_jobs=jobs, progress=progress,
     )  # fmt: skip
     if output is not None:
-        from makeweight.table.io import replace_file
-
-        text = json.dumps(_show.plain(curve.to_dict()), indent=1, allow_nan=False) + "\n"
-        replace_file(Path(output), lambda stream: stream.write(text.encode()))
+        _outputs.write_json(output, curve.to_dict())
     if figure is not None:
-        from makeweight.evaluation.figures import draw_scaling
-
-        with tempfile.TemporaryDirectory(dir=Path(figure).resolve().parent) as folder:
-            drawn = Path(folder) / Path(figure).name
-            draw_scaling(curve, drawn)
-            os.replace(drawn, figure)
+        _draw(curve, figure)
     if as_json:
         _show.print_json(curve.to_dict())
         return
     _print(curve, [path for path in (output, figure) if path])
 
 
-def _check_free(path: str | None, force: bool) -> None:
-    if path is not None and Path(path).exists() and not force:
-        raise FileProblem("the file exists", where=path, hint="--force replaces it")
+def _draw(curve: ScalingCurve, figure: str) -> None:
+    from makeweight.evaluation.figures import draw_scaling
+
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / Path(figure).name
+        draw_scaling(curve, drawn)
+        _outputs.write(figure, drawn.read_bytes())
 
 
 def _print(curve: ScalingCurve, written: list[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,11 +38,12 @@ class Log:
         if path is None:
             return
         head = {"format": FORMAT, "version": 1, **identity}
-        if path.exists():
-            self._resume(path, head)
-        else:
-            self._stream = path.open("w", encoding="utf-8")
-            self._write(head)
+        with _told(path):
+            if path.exists():
+                self._resume(path, head)
+            else:
+                self._stream = path.open("w", encoding="utf-8")
+                self._write([head])
 
     def _resume(self, path: Path, head: dict[str, Any]) -> None:
         text = path.read_text(encoding="utf-8")
@@ -61,13 +63,13 @@ class Log:
     def add(self, records: Sequence[dict[str, Any]]) -> None:
         """Keep records, and write them to the disk."""
         self.records.extend(records)
-        if self._stream is not None:
-            self._stream.write("".join(json.dumps(record, allow_nan=False) + "\n" for record in records))
-            self._stream.flush()
+        if self._stream is not None and self.path is not None:
+            with _told(self.path):
+                self._write(records)
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, lines: Sequence[dict[str, Any]]) -> None:
         assert self._stream is not None
-        self._stream.write(json.dumps(line) + "\n")
+        self._stream.write("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
         self._stream.flush()
 
     def close(self) -> None:
@@ -80,6 +82,19 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file it is that the system refuses to open or to write."""
+    try:
+        yield
+    except FileProblem:
+        raise
+    except OSError as error:
+        raise FileProblem(
+            "cannot keep results as they come", where=str(path), got=error.strerror or str(error)
+        ) from error
 
 
 def _read(path: Path, text: str) -> list[dict[str, Any]]:

@@ -192,14 +192,24 @@ def check_destination(destination: str | Path, *, force: bool = False) -> None:
     if name == STANDARD:
         return
     format_of(name)
+    check_place(name, force=force)
+
+
+def check_place(name: str, *, force: bool = False) -> None:
+    """Refuse a file of any kind that cannot be written, or is there already.
+
+    Raises
+    ------
+    FileProblem
+    """
     path = Path(name)
     if path.is_dir():
-        raise FileProblem("the output is a directory", where=name, hint=f"-o {path / 'balanced.csv'}")
+        raise FileProblem("the output is a directory", where=name, hint="name a file in it")
     if not path.parent.is_dir():
         raise FileProblem("no such directory", where=str(path.parent), hint=f"mkdir -p {path.parent}")
     if path.is_file() and not force:
         raise FileProblem(
-            "the output file exists", where=name, hint="--force replaces it, or choose another -o"
+            "the output file exists", where=name, hint="--force replaces it, or choose another name"
         )
     if not os.access(path.parent, os.W_OK):
         raise FileProblem("the directory cannot be written to", where=str(path.parent))
