@@ -1,113 +1,92 @@
 """Our generators beside the peers: time, memory, valid rows, copies, and what a classifier makes of the rows.
 
-Usage: python benchmarks/peers.py [--tables craft adult telco mammography] [--peers NAME ...] [--seconds 600]
-                                  [--environments build/peers] [--again] [--output FILE]
+Usage: python benchmarks/peers.py [--tables craft adult ...] [--peers NAME ...] [--seconds 400] [--again]
+                                  [--environments build/peers] [--output FILE] [--show]
 
 Every peer gets an environment of its own from PyPI (made on first use) and a process of its own; it sees
-the training rows, and has to write rows of the rare label. All run after one another on this machine. A
-peer that fails, or does not end in time, stands in the table with its message; results are kept as they
-come, so an interrupted run goes on where it was.
+the training rows, and has to write rows of the rare label. All run after one another on this machine, each
+for at most --seconds, of which a quarter for writing. A peer that fails, or is not done in time, stands in
+the table with its message; results are kept as they come, so an interrupted run goes on where it was. --show
+prints the tables of the README from the results and measures nothing.
 
-What the columns say. *valid*: right label, categories that the table has, numbers within its range, whole
-numbers where the column is whole. *copies*: equal to a training row. *decimals*: every number has as few
-decimals as its column. *C2ST*: AUROC of boosted trees, cross-fitted, that tell the rows from held-out real
-rows of the same label (.5: they cannot). *log-loss*, *AUROC*: balanced log-loss on untouched real rows of a
-random forest on training and synthetic rows, as it is and after a two-parameter calibration fitted on one
-half of the test rows for the other (what is left is what the rows are worth beyond calibration).
+What the columns say. *all s*: from the start of the process to the rows, imports included; *fit s* of it are
+for fitting, and *rows/s* of the wanted label come out after that. *MB*: peak memory of the process and its
+children. *valid*: right label, categories that the table has, numbers within its range, whole numbers where
+the column is whole. *copies*: equal to a training row. *C2ST*: AUROC of boosted trees, cross-fitted, that
+tell the rows from held-out real rows of the same label (.5: they cannot). *log-loss*, *AUROC*: balanced
+log-loss on untouched real rows of a random forest on training and synthetic rows (all of them, valid or not),
+as it is and after a two-parameter calibration fitted on one half of the test rows for the other (what is left
+is what the rows are worth beyond calibration).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import contextlib
+import datetime
 import json
 import os
 import platform
+import shlex
+import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+import psutil
 
-from makeweight import Schema
-from makeweight.evaluation.estimators import Matrix
-from makeweight.table import Table
+from makeweight.table.io import replace_file
+from peers_judge import DATA, ROOT, TABLES, Case, figures, load, worth
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("MAKEWEIGHT_DATA", ROOT.parent / "shared" / "data"))
 WORKER = Path(__file__).with_name("peers_worker.py")
-FOREST_SEEDS = (1, 2, 3)
 TORCH = "torch==2.13.0"
 
 #: Peer to the packages of its environment; the versions are those that install and run together.
 REQUIREMENTS = {
+    "arfpy": ["arfpy==0.1.1", "numpy<2.4", "pandas<3"],
     "ctgan": [TORCH, "ctgan==0.12.1"],
     "tvae": [TORCH, "ctgan==0.12.1"],
-    "arfpy": ["arfpy==0.1.1", "numpy<2.4", "pandas<3"],
-    "forest-diffusion": ["ForestDiffusion==1.0.6", "xgboost-cpu", "pandas<3"],
     "mostlyai-argn": [
         TORCH, "accelerate", "datasets", "huggingface-hub", "joblib", "json-repair", "opacus>=1.6",
         "pandas<3", "peft", "psutil<6", "pyarrow", "scikit-learn", "tokenizers", "transformers>=5.5.3",
     ],
+    "be-great": [TORCH, "be_great==0.0.14"],
     "realtabformer": [
         TORCH, "realtabformer==0.2.4", "transformers<5", "datasets<4.5", "huggingface-hub<1", "pandas<3",
     ],
-    "be-great": [TORCH, "be_great==0.0.14"],
+    "forest-diffusion": ["ForestDiffusion==1.0.6", "xgboost-cpu", "pandas<3"],
 }  # fmt: skip
 #: Installed without its own requirements: the language half pulls gigabytes that the tabular half never uses.
 ALONE = {"mostlyai-argn": ["mostlyai-engine==2.7.3"]}
 #: Peers that share an environment.
 SHARED = {"tvae": "ctgan"}
-NOTES = {
-    "forest-diffusion": "2 noise levels and 10 copies instead of 50 and 100",
-    "realtabformer": "training cut at 20 steps: speed only",
-    "be-great": "GPT-2 sized, untrained but for 10 steps: speed only",
-}
-STEPS = {"realtabformer": 20, "be-great": 10}
-OURS = ("makeweight:smoothed-bootstrap", "makeweight:transformer")
-PEERS = (*OURS, "smote", *REQUIREMENTS)
+LABELS = {
+    "makeweight:smoothed-bootstrap": "**smoothed-bootstrap**", "makeweight:transport": "**transport**",
+    "makeweight:transformer": "**transformer**", "makeweight:causal-lm": "**causal-lm**, from scratch",
+    "smote": "SMOTE(NC)", "arfpy": "arfpy", "ctgan": "CTGAN", "tvae": "TVAE",
+    "mostlyai-argn": "MOSTLY AI TabularARGN", "be-great": "be_great, GPT-2-sized",
+    "realtabformer": "REaLTabFormer", "forest-diffusion": "ForestDiffusion",
+}  # fmt: skip
+REFERENCES = ("do nothing", "further real rows")
+NOTES = {"forest-diffusion": "2 noise levels and 10 copies instead of 50 and 100"}
+#: Steps of training after which these are cut: whole, it takes hours, so only their speed is measured.
+STEPS = {"realtabformer": 10, "be-great": 4}
+#: Rows that be_great generates side by side: its own default.
+BATCH = 100
+#: For writing, of the peers whose speed alone is measured.
+SPEED_SECONDS = 30.0
 
-
-@dataclass
-class Case:
-    """One table: what the peers see, what judges them, and how many rows of which label are wanted."""
-
-    name: str
-    train: pd.DataFrame
-    test: pd.DataFrame
-    target: str
-    label: Any
-    n: int
-
-
-def load(name: str) -> Case:
-    """Read a table and cut it into training and test rows."""
-    if name == "craft":
-        folder = DATA / "paper" / "craft"
-        common = pd.read_csv(folder / "train0.csv").sample(900, random_state=1)
-        train = pd.concat([pd.read_csv(folder / "seed.csv"), common], ignore_index=True)
-        return Case(name, train, pd.read_csv(folder / "test.csv"), "Target", 1, 900)
-    file, target, label, n, size = {
-        "adult": ("adult_census.csv", "income", ">50K", 5000, 10_000),
-        "telco": ("telco_churn.csv", "Churn", "Yes", 2500, 5000),
-        "mammography": ("mammography.csv", "label", "'1'", 5000, 7800),
-    }[name]
-    header = None if name == "mammography" else "infer"
-    rows = pd.read_csv(DATA / "real" / file, header=header, skipinitialspace=True)
-    if name == "mammography":
-        rows.columns = [*(f"x{i}" for i in range(rows.shape[1] - 1)), target]
-    if name == "telco":
-        rows = rows.drop(columns="customerID")
-    rows = rows.sample(frac=1, random_state=1, ignore_index=True)
-    return Case(name, rows[:size].copy(), rows[size : size + 10_000].copy(), target, label, n)
+#: What the README says above the tables.
+LEGEND = """\
+One run on {cores} cores ({processor}), no GPU, Python {python}; every peer in an environment and a process of
+its own, for at most {limit} s. *all s*: from the start of the process to the rows; *rows/s*: after fitting;
+*valid*: categories and ranges of the table, whole numbers where it has them; *copies*: of training rows;
+*C2ST*: AUROC of telling the rows from held-out real ones (.5 is best); then a random forest's balanced log-loss
+on real rows, as it is and *calibrated*, and its AUROC."""
 
 
 def python_of(peer: str, environments: Path) -> str:
@@ -126,12 +105,36 @@ def python_of(peer: str, environments: Path) -> str:
     return str(python)
 
 
+def supervise(command: list[str], log: Path, limit: float) -> tuple[int | None, float, float]:
+    """Run a command; return its exit status (None: stopped at the limit), seconds, and peak memory in MB."""
+    began, peak = time.perf_counter(), 0
+    with log.open("wb") as stream:
+        process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        family = [process]
+        try:
+            while time.perf_counter() - began < limit:
+                with contextlib.suppress(psutil.NoSuchProcess):  # it may end while it is looked at
+                    family = [process, *process.children(recursive=True)]
+                    peak = max(peak, sum(member.memory_info().rss for member in family))
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    return process.wait(0.1), time.perf_counter() - began, peak / 1e6
+            return None, time.perf_counter() - began, peak / 1e6
+        finally:
+            for member in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.kill()
+            psutil.wait_procs(family, timeout=10)
+
+
 def run_peer(
     peer: str, case: Case, options: argparse.Namespace
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Run a peer in a process of its own; return its measurements, or its error, and the rows."""
-    python = python_of(peer, options.environments.resolve())
-    with tempfile.TemporaryDirectory() as place:
+    try:
+        python = python_of(peer, options.environments.resolve())
+    except (subprocess.CalledProcessError, OSError) as error:
+        return {"error": f"no environment: {error}"}, None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place)
         case.train.to_csv(folder / "train.csv", index=False)
         coded = [str(c) for c in case.train if not pd.api.types.is_numeric_dtype(case.train[c])]
@@ -139,210 +142,184 @@ def run_peer(
         task = {
             "train": str(folder / "train.csv"), "rows": str(folder / "rows.csv"), "target": case.target,
             "report": str(folder / "report.json"), "label": case.label, "n": case.n, "seed": 1,
-            "categorical": sorted({*coded, *few, case.target}), "steps": STEPS.get(peer),
-            "sampling_seconds": options.seconds / 4,
+            "categorical": sorted({*coded, *few, case.target}), "steps": STEPS.get(peer), "batch": BATCH,
+            "sampling_seconds": SPEED_SECONDS if peer in STEPS else options.seconds / 4,
         }  # fmt: skip
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
-        try:
-            done = subprocess.run(
-                [python, str(WORKER), peer, str(folder / "task.json")], capture_output=True, text=True,
-                timeout=options.seconds, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return {"error": f"not finished after {options.seconds:.0f} s"}, None
-        if done.returncode:
-            lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
-            return {"error": lines[-1][:300] if lines else f"exit status {done.returncode}"}, None
-        rows = pd.read_csv(folder / "rows.csv", keep_default_na=case.train.isna().to_numpy().any())
-        return json.loads((folder / "report.json").read_text(encoding="utf-8")), rows
-
-
-def decimals(values: pd.Series[Any]) -> int:
-    """Return the most decimals that a number of a column has."""
-    text = values.dropna().drop_duplicates().map(lambda v: np.format_float_positional(v, trim="-"))
-    return int(text.str.partition(".")[2].str.len().max()) if len(text) else 0
-
-
-def audit(case: Case, rows: pd.DataFrame) -> tuple[dict[str, float], pd.DataFrame]:
-    """Return the shares of valid rows, copies and kept decimals, and the valid rows, typed."""
-    valid = rows[case.target].astype(str) == str(case.label)
-    on_grid = pd.Series(True, index=rows.index)
-    typed = pd.DataFrame(index=rows.index)
-    for name, real in case.train.items():
-        if pd.api.types.is_numeric_dtype(real):
-            values = pd.to_numeric(rows[name], errors="coerce")
-            inside = values.between(real.min(), real.max())
-            if (real.dropna() == real.dropna().round()).all():
-                inside &= values == values.round()
-            on_grid &= values.isna() | np.isclose(values, values.round(decimals(real)), rtol=0, atol=1e-12)
-            typed[name] = values
-        else:
-            values = rows[name].where(rows[name].isna(), rows[name].astype(str))
-            inside = values.isin(set(real.dropna().astype(str)))
-            typed[name] = values
-        valid &= inside | (rows[name].isna() & real.isna().any())
-    keys = pd.util.hash_pandas_object(typed.round(9).astype(str), index=False)
-    own = pd.util.hash_pandas_object(case.train[list(typed)].round(9).astype(str), index=False)
-    shares = {
-        "valid": float(valid.mean()),
-        "copies": float(keys.isin(set(own)).mean()),
-        "decimals": float(on_grid.mean()),
-    }
-    return shares, typed[valid].reset_index(drop=True)
-
-
-def balanced_log_loss(labels: np.ndarray, p: np.ndarray) -> float:
-    """Return the mean over both labels of their mean log-loss."""
-    q = np.clip(p, 2.2e-16, 1 - 2.2e-16)
-    return float(-0.5 * (np.log(q[labels]).mean() + np.log(1 - q[~labels]).mean()))
-
-
-def calibrated(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Return probabilities whose logits are moved and stretched by a fit on the other half of the rows."""
-    score = np.log(np.clip(p, 1e-4, 1 - 1e-4) / (1 - np.clip(p, 1e-4, 1 - 1e-4)))[:, None]
-    model = LogisticRegression(C=1e6, class_weight="balanced")
-    halves = StratifiedKFold(2, shuffle=True, random_state=0)
-    return np.asarray(cross_val_predict(model, score, labels, cv=halves, method="predict_proba")[:, 1])
-
-
-def worth(case: Case, extra: pd.DataFrame | None) -> dict[str, float]:
-    """Judge a forest on the training rows and ``extra`` by the test rows; means over forests."""
-    schema = Schema.infer(case.train, target=case.target)
-    matrix = Matrix(Table(case.train, schema))
-    rows = case.train if extra is None else pd.concat([case.train, extra[list(case.train)]])
-    X, y = matrix.transform(rows), (rows[case.target].astype(str) == str(case.label)).to_numpy()
-    held_out = matrix.transform(case.test)
-    labels = (case.test[case.target].astype(str) == str(case.label)).to_numpy()
-    figures = []
-    for seed in FOREST_SEEDS:
-        forest = RandomForestClassifier(criterion="entropy", random_state=seed, n_jobs=2).fit(X, y)
-        p = forest.predict_proba(held_out)[:, 1]
-        loss, even = balanced_log_loss(labels, p), balanced_log_loss(labels, calibrated(labels, p))
-        figures.append((loss, even, roc_auc_score(labels, p)))
-    means = np.mean(figures, axis=0)
-    return dict(zip(("log_loss", "calibrated_log_loss", "auroc"), map(float, means), strict=True))
-
-
-def c2st(case: Case, rows: pd.DataFrame) -> float:
-    """Return the cross-fitted AUROC of telling the rows from held-out real rows of their label."""
-    fresh = case.test[case.test[case.target].astype(str) == str(case.label)]
-    size = min(len(fresh), len(rows), 2000)
-    both = pd.concat([fresh.sample(size, random_state=0), rows[list(fresh)].sample(size, random_state=0)])
-    matrix = Matrix(Table(case.train, Schema.infer(case.train, target=case.target)))
-    made = np.repeat([0, 1], size)
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    judge = HistGradientBoostingClassifier(random_state=0)
-    p = cross_val_predict(judge, matrix.transform(both), made, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(made, p))
+        command = [python, str(WORKER), peer, str(folder / "task.json")]
+        status, seconds, peak = supervise(command, folder / "log", options.seconds)
+        report: dict[str, Any] = {"stage": "starting"}
+        if (folder / "report.json").exists():
+            report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report |= {"seconds": seconds, "peak_mb": max(peak, report.get("peak_mb", 0.0))}
+        if status is None:
+            return report | {"over": options.seconds}, None
+        if status:
+            log = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return {"error": log[-1][:300] if log else f"exit status {status}"} | report, None
+        return report, pd.read_csv(
+            folder / "rows.csv", keep_default_na=bool(case.train.isna().to_numpy().any())
+        )
 
 
 def measure(peer: str, case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """Return the record of a peer on a table."""
-    record: dict[str, Any] = {"table": case.name, "peer": peer, "wanted": case.n}
+    record: dict[str, Any] = {}
     report, rows = run_peer(peer, case, options)
     if "error" in report and case.train.isna().to_numpy().any():
         record["error_with_missing_values"] = report["error"]
-        case = Case(case.name, case.train.dropna(), case.test, case.target, case.label, case.n)
+        case = case.without_missing()
         report, rows = run_peer(peer, case, options)
-    record |= report | {"peer": peer}
+    record |= report
     if rows is None:
         return record
-    record["rows_per_second"] = report["kept"] / report["sample_seconds"]
-    if not len(rows):
-        return record
-    shares, valid = audit(case, rows)
-    record |= shares
-    if peer not in STEPS and len(valid) >= 50:
-        record |= {"c2st": c2st(case, valid), "judged_rows": len(valid)} | worth(case, valid)
-    return record
-
-
-def show(records: list[dict[str, Any]]) -> None:
-    """Print one table of figures per table of data, as markdown."""
-    columns = {
-        "import s": ("import_seconds", ".1f"), "fit s": ("fit_seconds", ".1f"),
-        "sample s": ("sample_seconds", ".2f"),
-        "rows/s": ("rows_per_second", ",.0f"), "drawn": ("drawn", ",d"), "MB": ("peak_mb", ",.0f"),
-        "valid": ("valid", ".3f"), "copies": ("copies", ".3f"), "decimals": ("decimals", ".2f"),
-        "C2ST": ("c2st", ".3f"), "log-loss": ("log_loss", ".3f"),
-        "calibrated": ("calibrated_log_loss", ".3f"),
-        "AUROC": ("auroc", ".3f"),
-    }  # fmt: skip
-    for table in dict.fromkeys(record["table"] for record in records):
-        print(f"\n{table}\n\n| peer | {' | '.join(columns)} | note |")
-        print(f"|{'---|' * (len(columns) + 2)}")
-        for record in records:
-            if record["table"] != table:
-                continue
-            cells = [format(record[key], form) if key in record else "-" for key, form in columns.values()]
-            short = record.get("kept", record["wanted"]) < record["wanted"]
-            notes = [
-                NOTES.get(record["peer"], ""),
-                record.get("error", ""),
-                f"only {record['kept']} of {record['wanted']} rows" if short else "",
-                "rows with missing values dropped: " + record["error_with_missing_values"]
-                if "error_with_missing_values" in record
-                else "",
-            ]
-            print(f"| {record['peer']} | {' | '.join(cells)} | {'; '.join(filter(None, notes))} |")
+    written = report.get("generated", report["drawn"]) if peer in STEPS else report["kept"]
+    record["rows_per_second"] = written / report["sample_seconds"]
+    return record | ({} if peer in STEPS or rows.empty else figures(case, rows))
 
 
 def one(peer: str, case: Case, options: argparse.Namespace) -> dict[str, Any] | None:
     """Return the record of a peer or of a reference, or None where the table has no such reference."""
+    began = {
+        "measured": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "load_before": psutil.getloadavg()[0], "limit": options.seconds,
+    }  # fmt: skip
+    head = {"table": case.name, "peer": peer, "wanted": case.n}
     if peer == "do nothing":
-        return {"table": case.name, "peer": peer, "wanted": 0} | worth(case, None)
-    if peer != "real rows":
-        return measure(peer, case, options)
-    if case.name != "craft":
-        return None  # only there are further real rows of the label left
-    more = pd.read_csv(DATA / "paper" / "craft" / "train1.csv").sample(case.n, random_state=1)
-    return {"table": case.name, "peer": peer, "wanted": case.n} | worth(case, more)
+        return head | {"wanted": 0} | worth(case, None)
+    if peer != "further real rows":
+        return head | began | measure(peer, case, options)
+    return None if case.more is None else head | {"wanted": len(case.more)} | worth(case, case.more)
 
 
-def keep(path: Path, records: list[dict[str, Any]]) -> None:
+def notes(record: dict[str, Any]) -> str:
+    """Return what has to be said of a record."""
+    found = [NOTES.get(record["peer"], "")]
+    if "over" in record:
+        found.append(f"over {record['over']:.0f} s, stopped while {record['stage']}")
+    if "error" in record:
+        found.append(f"failed while {record.get('stage', 'installing')}: `{record['error']}`")
+    if "error_with_missing_values" in record:
+        found.append(f"rows with missing values dropped: `{record['error_with_missing_values']}`")
+    if "full_steps" in record:
+        hours = record["full_steps"] * record["step_seconds"] / 3600
+        found.append(
+            f"speed only, of rows of any label: training cut at {record['steps']} of "
+            f"{record['full_steps']:,} steps (all: {hours:.0f} h)"
+        )
+    if "generated" in record:
+        found.append(f"{record['drawn']} of {record['generated']} rows could be read")
+    elif record["peer"] not in STEPS and record.get("kept", record["wanted"]) < record["wanted"]:
+        found.append(f"only {record['kept']:,} of {record['wanted']:,} rows")
+    if record.get("stopped") == "max_seconds":
+        found.append("training cut at 100 s")
+    if record["peer"] == "further real rows":
+        found.append(f"{record['wanted']:,} rows that no peer saw")
+    return "; ".join(filter(None, found)).replace("|", "\\|")
+
+
+def show(state: dict[str, Any]) -> None:
+    """Print one table of figures per table of data, as markdown."""
+    columns = {
+        "all s": ("seconds", ".1f"), "fit s": ("fit_seconds", ".1f"), "rows/s": ("rows_per_second", ",.{}f"),
+        "MB": ("peak_mb", ",.0f"), "valid": ("valid", ".3f"), "copies": ("copies", ".3f"),
+        "C2ST": ("c2st", ".3f"), "log-loss": ("log_loss", ".3f"),
+        "calibrated": ("calibrated_log_loss", ".3f"), "AUROC": ("auroc", ".3f"),
+    }  # fmt: skip
+    machine, order = state["machine"], [*REFERENCES, *LABELS]
+    print("<!-- printed by python benchmarks/peers.py --show -->")
+    limits = {record["limit"] for record in state["records"] if "limit" in record}
+    print(LEGEND.format(**machine, limit=" or ".join(f"{limit:,.0f}" for limit in sorted(limits))))
+    for name in TABLES:
+        records = [record for record in state["records"] if record["table"] == name]
+        if not records:
+            continue
+        records.sort(key=lambda record: order.index(record["peer"]))
+        wanted = max(record["wanted"] for record in records)
+        print(f"\n{name}, {wanted:,} rows of the rare label:\n\n| | {' | '.join(columns)} | |")
+        print(f"|---|{'---:|' * len(columns)}---|")
+        for record in records:
+            cells = []
+            for key, form in columns.values():
+                value = record.get(key)
+                digits = 1 if value is not None and value < 10 else 0
+                cells.append("-" if value is None else format(value, form.format(digits)))
+            label = LABELS.get(record["peer"], record["peer"])
+            print(f"| {label} | {' | '.join(cells)} | {notes(record)} |")
+        speed = {record["peer"]: record.get("rows_per_second") for record in records}
+        ours, great = speed.get("makeweight:transformer"), speed.get("be-great")
+        if ours and great:
+            print(f"\n`transformer` writes {ours / great:,.0f} times as many rows a second as be_great.")
+    print("<!-- end -->")
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next(
+            (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), processor
+        )
+    return {
+        "processor": processor, "cores": os.cpu_count(), "memory_gb": psutil.virtual_memory().total / 1e9,
+        "system": platform.platform(), "python": platform.python_version(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "as the peer likes"),
+    }  # fmt: skip
+
+
+def keep(path: Path, state: dict[str, Any]) -> None:
     """Write the results through a temporary file."""
-    packages = ("makeweight", "imbalanced-learn", "scikit-learn", "torch")
-    state = {
-        "command": " ".join(["python benchmarks/peers.py", *sys.argv[1:]]),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "versions": {package: importlib.metadata.version(package) for package in packages},
-        "requirements": REQUIREMENTS | ALONE,
-        "records": records,
-    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
-    os.replace(partial, path)
+    text = json.dumps(state, indent=1) + "\n"
+    replace_file(path, lambda stream: stream.write(text.encode()))
 
 
 def main() -> int:
     """Measure what is not measured yet, keep everything and print it."""
+    peers = list(LABELS)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", default=["craft", "adult", "telco", "mammography"])
-    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
-    parser.add_argument("--seconds", type=float, default=600, help="for one peer on one table")
+    parser.add_argument("--tables", nargs="+", default=["craft", "adult"], choices=TABLES)
+    parser.add_argument("--peers", nargs="+", default=peers, choices=peers)
+    parser.add_argument("--seconds", type=float, default=400, help="for one peer on one table, at most")
     parser.add_argument("--environments", type=Path, default=ROOT / "build" / "peers")
-    parser.add_argument("--again", action="store_true", help="measure what has been measured, too")
+    parser.add_argument(
+        "--again", action="store_true", help="measure what has been measured or has failed, too"
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="print what has been measured, and measure nothing"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "peers.json")
     options = parser.parse_args()
+    state: dict[str, Any] = {"records": []}
+    if options.output.exists():
+        state = json.loads(options.output.read_text(encoding="utf-8"))
+    if options.show:
+        if not state["records"]:
+            print(f"error: nothing has been measured in {options.output}", file=sys.stderr)
+            return 2
+        show(state)
+        return 0
     if not DATA.is_dir():
         print(f"error: no tables in {DATA}\nhint: name their folder in MAKEWEIGHT_DATA", file=sys.stderr)
         return 2
-    records: list[dict[str, Any]] = []
-    if options.output.exists():
-        records = json.loads(options.output.read_text(encoding="utf-8"))["records"]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the peer is stopped, too
+    records = state["records"]
     known = {(record["table"], record["peer"]) for record in records}
     for case in map(load, options.tables):
-        for peer in ("do nothing", "real rows", *options.peers):
+        for peer in (*REFERENCES, *options.peers):
             if (case.name, peer) in known and not options.again:
                 continue
-            print(f"{case.name}: {peer}", file=sys.stderr)
+            print(f"{datetime.datetime.now():%H:%M:%S} {case.name}: {peer}", file=sys.stderr, flush=True)
             record = one(peer, case, options)
             if record is not None:
                 records = [r for r in records if (r["table"], r["peer"]) != (case.name, peer)] + [record]
-                keep(options.output, records)
-    show(records)
+                state = {
+                    "command": shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
+                    "machine": machine(), "requirements": REQUIREMENTS | ALONE, "records": records,
+                }  # fmt: skip
+                keep(options.output, state)
+    show(state)
     return 0
 
 

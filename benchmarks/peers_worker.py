@@ -4,14 +4,19 @@ Usage: python peers_worker.py PEER TASK.json
 
 TASK.json names the training rows (``train``, CSV), the ``target`` and the ``label`` that is wanted, how
 many rows (``n``), the ``seed``, the ``categorical`` columns, the seconds for sampling, and where the rows
-(``rows``) and the measurements (``report``) go. A peer yields frames of rows until it has given enough of
-the wanted label.
+(``rows``) and the measurements (``report``) go; the report says how far the peer came where it failed. A peer
+yields frames of rows until it has given enough of the wanted label.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import importlib.metadata
 import json
+import math
 import os
+import platform
 import random
 import sys
 import time
@@ -118,17 +123,22 @@ def realtabformer(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
     """Default model; training is cut at the steps of the task, so only its speed says something."""
     from realtabformer import REaLTabFormer
 
+    folder = Path(task["rows"]).parent
     model = REaLTabFormer(
         model_type="tabular", max_steps=task["steps"], random_state=task["seed"],
-        checkpoints_dir=str(Path(task["rows"]).parent / "checkpoints"),
-        samples_save_dir=str(Path(task["rows"]).parent / "samples"),
+        checkpoints_dir=str(folder / "checkpoints"), samples_save_dir=str(folder / "samples"),
     )  # fmt: skip
-    model.fit(train, n_critic=0, gen_kwargs={})
-    return lambda: forever(lambda: model.sample(n_samples=128, gen_batch=128, device="cpu"))
+    trainer = model.fit(train, n_critic=0, gen_kwargs={})
+    task["found"] |= pace(trainer, math.ceil(math.ceil(len(train) / 8) / 4) * model.epochs)
+    return lambda: forever(lambda: model.sample(n_samples=64, gen_batch=128, device="cpu"))
 
 
 def be_great(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
-    """A model of GPT-2's size from its configuration, untrained but for some steps: speed only."""
+    """A model of GPT-2's size from its configuration, untrained but for some steps: speed only.
+
+    None of its rows can be read, so those that it generates are counted: one batch, each row as long as the
+    longest real one. Its tokens are made from the table, so rows are shorter than in GPT-2's own.
+    """
     from be_great import GReaT
     from tokenizers import ByteLevelBPETokenizer
     from transformers import GPT2Config, GPT2LMHeadModel, GPT2TokenizerFast
@@ -139,12 +149,31 @@ def be_great(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(text, vocab_size=50257, special_tokens=["<|endoftext|>"])
     bpe.save_model(str(folder))
-    tokenizer = GPT2TokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    tokenizer.save_pretrained(folder)
+    GPT2TokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
     GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
-    model = GReaT(str(folder), batch_size=32, max_steps=task["steps"], report_to=[], save_steps=10**9)
-    model.fit(train, conditional_col=task["target"])
-    return lambda: forever(lambda: model.sample(100, k=100, max_length=400, device="cpu"))
+    model = GReaT(str(folder), max_steps=task["steps"], report_to=[], save_steps=10**9)
+    trainer = model.fit(train, conditional_col=task["target"])
+    task["found"] |= pace(trainer, math.ceil(len(train) / 8) * model.epochs) | {"generated": 0}
+    longest = max(map(len, model.tokenizer(text)["input_ids"]))
+    generate = model.model.generate
+
+    def once(**arguments: Any) -> Any:
+        if task["found"]["generated"]:
+            raise StopIteration("one batch is enough")  # be_great would try 13 more, and ends on any error
+        arguments["min_length"] = arguments["max_length"]
+        tokens = generate(**arguments)
+        task["found"] |= {"generated": len(tokens), "tokens_per_row": longest}
+        return tokens
+
+    model.model.generate = once
+    return lambda: iter([model.sample(task["batch"], k=task["batch"], max_length=longest, device="cpu")])
+
+
+def pace(trainer: Any, full_steps: int) -> dict[str, float]:
+    """Return how many of how many steps a trainer of transformers did, and the seconds of one."""
+    seconds = trainer.state.log_history[-1]["train_runtime"]
+    steps = trainer.state.global_step
+    return {"steps": steps, "full_steps": full_steps, "step_seconds": seconds / steps}
 
 
 def smote(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
@@ -165,25 +194,31 @@ def smote(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
 
 
 def makeweight(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
-    """Fit and write in one call, so all the time is under sampling."""
-    from makeweight.sampler import balance
+    from makeweight.generators.fill import fill
+    from makeweight.generators.registry import resolve
+    from makeweight.plan import Groups, Plan
+    from makeweight.table import Schema, Table
 
-    counts = train[task["target"]].value_counts().to_dict()
-    final = {task["label"]: counts[task["label"]] + task["n"]}
+    table = Table(train, Schema.infer(train, target=task["target"]))
+    groups = Groups(table)
+    real = int((train[task["target"]] == task["label"]).sum())
+    plan = Plan.make(groups, {task["label"]: real + task["n"]})
+    generator = resolve(task["generator"], OPTIONS.get(task["generator"]))
+    generator = generator.fit(table, rng=np.random.default_rng(task["seed"]))
+    if task["generator"] == "causal-lm":
+        task["found"]["stopped"] = generator.training["stopped"]
 
     def draw() -> pd.DataFrame:
-        made = balance(
-            train,
-            target=task["target"],
-            sampling_strategy=final,
-            generator=task["generator"],
-            random_state=task["seed"],
-        )
+        seed = np.random.SeedSequence(task["seed"])
+        made = fill(generator, table, plan, seed=seed, groups=groups, on_shortfall="warn")
+        task["found"]["drawn"] = made.ledger.proposed
         return made.frame[train.columns]
 
-    return lambda: forever(draw)
+    return lambda: iter([draw()])
 
 
+#: Of our generators.
+OPTIONS = {"causal-lm": {"model": "scratch", "max_seconds": 100}}
 PEERS = {
     "smote": smote,
     "makeweight": makeweight,
@@ -197,9 +232,25 @@ PEERS = {
 }
 IMPORTS = {
     "smote": "imblearn.over_sampling", "makeweight": "makeweight.sampler",
+    "makeweight:transformer": "makeweight.generators.transformer.generator",
+    "makeweight:causal-lm": "makeweight.generators.causal_lm.generator",
     "ctgan": "ctgan", "tvae": "ctgan", "arfpy": "arfpy.arf", "forest-diffusion": "ForestDiffusion",
     "mostlyai-argn": "mostlyai.engine", "realtabformer": "realtabformer", "be-great": "be_great",
 }  # fmt: skip
+#: Packages whose versions are reported where they are installed.
+PACKAGES = (
+    "makeweight", "imbalanced-learn", "ctgan", "arfpy", "ForestDiffusion", "mostlyai-engine", "realtabformer",
+    "be_great", "torch", "transformers", "xgboost", "xgboost-cpu", "scikit-learn", "numpy", "pandas",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what is installed in this environment."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
 
 
 def peak_memory() -> float:
@@ -215,19 +266,18 @@ def peak_memory() -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
-def main() -> int:
-    """Import, fit, sample; write the rows and the times."""
-    peer, task = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-    peer, _, task["generator"] = peer.partition(":")
-    os.chdir(Path(task["rows"]).parent)
-    report: dict[str, Any] = {"peer": peer}
+def measure(peer: str, task: dict[str, Any], stage: Callable[..., None]) -> None:
+    """Import, fit, sample; write the rows. ``stage`` keeps what is known so far and says what comes next."""
+    stage("importing")
+    name, _, task["generator"] = peer.partition(":")
+    task["found"] = {}
     start = time.perf_counter()
-    __import__(IMPORTS[peer])
-    report["import_seconds"] = time.perf_counter() - start
+    importlib.import_module(IMPORTS.get(peer, IMPORTS[name]))
+    stage("fitting", import_seconds=time.perf_counter() - start)
     train = pd.read_csv(task["train"])
     start = time.perf_counter()
-    draw = PEERS[peer](train, task)
-    report["fit_seconds"] = time.perf_counter() - start
+    draw = PEERS[name](train, task)
+    stage("sampling", fit_seconds=time.perf_counter() - start, **task["found"])
     start = time.perf_counter()
     kept: list[pd.DataFrame] = []
     raw = got = 0
@@ -238,10 +288,27 @@ def main() -> int:
         got += len(right)
         if got >= task["n"] or time.perf_counter() - start > task["sampling_seconds"]:
             break
-    report["sample_seconds"] = time.perf_counter() - start
-    report |= {"drawn": raw, "kept": min(got, task["n"]), "peak_mb": peak_memory()}
+    seconds = time.perf_counter() - start
     pd.concat(kept).head(task["n"]).to_csv(task["rows"], index=False)
-    Path(task["report"]).write_text(json.dumps(report), encoding="utf-8")
+    account = {"sample_seconds": seconds, "drawn": raw, "kept": min(got, task["n"])} | task["found"]
+    stage("done", **account, peak_mb=peak_memory())
+
+
+def main() -> int:
+    """Measure a peer, and report as far as it came."""
+    peer, task = sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    os.chdir(Path(task["rows"]).parent)
+    report: dict[str, Any] = {"versions": versions()}
+
+    def stage(name: str, **known: Any) -> None:
+        report.update(known, stage=name)
+        Path(task["report"]).write_text(json.dumps(report), encoding="utf-8")
+
+    try:
+        measure(peer, task, stage)
+    except Exception as error:
+        stage(report["stage"], error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        raise
     return 0
 
 
