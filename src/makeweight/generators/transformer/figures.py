@@ -10,11 +10,16 @@ from makeweight.generators.transformer.manifest import read_manifest
 
 __all__ = ["draw_curve"]
 
-KINDS = ("numeric", "categorical", "missing")
+TITLES = {
+    "numeric": "numbers: nats per cell",
+    "categorical": "categories: nats per cell",
+    "missing": "missing: nats per cell",
+    "contrast": "own label or rival: balanced log-loss",
+}
 
 
 def draw_curve(run: str | Path, path: str | Path) -> None:
-    """Draw the validation likelihood by kind of cell against steps, beside the closed forms.
+    """Draw the validation figures against steps, beside the closed forms.
 
     Parameters
     ----------
@@ -41,16 +46,16 @@ def draw_curve(run: str | Path, path: str | Path) -> None:
         ) from None  # fmt: skip
     steps = [float(row["step"]) for row in curve]
     references = read_manifest(run / "best" if (run / "best").exists() else run).validation
-    figure = Figure(figsize=(10, 3))
-    for axis, kind in zip(figure.subplots(1, len(KINDS)), KINDS, strict=True):
-        axis.plot(
-            steps, [float(row[kind]) for row in curve], marker="o", ms=3, color="C0", label="transformer"
-        )
+    kinds = [kind for kind in TITLES if kind in references["chain"]]
+    figure = Figure(figsize=(3.3 * len(kinds), 3))
+    for axis, kind in zip(figure.subplots(1, len(kinds)), kinds, strict=True):
+        values = [float(row.get(kind) or "nan") for row in curve]  # not every run had every figure
+        axis.plot(steps, values, marker="o", ms=3, color="C0", label="transformer")
         axis.axhline(references["chain"][kind], color="C1", label="pooled Gaussian chain")
         axis.axhline(references["marginal"][kind], color="0.6", ls="--", label="each column alone")
-        axis.set_title(f"{kind}: nats per cell")
+        axis.set_title(TITLES[kind], fontsize=10)
         axis.set_xlabel("steps")
-        if kind == KINDS[0]:
+        if kind == kinds[0]:
             axis.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=80)
