@@ -26,6 +26,7 @@ CASES = {
     "NaN in the target": (b"x,y\n1,0\n2,NaN\n3,1\n", BALANCE, "target is missing", "drop those"),
     "a million labels": (WIDE, BALANCE, "too many distinct values to form groups", "another column"),
     "unknown kind of file": (GOOD, (*BALANCE[:-1], "o.xls"), "unknown kind", "rename"),
+    "one table of two": (GOOD, ("report", "t.csv", "--target", "y"), "missing argument SYNTHETIC", "--help"),
     "unknown option": (GOOD, ("balance", "t.csv", "--targett", "y"), "no such option", "'--target'"),
     "unknown command": (GOOD, ("balanse", "t.csv"), "no such command", "'balance'"),
     "unknown generator": (GOOD, (*BALANCE, "--generator", "smoteee"), "unknown generator", "'smote'"),

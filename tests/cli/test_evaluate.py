@@ -17,7 +17,9 @@ def data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     y = np.repeat(["no", "yes"], [90, 30])
-    frame = pd.DataFrame({"x": rng.normal(size=120) + (y == "yes"), "z": rng.normal(size=120), "y": y})
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=120) + (y == "yes"), "z": rng.normal(size=120), "y": y, "same": 1}
+    )
     frame.round(3).to_csv("table.csv", index=False)
     return "table.csv"
 
@@ -91,6 +93,7 @@ def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypat
     ("arguments", "says"),
     [
         (["--target", "yy"], "did you mean 'y'?"),
+        (["--target", "same", "--group-by", "y"], "the target has one class (column 'same')"),
         (["--target", "y", "--arms", "smotte"], "did you mean 'smote'?"),
         (["--target", "y", "--estimators", "hgbb"], "did you mean 'hgb'?"),
         (["--target", "y", "--estimators", ","], "names with commas"),

@@ -1,12 +1,15 @@
 """Output files of all commands are refused in the same words, before any work, and are whole or not there."""
 
+import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from makeweight.cli import _outputs
 from makeweight.errors import FileProblem
+from makeweight.evaluation.store import Log
 
 #: Option of a command, and a file that it would write.
 OPTIONS = {
@@ -39,10 +42,51 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_table_is_read(run, 
     assert "no such file" in run(*command, option, file, "--force").err
 
 
-def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write anywhere
-    with pytest.raises(FileProblem, match="the directory cannot be written to"):
-        _outputs.check("-o", str(tmp_path / "r.json"), _outputs.JSON, force=False)
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here, in which nobody may write")
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_directory_that_cannot_be_written_to_is_refused(run, tmp_path, monkeypatch, name):
+    command, option, file = OPTIONS[name]
+    monkeypatch.chdir(tmp_path)
+    done = run(*command, option, f"/proc/{file}")
+    assert (done.code, done.out) == (2, "")
+    assert "error: the directory cannot be written to (/proc)" in done.err
+
+
+def test_a_place_is_tried_and_left_as_it_was(tmp_path):
+    _outputs.check("-o", str(tmp_path / "r.json"), _outputs.JSON, force=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_answer(run, csv, monkeypatch, name):
+    (command, _, *given), option, file = OPTIONS[name]
+    given = [str(csv) if word == "t.csv" else "paid" if word == "y" else word for word in (_, *given)]
+    quick = {
+        "report": [],
+        "evaluate": [
+            "--estimators",
+            "lr",
+            "--arms",
+            "smoothed-bootstrap",
+            "--splits",
+            2,
+            "--folds",
+            2,
+            "--jobs",
+            1,
+        ],
+        "scaling": ["--repeats", 1, "--folds", 2, "--sizes", "0,9"],
+    }[command]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("makeweight.table.io.replace_file", full)
+    done = run(command, *given, *quick, option, file)
+    assert done.code == 2
+    assert f"error: cannot write the file ({file}): got No space left on device" in done.err
+    assert "wrote" not in done.err
+    assert len(done.out.splitlines()) > 5
 
 
 def test_what_was_there_survives_a_failure(tmp_path):
@@ -58,8 +102,22 @@ def test_what_was_there_survives_a_failure(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {"x": None, "é": 1}
 
 
-def test_results_that_cannot_be_kept_are_told(run, csv, tmp_path):
+def test_results_that_cannot_be_kept_as_they_come_are_told(run, csv, tmp_path):
     (tmp_path / "r.jsonl").mkdir()
-    done = run("evaluate", csv, "--target", "paid", "--folds", 2, "-o", tmp_path / "r.json")
+    done = run("evaluate", csv, "--target", "paid", "-o", tmp_path / "r.json")
     assert done.code == 2
-    assert "error: cannot keep results as they come" in done.err
+    assert "error: the output is a directory" in done.err
+    with pytest.raises(FileProblem, match=r"cannot keep results as they come .*no.r\.jsonl"):
+        Log(tmp_path / "no" / "r.jsonl", {})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_fills_up_on_the_way_is_told(tmp_path):
+    log = Log(tmp_path / "r.jsonl", {})
+    log.close()
+    with Path("/dev/full").open("w") as full:
+        log._stream = full
+        with pytest.raises(FileProblem, match=r"cannot keep results as they come .*No space left"):
+            log.add([{"a": "b" * 100_000}])
+        log._stream = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())

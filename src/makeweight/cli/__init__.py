@@ -105,8 +105,9 @@ def _translated(error: click.ClickException) -> MakeweightError:
     if isinstance(error, click.MissingParameter) and error.param is not None:
         is_target = error.param.name == "target"
         hint = "makeweight inspect DATA lists the columns to choose from" if is_target else usage
-        kind = "option" if isinstance(error.param, click.Option) else "argument"
-        return OptionError(f"missing {kind} {error.param.opts[0] if kind == 'option' else 'DATA'}", hint=hint)
+        if isinstance(error.param, click.Option):
+            return OptionError(f"missing option {error.param.opts[0]}", hint=hint)
+        return OptionError(f"missing argument {str(error.param.name).upper()}", hint=hint)
     text = error.format_message().rstrip(".")
     return OptionError(text[:1].lower() + text[1:], hint=usage)
 

@@ -103,35 +103,40 @@ def command(context: click.Context, /, **given: Any) -> None:
     _outputs.check("-o", output, _outputs.JSON, force=given["force"])
     _outputs.check("--html", html, _outputs.PAGE, force=given["force"])
     log = Path(output).with_suffix(".jsonl") if output else None
-    if log is not None and given["force"]:
-        log.unlink(missing_ok=True)
+    if log is not None:
+        _outputs.check("-o", str(log), (log.suffix,), force=True)
     err = _show.console(err=True)
     try:
         found = _compare(given, log, err)
     except KeyboardInterrupt:
-        kept = f"the results so far are in {log}: the same command goes on from there"
-        err.print("interrupted: " + (kept if log else "nothing was written; -o keeps results as they come"))
+        kept = "nothing was written" + ("" if log else "; -o keeps results as they come")
+        if log is not None and log.exists():
+            kept = f"the results so far are in {log}: the same command goes on from there"
+        err.print(f"interrupted: {kept}")
         context.exit(INTERRUPTED)
     result = _show.plain(found.to_dict())
-    written = []
+    try:
+        _write(result, output, html)
+    finally:  # a full disk costs the file, not the answer
+        if given["as_json"]:
+            _show.print_json(result)
+        else:
+            from makeweight.cli._evaluation import show
+
+            show(_show.console(), found)
+    for path in filter(None, (output, html)):
+        err.print(f"wrote {path}")
+    if given["require_gain"] and not found.helps:
+        context.exit(NO_GAIN)
+
+
+def _write(result: dict[str, Any], output: str | None, html: str | None) -> None:
     if output:
         _outputs.write_json(output, result)
-        written.append(output)
     if html:
         from makeweight.page import render
 
         _outputs.write(html, render(result))
-        written.append(html)
-    if given["as_json"]:
-        _show.print_json(result)
-    else:
-        from makeweight.cli._evaluation import show
-
-        show(_show.console(), found)
-    for path in written:
-        err.print(f"wrote {path}")
-    if given["require_gain"] and not found.helps:
-        context.exit(NO_GAIN)
 
 
 def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Comparison:
@@ -141,6 +146,8 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
         name: _options.load(path, given["kinds"], given["missing"], given["no_header"]).frame
         for name, path in given["external"].items()
     }
+    if log is not None and given["force"]:
+        log.unlink(missing_ok=True)
     from makeweight.cli._evaluation import Steps
     from makeweight.evaluation import compare
     from makeweight.sampler import DEFAULT_GENERATOR

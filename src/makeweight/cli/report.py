@@ -100,14 +100,16 @@ def command(
         sources={**{name: str(file.source) for name, file in files.items()}, "options": "\0".join(options)},
     )  # fmt: skip
     result = report.to_dict()
-    if output is not None:
-        _write(result, output)
-    if as_json:
-        _show.print_json(result)
-    else:
-        from makeweight.cli._quality import print_quality
+    try:
+        if output is not None:
+            _write(result, output)
+    finally:  # a full disk costs the file, not the answer
+        if as_json:
+            _show.print_json(result)
+        else:
+            from makeweight.cli._quality import print_quality
 
-        print_quality(_show.console(), result)
+            print_quality(_show.console(), result)
     if output is not None:
         err.print(f"wrote {output}")
     if result["counts"]["issue"] * (fail_on != "never") or result["counts"]["tip"] * (fail_on == "tip"):

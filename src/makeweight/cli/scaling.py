@@ -88,14 +88,18 @@ def command(
         estimator=estimator, sizes=sizes, repeats=repeats, folds=folds, calibrate=not no_calibration,
         random_state=seed, n_jobs=jobs, progress=progress,
     )  # fmt: skip
-    if output is not None:
-        _outputs.write_json(output, curve.to_dict())
-    if figure is not None:
-        _draw(curve, figure)
-    if as_json:
-        _show.print_json(curve.to_dict())
-        return
-    _print(curve, [path for path in (output, figure) if path])
+    try:
+        if output is not None:
+            _outputs.write_json(output, curve.to_dict())
+        if figure is not None:
+            _draw(curve, figure)
+    finally:  # a full disk costs the file, not the answer
+        if as_json:
+            _show.print_json(curve.to_dict())
+        else:
+            _print(curve)
+    for path in filter(None, (output, figure)):
+        err.print(f"wrote {path}")
 
 
 def _draw(curve: ScalingCurve, figure: str) -> None:
@@ -107,7 +111,7 @@ def _draw(curve: ScalingCurve, figure: str) -> None:
         _outputs.write(figure, drawn.read_bytes())
 
 
-def _print(curve: ScalingCurve, written: list[str]) -> None:
+def _print(curve: ScalingCurve) -> None:
     out = _show.console()
     means, errors, law = curve.risks.mean(axis=0), curve.law.standard_errors_, curve.law
     calibrated = "calibrated, " if curve.settings["calibrated"] else ""
@@ -141,5 +145,3 @@ def _print(curve: ScalingCurve, written: list[str]) -> None:
     _show.section(out, "scaling law", _show.table({"what": {}, "value": {}}, facts, headings=False))
     out.print()
     out.print(curve.verdict)
-    for path in written:
-        _show.console(err=True).print(f"wrote {path}")

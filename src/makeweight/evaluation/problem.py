@@ -21,6 +21,21 @@ __all__ = ["Problem", "canonical", "seed_of"]
 ATOM_ROWS, ATOM_SHARE = 10, 0.02
 
 
+def refuse_one_class(groups: Groups) -> None:
+    """Refuse a target with which there is nothing to tell apart.
+
+    Raises
+    ------
+    PlanError
+    """
+    labels = {key[0] for key in groups.keys}
+    if len(labels) < 2:
+        raise PlanError(
+            "the target has one class", where=f"column {groups.columns[0]!r}",
+            got=", ".join(map(repr, labels)) or None, expected="at least two", hint="check the target column",
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """The real rows of a comparison, in an order that does not depend on the order they came in.
@@ -70,14 +85,13 @@ class Problem:
         SchemaError
             When a column is unknown or cannot be used.
         PlanError
-            When there is one group.
+            When the target has one class.
         """
         Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)  # refuses what cannot be used
         ordered = canonical(frame)
         schema = Schema.infer(ordered, target=target, group_by=group_by, kinds=kinds)
         groups = Groups(Table(ordered, schema))
-        if len(groups) < 2:
-            raise PlanError("there is one group", expected="at least two", hint="check the target column")
+        refuse_one_class(groups)
         labels, classes = pd.factorize(ordered[target], sort=True)
         known = [*(column.name for column in schema.learned), *schema.group_columns]
         units = _units(pd.util.hash_pandas_object(ordered[known], index=False), groups.codes)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from makeweight.errors import OptionError, PlanError
 from makeweight.evaluation.estimators import Matrix, make_estimator
+from makeweight.evaluation.problem import refuse_one_class
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import fill
 from makeweight.generators.registry import resolve
@@ -275,8 +276,7 @@ def _check(groups: Groups, repeats: int, folds: int) -> None:
     for name, value, least in (("repeats", repeats, 1), ("folds", folds, 2)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
-    if len(groups) < 2:
-        raise PlanError("there is one group", expected="at least two", hint="check the target column")
+    refuse_one_class(groups)
     rarest = int(groups.counts.argmin())
     if groups.counts[rarest] < 2 * folds:
         raise PlanError(

@@ -211,8 +211,24 @@ def check_place(name: str, *, force: bool = False) -> None:
         raise FileProblem(
             "the output file exists", where=name, hint="--force replaces it, or choose another name"
         )
-    if not os.access(path.parent, os.W_OK):
-        raise FileProblem("the directory cannot be written to", where=str(path.parent))
+    if not path.exists() or path.is_file():
+        _refuse_unwritable(path)
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Put a file there and take it away: permissions alone do not tell what a file system takes."""
+    probe = _temporary(path.resolve())
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        probe.unlink()
+    except OSError as error:
+        raise FileProblem(
+            "the directory cannot be written to", where=str(path.parent), got=error.strerror or str(error)
+        ) from error
+
+
+def _temporary(target: Path) -> Path:
+    return target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
 
 
 def format_of(name: str) -> str:
@@ -398,7 +414,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(stream)
         return
     target = path.resolve()
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
+    temporary = _temporary(target)
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
             write(stream)
