@@ -85,8 +85,8 @@ LEGEND = """\
 One run on {cores} cores ({processor}), no GPU, Python {python}; every peer in an environment and a process of
 its own, for at most {limit} s. *all s*: from the start of the process to the rows; *rows/s*: after fitting;
 *valid*: categories and ranges of the table, whole numbers where it has them; *copies*: of training rows;
-*C2ST*: AUROC of telling the rows from held-out real ones (.5 is best); then a random forest's balanced log-loss
-on real rows, as it is and *calibrated*, and its AUROC."""
+*C2ST*: AUROC of telling the rows from held-out real ones (.5 is best); then a random forest's balanced
+log-loss on real rows, as it is and *calibrated*, and its AUROC."""
 
 
 def python_of(peer: str, environments: Path) -> str:
@@ -95,7 +95,7 @@ def python_of(peer: str, environments: Path) -> str:
         return sys.executable
     folder = environments / SHARED.get(peer, peer)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not (folder / "ready").exists():
+    if not ((folder / "ready").exists() and python.exists()):
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, "psutil", *REQUIREMENTS[peer]], check=True)
@@ -103,6 +103,12 @@ def python_of(peer: str, environments: Path) -> str:
             subprocess.run([*install, "--no-deps", *ALONE[peer]], check=True)
         (folder / "ready").touch()
     return str(python)
+
+
+def memory(process: psutil.Process) -> int:
+    """Return the bytes of a process; where the system tells, shared ones are divided among their users."""
+    known = process.memory_full_info()
+    return int(getattr(known, "pss", known.uss))
 
 
 def supervise(command: list[str], log: Path, limit: float) -> tuple[int | None, float, float]:
@@ -115,9 +121,9 @@ def supervise(command: list[str], log: Path, limit: float) -> tuple[int | None, 
             while time.perf_counter() - began < limit:
                 with contextlib.suppress(psutil.NoSuchProcess):  # it may end while it is looked at
                     family = [process, *process.children(recursive=True)]
-                    peak = max(peak, sum(member.memory_info().rss for member in family))
+                    peak = max(peak, sum(map(memory, family)))
                 with contextlib.suppress(psutil.TimeoutExpired):
-                    return process.wait(0.1), time.perf_counter() - began, peak / 1e6
+                    return process.wait(1.0), time.perf_counter() - began, peak / 1e6
             return None, time.perf_counter() - began, peak / 1e6
         finally:
             for member in family:
@@ -132,8 +138,9 @@ def run_peer(
     """Run a peer in a process of its own; return its measurements, or its error, and the rows."""
     try:
         python = python_of(peer, options.environments.resolve())
-    except (subprocess.CalledProcessError, OSError) as error:
-        return {"error": f"no environment: {error}"}, None
+    except subprocess.CalledProcessError as error:
+        words = " ".join(map(str, error.cmd[1:3]))
+        return {"error": f"no environment: python {words} ended with status {error.returncode}"}, None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place)
         case.train.to_csv(folder / "train.csv", index=False)
@@ -166,7 +173,7 @@ def measure(peer: str, case: Case, options: argparse.Namespace) -> dict[str, Any
     """Return the record of a peer on a table."""
     record: dict[str, Any] = {}
     report, rows = run_peer(peer, case, options)
-    if "error" in report and case.train.isna().to_numpy().any():
+    if "error" in report and "stage" in report and case.train.isna().to_numpy().any():
         record["error_with_missing_values"] = report["error"]
         case = case.without_missing()
         report, rows = run_peer(peer, case, options)
