@@ -112,13 +112,21 @@ REACHED = {
         {code: {"drawer": "muted", "p": None} for code in ("MWQ08", "MWQ09", "MWQ15")},
         "not-judged", "MWQ08, MWQ09, MWQ15, which compare columns and rows, are muted", "Mute fewer",
     ),
+    "some muted": (
+        {code: {"drawer": "muted", "p": None} for code in ("MWQ06", "MWQ07", "MWQ13")},
+        "no-fault", "16 checks passed, 3 are muted. Whether rows were memorised was not judged.", "evaluate",
+    ),
+    "the attack alone muted": (
+        {"MWQ07": {"drawer": "muted", "p": None}},
+        "no-fault", "No fault found: 18 checks passed, 1 is muted.", "evaluate",
+    ),
     "memorising not judged": (
-        {"MWQ06": {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT}},
+        {code: {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT} for code in ("MWQ06", "MWQ07")},
         "no-fault", "Whether rows were memorised was not judged", "--holdout",
     ),
     "nothing judged": (
         {code: {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT}
-         for code in ("MWQ06", "MWQ08", "MWQ09", "MWQ15")},
+         for code in ("MWQ06", "MWQ07", "MWQ08", "MWQ09", "MWQ15")},
         "not-judged", "Nor was whether rows were memorised", "show. Set real rows aside",
     ),
     "a fault all the same": (

@@ -91,8 +91,8 @@ def _passed(out: Console, checks: list[dict[str, Any]]) -> None:
     }  # fmt: skip
     lines = [
         (
-            check["code"], check["title"], "" if check["value"] is None else f"{check['value']:.2f}",
-            "" if check["null_interval"] is None else f"to {check['null_interval'][1]:.2f}",
+            check["code"], check["title"], "" if check["value"] is None else _number(check["value"]),
+            "" if check["null_interval"] is None else f"to {_number(check['null_interval'][1])}",
             "" if check["value"] is None else f"{check['threshold']:g}",
         )
         for check in checks
@@ -102,6 +102,17 @@ def _passed(out: Console, checks: list[dict[str, Any]]) -> None:
     if blind:
         text = f"With so few rows, chance alone exceeds the limits of {', '.join(c['code'] for c in blind)}: "
         _show.show(out, Text(text + "faults of that size would go unnoticed."), indent=2)
+
+
+def _number(value: float) -> str:
+    """Write a number with two decimals; what rounds to nothing has no sign.
+
+    Examples
+    --------
+    >>> _number(-0.001), _number(-0.25)
+    ('0.00', '-0.25')
+    """
+    return f"{value:z.2f}"
 
 
 def _others(out: Console, checks: list[dict[str, Any]]) -> None:

@@ -91,7 +91,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
         )  # fmt: skip
     blind = [check for check in checks if check.drawer == "passed" and check.blind]
     details += [f"{check.code} {check.blind}" for check in blind]
-    unfamiliar = by_code["MWQ06"].drawer == "skipped"
+    unfamiliar = all(by_code[code].drawer in ("skipped", "muted") for code in ("MWQ06", "MWQ07"))
     unseen, lacking = _unseen(by_code)
     if unseen:
         sentence = f"Not judged: {unseen}." + (" Nor was whether rows were memorised." if unfamiliar else "")
@@ -99,7 +99,9 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
             "not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)])
         )
     tips = sum(check.drawer == "tip" for check in checks)
+    muted = sum(check.drawer == "muted" for check in checks)
     also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
+    also += f", {muted} {'is' if muted == 1 else 'are'} muted" if muted else ""
     sentence = f"No fault found: {passed} checks passed{also}."
     if blind:
         sentence += " With so few rows, large faults would go unnoticed in places."
@@ -214,7 +216,7 @@ def _independent(checks: Checks) -> str:
 _RULES: tuple[tuple[str, Callable[[Checks], str], str], ...] = (
     ("repeats", _repeats, "Use another generator: makeweight generators lists them."),
     ("copies", _copies, "makeweight balance ... --copies reject"),
-    ("memorises", _memorises, "Train for fewer steps, on more rows, or use another generator."),
+    ("memorises", _memorises, "Use another generator, or train it for fewer steps, on more rows."),
     ("ignores-label", _ignores_label, "Generate each group by itself: makeweight balance does."),
     ("independent-columns", _independent, "Use another generator: makeweight generators lists them."),
 )
