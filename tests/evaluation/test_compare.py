@@ -40,6 +40,17 @@ def everything():
     return compare(mixed(), **{**QUICK, "folds": 2})
 
 
+def test_no_interval_of_a_metric_leaves_its_range(everything):
+    result = everything.to_dict()
+    levels = [*result["results"], *(row["log_loss"] for row in result["group_risks"])]
+    levels += [row["error"] for row in result["group_risks"]]
+    assert all(0.0 <= row["low"] <= row["mean"] <= row["high"] for row in levels)
+    assert any(row["low"] == 0.0 for row in levels)  # two splits: the t intervals reach beyond
+    bounded = [row for row in result["results"] if row["metric"] in ("auroc", "balanced_error", "f1")]
+    assert max(row["high"] for row in bounded) == 1.0
+    assert any(row["difference"]["low"] < 0.0 for row in levels if row.get("difference"))
+
+
 def test_all_arms_run_on_a_mixed_table_with_missing_values(everything):
     result = everything.to_dict()
     assert result["failures"] == []

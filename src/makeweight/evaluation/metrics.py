@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +26,15 @@ class Metric:
     lower_is_better : bool
     reference : float or None
         What a constant scores, where that does not depend on the table.
+    most : float
+        The largest value there is; the smallest is 0.
     """
 
     name: str
     label: str
     lower_is_better: bool
     reference: float | None = None
+    most: float = 1.0
 
 
 #: In the order in which they are shown. Those of `IMBALANCED` are imbalanced-learn's report, by its names.
@@ -39,13 +43,13 @@ IMBALANCED = {
     "geometric_mean": "avg_geo", "index_balanced_accuracy": "avg_iba",
 }  # fmt: skip
 METRICS = (
-    Metric("balanced_log_loss", "balanced log-loss", True),
-    Metric("worst_group_log_loss", "log-loss of the worst group", True),
+    Metric("balanced_log_loss", "balanced log-loss", True, most=math.inf),
+    Metric("worst_group_log_loss", "log-loss of the worst group", True, most=math.inf),
     Metric("auroc", "AUROC", False, 0.5),
     Metric("auprc", "AUPRC", False),
     Metric("balanced_error", "balanced error", True),
     Metric("worst_group_error", "error of the worst group", True),
-    Metric("brier", "Brier score, balanced", True),
+    Metric("brier", "Brier score, balanced", True, most=2.0),
     Metric("ece", "calibration error (ECE), balanced", True),
     *(Metric(name, name.replace("_", " "), False) for name in IMBALANCED),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ from makeweight.evaluation.metrics import METRICS
 from makeweight.evaluation.statistics import Difference, corrected, holm
 
 __all__ = ["Scores"]
+
+MOST = {metric.name: metric.most for metric in METRICS}
 
 
 class Scores:
@@ -69,8 +72,7 @@ class Scores:
 
     def value(self, estimator: str, arm: str, metric: str) -> Difference | None:
         """Return the mean of a metric with its interval; None where a split lacks it."""
-        values = self._values(estimator, arm, _metric(metric))
-        return None if values is None else corrected(values, self._share)
+        return self._level(estimator, arm, _metric(metric), MOST[metric])
 
     def mean(self, estimator: str, arm: str, key: str) -> float | None:
         """Return the mean of a plain number of the records, such as "seconds" or "n_added"."""
@@ -79,8 +81,18 @@ class Scores:
 
     def group(self, estimator: str, arm: str, key: str, group: int) -> Difference | None:
         """Return the mean risk of one group, "log_loss" or "group_error"."""
-        values = self._values(estimator, arm, lambda record: record[key][group])
-        return None if values is None else corrected(values, self._share)
+        most = math.inf if key == "log_loss" else 1.0
+        return self._level(estimator, arm, lambda record: record[key][group], most)
+
+    def _level(
+        self, estimator: str, arm: str, read: Callable[[dict[str, Any]], float | None], most: float
+    ) -> Difference | None:
+        """Return a mean with its interval, which ends where the values do."""
+        values = self._values(estimator, arm, read)
+        if values is None:
+            return None
+        found = corrected(values, self._share)
+        return replace(found, low=max(found.low, 0.0), high=min(found.high, most))
 
     def group_difference(self, estimator: str, arm: str, group: int) -> Difference | None:
         """Return the paired difference of one group's log-loss to the reference."""

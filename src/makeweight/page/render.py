@@ -104,6 +104,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    written = (words.name, words.count, words.number, words.shown, words.linked)
+    written = (words.name, words.count, words.number, words.shown, words.linked, words.command)
     environment.filters |= {write.__name__: write for write in written}
     return environment

@@ -16,6 +16,7 @@ from markupsafe import Markup
 __all__ = [
     "MISSING",
     "clean",
+    "command",
     "count",
     "cut",
     "decimals",
@@ -88,6 +89,21 @@ def linked(text: Any, codes: Collection[str]) -> Markup:
     parts = re.split(r"\b(MWQ[0-9]+)\b", clean(str(text)))
     return Markup("").join(
         Markup('<a href="#{}">{}</a>').format(part, part) if part in codes else part for part in parts
+    )
+
+
+def command(text: str) -> Markup:
+    """Write a command so that its lines do not break within the name of an option.
+
+    Examples
+    --------
+    >>> print(command("makeweight report a.csv --fail-on=issue"))
+    makeweight report a.csv <span class="option">--fail-on</span>=issue
+    """
+    parts = re.split(r"(?<= )(-[-a-z]+)", clean(text))
+    return Markup("").join(
+        Markup('<span class="option">{}</span>').format(part) if i % 2 else part
+        for i, part in enumerate(parts)
     )
 
 
