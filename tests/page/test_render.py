@@ -223,6 +223,19 @@ def test_the_tone_follows_the_verdict(code, tone):
     assert f"verdict {tone}" in Page(render(result)).all("section", "class")
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Go on.", "<p>Go on.</p>"),
+        ("makeweight a --b c", '<code>makeweight a <span class="option">--b</span> c</code>'),
+        ("Set rows aside: python -c \"f('x')\"", "<code>python -c &#34;f(&#39;x&#39;)&#34;</code>"),
+    ],
+)
+def test_what_is_to_be_run_next_stands_out(text, shown):
+    result = examples.QUALITY | {"verdict": examples.QUALITY["verdict"] | {"next": text}}
+    assert shown in render(result)
+
+
 def test_values_that_differ_are_marked_without_colour():
     result = copy.deepcopy(examples.QUALITY)
     result["sample"] = [
