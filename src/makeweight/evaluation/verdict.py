@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
@@ -28,6 +29,7 @@ CODES = {
     "failed": "not measured",
 }
 LOSS, RANKING = "balanced_log_loss", "auroc"
+LOG_LOSS, RANKS = "the balanced log-loss", "ranking"
 LABELS = {"lr": "logistic regression", "rf": "random forest", "hgb": "boosted trees", "xgb": "XGBoost"}
 WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates out of fold and adds no row"
 
@@ -118,7 +120,8 @@ def judge(
     # The numbers are those of the estimator that is best without synthetic rows.
     first = min(shown, key=lambda finding: _loss(scores, finding.estimator, REFERENCE))
     sentence = _sentence(scores, code, findings, shown, first, n_added)
-    following = _next(code, first, table, generator, augment, cut=cut)
+    gained = _gained(scores, first) if code == "hurts" else ""
+    following = _next(code, first, table, generator, augment, cut=cut, gained=gained)
     return Verdict(code, sentence, tuple(details), following)
 
 
@@ -253,8 +256,18 @@ def _sentence(
         what = "help ranking" if ranks else "help beyond calibration (AUROC shows no gain)"
         return f"Synthetic rows {what}, {who}: {against}"
     if code == "hurts":
-        return f"Synthetic rows hurt, {who}: {against}"
+        gained = _gained(scores, first)
+        lost = {"": "", RANKS: " the balanced log-loss", LOG_LOSS: " ranking"}[gained]
+        return f"Synthetic rows hurt{lost}{' and improve ' if gained else ''}{gained}, {who}: {against}"
     return f"No measurable difference, {who}: {against}"
+
+
+def _gained(scores: Scores, finding: Finding) -> str:
+    """Say in what rows that hurt are shown to help all the same."""
+    difference = partial(scores.difference, finding.estimator, finding.arm.name)
+    if better(difference(RANKING), lower=False):
+        return RANKS
+    return LOG_LOSS if better(difference(LOSS), lower=True) else ""
 
 
 def _error(scores: Scores, arm: Arm) -> str:
@@ -334,7 +347,14 @@ def _few(scores: Scores) -> list[str]:
 
 
 def _next(
-    code: str, first: Finding, table: Sequence[str], generator: Sequence[str], augment: int, *, cut: bool
+    code: str,
+    first: Finding,
+    table: Sequence[str],
+    generator: Sequence[str],
+    augment: int,
+    *,
+    cut: bool,
+    gained: str = "",
 ) -> str:
     """Say what to run or do."""
     if code in ("helps-ranking", "mixed"):
@@ -350,6 +370,8 @@ def _next(
         return f"{plan} shows the plan; --copies accept takes copies; makeweight generators lists others"
     if code == "helps-calibration-only":
         return f"calibrate: {WITHOUT}"
+    if code == "hurts" and gained:
+        return f"add these rows only where {gained} is all that counts; otherwise none: {WITHOUT}"
     if code == "hurts":
         return f"add none of these rows: {WITHOUT}; makeweight report shows what is wrong with them"
     more = "a larger --budget-seconds" if cut else "more --repeats"
