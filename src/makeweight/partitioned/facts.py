@@ -256,7 +256,7 @@ def _number_facts(
     whole = kinds.is_integer(values.type)
     exact = facts.exact if whole else exact_decimals(numbers[finite], series.dtype)
     decimals = lowest(exact)
-    divisor = common_divisor(np.unique(numbers[finite]), decimals, series.dtype)
+    divisor = common_divisor(numbers[finite], decimals, series.dtype)
     divisor *= 10 ** (MAX_DECIMALS - (decimals or 0))
     facts = replace(facts, exact=exact, divisor=divisor)
     if whole or kinds.is_decimal(values.type):

@@ -187,6 +187,6 @@ class Column:
             return snapped
         if self.grid > 1 and self.low is not None and self.high is not None:
             unit = self.grid / 10.0**self.decimals
-            least, most = np.ceil(self.low / unit - 1e-6), np.floor(self.high / unit + 1e-6)
+            least, most = np.ceil(self.low / unit - 1e-3), np.floor(self.high / unit + 1e-3)
             snapped = np.clip(np.round(snapped / unit), least, most) * unit
         return np.round(snapped, self.decimals)
