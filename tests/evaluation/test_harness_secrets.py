@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.evaluation import harness
+from makeweight.evaluation.arms import Source
 from makeweight.generators.registry import stated_options
 
 
@@ -24,3 +25,14 @@ def test_a_comparison_writes_the_options_of_its_generator():
     ).to_dict()  # fmt: skip
     assert found["settings"]["options"] == {"bandwidth": "0.5"}
     assert "--option bandwidth=0.5" in found["reproduce"]["command"]
+
+
+def test_a_generator_that_is_defined_in_a_function_has_a_fingerprint_of_its_own():
+    def make(width):
+        class Local:
+            def __init__(self):
+                self.width = width
+
+        return harness._digest(Source("local", "generator", Local()))
+
+    assert make(1) == make(1) != make(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import platform
 import shlex
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -241,7 +242,7 @@ def _check(
 
 def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -> dict[str, Any]:
     """Return what results depend on besides split, arm and estimator."""
-    chosen = {source.name: joblib.hash((source.generator, source.rows)) for source in sources}
+    chosen = {source.name: _digest(source) for source in sources}
     return {
         "data": problem.fingerprint, "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
@@ -249,6 +250,16 @@ def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -
         "inner_folds": settings.inner_folds, "augment": settings.augment, "copies": settings.copies,
         "random_state": settings.random_state, "generators": chosen, "auto": AUTO, "versions": _versions(),
     }  # fmt: skip
+
+
+def _digest(source: Source) -> Any:
+    """Return a hash of what a source writes rows with."""
+    try:
+        return joblib.hash((source.generator, source.rows))
+    except pickle.PicklingError:  # a class that is defined in a function has no name to be found by
+        kind = type(source.generator)
+        state = source.generator.__getstate__() if source.generator is not None else None
+        return joblib.hash((kind.__module__, kind.__qualname__, state, source.rows))
 
 
 def _versions() -> dict[str, str]:
