@@ -13,7 +13,7 @@ from makeweight.errors import OptionError, SchemaError
 from makeweight.quality import CATALOGUE, DRAWERS, QualityReport, checks
 from makeweight.quality.distances import NO_HOLDOUT
 from makeweight.quality.nulls import Finding, Item
-from makeweight.quality.verdict import reach
+from makeweight.quality.verdict import COMPARING, ENOUGH, reach
 from makeweight.sampler import balance
 from quality import worlds
 
@@ -154,6 +154,16 @@ def test_a_handful_of_rows_is_not_judged(n, mute):
     assert report.verdict.sentence.startswith("Not judged: ")
     assert "--holdout" in report.verdict.next
     assert report["MWQ15"].drawer == "skipped"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_so_many_rows_as_the_verdict_asks_for_are_judged(seed):
+    real, _, added, _ = worlds.tables(seed, common=ENOUGH, rare=ENOUGH, added=ENOUGH)
+    asked = [code for code in CATALOGUE if code not in COMPARING]
+    made = added[added["sex"] == "f"]
+    report = QualityReport(real, made, target="paid", group_by=["sex"], mute=asked)
+    assert len(made) == ENOUGH
+    assert report.verdict.code == "no-fault"
 
 
 def test_copies_of_a_few_rows_are_told_though_they_cannot_be_tested():
