@@ -37,7 +37,7 @@ def test_pretrain(run, small, tmp_path):
     checkpoint = tmp_path / "run" / "checkpoint.pt"
     resumed = run(*arguments, "-o", tmp_path / "run", "--resume", checkpoint, "--horizon", 1, "--json")
     assert resumed.code == 0
-    assert set(resumed.json["validation"]) == {"numeric", "categorical", "missing", "total"}
+    assert set(resumed.json["validation"]) == {"numeric", "categorical", "missing", "total", "contrast"}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_pretrain(run, small, tmp_path):
         (("--hours", 0), "the budget must be positive"),
         (("--hours", 1, "--horizon", -1), "the horizon must be positive"),
         (("--hours", 1, "--resume", "none.pt"), "the checkpoint cannot be read"),
-        (("--hours", 1, "--figure", "curve.gif"), "unknown kind of figure"),
+        (("--hours", 1, "--figure", "curve.gif"), "--figure writes no such file"),
         (("--hours", 1, "--config", "huge"), "huge"),
         ((), "--hours"),
     ],

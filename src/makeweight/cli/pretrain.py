@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _show
+from makeweight.cli import _outputs, _show
 from makeweight.cli._options import json_option
-from makeweight.errors import FileProblem, OptionError
+from makeweight.errors import FileProblem
 
 if TYPE_CHECKING:
     from makeweight.generators.transformer.pretrain import PretrainProgress
-
-FIGURES = (".png", ".svg", ".pdf")
 
 
 @click.command()
@@ -54,8 +52,7 @@ def command(
     from makeweight.generators.transformer.pretrain import pretrain
 
     folder = Path(output)
-    if figure is not None and Path(figure).suffix.lower() not in FIGURES:
-        raise OptionError("unknown kind of figure", got=repr(figure), expected=" or ".join(FIGURES))
+    _outputs.check("--figure", figure, _outputs.FIGURE, force=True)
     if resume is None and (folder / "checkpoint.pt").exists():
         raise FileProblem(
             "a run is there already", where=str(folder), hint=f"--resume {folder / 'checkpoint.pt'} goes on"

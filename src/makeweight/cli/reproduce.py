@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _show
+from makeweight.cli import _outputs, _show
 from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def command(
     from makeweight.experiments import Store, read_experiment, run_experiment
     from makeweight.experiments.data import data_folder
 
+    _outputs.check("--csv", csv_file, (".csv",), force=True)
     if experiment == LIST:
         _list(Path(results))
         return
@@ -172,9 +173,7 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
     out, stored, published = _show.console(), store.latest(), published_numbers(experiment, folder)
     found = agreement(summarise(stored), published)
     if csv_file is not None:
-        from makeweight.table.io import replace_file
-
-        replace_file(Path(csv_file), lambda stream: found.to_csv(stream, index=False))
+        _outputs.write(csv_file, found.to_csv(index=False))
     of_data = found["data"].str.split(" ").str[0]  # a simulated cell begins with its law
     found = found[of_data.isin(experiment.data)]
     found = found[found["arm"].isin(experiment.arms) & found["learner"].isin([*experiment.learners, "all"])]
