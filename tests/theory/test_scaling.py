@@ -87,6 +87,7 @@ def test_one_outlier_does_not_move_the_law() -> None:
         (np.arange(6) * 10, truth(np.arange(6) * 10), "must double"),
         (SIZES, np.full(8, 0.5), "constant"),
         (SIZES, 1.0 - truth(SIZES), "does not fall"),
+        (SIZES, truth(SIZES, floor=-0.3, exponent=0.1), "floor may be zero"),
         (SIZES, 0.5 + 0.01 * np.array([1, -1, 1, -1, 1, -1, 1, -1]), "fall"),
     ],
 )

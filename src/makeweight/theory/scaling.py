@@ -222,6 +222,9 @@ class ScalingLaw:
         width = self.floor_.high - self.floor_.low
         if width > 2 * fall:
             return f"the floor is uncertain by {width:.2g}, twice the observed fall of {fall:.2g}"
+        if self.floor_.low <= 0 and fitted[-1] > 2 * fall:
+            ahead = f"{fitted[-1]:.2g} below the last size"
+            return f"the floor may be zero, {ahead}, and the observed fall is {fall:.2g}"
         edge = float(np.mean([law.at_edge for law in self._drawn]))
         if edge > 0.25:
             return f"the exponent runs to the end of its range in {edge:.0%} of bootstrap fits"
