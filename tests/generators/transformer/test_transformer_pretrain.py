@@ -105,6 +105,25 @@ def test_a_run_leaves_weights_a_checkpoint_and_figures(tmp_path):
     assert float(rows[0]["total"]) == pytest.approx(figures["total"], rel=1e-3)
 
 
+def test_rivals_are_trained_on_where_the_contrast_has_a_weight(tmp_path):
+    contrasted = dataclasses.replace(SMALL, train=dataclasses.replace(SMALL.train, contrast=1.0))
+    runs = [Trainer(config, tmp_path / name, CPU, 1e9) for name, config in (("a", SMALL), ("b", contrasted))]
+    losses = [run.train_step().item() for run in runs]
+    assert losses[1] > losses[0]  # the same tables, and a loss on top
+    run = runs[1]
+    tasks, pairs = add_rivals(grouped([0.5, 0.5]), torch.Generator().manual_seed(0))
+    prepared = prepare(SMALL.model, tasks, torch.Generator().manual_seed(0), pairs)
+    before = chain_scores(SMALL.model, prepared).contrast.item()
+    for _ in range(60):
+        scores = model_scores(run.model, prepared, run.model(prepared.inputs, 300))
+        for optimiser in run.optimisers:
+            optimiser.zero_grad()
+        (scores.loss + scores.contrast).backward()
+        for optimiser in run.optimisers:
+            optimiser.step()
+    assert scores.contrast.item() < before
+
+
 def test_the_time_budget_ends_a_run(tmp_path):
     pretrain(SMALL, tmp_path, hours=0.5 / 3600, device="cpu")
     assert weights.load(tmp_path / "best")[1].seconds < 30

@@ -70,9 +70,7 @@ class TrainConfig:
     warmup: int = 50  # steps: Adam's second moments need about that many
     decay: float = 0.3  # last share of the budget in which the rate falls to zero; where most is gained
     average: float = 0.998  # of the running mean of the weights, which is what is validated and kept
-    contrast: float = (
-        1.0  # weight, against nats per cell, of telling rows from rivals: a row counts as a cell
-    )
+    contrast: float = 0.0  # weight of telling rows from rivals; 1 classified better and wrote no better rows
     clip: float = 1.0  # gradient norm
     curriculum: int = 1_500  # steps until tables have their full range of shapes
     validation_tasks: int = 64  # per validation; standard error of the mean about 0.03 nats, the same for all

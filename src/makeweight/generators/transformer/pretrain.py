@@ -299,7 +299,9 @@ class Trainer:
         generator = torch.Generator(self.device).manual_seed(train.seed + (self.step + 1) * 1_000_003)
         shape = draw_shape(self.config.prior, train.cells, self.step / train.curriculum, rng)
         tasks = draw_tasks(self.config.prior, shape, generator)
-        tasks, pairs = add_rivals(tasks, generator)
+        pairs = None
+        if train.contrast:
+            tasks, pairs = add_rivals(tasks, generator)
         prepared = prepare(self.config.model, tasks, generator, pairs)
         drawn = self._now()
         rate = learning_rate(self.step, self.fraction, train)
@@ -309,7 +311,9 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             streams = self.model(prepared.inputs, shape.context)
             scores = model_scores(self.model, prepared, streams)
-            loss = scores.loss + train.contrast * scores.contrast
+            loss = scores.loss
+            if train.contrast:
+                loss = loss + train.contrast * scores.contrast
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
         self.step += 1

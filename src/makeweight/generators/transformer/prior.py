@@ -45,8 +45,8 @@ class Shape:
 
     @property
     def cells(self) -> int:
-        """Cells of both streams, with rivals, the unit in which a step is budgeted."""
-        return self.batch * (self.context + 4 * self.queries) * self.columns
+        """Cells of both streams, the unit in which a step is budgeted."""
+        return self.batch * (self.context + 2 * self.queries) * self.columns
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def draw_shape(config: PriorConfig, cells: int, progress: float, rng: np.random.
     )
     columns = 1 + min(config.max_columns, max(1, int(columns)))
     # attention over rows grows with the context: charge it in cells
-    cost = (context + 4 * config.queries) * columns * (1 + context / 1000)
+    cost = (context + 2 * config.queries) * columns * (1 + context / 1000)
     return Shape(min(MOST_TASKS, max(1, int(cells / cost))), context, config.queries, columns)
 
 
