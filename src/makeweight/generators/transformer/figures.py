@@ -7,6 +7,7 @@ from pathlib import Path
 
 from makeweight.errors import FileProblem
 from makeweight.generators.transformer.manifest import read_manifest
+from makeweight.table.io import replace_file
 
 __all__ = ["draw_curve"]
 
@@ -58,4 +59,5 @@ def draw_curve(run: str | Path, path: str | Path) -> None:
         if kind == kinds[0]:
             axis.legend(fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=80)
+    kind = Path(path).suffix.lstrip(".").lower()
+    replace_file(Path(path), lambda stream: figure.savefig(stream, format=kind, dpi=80))

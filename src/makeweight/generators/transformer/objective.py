@@ -88,13 +88,21 @@ class Scores:
         likelihood = self.total("numeric") + self.total("categorical") + self.total("missing")
         return -likelihood / (self.total("numeric_cells") + self.total("categorical_cells")).clamp_min(1)
 
+    def _weights(self) -> Tensor:
+        if self.pairs is None:
+            raise ValueError("these tasks have no rivals")
+        return self.pairs
+
+    @property
+    def paired(self) -> Tensor:
+        """Number of tables that have rivals."""
+        return self._weights().sum().round()
+
     @property
     def contrast(self) -> Tensor:
         """Balanced log-loss of telling rows from their rivals, mean over tables; log 2 by chance."""
-        if self.pairs is None:
-            raise ValueError("these tasks have no rivals")
         own, rival = (self.numeric + self.categorical + self.missing).chunk(2, 1)
-        return (self.pairs * F.softplus(rival - own)).sum() / self.pairs.sum().clamp_min(1)
+        return (self._weights() * F.softplus(rival - own)).sum() / self.paired.clamp_min(1)
 
 
 def chain(context: Context, cells: Cells, groups: Tensor) -> tuple[Tensor, Tensor]:

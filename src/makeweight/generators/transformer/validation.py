@@ -65,9 +65,9 @@ def to_device(prepared: Prepared, device: torch.device) -> Prepared:
     moved: dict[str, Any] = {}
     for name in Prepared.__dataclass_fields__:
         part = getattr(prepared, name)
-        if part is None or isinstance(part, torch.Tensor):
-            moved[name] = part if part is None else part.to(device)
-        else:
+        if isinstance(part, torch.Tensor):
+            moved[name] = part.to(device)
+        elif part is not None:
             inner = {field: getattr(part, field).to(device) for field in type(part).__dataclass_fields__}
             moved[name] = type(part)(**inner)
     return Prepared(**moved)
@@ -75,17 +75,17 @@ def to_device(prepared: Prepared, device: torch.device) -> Prepared:
 
 def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], Scores]) -> Figures:
     sums = {f"{kind}{part}": 0.0 for kind in KINDS for part in ("", "_cells")}
-    contrast, count = 0.0, 0
+    contrast, tables = 0.0, 0.0
     for prepared in batches:
         scores = score(prepared)
         for name in sums:
             sums[name] += scores.total(name).item()
-        contrast += scores.contrast.item()
-        count += 1
+        contrast += (scores.contrast * scores.paired).item()
+        tables += scores.paired.item()
     figures = {kind: -sums[kind] / max(1.0, sums[f"{kind}_cells"]) for kind in KINDS}
     cells = sums["numeric_cells"] + sums["categorical_cells"]
     figures["total"] = -sum(sums[kind] for kind in KINDS) / max(1.0, cells)
-    figures["contrast"] = contrast / max(1, count)
+    figures["contrast"] = contrast / max(1.0, tables)
     return figures
 
 

@@ -1,0 +1,92 @@
+"""The tables of docs/reproduction.md that compare with published means, from the stored results alone.
+
+Usage: python benchmarks/reproduction_tables.py [imbalance spurious ...]
+
+Per experiment: how many published means lie within their published standard deviation, with the largest
+relative difference; the median relative difference by data set; and the means of the last step.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from makeweight.experiments import Store, read_experiment
+from makeweight.experiments.data import data_folder
+from makeweight.experiments.spec import Experiment
+from makeweight.experiments.tables import agreement, published_numbers, summarise
+
+RESULTS = Path(__file__).resolve().parent / "results" / "reproduction"
+NAMES = {"gpt2_finetuned": "GPT-2 *"}
+LAST_STEP = (
+    "classifier", "arm", "stage", "reproduced", "published", "within sd", "equal calibration", "AUROC",
+)  # fmt: skip
+
+
+def row(*cells: object) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def within(found: pd.DataFrame) -> Iterator[str]:
+    """Say how often the published means come out."""
+    yield row("arm", "classifier", "within sd", "largest relative difference")
+    yield "|---|---|---:|---:|"
+    for (learner, arm), part in found.groupby(["learner", "arm"]):
+        inside = f"{int(part['within'].sum())} of {len(part)}"
+        yield row(arm, learner, inside, f"{part['relative'].max():.4f}")
+    yield ""
+    yield row("data", "classifier", "arm", "median relative difference")
+    yield "|---|---|---|---:|"
+    for (data, learner, arm), part in found.groupby(["data", "learner", "arm"]):
+        yield row(data, learner, arm, f"{part['relative'].median():.5f}")
+
+
+def last_step(experiment: Experiment, found: pd.DataFrame) -> Iterator[str]:
+    """Yield the means of the last step, a table per data set."""
+    at_end = found[found["step"] == max(experiment.steps)]
+    order = {arm: position for position, arm in enumerate(experiment.arms)}
+    for data, part in at_end.groupby("data"):
+        yield f"\n{data}:\n"
+        yield row(*LAST_STEP)
+        yield "|---|---|---|---:|---:|---:|---:|---:|"
+        for learner in ("xgb", "rf"):
+            own = part[part["learner"] == learner]
+            for arm in sorted(own["arm"].unique(), key=order.__getitem__):
+                for stage in ("raw", "balanced", "augmented"):
+                    cells = own[(own["arm"] == arm) & (own["stage"] == stage)].set_index("metric")
+                    if "bce" in cells.index and np.isfinite(cells.loc["bce", "mean"]):
+                        yield line(learner, arm, stage, cells)
+
+
+def line(learner: str, arm: str, stage: str, cells: pd.DataFrame) -> str:
+    loss, told, verdict = cells.loc["bce"], "-", ""
+    if np.isfinite(loss["published"]):
+        told, verdict = (
+            f"{loss['published']:.4f} (sd {loss['published_sd']:.4f})",
+            "yes" if loss["within"] else "no",
+        )
+    mean, ranking, auroc = (cells.loc[metric, "mean"] for metric in ("bce", "bce_ranking", "auroc"))
+    return row(
+        learner, NAMES.get(arm, arm), stage, f"{mean:.4f} ±{loss['half']:.4f}", told, verdict,
+        f"{ranking:.3f}", f"{auroc:.3f}",
+    )  # fmt: skip
+
+
+def main() -> None:
+    folder = data_folder(None)
+    for name in sys.argv[1:] or ("imbalance", "spurious"):
+        experiment = read_experiment(name)
+        stored = summarise(Store(RESULTS / name).latest())
+        found = agreement(stored, published_numbers(experiment, folder))
+        found["relative"] = (found["mean"] - found["published"]).abs() / found["published"].abs()
+        print(f"\n# {name}\n")
+        print(*within(found[found["published"].notna() & found["mean"].notna()]), sep="\n")
+        print(*last_step(experiment, found), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
