@@ -96,7 +96,7 @@ def test_a_run_leaves_weights_a_checkpoint_and_figures(tmp_path):
     model, manifest = weights.load(tmp_path / "best")
     assert manifest.config == "small"
     assert manifest.validation["model"] == pytest.approx(figures)
-    assert {"model", "chain", "marginal"} == set(manifest.validation)
+    assert {"model", "closed form", "chain", "marginal"} == set(manifest.validation)
     assert model.config == SMALL.model
     assert (tmp_path / "checkpoint.pt").exists()
     with (tmp_path / "validation.csv").open() as file:

@@ -68,7 +68,12 @@ def test_cached_decoding_equals_the_full_forward_pass(model, seed):
         if column == 0:
             continue
         torch.testing.assert_close(forecast.query, query[:, :, column], atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(forecast.mean, full.mean[:, :, column], atol=1e-5, rtol=1e-5)
+        for own, other in (
+            (forecast.laws.chain, full.laws.chain[:, :, column]),
+            (forecast.laws.kernel, full.laws.kernel[:, :, column]),
+        ):
+            torch.testing.assert_close(own.mean, other.mean, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(own.deviation, other.deviation, atol=1e-5, rtol=1e-5)
         keys = model.point_to(content[:, :, column])
         torch.testing.assert_close(forecast.prompt.targets[:, column], keys, atol=1e-5, rtol=1e-5)
 
@@ -82,7 +87,7 @@ def test_cached_log_probabilities_equal_the_objective(model):
         free = (numeric[:, column] & ~drawn.given[:, column]).nonzero()[:, 0]
         if not len(free):
             continue
-        args = (query[free, :, column], full.mean[free, :, column], full.deviation[free, :, column])
+        args = (query[free, :, column], full.laws[free, :, column])
         bins = model.log_density(*args, drawn.context)
         ends = (getattr(full.cells, name)[free, :, column] for name in ("low", "score", "high"))
         wanted = interval_log_mass(bins, *ends, CONFIG.reach)

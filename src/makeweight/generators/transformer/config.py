@@ -8,7 +8,7 @@ from makeweight.errors import OptionError, nearest
 
 __all__ = ["CONFIGS", "PRIOR_VERSION", "Config", "ModelConfig", "PriorConfig", "TrainConfig", "named"]
 
-PRIOR_VERSION = 1
+PRIOR_VERSION = 2
 """Raised whenever the prior draws different tables from the same seed."""
 
 

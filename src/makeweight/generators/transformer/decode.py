@@ -198,7 +198,7 @@ class RowModel:
         """Slices of rows per order that stay within the memory."""
         config = self.model.config
         kept = 2 * config.layers * (prompt.columns + 1) * config.width
-        passing = 3 * prompt.rows + 8 * (config.bins + config.width * config.expansion)
+        passing = 12 * prompt.rows + 8 * (config.bins + config.width * config.expansion)
         size = max(1, self.max_memory // (4 * prompt.orders * (kept + passing)))
         for start in range(0, rows, size):
             yield slice(start, min(rows, start + size))

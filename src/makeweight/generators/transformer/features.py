@@ -7,17 +7,31 @@ Categories get scores by reciprocal averaging (the mean, per category, of the ro
 component), used as features only: a category's probability comes from pointing at context rows.
 
 The *chain* predicts each column's score from the group and the columns before it, by a Gaussian with group
-means and one shrunk covariance for all groups. Shapes: B tables, R rows (N of context), D columns, G groups,
-K categories. All of it is batched, runs on any device, and is the same at training and at generation.
+means and one shrunk covariance for all groups; kernel regression
+(:mod:`makeweight.generators.transformer.kernel`) bends it. All of it is batched, runs on any device, and is
+the same at training and at generation.
+
+Shapes: B tables, R rows (N of context), D columns, G groups, K categories.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
+
+from makeweight.generators.transformer.kernel import (
+    Experts,
+    Kernel,
+    Normal,
+    Similarity,
+    fit_kernel,
+    kernel_step,
+    own_step,
+)
 
 __all__ = [
     "Cells",
@@ -25,6 +39,7 @@ __all__ = [
     "chain_step",
     "doubt",
     "encode_cells",
+    "experts",
     "fit_context",
     "from_score",
     "pointer_base",
@@ -57,6 +72,7 @@ class Context:
     column_vectors: Tensor  # B D I  random identity of a column
     code_vectors: Tensor  # B D K I  random identity of a category
     summary: Tensor  # B D 8  what kind of column it is
+    kernel: Kernel  # what kernel regression adds to the chain
 
     def to(self, device: torch.device | str) -> Context:
         """Move every tensor to a device."""
@@ -269,8 +285,52 @@ def fit_context(
         *statistics,
         *(categorical, given, vectors(batch, columns), vectors(batch, columns, categories)),
         summary=scores.new_zeros(()),
+        kernel=Kernel(*(scores.new_zeros(()) for _ in fields(Kernel))),
     )
-    return replace(context, summary=_summary(context))
+    residuals = [
+        law.surprise(score[..., at], missing[..., at]) for at, law in _chain(context, score, missing)
+    ]
+    kernel = fit_kernel(score, torch.stack(residuals, -1), missing)
+    return replace(context, summary=_summary(context), kernel=kernel)
+
+
+def _chain(
+    context: Context, score: Tensor, missing: Tensor, groups: Tensor | None = None
+) -> Iterator[tuple[int, Normal]]:
+    """Chain of rows (B R D), of the context's own by default: column after column, laws of (B R)."""
+    groups = context.groups if groups is None else groups
+    innovations = score[..., :0]
+    for column in range(score.shape[-1]):
+        law = chain_step(context, groups, innovations, column)
+        yield column, law
+        surprise = law.surprise(score[..., column], missing[..., column])
+        innovations = torch.cat([innovations, surprise[..., None]], -1)
+
+
+@torch.no_grad()
+def experts(context: Context, cells: Cells, groups: Tensor) -> Experts:
+    """What closed form expects of every cell: (B R D).
+
+    Parameters
+    ----------
+    context : Context
+    cells : Cells
+        Rows whose first N are the context's own. Kernel regression expects those that it has learned from
+        by all the others.
+    groups : Tensor of int, shape (B, R)
+    """
+    own = context.kernel.score.shape[1]
+    alike = Similarity(groups.shape[1] - own, own, groups.device)
+    pairs: list[tuple[Normal, Normal]] = []
+    for column, law in _chain(context, cells.score, cells.missing, groups):
+        if column:
+            within = own_step(context.kernel, column, law[:, :own])
+            beyond = kernel_step(context.kernel, alike, column, law[:, own:])
+            alike.push(cells.score[:, own:, column], context.kernel.score[..., column])
+            pairs.append((law, Normal.join(within, beyond)))
+        else:
+            pairs.append((law, law))
+    return Experts(*(Normal.stack(laws) for laws in zip(*pairs, strict=True)))
 
 
 @torch.no_grad()
@@ -319,8 +379,8 @@ def encode_cells(context: Context, values: Tensor, columns: slice = slice(None))
     )
 
 
-def chain_step(context: Context, groups: Tensor, innovations: Tensor, column: int) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of a column's score given the group and the columns before it.
+def chain_step(context: Context, groups: Tensor, innovations: Tensor, column: int) -> Normal:
+    """Expect a column's score from the group and the columns before it.
 
     Parameters
     ----------
@@ -331,35 +391,37 @@ def chain_step(context: Context, groups: Tensor, innovations: Tensor, column: in
 
     Returns
     -------
-    mean : Tensor, shape (B, R)
-    deviation : Tensor, shape (B, 1)
+    Normal
+        Of shape (B, R).
     """
     mean = context.means[:, :, column].gather(1, groups)
     weights = context.factor[:, column, :column]  # B column
     mean = mean + (innovations @ weights[..., None]).squeeze(-1)
     rows = context.rows.shape[1]
     deviation = context.factor[:, column, column] * math.sqrt(1 + (column + 1) / rows)  # estimated weights
-    return mean, deviation[:, None]
+    return Normal(mean, deviation[:, None].expand_as(mean))
 
 
 def pointer_base(
-    context: Context, tables: Tensor, columns: Tensor, groups: Tensor, mean: Tensor, deviation: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    context: Context, tables: Tensor, columns: Tensor, groups: Tensor, laws: Experts
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Closed-form log-weights of context rows, for P categorical columns and M rows to predict.
 
-    A category's share among rows of the same label, spread over the rows that hold it; and the change that
-    the columns before make to it, by the Gaussian of :func:`chain_step` against the group's own Gaussian
-    (for two categories this is linear discriminant analysis).
+    A category's share among rows of the same label, spread over the rows that hold it; and the changes that
+    the columns before make to it, by the Gaussians of chain and kernel against the group's own Gaussian
+    (for two categories and the chain this is linear discriminant analysis).
 
     Parameters
     ----------
     tables, columns : Tensor of int, shape (P,)
-    groups, mean, deviation : Tensor, shape (P, M)
-        Group of every row to predict, and its chain.
+    groups : Tensor of int, shape (P, M)
+        Group of every row to predict.
+    laws : Experts
+        Of shape (P, M).
 
     Returns
     -------
-    share, change : Tensor, shape (P, M, N)
+    share, change_by_chain, change_by_kernel : Tensor, shape (P, M, N)
     held : Tensor of bool, shape (P, 1, N)
         False for context rows where the column is missing, which cannot be pointed at.
     """
@@ -378,9 +440,13 @@ def pointer_base(
     own = context.means[tables[:, None], groups, columns[:, None]]  # P M  the group's mean score
     spread = context.spread[tables, columns][:, None, None]
     value = score[:, None]
-    ahead = -0.5 * ((value - mean[..., None]) / deviation[..., None]) ** 2
-    behind = -0.5 * ((value - own[..., None]) / spread) ** 2
-    return share, (ahead - behind).clamp(-12, 12), held[:, None] > 0
+    behind = ((value - own[..., None]) / spread) ** 2
+
+    def change(law: Normal) -> Tensor:
+        ahead = ((value - law.mean[..., None]) / law.deviation[..., None]) ** 2
+        return (0.5 * (behind - ahead)).clamp(-12, 12)
+
+    return share, change(laws.chain), change(laws.kernel), held[:, None] > 0
 
 
 def from_score(context: Context, tables: Tensor, columns: Tensor, score: Tensor) -> Tensor:

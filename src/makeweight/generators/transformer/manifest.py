@@ -13,7 +13,7 @@ from makeweight.generators.transformer.config import ModelConfig
 
 __all__ = ["FORMAT", "MANIFEST", "WEIGHTS", "Manifest", "embedded", "read_manifest", "read_weights", "refuse"]
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the layout of the folder or the meaning of a tensor changes."""
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 
@@ -116,7 +116,7 @@ def read_weights(folder: str | Path) -> tuple[bytes, Manifest]:
     --------
     >>> content, manifest = read_weights(embedded())
     >>> manifest.format, len(content) < 12e6
-    (1, True)
+    (2, True)
     """
     folder = Path(folder)
     manifest = read_manifest(folder)

@@ -24,16 +24,13 @@ from torch import Tensor, nn
 
 from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.features import Cells, Context, doubt
+from makeweight.generators.transformer.kernel import Experts, Normal
 
 __all__ = ["InContextModel", "Inputs", "Layer"]
 
 PART = 32_768  # sequences per attention call: CUDA grids end at 65,535
 NEVER = -1e9  # log-weight of what cannot be; finite, so that gradients stay finite
-CONTENT_EXTRAS, QUERY_EXTRAS, SUMMARY = (
-    6,
-    5,
-    8,
-)  # numbers beside the waves; see content_numbers, query_numbers
+CONTENT_EXTRAS, QUERY_EXTRAS, SUMMARY = 9, 7, 8  # numbers beside the waves; see content_numbers
 
 
 @dataclass(frozen=True)
@@ -54,19 +51,25 @@ def waves(x: Tensor, frequencies: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], -1)
 
 
-def content_numbers(cells: Cells, mean: Tensor, deviation: Tensor, frequencies: int) -> Tensor:
-    """Numbers of a cell whose value is known: (B R D), (B R D), (B R D) -> (B R D C)."""
-    surprise = torch.where(cells.missing, 0, (cells.score - mean) / deviation).clamp(-6, 6)
-    extras = [cells.score, mean, deviation.log(), surprise, cells.missing.to(mean.dtype), cells.mass / 4]
+def expected(law: Normal) -> list[Tensor]:
+    """Two numbers of a law."""
+    return [law.mean, law.deviation.log()]
+
+
+def content_numbers(cells: Cells, laws: Experts, frequencies: int) -> Tensor:
+    """Numbers of a cell whose value is known: (B R D) -> (B R D C)."""
+    surprises = [law.surprise(cells.score, cells.missing).clamp(-6, 6) for law in (laws.chain, laws.kernel)]
+    absent = cells.missing.to(cells.score.dtype)
+    extras = [cells.score, *expected(laws.chain), surprises[0], absent, cells.mass / 4]
+    extras += [*expected(laws.kernel), surprises[1]]
     return torch.cat([torch.stack(extras, -1), waves(cells.score, frequencies)], -1)
 
 
-def query_numbers(
-    mean: Tensor, deviation: Tensor, size: Tensor, rows: int, missing: Tensor, frequencies: int
-) -> Tensor:
+def query_numbers(laws: Experts, size: Tensor, rows: int, missing: Tensor, frequencies: int) -> Tensor:
     """Numbers of a cell before its value is known: (B M D) each -> (B M D Q)."""
-    extras = [mean, deviation.log(), (size + 1).log() / 4, math.log(rows) / 4 + 0 * mean, missing]
-    return torch.cat([torch.stack(extras, -1), waves(mean, frequencies)], -1)
+    many = torch.full_like(missing, math.log(rows) / 4)
+    extras = [*expected(laws.chain), (size + 1).log() / 4, many, missing, *expected(laws.kernel)]
+    return torch.cat([torch.stack(extras, -1), waves(laws.chain.mean, frequencies)], -1)
 
 
 def code_vectors(context: Context, codes: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -188,11 +191,12 @@ class InContextModel(nn.Module):
         self.bins = nn.Linear(width, config.bins)  # density of the normal score
         self.gone = nn.Linear(width, 1)  # is the cell missing
         self.point_from, self.point_to = (nn.Linear(width, width, bias=False) for _ in range(2))
+        self.trust = nn.Linear(width, 2)  # in kernel regression, against the chain: numbers, categories
         # gains of the closed-form terms: Gaussian log-density, categories' share, its change, missing share
         self.gains = nn.Parameter(torch.ones(4))
-        for head in (self.bins, self.gone, self.point_from):
+        for head in (self.bins, self.gone, self.trust, self.point_from):
             nn.init.zeros_(head.weight)  # before training the model *is* the closed form
-        for head in (self.bins, self.gone):
+        for head in (self.bins, self.gone, self.trust):
             nn.init.zeros_(head.bias)
 
     @property
@@ -220,28 +224,34 @@ class InContextModel(nn.Module):
             content, query = layer(content, query, rows)
         return self.norm(content[:, :rows]), self.norm(query)
 
-    def log_density(self, query: Tensor, mean: Tensor, deviation: Tensor, rows: int) -> Tensor:
-        """Log-probabilities of the score's bins: (P M E), (P M), (P M) -> (P M bins)."""
+    def log_density(self, query: Tensor, laws: Experts, rows: int) -> Tensor:
+        """Log-probabilities of the score's bins: (P M E), laws of (P M) -> (P M bins)."""
         config = self.config
         width = 2 * config.reach / config.bins
         centre = torch.linspace(-config.reach + width / 2, config.reach - width / 2, config.bins)
-        centre = centre.to(mean.device)
-        distance = (centre - mean[..., None]) / deviation[..., None]
-        chain, alone = (
-            (-0.5 * self.gains[0] * distance**2).log_softmax(-1),
-            (-0.5 * centre**2).log_softmax(-1),
-        )
+        centre = centre.to(query.device)
+
+        def distance(law: Normal) -> Tensor:
+            return ((centre - law.mean[..., None]) / law.deviation[..., None]) ** 2
+
+        trust = torch.sigmoid(self.trust(query)[..., :1].float())
+        pooled = (1 - trust) * self.gains[0] * distance(laws.chain) + trust * distance(laws.kernel)
+        told, alone = (-0.5 * pooled).log_softmax(-1), (-0.5 * centre**2).log_softmax(-1)
         sure, unsure = doubt(rows)
-        bins: Tensor = self.bins(query).float() + torch.logaddexp(chain + sure, alone + unsure)
+        bins: Tensor = self.bins(query).float() + torch.logaddexp(told + sure, alone + unsure)
         return bins.log_softmax(-1)
 
-    def log_pointer(self, query: Tensor, keys: Tensor, share: Tensor, change: Tensor, held: Tensor) -> Tensor:
-        """Log-weights of context rows: (P M E), keys (P N E), base (P M N) twice, (P 1 N) -> (P M N)."""
+    def log_pointer(
+        self, query: Tensor, keys: Tensor, share: Tensor, by_chain: Tensor, by_kernel: Tensor, held: Tensor
+    ) -> Tensor:
+        """Log-weights of context rows: (P M E), keys (P N E), base (P M N) thrice, (P 1 N) -> (P M N)."""
         match = self.point_from(query) @ keys.transpose(1, 2) / math.sqrt(self.config.width)
-        chain = (self.gains[1] * share + self.gains[2] * change).masked_fill(~held, NEVER).log_softmax(-1)
+        trust = torch.sigmoid(self.trust(query)[..., 1:].float())
+        pooled = (1 - trust) * self.gains[2] * by_chain + trust * by_kernel
+        told = (self.gains[1] * share + pooled).masked_fill(~held, NEVER).log_softmax(-1)
         alone = torch.where(held, 0.0, NEVER).log_softmax(-1)
         sure, unsure = doubt(keys.shape[1])
-        logits: Tensor = match.float() + torch.logaddexp(chain + sure, alone + unsure)
+        logits: Tensor = match.float() + torch.logaddexp(told + sure, alone + unsure)
         return logits.masked_fill(~held, NEVER).log_softmax(-1)
 
     def missing_logit(self, query: Tensor, share: Tensor) -> Tensor:

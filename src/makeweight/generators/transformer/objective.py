@@ -23,11 +23,12 @@ from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.features import (
     Cells,
     Context,
-    chain_step,
     encode_cells,
+    experts,
     fit_context,
     pointer_base,
 )
+from makeweight.generators.transformer.kernel import Experts
 from makeweight.generators.transformer.model import (
     NEVER,
     InContextModel,
@@ -43,6 +44,7 @@ __all__ = [
     "Scores",
     "add_rivals",
     "chain_scores",
+    "closed_form_scores",
     "interval_log_mass",
     "marginal_scores",
     "model_scores",
@@ -57,8 +59,7 @@ class Prepared:
     inputs: Inputs
     context: Context
     cells: Cells  # of the rows to predict
-    mean: Tensor  # B M D  chain
-    deviation: Tensor  # B M D
+    laws: Experts  # B M D
     groups: Tensor  # B M
     missing: Tensor  # B M D  share of missing cells in the group
     counted: Tensor  # B M D  whether a cell counts
@@ -103,21 +104,6 @@ class Scores:
         """Balanced log-loss of telling rows from their rivals, mean over tables; log 2 by chance."""
         own, rival = (self.numeric + self.categorical + self.missing).chunk(2, 1)
         return (self._weights() * F.softplus(rival - own)).sum() / self.paired.clamp_min(1)
-
-
-def chain(context: Context, cells: Cells, groups: Tensor) -> tuple[Tensor, Tensor]:
-    """Chain of every cell: mean and deviation, each (B R D)."""
-    means: list[Tensor] = []
-    deviations: list[Tensor] = []
-    surprises: list[Tensor] = []
-    for column in range(cells.score.shape[-1]):
-        before = torch.stack(surprises, -1) if surprises else cells.score[..., :0]
-        mean, deviation = chain_step(context, groups, before, column)
-        surprise = torch.where(cells.missing[..., column], 0, (cells.score[..., column] - mean) / deviation)
-        means.append(mean)
-        deviations.append(deviation.expand_as(mean))
-        surprises.append(surprise)
-    return torch.stack(means, -1), torch.stack(deviations, -1)
 
 
 @torch.no_grad()
@@ -183,7 +169,7 @@ def prepare(
     >>> from makeweight.generators.transformer.prior import Shape, draw_tasks
     >>> generator = torch.Generator().manual_seed(0)
     >>> tasks = draw_tasks(PriorConfig(), Shape(2, 40, 8, 5), generator)
-    >>> prepare(ModelConfig(), tasks, generator).mean.shape
+    >>> prepare(ModelConfig(), tasks, generator).missing.shape
     torch.Size([2, 8, 5])
     """
     rows = tasks.context
@@ -191,24 +177,22 @@ def prepare(
     context = fit_context(known, *flags, config.identity, generator)
     cells = encode_cells(context, tasks.values)
     groups = cells.code[..., 0].clamp_min(0)
-    mean, deviation = chain(context, cells, groups)
+    laws = experts(context, cells, groups)
     asked = groups[:, rows:]
-    index = asked[..., None].expand(-1, -1, mean.shape[-1])
+    index = asked[..., None].expand(-1, -1, cells.score.shape[-1])
     missing = context.missing.gather(1, index)
     size = context.sizes.gather(1, asked)[..., None].expand_as(index)
     numbers = config.frequencies
     inputs = Inputs(
-        content=content_numbers(cells, mean, deviation, numbers),
+        content=content_numbers(cells, laws, numbers),
         codes=code_vectors(context, cells.code),
-        query=query_numbers(mean[:, rows:], deviation[:, rows:], size, rows, missing, numbers),
+        query=query_numbers(laws[:, rows:], size, rows, missing, numbers),
         column=context.column_vectors,
         summary=context.summary,
     )
     last = Cells(*(getattr(cells, name)[:, rows:] for name in Cells.__dataclass_fields__))
     counted = last.known & (tasks.weight > 0)[..., None] & ~tasks.given[:, None]
-    return Prepared(
-        inputs, context, last, mean[:, rows:], deviation[:, rows:], asked, missing, counted, pairs
-    )
+    return Prepared(inputs, context, last, laws[:, rows:], asked, missing, counted, pairs)
 
 
 def interval_log_mass(log_bins: Tensor, low: Tensor, score: Tensor, high: Tensor, reach: float) -> Tensor:
@@ -254,7 +238,7 @@ def _scores(
     context, cells = prepared.context, prepared.cells
     present = prepared.counted & ~cells.missing
     free = ~context.given
-    nothing = prepared.mean.new_zeros(prepared.groups.shape)  # B M
+    nothing = prepared.missing.new_zeros(prepared.groups.shape)  # B M
     tables, columns = (free & ~context.categorical).nonzero(as_tuple=True)
     pick = (tables, slice(None), columns)
     mass = interval_log_mass(
@@ -293,18 +277,12 @@ def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tenso
 
     def numeric(tables: Tensor, columns: Tensor) -> Tensor:
         pick = (tables, slice(None), columns)
-        return model.log_density(query[pick], prepared.mean[pick], prepared.deviation[pick], content.shape[1])
+        return model.log_density(query[pick], prepared.laws[pick], content.shape[1])
 
     def pointer(tables: Tensor, columns: Tensor) -> Tensor:
         pick = (tables, slice(None), columns)
-        base = pointer_base(
-            prepared.context,
-            tables,
-            columns,
-            prepared.groups[tables],
-            prepared.mean[pick],
-            prepared.deviation[pick],
-        )
+        laws = prepared.laws[pick]
+        base = pointer_base(prepared.context, tables, columns, prepared.groups[tables], laws)
         return model.log_pointer(query[pick], model.point_to(content[pick]), *base)
 
     def missing() -> Tensor:
@@ -313,18 +291,24 @@ def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tenso
     return _scores(prepared, numeric, pointer, missing, model.config.reach)
 
 
-def chain_scores(config: ModelConfig, prepared: Prepared) -> Scores:
-    """Score the cells in closed form: the pooled-covariance chain, as an untrained network does."""
+def closed_form_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+    """Score the cells in closed form, as an untrained network does: chain and kernel regression pooled."""
     with torch.random.fork_rng(
         devices=[]
     ):  # its random weights play no part, and must not move the global stream
-        model = InContextModel(config).to(prepared.mean.device)
-    shape = (*prepared.mean.shape, config.width)
-    nothing = prepared.mean.new_zeros(()).expand(shape)
+        model = InContextModel(config).to(prepared.missing.device)
+    shape = (*prepared.missing.shape, config.width)
+    nothing = prepared.missing.new_zeros(()).expand(shape)
     rows = prepared.context.rows.shape[1]
-    content = prepared.mean.new_zeros(()).expand(shape[0], rows, *shape[2:])
+    content = prepared.missing.new_zeros(()).expand(shape[0], rows, *shape[2:])
     with torch.no_grad():
         return model_scores(model, prepared, (content, nothing))
+
+
+def chain_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+    """Score the cells by the pooled-covariance Gaussian chain alone."""
+    chain = prepared.laws.chain
+    return closed_form_scores(config, replace(prepared, laws=Experts(chain, chain)))
 
 
 def marginal_scores(config: ModelConfig, prepared: Prepared) -> Scores:
@@ -332,15 +316,15 @@ def marginal_scores(config: ModelConfig, prepared: Prepared) -> Scores:
     context = prepared.context
     width = 2 * config.reach / config.bins
     centre = torch.linspace(-config.reach + width / 2, config.reach - width / 2, config.bins)
-    normal = (-0.5 * centre**2).log_softmax(-1).to(prepared.mean.device)
+    normal = (-0.5 * centre**2).log_softmax(-1).to(prepared.missing.device)
 
     def numeric(tables: Tensor, columns: Tensor) -> Tensor:
-        return normal.expand(len(tables), prepared.mean.shape[1], -1)
+        return normal.expand(len(tables), prepared.missing.shape[1], -1)
 
     def pointer(tables: Tensor, columns: Tensor) -> Tensor:
         held = context.codes[tables, :, columns] >= 0
         even = torch.where(held, 0.0, NEVER).log_softmax(-1)
-        return even[:, None].expand(-1, prepared.mean.shape[1], -1)
+        return even[:, None].expand(-1, prepared.missing.shape[1], -1)
 
     def missing() -> Tensor:
         share = (context.sizes[..., None] * context.missing).sum(1) / context.sizes.sum(1)[:, None]

@@ -197,15 +197,20 @@ def _continuous(random: Random, x: Tensor) -> Tensor:
 
 
 def _relations(random: Random, x: Tensor) -> Tensor:
-    """Copies, sums and products of other columns, and columns that have nothing to do with the rest."""
+    """Columns made of others, as people make them, and columns that have nothing to do with the rest."""
     batch, rows, columns = x.shape
     shape = (batch, 1, columns)
     one, two = (x.gather(-1, random.whole(0, columns - 1, *shape).expand_as(x)) for _ in range(2))
     kind = random.uniform(*shape)
-    made = torch.where(kind < 0.35, one, one + random.normal(*shape) * two)
-    made = torch.where(kind > 0.7, one * two, made)
-    made = made + (kind > 0.5) * 0.1 * random.normal(batch, rows, columns)
-    x = torch.where(random.chance(0.06, *shape), standardise(made), x)
+    made = one + random.normal(*shape) * two
+    made = torch.where(kind < 0.15, one, made)
+    made = torch.where((kind > 0.45) & (kind < 0.75), one * two, made)
+    made = torch.where((kind > 0.75) & (kind < 0.9), one / (two.abs() + 0.3), made)
+    made = torch.where(kind > 0.9, torch.maximum(one, two), made)
+    rough = random.chance(0.4, *shape) * random.uniform(*shape, low=0.02, high=0.3)
+    made = standardise(standardise(made) + rough * random.normal(batch, rows, columns))
+    many = random.chance(0.25, batch, 1, 1) * random.uniform(batch, 1, 1, high=0.6)
+    x = torch.where(random.chance(many.clamp_min(0.04), *shape), made, x)
     lonely = random.chance(random.uniform(batch, 1, 1) ** 4 * 0.6, *shape)
     other = x.gather(1, random.uniform(batch, rows, columns).argsort(1))
     return torch.where(lonely, other, x)
@@ -224,6 +229,57 @@ def _missing(random: Random, x: Tensor, label: Tensor) -> Tensor:
     drive = torch.where(kind > 0.85, by_label, drive)
     level = random.uniform(*shape, low=-4.0, high=0.5)
     return some & (random.uniform(batch, rows, columns) < torch.sigmoid(level + drive))
+
+
+def _flags(random: Random, table: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns that say whether another one was measured: the table (B R D), and which they are (B D)."""
+    batch, _, columns = table.shape
+    some = random.chance(0.3, batch, 1) & random.chance(0.3, batch, columns)
+    flags = some & missing.roll(1, -1).any(1)
+    return torch.where(flags[:, None], missing.roll(1, -1).float(), table), flags
+
+
+def _recode(random: Random, table: Tensor, categorical: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns that say again, in other words, what their neighbour says: codes renamed or merged, bands."""
+    batch, rows, columns = table.shape
+    many = random.chance(0.15, batch, 1) * random.uniform(batch, 1, high=0.4)
+    chosen = random.chance(many.clamp_min(0.02), batch, columns) & (columns > 1)
+    source, coded = table.roll(1, -1), categorical.roll(1, -1)
+    names = random.uniform(batch, columns, CATEGORIES).argsort(-1)
+    code = source.nan_to_num().long().clamp(0, CATEGORIES - 1).transpose(1, 2)
+    code = torch.where(coded[..., None], code, 0)
+    renamed = names.gather(-1, code).transpose(1, 2) // random.whole(1, 3, batch, 1, columns)
+    renamed = torch.where(source.isnan(), torch.nan, renamed.float())
+    rank = (source.argsort(1).argsort(1) + 0.5) / rows
+    levels = random.whole(2, 6, batch, columns)
+    bands = cut(torch.special.ndtri(rank), thresholds(random, batch, columns, levels, 6)).float()
+    other = torch.where(coded[:, None], renamed, bands)
+    kept = categorical & ~chosen | chosen & random.chance(
+        0.6, batch, columns
+    )  # or numbers that stand for codes
+    return torch.where(chosen[:, None], other, table), kept
+
+
+def _impute(random: Random, table: Tensor, categorical: Tensor) -> Tensor:
+    """Tables in which somebody has put the mean where a number was missing."""
+    some = random.chance(0.25, table.shape[0], 1, 1) & ~categorical[:, None]
+    return torch.where(some & table.isnan(), table.nanmean(1, keepdim=True), table)
+
+
+def _repeat(random: Random, table: Tensor, cells: Tensor) -> Tensor:
+    """Rows that occur several times, as where few things were recorded: copies within a group (B R)."""
+    batch, rows, columns = table.shape
+    often = random.chance(0.12, batch, 1)
+    if not bool(often.any()):
+        return table
+    known = random.chance(random.uniform(batch, 1, low=0.05, high=0.6), batch, rows)
+    same = (cells[:, :, None] == cells[:, None]) & known[:, None]
+    draw = (random.uniform(batch, rows, rows) * same).argmax(-1)
+    found = often & same.any(-1)
+    source = torch.where(found, draw, torch.arange(rows, device=random.device))
+    copies = table.gather(1, source[..., None].expand(-1, -1, columns))
+    rough = random.chance(0.6, batch, 1, 1) * random.uniform(batch, 1, 1, high=0.3)
+    return torch.where(random.chance(rough, batch, rows, columns), table, copies)
 
 
 def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) -> Tasks:
@@ -279,9 +335,12 @@ def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) ->
     is_code = from_graph | random.chance(random.uniform(batch, 1) ** 1.5 * 0.8, batch, features)
     numeric = is_code & ordered & random.chance(0.15, batch, features)  # ordered codes kept as numbers
     table = torch.where(is_code[:, None], coded.float(), _continuous(random, x))
-    table = table.masked_fill(_missing(random, x, label), torch.nan)
-    categorical = is_code & ~numeric
+    missing = _missing(random, x, label)
+    table, flags = _flags(random, table.masked_fill(missing, torch.nan), missing)
+    table, categorical = _recode(random, table, (is_code & ~numeric) | flags)
+    table = _impute(random, table, categorical)
     given = torch.zeros_like(categorical)
+    table = _repeat(random, table, cells.gather(1, kept))
     table[..., 0] = torch.where(has, attribute.float(), table[..., 0])
     categorical[:, :1] |= has
     given[:, :1] |= has

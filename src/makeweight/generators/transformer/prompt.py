@@ -21,17 +21,19 @@ from makeweight.generators.transformer.features import (
     Cells,
     chain_step,
     encode_cells,
+    experts,
     fit_context,
     from_score,
     pointer_base,
 )
+from makeweight.generators.transformer.kernel import Experts, Similarity, kernel_step
 from makeweight.generators.transformer.model import (
     InContextModel,
     code_vectors,
     content_numbers,
     query_numbers,
 )
-from makeweight.generators.transformer.objective import chain, interval_log_mass
+from makeweight.generators.transformer.objective import interval_log_mass
 
 __all__ = ["Forecast", "Prompt", "Walk"]
 
@@ -75,8 +77,8 @@ class Prompt:
         self.orders, self.rows, self.columns = values.shape
         context = self.context = fit_context(values, categorical, given, model.config.identity, generator)
         cells = encode_cells(context, values)
-        mean, deviation = chain(context, cells, context.groups)
-        numbers = content_numbers(cells, mean, deviation, model.config.frequencies)
+        laws = experts(context, cells, context.groups)
+        numbers = content_numbers(cells, laws, model.config.frequencies)
         self.column = model.embed_column(context.column_vectors, context.summary)  # B 1 D E
         x = model.content(numbers) + model.code(code_vectors(context, cells.code)) + self.column  # B N D E
         shape = (self.orders, self.columns, model.config.heads, self.rows, -1)
@@ -124,8 +126,7 @@ class Forecast:
     prompt: Prompt
     column: int
     query: Tensor  # B M E
-    mean: Tensor  # B M
-    deviation: Tensor  # B M
+    laws: Experts  # B M
     groups: Tensor  # B M
     share: Tensor  # B M  of missing cells in the group
 
@@ -136,16 +137,12 @@ class Forecast:
 
     def bins(self, orders: Tensor) -> Tensor:
         """Log-probabilities of the score's bins in the P orders where the column is numeric: (P M bins)."""
-        return self.prompt.model.log_density(
-            self.query[orders], self.mean[orders], self.deviation[orders], self.prompt.rows
-        )
+        return self.prompt.model.log_density(self.query[orders], self.laws[orders], self.prompt.rows)
 
     def weights(self, orders: Tensor) -> Tensor:
         """Log-weights of the context rows in the P orders where the column is categorical: (P M N)."""
         at = torch.full_like(orders, self.column)
-        base = pointer_base(
-            self.prompt.context, orders, at, self.groups[orders], self.mean[orders], self.deviation[orders]
-        )
+        base = pointer_base(self.prompt.context, orders, at, self.groups[orders], self.laws[orders])
         keys = self.prompt.targets[orders, self.column]
         return self.prompt.model.log_pointer(self.query[orders], keys, *base)
 
@@ -168,7 +165,7 @@ class Forecast:
         Tensor, shape (B, M)
         """
         reach = self.prompt.model.config.reach
-        value = torch.zeros_like(self.mean)
+        value = torch.zeros_like(self.share)
         numeric, categorical = self.split()
         if len(numeric):
             low, score, high = (t[numeric, :, 0] for t in (cells.low, cells.score, cells.high))
@@ -201,7 +198,7 @@ class Forecast:
         Tensor, shape (B, M)
         """
         config, prompt = self.prompt.model.config, self.prompt
-        out = prompt.values.new_zeros(self.mean.shape)
+        out = prompt.values.new_zeros(self.share.shape)
         at = self.column
         numeric, categorical = self.split()
         if len(numeric):
@@ -251,11 +248,16 @@ class Walk:
             keys[..., :1, :], values[..., :1, :] = sink[0], sink[1]
         self.surprises = first.new_zeros(prompt.orders, rows, 0)
         self.groups = torch.zeros(prompt.orders, rows, dtype=torch.long, device=first.device)
+        self.alike = Similarity(rows, prompt.context.kernel.score.shape[1], first.device)
         self.column = 0
 
-    def _chain(self) -> tuple[Tensor, Tensor]:
-        mean, deviation = chain_step(self.prompt.context, self.groups, self.surprises, self.column)
-        return mean, deviation.expand_as(mean)
+    def _laws(self) -> Experts:
+        """What closed form expects of the next column."""
+        context = self.prompt.context
+        chain = chain_step(context, self.groups, self.surprises, self.column)
+        if self.column == 0:  # the label
+            return Experts(chain, chain)
+        return Experts(chain, kernel_step(context.kernel, self.alike, self.column, chain))
 
     def _layers(self, x: Tensor, content: bool) -> Tensor:
         """Run one column's cells (B M 1 E) through the layers, keeping content for later columns."""
@@ -277,13 +279,13 @@ class Walk:
         """Predict the next column."""
         prompt, at = self.prompt, self.column
         context, model = prompt.context, prompt.model
-        mean, deviation = self._chain()
+        laws = self._laws()
         share = context.missing[:, :, at].gather(1, self.groups)
         size = context.sizes.gather(1, self.groups)
-        numbers = query_numbers(mean, deviation, size, prompt.rows, share, model.config.frequencies)
+        numbers = query_numbers(laws, size, prompt.rows, share, model.config.frequencies)
         x = model.query(numbers)[:, :, None] + prompt.column[:, :, at : at + 1]  # B M 1 E
         query = model.norm(self._layers(x, content=False))[:, :, 0]
-        return Forecast(prompt, at, query, mean, deviation, self.groups, share)
+        return Forecast(prompt, at, query, laws, self.groups, share)
 
     @torch.no_grad()
     def push(self, values: Tensor) -> Cells:
@@ -299,13 +301,15 @@ class Walk:
         cells = self.see(values)
         if at == 0:
             self.groups = cells.code[..., 0].clamp_min(0)
-        mean, deviation = self._chain()
+        laws, score, missing = self._laws(), cells.score[..., 0], cells.missing[..., 0]
         if at + 1 < prompt.columns:  # nobody looks at the last column
-            numbers = content_numbers(cells, mean[..., None], deviation[..., None], model.config.frequencies)
+            numbers = content_numbers(cells, laws[..., None], model.config.frequencies)
             codes = code_vectors(context, cells.code, slice(at, at + 1))
             x = model.content(numbers) + model.code(codes) + prompt.column[:, :, at : at + 1]
             self._layers(x, content=True)
-        surprise = torch.where(cells.missing[..., 0], 0, (cells.score[..., 0] - mean) / deviation)
+        if at:
+            self.alike.push(score, context.kernel.score[..., at])
+        surprise = laws.chain.surprise(score, missing)
         self.surprises = torch.cat([self.surprises, surprise[..., None]], -1)
         self.column += 1
         return cells

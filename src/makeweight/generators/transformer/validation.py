@@ -19,6 +19,7 @@ from makeweight.generators.transformer.objective import (
     Scores,
     add_rivals,
     chain_scores,
+    closed_form_scores,
     marginal_scores,
     model_scores,
     prepare,
@@ -99,7 +100,7 @@ def validate(model: InContextModel, batches: Iterable[Prepared]) -> Figures:
     >>> small = Config("small", ModelConfig(width=16, layers=1, heads=2), PriorConfig(max_context=20),
     ...                TrainConfig(validation_tasks=4))
     >>> batches = list(validation_batches(small, torch.device("cpu")))
-    >>> validate(InContextModel(small.model), batches) == baselines(small, batches)["chain"]
+    >>> validate(InContextModel(small.model), batches) == baselines(small, batches)["closed form"]
     True
     """
     model.eval()
@@ -109,8 +110,9 @@ def validate(model: InContextModel, batches: Iterable[Prepared]) -> Figures:
 
 
 def baselines(config: Config, batches: Sequence[Prepared]) -> dict[str, Figures]:
-    """Score closed forms on the fixed tasks: ``chain`` and ``marginal``."""
+    """Score closed forms on the fixed tasks: ``closed form`` (all of it), ``chain`` and ``marginal``."""
     return {
+        "closed form": _figures(batches, lambda p: closed_form_scores(config.model, p)),
         "chain": _figures(batches, lambda p: chain_scores(config.model, p)),
         "marginal": _figures(batches, lambda p: marginal_scores(config.model, p)),
     }
