@@ -52,7 +52,8 @@ def draw_curve(run: str | Path, path: str | Path) -> None:
     for axis, kind in zip(figure.subplots(1, len(kinds)), kinds, strict=True):
         values = [float(row.get(kind) or "nan") for row in curve]  # not every run had every figure
         axis.plot(steps, values, marker="o", ms=3, color="C0", label="transformer")
-        axis.axhline(references["chain"][kind], color="C1", label="pooled Gaussian chain")
+        axis.axhline(references["closed form"][kind], color="C2", label="closed form")
+        axis.axhline(references["chain"][kind], color="C1", label="Gaussian chain alone")
         axis.axhline(references["marginal"][kind], color="0.6", ls="--", label="each column alone")
         axis.set_title(TITLES[kind], fontsize=10)
         axis.set_xlabel("steps")

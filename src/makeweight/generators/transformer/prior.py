@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from makeweight.generators.transformer import recording
 from makeweight.generators.transformer.config import PriorConfig
 from makeweight.generators.transformer.mechanisms import (
     Random,
@@ -31,7 +32,6 @@ from makeweight.generators.transformer.mechanisms import (
 __all__ = ["Shape", "Tasks", "draw_shape", "draw_tasks"]
 
 MOST_TASKS = 512  # per batch: more of the smallest tables would say little more
-CATEGORIES = 64  # most categories of a column: pointing does not depend on their number
 
 
 @dataclass(frozen=True)
@@ -159,129 +159,6 @@ def _select(
     return torch.cat([context, queries], 1), usable.gather(1, queries).float()
 
 
-def _discretise(random: Random, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Categories of latent columns (B R D): codes (B R D) and whether their order is kept (B D)."""
-    batch, _, columns = x.shape
-    kind = random.uniform(batch, columns)
-    levels = torch.where(
-        kind < 0.85, random.whole(3, 10, batch, columns), random.log_whole(10, CATEGORIES, batch, columns)
-    )
-    levels = torch.where(kind < 0.45, 2, levels)
-    code = cut(x, thresholds(random, batch, columns, levels, CATEGORIES))
-    # a category of two causes: the product of coarse cuts of this column and of its neighbour
-    pair = cut(x.roll(1, -1), thresholds(random, batch, columns, random.whole(2, 4, batch, columns), 4))
-    small = code.clamp_max(7) * 4 + pair
-    code = torch.where((random.chance(0.15, batch, columns) & (kind > 0.45))[:, None], small, code)
-    ordered = random.chance(0.5, batch, columns)
-    shuffled = random.uniform(batch, columns, CATEGORIES).argsort(-1)
-    mixed = shuffled.gather(-1, code.transpose(1, 2).clamp_max(CATEGORIES - 1)).transpose(1, 2)
-    return torch.where(ordered[:, None], code, mixed), ordered
-
-
-def _continuous(random: Random, x: Tensor) -> Tensor:
-    """Warp, round, count and zero latent columns (B R D)."""
-    batch, _, columns = x.shape
-    shape = (batch, 1, columns)
-    warp, rough = random.uniform(*shape), random.uniform(*shape)
-    rate = random.uniform(*shape, low=0.3, high=1.2)
-    y = torch.where(warp < 0.3, (x.clamp(-6, 6) * rate).exp(), x)
-    y = torch.where((warp > 0.3) & (warp < 0.4), (x * 2 * rate).clamp(-12, 12).sinh(), y)
-    y = torch.where((warp > 0.4) & (warp < 0.5), torch.special.ndtr(x * rate), y)
-    grid = 10.0 ** random.uniform(*shape, low=-1.6, high=0.3) * y.std(1, keepdim=True).clamp_min(1e-3)
-    y = torch.where(rough < 0.28, (y / grid).round() * grid, y)
-    count = (x.clamp(-4, 4) * rate + random.uniform(*shape, low=-1.0, high=2.5)).exp().floor()
-    y = torch.where((rough > 0.28) & (rough < 0.36), count, y)
-    start = random.uniform(*shape, low=-1.2, high=1.2)
-    zeroed = torch.where(random.chance(0.6, *shape), (x - start).relu(), y * (x.roll(1, -1) > start))
-    return torch.where((rough > 0.36) & (rough < 0.47), zeroed, y)
-
-
-def _relations(random: Random, x: Tensor) -> Tensor:
-    """Columns made of others, as people make them, and columns that have nothing to do with the rest."""
-    batch, rows, columns = x.shape
-    shape = (batch, 1, columns)
-    one, two = (x.gather(-1, random.whole(0, columns - 1, *shape).expand_as(x)) for _ in range(2))
-    kind = random.uniform(*shape)
-    made = one + random.normal(*shape) * two
-    made = torch.where(kind < 0.15, one, made)
-    made = torch.where((kind > 0.45) & (kind < 0.75), one * two, made)
-    made = torch.where((kind > 0.75) & (kind < 0.9), one / (two.abs() + 0.3), made)
-    made = torch.where(kind > 0.9, torch.maximum(one, two), made)
-    rough = random.chance(0.4, *shape) * random.uniform(*shape, low=0.02, high=0.3)
-    made = standardise(standardise(made) + rough * random.normal(batch, rows, columns))
-    many = random.chance(0.25, batch, 1, 1) * random.uniform(batch, 1, 1, high=0.6)
-    x = torch.where(random.chance(many.clamp_min(0.04), *shape), made, x)
-    lonely = random.chance(random.uniform(batch, 1, 1) ** 4 * 0.6, *shape)
-    other = x.gather(1, random.uniform(batch, rows, columns).argsort(1))
-    return torch.where(lonely, other, x)
-
-
-def _missing(random: Random, x: Tensor, label: Tensor) -> Tensor:
-    """Which cells are missing (B R D): at random, by another column, by itself, or by the label."""
-    batch, rows, columns = x.shape
-    shape = (batch, 1, columns)
-    some = random.chance(0.35, batch, 1, 1) & random.chance(random.uniform(batch, 1, 1), *shape)
-    kind, strength = random.uniform(*shape), random.normal(*shape) * 2
-    taste = random.normal(batch, int(label.max().item()) + 1, 1).expand(-1, -1, columns)
-    by_label = taste.gather(1, label[..., None].expand(-1, -1, columns))
-    drive = torch.where(kind < 0.35, 0.0, strength * x.roll(1, -1))
-    drive = torch.where(kind > 0.65, strength * x, drive)
-    drive = torch.where(kind > 0.85, by_label, drive)
-    level = random.uniform(*shape, low=-4.0, high=0.5)
-    return some & (random.uniform(batch, rows, columns) < torch.sigmoid(level + drive))
-
-
-def _flags(random: Random, table: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns that say whether another one was measured: the table (B R D), and which they are (B D)."""
-    batch, _, columns = table.shape
-    some = random.chance(0.3, batch, 1) & random.chance(0.3, batch, columns)
-    flags = some & missing.roll(1, -1).any(1)
-    return torch.where(flags[:, None], missing.roll(1, -1).float(), table), flags
-
-
-def _recode(random: Random, table: Tensor, categorical: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns that say again, in other words, what their neighbour says: codes renamed or merged, bands."""
-    batch, rows, columns = table.shape
-    many = random.chance(0.15, batch, 1) * random.uniform(batch, 1, high=0.4)
-    chosen = random.chance(many.clamp_min(0.02), batch, columns) & (columns > 1)
-    source, coded = table.roll(1, -1), categorical.roll(1, -1)
-    names = random.uniform(batch, columns, CATEGORIES).argsort(-1)
-    code = source.nan_to_num().long().clamp(0, CATEGORIES - 1).transpose(1, 2)
-    code = torch.where(coded[..., None], code, 0)
-    renamed = names.gather(-1, code).transpose(1, 2) // random.whole(1, 3, batch, 1, columns)
-    renamed = torch.where(source.isnan(), torch.nan, renamed.float())
-    rank = (source.argsort(1).argsort(1) + 0.5) / rows
-    levels = random.whole(2, 6, batch, columns)
-    bands = cut(torch.special.ndtri(rank), thresholds(random, batch, columns, levels, 6)).float()
-    other = torch.where(coded[:, None], renamed, bands)
-    kept = categorical & ~chosen | chosen & random.chance(
-        0.6, batch, columns
-    )  # or numbers that stand for codes
-    return torch.where(chosen[:, None], other, table), kept
-
-
-def _impute(random: Random, table: Tensor, categorical: Tensor) -> Tensor:
-    """Tables in which somebody has put the mean where a number was missing."""
-    some = random.chance(0.25, table.shape[0], 1, 1) & ~categorical[:, None]
-    return torch.where(some & table.isnan(), table.nanmean(1, keepdim=True), table)
-
-
-def _repeat(random: Random, table: Tensor, cells: Tensor) -> Tensor:
-    """Rows that occur several times, as where few things were recorded: copies within a group (B R)."""
-    batch, rows, columns = table.shape
-    often = random.chance(0.12, batch, 1)
-    if not bool(often.any()):
-        return table
-    known = random.chance(random.uniform(batch, 1, low=0.05, high=0.6), batch, rows)
-    same = (cells[:, :, None] == cells[:, None]) & known[:, None]
-    draw = (random.uniform(batch, rows, rows) * same).argmax(-1)
-    found = often & same.any(-1)
-    source = torch.where(found, draw, torch.arange(rows, device=random.device))
-    copies = table.gather(1, source[..., None].expand(-1, -1, columns))
-    rough = random.chance(0.6, batch, 1, 1) * random.uniform(batch, 1, 1, high=0.3)
-    return torch.where(random.chance(rough, batch, rows, columns), table, copies)
-
-
 def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) -> Tasks:
     """Draw a batch of tasks on the generator's device.
 
@@ -327,25 +204,27 @@ def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) ->
     codes, label = codes[..., :-1].gather(1, index), label.gather(1, kept)
     attribute = attribute.gather(1, kept)
 
-    x = _relations(random, x)
-    coded, ordered = _discretise(random, x)
+    x = recording.relations(random, x)
+    coded, ordered = recording.discretise(random, x)
     from_graph = (codes >= 0).any(1) & random.chance(0.8, batch, features)
     from_graph &= ~random.chance(0.1, batch, features)
     coded = torch.where(from_graph[:, None], codes, coded)
     is_code = from_graph | random.chance(random.uniform(batch, 1) ** 1.5 * 0.8, batch, features)
     numeric = is_code & ordered & random.chance(0.15, batch, features)  # ordered codes kept as numbers
-    table = torch.where(is_code[:, None], coded.float(), _continuous(random, x))
-    missing = _missing(random, x, label)
-    table, flags = _flags(random, table.masked_fill(missing, torch.nan), missing)
-    table, categorical = _recode(random, table, (is_code & ~numeric) | flags)
-    table = _impute(random, table, categorical)
+    table = torch.where(is_code[:, None], coded.float(), recording.continuous(random, x))
+    missing = recording.missing(random, x, label)
+    table, flags = recording.flags(random, table.masked_fill(missing, torch.nan), missing)
+    table, categorical = recording.recode(random, table, (is_code & ~numeric) | flags)
+    table = recording.impute(random, table, categorical)
+    table = recording.not_applicable(random, table, categorical, x)
     given = torch.zeros_like(categorical)
-    table = _repeat(random, table, cells.gather(1, kept))
+    table = recording.repeat(random, table, cells.gather(1, kept))
     table[..., 0] = torch.where(has, attribute.float(), table[..., 0])
     categorical[:, :1] |= has
     given[:, :1] |= has
     # categories in no order: a column's codes mean nothing beyond being equal or not
-    renamed = random.uniform(batch, max(CATEGORIES, int(label.max().item()) + 1)).argsort(1).gather(1, label)
+    names = max(recording.CATEGORIES, int(label.max().item()) + 1)
+    renamed = random.uniform(batch, names).argsort(1).gather(1, label)
     first = torch.ones(batch, 1, dtype=torch.bool, device=random.device)
     return Tasks(
         torch.cat([_compact(renamed)[..., None].float(), table], -1),
