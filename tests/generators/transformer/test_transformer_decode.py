@@ -89,6 +89,38 @@ def test_one_seed_fixes_the_rows_and_fewer_rows_are_a_prefix():
     assert not np.array_equal(one, other, equal_nan=True)
 
 
+@pytest.mark.parametrize("donors", [0.0, 0.4, 1.0])
+def test_a_share_of_the_rows_begins_as_a_real_row_of_the_group(donors):
+    real = table(n=600)
+    own = real[real[:, 0] == 1]
+    model = RowModel(untrained(), real, SPECS, rng=np.random.default_rng(1))
+    rows = model.sample((1,), 1200, np.random.default_rng(2), donors=donors)
+    again = model.sample((1,), 1200, np.random.default_rng(2), donors=donors)
+    np.testing.assert_array_equal(rows, again)
+    fewer = model.sample((1,), 77, np.random.default_rng(2), donors=donors)
+    np.testing.assert_allclose(fewer, rows[:77], rtol=1e-4)
+    assert (rows[:, 0] == 1).all()
+    orders = model.prompt()[1][np.arange(1200) % model.prompt()[0].orders]
+    kept = np.zeros(1200, dtype=int)
+    for number, (row, order) in enumerate(zip(rows, orders, strict=True)):
+        same = (row == own) | (np.isnan(row) & np.isnan(own))
+        prefix = np.logical_and.accumulate(same[:, order], axis=1).sum(1)
+        kept[number] = prefix.max() - 1  # cells beside the label that some real row has, from the first on
+    plain = model.sample((1,), 1200, np.random.default_rng(2))
+    assert np.array_equal(rows, plain, equal_nan=True) == (donors == 0)
+    if donors:  # of four cells one to three are kept
+        assert (kept >= 1).mean() > donors * 0.9
+        assert np.isnan(rows[:, 4]).any()
+
+
+def test_a_column_alone_has_nothing_to_begin_with():
+    one = np.array([[0, 1.5], [0, 2.5], [1, 9.0], [1, 8.0]])
+    model = RowModel(untrained(), one, SPECS[:2], rng=np.random.default_rng(0))
+    plain = model.sample((1,), 9, np.random.default_rng(0))
+    np.testing.assert_array_equal(model.sample((1,), 9, np.random.default_rng(0), donors=1.0), plain)
+    assert model.sample((1,), 0, np.random.default_rng(0), donors=1.0).shape == (0, 2)
+
+
 def test_rows_do_not_depend_on_the_batch_size():
     whole = rows_of(untrained(noise=0.1)).sample((0,), 600, np.random.default_rng(5))
     bounded = rows_of(untrained(noise=0.1), max_memory=2_400_000)

@@ -60,6 +60,24 @@ def test_contexts_are_even_and_no_larger_than_the_network_knows(rows, rare, show
         assert (labels == wanted).sum() >= min(rare, shown // 2)
 
 
+def test_more_rows_of_a_large_group_begin_as_real_ones(folder, monkeypatch):
+    table = example_table(n=600, rare=25, kinds="numbers")
+    generator = InContextTransformer(weights=folder, orders=2).fit(table, rng=np.random.default_rng(0))
+    told = []
+    real = generator._rows.sample
+
+    def sample(*args, donors, **options):
+        told.append(donors)
+        return real(*args, donors=donors, **options)
+
+    monkeypatch.setattr(generator._rows, "sample", sample)
+    for label in ("rare", "common"):
+        generator.propose((label,), 3, rng=np.random.default_rng(0))
+    generator.donors = 0
+    generator.propose(("rare",), 3, rng=np.random.default_rng(0))
+    assert told == [pytest.approx(25 / 125), pytest.approx(575 / 675), 0]
+
+
 def test_damaged_weights_are_refused(folder, tmp_path):
     place = tmp_path / "weights"
     shutil.copytree(folder, place)
@@ -158,6 +176,9 @@ def test_cost_grows_with_the_plan(folder):
         ({"max_context": 1.5}, "max_context"),
         ({"temperature": 0}, "temperature"),
         ({"temperature": "hot"}, "temperature"),
+        ({"donors": 1.5}, "donors"),
+        ({"donors": "some"}, "donors"),
+        ({"donors": True}, "donors"),
         ({"device": "abacus"}, "device"),
     ],
 )

@@ -216,7 +216,13 @@ class RowModel:
         return wanted
 
     def sample(
-        self, group: Sequence[float], n: int, rng: np.random.Generator, *, temperature: float = 1.0
+        self,
+        group: Sequence[float],
+        n: int,
+        rng: np.random.Generator,
+        *,
+        temperature: float = 1.0,
+        donors: float = 0.0,
     ) -> np.ndarray:
         """Write rows of a group.
 
@@ -229,6 +235,8 @@ class RowModel:
             The first k of n rows are the same for every n.
         temperature : float
             Below 1, likelier values; above, more even ones.
+        donors : float
+            Share of rows that begin as a real row of the group, of which about half of the columns are kept.
 
         Returns
         -------
@@ -249,8 +257,22 @@ class RowModel:
         prompt, orders = self.prompt()
         known = np.full((n, len(self.columns)), np.nan)
         known[:, : self.given] = wanted
-        fixed = np.arange(len(self.columns)) < self.given
+        fixed = np.broadcast_to(np.arange(len(self.columns)) < self.given, known.shape)
+        if donors and len(self.columns) > self.given + 1:
+            known, fixed = self._begun(wanted, orders, n, donors, np.random.default_rng(rng.integers(2**62)))
         return self._write(prompt, orders, known, fixed, rng, temperature, may_miss=True)
+
+    def _begun(
+        self, group: np.ndarray, orders: np.ndarray, n: int, share: float, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (n, D), a share of them real, and which of their cells are kept: the first of their order."""
+        real = self.values[(self.values[:, : self.given] == group).all(1)]
+        free = len(self.columns) - self.given
+        chance = rng.random((n, 2 + free))
+        kept = np.minimum((chance[:, 2:] < 0.5).sum(1), free - 1) * (chance[:, 0] < share)
+        known = real[(chance[:, 1] * len(real)).astype(int)]
+        place = np.argsort(orders, axis=1)[np.arange(n) % len(orders)]  # of every column in the row's order
+        return known, place < self.given + kept[:, None]
 
     def _write(
         self,
@@ -262,29 +284,32 @@ class RowModel:
         temperature: float,
         may_miss: bool,
     ) -> np.ndarray:
-        """Complete rows (n, D) whose ``fixed`` columns are known; row i goes to column order i modulo B."""
+        """Complete rows (n, D) whose ``fixed`` cells are known; row i goes to column order i modulo B."""
         n, width = known.shape
-        out = known.copy()
         per_order = -(-n // prompt.orders)
         uniforms = rng.random((per_order * prompt.orders, width, 2), dtype=np.float32)
-        padded = np.concatenate([known, known[:1].repeat(per_order * prompt.orders - n, 0)])
-        padded = padded.reshape(per_order, prompt.orders, width).transpose(1, 0, 2)  # B M D
+
+        def by_order(rows: np.ndarray) -> np.ndarray:
+            rows = np.concatenate([rows, rows[:1].repeat(per_order * prompt.orders - n, 0)])
+            return rows.reshape(per_order, prompt.orders, width).transpose(1, 0, 2)  # B M D
+
+        padded, given = by_order(known).copy(), by_order(fixed)
         uniforms = uniforms.reshape(per_order, prompt.orders, width, 2).transpose(1, 0, 2, 3)
         for batch in self._batches(prompt, per_order):
             walk = Walk(prompt, batch.stop - batch.start)
             for at in range(prompt.columns):
                 column = orders[:, at]
-                if fixed[column].all():
-                    values = np.take_along_axis(padded[:, batch], column[:, None, None], 2)[..., 0]
-                else:
-                    chance = np.take_along_axis(uniforms[:, batch], column[:, None, None, None], 2)[:, :, 0]
+                here = column[:, None, None]
+                values = np.take_along_axis(padded[:, batch], here, 2)[..., 0]
+                keep = np.take_along_axis(given[:, batch], here, 2)[..., 0]
+                if not keep.all():
+                    chance = np.take_along_axis(uniforms[:, batch], here[..., None], 2)[:, :, 0]
                     draws = torch.as_tensor(chance, device=self.device)
                     drawn = walk.forecast().sample(draws, temperature, may_miss).cpu().numpy()
-                    values = self._tidy(drawn, column)
-                    np.put_along_axis(padded[:, batch], column[:, None, None], values[..., None], 2)
+                    values = np.where(keep, values, self._tidy(drawn, column))
+                    np.put_along_axis(padded[:, batch], here, values[..., None], 2)
                 walk.push(torch.as_tensor(values, device=self.device))
-        out[:] = padded.transpose(1, 0, 2).reshape(-1, width)[:n]
-        return out
+        return padded.transpose(1, 0, 2).reshape(-1, width)[:n]
 
     def _tidy(self, drawn: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Give numbers their column's decimals and range: (B, M) of columns (B,)."""
@@ -407,5 +432,6 @@ class RowModel:
             )
             prompt = self._encode(orders, rng)
             known = out[chosen]
-            out[chosen] = self._write(prompt, orders, known, ~pattern, rng, temperature, may_miss=False)
+            fixed = np.broadcast_to(~pattern, known.shape)
+            out[chosen] = self._write(prompt, orders, known, fixed, rng, temperature, may_miss=False)
         return out

@@ -36,6 +36,8 @@ USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
 LEAST_CONTEXT, LEAST_PER_GROUP = 100, 10
 #: Fewest and most column orders of "auto".
 DRAWS = (8, 16)
+#: Rows of a group at which half of the rows of "auto" begin as a real one.
+DONORS = 100
 #: What a saved generator does not take along: its weights lie in a folder of it, and devices differ.
 NAME, WEIGHTS, NOT_SAVED = "transformer", "weights", ("weights", "device")
 
@@ -64,6 +66,10 @@ class InContextTransformer:
         worse, not better (``docs/generators/transformer.md``).
     temperature : float
         Below 1, likelier values; above 1, more varied ones.
+    donors : float or "auto"
+        Share of rows that begin as a real row of their group: a random half of its cells, more or less, is
+        kept, the rest is written. "auto" is n / (n + 100) for a group of n rows: many real rows say more than
+        a network that has read some of them, ten say less. 0 keeps no cell.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
         decide which of the networks on the way is kept, the pretrained one among them. 0 leaves it as it is.
@@ -115,6 +121,7 @@ class InContextTransformer:
         orders: int | str = "auto",
         max_context: int | str = "auto",
         temperature: float = 1.0,
+        donors: float | str = "auto",
         adapt: int = 0,
         max_memory: int = 768,
         device: str = "auto",
@@ -123,6 +130,7 @@ class InContextTransformer:
         self.orders = orders
         self.max_context = max_context
         self.temperature = temperature
+        self.donors = donors
         self.adapt = adapt
         self.max_memory = max_memory
         self.device = device
@@ -293,8 +301,13 @@ class InContextTransformer:
             )  # fmt: skip
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
-        rows = self._rows.sample(tuple(self._codes[group].tolist()), n, rng, temperature=self.temperature)
-        return self._decode(rows)
+        codes = self._codes[group]
+        donors = self.donors
+        if isinstance(donors, str):
+            real = int((self._rows.values[:, : len(codes)] == codes).all(1).sum())
+            donors = real / (real + DONORS)
+        options = {"temperature": self.temperature, "donors": float(donors)}
+        return self._decode(self._rows.sample(tuple(codes.tolist()), n, rng, **options))
 
     def _decode(self, rows: np.ndarray) -> pd.DataFrame:
         """Write rows of numbers (m, D) with the real dtypes."""
@@ -316,6 +329,9 @@ class InContextTransformer:
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-probability of rows given their group; numbers are measured on the scale of normal scores.
+
+        It is that of rows written from the first column on; rows that begin as a real one follow it from
+        where the real one ends.
 
         Parameters
         ----------
@@ -380,6 +396,11 @@ class InContextTransformer:
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
                 expected = f"a whole number, {least} or more"
                 raise OptionError("option out of range", where=name, got=repr(value), expected=expected)
+        share = isinstance(self.donors, int | float) and not isinstance(self.donors, bool)
+        if self.donors != "auto" and not (share and 0 <= self.donors <= 1):  # type: ignore[operator]
+            raise OptionError(
+                "option out of range", where="donors", got=repr(self.donors), expected="'auto', or 0 to 1"
+            )
         number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
         if not number or not 0 < self.temperature < np.inf:
             raise OptionError(

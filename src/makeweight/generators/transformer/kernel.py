@@ -148,6 +148,12 @@ def _likelihood(squared: Tensor, log_variance: Tensor, seen: Tensor) -> Tensor:
     return (-0.5 * (squared * (-log_variance).exp() + log_variance) * seen).sum(-1)
 
 
+def _level(squared: Tensor, spread: Tensor, seen: Tensor) -> Tensor:
+    """Log-variances (… N), moved so that squared residuals are one on average."""
+    expected = (squared * (-spread).exp() * seen).sum(-1, keepdim=True)
+    return spread + (expected / seen.sum(-1, keepdim=True).clamp_min(1)).clamp(0.3, 3).log()
+
+
 def _best(options: Tensor, likelihood: Tensor) -> Tensor:
     """Option (of O …) with the largest likelihood (B O) in every table; the first is favoured: (B …)."""
     favour = torch.zeros_like(likelihood)
@@ -174,21 +180,19 @@ def _fit_column(
     variance = (rest.sum(-1, keepdim=True) + 1) / (total + 1)  # a pseudo-row of the chain
     rest = rest / variance
 
-    strength = y.new_tensor(UNEVEN)
+    both = both.mean(1)  # B N N
     size = (rest + LEAST).log()
-    centred = (size - (size * seen).sum(-1, keepdim=True) / total.clamp_min(1)) * seen
-    wanted = centred[:, None].expand(-1, len(strength), -1)
-    part = strength[:, None, None] * both.mean(1)[:, None]
-    uneven, spread, _ = _regress(part, torch.ones_like(wanted), wanted)  # B O N
-    expected = (rest[:, None] * (-spread).exp() * seen[:, None]).sum(-1, keepdim=True)
-    level = (expected / total[:, None].clamp_min(1)).clamp(0.3, 3).log()
-    level[:, 0] = 0
-    chance = _likelihood(rest[:, None], spread + level, seen[:, None])
-    pick = _best(torch.arange(len(strength), device=y.device), chance)
-    at = pick[:, None, None]
-    spread = spread.take_along_dim(at, 1)[:, 0]
-    uneven = uneven.take_along_dim(at, 1)[:, 0] * (strength[pick] / 2)[:, None]
-    own = level.take_along_dim(at, 1)[:, 0] + variance.log()  # B 1
+    size = (size - (size * seen).sum(-1, keepdim=True) / total.clamp_min(1)) * seen
+    options = y.new_tensor(UNEVEN)
+    part = options[:, None, None] * both[:, None, :few, :few]
+    wanted = size[:, None, :few].expand(-1, len(options), -1)
+    _, spread, _ = _regress(part, torch.ones_like(wanted), wanted)
+    spread = _level(rest[:, None, :few], spread, seen[:, None, :few])
+    strength = _best(options, _likelihood(rest[:, None, :few], spread, seen[:, None, :few]))[:, None]  # B 1
+    uneven, spread, _ = _regress(strength[..., None] * both, torch.ones_like(y), size)
+    levelled = torch.where(strength > 0, _level(rest, spread, seen), 0)
+    own = variance.log() + (levelled - spread)[:, :1]
+    uneven = uneven * strength / 2
     parts = [weights * chosen[:, :1], weights * chosen[:, 1:2], uneven, uneven]
     return torch.stack(parts, 1), own[:, 0], mean, spread + own
 
