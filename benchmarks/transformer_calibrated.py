@@ -2,12 +2,12 @@
 
     python benchmarks/transformer_calibrated.py [--weights FOLDER] [--hours H] [--tables NAME ...]
 
-Tables: paper/ and real/ thinned to 1,000 common and 100 or 30 rare rows, and the v1 splits (opal/) as they
-are, with 10. Arms bring the rare label up to the common one with rows of a generator that saw the training
-rows and nothing else; generators are fitted again within each of three folds, whose out-of-fold scores
-calibrate the final model (Platt, labels weighted equally). Logistic regression, random forest and XGBoost
-are judged on untouched rows by balanced log-loss, raw and calibrated, and by AUROC, against doing nothing
-with the same calibration.
+Tables: paper/ and real/ thinned to 1,000 common and 100 or 30 rare rows, the v1 splits (opal/) as they are,
+with 10, and two tables with 4,000 and 1,000. An arm may state options, as in "transformer donors=0". Arms
+bring the rare label up to the common one with rows of a generator that saw the training rows and nothing
+else; generators are fitted again within each of three folds, whose out-of-fold scores calibrate the final
+model (Platt, labels weighted equally). Logistic regression, random forest and XGBoost are judged on untouched
+rows by balanced log-loss, raw and calibrated, and by AUROC, against doing nothing with the same calibration.
 
 The run is resumable: every table, number of rare rows, seed and arm is written to the results at once, and
 found there again. Records carry the first digits of the SHA-256 of the weights, so that other weights are
@@ -49,6 +49,7 @@ REAL = {
     "law_school": ("pass_bar", 0.0),
 }  # fmt: skip
 COMMON, RARE, JUDGED, FOLDS = 1_000, (100, 30), 4_000, 3
+LARGE, MANY = ("real/adult_census", "real/law_school"), 1_000  # rare rows; four times as many common ones
 SEEDS = (1, 2, 6, 8, 42)
 BASE = "do nothing"
 ARMS = (BASE, "smoothed-bootstrap", "transformer")
@@ -58,7 +59,8 @@ LEARNERS = ("LR", "RF", "XGB")
 def settings() -> list[tuple[str, int]]:
     """Every table with the number of rare rows that it is thinned to."""
     thinned = [f"paper/{name}" for name in TARGETS] + [f"real/{name}" for name in REAL]
-    return [(f"opal/{name}", 10) for name in ("craft", "gender")] + [(t, r) for r in RARE for t in thinned]
+    small = [(f"opal/{name}", 10) for name in ("craft", "gender")]
+    return small + [(t, r) for r in RARE for t in thinned] + [(t, MANY) for t in LARGE]
 
 
 def whole(table: str) -> pd.DataFrame:
@@ -90,7 +92,7 @@ def split(table: str, rare: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]
         )
     frame, rng = whole(table), np.random.default_rng([seed, rare])
     rows = [rng.permutation(np.flatnonzero(frame["label"] == label)) for label in (0, 1)]
-    common = min(COMMON, len(rows[0]) * 7 // 10)
+    common = min(4 * rare if rare == MANY else COMMON, len(rows[0]) * 7 // 10)
     cut = (common, rare)
     train = np.concatenate([r[:c] for r, c in zip(rows, cut, strict=True)])
     test = np.concatenate([r[c:][:JUDGED] for r, c in zip(rows, cut, strict=True)])
@@ -126,8 +128,11 @@ def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> pd.DataFram
     """Training rows of an arm."""
     if arm == BASE:
         return train
-    options = {"weights": folder} if arm == "transformer" else {}
-    sampler = SyntheticOverSampler(resolve(arm, options), random_state=seed, copies="accept")
+    name, *stated = arm.split()
+    options: dict[str, Any] = {key: float(value) for key, value in (part.split("=") for part in stated)}
+    if name == "transformer":
+        options["weights"] = folder
+    sampler = SyntheticOverSampler(resolve(name, options), random_state=seed, copies="accept")
     X, y = sampler.fit_resample(train.drop(columns="label"), train["label"])
     return X.assign(label=y)
 
@@ -223,7 +228,7 @@ def main() -> int:
                 continue
             for arm in options.arms:
                 key = {"table": table, "rare": rare, "seed": seed, "arm": arm}
-                key["weights"] = digest if arm == "transformer" else ""
+                key["weights"] = digest if arm.startswith("transformer") else ""
                 if any(all(r[k] == v for k, v in key.items()) for r in records):
                     continue
                 if time.monotonic() - began > 3600 * options.hours:

@@ -36,8 +36,8 @@ USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
 LEAST_CONTEXT, LEAST_PER_GROUP = 100, 10
 #: Fewest and most column orders of "auto".
 DRAWS = (8, 16)
-#: Rows of a group at which half of the rows of "auto" begin as a real one.
-DONORS = 100
+#: Rows of a group of which half of the rows of "auto" begin as real ones.
+DONORS = 500
 #: What a saved generator does not take along: its weights lie in a folder of it, and devices differ.
 NAME, WEIGHTS, NOT_SAVED = "transformer", "weights", ("weights", "device")
 
@@ -68,8 +68,8 @@ class InContextTransformer:
         Below 1, likelier values; above 1, more varied ones.
     donors : float or "auto"
         Share of rows that begin as a real row of their group: a random half of its cells, more or less, is
-        kept, the rest is written. "auto" is n / (n + 100) for a group of n rows: many real rows say more than
-        a network that has read some of them, ten say less. 0 keeps no cell.
+        kept, the rest is written. "auto" is n² / (n² + 500²) for a group of n rows: thousands of real rows
+        say more than a network that has read some of them, a hundred do not. 0 keeps no cell.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
         decide which of the networks on the way is kept, the pretrained one among them. 0 leaves it as it is.
@@ -305,7 +305,7 @@ class InContextTransformer:
         donors = self.donors
         if isinstance(donors, str):
             real = int((self._rows.values[:, : len(codes)] == codes).all(1).sum())
-            donors = real / (real + DONORS)
+            donors = real**2 / (real**2 + DONORS**2)
         options = {"temperature": self.temperature, "donors": float(donors)}
         return self._decode(self._rows.sample(tuple(codes.tolist()), n, rng, **options))
 
