@@ -24,7 +24,7 @@ def network(seed: int = 0) -> InContextModel:
 
 
 def wave(n: int = 240, seed: int = 0) -> np.ndarray:
-    """A number that swings with another: no closed form of the network knows that, and nothing linear."""
+    """A number that swings with another, faster than most relations of the prior."""
     rng = np.random.default_rng(seed)
     label = (rng.random(n) < 0.3).astype(float)
     x = rng.uniform(-3, 3, n)
