@@ -293,7 +293,7 @@ class RowModel:
             rows = np.concatenate([rows, rows[:1].repeat(per_order * prompt.orders - n, 0)])
             return rows.reshape(per_order, prompt.orders, width).transpose(1, 0, 2)  # B M D
 
-        padded, given = by_order(known).copy(), by_order(fixed)
+        padded, given = by_order(known), by_order(fixed)  # copies
         uniforms = uniforms.reshape(per_order, prompt.orders, width, 2).transpose(1, 0, 2, 3)
         for batch in self._batches(prompt, per_order):
             walk = Walk(prompt, batch.stop - batch.start)

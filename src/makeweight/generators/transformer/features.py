@@ -287,18 +287,14 @@ def fit_context(
         summary=scores.new_zeros(()),
         kernel=Kernel(*(scores.new_zeros(()) for _ in fields(Kernel))),
     )
-    residuals = [
-        law.surprise(score[..., at], missing[..., at]) for at, law in _chain(context, score, missing)
-    ]
+    laws = _chain(context, score, missing, groups)
+    residuals = [law.surprise(score[..., column], missing[..., column]) for column, law in laws]
     kernel = fit_kernel(score, torch.stack(residuals, -1), missing)
     return replace(context, summary=_summary(context), kernel=kernel)
 
 
-def _chain(
-    context: Context, score: Tensor, missing: Tensor, groups: Tensor | None = None
-) -> Iterator[tuple[int, Normal]]:
-    """Chain of rows (B R D), of the context's own by default: column after column, laws of (B R)."""
-    groups = context.groups if groups is None else groups
+def _chain(context: Context, score: Tensor, missing: Tensor, groups: Tensor) -> Iterator[tuple[int, Normal]]:
+    """Chain of rows (B R D) with groups (B R): column after column, laws of (B R)."""
     innovations = score[..., :0]
     for column in range(score.shape[-1]):
         law = chain_step(context, groups, innovations, column)
@@ -318,6 +314,11 @@ def experts(context: Context, cells: Cells, groups: Tensor) -> Experts:
         Rows whose first N are the context's own. Kernel regression expects those that it has learned from
         by all the others.
     groups : Tensor of int, shape (B, R)
+
+    Returns
+    -------
+    Experts
+        Of shape (B, R, D).
     """
     own = context.kernel.score.shape[1]
     alike = Similarity(groups.shape[1] - own, own, groups.device)

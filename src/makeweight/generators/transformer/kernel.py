@@ -9,7 +9,7 @@ Amplitudes are chosen, per column, by the likelihood of every row given the othe
 chain is left alone. The label takes no part: what ten rare rows seem to say about curves of their own is
 mostly noise, and told groups apart worse.
 
-What has to be remembered is four numbers per column and context row. A prefix of columns needs running sums
+What has to be remembered is three numbers per column and context row. A prefix of columns needs running sums
 only, so that a cell costs the same whatever has been written before it.
 
 Shapes: B tables, R rows, N rows that are learned from, D columns.
@@ -28,7 +28,7 @@ __all__ = ["Experts", "Kernel", "Normal", "Similarity", "fit_kernel", "kernel_st
 
 ROWS = 256  # most context rows that are learned from: cost grows with their cube
 CHOOSING = 128  # most rows by which amplitudes are chosen
-LENGTH = 1.2  # scores at this distance are half alike
+LENGTH = 1.2  # of the radial kernels, in scores: at this distance the similarity is .6
 #: Amplitudes of single columns and of pairs, and the noise that goes with them; the chain's residuals have
 #: variance one. The first is the chain alone.
 AMPLITUDES = (
@@ -90,7 +90,7 @@ class Kernel:
     """Kernel regressions of a batch of contexts."""
 
     score: Tensor  # B N D  of the rows that are learned from
-    weights: Tensor  # B D 4 N  of the mean and of the log-variance, each by columns and by pairs
+    weights: Tensor  # B D 3 N  of the mean by columns and by pairs, and of the log-variance by both
     level: Tensor  # B D  log-variance where nothing is known
     own_mean: Tensor  # B N D  of every row, learned from the others
     own_spread: Tensor  # B N D  log-variance, likewise
@@ -149,9 +149,9 @@ def _likelihood(squared: Tensor, log_variance: Tensor, seen: Tensor) -> Tensor:
 
 
 def _level(squared: Tensor, spread: Tensor, seen: Tensor) -> Tensor:
-    """Log-variances (… N), moved so that squared residuals are one on average."""
+    """What to add to log-variances (… N) so that squared residuals are one on average: (… 1)."""
     expected = (squared * (-spread).exp() * seen).sum(-1, keepdim=True)
-    return spread + (expected / seen.sum(-1, keepdim=True).clamp_min(1)).clamp(0.3, 3).log()
+    return (expected / seen.sum(-1, keepdim=True).clamp_min(1)).clamp(0.3, 3).log()
 
 
 def _best(options: Tensor, likelihood: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ def _best(options: Tensor, likelihood: Tensor) -> Tensor:
 def _fit_column(
     alike: tuple[Tensor, Tensor], y: Tensor, seen: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weights (B 4 N), level (B), and every row's own mean and log-variance (B N), from residuals (B N)."""
+    """Weights (B 3 N), level (B), and every row's own mean and log-variance (B N), from residuals (B N)."""
     both = torch.stack(alike, 1) * (seen[:, None, :, None] * seen[:, None, None])  # B 2 N N
     options = y.new_tensor(AMPLITUDES)  # O 3
     few = min(CHOOSING, y.shape[1])
@@ -187,14 +187,13 @@ def _fit_column(
     part = options[:, None, None] * both[:, None, :few, :few]
     wanted = size[:, None, :few].expand(-1, len(options), -1)
     _, spread, _ = _regress(part, torch.ones_like(wanted), wanted)
-    spread = _level(rest[:, None, :few], spread, seen[:, None, :few])
-    strength = _best(options, _likelihood(rest[:, None, :few], spread, seen[:, None, :few]))[:, None]  # B 1
+    judged = rest[:, None, :few], seen[:, None, :few]
+    spread = spread + _level(judged[0], spread, judged[1])
+    strength = _best(options, _likelihood(judged[0], spread, judged[1]))[:, None]  # B 1
     uneven, spread, _ = _regress(strength[..., None] * both, torch.ones_like(y), size)
-    levelled = torch.where(strength > 0, _level(rest, spread, seen), 0)
-    own = variance.log() + (levelled - spread)[:, :1]
-    uneven = uneven * strength / 2
-    parts = [weights * chosen[:, :1], weights * chosen[:, 1:2], uneven, uneven]
-    return torch.stack(parts, 1), own[:, 0], mean, spread + own
+    level = variance.log() + torch.where(strength > 0, _level(rest, spread, seen), 0)
+    parts = [weights * chosen[:, :1], weights * chosen[:, 1:2], uneven * strength / 2]
+    return torch.stack(parts, 1), level[:, 0], mean, spread + level
 
 
 @torch.no_grad()
@@ -220,7 +219,7 @@ def fit_kernel(score: Tensor, residual: Tensor, missing: Tensor) -> Kernel:
     """
     score, residual, missing = (t[:, :ROWS] for t in (score, residual, missing))
     batch, rows, columns = score.shape
-    weights, level = score.new_zeros(batch, columns, 4, rows), score.new_zeros(batch, columns)
+    weights, level = score.new_zeros(batch, columns, 3, rows), score.new_zeros(batch, columns)
     own_mean, own_spread = torch.zeros_like(score), torch.zeros_like(score)
     alike = Similarity(rows, rows, score.device)
     for column in range(1, columns):
@@ -254,8 +253,10 @@ def kernel_step(kernel: Kernel, alike: Similarity, column: int, chain: Normal) -
     Normal
         Of shape (B, R).
     """
-    single, pair = (part @ kernel.weights[:, column].transpose(1, 2) for part in alike.columns())  # B R 4
-    mean, spread = single[..., 0] + pair[..., 1], single[..., 2] + pair[..., 3]
+    single, pair = alike.columns()
+    by_columns, by_pairs, by_both = kernel.weights[:, column, :, :, None].unbind(1)  # B N 1
+    mean = (single @ by_columns + pair @ by_pairs).squeeze(-1)
+    spread = ((single + pair) @ by_both).squeeze(-1)
     return _apply(chain, mean, spread + kernel.level[:, column, None])
 
 

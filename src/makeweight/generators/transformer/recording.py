@@ -123,10 +123,8 @@ def recode(random: Random, table: Tensor, categorical: Tensor) -> tuple[Tensor, 
     levels = random.whole(2, 6, batch, columns)
     bands = cut(torch.special.ndtri(rank), thresholds(random, batch, columns, levels, 6)).float()
     other = torch.where(coded[:, None], renamed, bands)
-    kept = categorical & ~chosen | chosen & random.chance(
-        0.6, batch, columns
-    )  # or numbers that stand for codes
-    return torch.where(chosen[:, None], other, table), kept
+    as_codes = random.chance(0.6, batch, columns)  # or as numbers that stand for them
+    return torch.where(chosen[:, None], other, table), torch.where(chosen, as_codes, categorical)
 
 
 def impute(random: Random, table: Tensor, categorical: Tensor) -> Tensor:
