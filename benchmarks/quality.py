@@ -46,6 +46,14 @@ PACKAGES = ("makeweight", "numpy", "scipy", "pandas", "scikit-learn", "imbalance
 HAS_CATBOOST = importlib.util.find_spec("catboost") is not None
 
 
+def split_arm(arm: str) -> tuple[str, dict[str, Any], int]:
+    """Split "name key=value ... augment=N" into a name, its options, and further rows for every group."""
+    words = arm.split()
+    options = dict(word.split("=", 1) for word in words if "=" in word)
+    further = int(options.pop("augment", 0))
+    return " ".join(word for word in words if "=" not in word), options, further
+
+
 def opal_split(data: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, int]:
     """Return training rows, test rows, further real rows of the rare label, and the rare label."""
     folder = DATA / "opal" / data / "imbalanced"

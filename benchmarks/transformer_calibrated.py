@@ -3,11 +3,12 @@
     python benchmarks/transformer_calibrated.py [--weights FOLDER] [--hours H] [--tables NAME ...]
 
 Tables: paper/ and real/ thinned to 1,000 common and 100 or 30 rare rows, the v1 splits (opal/) as they are,
-with 10, and two tables with 4,000 and 1,000. An arm may state options, as in "transformer donors=0". Arms
-bring the rare label up to the common one with rows of a generator that saw the training rows and nothing
-else; generators are fitted again within each of three folds, whose out-of-fold scores calibrate the final
-model (Platt, labels weighted equally). Logistic regression, random forest and XGBoost are judged on untouched
-rows by balanced log-loss, raw and calibrated, and by AUROC, against doing nothing with the same calibration.
+with 10, and two tables with 4,000 and 1,000. An arm may state options, as in "transformer donors=0", and
+"augment=1000" for so many further rows of either label. Arms bring the rare label up to the common one with
+rows of a generator that saw the training rows and nothing else; generators are fitted again within each of
+three folds, whose out-of-fold scores calibrate the final model (Platt, labels weighted equally). Logistic
+regression, random forest and XGBoost are judged on untouched rows by balanced log-loss, raw and calibrated,
+and by AUROC, against doing nothing with the same calibration.
 
 The run is resumable: every table, number of rare rows, seed and arm is written to the results at once, and
 found there again. Records carry the first digits of the SHA-256 of the weights, so that other weights are
@@ -40,7 +41,7 @@ from xgboost import XGBClassifier
 from makeweight import SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
-from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split
+from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split, split_arm
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.json"
 REAL = {
@@ -128,11 +129,11 @@ def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> pd.DataFram
     """Training rows of an arm."""
     if arm == BASE:
         return train
-    name, *stated = arm.split()
-    options: dict[str, Any] = {key: float(value) for key, value in (part.split("=") for part in stated)}
+    name, options, further = split_arm(arm)
     if name == "transformer":
         options["weights"] = folder
-    sampler = SyntheticOverSampler(resolve(name, options), random_state=seed, copies="accept")
+    generator = resolve(name, options)
+    sampler = SyntheticOverSampler(generator, augment=further, random_state=seed, copies="accept")
     X, y = sampler.fit_resample(train.drop(columns="label"), train["label"])
     return X.assign(label=y)
 

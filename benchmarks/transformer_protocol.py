@@ -7,7 +7,9 @@ CatBoost or histogram gradient boosting) and paper/ (1,000 against 100 rows; ran
 added to the results as they are measured and found there again; they carry the first digits of the SHA-256
 of the weights. "stated kinds" tells that adult's integer codes are categories, as a user would with --kind;
 "Bayes rule" uses no classifier and no synthetic row, but the network's own probabilities, prior even;
-"closed form" is the same decoder with an untrained network; "real rows" sees more than the others.
+"closed form" is the same decoder with an untrained network; "real rows" sees more than the others. An arm
+may state options, as in "transformer temperature=0.9", and "augment=3000" for so many rows more of either
+label.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ from quality import (
     learners,
     opal_split,
     paper_split,
+    split_arm,
 )
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_protocol.json"
@@ -50,8 +53,8 @@ CODES = (
     "workclass", "education", "marital-status", "occupation", "relationship", "race", "sex", "native-country"
 )  # fmt: skip
 ARMS = (
-    "do nothing", "smote", "smoothed-bootstrap", "GPT-4", "closed form", "transformer", "auto", "Bayes rule",
-    "real rows",
+    "do nothing", "smote", "smoothed-bootstrap", "GPT-4", "closed form", "transformer",
+    "transformer augment=3000", "auto", "Bayes rule", "real rows",
 )  # fmt: skip
 OWN_KINDS = ("smoothed-bootstrap", "closed form", "transformer", "Bayes rule")
 STATED = ", stated kinds"
@@ -97,7 +100,7 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
     target = TARGETS[data]
     train, test, further, rare = (opal_split if family == "opal" else paper_split)(data, seed)
     columns = [name for name in train.columns if name != target]
-    name = arm.removesuffix(STATED)
+    name, options, more = split_arm(arm.removesuffix(STATED))
     kinds = dict.fromkeys(CODES, "categorical") if arm.endswith(STATED) else {}
     labels, told = test[target].to_numpy(), {}
     began = time.process_time()
@@ -111,10 +114,10 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
         elif name == "GPT-4":
             rows = gpt4(data, train, target, rare, seed) if family == "opal" else None
         else:
-            place = closed_form(folder) if name == "closed form" else folder
-            options = {"weights": place} if name in ("transformer", "closed form") else {}
+            if name in ("transformer", "closed form"):
+                options["weights"] = closed_form(folder) if name == "closed form" else folder
             generator = resolve("transformer" if name == "closed form" else name, options)
-            sampler = SyntheticOverSampler(generator, random_state=seed, schema=kinds)
+            sampler = SyntheticOverSampler(generator, augment=more, random_state=seed, schema=kinds)
             X, y = sampler.fit_resample(train[columns], train[target])
             rows = X.assign(**{target: y})
         seconds = time.process_time() - began
@@ -163,10 +166,10 @@ def main() -> int:
     records = json.loads(options.output.read_text())["records"] if options.output.exists() else []
     for seed in SEEDS[: options.seeds] if options.run else ():
         for protocol in options.protocols:
-            stated = [arm + STATED for arm in options.arms if arm in OWN_KINDS]
+            stated = [arm + STATED for arm in options.arms if split_arm(arm)[0] in OWN_KINDS]
             for arm in [*options.arms, *(stated if protocol == "paper/adult" else [])]:
                 key = {"protocol": protocol, "seed": seed, "arm": arm, "catboost": HAS_CATBOOST}
-                key["weights"] = digest if arm.removesuffix(STATED) in OURS else ""
+                key["weights"] = digest if split_arm(arm.removesuffix(STATED))[0] in OURS else ""
                 if any(all(r[k] == v for k, v in key.items()) for r in records):
                     continue
                 records += [{**key, **r} for r in measure(protocol, arm, seed, options.weights)]
