@@ -69,9 +69,7 @@ class InContextTransformer:
     donors : float or "auto"
         Share of rows that begin as a real row of their group: a random half of its cells, more or less, is
         kept, the rest is written. "auto" is n² / (n² + 500²) for a group of n rows: thousands of real rows
-        say more than a network that has read some of them, a hundred do not. The largest group has the share
-        of the next largest: rows of it are asked only beside rows of the others, and a classifier should not
-        tell groups apart by how they were written. 0 keeps no cell.
+        say more than a network that has read some of them, a hundred do not. 0 keeps no cell.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
         decide which of the networks on the way is kept, the pretrained one among them. 0 leaves it as it is.
@@ -304,16 +302,12 @@ class InContextTransformer:
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
         codes = self._codes[group]
-        donors = self._share_begun(codes) if isinstance(self.donors, str) else self.donors
+        donors = self.donors
+        if isinstance(donors, str):
+            real = int((self._rows.values[:, : len(codes)] == codes).all(1).sum())
+            donors = real**2 / (real**2 + DONORS**2)
         options = {"temperature": self.temperature, "donors": float(donors)}
         return self._decode(self._rows.sample(tuple(codes.tolist()), n, rng, **options))
-
-    def _share_begun(self, codes: np.ndarray) -> float:
-        """Share of a group's rows that begin as real ones under "auto"."""
-        keys, counts = np.unique(self._rows.values[:, : len(codes)], axis=0, return_counts=True)
-        next_largest = np.sort(counts)[-2:][0]
-        real = min(int(counts[(keys == codes).all(1)][0]), int(next_largest))
-        return real**2 / (real**2 + DONORS**2)
 
     def _decode(self, rows: np.ndarray) -> pd.DataFrame:
         """Write rows of numbers (m, D) with the real dtypes."""
