@@ -18,8 +18,6 @@ measured beside them. --hours bounds a call; without --run, only the summary of 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
 import warnings
@@ -42,6 +40,7 @@ from makeweight import SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split, split_arm
+from records import Records
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.json"
 REAL = {
@@ -221,7 +220,7 @@ def main() -> int:
         return 0
     warnings.filterwarnings("ignore")
     digest = weights.read_manifest(options.weights).sha256[:12]
-    records = json.loads(options.output.read_text())["records"] if options.output.exists() else []
+    records = Records(options.output)
     began = time.monotonic()
     for seed in SEEDS[: options.seeds] if options.run else ():
         for table, rare in settings():
@@ -229,17 +228,14 @@ def main() -> int:
                 continue
             for arm in options.arms:
                 key = {"table": table, "rare": rare, "seed": seed, "arm": arm}
-                key["weights"] = digest if arm.startswith("transformer") else ""
-                if any(all(r[k] == v for k, v in key.items()) for r in records):
+                key["weights"] = digest if split_arm(arm)[0] in ("transformer", "auto") else ""
+                if records.has(key):
                     continue
                 if time.monotonic() - began > 3600 * options.hours:
                     break
-                records += [{**key, **r} for r in measure(table, rare, seed, arm, options.weights)]
-                partial = options.output.with_suffix(".partial")
-                partial.write_text(json.dumps({"records": records}, indent=0) + "\n")
-                os.replace(partial, options.output)
+                records.add(key, measure(table, rare, seed, arm, options.weights))
                 print(f"{table} {rare} rare, seed {seed}, {arm}", file=sys.stderr)
-    summarise(records, digest)
+    summarise(records.rows, digest)
     return 0
 
 

@@ -15,8 +15,6 @@ label.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -47,6 +45,7 @@ from quality import (
     paper_split,
     split_arm,
 )
+from records import Records
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_protocol.json"
 CODES = (
@@ -57,6 +56,7 @@ ARMS = (
     "transformer augment=3000", "auto", "Bayes rule", "real rows",
 )  # fmt: skip
 OWN_KINDS = ("smoothed-bootstrap", "closed form", "transformer", "Bayes rule")
+NO_GENERATOR = ("do nothing", "GPT-4", "Bayes rule", "real rows")
 STATED = ", stated kinds"
 OURS = ("closed form", "transformer", "auto", "Bayes rule")
 #: Balanced log-loss, as published or measured before: SMOTE, the GPT-2 that saw everything or GPT-4's rows.
@@ -101,6 +101,8 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
     train, test, further, rare = (opal_split if family == "opal" else paper_split)(data, seed)
     columns = [name for name in train.columns if name != target]
     name, options, more = split_arm(arm.removesuffix(STATED))
+    if name in NO_GENERATOR and (options or more):
+        raise SystemExit(f"{name!r} takes no options: {arm}")
     kinds = dict.fromkeys(CODES, "categorical") if arm.endswith(STATED) else {}
     labels, told = test[target].to_numpy(), {}
     began = time.process_time()
@@ -163,21 +165,18 @@ def main() -> int:
         return 0
     torch.set_num_threads(1)
     digest = weights.read_manifest(options.weights).sha256[:12]
-    records = json.loads(options.output.read_text())["records"] if options.output.exists() else []
+    records = Records(options.output)
     for seed in SEEDS[: options.seeds] if options.run else ():
         for protocol in options.protocols:
             stated = [arm + STATED for arm in options.arms if split_arm(arm)[0] in OWN_KINDS]
             for arm in [*options.arms, *(stated if protocol == "paper/adult" else [])]:
                 key = {"protocol": protocol, "seed": seed, "arm": arm, "catboost": HAS_CATBOOST}
                 key["weights"] = digest if split_arm(arm.removesuffix(STATED))[0] in OURS else ""
-                if any(all(r[k] == v for k, v in key.items()) for r in records):
+                if records.has(key):
                     continue
-                records += [{**key, **r} for r in measure(protocol, arm, seed, options.weights)]
-                partial = options.output.with_suffix(".partial")
-                partial.write_text(json.dumps({"records": records}, indent=0) + "\n")
-                os.replace(partial, options.output)
+                records.add(key, measure(protocol, arm, seed, options.weights))
                 print(f"{protocol}, seed {seed}, {arm}", file=sys.stderr)
-    show(records, digest)
+    show(records.rows, digest)
     return 0
 
 

@@ -13,8 +13,6 @@ held-out rows do (MWQ06; 0 is fresh, 1 is copied), the AUROC of telling from the
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -28,6 +26,7 @@ from makeweight.generators.transformer import weights
 from makeweight.quality import QualityReport
 from peers_judge import Case, c2st
 from quality import DATA, ROOT, SEEDS
+from records import Records
 from transformer_calibrated import RARE, settings, split
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_report.json"
@@ -77,21 +76,18 @@ def main() -> int:
         return 0
     warnings.filterwarnings("ignore")
     digest = weights.read_manifest(options.weights).sha256[:12]
-    records = json.loads(options.output.read_text())["records"] if options.output.exists() else []
+    records = Records(options.output)
     tables = [table for table, rare in settings() if rare == RARE[0]]
     for seed in SEEDS[: options.seeds]:
         for table in options.tables or tables:
             for arm in options.arms:
                 key = {"table": table, "seed": seed, "arm": arm}
                 key["weights"] = digest if arm == "transformer" else ""
-                if any(all(r[k] == v for k, v in key.items()) for r in records):
+                if records.has(key):
                     continue
-                records.append({**key, **measure(table, arm, seed, options.weights)})
-                partial = options.output.with_suffix(".partial")
-                partial.write_text(json.dumps({"records": records}, indent=0) + "\n")
-                os.replace(partial, options.output)
+                records.add(key, [measure(table, arm, seed, options.weights)])
                 print(f"{table}, seed {seed}, {arm}", file=sys.stderr)
-    show(records, digest)
+    show(records.rows, digest)
     return 0
 
 
