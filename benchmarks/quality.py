@@ -46,12 +46,13 @@ PACKAGES = ("makeweight", "numpy", "scipy", "pandas", "scikit-learn", "imbalance
 HAS_CATBOOST = importlib.util.find_spec("catboost") is not None
 
 
-def split_arm(arm: str) -> tuple[str, dict[str, Any], int]:
-    """Split "name key=value ... augment=N" into a name, its options, and further rows for every group."""
+def split_arm(arm: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Split "name key=value ..." into a name, its options, and those of the sampler."""
     words = arm.split()
     options = dict(word.split("=", 1) for word in words if "=" in word)
-    further = int(options.pop("augment", 0))
-    return " ".join(word for word in words if "=" not in word), options, further
+    kinds: dict[str, type] = {"augment": int, "synthetic_weight": float}
+    sampler = {key: kind(options.pop(key)) for key, kind in kinds.items() if key in options}
+    return " ".join(word for word in words if "=" not in word), options, sampler
 
 
 def opal_split(data: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, int]:

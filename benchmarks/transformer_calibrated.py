@@ -4,7 +4,8 @@
 
 Tables: paper/ and real/ thinned to 1,000 common and 100 or 30 rare rows, the v1 splits (opal/) as they are,
 with 10, and two tables with 4,000 and 1,000. An arm may state options, as in "transformer donors=0", and
-"augment=1000" for so many further rows of either label. Arms bring the rare label up to the common one with
+"augment=1000" for so many further rows of either label, or "synthetic_weight=100" for rows that together
+weigh what a hundred real ones weigh. Arms bring the rare label up to the common one with
 rows of a generator that saw the training rows and nothing else; generators are fitted again within each of
 three folds, whose out-of-fold scores calibrate the final model (Platt, labels weighted equally). Logistic
 regression, random forest and XGBoost are judged on untouched rows by balanced log-loss, raw and calibrated,
@@ -124,17 +125,25 @@ def scores(fitted: Any, frame: pd.DataFrame) -> np.ndarray:
     return np.log(p / (1 - p))
 
 
-def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Training rows of an arm."""
+def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Training rows of an arm, and what they weigh."""
     if arm == BASE:
-        return train
-    name, options, further = split_arm(arm)
+        return train, np.ones(len(train))
+    name, options, given = split_arm(arm)
     if name == "transformer":
         options["weights"] = folder
     generator = resolve(name, options)
-    sampler = SyntheticOverSampler(generator, augment=further, random_state=seed, copies="accept")
+    sampler = SyntheticOverSampler(generator, random_state=seed, copies="accept", **given)
     X, y = sampler.fit_resample(train.drop(columns="label"), train["label"])
-    return X.assign(label=y)
+    return X.assign(label=y), sampler.sample_weight_
+
+
+def fitted(name: str, rows: tuple[pd.DataFrame, np.ndarray], like: pd.DataFrame, seed: int) -> Any:
+    """A classifier fitted to training rows."""
+    model, (frame, weight) = learner(name, like, seed), rows
+    return model.fit(
+        frame.drop(columns="label"), frame["label"], **{f"{model.steps[-1][0]}__sample_weight": weight}
+    )
 
 
 def measure(table: str, rare: int, seed: int, arm: str, folder: str) -> list[dict[str, Any]]:
@@ -150,11 +159,10 @@ def measure(table: str, rare: int, seed: int, arm: str, folder: str) -> list[dic
     for name in LEARNERS:
         held = np.empty(len(train))
         for part, (_, out) in zip(parts, folds, strict=True):
-            fitted = learner(name, features, seed).fit(part.drop(columns="label"), part["label"])
-            held[out] = scores(fitted, train.iloc[out].drop(columns="label"))
+            model = fitted(name, part, features, seed)
+            held[out] = scores(model, train.iloc[out].drop(columns="label"))
         platt = LogisticRegression(class_weight="balanced").fit(held[:, None], train["label"])
-        fitted = learner(name, features, seed).fit(rows.drop(columns="label"), rows["label"])
-        told = scores(fitted, features)
+        told = scores(fitted(name, rows, features, seed), features)
         records.append(
             {"learner": name, "seconds": seconds, "raw": balanced_log_loss(y, 1 / (1 + np.exp(-told))),
              "calibrated": balanced_log_loss(y, platt.predict_proba(told[:, None])[:, 1]),

@@ -100,9 +100,9 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
     target = TARGETS[data]
     train, test, further, rare = (opal_split if family == "opal" else paper_split)(data, seed)
     columns = [name for name in train.columns if name != target]
-    name, options, more = split_arm(arm.removesuffix(STATED))
-    if name in NO_GENERATOR and (options or more):
-        raise SystemExit(f"{name!r} takes no options: {arm}")
+    name, options, given = split_arm(arm.removesuffix(STATED))
+    if (name in NO_GENERATOR and (options or given)) or "synthetic_weight" in given:
+        raise SystemExit(f"an option that is not for this arm and protocol: {arm}")
     kinds = dict.fromkeys(CODES, "categorical") if arm.endswith(STATED) else {}
     labels, told = test[target].to_numpy(), {}
     began = time.process_time()
@@ -119,7 +119,7 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
             if name in ("transformer", "closed form"):
                 options["weights"] = closed_form(folder) if name == "closed form" else folder
             generator = resolve("transformer" if name == "closed form" else name, options)
-            sampler = SyntheticOverSampler(generator, augment=more, random_state=seed, schema=kinds)
+            sampler = SyntheticOverSampler(generator, random_state=seed, schema=kinds, **given)
             X, y = sampler.fit_resample(train[columns], train[target])
             rows = X.assign(**{target: y})
         seconds = time.process_time() - began

@@ -189,6 +189,8 @@ class Plan:
         What a group's values are the values of: target, then grouping attributes.
     alpha : float or None
         Weight of the augmentation term; None leaves all rows equal.
+    synthetic_weight : float or None
+        Weight of a group's synthetic rows together, in real rows.
 
     Examples
     --------
@@ -202,6 +204,7 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     columns: tuple[Hashable, ...]
     alpha: float | None = None
+    synthetic_weight: float | None = None
 
     def __iter__(self) -> Iterator[GroupPlan]:
         return iter(self.groups)
@@ -247,6 +250,7 @@ class Plan:
         *,
         augment: int = 0,
         alpha: float | None = None,
+        synthetic_weight: float | None = None,
         labels: Any = None,
     ) -> Plan:
         """Work out the counts that a strategy asks for.
@@ -263,6 +267,9 @@ class Plan:
         alpha : float in [0, 1], optional
             Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment
             (arXiv 2406.03628; see `makeweight.theory.objective_weights`).
+        synthetic_weight : float, optional
+            What the synthetic rows of a group weigh together, in real rows; instead of alpha (see
+            `makeweight.theory.catalytic_weights`).
         labels : array-like, optional
             What a callable strategy is called with; the group of every row by default.
 
@@ -290,6 +297,16 @@ class Plan:
                 "alpha weights augmentation rows, and none are asked for", got=f"alpha={alpha}, augment=0",
                 hint="set augment to the number of further rows per group",
             )  # fmt: skip
+        if synthetic_weight is not None and not (np.isfinite(synthetic_weight) and synthetic_weight >= 0):
+            raise PlanError(
+                "synthetic_weight is a weight in real rows", got=synthetic_weight,
+                expected="a number, 0 or more",
+            )  # fmt: skip
+        if synthetic_weight is not None and alpha is not None:
+            raise PlanError(
+                "alpha and synthetic_weight both say what synthetic rows weigh",
+                got=f"alpha={alpha}, synthetic_weight={synthetic_weight}", hint="leave one of them out",
+            )  # fmt: skip
         wanted = _wanted(groups, strategy, labels)
         keys = [*groups.keys, *(key for key in wanted if key not in groups)]
         counts = dict(zip(groups.keys, groups.counts.tolist(), strict=True))
@@ -302,7 +319,7 @@ class Plan:
             )
             for key in keys
         )
-        return cls(tuple(entries), groups.columns, alpha)
+        return cls(tuple(entries), groups.columns, alpha, synthetic_weight)
 
 
 def _wanted(groups: Groups, strategy: Strategy, labels: Any) -> dict[Group, int]:

@@ -25,7 +25,7 @@ from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
 from makeweight.table.schema import check_frame
-from makeweight.theory.weights import objective_weights
+from makeweight.theory.weights import catalytic_weights, objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
 
@@ -43,6 +43,7 @@ def balance(
     sampling_strategy: Strategy = "auto",
     augment: int = 0,
     alpha: float | None = None,
+    synthetic_weight: float | None = None,
     schema: Schema | None = None,
     kinds: Mapping[Any, str] | None = None,
     copies: CopyPolicy = "auto",
@@ -73,6 +74,9 @@ def balance(
         Further rows for every group.
     alpha : float in [0, 1], optional
         Weight of the augmentation rows; see `makeweight.theory.objective_weights`.
+    synthetic_weight : float, optional
+        Instead of alpha: weight of a group's synthetic rows together, in real rows; see
+        `makeweight.theory.catalytic_weights`.
     schema : Schema, optional
         Of `frame`, where it is known already.
     kinds : mapping of column to kind, optional
@@ -116,7 +120,10 @@ def balance(
         schema = Schema.infer(real, target=target, group_by=group_by, kinds=kinds)
     table = Table(real, schema)
     groups = Groups(table)
-    plan = Plan.make(groups, sampling_strategy, augment=augment, alpha=alpha, labels=labels)
+    plan = Plan.make(
+        groups, sampling_strategy, augment=augment, alpha=alpha, synthetic_weight=synthetic_weight,
+        labels=labels,
+    )  # fmt: skip
     return _write(
         table, groups, plan, generator, options=options, copies=copies, on_shortfall=on_shortfall,
         budget=Budget(max_seconds=max_seconds, max_money=max_cost),
@@ -193,6 +200,10 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     alpha : float in [0, 1], optional
         Makes ``sample_weight_`` realise (1 - alpha) R_balanced + alpha R_augment (arXiv 2406.03628).
         By default all rows weigh the same.
+    synthetic_weight : float, optional
+        Instead of alpha: makes ``sample_weight_`` give the synthetic rows of a group, together, the weight of
+        so many real rows, however many they are: a prior that counts for much where real rows are few, and
+        for little where they are many. No row weighs more than a real one. The imbalance stays: calibrate.
     schema : dict of column to kind, optional
         Columns whose kind ("continuous", "integer", "categorical", "boolean", "datetime", "text",
         "identifier") is stated rather than inferred.
@@ -260,6 +271,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "group_by": "no_validation",
         "augment": [Interval(Integral, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="both"), None],
+        "synthetic_weight": [Interval(Real, 0, None, closed="left"), None],
         "schema": [Mapping, None],
         "copies": [StrOptions({"auto", "reject", "accept"})],
         "on_shortfall": [StrOptions({"raise", "warn"})],
@@ -277,6 +289,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         group_by: Any = None,
         augment: int = 0,
         alpha: float | None = None,
+        synthetic_weight: float | None = None,
         schema: Mapping[Any, str] | None = None,
         copies: CopyPolicy = "auto",
         on_shortfall: Literal["raise", "warn"] = "raise",
@@ -290,6 +303,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.group_by = group_by
         self.augment = augment
         self.alpha = alpha
+        self.synthetic_weight = synthetic_weight
         self.schema = schema
         self.copies = copies
         self.on_shortfall = on_shortfall
@@ -360,8 +374,9 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
         self.plan_ = Plan.make(
-            groups, self.sampling_strategy, augment=self.augment, alpha=self.alpha, labels=labels
-        )
+            groups, self.sampling_strategy, augment=self.augment, alpha=self.alpha,
+            synthetic_weight=self.synthetic_weight, labels=labels,
+        )  # fmt: skip
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
             for entry in self.plan_
@@ -382,11 +397,14 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
 
 
 def row_weights(groups: Groups, made: Generation) -> np.ndarray:
-    """Return weights that sum to the number of rows and realise the plan's alpha."""
+    """Return weights that realise the plan's synthetic_weight or alpha."""
     n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
+    positions = np.concatenate([groups.codes, made.positions])
+    if made.plan.synthetic_weight is not None:
+        synthetic = np.repeat([False, True], [n_real, len(made)])
+        return catalytic_weights(positions, synthetic, made.plan.synthetic_weight)
     if made.plan.alpha is None:
         return np.ones(n_rows)
-    positions = np.concatenate([groups.codes, made.positions])
     purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
     return objective_weights(positions, purposes, made.plan.alpha) * n_rows
 

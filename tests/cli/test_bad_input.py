@@ -77,6 +77,7 @@ COMMANDS = {
     ("balance", "table.csv", "--target", "paid", "--strategy", '{"yes": 3}'): ("cannot be below", None),
     ("balance", "table.csv", "--target", "paid", "--strategy", "7"): ("a ratio", None),
     ("balance", "table.csv", "--target", "paid", "--alpha", "0.5"): ("alpha", "augment"),
+    ("balance", "table.csv", "--target", "paid", "--synthetic-weight", "-1"): ("invalid value", None),
     ("balance", "table.csv", "--target", "paid", "--json"): ("cannot both go", "-o FILE"),
     ("balance", "table.csv", "--target", "paid", "--group-by", "paid"): ("target or grouping", None),
     ("balance", "table.csv", "--target", "paid", "--kind", "paid=text"): ("are categories", "leave it out"),

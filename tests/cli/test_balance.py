@@ -85,6 +85,15 @@ def test_provenance_alpha_and_parquet(run, csv):
     assert rows.loc[augment, "makeweight_weight"].sum() == pytest.approx(0.5 * len(rows))
 
 
+def test_a_column_of_weights_for_rows_as_a_prior(run, csv):
+    arguments = ("--synthetic-weight", 8, "--provenance", "-o", "o.csv")
+    assert run("balance", csv, "--target", "paid", *arguments).code == 0
+    rows = pd.read_csv(csv.parent / "o.csv")
+    weights = rows.groupby("makeweight_synthetic")["makeweight_weight"]
+    assert weights.sum().to_dict() == pytest.approx({False: 40, True: 8})
+    assert (weights.nunique() == 1).all()
+
+
 def test_synthetic_rows_alone(run, csv):
     result = run("balance", csv, "--target", "paid", "--synthetic-only", "--provenance")
     assert len(read(result.out)) == 24

@@ -91,6 +91,7 @@ def test_a_shortfall_says_how_to_finish(run, parts):
             "manifest",
         ),
         (("parts", *PIECES, "-o", "out", "--alpha", 0.5), "--alpha does not", "manifest"),
+        (("parts", *PIECES, "-o", "out", "--synthetic-weight", 9), "--synthetic-weight does", "manifest"),
         (("parts", *PIECES, "-o", "out", "--max-seconds", 5), "--max-seconds does not", "--resume"),
         (("parts", *PIECES, "-o", "out", "--missing", "?"), "--missing does not", "Parquet"),
         (("parts", *PIECES, "-o", "out", "--generator", "chat"), "asks an endpoint", "engine"),

@@ -409,3 +409,25 @@ def test_rows_of_the_true_law_help_a_forest():
     )  # fmt: skip
     assert found.verdict.code in ("helps-ranking", "mixed")
     assert "random forest" in found.verdict.sentence
+
+
+def test_rows_that_weigh_next_to_nothing_change_next_to_nothing():
+    options = {**QUICK, "arms": ["transport", "smote"], "generator": "transport", "group_by": ["sex"]}
+    light, usual = (compare(mixed(), **options, synthetic_weight=weight) for weight in (1e-6, None))
+    for metric in ("auroc", "balanced_log_loss"):
+        nothing = light.scores.value("lr", "nothing", metric).mean
+        assert light.scores.value("lr", "transport", metric).mean == pytest.approx(nothing, abs=1e-3)
+        assert light.scores.value("lr", "smote", metric) == usual.scores.value("lr", "smote", metric)
+    loss = [found.scores.value("lr", "transport", "balanced_log_loss").mean for found in (light, usual)]
+    assert loss[0] - loss[1] > 0.05
+    result = light.to_dict()
+    assert result["settings"]["synthetic_weight"] == 1e-6
+    assert "--generator transport --synthetic-weight 1e-06" in result["reproduce"]["command"]
+    labels = {arm["name"]: arm["label"] for arm in result["arms"]}
+    assert labels["transport"] == "transport, balanced, weight 1e-06"
+
+
+@pytest.mark.parametrize("weight", [0, -1, math.inf, math.nan])
+def test_a_weight_that_is_none_is_refused(weight):
+    with pytest.raises(MakeweightError, match="synthetic_weight"):
+        compare(mixed(), **QUICK, synthetic_weight=weight)

@@ -38,7 +38,8 @@ def sampler_of(sampler: Any) -> SyntheticOverSampler:
         return SyntheticOverSampler(generator=sampler)
     fresh: SyntheticOverSampler = clone(sampler)
     fresh._validate_params()
-    for name, default in (("sampling_strategy", "auto"), ("augment", 0), ("alpha", None)):
+    sizes = {"sampling_strategy": "auto", "augment": 0, "alpha": None, "synthetic_weight": None}
+    for name, default in sizes.items():
         if getattr(fresh, name) != default:
             raise OptionError(
                 "the sizes are the classifier's, not the sampler's", where=f"sampler.{name}",

@@ -100,6 +100,7 @@ def _check(request: Request) -> None:
     refused: tuple[tuple[str, Any, str], ...] = (
         ("--provenance", request.provenance, columns),
         ("--alpha", request.alpha is not None, columns),
+        ("--synthetic-weight", request.synthetic_weight is not None, columns),
         ("--no-header", request.no_header, text),
         ("--missing", request.missing, text),
         ("--max-seconds", request.max_seconds is not None, "stop with Ctrl-C, and go on with --resume"),

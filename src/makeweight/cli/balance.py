@@ -41,6 +41,7 @@ class Request:
     strategy: str = "auto"
     augment: int = 0
     alpha: float | None = None
+    synthetic_weight: float | None = None
     output: str = "-"
     synthetic_only: bool = False
     provenance: bool = False
@@ -108,6 +109,12 @@ class Outcome:
     metavar="A",
     type=click.FloatRange(0, 1),
     help="Weight of the augmentation rows; adds the column makeweight_weight.",
+)
+@click.option(
+    "--synthetic-weight",
+    metavar="W",
+    type=click.FloatRange(min=0),
+    help="Weight of a group's synthetic rows together, in real rows; adds the column makeweight_weight.",
 )
 @click.option(
     "-o",
@@ -223,7 +230,8 @@ def run(request: Request) -> Outcome:
             generation = balance(
                 file.frame, target=request.target, group_by=request.group_by, generator=request.generator,
                 options=options, sampling_strategy=strategy, augment=request.augment,
-                alpha=request.alpha, schema=schema, copies=request.copies,
+                alpha=request.alpha, synthetic_weight=request.synthetic_weight, schema=schema,
+                copies=request.copies,
                 on_shortfall=request.on_shortfall, max_seconds=request.max_seconds, max_cost=request.max_cost,
                 random_state=seed, n_jobs=request.jobs, progress=progress,
             )  # fmt: skip
@@ -253,7 +261,10 @@ def _dry_run(request: Request) -> None:
     file = _options.load(request.data, request.kinds, request.missing, request.no_header)
     schema = _options.infer(file, request.target, request.group_by, request.kinds)
     table = Table(file.frame, schema)
-    plan = Plan.make(Groups(table), strategy, augment=request.augment, alpha=request.alpha)
+    plan = Plan.make(
+        Groups(table), strategy, augment=request.augment, alpha=request.alpha,
+        synthetic_weight=request.synthetic_weight,
+    )  # fmt: skip
     prompt = _endpoint.preview(generator, table, plan)
     cost = generator.cost(plan)
     if not request.as_json:
@@ -336,7 +347,8 @@ def _extra(request: Request, file: TableFile, generation: Generation) -> pd.Data
     import numpy as np
     import pandas as pd
 
-    if not request.provenance and request.alpha is None:
+    weighed = request.alpha is not None or request.synthetic_weight is not None
+    if not request.provenance and not weighed:
         return None
     taken = [name for name in file.frame.columns if str(name).startswith(PREFIX)]
     if taken:
@@ -350,7 +362,7 @@ def _extra(request: Request, file: TableFile, generation: Generation) -> pd.Data
         for name in generation.provenance.columns:
             made = generation.provenance[name].astype(object).tolist()
             columns[f"{PREFIX}{name}"] = pd.Series([None] * n_real + made, dtype=object)
-    if request.alpha is not None:
+    if weighed:
         columns[f"{PREFIX}weight"] = _weights(file, generation)[len(file.frame) - n_real :]
     return pd.DataFrame(columns)
 

@@ -59,6 +59,10 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     help="Rows per group of the augmented arm; as many as the largest group by default.",
 )  # fmt: skip
 @click.option(
+    "--synthetic-weight", metavar="W", type=click.FloatRange(min=0, min_open=True),
+    help="Weight of a group's rows from the chosen generator together, in real rows.",
+)  # fmt: skip
+@click.option(
     "--external", metavar="[NAME=]FILE", multiple=True, callback=_external,
     help="Synthetic rows written elsewhere, as a further arm, stamped: they may have seen held-out rows.",
 )  # fmt: skip
@@ -158,7 +162,8 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
             file.frame, target=given["target"], group_by=given["group_by"], kinds=given["kinds"],
             generator=given["generator"] or DEFAULT_GENERATOR, options=given["options"], arms=given["arms"],
             estimators=given["estimators"], repeats=given["repeats"], folds=given["folds"],
-            splits=given["splits"], augment=given["augment"], copies=given["copies"], external=outside,
+            splits=given["splits"], augment=given["augment"], synthetic_weight=given["synthetic_weight"],
+            copies=given["copies"], external=outside,
             budget_seconds=given["budget_seconds"] or None, random_state=given["seed"],
             engine=given["engine"], n_jobs=given["jobs"], log=log, name=given["data"], progress=steps,
             read_options=[*read, *(["--no-header"] if given["no_header"] else [])],

@@ -97,6 +97,7 @@ def catalogue(
     generator: str | Generator,
     options: Mapping[str, Any] | None = None,
     external: Mapping[str, pd.DataFrame] | None = None,
+    synthetic_weight: float | None = None,
 ) -> list[Source]:
     """Return all sources with all their arms, in the order in which they are shown.
 
@@ -108,6 +109,8 @@ def catalogue(
         Its constructor arguments.
     external : mapping of name to DataFrame, optional
         Synthetic rows written elsewhere.
+    synthetic_weight : float, optional
+        Of the chosen generator's rows, for the labels.
 
     Examples
     --------
@@ -129,16 +132,17 @@ def catalogue(
             sources.append(Source(arm, "generator", resolve(listed), arms=both))
     labels = {arm: label for arm, _, label in LISTED} | {"smote": "SMOTE"}
     label = labels.get(name, name)
+    weight = "" if synthetic_weight is None else f", weight {synthetic_weight:g}"
     sources.append(
         Source(
             name,
             "generator",
             chosen,
             arms=(
-                *_both(name, f"{label}, balanced", name, "balanced", synthetic=True, focus=True),
+                *_both(name, f"{label}, balanced{weight}", name, "balanced", synthetic=True, focus=True),
                 *_both(
                     f"{name}+augment",
-                    f"{label}, balanced + augmented",
+                    f"{label}, balanced + augmented{weight}",
                     name,
                     "augmented",
                     synthetic=True,

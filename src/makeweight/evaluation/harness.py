@@ -51,6 +51,7 @@ def compare(
     folds: int = 5,
     splits: int | None = None,
     augment: int | None = None,
+    synthetic_weight: float | None = None,
     copies: CopyPolicy = "auto",
     external: Mapping[str, Any] | None = None,
     budget_seconds: float | None = 300.0,
@@ -90,6 +91,9 @@ def compare(
         Run the first so many of repeats x folds splits.
     augment : int, optional
         Rows per group of the augmented arm, on the whole table; as many as the largest group by default.
+    synthetic_weight : float, optional
+        Of the chosen generator's rows of a group together, in real rows; see
+        `makeweight.theory.catalytic_weights`. By default every row weighs the same.
     copies : {"auto", "reject", "accept"}
         What to do with exact copies of real rows.
     external : mapping of name to table, optional
@@ -139,6 +143,11 @@ def compare(
     """
     problem = Problem.read(to_frame(data), target, group_by, kinds)
     _check(problem, repeats, folds, splits, augment, budget_seconds, random_state)
+    if synthetic_weight is not None and not 0 < synthetic_weight < float("inf"):
+        raise OptionError(
+            "synthetic_weight is a weight in real rows", got=repr(synthetic_weight),
+            expected="a number above 0",
+        )  # fmt: skip
     check_engine(engine)
     if not estimators:
         raise OptionError("no estimator is asked for", hint="leave estimators at its default")
@@ -146,11 +155,13 @@ def compare(
         estimator: str(make_learner(estimator, random_state, len(problem))) for estimator in estimators
     }
     outside = {file: match_columns(to_frame(rows), problem, file) for file, rows in (external or {}).items()}
-    sources = choose(catalogue(generator, options, outside), arms)
+    sources = choose(catalogue(generator, options, outside, synthetic_weight), arms)
     focus = _focus([arm for source in sources for arm in source.arms])
     largest = int(problem.counts.max())
     n_augment = largest if augment is None else augment
-    settings = Settings(folds, INNER_FOLDS, n_augment / largest, copies, tuple(estimators), random_state)
+    settings = Settings(
+        folds, INNER_FOLDS, n_augment / largest, copies, tuple(estimators), random_state, synthetic_weight
+    )
     wanted = tuple((r, f) for r in range(repeats) for f in range(folds))[:splits]
     clock = Clock(budget_seconds)
     with Log(log, _identity(problem, settings, sources)) as kept:
@@ -160,7 +171,7 @@ def compare(
     cut = _cut(len(ran), wanted, folds, clock)
     balance = int((largest - problem.counts).sum())
     n_added = {"balanced": balance, "augmented": balance + n_augment * len(problem.group_names)}
-    named = _named(generator, options)
+    named = _named(generator, options, synthetic_weight)
     stated = {column: Kind.parse(kind).value for column, kind in (kinds or {}).items()}
     table = [
         name, "--target", str(target), *_repeated("--group-by", group_by), *read_options,
@@ -209,13 +220,14 @@ def _command(
     return shlex.join(words)
 
 
-def _named(generator: str | Generator, options: Mapping[str, Any] | None) -> list[str]:
-    """Return a generator and its options as options of the command line."""
+def _named(generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None) -> list[str]:
+    """Return a generator, its options and the weight of its rows as options of the command line."""
     name = generator if isinstance(generator, str) else type(generator).__name__
     return [
         "--generator",
         name,
         *_repeated("--option", [f"{k}={v}" for k, v in stated_options(options).items()]),
+        *([] if weight is None else ["--synthetic-weight", f"{weight:g}"]),
     ]
 
 
@@ -248,6 +260,7 @@ def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -
         "group_by": list(map(str, problem.group_by)),
         "kinds": {str(column): kind.value for column, kind in problem.kinds.items()}, "folds": settings.folds,
         "inner_folds": settings.inner_folds, "augment": settings.augment, "copies": settings.copies,
+        "synthetic_weight": settings.synthetic_weight,
         "random_state": settings.random_state, "generators": chosen, "auto": AUTO, "versions": _versions(),
     }  # fmt: skip
 

@@ -24,7 +24,7 @@ from makeweight.generators.fill import fill
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema
-from makeweight.theory import fit_calibration, logit_shift
+from makeweight.theory import catalytic_weights, fit_calibration, logit_shift
 
 __all__ = ["AUTO", "Settings", "Task", "run_task"]
 
@@ -47,6 +47,8 @@ class Settings:
     copies : {"auto", "reject", "accept"}
     estimators : tuple of str
     random_state : int
+    synthetic_weight : float or None
+        Of the chosen generator's rows; see `makeweight.theory.catalytic_weights`.
     """
 
     folds: int
@@ -55,6 +57,7 @@ class Settings:
     copies: CopyPolicy
     estimators: tuple[str, ...]
     random_state: int
+    synthetic_weight: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,11 @@ class Task:
     source: Source
     repeat: int
     fold: int
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the rows of its source have a weight of their own."""
+        return self.settings.synthetic_weight is not None and any(arm.focus for arm in self.source.arms)
 
     def seed(self, *parts: object) -> np.random.SeedSequence:
         """Return a seed of this split and of what is named."""
@@ -232,7 +240,7 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
     model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
     began = time.perf_counter()
     table = problem.table(train)
-    made, purposes, ledger = _written(task, table, inner)
+    made, purposes, like, ledger = _written(task, table, inner)
     writing = time.perf_counter() - began
     matrix = Matrix(table)
     real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
@@ -247,6 +255,11 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
             rows = _undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
         X, y = np.concatenate([real[rows], extra[taken]]), np.append(labels[rows], extra_labels[taken])
         weights = np.ones(len(y))
+        if variant in ("balanced", "augmented") and task.weighs:
+            assert settings.synthetic_weight is not None
+            both = np.append(codes, codes[like[taken]])
+            synthetic = np.repeat([False, True], [len(rows), taken.sum()])
+            weights = catalytic_weights(both, synthetic, settings.synthetic_weight)
         if variant == "weights":
             weights = len(codes) / len(problem.group_names) / np.bincount(codes)[codes]
         for name in settings.estimators:
@@ -266,14 +279,15 @@ def _same(settings: Settings, variant: Variant, probabilities: np.ndarray) -> _L
 
 def _written(
     task: Task, table: Any, inner: tuple[int, ...]
-) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any] | None]:
-    """Return synthetic rows, the purpose of each, and the ledger."""
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any] | None]:
+    """Return synthetic rows, the purpose of each, a real row of its group, and the ledger."""
     source, settings = task.source, task.settings
+    nowhere = np.empty(0, dtype=np.int64)
     if source.kind == "real":
-        return table.frame.iloc[:0], np.empty(0, dtype=object), None
+        return table.frame.iloc[:0], np.empty(0, dtype=object), nowhere, None
     if source.kind == "external":
         assert source.rows is not None
-        return source.rows, np.repeat("external", len(source.rows)), None
+        return source.rows, np.repeat("external", len(source.rows)), nowhere, None
     groups = Groups(table)
     extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
@@ -284,7 +298,9 @@ def _written(
         fitted, table, Plan.make(groups, augment=extra), seed=np.random.SeedSequence(int(fill_seed)),
         groups=groups, name=source.name, copies=settings.copies,
     )  # fmt: skip
-    return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
+    purposes = made.provenance["purpose"].astype(object).to_numpy()
+    first = np.unique(groups.codes, return_index=True)[1]
+    return made.frame, purposes, first[made.positions], made.ledger.to_dict()
 
 
 def _codes_of(labels: pd.Series[Any], problem: Problem) -> np.ndarray:

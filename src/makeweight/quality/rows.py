@@ -25,7 +25,7 @@ FEWEST = 8
 ROWS_PER_GROUP = 5_000
 ROWS_IN_ALL = 10_000
 MOST_GROUPS = 50
-#: Added by `makeweight balance --provenance` and `--alpha`.
+#: Added by `makeweight balance --provenance`, `--alpha` and `--synthetic-weight`.
 PREFIX = "makeweight_"
 MOST_DIGITS = 9
 #: Not a strange value, but one that should not be there: an identifier of a real row.
