@@ -4,8 +4,8 @@
 
 Tables: paper/ and real/ thinned to 1,000 common and 100 or 30 rare rows, the v1 splits (opal/) as they are,
 with 10, and two tables with 4,000 and 1,000. An arm may state options, as in "transformer donors=0", and
-"augment=1000" for so many further rows of either label, or "synthetic_weight=100" for rows that together
-weigh what a hundred real ones weigh. Arms bring the rare label up to the common one with
+"augment=1000" for so many further rows of either label, or "synthetic_weight=0.1" for rows that weigh
+a tenth of a real one. Arms bring the rare label up to the common one with
 rows of a generator that saw the training rows and nothing else; generators are fitted again within each of
 three folds, whose out-of-fold scores calibrate the final model (Platt, labels weighted equally). Logistic
 regression, random forest and XGBoost are judged on untouched rows by balanced log-loss, raw and calibrated,

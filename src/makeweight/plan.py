@@ -190,7 +190,7 @@ class Plan:
     alpha : float or None
         Weight of the augmentation term; None leaves all rows equal.
     synthetic_weight : float or None
-        Weight of a group's synthetic rows together, in real rows.
+        Weight of a synthetic row, where a real one weighs 1.
 
     Examples
     --------
@@ -268,8 +268,7 @@ class Plan:
             Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment
             (arXiv 2406.03628; see `makeweight.theory.objective_weights`).
         synthetic_weight : float, optional
-            What the synthetic rows of a group weigh together, in real rows; instead of alpha (see
-            `makeweight.theory.catalytic_weights`).
+            Weight of a synthetic row, where a real one weighs 1; instead of alpha.
         labels : array-like, optional
             What a callable strategy is called with; the group of every row by default.
 
@@ -299,7 +298,7 @@ class Plan:
             )  # fmt: skip
         if synthetic_weight is not None and not (np.isfinite(synthetic_weight) and synthetic_weight >= 0):
             raise PlanError(
-                "synthetic_weight is a weight in real rows", got=synthetic_weight,
+                "synthetic_weight is what a synthetic row weighs beside a real one", got=synthetic_weight,
                 expected="a number, 0 or more",
             )  # fmt: skip
         if synthetic_weight is not None and alpha is not None:

@@ -25,7 +25,7 @@ from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
 from makeweight.table.schema import check_frame
-from makeweight.theory.weights import catalytic_weights, objective_weights
+from makeweight.theory.weights import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
 
@@ -75,8 +75,7 @@ def balance(
     alpha : float in [0, 1], optional
         Weight of the augmentation rows; see `makeweight.theory.objective_weights`.
     synthetic_weight : float, optional
-        Instead of alpha: weight of a group's synthetic rows together, in real rows; see
-        `makeweight.theory.catalytic_weights`.
+        Instead of alpha: weight of a synthetic row, where a real one weighs 1.
     schema : Schema, optional
         Of `frame`, where it is known already.
     kinds : mapping of column to kind, optional
@@ -201,9 +200,9 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         Makes ``sample_weight_`` realise (1 - alpha) R_balanced + alpha R_augment (arXiv 2406.03628).
         By default all rows weigh the same.
     synthetic_weight : float, optional
-        Instead of alpha: makes ``sample_weight_`` give the synthetic rows of a group, together, the weight of
-        so many real rows, however many they are: a prior that counts for much where real rows are few, and
-        for little where they are many. No row weighs more than a real one. The imbalance stays: calibrate.
+        Instead of alpha: the weight that ``sample_weight_`` gives a synthetic row, where a real one weighs 1.
+        At 0.1 the rows are a prior that real rows correct, rather than more of the same evidence (catalytic
+        priors: Huang, Stein, Rubin and Kou, PNAS 2020). Most of the imbalance stays: calibrate.
     schema : dict of column to kind, optional
         Columns whose kind ("continuous", "integer", "categorical", "boolean", "datetime", "text",
         "identifier") is stated rather than inferred.
@@ -399,12 +398,11 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
 def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     """Return weights that realise the plan's synthetic_weight or alpha."""
     n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
-    positions = np.concatenate([groups.codes, made.positions])
     if made.plan.synthetic_weight is not None:
-        synthetic = np.repeat([False, True], [n_real, len(made)])
-        return catalytic_weights(positions, synthetic, made.plan.synthetic_weight)
+        return np.repeat([1.0, made.plan.synthetic_weight], [n_real, len(made)])
     if made.plan.alpha is None:
         return np.ones(n_rows)
+    positions = np.concatenate([groups.codes, made.positions])
     purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
     return objective_weights(positions, purposes, made.plan.alpha) * n_rows
 

@@ -11,7 +11,6 @@ from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory import (
     alpha_of_weight,
     augmentation_weight,
-    catalytic_weights,
     effective_sample_size,
     objective_weights,
 )
@@ -86,32 +85,3 @@ def test_alpha_without_rows_is_refused() -> None:
 def test_unknown_purpose_is_refused() -> None:
     with pytest.raises(SchemaError, match="purpose"):
         objective_weights(["a"], ["extra"], 0.5)
-
-
-@given(counts, st.lists(st.integers(0, 40), min_size=5, max_size=5), st.floats(0, 50))
-def test_synthetic_rows_of_a_group_weigh_together_what_so_many_real_ones_weigh(
-    real: list[int], extra: list[int], total: float
-) -> None:
-    extra = extra[: len(real)]
-    groups = np.repeat(np.tile(np.arange(len(real)), 2), [*real, *extra])
-    synthetic = np.repeat([False, True], [sum(real), sum(extra)])
-    weights = catalytic_weights(groups, synthetic, total)
-    assert (weights[~synthetic] == 1).all()
-    for group, rows in enumerate(extra):
-        own = weights[synthetic & (groups == group)]
-        assert own.sum() == pytest.approx(min(total, rows))
-        assert np.unique(own).size <= 1
-
-
-@pytest.mark.parametrize(
-    ("groups", "synthetic", "total", "error", "says"),
-    [
-        (["a", "b"], [False, True, True], 1.0, SchemaError, "one flag per row"),
-        (["a", "b"], [0, 1], 1.0, SchemaError, "booleans"),
-        (["a", "a"], [False, True], -0.5, OptionError, "total"),
-        (["a", "a"], [False, True], np.inf, OptionError, "total"),
-    ],
-)
-def test_catalytic_weights_refuse(groups, synthetic, total, error, says) -> None:
-    with pytest.raises(error, match=says):
-        catalytic_weights(groups, synthetic, total)

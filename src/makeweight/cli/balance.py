@@ -114,7 +114,7 @@ class Outcome:
     "--synthetic-weight",
     metavar="W",
     type=click.FloatRange(min=0),
-    help="Weight of a group's synthetic rows together, in real rows; adds the column makeweight_weight.",
+    help="Weight of a synthetic row, where a real one weighs 1; adds the column makeweight_weight.",
 )
 @click.option(
     "-o",

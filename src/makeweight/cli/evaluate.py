@@ -60,7 +60,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 )  # fmt: skip
 @click.option(
     "--synthetic-weight", metavar="W", type=click.FloatRange(min=0, min_open=True),
-    help="Weight of a group's rows from the chosen generator together, in real rows.",
+    help="Weight of a row of the chosen generator, where a real one weighs 1.",
 )  # fmt: skip
 @click.option(
     "--external", metavar="[NAME=]FILE", multiple=True, callback=_external,

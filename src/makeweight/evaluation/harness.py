@@ -92,8 +92,7 @@ def compare(
     augment : int, optional
         Rows per group of the augmented arm, on the whole table; as many as the largest group by default.
     synthetic_weight : float, optional
-        Of the chosen generator's rows of a group together, in real rows; see
-        `makeweight.theory.catalytic_weights`. By default every row weighs the same.
+        Of the chosen generator's rows, where real ones weigh 1. By default every row weighs the same.
     copies : {"auto", "reject", "accept"}
         What to do with exact copies of real rows.
     external : mapping of name to table, optional
@@ -145,7 +144,7 @@ def compare(
     _check(problem, repeats, folds, splits, augment, budget_seconds, random_state)
     if synthetic_weight is not None and not 0 < synthetic_weight < float("inf"):
         raise OptionError(
-            "synthetic_weight is a weight in real rows", got=repr(synthetic_weight),
+            "synthetic_weight is what a synthetic row weighs beside a real one", got=repr(synthetic_weight),
             expected="a number above 0",
         )  # fmt: skip
     check_engine(engine)

@@ -24,7 +24,7 @@ from makeweight.generators.fill import fill
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema
-from makeweight.theory import catalytic_weights, fit_calibration, logit_shift
+from makeweight.theory import fit_calibration, logit_shift
 
 __all__ = ["AUTO", "Settings", "Task", "run_task"]
 
@@ -48,7 +48,7 @@ class Settings:
     estimators : tuple of str
     random_state : int
     synthetic_weight : float or None
-        Of the chosen generator's rows; see `makeweight.theory.catalytic_weights`.
+        Of the chosen generator's rows, where real ones weigh 1.
     """
 
     folds: int
@@ -240,7 +240,7 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
     model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
     began = time.perf_counter()
     table = problem.table(train)
-    made, purposes, like, ledger = _written(task, table, inner)
+    made, purposes, ledger = _written(task, table, inner)
     writing = time.perf_counter() - began
     matrix = Matrix(table)
     real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
@@ -256,10 +256,7 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
         X, y = np.concatenate([real[rows], extra[taken]]), np.append(labels[rows], extra_labels[taken])
         weights = np.ones(len(y))
         if variant in ("balanced", "augmented") and task.weighs:
-            assert settings.synthetic_weight is not None
-            both = np.append(codes, codes[like[taken]])
-            synthetic = np.repeat([False, True], [len(rows), taken.sum()])
-            weights = catalytic_weights(both, synthetic, settings.synthetic_weight)
+            weights[len(rows) :] = settings.synthetic_weight
         if variant == "weights":
             weights = len(codes) / len(problem.group_names) / np.bincount(codes)[codes]
         for name in settings.estimators:
@@ -279,15 +276,14 @@ def _same(settings: Settings, variant: Variant, probabilities: np.ndarray) -> _L
 
 def _written(
     task: Task, table: Any, inner: tuple[int, ...]
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any] | None]:
-    """Return synthetic rows, the purpose of each, a real row of its group, and the ledger."""
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any] | None]:
+    """Return synthetic rows, the purpose of each, and the ledger."""
     source, settings = task.source, task.settings
-    nowhere = np.empty(0, dtype=np.int64)
     if source.kind == "real":
-        return table.frame.iloc[:0], np.empty(0, dtype=object), nowhere, None
+        return table.frame.iloc[:0], np.empty(0, dtype=object), None
     if source.kind == "external":
         assert source.rows is not None
-        return source.rows, np.repeat("external", len(source.rows)), nowhere, None
+        return source.rows, np.repeat("external", len(source.rows)), None
     groups = Groups(table)
     extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
@@ -298,9 +294,7 @@ def _written(
         fitted, table, Plan.make(groups, augment=extra), seed=np.random.SeedSequence(int(fill_seed)),
         groups=groups, name=source.name, copies=settings.copies,
     )  # fmt: skip
-    purposes = made.provenance["purpose"].astype(object).to_numpy()
-    first = np.unique(groups.codes, return_index=True)[1]
-    return made.frame, purposes, first[made.positions], made.ledger.to_dict()
+    return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
 
 
 def _codes_of(labels: pd.Series[Any], problem: Problem) -> np.ndarray:

@@ -63,7 +63,6 @@ from makeweight.theory.vtss import (
 from makeweight.theory.weights import (
     alpha_of_weight,
     augmentation_weight,
-    catalytic_weights,
     effective_sample_size,
     objective_weights,
 )
@@ -111,7 +110,6 @@ __all__ = [
     "biased_world",
     "borrow_rows",
     "capacity_curve",
-    "catalytic_weights",
     "choose_correction",
     "choose_from_losses",
     "choose_from_risks",

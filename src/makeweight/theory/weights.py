@@ -1,4 +1,4 @@
-"""What rows weigh: the objective (1 - alpha) R_balanced + alpha R_augment, and catalytic weights."""
+"""The weights that realise the objective (1 - alpha) R_balanced + alpha R_augment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ import numpy.typing as npt
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_codes, count, fraction
 
-__all__ = [
-    "alpha_of_weight",
-    "augmentation_weight",
-    "catalytic_weights",
-    "effective_sample_size",
-    "objective_weights",
-]
+__all__ = ["alpha_of_weight", "augmentation_weight", "effective_sample_size", "objective_weights"]
 
 PURPOSES = ("real", "balance", "augment")
 
@@ -181,50 +175,4 @@ def objective_weights(groups: npt.ArrayLike, purposes: npt.ArrayLike, alpha: flo
             missing = names[int(rows.argmin())].item()
             raise PlanError(f"no {title} rows", where=f"group {missing!r}", got=0, expected=">= 1")
         weights[part] = mass / (len(names) * rows[codes[part]])
-    return weights
-
-
-def catalytic_weights(groups: npt.ArrayLike, synthetic: npt.ArrayLike, total: float) -> Floats:
-    """Return a weight per row so that synthetic rows are a prior, however many there are.
-
-    Real rows weigh 1 each. The synthetic rows of a group weigh `total` together, each the same; where they
-    are fewer than `total`, 1 each, as real rows do.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n,)
-    synthetic : array-like of bool, shape (n,)
-    total : float
-        In real rows, at least 0: how many real rows the generator's word is taken for.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-
-    Raises
-    ------
-    OptionError, SchemaError
-        When `total` is out of range, or `synthetic` no flag per row.
-
-    Notes
-    -----
-    Source: catalytic priors, whose weight tau is `total` here (Huang, Stein, Rubin and Kou, PNAS 2020,
-    doi:10.1073/pnas.1920913117); weighted risk minimisation with surrogate data (Jain, Montanari and
-    Sasoglu, arXiv 2402.04376). More rows make the same prior smoother, not stronger; the imbalance stays:
-    calibrate, or move the threshold.
-
-    Examples
-    --------
-    >>> catalytic_weights(["a", "a", "b", "b", "b"], [False, False, False, True, True], 0.5)
-    array([1.  , 1.  , 1.  , 0.25, 0.25])
-    """
-    if not (math.isfinite(total) and total >= 0):
-        raise OptionError("out of range", where="total", got=total, expected=">= 0")
-    names, codes = as_codes(groups, "groups")
-    made = np.asarray(synthetic)
-    if made.shape != codes.shape or made.dtype != bool:
-        raise SchemaError("one flag per row is needed", where="synthetic", expected="booleans, one per row")
-    new = np.bincount(codes[made], minlength=len(names))
-    weights = np.ones(len(codes))
-    weights[made] = np.minimum(1.0, total / new[codes[made]])
     return weights
