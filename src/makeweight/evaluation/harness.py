@@ -226,7 +226,7 @@ def _named(generator: str | Generator, options: Mapping[str, Any] | None, weight
         "--generator",
         name,
         *_repeated("--option", [f"{k}={v}" for k, v in stated_options(options).items()]),
-        *([] if weight is None else ["--synthetic-weight", f"{weight:g}"]),
+        *([] if weight is None else ["--synthetic-weight", str(weight)]),
     ]
 
 
