@@ -219,7 +219,9 @@ def _command(
     return shlex.join(words)
 
 
-def _named(generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None) -> list[str]:
+def _named(
+    generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None = None
+) -> list[str]:
     """Return a generator, its options and the weight of its rows as options of the command line."""
     name = generator if isinstance(generator, str) else type(generator).__name__
     return [
