@@ -141,12 +141,7 @@ def compare(
     True
     """
     problem = Problem.read(to_frame(data), target, group_by, kinds)
-    _check(problem, repeats, folds, splits, augment, budget_seconds, random_state)
-    if synthetic_weight is not None and not 0 < synthetic_weight < float("inf"):
-        raise OptionError(
-            "synthetic_weight is what a synthetic row weighs beside a real one", got=repr(synthetic_weight),
-            expected="a number above 0",
-        )  # fmt: skip
+    _check(problem, repeats, folds, splits, augment, synthetic_weight, budget_seconds, random_state)
     check_engine(engine)
     if not estimators:
         raise OptionError("no estimator is asked for", hint="leave estimators at its default")
@@ -237,8 +232,9 @@ def _repeated(option: str, values: Iterable[object]) -> list[str]:
 
 
 def _check(
-    problem: Problem, repeats: int, folds: int, splits: Any, augment: Any, budget: Any, random_state: Any
-) -> None:
+    problem: Problem, repeats: int, folds: int, splits: Any, augment: Any, weight: Any, budget: Any,
+    random_state: Any,
+) -> None:  # fmt: skip
     for name, value, least in (
         ("repeats", repeats, 1), ("folds", folds, 2), ("splits", splits, LEAST_SPLITS),
         ("augment", augment, 0), ("random_state", random_state, 0),
@@ -246,6 +242,11 @@ def _check(
         optional = name in ("splits", "augment") and value is None
         if not optional and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
+    if weight is not None and not 0 < weight < float("inf"):
+        raise OptionError(
+            "synthetic_weight is what a synthetic row weighs beside a real one", got=repr(weight),
+            expected="a number above 0",
+        )  # fmt: skip
     if budget is not None and not budget > 0:
         raise OptionError(
             "budget_seconds is a time", got=repr(budget), expected="seconds above 0, or None for no limit"
