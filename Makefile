@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,transformer,hf,chat,cluster]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,hf,chat,cluster]" --group dev
 	touch $@
 
 demo: $(VENV)/installed            ## balance a real table and show what it did

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.errors import OptionError
+from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Budget, Generation, Progress, fill
@@ -29,7 +30,6 @@ from makeweight.theory.weights import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
 
-DEFAULT_GENERATOR = "smoothed-bootstrap"
 FIT_STREAM = 1
 
 
@@ -185,7 +185,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     Parameters
     ----------
-    generator : str or Generator, default="smoothed-bootstrap"
+    generator : str or Generator, default="transformer"
         A name that ``makeweight generators`` lists, or an object with ``fit``, ``propose`` and ``cost``.
     sampling_strategy : str, float, dict or callable, default="auto"
         As in imbalanced-learn, over groups when there are grouping attributes: "minority", "not minority",

@@ -14,6 +14,7 @@ import click
 from makeweight.cli import _endpoint, _options, _show
 from makeweight.cli._report import plan_rows, print_generation, print_plan, report_of
 from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, OptionError
+from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Request:
     kinds: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     no_header: bool = False
-    generator: str = "smoothed-bootstrap"
+    generator: str = DEFAULT_GENERATOR
     options: dict[str, str] = field(default_factory=dict)
     strategy: str = "auto"
     augment: int = 0
@@ -81,7 +82,7 @@ class Outcome:
 @click.option(
     "--generator",
     metavar="NAME",
-    default="smoothed-bootstrap",
+    default=DEFAULT_GENERATOR,
     show_default=True,
     help="See `makeweight generators`.",
 )

@@ -17,7 +17,6 @@ from rich.text import Text
 from makeweight.cli import _show
 from makeweight.cli._options import json_option
 
-REQUIREMENT = re.compile(r"([\w.-]+)\s*([^;]*)(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?")
 #: A package is imported by another name than it is installed by.
 MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
 GATE_FAILED = 3
@@ -74,12 +73,16 @@ def command(context: click.Context, /, as_json: bool) -> None:
 
 
 def requirements() -> list[tuple[str, str, str | None]]:
-    """Return what this package requires: name, versions, and the optional extra it belongs to."""
+    """Return what this package requires here: name, versions, and the optional extra it belongs to."""
+    from packaging.requirements import Requirement
+
+    extras = importlib.metadata.metadata("makeweight").get_all("Provides-Extra") or []
     found = []
-    for text in importlib.metadata.requires("makeweight") or []:
-        match = REQUIREMENT.match(text)
-        assert match is not None, text
-        found.append((match.group(1), match.group(2).strip(), match.group(3)))
+    for asked in map(Requirement, importlib.metadata.requires("makeweight") or []):
+        for extra in (None, *extras):
+            if asked.marker is None or asked.marker.evaluate({"extra": extra or ""}):
+                found.append((asked.name, str(asked.specifier), extra))
+                break
     return found
 
 

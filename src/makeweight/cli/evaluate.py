@@ -9,6 +9,7 @@ import click
 
 from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import OptionError
+from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +37,10 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 @_options.data_options
 @click.option("--target", metavar="COL", required=True, help="Column with the labels.")
 @click.option(
-    "--generator", metavar="NAME", help="The one that the verdict is about; see `makeweight generators`."
+    "--generator",
+    metavar="NAME",
+    show_default=DEFAULT_GENERATOR,
+    help="The one that the verdict is about; see `makeweight generators`.",
 )
 @click.option(
     "--option", "options", metavar="KEY=VALUE", multiple=True, callback=_options.pairs("KEY=VALUE"),
@@ -154,7 +158,6 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
         log.unlink(missing_ok=True)
     from makeweight.cli._evaluation import Steps
     from makeweight.evaluation import compare
-    from makeweight.sampler import DEFAULT_GENERATOR
 
     read = [part for text in given["missing"] for part in ("--missing", text)]
     with Steps(err) as steps:

@@ -10,6 +10,7 @@ import click
 
 from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import OptionError
+from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from makeweight.evaluation import ScalingCurve
@@ -29,7 +30,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.command()
 @_options.data_options
 @click.option("--target", metavar="COL", required=True, help="Column with the labels.")
-@click.option("--generator", metavar="NAME", default="smoothed-bootstrap", show_default=True)
+@click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True)
 @click.option(
     "--estimator", type=click.Choice(["lr", "rf", "hgb", "xgb"]), default="lr", show_default=True,
     help="Logistic regression, random forest, histogram gradient boosting or XGBoost.",

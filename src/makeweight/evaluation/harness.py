@@ -24,10 +24,10 @@ from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.store import Log
 from makeweight.evaluation.training import AUTO, Settings, Task, run_task
 from makeweight.evaluation.verdict import judge
+from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.registry import stated_options
-from makeweight.sampler import DEFAULT_GENERATOR
 from makeweight.table import Kind
 from makeweight.table.containers import to_frame
 

@@ -15,6 +15,7 @@ import pandas as pd
 from makeweight.errors import OptionError, PlanError
 from makeweight.evaluation.estimators import Matrix, make_estimator
 from makeweight.evaluation.problem import refuse_one_class
+from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import fill
 from makeweight.generators.registry import resolve
@@ -160,7 +161,7 @@ def scaling_curve(
     target: Hashable,
     group_by: Sequence[Hashable] = (),
     kinds: Mapping[Any, str] | None = None,
-    generator: str | Generator = "smoothed-bootstrap",
+    generator: str | Generator = DEFAULT_GENERATOR,
     estimator: str = "lr",
     sizes: Sequence[int] | None = None,
     repeats: int = 5,

@@ -19,6 +19,7 @@ from makeweight.evaluation.estimators import Matrix
 from makeweight.evaluation.learners import FrameClassifier, make_learner, softened
 from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import Problem, seed_of
+from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import fill
 from makeweight.plan import Groups, Plan
@@ -316,13 +317,13 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     rows, held_rows = (frame.iloc[some].reset_index(drop=True) for some in (train, held))
     schema = Schema.infer(rows, kinds=problem.kinds | dict.fromkeys(problem.group_by, Kind.CATEGORICAL))
     learned = _Learned({}, {}, {}, {})
+    assert source.generator is not None
+    generator = Remembering(source.generator)  # the seed is the same, and so are the folds and their rows
     for name in settings.estimators:
-        start = time.perf_counter()
-        assert source.generator is not None
+        start = time.perf_counter() + generator.memory.saved  # each takes as long as it would alone
         sampler = SyntheticOverSampler(
-            source.generator, group_by=list(problem.group_by) or None, copies=settings.copies,
-            schema=problem.kinds,
-        )  # fmt: skip
+            generator, group_by=list(problem.group_by) or None, copies=settings.copies, schema=problem.kinds
+        )
         model = SyntheticClassifier(
             FrameClassifier(name, schema), sampler, random_state=int(task.seed("auto").generate_state(1)[0]),
             **AUTO,
@@ -330,6 +331,6 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
         model.fit(rows, problem.labels[train])
         learned.probabilities["all", name] = np.asarray(model.estimator_.predict_proba(held_rows))
         learned.calibrated[name] = model.predict_proba(held_rows)
-        learned.seconds["all", name] = time.perf_counter() - start
+        learned.seconds["all", name] = time.perf_counter() + generator.memory.saved - start
         learned.n_added["all", name] = model.decision_.n_synthetic
     return learned

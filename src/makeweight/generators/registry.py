@@ -86,7 +86,8 @@ class GeneratorInfo:
         try:
             return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
         except ImportError as error:
-            hint = f'pip install "makeweight[{self.extra}]"' if self.extra else f"install {error.name}"
+            missing = f'"makeweight[{self.extra}]"' if self.extra else error.name
+            hint = f"pip install {missing}, or choose another generator"
             raise MissingDependency(
                 f"generator {self.name!r} needs a package that is not installed", got=str(error), hint=hint
             ) from error
@@ -94,6 +95,14 @@ class GeneratorInfo:
 
 _RESAMPLER = "makeweight.generators.resampler:Resampler"
 _BUILT_IN = (
+    GeneratorInfo(
+        "transformer",
+        "rows by a small transformer that was pretrained on synthetic tables and reads yours as context",
+        "no download, no training; one row per group",
+        "few rare rows, columns that depend on each other in ways that all groups share",
+        "makeweight.generators.transformer.generator:InContextTransformer",
+        cost_class="pretrained",
+    ),
     GeneratorInfo(
         "smoothed-bootstrap",
         "real rows moved by noise with the covariance of the whole table",
@@ -149,15 +158,6 @@ _BUILT_IN = (
         {"method": "adasyn"},
     ),
     GeneratorInfo(
-        "transformer",
-        "rows by a small transformer that was pretrained on synthetic tables and reads yours as context",
-        "torch (no download, no training); one row per group",
-        "few rare rows, columns that depend on each other in ways that all groups share",
-        "makeweight.generators.transformer.generator:InContextTransformer",
-        extra="transformer",
-        cost_class="pretrained",
-    ),
-    GeneratorInfo(
         "auto",
         "rows by the transformer or the smoothed bootstrap, whichever finds held-out real rows likelier",
         "seconds to compare; torch for the transformer, else it says so and takes the other",
@@ -196,8 +196,8 @@ def available() -> list[GeneratorInfo]:
 
     Examples
     --------
-    >>> [info.name for info in available() if info.usable][:1]
-    ['smoothed-bootstrap']
+    >>> [info.name for info in available() if info.usable][:2]
+    ['transformer', 'smoothed-bootstrap']
     """
     infos = []
     for info in _catalogue():

@@ -17,6 +17,7 @@ import pandas as pd
 
 from makeweight.engine import check_engine
 from makeweight.errors import OptionError
+from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.ledger import Ledger
@@ -46,7 +47,7 @@ def balance_partitions(
     *,
     target: str,
     group_by: Sequence[str] = (),
-    generator: str | Generator = "smoothed-bootstrap",
+    generator: str | Generator = DEFAULT_GENERATOR,
     options: Mapping[str, Any] | None = None,
     sampling_strategy: Strategy = "auto",
     augment: int = 0,
