@@ -206,7 +206,7 @@ class DelimitedText:
         plain = {f"f{i}": pa.string() for i in range(n_columns)}
         try:
             table = arrow_csv.read_csv(
-                pa.BufferReader(self.raw),
+                pa.BufferReader(_owned_by_arrow(self.raw)),
                 arrow_csv.ReadOptions(autogenerate_column_names=True, block_size=1 << 24),
                 arrow_csv.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=b'"' in self.raw),
                 arrow_csv.ConvertOptions(
@@ -223,6 +223,17 @@ class DelimitedText:
     def body(self) -> bytes:
         """Return the file as it was, ending where a further row can begin."""
         return self.raw.rstrip(b"\r\n") + self.dialect.line_end.encode()
+
+
+def _owned_by_arrow(raw: bytes) -> pa.Buffer:
+    """Copy bytes to where Python is not needed to let go of them.
+
+    Arrow's threads let go of what they have read a little after the reading; where the interpreter is ending
+    by then, letting go of a Python object ends the process with an abort.
+    """
+    buffer = pa.allocate_buffer(len(raw))
+    memoryview(buffer).cast("B")[:] = raw
+    return buffer
 
 
 def refuse_values_as_names(text: DelimitedText, cells: Any) -> None:
