@@ -70,7 +70,7 @@ COMMANDS = {
     ("balance", "table.csv", "--target", "paid", "--kind", "age"): ("--kind takes COL=KIND", None),
     ("balance", "table.csv", "--target", "paid", "--kind", "colour=integer"): ("not numbers", "--missing"),
     ("balance", "table.csv", "--target", "paid", "--option", "=3"): ("--option takes KEY=VALUE", None),
-    ("balance", "table.csv", "--target", "paid", "--option", "bandwith=3"): ("'bandwith'", "bandwidth"),
+    ("balance", "table.csv", "--target", "paid", "--option", "temprature=3"): ("'temprature'", "temperature"),
     ("balance", "table.csv", "--target", "paid", "--strategy", "minorty"): ("unknown strategy", "'minority'"),
     ("balance", "table.csv", "--target", "paid", "--strategy", "{yes: 3}"): ("not valid JSON", "quote it"),
     ("balance", "table.csv", "--target", "paid", "--strategy", '{"yess": 30}'): ("no group 'yess'", "'yes'"),

@@ -55,7 +55,7 @@ def test_json_says_everything_and_the_rows_go_to_the_file(run, csv):
     ledger = report["ledger"]
     assert ledger["requested"] == ledger["accepted"] + ledger["shortfall"] == 24
     assert ledger["proposed"] == ledger["accepted"] + sum(ledger["rejected"].values())
-    assert report["generator"] == "smoothed-bootstrap"
+    assert report["generator"] == "transformer"
     assert report["versions"]["makeweight"]
 
 
@@ -67,7 +67,7 @@ def test_provenance_alpha_and_parquet(run, csv):
         0.5,
         "--provenance",
         "--option",
-        "bandwidth=0.5",
+        "temperature=0.9",
         "-o",
         "o.parquet",
     )
@@ -79,7 +79,7 @@ def test_provenance_alpha_and_parquet(run, csv):
         "balance": 24,
         "augment": 6,
     }
-    assert rows.loc[40:, "makeweight_generator"].unique() == ["smoothed-bootstrap"]
+    assert rows.loc[40:, "makeweight_generator"].unique() == ["transformer"]
     assert rows["makeweight_group"].iloc[40:].isin(["paid=yes", "paid=no"]).all()
     augment = rows["makeweight_purpose"] == "augment"
     assert rows.loc[augment, "makeweight_weight"].sum() == pytest.approx(0.5 * len(rows))
@@ -146,9 +146,9 @@ def test_a_shortfall_is_an_error_with_the_ledger(run, tiny):
 
 @pytest.mark.parametrize("choice", ["raise", "warn"])
 def test_an_interrupt_keeps_what_was_accepted_only_when_asked(run, csv, monkeypatch, choice):
-    from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
+    from makeweight.generators.transformer.generator import InContextTransformer
 
-    propose, calls = SmoothedBootstrap.propose, []
+    propose, calls = InContextTransformer.propose, []
 
     def interrupted(self, group, n, *, rng):
         calls.append(group)
@@ -156,7 +156,7 @@ def test_an_interrupt_keeps_what_was_accepted_only_when_asked(run, csv, monkeypa
             os.kill(os.getpid(), signal.SIGINT)
         return propose(self, group, n, rng=rng)
 
-    monkeypatch.setattr(SmoothedBootstrap, "propose", interrupted)
+    monkeypatch.setattr(InContextTransformer, "propose", interrupted)
     result = run(
         "balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv", "--json", "--on-shortfall", choice
     )

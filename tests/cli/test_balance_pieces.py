@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
+from makeweight.generators.transformer.generator import InContextTransformer
 from makeweight.partitioned.source import Source
 from partitioned_tables import cut
 
@@ -50,12 +50,12 @@ def test_a_dry_run_writes_nothing(run, parts):
 
 
 def test_an_interrupt_says_how_to_go_on(run, parts, monkeypatch):
-    propose = SmoothedBootstrap.propose
-    monkeypatch.setattr(SmoothedBootstrap, "propose", interrupt)
+    propose = InContextTransformer.propose
+    monkeypatch.setattr(InContextTransformer, "propose", interrupt)
     result = run("balance", "parts", *PIECES, "-o", "out")
     assert result.code == 130
     assert result.err == "interrupted: 3 parts are done in out; the same command with --resume goes on\n"
-    monkeypatch.setattr(SmoothedBootstrap, "propose", propose)
+    monkeypatch.setattr(InContextTransformer, "propose", propose)
     assert run("balance", "parts", *PIECES, "-o", "out").code == 2
     result = run("balance", "parts", *PIECES, "-o", "out", "--resume")
     assert result.code == 0

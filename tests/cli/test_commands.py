@@ -156,10 +156,17 @@ def test_doctor_finds_packages_that_break(run, monkeypatch, tmp_path):
 
 
 def test_requirements_are_those_of_the_package():
-    found = {name: extra for name, _, extra in doctor.requirements()}
+    found = {name: extra for name, _, extra in reversed(doctor.requirements())}
     assert found["numpy"] is None
     assert found["polars"] == "polars"
-    assert found["torch"] == "transformer"
+    assert found["torch"] is None
+    assert found["peft"] == "hf"
+
+
+def test_what_is_not_for_this_machine_is_not_required(monkeypatch):
+    asked = ["numpy>=1.26", "torch>=2.4; sys_platform == 'nowhere'", "peft>=0.17; extra == 'hf'"]
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: asked)
+    assert doctor.requirements() == [("numpy", ">=1.26", None), ("peft", ">=0.17", "hf")]
 
 
 def test_devices_are_asked_of_torch(monkeypatch):

@@ -7,26 +7,26 @@ import pandas as pd
 import pytest
 
 from makeweight.errors import GeneratorError
-from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
+from makeweight.generators.transformer.generator import InContextTransformer
 
 
 @pytest.fixture
 def failing(monkeypatch):
     """The default generator, which cannot write rows of the label "yes"."""
-    propose = SmoothedBootstrap.propose
+    propose = InContextTransformer.propose
 
     def fails(self, group, n, *, rng):
         if group == ("yes",):
             raise GeneratorError("the pen broke", where="paid=yes")
         return propose(self, group, n, rng=rng)
 
-    monkeypatch.setattr(SmoothedBootstrap, "propose", fails)
+    monkeypatch.setattr(InContextTransformer, "propose", fails)
 
 
 def test_a_group_that_fails_says_how_to_get_the_others(run, csv, failing):
     result = run("balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv")
     assert result.code == 2
-    assert "9 rows by smoothed-bootstrap" in result.err
+    assert "9 rows by transformer" in result.err
     assert "short by 24 for paid=yes: failed: the pen broke" in result.err
     assert "--on-shortfall warn" in result.err.partition("hint: ")[2]
     assert not (csv.parent / "o.csv").exists()

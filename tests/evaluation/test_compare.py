@@ -20,6 +20,7 @@ from makeweight.evaluation import compare
 from makeweight.evaluation.arms import REFERENCE
 from makeweight.evaluation.problem import Problem, seed_of
 from makeweight.evaluation.training import AUTO
+from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.theory import CraftWorld
 
 QUICK = {"target": "y", "estimators": ["lr"], "repeats": 1, "folds": 3, "budget_seconds": None}
@@ -61,12 +62,21 @@ def test_all_arms_run_on_a_mixed_table_with_missing_values(everything):
         "nothing+shift",
         REFERENCE,
         "threshold",
-        "smoothed-bootstrap+augment",
+        f"{DEFAULT_GENERATOR}+augment",
     ):
         assert name in names
-    for name in ("weights", "undersample", "random", "smote", "transport", "smoothed-bootstrap", "auto"):
+    for name in (
+        "weights",
+        "undersample",
+        "random",
+        "smote",
+        "transport",
+        "smoothed-bootstrap",
+        DEFAULT_GENERATOR,
+        "auto",
+    ):
         assert {name, f"{name}+platt"} <= set(names)
-    assert len(names) == len(set(names)) == 21  # the chosen generator is not run twice
+    assert len(names) == len(set(names)) == 23
     assert all(row["mean"] is not None for row in result["results"])
     assert result["settings"]["auto"] == AUTO
     json.dumps(result, allow_nan=False)

@@ -83,4 +83,4 @@ def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "makeweight_missing", None)
     with pytest.raises(MissingDependency) as error:
         info.load()
-    assert error.value.hint == 'pip install "makeweight[hf]"'
+    assert error.value.hint == 'pip install "makeweight[hf]", or choose another generator'

@@ -321,7 +321,10 @@ def test_a_fresh_report_is_shown(n, mute, code, tone):
 
 
 def test_a_fresh_comparison_is_shown():
-    found = compare(frame(0, 200), target="y", arms=["smoothed-bootstrap"], estimators=["lr"], repeats=1)
+    found = compare(
+        frame(0, 200), target="y", generator="smoothed-bootstrap", estimators=["lr"], repeats=1,
+        arms=["smoothed-bootstrap"],
+    )  # fmt: skip
     text = " ".join(Page(render(found.to_dict())).text)
     assert found.verdict.sentence in text
     assert "smoothed bootstrap, balanced + calibration" in text

@@ -51,6 +51,22 @@ def rows_of(model: InContextModel, **options: object) -> RowModel:
     return RowModel(model, table(), SPECS, rng=np.random.default_rng(1), **options)
 
 
+def test_no_number_is_made_up_where_every_real_one_repeats():
+    rng = np.random.default_rng(0)
+    label = (np.arange(120) % 10 == 0).astype(float)
+    sizes = np.where(label == 1, rng.choice([0.0, 1.0, 2.5], 120), 1.0)
+    sizes[:4] = [0.0, 2.5, 0.0, 2.5]
+    sizes[rng.random(120) < 0.1] = np.nan
+    heights = rng.normal(170, 9, 120).round()  # of which some occur once: between real ones there may be more
+    specs = [ColumnSpec(True), ColumnSpec(False, 1), ColumnSpec(False, 0)]
+    options = {"rng": np.random.default_rng(1), "max_context": 40, "orders": 3}
+    model = RowModel(untrained(noise=0.3), np.stack([label, sizes, heights], 1), specs, **options)
+    rows = model.sample((1,), 400, np.random.default_rng(2))
+    assert set(rows[:, 1][~np.isnan(rows[:, 1])]) == {0.0, 1.0, 2.5}
+    assert np.isnan(rows[:, 1]).any()
+    assert not set(rows[:, 2]) <= set(heights)
+
+
 def test_written_rows_have_only_values_that_a_column_can_have():
     real = table()
     rows = rows_of(untrained(noise=0.1)).sample((1,), 300, np.random.default_rng(2))

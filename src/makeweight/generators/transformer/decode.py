@@ -67,6 +67,16 @@ def draw_context(groups: np.ndarray, most: int, rng: np.random.Generator) -> np.
     return np.sort(np.argsort(ranks, kind="stable")[:most])
 
 
+def _levels(values: np.ndarray) -> np.ndarray | None:
+    """Return the distinct numbers of a column where every one repeats.
+
+    >>> _levels(np.array([2.5, 1.0, 2.5, np.nan, 1.0])), _levels(np.array([2.5, 1.0, 2.5]))
+    (array([1. , 2.5]), None)
+    """
+    levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    return levels if len(levels) and counts.min() > 1 else None
+
+
 class RowModel:
     """A pretrained model looking at one table.
 
@@ -123,6 +133,8 @@ class RowModel:
         self.max_context, self.max_memory = max_context, max_memory
         self._check()
         self.groups = np.unique(self.values[:, :given], axis=0)
+        numbers = enumerate(c.categorical for c in self.columns)
+        self._levels = [None if coded else _levels(self.values[:, j]) for j, coded in numbers]
         self._seed = int(rng.integers(2**62))
         self._prompt: tuple[Prompt, np.ndarray] | None = None
 
@@ -312,11 +324,14 @@ class RowModel:
         return padded.transpose(1, 0, 2).reshape(-1, width)[:n]
 
     def _tidy(self, drawn: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Give numbers their column's decimals and range: (B, M) of columns (B,)."""
+        """Give numbers (B, M) of columns (B,) decimals, range and, where every one repeats, real values."""
         tidy = drawn.astype(np.float64)
         for order, column in enumerate(columns):
-            spec = self.columns[column]
-            if not spec.categorical and spec.decimals is not None:
+            spec, levels = self.columns[column], self._levels[column]
+            if levels is not None:
+                nearest = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, tidy[order])]
+                tidy[order] = np.where(np.isnan(tidy[order]), np.nan, nearest)
+            elif not spec.categorical and spec.decimals is not None:
                 real = self.values[:, column]
                 low, high = np.nanmin(real, initial=np.inf), np.nanmax(real, initial=-np.inf)
                 tidy[order] = np.clip(np.round(tidy[order], spec.decimals), low, high)
