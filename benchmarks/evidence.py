@@ -1,6 +1,7 @@
 """Does adding rows help on real tables? Runs the comparison on all of them, and writes docs/evidence.md.
 
-    python benchmarks/evidence.py [--data DIR] [--budget-seconds 120] [--jobs 2] [--only NAME,...] [--keep]
+    python benchmarks/evidence.py [--data DIR] [--generators NAME,...] [--only TABLE,...]
+        [--budget-seconds 600] [--jobs 2] [--keep]
 
 The page has the verdicts as they come. With --keep results that are there are not measured again.
 """
@@ -13,8 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from makeweight.generators import DEFAULT_GENERATOR
+
 HERE = Path(__file__).resolve().parent
 PAGE, RESULTS = HERE.parent / "docs" / "evidence.md", HERE / "results" / "evidence"
+GENERATORS = {"transformer": "transformer, the default", "smoothed-bootstrap": "smoothed bootstrap"}
 #: Options of each table; the larger ones are given the estimator that is quick on them.
 TABLES = {
     "travel_churn": "--target ChurnOrNot",
@@ -27,55 +31,71 @@ TABLES = {
 }
 HEAD = """# Evidence: does adding rows help on real tables?
 
-`makeweight evaluate` on seven public tables, with all its arms. The verdicts are printed as they came, with
-the commands; the rules behind them are in [evaluate.md](evaluate.md). `python benchmarks/evidence.py` runs
-all of it and writes this page. The commands run in the folder of the tables. How many splits fit into a
-budget depends on the machine, and with few splits only large differences can be shown; the numbers of a split
-do not depend on it.
+`makeweight evaluate` on seven public tables, with all its arms, for rows by the transformer, which is the
+default, and by the smoothed bootstrap. The verdicts are printed as they came, with the commands; the rules
+behind them are in [evaluate.md](evaluate.md). `python benchmarks/evidence.py` runs all of it and writes this
+page. The commands run in the folder of the tables. How many splits fit into a budget depends on the machine,
+and with few splits only large differences can be shown; the numbers of a split do not depend on it.
 """
 
 
-def measure(name, options, folder, data):
+def measure(name, generator, options, data):
     """Run one comparison."""
-    command = command_of(name, options)
+    command = command_of(name, generator, options.budget_seconds)
     print("$", command, file=sys.stderr, flush=True)
     words = [sys.executable, "-m", *shlex.split(command), "--jobs", str(options.jobs)]
-    subprocess.run([*words, "-o", str(folder / f"{name}.json"), "--force"], cwd=data, check=True)
+    place = result_of(name, generator)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*words, "-o", str(place), "--force"], cwd=data, check=True)
 
 
-def command_of(name, options):
-    return f"makeweight evaluate {name}.csv {TABLES[name]} --budget-seconds {options.budget_seconds:g}"
+def result_of(name, generator):
+    return RESULTS / generator / f"{name}.json"
 
 
-def section(name, options, result):
+def command_of(name, generator, budget):
+    chosen = "" if generator == DEFAULT_GENERATOR else f" --generator {generator}"
+    return f"makeweight evaluate {name}.csv {TABLES[name]}{chosen} --budget-seconds {budget:g}"
+
+
+def section(name, results):
     """Return what the page says of one table."""
-    verdict, data = result["verdict"], result["data"]
-    rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in result["groups"])
+    data = next(iter(results.values()))["data"]
+    groups = next(iter(results.values()))["groups"]
+    rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in groups)
     lines = [
         f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", "",
-        f"    {command_of(name, options)}", "", f"> {verdict['sentence']}", "",
-        f"Next: {verdict['next']}.", "",
-        *(f"* {text}" for text in (*verdict["details"], *result["cut"])),
-        *(f"* failed: {f['arm']}, {f['estimator']}, {f['split']}: {f['error']}" for f in result["failures"]),
     ]  # fmt: skip
-    return "\n".join([*lines, ""])
+    for generator, result in results.items():
+        verdict = result["verdict"]
+        command = command_of(name, generator, result["settings"]["budget_seconds"])
+        lines += [
+            f"    {command}", "", f"> {verdict['sentence']}", "", f"Next: {verdict['next']}.", "",
+            *(f"* {text}" for text in (*verdict["details"], *result["cut"])),
+            *(f"* failed: {f['arm']}, {f['estimator']}, {f['split']}: {f['error']}"
+              for f in result["failures"]), "",
+        ]  # fmt: skip
+    return "\n".join(lines)
 
 
-def summary(results):
+def summary(found):
     """Return the table of all verdicts."""
-    lines = ["| table | rows | splits | estimators | verdict |", "|---|---:|---:|---|---|"]
-    for result in results:
-        data, settings = result["data"], result["settings"]
-        cells = [data["name"], f"{data['n_rows']:,}", settings["splits"], ", ".join(result["estimators"])]
-        lines.append("| " + " | ".join(map(str, [*cells, result["verdict"]["code"]])) + " |")
+    lines = ["| table | rows | estimators | generator | splits | verdict |", "|---|---:|---|---|---:|---|"]
+    for results in found.values():
+        for generator, result in results.items():
+            data, splits = result["data"], result["settings"]["splits"]
+            cells = [data["name"], f"{data['n_rows']:,}", ", ".join(result["estimators"])]
+            cells += [GENERATORS[generator], splits, result["verdict"]["code"]]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join([*lines, ""])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with real/; else MAKEWEIGHT_DATA")
-    parser.add_argument("--budget-seconds", type=float, default=120)
+    parser.add_argument("--budget-seconds", type=float, default=600)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--generators", default=",".join(GENERATORS))
     parser.add_argument("--only", default=",".join(TABLES))
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--note", default="", help="what to say of the machine")
@@ -83,15 +103,19 @@ def main():
     data = options.data or Path(os.environ.get("MAKEWEIGHT_DATA", HERE.parent.parent / "shared" / "data"))
     if not (data / "real").is_dir():
         parser.error(f"no folder {data / 'real'}: name it with --data or MAKEWEIGHT_DATA")
-    RESULTS.mkdir(parents=True, exist_ok=True)
     for name in options.only.split(","):
-        if not (options.keep and (RESULTS / f"{name}.json").exists()):
-            measure(name, options, RESULTS, data / "real")
-    there = [name for name in TABLES if (RESULTS / f"{name}.json").exists()]
-    results = [json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in there]
-    sections = [section(name, options, result) for name, result in zip(there, results, strict=True)]
+        for generator in options.generators.split(","):
+            if not (options.keep and result_of(name, generator).exists()):
+                measure(name, generator, options, data / "real")
+    found = {}
+    for name in TABLES:
+        there = [generator for generator in GENERATORS if result_of(name, generator).exists()]
+        texts = {generator: result_of(name, generator).read_text(encoding="utf-8") for generator in there}
+        if texts:
+            found[name] = {generator: json.loads(text) for generator, text in texts.items()}
+    sections = [section(name, results) for name, results in found.items()]
     note = [options.note + "\n"] if options.note else []
-    PAGE.write_text("\n".join([HEAD, *note, summary(results), *sections]), encoding="utf-8")
+    PAGE.write_text("\n".join([HEAD, *note, summary(found), *sections]), encoding="utf-8")
 
 
 if __name__ == "__main__":
