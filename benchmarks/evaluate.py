@@ -1,6 +1,6 @@
 """How long does a comparison take on 10,000 rows x 20 columns, and does it keep its budget?
 
-    python benchmarks/evaluate.py [--budget-seconds 300] [--jobs 2] [--splits N]
+    python benchmarks/evaluate.py [--generator transformer] [--budget-seconds 300] [--jobs 2] [--splits N]
 
 A table of 16 numeric and 4 categorical columns with one rare row in ten. Prints seconds per arm and
 split, and what was cut.
@@ -18,6 +18,7 @@ import pandas as pd
 from sklearn.datasets import make_classification
 
 from makeweight.evaluation import compare
+from makeweight.generators import DEFAULT_GENERATOR
 
 RESULTS = Path(__file__).resolve().parent / "results" / "evaluate.json"
 
@@ -41,11 +42,12 @@ def main():
     parser.add_argument("--budget-seconds", type=float, default=300)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--splits", type=int)
+    parser.add_argument("--generator", default=DEFAULT_GENERATOR)
     options = parser.parse_args()
     frame = table(options.rows, options.columns)
     start = time.perf_counter()
     found = compare(
-        frame, target="y", budget_seconds=options.budget_seconds, n_jobs=options.jobs, splits=options.splits,
+        frame, target="y", generator=options.generator, budget_seconds=options.budget_seconds, n_jobs=options.jobs, splits=options.splits,
         progress=lambda p: print(f"{p.done}/{p.total} {p.seconds:.0f} s, {p.seconds_left:.0f} s left"),
     )  # fmt: skip
     seconds = time.perf_counter() - start
@@ -58,7 +60,7 @@ def main():
     print(f"{seconds:.0f} s, {len(found.splits)} splits; cut: {list(found.cut)}")
     print(found.verdict.sentence)
     result = {
-        "rows": options.rows, "columns": options.columns, "budget_seconds": options.budget_seconds,
+        "generator": options.generator, "rows": options.rows, "columns": options.columns, "budget_seconds": options.budget_seconds,
         "jobs": options.jobs, "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "seconds": round(seconds, 1), "splits": len(found.splits), "cut": list(found.cut),
         "seconds_per_split": {name: round(float(value), 2) for name, value in per_source.items()},

@@ -79,8 +79,9 @@ def measure(n_rows: int, folder: Path) -> dict[str, object]:
         idle = peak(pid)
         began = time.perf_counter()
         made = balance_partitions(
-            source, folder / "out", target="y", group_by=["sex"], seed=1, engine=started.engine, watch=watch
-        )
+            source, folder / "out", target="y", group_by=["sex"], generator="smoothed-bootstrap", seed=1,
+            engine=started.engine, watch=watch,
+        )  # fmt: skip
         seconds = time.perf_counter() - began
         highest = peak(pid)
     times = [*steps.values(), seconds]

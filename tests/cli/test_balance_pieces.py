@@ -126,9 +126,8 @@ def test_part_files_that_differ_are_named(run, parts):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process as POSIX does")
 def test_a_command_that_is_killed_is_taken_up_again(run, parts):
-    arguments = [
-        str(argument) for argument in ("balance", "parts", *PIECES, "--augment", 150_000, "-o", "out")
-    ]
+    many = ("--generator", "smoothed-bootstrap", "--augment", 150_000)
+    arguments = [str(argument) for argument in ("balance", "parts", *PIECES, *many, "-o", "out")]
     process = subprocess.Popen([sys.executable, "-m", "makeweight", *arguments], stderr=subprocess.DEVNULL)
     first = parts.parent / "out" / "_makeweight" / "synthetic-00000.parquet.json"
     while not first.exists() and process.poll() is None:

@@ -118,6 +118,11 @@ class Layer(nn.Module):
         q, k, v = self.columns(self.norm_columns(x)).chunk(3, -1)
         return self.split(q), self.split(k), self.split(v)
 
+    def column_query(self, x: Tensor) -> Tensor:
+        """Queries along columns alone: (B R D E) -> (B R H D F)."""
+        weight = self.columns.weight[: self.norm_columns.weight.shape[0]]
+        return self.split(F.linear(self.norm_columns(x), weight))
+
     def sink_and(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put the sink before the columns: (B R H J F) -> (B R H 1+J F)."""
         first = self.split(self.sink[:, None].to(keys.dtype))  # 2 H 1 F
@@ -153,10 +158,8 @@ class Layer(nn.Module):
         """Mix content (B R D E), whose first N = ``rows`` rows are context, and query (B M D E)."""
         q, k, v = self.column_projection(content)
         mixed = self.column_mix(content, q, k, v, causal=True)
-        width = self.norm_columns.weight.shape[0]
-        asked = self.split(F.linear(self.norm_columns(query), self.columns.weight[:width]))  # B M H D F
         before = self.sink_and(k[:, rows:, :, :-1], v[:, rows:, :, :-1])  # column j finds columns < j
-        query = self.column_mix(query, asked, *before, causal=True)
+        query = self.column_mix(query, self.column_query(query), *before, causal=True)
         cells = torch.cat([mixed, query], 1).transpose(1, 2)  # B D R+M E
         cells = self.row_mix(cells, *self.row_keys(cells[:, :, :rows]))
         cells = cells.transpose(1, 2)

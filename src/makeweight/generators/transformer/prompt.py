@@ -259,20 +259,30 @@ class Walk:
             return Experts(chain, chain)
         return Experts(chain, kernel_step(context.kernel, self.alike, self.column, chain))
 
-    def _layers(self, x: Tensor, content: bool) -> Tensor:
-        """Run one column's cells (B M 1 E) through the layers, keeping content for later columns."""
-        at = self.column
-        for layer, kept, context in zip(self.prompt.model.stack, self.kept, self.prompt.keys, strict=True):
-            q, k, v = layer.column_projection(x)
-            seen = slice(0, at + 1)  # the sink and the columns before
-            if content:
-                kept[0][..., at + 1 : at + 2, :], kept[1][..., at + 1 : at + 2, :] = k, v
-                seen = slice(1, at + 2)  # the columns up to this one
-            x = layer.column_mix(x, q, kept[0][..., seen, :], kept[1][..., seen, :], causal=False)
-            row_keys = (context[0][:, at : at + 1], context[1][:, at : at + 1])
-            # one column: rows and columns change places without moving, which a transpose would hide
-            x = layer.row_mix(x.view(len(x), 1, self.rows, -1), *row_keys).view(x.shape)
+    def _ask(self, x: Tensor) -> Tensor:
+        """Run a query (B M 1 E) through the layers; it sees the sink and the columns before."""
+        for number, layer in enumerate(self.prompt.model.stack):
+            x = self._mix(number, x, layer.column_query(x), slice(0, self.column + 1))
         return x
+
+    def _keep(self, x: Tensor) -> None:
+        """Run content (B M 1 E) through the layers, and keep of it what later columns look at."""
+        last = len(self.kept) - 1
+        for number, layer in enumerate(self.prompt.model.stack):
+            here = (..., slice(self.column + 1, self.column + 2), slice(None))
+            q, self.kept[number][0][here], self.kept[number][1][here] = layer.column_projection(x)
+            if number < last:
+                x = self._mix(number, x, q, slice(1, self.column + 2))
+
+    def _mix(self, number: int, x: Tensor, q: Tensor, columns: slice) -> Tensor:
+        """Add to cells (B M 1 E) what some columns of their row, and the context, say in one layer."""
+        layer, kept, context = self.prompt.model.stack[number], self.kept[number], self.prompt.keys[number]
+        x = layer.column_mix(x, q, kept[0][..., columns, :], kept[1][..., columns, :], causal=False)
+        at = slice(self.column, self.column + 1)
+        # one column: rows and columns change places without moving, which a transpose would hide
+        return layer.row_mix(x.view(len(x), 1, self.rows, -1), context[0][:, at], context[1][:, at]).view(
+            x.shape
+        )
 
     @torch.no_grad()
     def forecast(self) -> Forecast:
@@ -284,7 +294,7 @@ class Walk:
         size = context.sizes.gather(1, self.groups)
         numbers = query_numbers(laws, size, prompt.rows, share, model.config.frequencies)
         x = model.query(numbers)[:, :, None] + prompt.column[:, :, at : at + 1]  # B M 1 E
-        query = model.norm(self._layers(x, content=False))[:, :, 0]
+        query = model.norm(self._ask(x))[:, :, 0]
         return Forecast(prompt, at, query, laws, self.groups, share)
 
     @torch.no_grad()
@@ -306,7 +316,7 @@ class Walk:
             numbers = content_numbers(cells, laws[..., None], model.config.frequencies)
             codes = code_vectors(context, cells.code, slice(at, at + 1))
             x = model.content(numbers) + model.code(codes) + prompt.column[:, :, at : at + 1]
-            self._layers(x, content=True)
+            self._keep(x)
         if at:
             self.alike.push(score, context.kernel.score[..., at])
         surprise = laws.chain.surprise(score, missing)
