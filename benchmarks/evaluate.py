@@ -47,7 +47,8 @@ def main():
     frame = table(options.rows, options.columns)
     start = time.perf_counter()
     found = compare(
-        frame, target="y", generator=options.generator, budget_seconds=options.budget_seconds, n_jobs=options.jobs, splits=options.splits,
+        frame, target="y", generator=options.generator, budget_seconds=options.budget_seconds,
+        n_jobs=options.jobs, splits=options.splits,
         progress=lambda p: print(f"{p.done}/{p.total} {p.seconds:.0f} s, {p.seconds_left:.0f} s left"),
     )  # fmt: skip
     seconds = time.perf_counter() - start
@@ -60,7 +61,8 @@ def main():
     print(f"{seconds:.0f} s, {len(found.splits)} splits; cut: {list(found.cut)}")
     print(found.verdict.sentence)
     result = {
-        "generator": options.generator, "rows": options.rows, "columns": options.columns, "budget_seconds": options.budget_seconds,
+        "generator": options.generator, "rows": options.rows, "columns": options.columns,
+        "budget_seconds": options.budget_seconds,
         "jobs": options.jobs, "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "seconds": round(seconds, 1), "splits": len(found.splits), "cut": list(found.cut),
         "seconds_per_split": {name: round(float(value), 2) for name, value in per_source.items()},

@@ -274,6 +274,12 @@ def test_external_rows_are_stamped_and_do_not_decide():
     assert not alone.helps
 
 
+class Sleeper(Shuffler):
+    def fit(self, table, *, rng):
+        time.sleep(0.5)
+        return super().fit(table, rng=rng)
+
+
 def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     frame = mixed(120, 40)
     options = {**QUICK, "folds": 4, "repeats": 3, "arms": ["weights", "random"]}
@@ -283,6 +289,9 @@ def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     assert found.cut[0].startswith("2 of 4 folds were run")
     assert any("1 of 3 repeats was run" in cut for cut in found.cut)
     assert any("budget is exceeded" in cut for cut in found.cut)
+    assert not any("of the time" in cut for cut in found.cut)
+    slow = compare(frame, **{**options, "budget_seconds": 1e-3, "generator": Sleeper(), "arms": ["Sleeper"]})
+    assert any(cut.endswith("rows by Sleeper: --generator smoothed-bootstrap is quicker") for cut in slow.cut)
     whole = compare(frame, **options)
     assert len(whole.splits) == 12
     assert whole.cut == ()

@@ -35,6 +35,8 @@ __all__ = ["compare"]
 
 INNER_FOLDS = 3
 ESTIMATORS = ("lr", "rf", "hgb")
+#: What to name where another generator takes most of the time.
+QUICK = "smoothed-bootstrap"
 
 
 def compare(
@@ -166,6 +168,8 @@ def compare(
     balance = int((largest - problem.counts).sum())
     n_added = {"balanced": balance, "augmented": balance + n_augment * len(problem.group_names)}
     named = _named(generator, options, synthetic_weight)
+    if cut:
+        cut += _slow(named[1], scores, sources)
     stated = {column: Kind.parse(kind).value for column, kind in (kinds or {}).items()}
     table = [
         name, "--target", str(target), *_repeated("--group-by", group_by), *read_options,
@@ -374,3 +378,21 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
     if repeats > ran:
         told.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
     return tuple(told)
+
+
+def _slow(generator: str, scores: Scores, sources: Sequence[Source]) -> tuple[str, ...]:
+    """Say that another generator is quicker, where rows of this one took more time than everything else."""
+    seconds = {
+        source.name: sum(
+            record["task_seconds"]
+            for arm in source.arms
+            for estimator in scores.estimators
+            for record in scores.records(estimator, arm.name)
+        )
+        for source in sources
+    }
+    own = sum(seconds[source.name] for source in sources if any(arm.focus for arm in source.arms))
+    share = own / sum(seconds.values())
+    if share <= 0.5 or generator == QUICK:
+        return ()
+    return (f"{share:.0%} of the time went to rows by {generator}: --generator {QUICK} is quicker",)
