@@ -39,7 +39,8 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 @click.option(
     "--generator",
     metavar="NAME",
-    show_default=DEFAULT_GENERATOR,
+    default=DEFAULT_GENERATOR,
+    show_default=True,
     help="The one that the verdict is about; see `makeweight generators`.",
 )
 @click.option(
@@ -163,7 +164,7 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
     with Steps(err) as steps:
         return compare(
             file.frame, target=given["target"], group_by=given["group_by"], kinds=given["kinds"],
-            generator=given["generator"] or DEFAULT_GENERATOR, options=given["options"], arms=given["arms"],
+            generator=given["generator"], options=given["options"], arms=given["arms"],
             estimators=given["estimators"], repeats=given["repeats"], folds=given["folds"],
             splits=given["splits"], augment=given["augment"], synthetic_weight=given["synthetic_weight"],
             copies=given["copies"], external=outside,

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from makeweight.cli import _show
 from makeweight.cli._options import json_option
+from makeweight.generators import DEFAULT_GENERATOR
 
 ROOMY = 160
 
@@ -42,7 +43,10 @@ def command(as_json: bool) -> None:
             out.print()
             out.print(f"{info.name} cannot be used here: {info.problem}")
     out.print()
-    out.print("Choose one with --generator NAME, and set its options with --option KEY=VALUE.")
+    out.print(
+        f"Choose one with --generator NAME (default: {DEFAULT_GENERATOR}), "
+        "and set its options with --option KEY=VALUE."
+    )
 
 
 def _name(name: str, usable: bool) -> Text:

@@ -99,7 +99,7 @@ _BUILT_IN = (
         "transformer",
         "rows by a small transformer that was pretrained on synthetic tables and reads yours as context",
         "no download, no training; one row per group",
-        "few rare rows, columns that depend on each other in ways that all groups share",
+        "tables up to some ten thousand rows; few rare rows, columns whose relations all groups share",
         "makeweight.generators.transformer.generator:InContextTransformer",
         cost_class="pretrained",
     ),
@@ -107,7 +107,7 @@ _BUILT_IN = (
         "smoothed-bootstrap",
         "real rows moved by noise with the covariance of the whole table",
         "one row per group",
-        "any table; the reference that others have to beat",
+        "large tables, a quick answer; the reference that others have to beat",
         "makeweight.generators.smoothed_bootstrap:SmoothedBootstrap",
     ),
     GeneratorInfo(
