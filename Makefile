@@ -37,7 +37,7 @@ package: $(VENV)/installed         ## build the wheel, check it, and run it from
 	$(BIN)/python -m build --quiet
 	$(BIN)/twine check --strict dist/*
 	$(PYTHON) -m venv build/package
-	build/package/bin/python -m pip install --quiet dist/*.whl
+	build/package/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	cd build/package && bin/makeweight demo --force && bin/makeweight doctor
 
 clean:
