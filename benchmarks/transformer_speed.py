@@ -68,15 +68,17 @@ def measure(model: InContextModel, context: int, columns: int, rows: int) -> lis
 
 
 def operations(model: InContextModel, context: int, columns: int, rows: int) -> float:
-    """Floating-point operations of the matrix products that writing takes, content and query together."""
-    width, hidden = model.config.width, model.config.width * model.config.expansion
-    cells = rows * (columns + 1)
-    projections = (
-        2 * width * (3 * width + width + width + width) + 4 * width * hidden
-    )  # q k v o, q o, up down
+    """Floating-point operations of the matrix products that writing takes."""
+    width, layers = model.config.width, model.config.layers
+    product = 2 * width * width
     attention = 4 * width * (context + columns / 2)
-    heads = 2 * width * (model.config.bins + width)
-    return cells * (2 * model.config.layers * (projections + attention) + heads)
+    network = 4 * width * width * model.config.expansion
+    asked = layers * (4 * product + attention + network)  # q o along columns, q o along rows
+    asked += 2 * width * (model.config.bins + width)  # heads
+    kept = (layers - 1) * (
+        6 * product + attention + network
+    ) + 3 * product  # k v as well, and alone in the last
+    return rows * columns * (asked + kept)  # the label is not asked for, nor the last column kept
 
 
 def peak() -> float:
