@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -130,8 +129,6 @@ def _dask() -> Any:
 def _in_processes(
     function: Callable[[Task], Result], tasks: list[Task], n_jobs: int
 ) -> Iterator[tuple[int, Result]]:
-    # Nothing is wrong then: a process that keeps much memory is replaced by a fresh one between two tasks.
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     waiting = dict(enumerate(tasks))
     deaths = 0
     while waiting:

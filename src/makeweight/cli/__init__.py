@@ -39,6 +39,8 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            # joblib's, of a process that keeps much memory and is replaced by a fresh one: nothing is wrong
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             with app.make_context("makeweight", given) as context:
                 app.invoke(context)
             sys.stdout.flush()

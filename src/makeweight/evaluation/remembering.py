@@ -19,7 +19,7 @@ __all__ = ["Remembering"]
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class _Answer:
     """What a generator returned, where it left the random stream, and how long it took."""
 
     made: Any
@@ -29,10 +29,10 @@ class Answer:
 
 
 @dataclass
-class Memory:
+class _Memory:
     """Answers by what was asked, and the seconds that they have saved."""
 
-    answers: dict[Hashable, Answer] = field(default_factory=dict)
+    answers: dict[Hashable, _Answer] = field(default_factory=dict)
     saved: float = 0.0
 
 
@@ -60,7 +60,7 @@ class Remembering:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
-        self.memory = Memory()
+        self.memory = _Memory()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Remembering:
         twin = Remembering(self.generator)
@@ -96,7 +96,7 @@ class Remembering:
         if asked not in answers:
             began = time.perf_counter()
             made = work()
-            answers[asked] = Answer(
+            answers[asked] = _Answer(
                 made, rng.bit_generator.state, _seeds(rng).n_children_spawned, time.perf_counter() - began
             )
             return made

@@ -86,8 +86,8 @@ class GeneratorInfo:
         try:
             return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
         except ImportError as error:
-            missing = f'"makeweight[{self.extra}]"' if self.extra else error.name
-            hint = f"pip install {missing}, or choose another generator"
+            fix = f'pip install "makeweight[{self.extra}]"' if self.extra else f"install {error.name}"
+            hint = f"{fix}, or choose another generator"
             raise MissingDependency(
                 f"generator {self.name!r} needs a package that is not installed", got=str(error), hint=hint
             ) from error

@@ -133,8 +133,8 @@ class RowModel:
         self.max_context, self.max_memory = max_context, max_memory
         self._check()
         self.groups = np.unique(self.values[:, :given], axis=0)
-        numbers = enumerate(c.categorical for c in self.columns)
-        self._levels = [None if coded else _levels(self.values[:, j]) for j, coded in numbers]
+        found = zip(self.columns, self.values.T, strict=True)
+        self._levels = [None if column.categorical else _levels(real) for column, real in found]
         self._seed = int(rng.integers(2**62))
         self._prompt: tuple[Prompt, np.ndarray] | None = None
 

@@ -280,9 +280,8 @@ class Walk:
         x = layer.column_mix(x, q, kept[0][..., columns, :], kept[1][..., columns, :], causal=False)
         at = slice(self.column, self.column + 1)
         # one column: rows and columns change places without moving, which a transpose would hide
-        return layer.row_mix(x.view(len(x), 1, self.rows, -1), context[0][:, at], context[1][:, at]).view(
-            x.shape
-        )
+        turned = x.view(len(x), 1, self.rows, -1)
+        return layer.row_mix(turned, context[0][:, at], context[1][:, at]).view(x.shape)
 
     @torch.no_grad()
     def forecast(self) -> Forecast:
