@@ -91,10 +91,12 @@ def account(made: Generation, seconds: float) -> dict[str, Any]:
     ledger = made.ledger
     asked = ledger.proposed - ledger.rejected[SURPLUS]
     return {
-        "rows_per_second": len(made) / seconds, "valid": ledger.accepted / asked,
-        "copies": ledger.copies / ledger.proposed, "shortfall": ledger.shortfall,
+        "rows_per_second": len(made) / seconds,
+        "valid": ledger.accepted / asked,
+        "copies": ledger.copies / ledger.proposed,
+        "shortfall": ledger.shortfall,
         "rejected": dict(ledger.rejected.most_common(5)),
-    }  # fmt: skip
+    }
 
 
 def written(generator: Any, table: Table, seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -102,9 +104,13 @@ def written(generator: Any, table: Table, seed: int) -> tuple[pd.DataFrame, dict
     groups = Groups(table)
     start = time.perf_counter()
     made = fill(
-        generator, table, Plan.make(groups), seed=np.random.SeedSequence(seed), copies="accept",
+        generator,
+        table,
+        Plan.make(groups),
+        seed=np.random.SeedSequence(seed),
+        copies="accept",
         on_shortfall="warn",
-    )  # fmt: skip
+    )
     return made.frame, account(made, time.perf_counter() - start)
 
 
@@ -164,9 +170,7 @@ def show(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for arm, line in means.iterrows():
         texts = [
             f"{line[name]:{width}}" if np.isfinite(line[name]) else " " * int(width.split(".")[0].strip(","))
-            for name, width in zip(
-                numbers, ("8.3f", "10.3f", "6.3f", "8,.0f", "6.3f", "6.3f", "6.0f"), strict=True
-            )
+            for name, width in zip(numbers, ("8.3f", "10.3f", "6.3f", "8,.0f", "6.3f", "6.3f", "6.0f"), strict=True)
         ]
         print(f"{arm:36s} " + " ".join(texts))
     print(f"\nA constant probability of one half scores {np.log(2):.3f}.")

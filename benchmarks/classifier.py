@@ -96,10 +96,17 @@ def run(folder, seeds, full):
                     seconds = time.perf_counter() - start
                     decision = model.decision_
                     yield {
-                        "data": name, "seed": seed, "estimator": label, "arm": arm, **scores(model, *test),
-                        "n_synthetic": decision.n_synthetic, "alpha": decision.alpha,
-                        "reason": decision.reason, "fits": decision.fits, "seconds": round(seconds, 2),
-                    }  # fmt: skip
+                        "data": name,
+                        "seed": seed,
+                        "estimator": label,
+                        "arm": arm,
+                        **scores(model, *test),
+                        "n_synthetic": decision.n_synthetic,
+                        "alpha": decision.alpha,
+                        "reason": decision.reason,
+                        "fits": decision.fits,
+                        "seconds": round(seconds, 2),
+                    }
 
 
 def summarise(records):

@@ -26,9 +26,14 @@ RESULTS = Path(__file__).resolve().parent / "results" / "evaluate.json"
 def table(rows=10_000, columns=20, seed=0):
     """Return a mixed table with one rare row in ten."""
     X, y = make_classification(
-        rows, columns, n_informative=columns // 2, n_clusters_per_class=3, weights=[0.9], flip_y=0.02,
+        rows,
+        columns,
+        n_informative=columns // 2,
+        n_clusters_per_class=3,
+        weights=[0.9],
+        flip_y=0.02,
         random_state=seed,
-    )  # fmt: skip
+    )
     frame = pd.DataFrame(X.round(3), columns=[f"x{i}" for i in range(columns)])
     for name in frame.columns[-columns // 5 :]:
         frame[name] = np.array(list("abcdef"))[np.digitize(frame[name], [-2, -1, 0, 1, 2])]
@@ -47,13 +52,18 @@ def main():
     frame = table(options.rows, options.columns)
     start = time.perf_counter()
     found = compare(
-        frame, target="y", generator=options.generator, budget_seconds=options.budget_seconds,
-        n_jobs=options.jobs, splits=options.splits,
+        frame,
+        target="y",
+        generator=options.generator,
+        budget_seconds=options.budget_seconds,
+        n_jobs=options.jobs,
+        splits=options.splits,
         progress=lambda p: print(f"{p.done}/{p.total} {p.seconds:.0f} s, {p.seconds_left:.0f} s left"),
-    )  # fmt: skip
+    )
     seconds = time.perf_counter() - start
-    records = pd.DataFrame([r for e in found.scores.estimators for a in found.scores.arms
-                            for r in found.scores.records(e, a.name)])  # fmt: skip
+    records = pd.DataFrame(
+        [r for e in found.scores.estimators for a in found.scores.arms for r in found.scores.records(e, a.name)]
+    )
     per_source = records.groupby("source")["task_seconds"].sum() / len(found.splits)
     fits = records.groupby(["arm", "estimator"])["seconds"].mean().unstack().round(2)
     print(per_source.round(2).to_string())
@@ -61,13 +71,18 @@ def main():
     print(f"{seconds:.0f} s, {len(found.splits)} splits; cut: {list(found.cut)}")
     print(found.verdict.sentence)
     result = {
-        "generator": options.generator, "rows": options.rows, "columns": options.columns,
+        "generator": options.generator,
+        "rows": options.rows,
+        "columns": options.columns,
         "budget_seconds": options.budget_seconds,
-        "jobs": options.jobs, "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "seconds": round(seconds, 1), "splits": len(found.splits), "cut": list(found.cut),
+        "jobs": options.jobs,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "seconds": round(seconds, 1),
+        "splits": len(found.splits),
+        "cut": list(found.cut),
         "seconds_per_split": {name: round(float(value), 2) for name, value in per_source.items()},
         "verdict": found.verdict.sentence,
-    }  # fmt: skip
+    }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -36,18 +36,26 @@ def main():
     for seed in range(options.seeds):
         for name, codes in found.items():
             result = compare(
-                table(seed=seed), target="y", generator=GENERATORS[name](), arms=[name, f"{name}+augment"],
-                estimators=[options.estimator], repeats=options.repeats, copies="accept",
-                budget_seconds=None, random_state=seed,
-            )  # fmt: skip
+                table(seed=seed),
+                target="y",
+                generator=GENERATORS[name](),
+                arms=[name, f"{name}+augment"],
+                estimators=[options.estimator],
+                repeats=options.repeats,
+                copies="accept",
+                budget_seconds=None,
+                random_state=seed,
+            )
             codes[result.verdict.code] += 1
         print(seed, {name: dict(codes) for name, codes in found.items()}, file=sys.stderr, flush=True)
     written = {
         "command": " ".join(["python", "benchmarks/evaluate_verdicts.py", *sys.argv[1:]]),
-        "seeds": options.seeds, "splits": 5 * options.repeats, "estimator": options.estimator,
+        "seeds": options.seeds,
+        "splits": 5 * options.repeats,
+        "estimator": options.estimator,
         "verdicts": {name: dict(codes.most_common()) for name, codes in found.items()},
         "seconds": round(time.perf_counter() - start),
-    }  # fmt: skip
+    }
     for name, codes in written["verdicts"].items():
         print(f"{name:<16}", ", ".join(f"{code} {n}" for code, n in codes.items()))
     RESULTS.parent.mkdir(exist_ok=True)

@@ -64,17 +64,25 @@ def section(name, results):
     groups = next(iter(results.values()))["groups"]
     rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in groups)
     lines = [
-        f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", "",
-    ]  # fmt: skip
+        f"## {data['name']}",
+        "",
+        f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.",
+        "",
+    ]
     for generator, result in results.items():
         verdict = result["verdict"]
         command = command_of(name, generator, result["settings"]["budget_seconds"])
         lines += [
-            f"    {command}", "", f"> {verdict['sentence']}", "", f"Next: {verdict['next']}.", "",
+            f"    {command}",
+            "",
+            f"> {verdict['sentence']}",
+            "",
+            f"Next: {verdict['next']}.",
+            "",
             *(f"* {text}" for text in (*verdict["details"], *result["cut"])),
-            *(f"* failed: {f['arm']}, {f['estimator']}, {f['split']}: {f['error']}"
-              for f in result["failures"]), "",
-        ]  # fmt: skip
+            *(f"* failed: {f['arm']}, {f['estimator']}, {f['split']}: {f['error']}" for f in result["failures"]),
+            "",
+        ]
     return "\n".join(lines)
 
 

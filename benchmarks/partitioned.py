@@ -79,9 +79,15 @@ def measure(n_rows: int, folder: Path) -> dict[str, object]:
         idle = peak(pid)
         began = time.perf_counter()
         made = balance_partitions(
-            source, folder / "out", target="y", group_by=["sex"], generator="smoothed-bootstrap", seed=1,
-            engine=started.engine, watch=watch,
-        )  # fmt: skip
+            source,
+            folder / "out",
+            target="y",
+            group_by=["sex"],
+            generator="smoothed-bootstrap",
+            seed=1,
+            engine=started.engine,
+            watch=watch,
+        )
         seconds = time.perf_counter() - began
         highest = peak(pid)
     times = [*steps.values(), seconds]
@@ -103,13 +109,9 @@ def measure(n_rows: int, folder: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[500_000, 1_000_000, 5_000_000])
-    parser.add_argument(
-        "--folder", type=Path, help="where the tables are written; a temporary folder by default"
-    )
+    parser.add_argument("--folder", type=Path, help="where the tables are written; a temporary folder by default")
     options = parser.parse_args()
     found = []
     for n_rows in options.rows:

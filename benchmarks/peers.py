@@ -51,26 +51,50 @@ REQUIREMENTS = {
     "ctgan": [TORCH, "ctgan==0.12.1"],
     "tvae": [TORCH, "ctgan==0.12.1"],
     "mostlyai-argn": [
-        TORCH, "accelerate", "datasets", "huggingface-hub", "joblib", "json-repair", "opacus>=1.6",
-        "pandas<3", "peft", "psutil<6", "pyarrow", "scikit-learn", "tokenizers", "transformers>=5.5.3",
+        TORCH,
+        "accelerate",
+        "datasets",
+        "huggingface-hub",
+        "joblib",
+        "json-repair",
+        "opacus>=1.6",
+        "pandas<3",
+        "peft",
+        "psutil<6",
+        "pyarrow",
+        "scikit-learn",
+        "tokenizers",
+        "transformers>=5.5.3",
     ],
     "be-great": [TORCH, "be_great==0.0.14"],
     "realtabformer": [
-        TORCH, "realtabformer==0.2.4", "transformers<5", "datasets<4.5", "huggingface-hub<1", "pandas<3",
+        TORCH,
+        "realtabformer==0.2.4",
+        "transformers<5",
+        "datasets<4.5",
+        "huggingface-hub<1",
+        "pandas<3",
     ],
     "forest-diffusion": ["ForestDiffusion==1.0.6", "xgboost-cpu", "pandas<3"],
-}  # fmt: skip
+}
 #: Installed without its own requirements: the language half pulls gigabytes that the tabular half never uses.
 ALONE = {"mostlyai-argn": ["mostlyai-engine==2.7.3"]}
 #: Peers that share an environment.
 SHARED = {"tvae": "ctgan"}
 LABELS = {
-    "makeweight:smoothed-bootstrap": "**smoothed-bootstrap**", "makeweight:transport": "**transport**",
-    "makeweight:transformer": "**transformer**", "makeweight:causal-lm": "**causal-lm**, from scratch",
-    "smote": "SMOTE(NC)", "arfpy": "arfpy", "ctgan": "CTGAN", "tvae": "TVAE",
-    "mostlyai-argn": "MOSTLY AI TabularARGN", "be-great": "be_great, GPT-2-sized",
-    "realtabformer": "REaLTabFormer", "forest-diffusion": "ForestDiffusion",
-}  # fmt: skip
+    "makeweight:smoothed-bootstrap": "**smoothed-bootstrap**",
+    "makeweight:transport": "**transport**",
+    "makeweight:transformer": "**transformer**",
+    "makeweight:causal-lm": "**causal-lm**, from scratch",
+    "smote": "SMOTE(NC)",
+    "arfpy": "arfpy",
+    "ctgan": "CTGAN",
+    "tvae": "TVAE",
+    "mostlyai-argn": "MOSTLY AI TabularARGN",
+    "be-great": "be_great, GPT-2-sized",
+    "realtabformer": "REaLTabFormer",
+    "forest-diffusion": "ForestDiffusion",
+}
 REFERENCES = ("do nothing", "further real rows")
 NOTES = {"forest-diffusion": "2 noise levels and 10 copies instead of 50 and 100"}
 #: Steps of training after which these are cut: whole, it takes hours, so only their speed is measured.
@@ -132,9 +156,7 @@ def supervise(command: list[str], log: Path, limit: float) -> tuple[int | None, 
             psutil.wait_procs(family, timeout=10)
 
 
-def run_peer(
-    peer: str, case: Case, options: argparse.Namespace
-) -> tuple[dict[str, Any], pd.DataFrame | None]:
+def run_peer(peer: str, case: Case, options: argparse.Namespace) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Run a peer in a process of its own; return its measurements, or its error, and the rows."""
     try:
         python = python_of(peer, options.environments.resolve())
@@ -147,11 +169,18 @@ def run_peer(
         coded = [str(c) for c in case.train if not pd.api.types.is_numeric_dtype(case.train[c])]
         few = [str(c) for c in case.train if c not in coded and case.train[c].nunique() == 2]
         task = {
-            "train": str(folder / "train.csv"), "rows": str(folder / "rows.csv"), "target": case.target,
-            "report": str(folder / "report.json"), "label": case.label, "n": case.n, "seed": 1,
-            "categorical": sorted({*coded, *few, case.target}), "steps": STEPS.get(peer), "batch": BATCH,
+            "train": str(folder / "train.csv"),
+            "rows": str(folder / "rows.csv"),
+            "target": case.target,
+            "report": str(folder / "report.json"),
+            "label": case.label,
+            "n": case.n,
+            "seed": 1,
+            "categorical": sorted({*coded, *few, case.target}),
+            "steps": STEPS.get(peer),
+            "batch": BATCH,
             "sampling_seconds": SPEED_SECONDS if peer in STEPS else options.seconds / 4,
-        }  # fmt: skip
+        }
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         command = [python, str(WORKER), peer, str(folder / "task.json")]
         status, seconds, peak = supervise(command, folder / "log", options.seconds)
@@ -164,9 +193,7 @@ def run_peer(
         if status:
             log = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
             return {"error": log[-1][:300] if log else f"exit status {status}"} | report, None
-        return report, pd.read_csv(
-            folder / "rows.csv", keep_default_na=bool(case.train.isna().to_numpy().any())
-        )
+        return report, pd.read_csv(folder / "rows.csv", keep_default_na=bool(case.train.isna().to_numpy().any()))
 
 
 def measure(peer: str, case: Case, options: argparse.Namespace) -> dict[str, Any]:
@@ -189,8 +216,9 @@ def one(peer: str, case: Case, options: argparse.Namespace) -> dict[str, Any] | 
     """Return the record of a peer or of a reference, or None where the table has no such reference."""
     began = {
         "measured": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "load_before": psutil.getloadavg()[0], "limit": options.seconds,
-    }  # fmt: skip
+        "load_before": psutil.getloadavg()[0],
+        "limit": options.seconds,
+    }
     head = {"table": case.name, "peer": peer, "wanted": case.n}
     if peer == "do nothing":
         return head | {"wanted": 0} | worth(case, None)
@@ -228,11 +256,17 @@ def notes(record: dict[str, Any]) -> str:
 def show(state: dict[str, Any]) -> None:
     """Print one table of figures per table of data, as markdown."""
     columns = {
-        "all s": ("seconds", ".1f"), "fit s": ("fit_seconds", ".1f"), "rows/s": ("rows_per_second", ",.{}f"),
-        "MB": ("peak_mb", ",.0f"), "valid": ("valid", ".3f"), "copies": ("copies", ".3f"),
-        "C2ST": ("c2st", ".3f"), "log-loss": ("log_loss", ".3f"),
-        "calibrated": ("calibrated_log_loss", ".3f"), "AUROC": ("auroc", ".3f"),
-    }  # fmt: skip
+        "all s": ("seconds", ".1f"),
+        "fit s": ("fit_seconds", ".1f"),
+        "rows/s": ("rows_per_second", ",.{}f"),
+        "MB": ("peak_mb", ",.0f"),
+        "valid": ("valid", ".3f"),
+        "copies": ("copies", ".3f"),
+        "C2ST": ("c2st", ".3f"),
+        "log-loss": ("log_loss", ".3f"),
+        "calibrated": ("calibrated_log_loss", ".3f"),
+        "AUROC": ("auroc", ".3f"),
+    }
     machine, order = state["machine"], [*REFERENCES, *LABELS]
     print("<!-- printed by python benchmarks/peers.py --show -->")
     limits = {record["limit"] for record in state["records"] if "limit" in record}
@@ -265,14 +299,15 @@ def machine() -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next(
-            (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), processor
-        )
+        processor = next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), processor)
     return {
-        "processor": processor, "cores": os.cpu_count(), "memory_gb": psutil.virtual_memory().total / 1e9,
-        "system": platform.platform(), "python": platform.python_version(),
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "memory_gb": psutil.virtual_memory().total / 1e9,
+        "system": platform.platform(),
+        "python": platform.python_version(),
         "threads": os.environ.get("OMP_NUM_THREADS", "as the peer likes"),
-    }  # fmt: skip
+    }
 
 
 def keep(path: Path, state: dict[str, Any]) -> None:
@@ -290,12 +325,8 @@ def main() -> int:
     parser.add_argument("--peers", nargs="+", default=peers, choices=peers)
     parser.add_argument("--seconds", type=float, default=400, help="for one peer on one table, at most")
     parser.add_argument("--environments", type=Path, default=ROOT / "build" / "peers")
-    parser.add_argument(
-        "--again", action="store_true", help="measure what has been measured or has failed, too"
-    )
-    parser.add_argument(
-        "--show", action="store_true", help="print what has been measured, and measure nothing"
-    )
+    parser.add_argument("--again", action="store_true", help="measure what has been measured or has failed, too")
+    parser.add_argument("--show", action="store_true", help="print what has been measured, and measure nothing")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "peers.json")
     options = parser.parse_args()
     state: dict[str, Any] = {"records": []}
@@ -323,8 +354,10 @@ def main() -> int:
                 records = [r for r in records if (r["table"], r["peer"]) != (case.name, peer)] + [record]
                 state = {
                     "command": shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
-                    "machine": machine(), "requirements": REQUIREMENTS | ALONE, "records": records,
-                }  # fmt: skip
+                    "machine": machine(),
+                    "requirements": REQUIREMENTS | ALONE,
+                    "records": records,
+                }
                 keep(options.output, state)
     show(state)
     return 0

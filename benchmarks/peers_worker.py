@@ -85,9 +85,7 @@ def forest_diffusion(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
     levels = {name: sorted(train[name].dropna().unique()) for name in task["categorical"]}
     matrix = pd.DataFrame(
         {
-            name: train[name].map({v: i for i, v in enumerate(levels[name])})
-            if name in levels
-            else train[name]
+            name: train[name].map({v: i for i, v in enumerate(levels[name])}) if name in levels else train[name]
             for name in train.columns
         }
     ).to_numpy(float)
@@ -96,9 +94,15 @@ def forest_diffusion(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
     more = [at[name] for name in levels if len(levels[name]) > 2]
     whole = [at[n] for n in train.columns if n not in levels and np.array_equal(train[n], train[n].round())]
     model = ForestDiffusionModel(
-        matrix, n_t=2, duplicate_K=10, bin_indexes=two, cat_indexes=more, int_indexes=whole,
-        seed=task["seed"], n_jobs=-1,
-    )  # fmt: skip
+        matrix,
+        n_t=2,
+        duplicate_K=10,
+        bin_indexes=two,
+        cat_indexes=more,
+        int_indexes=whole,
+        seed=task["seed"],
+        n_jobs=-1,
+    )
 
     def draw() -> pd.DataFrame:
         rows = pd.DataFrame(model.generate(batch_size=max(5000, task["n"])), columns=train.columns)
@@ -125,9 +129,12 @@ def realtabformer(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
 
     folder = Path(task["rows"]).parent
     model = REaLTabFormer(
-        model_type="tabular", max_steps=task["steps"], random_state=task["seed"],
-        checkpoints_dir=str(folder / "checkpoints"), samples_save_dir=str(folder / "samples"),
-    )  # fmt: skip
+        model_type="tabular",
+        max_steps=task["steps"],
+        random_state=task["seed"],
+        checkpoints_dir=str(folder / "checkpoints"),
+        samples_save_dir=str(folder / "samples"),
+    )
     trainer = model.fit(train, n_critic=0, gen_kwargs={})
     task["found"] |= pace(trainer, math.ceil(math.ceil(len(train) / 8) / 4) * model.epochs)
     return lambda: forever(lambda: model.sample(n_samples=64, gen_batch=128, device="cpu"))
@@ -231,17 +238,36 @@ PEERS = {
     "be-great": be_great,
 }
 IMPORTS = {
-    "smote": "imblearn.over_sampling", "makeweight": "makeweight.sampler",
+    "smote": "imblearn.over_sampling",
+    "makeweight": "makeweight.sampler",
     "makeweight:transformer": "makeweight.generators.transformer.generator",
     "makeweight:causal-lm": "makeweight.generators.causal_lm.generator",
-    "ctgan": "ctgan", "tvae": "ctgan", "arfpy": "arfpy.arf", "forest-diffusion": "ForestDiffusion",
-    "mostlyai-argn": "mostlyai.engine", "realtabformer": "realtabformer", "be-great": "be_great",
-}  # fmt: skip
+    "ctgan": "ctgan",
+    "tvae": "ctgan",
+    "arfpy": "arfpy.arf",
+    "forest-diffusion": "ForestDiffusion",
+    "mostlyai-argn": "mostlyai.engine",
+    "realtabformer": "realtabformer",
+    "be-great": "be_great",
+}
 #: Packages whose versions are reported where they are installed.
 PACKAGES = (
-    "makeweight", "imbalanced-learn", "ctgan", "arfpy", "ForestDiffusion", "mostlyai-engine", "realtabformer",
-    "be_great", "torch", "transformers", "xgboost", "xgboost-cpu", "scikit-learn", "numpy", "pandas",
-)  # fmt: skip
+    "makeweight",
+    "imbalanced-learn",
+    "ctgan",
+    "arfpy",
+    "ForestDiffusion",
+    "mostlyai-engine",
+    "realtabformer",
+    "be_great",
+    "torch",
+    "transformers",
+    "xgboost",
+    "xgboost-cpu",
+    "scikit-learn",
+    "numpy",
+    "pandas",
+)
 
 
 def versions() -> dict[str, str]:

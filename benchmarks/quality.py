@@ -110,11 +110,7 @@ def add_rows(arm: str, train: pd.DataFrame, further: pd.DataFrame, target: str, 
     if arm == "do nothing":
         return train
     if arm == "real rows":
-        return (
-            pd.concat([train, further.sample(missing, random_state=seed)])
-            if len(further) >= missing
-            else None
-        )
+        return pd.concat([train, further.sample(missing, random_state=seed)]) if len(further) >= missing else None
     sampler = SyntheticOverSampler(arm, random_state=seed)
     X, y = sampler.fit_resample(train.drop(columns=target), train[target])
     return X.assign(**{target: y})
@@ -139,10 +135,16 @@ def measure(protocol: str, arms: list[str], seeds: tuple[int, ...]) -> list[dict
                 probabilities = learner.predict_proba(test[columns].to_numpy(float))[:, 1]
                 labels = test[target].to_numpy()
                 records.append(
-                    {"protocol": protocol, "arm": arm, "seed": seed, "learner": name, "seconds": seconds,
-                     "log_loss": balanced_log_loss(labels, probabilities),
-                     "auroc": float(roc_auc_score(labels, probabilities))}
-                )  # fmt: skip
+                    {
+                        "protocol": protocol,
+                        "arm": arm,
+                        "seed": seed,
+                        "learner": name,
+                        "seconds": seconds,
+                        "log_loss": balanced_log_loss(labels, probabilities),
+                        "auroc": float(roc_auc_score(labels, probabilities)),
+                    }
+                )
     return records
 
 
@@ -152,12 +154,15 @@ def summarise(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lines = []
     for (protocol, arm), part in frame.groupby(["protocol", "arm"], sort=False):
         line = {
-            "protocol": protocol, "arm": arm, "seeds": int(part["seed"].nunique()),
-            "log_loss": part["log_loss"].mean(), "auroc": part["auroc"].mean(),
+            "protocol": protocol,
+            "arm": arm,
+            "seeds": int(part["seed"].nunique()),
+            "log_loss": part["log_loss"].mean(),
+            "auroc": part["auroc"].mean(),
             "log_loss_by_learner": part.groupby("learner", sort=False)["log_loss"].mean().to_dict(),
             "auroc_by_learner": part.groupby("learner", sort=False)["auroc"].mean().to_dict(),
             "seconds_to_add_rows": part["seconds"].mean(),
-        }  # fmt: skip
+        }
         nothing = frame[(frame["protocol"] == protocol) & (frame["arm"] == "do nothing")]
         if len(nothing) and arm != "do nothing":
             both = part.merge(nothing, on=["seed", "learner"], suffixes=("", "_nothing"))

@@ -65,9 +65,7 @@ def shuffling_one_column(real: pd.DataFrame, added: pd.DataFrame, rng: np.random
     return added.assign(income=groups.transform(lambda values: rng.permutation(values.to_numpy())))
 
 
-def without_rare_categories(
-    real: pd.DataFrame, added: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def without_rare_categories(real: pd.DataFrame, added: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Replace the rare colours by common ones."""
     rare = added["colour"].isin(["pink", "gold", "teal"])
     return added.assign(colour=added["colour"].where(~rare, "red"))
@@ -138,10 +136,15 @@ def run(name: str, seeds: int) -> dict[str, Any]:
         made = generate(real, added, rng)
         start = time.perf_counter()
         report = QualityReport(
-            change(real), change(made), target="paid", group_by=["sex"], holdout=change(holdout),
-            contains_real=False, mute=["MWQ18"] if generate is worlds.perfect else ["MWQ03", "MWQ18"],
+            change(real),
+            change(made),
+            target="paid",
+            group_by=["sex"],
+            holdout=change(holdout),
+            contains_real=False,
+            mute=["MWQ18"] if generate is worlds.perfect else ["MWQ03", "MWQ18"],
             random_state=seed,
-        )  # fmt: skip
+        )
         seconds.append(time.perf_counter() - start)
         issues.update(check.code for check in report.issues)
         tips.update(check.code for check in report.checks if check.drawer == "tip")
@@ -171,9 +174,7 @@ def main() -> None:
     }
     if arguments.output.exists():  # cases that are not run again are kept
         known = json.loads(arguments.output.read_text(encoding="utf-8"))
-        if {key: known[key] for key in ("seeds", "versions")} == {
-            key: results[key] for key in ("seeds", "versions")
-        }:
+        if {key: known[key] for key in ("seeds", "versions")} == {key: results[key] for key in ("seeds", "versions")}:
             results["cases"] = known["cases"]
     for name in arguments.only:
         results["cases"][name] = case = run(name, arguments.seeds)

@@ -23,8 +23,15 @@ from makeweight.experiments.tables import agreement, published_numbers, summaris
 RESULTS = Path(__file__).resolve().parent / "results" / "reproduction"
 NAMES = {"gpt2_finetuned": "GPT-2 *"}
 LAST_STEP = (
-    "classifier", "arm", "stage", "reproduced", "published", "within sd", "equal calibration", "AUROC",
-)  # fmt: skip
+    "classifier",
+    "arm",
+    "stage",
+    "reproduced",
+    "published",
+    "within sd",
+    "equal calibration",
+    "AUROC",
+)
 
 
 def row(*cells: object) -> str:
@@ -71,9 +78,15 @@ def line(learner: str, arm: str, stage: str, cells: pd.DataFrame) -> str:
         )
     mean, ranking, auroc = (cells.loc[metric, "mean"] for metric in ("bce", "bce_ranking", "auroc"))
     return row(
-        learner, NAMES.get(arm, arm), stage, f"{mean:.4f} ±{loss['half']:.4f}", told, verdict,
-        f"{ranking:.3f}", f"{auroc:.3f}",
-    )  # fmt: skip
+        learner,
+        NAMES.get(arm, arm),
+        stage,
+        f"{mean:.4f} ±{loss['half']:.4f}",
+        told,
+        verdict,
+        f"{ranking:.3f}",
+        f"{auroc:.3f}",
+    )
 
 
 def main() -> None:

@@ -73,10 +73,14 @@ def measure(generator, n_rows, n_columns, rare_share):
         X_res, _ = sampler.fit_resample(X, y)
         seconds = time.perf_counter() - start
     return {
-        "rows": n_rows, "columns": n_columns, "written": len(X_res) - n_rows, "seconds": round(seconds, 3),
-        "frame_mb": round(size / 1e6, 1), "extra_mb": round((peak.highest - peak.before) / 1e6, 1),
+        "rows": n_rows,
+        "columns": n_columns,
+        "written": len(X_res) - n_rows,
+        "seconds": round(seconds, 3),
+        "frame_mb": round(size / 1e6, 1),
+        "extra_mb": round((peak.highest - peak.before) / 1e6, 1),
         "extra_per_frame": round((peak.highest - peak.before) / size, 2),
-    }  # fmt: skip
+    }
 
 
 def in_a_process(*arguments):

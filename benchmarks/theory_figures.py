@@ -178,9 +178,7 @@ def choosing(out):
             found = [choose_from_losses(sizes, losses, y, rule=rule, repeats=3) for rule in rules]
             fits = [fit(x, y, pool, round(one.candidate.balance * 19 * minority)) for one in found]
             excess.append([world.excess_risk(theta) for theta in fits])
-        print(
-            f"biased world, {minority} minority rows, rules {rules}: excess", np.mean(excess, axis=0).round(4)
-        )
+        print(f"biased world, {minority} minority rows, rules {rules}: excess", np.mean(excess, axis=0).round(4))
     mirror, grid = mirror_world(20), size_grid(balance=[0, 0.5, 1.0], augment=[0.0, 1.0], alpha=[0.1, 0.5])
     decisions = []
     for seed in range(20):
@@ -190,8 +188,7 @@ def choosing(out):
         streams = [np.random.default_rng(seed) for _ in rules]
         decisions.append(
             [
-                choose_size(y, *callables, rng=stream, candidates=grid, repeats=1, rule=rule).candidate
-                == NOTHING
+                choose_size(y, *callables, rng=stream, candidates=grid, repeats=1, rule=rule).candidate == NOTHING
                 for rule, stream in zip(rules, streams, strict=True)
             ]
         )
@@ -251,9 +248,7 @@ def bias(out):
             test, labels = draw(10_000, 10_000)
             made = interpolate(x, y, majority - minority, rng)
             borrowed = borrow_rows(x, y, interpolate, rng=rng)
-            seen = BorrowedRows(
-                tuple(map(squares, borrowed.synthetic)), tuple(map(squares, borrowed.held_out))
-            )
+            seen = BorrowedRows(tuple(map(squares, borrowed.synthetic)), tuple(map(squares, borrowed.held_out)))
             moved = fit_transport(x[y == 0], x[y == 1]).apply(x[y == 0])[: len(made)]
             filled = np.append(y, np.ones(len(made)))
             raw = fit_logistic(squares(x), y, ridge=1e-3)
@@ -264,10 +259,7 @@ def bias(out):
                 dataclasses.replace(raw, coefficients=raw.coefficients + shift),
                 fit_logistic(squares(x), y, sample_weight=balanced_weights(y), ridge=1e-3),
                 fit_logistic(squares(np.vstack([x, made])), filled, ridge=1e-3),
-                *(
-                    fit_corrected(corrected_sample(squares(x), y, squares(made), seen, c))
-                    for c in (1.0, 0.5, chosen)
-                ),
+                *(fit_corrected(corrected_sample(squares(x), y, squares(made), seen, c)) for c in (1.0, 0.5, chosen)),
                 fit_logistic(squares(np.vstack([x, moved])), filled, ridge=1e-3),
             ]
             values = [np.logaddexp(0, (1 - 2 * labels) * fit.decision(squares(test))) for fit in fits]
@@ -301,9 +293,7 @@ PARTS = {part.__name__: part for part in (size, symmetry, audit, choosing, scali
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/theory"))
     parser.add_argument("--only", choices=PARTS, nargs="*", default=list(PARTS))
     options = parser.parse_args()

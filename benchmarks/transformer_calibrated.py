@@ -45,10 +45,14 @@ from records import Records
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.json"
 REAL = {
-    "telco_churn": ("Churn", "Yes"), "adult_census": ("income", ">50K"), "sick": ("Class", "sick"),
-    "mammography": (6, "'1'"), "german_credit": ("credit", 2), "travel_churn": ("ChurnOrNot", 1),
+    "telco_churn": ("Churn", "Yes"),
+    "adult_census": ("income", ">50K"),
+    "sick": ("Class", "sick"),
+    "mammography": (6, "'1'"),
+    "german_credit": ("credit", 2),
+    "travel_churn": ("ChurnOrNot", 1),
     "law_school": ("pass_bar", 0.0),
-}  # fmt: skip
+}
 COMMON, RARE, JUDGED, FOLDS = 1_000, (100, 30), 4_000, 3
 LARGE, MANY = ("real/adult_census", "real/law_school"), 1_000  # rare rows; four times as many common ones
 SEEDS = (1, 2, 6, 8, 42)
@@ -142,9 +146,7 @@ def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> tuple[pd.Da
 def fitted(name: str, rows: tuple[pd.DataFrame, np.ndarray], like: pd.DataFrame, seed: int) -> Any:
     """A classifier fitted to training rows."""
     model, (frame, weight) = learner(name, like, seed), rows
-    return model.fit(
-        frame.drop(columns="label"), frame["label"], **{f"{model.steps[-1][0]}__sample_weight": weight}
-    )
+    return model.fit(frame.drop(columns="label"), frame["label"], **{f"{model.steps[-1][0]}__sample_weight": weight})
 
 
 def measure(table: str, rare: int, seed: int, arm: str, folder: str) -> list[dict[str, Any]]:
@@ -165,10 +167,14 @@ def measure(table: str, rare: int, seed: int, arm: str, folder: str) -> list[dic
         platt = LogisticRegression(class_weight="balanced").fit(held[:, None], train["label"])
         told = scores(fitted(name, rows, features, seed), features)
         records.append(
-            {"learner": name, "seconds": seconds, "raw": balanced_log_loss(y, 1 / (1 + np.exp(-told))),
-             "calibrated": balanced_log_loss(y, platt.predict_proba(told[:, None])[:, 1]),
-             "auroc": float(roc_auc_score(y, told))}
-        )  # fmt: skip
+            {
+                "learner": name,
+                "seconds": seconds,
+                "raw": balanced_log_loss(y, 1 / (1 + np.exp(-told))),
+                "calibrated": balanced_log_loss(y, platt.predict_proba(told[:, None])[:, 1]),
+                "auroc": float(roc_auc_score(y, told)),
+            }
+        )
     return records
 
 

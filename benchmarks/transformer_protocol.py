@@ -50,23 +50,31 @@ from quality import (
 from records import Records
 
 RESULTS = ROOT / "benchmarks" / "results" / "transformer_protocol.json"
-CODES = (
-    "workclass", "education", "marital-status", "occupation", "relationship", "race", "sex", "native-country"
-)  # fmt: skip
+CODES = ("workclass", "education", "marital-status", "occupation", "relationship", "race", "sex", "native-country")
 ARMS = (
-    "do nothing", "smote", "smoothed-bootstrap", "GPT-4", "closed form", "transformer",
-    "transformer augment=3000", "auto", "Bayes rule", "real rows",
-)  # fmt: skip
+    "do nothing",
+    "smote",
+    "smoothed-bootstrap",
+    "GPT-4",
+    "closed form",
+    "transformer",
+    "transformer augment=3000",
+    "auto",
+    "Bayes rule",
+    "real rows",
+)
 OWN_KINDS = ("smoothed-bootstrap", "closed form", "transformer", "Bayes rule")
 NO_GENERATOR = ("do nothing", "GPT-4", "Bayes rule", "real rows")
 STATED = ", stated kinds"
 OURS = ("closed form", "transformer", "auto", "Bayes rule")
 #: Balanced log-loss, as published or measured before: SMOTE, the GPT-2 that saw everything or GPT-4's rows.
 PUBLISHED = {
-    "opal/craft": "SMOTE .618, GPT-4 .545, real .341", "opal/gender": "SMOTE .161, GPT-4 .159, real .124",
-    "paper/craft": "SMOTE 1.01, GPT-2 that saw everything .561", "paper/gender": "SMOTE .154, GPT-2 .101",
+    "opal/craft": "SMOTE .618, GPT-4 .545, real .341",
+    "opal/gender": "SMOTE .161, GPT-4 .159, real .124",
+    "paper/craft": "SMOTE 1.01, GPT-2 that saw everything .561",
+    "paper/gender": "SMOTE .154, GPT-2 .101",
     "paper/adult": "SMOTE .784, GPT-2 .599",
-}  # fmt: skip
+}
 
 
 def closed_form(folder: str) -> str:
@@ -139,10 +147,15 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
             if learner == "forest":
                 trees[learner] = len(model.estimators_)
     return [
-        {"learner": learner, "cpu_seconds": seconds, "log_loss": balanced_log_loss(labels, p),
-         "auroc": float(roc_auc_score(labels, p)), "half_vote": half_vote(labels, p, trees.get(learner))}
+        {
+            "learner": learner,
+            "cpu_seconds": seconds,
+            "log_loss": balanced_log_loss(labels, p),
+            "auroc": float(roc_auc_score(labels, p)),
+            "half_vote": half_vote(labels, p, trees.get(learner)),
+        }
         for learner, p in told.items()
-    ]  # fmt: skip
+    ]
 
 
 def show(records: list[dict[str, Any]], digest: str) -> None:
@@ -161,9 +174,7 @@ def show(records: list[dict[str, Any]], digest: str) -> None:
 def tell(arm: str, own: pd.DataFrame) -> None:
     """Print one arm's line."""
     by = own.groupby("seed")[["log_loss", "auroc"]].mean()
-    learner = "  ".join(
-        f"{n} {g.log_loss.mean():.3f}/{g.auroc.mean():.3f}" for n, g in own.groupby("learner")
-    )
+    learner = "  ".join(f"{n} {g.log_loss.mean():.3f}/{g.auroc.mean():.3f}" for n, g in own.groupby("learner"))
     print(
         f"{arm:34s} {by.log_loss.mean():.3f} ±{by.log_loss.sem():.3f} / {by.auroc.mean():.3f} "
         f"±{by.auroc.sem():.3f}  {own.cpu_seconds.mean():5.1f} s of CPU  {len(by)} seeds  {learner}"

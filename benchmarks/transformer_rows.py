@@ -35,9 +35,13 @@ def rows(name: str, seen: pd.DataFrame, folder: str) -> pd.DataFrame:
     options = {"weights": folder} if name == "transformer" else {}
     wanted = {RARE: SEEN + WRITTEN, COMMON: int((seen[TARGET] == COMMON).sum())}
     made = balance(
-        seen, target=TARGET, generator=resolve(name, options), sampling_strategy=wanted, copies="accept",
+        seen,
+        target=TARGET,
+        generator=resolve(name, options),
+        sampling_strategy=wanted,
+        copies="accept",
         random_state=0,
-    )  # fmt: skip
+    )
     return made.frame
 
 
@@ -78,8 +82,16 @@ def main() -> int:
         whole = np.mean(part["hours.per.week"] == 40)
         gains = np.mean(part["capital.gain"] > 0)
         note = f"{whole:.0%} work 40 hours\n{gains:.0%} have a capital gain\n{women.mean():.0%} women"
-        axis.text(0.97, 0.03, note, transform=axis.transAxes, ha="right", va="bottom", fontsize=8,
-            bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 2})  # fmt: skip
+        axis.text(
+            0.97,
+            0.03,
+            note,
+            transform=axis.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 2},
+        )
         shares = part["occupation"].value_counts(normalize=True).reindex(jobs).fillna(0)
         bars.barh(range(len(jobs)), shares, color="0.55")
         bars.set(xlim=(0, 0.42), xlabel="share of rows")

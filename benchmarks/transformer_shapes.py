@@ -75,9 +75,15 @@ def measure(name: str, folder: str | None, out: multiprocessing.Queue) -> None:
     began, spent = time.perf_counter(), time.process_time()
     strategy = {"rare": 12_000} if "12,000" in name else "auto"
     made = balance(
-        frame, target="y", group_by=group_by, kinds=kinds, generator=resolve("transformer", options),
-        sampling_strategy=strategy, copies="accept", random_state=0,
-    )  # fmt: skip
+        frame,
+        target="y",
+        group_by=group_by,
+        kinds=kinds,
+        generator=resolve("transformer", options),
+        sampling_strategy=strategy,
+        copies="accept",
+        random_state=0,
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     out.put((len(made.frame), time.perf_counter() - began, time.process_time() - spent, peak - before))
 

@@ -75,9 +75,7 @@ def operations(model: InContextModel, context: int, columns: int, rows: int) -> 
     network = 4 * width * width * model.config.expansion
     asked = layers * (4 * product + attention + network)  # q o along columns, q o along rows
     asked += 2 * width * (model.config.bins + width)  # heads
-    kept = (layers - 1) * (
-        6 * product + attention + network
-    ) + 3 * product  # k v as well, and alone in the last
+    kept = (layers - 1) * (6 * product + attention + network) + 3 * product  # k v as well, and alone in the last
     return rows * columns * (asked + kept)  # the label is not asked for, nor the last column kept
 
 
@@ -132,12 +130,12 @@ def main() -> int:
     rate = operations(model, *sizes) / writing[1]
     print(f"{manifest.config}, {options.threads} threads: load {told(loading)}, encode {told(encoding)},")
     print(f"write {told(writing)}, {1000 / writing[1]:.0f} rows a second of CPU, peak memory {memory:.0f} MB")
-    print(
-        f"writing: {rate / 1e9:.0f} of {best / 1e9:.0f} GFLOP/s of a large matrix product, {rate / best:.0%}"
-    )
+    print(f"writing: {rate / 1e9:.0f} of {best / 1e9:.0f} GFLOP/s of a large matrix product, {rate / best:.0%}")
     for name, size in {
-        "2,000 rows": (500, 15, 2_000), "30 columns": (500, 30, 1_000), "1,000 context": (1_000, 15, 1_000)
-    }.items():  # fmt: skip
+        "2,000 rows": (500, 15, 2_000),
+        "30 columns": (500, 30, 1_000),
+        "1,000 context": (1_000, 15, 1_000),
+    }.items():
         encoding, writing = measure(model, *size)
         print(f"{name}: encode {told(encoding)}, write {told(writing)}")
     if DATA.is_dir():

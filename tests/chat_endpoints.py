@@ -25,9 +25,7 @@ def completion(text, *, finish="stop", usage=(100, 50), **message):
         ],
     }
     if usage is not None:
-        body["usage"] = {
-            "prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)
-        }  # fmt: skip
+        body["usage"] = {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
     return body
 
 

@@ -20,8 +20,9 @@ class Cluster:
 
     def add_worker(self) -> subprocess.Popen:
         address = self.engine.removeprefix("dask://")
-        worker, _ = _start("dask_worker", address, "--no-nanny", "--nthreads=1", "--no-dashboard",
-                           wait_for="Registered to")  # fmt: skip
+        worker, _ = _start(
+            "dask_worker", address, "--no-nanny", "--nthreads=1", "--no-dashboard", wait_for="Registered to"
+        )
         self.workers.append(worker)
         return worker
 
@@ -30,9 +31,12 @@ def _start(program: str, *arguments: str, wait_for: str) -> tuple[subprocess.Pop
     # A worker imports what tests define, so it has this folder on its path.
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
     process = subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.{program}", *arguments], env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", f"distributed.cli.{program}", *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     seen = []
     for line in process.stderr:

@@ -24,9 +24,7 @@ def make_table(n=400, seed=0):
         "flag": rng.random(n) < 0.3,
         "colour": rng.choice(["red", "green", None], n),
         "size": pa.array(rng.choice(list("sml"), n)).dictionary_encode(),
-        "price": pa.array([None if v > 95 else f"{v}.25" for v in rng.integers(1, 99, n)]).cast(
-            pa.decimal128(9, 2)
-        ),
+        "price": pa.array([None if v > 95 else f"{v}.25" for v in rng.integers(1, 99, n)]).cast(pa.decimal128(9, 2)),
         "note": [" ".join(rng.choice(words, 5)) + str(i) for i in range(n)],
         "unit": ["cm"] * n,
         "rare": rng.choice([0.0, 1.0, 2.5], n, p=[0.97, 0.02, 0.01]),

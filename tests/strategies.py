@@ -62,9 +62,7 @@ COLUMNS = {
         lambda s: s.dt.tz_localize("Europe/Berlin", ambiguous=True, nonexistent="shift_forward")
     ),
     "date objects": _column(_maybe(days), "object"),
-    "timedelta": _column(
-        _maybe(st.integers(0, 10**6).map(lambda s: dt.timedelta(seconds=s))), "timedelta64[ms]"
-    ),
+    "timedelta": _column(_maybe(st.integers(0, 10**6).map(lambda s: dt.timedelta(seconds=s))), "timedelta64[ms]"),
     "arrow int": _column(_maybe(small_ints), "int64[pyarrow]"),
     "arrow float": _column(_maybe(grid), "double[pyarrow]"),
     "arrow bool": _column(_maybe(st.booleans()), "bool[pyarrow]"),

@@ -133,9 +133,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds():
     assert "dask scheduler" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "engine", ["spark", "dask", "dask://", "dask://host", "dask://host:port", "ray://h:1"]
-)
+@pytest.mark.parametrize("engine", ["spark", "dask", "dask://", "dask://host", "dask://host:port", "ray://h:1"])
 def test_unknown_engines_are_refused_before_anything_runs(engine):
     with pytest.raises(OptionError, match="unknown engine"):
         run(abs, [1], engine=engine)

@@ -69,12 +69,13 @@ def test_a_callable_is_given_the_labels():
 
 
 def test_groups_are_cells_of_label_and_attributes():
-    groups = groups_of(
-        ["a", "a", "b", "b", "a"], sex=["f", "m", "f", None, "m"], old=[True, False] * 2 + [False]
-    )
+    groups = groups_of(["a", "a", "b", "b", "a"], sex=["f", "m", "f", None, "m"], old=[True, False] * 2 + [False])
     assert dict(zip(groups.keys, groups.counts.tolist(), strict=True)) == {
-        ("a", "f", True): 1, ("a", "m", False): 2, ("b", "f", True): 1, ("b", None, False): 1,
-    }  # fmt: skip
+        ("a", "f", True): 1,
+        ("a", "m", False): 2,
+        ("b", "f", True): 1,
+        ("b", None, False): 1,
+    }
     assert groups.rows(("a", "m", False)).tolist() == [1, 4]
     assert groups.rows(("b", "m", True)).tolist() == []
     assert ("b", "m", True) in groups.empty_cells()

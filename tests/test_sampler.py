@@ -180,11 +180,14 @@ print(pd.util.hash_pandas_object(out).sum())
 def test_same_seed_same_bytes_in_another_process(generator):
     sums = {
         subprocess.run(
-            [sys.executable, "-c", SCRIPT, generator, jobs], capture_output=True, text=True, check=True,
+            [sys.executable, "-c", SCRIPT, generator, jobs],
+            capture_output=True,
+            text=True,
+            check=True,
             env={**os.environ, "PYTHONHASHSEED": jobs, "OMP_NUM_THREADS": "1"},
         ).stdout
         for jobs in ("1", "2")
-    }  # fmt: skip
+    }
     assert len(sums) == 1
 
 

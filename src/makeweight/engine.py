@@ -108,9 +108,11 @@ def check_engine(engine: str) -> None:
     host, _, port = engine.removeprefix(DASK).rpartition(":")
     if engine != LOCAL and not (engine.startswith(DASK) and host and port.isdigit()):
         raise OptionError(
-            "unknown engine", got=repr(engine), expected="'local' or 'dask://HOST:PORT'",
+            "unknown engine",
+            got=repr(engine),
+            expected="'local' or 'dask://HOST:PORT'",
             hint="a cluster is started with: dask scheduler, and on every machine: dask worker HOST:8786",
-        )  # fmt: skip
+        )
     if engine != LOCAL:
         _dask()
 
@@ -120,15 +122,14 @@ def _dask() -> Any:
         import dask.distributed
     except ImportError as error:
         raise MissingDependency(
-            "a Dask cluster needs packages that are not installed", got=str(error),
+            "a Dask cluster needs packages that are not installed",
+            got=str(error),
             hint='pip install "makeweight[cluster]"',
-        ) from error  # fmt: skip
+        ) from error
     return dask.distributed
 
 
-def _in_processes(
-    function: Callable[[Task], Result], tasks: list[Task], n_jobs: int
-) -> Iterator[tuple[int, Result]]:
+def _in_processes(function: Callable[[Task], Result], tasks: list[Task], n_jobs: int) -> Iterator[tuple[int, Result]]:
     waiting = dict(enumerate(tasks))
     deaths = 0
     while waiting:
@@ -143,18 +144,17 @@ def _in_processes(
             deaths += 1
             if deaths > RETRIES:
                 raise EngineError(
-                    "worker processes died again and again", got=f"{deaths} times",
+                    "worker processes died again and again",
+                    got=f"{deaths} times",
                     hint="they may lack memory: use fewer processes",
-                ) from error  # fmt: skip
+                ) from error
 
 
 def _indexed(function: Callable[[Task], Result], index: int, task: Task) -> tuple[int, Result]:
     return index, function(task)
 
 
-def _on_cluster(
-    function: Callable[[Task], Result], tasks: list[Task], address: str
-) -> Iterator[tuple[int, Result]]:
+def _on_cluster(function: Callable[[Task], Result], tasks: list[Task], address: str) -> Iterator[tuple[int, Result]]:
     distributed = _dask()
     import cloudpickle  # comes with Dask
 
@@ -164,20 +164,19 @@ def _on_cluster(
         # A backend is wanted that outlives one worker, see _backend.
         joblib.register_parallel_backend("makeweight-dask", _backend())
         calls = (
-            joblib.delayed(_unpacked)(cloudpickle.dumps((function, index, task)))
-            for index, task in enumerate(tasks)
+            joblib.delayed(_unpacked)(cloudpickle.dumps((function, index, task))) for index, task in enumerate(tasks)
         )
         with joblib.parallel_config(backend="makeweight-dask", client=client):
-            parallel = joblib.Parallel(
-                n_jobs=-1, return_as="generator_unordered", batch_size=1, pre_dispatch="all"
-            )
+            parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
         try:
             yield from parallel(calls)
         except distributed.KilledWorker as error:
             raise EngineError(
-                "a task ended one worker after another", where=address, got=str(error).split(".")[0],
+                "a task ended one worker after another",
+                where=address,
+                got=str(error).split(".")[0],
                 hint="workers may lack memory: start them with fewer threads or a higher --memory-limit",
-            ) from error  # fmt: skip
+            ) from error
         except distributed.CancelledError as error:
             raise EngineError(
                 "the cluster went away", where=address, hint="look at the output of dask scheduler"

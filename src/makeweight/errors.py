@@ -63,9 +63,7 @@ class MakeweightError(Exception):
         """Everything but the hint, on one line."""
         text = self.what + (f" ({self.where})" if self.where else "")
         details = [
-            f"{name} {value}"
-            for name, value in (("got", self.got), ("expected", self.expected))
-            if value is not None
+            f"{name} {value}" for name, value in (("got", self.got), ("expected", self.expected)) if value is not None
         ]
         return text + (": " + ", ".join(details) if details else "")
 

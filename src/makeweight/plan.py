@@ -72,8 +72,7 @@ class Groups:
             cells = cells // (column.n_distinct + 1)
         self._values = [(*_plain(column.categories), None) for column in columns]
         self.keys: tuple[Group, ...] = tuple(
-            tuple(self._values[i][level[g]] for i, level in enumerate(levels))
-            for g in range(len(self.counts))
+            tuple(self._values[i][level[g]] for i, level in enumerate(levels)) for g in range(len(self.counts))
         )
         self._positions = {key: position for position, key in enumerate(self.keys)}
 
@@ -128,16 +127,16 @@ class Groups:
                 return tuple(value for _, value in found)
         known = [self.describe(key) if len(self.columns) > 1 else key[0] for key in self.keys]
         raise PlanError(
-            f"no group {name!r}", expected=f"values of {', '.join(map(str, self.columns))}",
+            f"no group {name!r}",
+            expected=f"values of {', '.join(map(str, self.columns))}",
             hint=nearest(str(name), known),
-        )  # fmt: skip
+        )
 
 
 def describe_group(columns: tuple[Hashable, ...], group: Group) -> str:
     """Return a group as text, such as ``"y=b, sex=(missing)"``."""
     return ", ".join(
-        f"{name}={'(missing)' if value is None else value}"
-        for name, value in zip(columns, group, strict=True)
+        f"{name}={'(missing)' if value is None else value}" for name, value in zip(columns, group, strict=True)
     )
 
 
@@ -284,28 +283,32 @@ class Plan:
         if len(groups) < 2:
             raise PlanError(
                 "the target has one class" if len(groups.columns) == 1 else "there is one group",
-                got=groups.describe(groups.keys[0]) if len(groups) else None, expected="at least two",
+                got=groups.describe(groups.keys[0]) if len(groups) else None,
+                expected="at least two",
                 hint="balancing needs something to balance against: check the target column",
-            )  # fmt: skip
+            )
         if isinstance(augment, bool) or not isinstance(augment, int | np.integer) or augment < 0:
             raise PlanError("augment is a number of rows", got=repr(augment), expected="0 or more")
         if alpha is not None and not 0 <= alpha <= 1:
             raise PlanError("alpha is a weight", got=alpha, expected="a number in [0, 1]")
         if alpha and not augment:
             raise PlanError(
-                "alpha weights augmentation rows, and none are asked for", got=f"alpha={alpha}, augment=0",
+                "alpha weights augmentation rows, and none are asked for",
+                got=f"alpha={alpha}, augment=0",
                 hint="set augment to the number of further rows per group",
-            )  # fmt: skip
+            )
         if synthetic_weight is not None and not (np.isfinite(synthetic_weight) and synthetic_weight >= 0):
             raise PlanError(
-                "synthetic_weight is what a synthetic row weighs beside a real one", got=synthetic_weight,
+                "synthetic_weight is what a synthetic row weighs beside a real one",
+                got=synthetic_weight,
                 expected="a number, 0 or more",
-            )  # fmt: skip
+            )
         if synthetic_weight is not None and alpha is not None:
             raise PlanError(
                 "alpha and synthetic_weight both say what synthetic rows weigh",
-                got=f"alpha={alpha}, synthetic_weight={synthetic_weight}", hint="leave one of them out",
-            )  # fmt: skip
+                got=f"alpha={alpha}, synthetic_weight={synthetic_weight}",
+                hint="leave one of them out",
+            )
         wanted = _wanted(groups, strategy, labels)
         keys = [*groups.keys, *(key for key in wanted if key not in groups)]
         counts = dict(zip(groups.keys, groups.counts.tolist(), strict=True))
@@ -356,15 +359,17 @@ def _ratio(groups: Groups, ratio: float) -> dict[Group, int]:
     if len(groups) != 2:
         raise PlanError(
             '"sampling_strategy" can be a float only when the type of target is binary',
-            got=f"{len(groups)} groups", hint="give final counts by group, for example {group: rows, ...}",
-        )  # fmt: skip
+            got=f"{len(groups)} groups",
+            hint="give final counts by group, for example {group: rows, ...}",
+        )
     rare = int(counts.argmin())
     n_new = int(ratio * counts.max()) - int(counts[rare])
     if n_new <= 0:  # imbalanced-learn, too, refuses a ratio that needs no row
         raise PlanError(
-            "The specified ratio required to remove samples from the minority class", got=ratio,
+            "The specified ratio required to remove samples from the minority class",
+            got=ratio,
             expected=f"more than {counts[rare] / counts.max():.4g}, the ratio that the table has",
-        )  # fmt: skip
+        )
     return {keys[rare]: n_new}
 
 
@@ -375,8 +380,10 @@ def _final_counts(groups: Groups, strategy: Mapping[Any, int]) -> dict[Group, in
         has = int(groups.counts[groups.position(key)]) if key in groups else 0
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < has:
             raise PlanError(
-                "a group's final count cannot be below the rows it has", where=groups.describe(key),
-                got=count, expected=f"a whole number, {has} or more",
-            )  # fmt: skip
+                "a group's final count cannot be below the rows it has",
+                where=groups.describe(key),
+                got=count,
+                expected=f"a whole number, {has} or more",
+            )
         wanted[key] = int(count) - has
     return wanted

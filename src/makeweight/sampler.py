@@ -120,14 +120,26 @@ def balance(
     table = Table(real, schema)
     groups = Groups(table)
     plan = Plan.make(
-        groups, sampling_strategy, augment=augment, alpha=alpha, synthetic_weight=synthetic_weight,
+        groups,
+        sampling_strategy,
+        augment=augment,
+        alpha=alpha,
+        synthetic_weight=synthetic_weight,
         labels=labels,
-    )  # fmt: skip
+    )
     return _write(
-        table, groups, plan, generator, options=options, copies=copies, on_shortfall=on_shortfall,
+        table,
+        groups,
+        plan,
+        generator,
+        options=options,
+        copies=copies,
+        on_shortfall=on_shortfall,
         budget=Budget(max_seconds=max_seconds, max_money=max_cost),
-        random_state=random_state, n_jobs=n_jobs, progress=progress,
-    )  # fmt: skip
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
 
 
 def _write(
@@ -152,9 +164,18 @@ def _write(
         rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,)))
         fitted = fitted.fit(table, rng=rng)
     return fill(
-        fitted, table, plan, seed=seed, groups=groups, name=name, budget=budget,
-        copies=copies, on_shortfall=on_shortfall, n_jobs=n_jobs, progress=progress,
-    )  # fmt: skip
+        fitted,
+        table,
+        plan,
+        seed=seed,
+        groups=groups,
+        name=name,
+        budget=budget,
+        copies=copies,
+        on_shortfall=on_shortfall,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
 
 
 def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
@@ -164,11 +185,7 @@ def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
         return np.random.SeedSequence(int(random_state.integers(2**63)))
     if isinstance(random_state, np.random.RandomState):
         return np.random.SeedSequence(int(random_state.randint(2**31)))
-    if (
-        isinstance(random_state, int | np.integer)
-        and not isinstance(random_state, bool)
-        and random_state >= 0
-    ):
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool) and random_state >= 0:
         return np.random.SeedSequence(int(random_state))
     raise OptionError(
         "not a random state",
@@ -357,10 +374,17 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         given = _Input(self, X, y, groups)
         table, cells = self._plan(given)
         self.generation_ = _write(
-            table, cells, self.plan_, self.generator, copies=self.copies, on_shortfall=self.on_shortfall,
-            budget=Budget(max_seconds=self.max_seconds), random_state=self.random_state, n_jobs=self.n_jobs,
+            table,
+            cells,
+            self.plan_,
+            self.generator,
+            copies=self.copies,
+            on_shortfall=self.on_shortfall,
+            budget=Budget(max_seconds=self.max_seconds),
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
             progress=_say if self.verbose else None,
-        )  # fmt: skip
+        )
         made = self.generation_
         self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
         self.sample_weight_ = row_weights(cells, made)
@@ -373,9 +397,13 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
         self.plan_ = Plan.make(
-            groups, self.sampling_strategy, augment=self.augment, alpha=self.alpha,
-            synthetic_weight=self.synthetic_weight, labels=labels,
-        )  # fmt: skip
+            groups,
+            self.sampling_strategy,
+            augment=self.augment,
+            alpha=self.alpha,
+            synthetic_weight=self.synthetic_weight,
+            labels=labels,
+        )
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
             for entry in self.plan_
@@ -449,9 +477,7 @@ def _plain(series: pd.Series[Any]) -> bool:
 def _checked_features(sampler: SyntheticOverSampler, X: Any) -> Any:
     """Validate X as scikit-learn does, and remember its width and column names."""
     if scipy.sparse.issparse(X):
-        raise TypeError(
-            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert it."
-        )
+        raise TypeError("Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert it.")
     if not hasattr(X, "columns") and not hasattr(X, "column_names"):
         X = check_array(X, dtype=None, ensure_all_finite=False, estimator=sampler, input_name="X")
     else:

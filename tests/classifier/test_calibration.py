@@ -80,9 +80,7 @@ def test_calibration_beats_class_weights_beats_raw_for_boosted_trees():
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_calibration_beats_class_weights_beats_raw_in_every_run(seed):
-    check_calibration_beats_weights(
-        boosted_losses(seed, lambda: HistGradientBoostingClassifier(random_state=0))
-    )
+    check_calibration_beats_weights(boosted_losses(seed, lambda: HistGradientBoostingClassifier(random_state=0)))
 
 
 def ranking_differences(seed, generator):

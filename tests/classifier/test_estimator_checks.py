@@ -28,9 +28,7 @@ def test_scikit_learn(estimator, check):
 @parametrize_with_checks(
     [
         SyntheticClassifier(make_pipeline(StandardScaler(), LogisticRegression()), "transport", **QUICK),
-        SyntheticClassifier(
-            RandomForestClassifier(5), objective="worst-group", calibrate="isotonic", cv=2, repeats=1
-        ),
+        SyntheticClassifier(RandomForestClassifier(5), objective="worst-group", calibrate="isotonic", cv=2, repeats=1),
         SyntheticClassifier(LogisticRegression(), bias_correction="density-ratio", **QUICK),
         SyntheticClassifier(LogisticRegression(), bias_correction="signed", cv=2, repeats=1, random_state=0),
     ],

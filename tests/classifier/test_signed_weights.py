@@ -86,9 +86,7 @@ def test_weights_are_those_of_the_corrected_loss():
 
 def test_every_size_is_tried_with_every_correction():
     X, y = numbers(n=240, rare=30)
-    decision = (
-        SyntheticClassifier(LogisticRegression(), bias_correction="signed", **QUICK).fit(X, y).decision_
-    )
+    decision = SyntheticClassifier(LogisticRegression(), bias_correction="signed", **QUICK).fit(X, y).decision_
     assert len(decision.candidates) == 1 + 8 * 3
     assert "balance 1, corrected by 0.5" in str(decision)
     assert "target=0 is not corrected" in decision.notes[0]
@@ -106,9 +104,7 @@ def test_moved_rows_have_the_groups_mean_and_only_values_that_the_columns_can_ha
     X, y = mixed(n=400, rare=80)
     frame = X.assign(y=y)
     schema = Schema.infer(frame, target="y", group_by=["sex"])
-    source, target = (
-        np.flatnonzero((frame["y"] == label) & (frame["sex"] == "f")) for label in ("no", "yes")
-    )
+    source, target = (np.flatnonzero((frame["y"] == label) & (frame["sex"] == "f")) for label in ("no", "yes"))
     moved = moved_rows(frame, schema, source, target)
     assert list(moved.columns) == list(frame.columns)
     assert (moved.dtypes == frame.dtypes).all()

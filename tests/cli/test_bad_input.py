@@ -32,7 +32,7 @@ CASES = {
     "unknown generator": (GOOD, (*BALANCE, "--generator", "smoteee"), "unknown generator", "'smote'"),
     "output there": (GOOD, (*BALANCE[:-1], "t.csv"), "output file exists", "--force"),
     "no output folder": (GOOD, (*BALANCE[:-1], "no/o.csv"), "no such dir", "mkdir -p no"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -84,7 +84,7 @@ COMMANDS = {
     ("balance", ".", "--target", "paid"): ("a directory is no table", "name a file"),
     ("inspect", "table.csv", "--target", "payd"): ("unknown column", "'paid'"),
     ("inspect", "table.csv", "--target", "income"): ("too many distinct", None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

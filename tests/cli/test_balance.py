@@ -157,9 +157,7 @@ def test_an_interrupt_keeps_what_was_accepted_only_when_asked(run, csv, monkeypa
         return propose(self, group, n, rng=rng)
 
     monkeypatch.setattr(InContextTransformer, "propose", interrupted)
-    result = run(
-        "balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv", "--json", "--on-shortfall", choice
-    )
+    result = run("balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv", "--json", "--on-shortfall", choice)
     assert result.code == 130
     assert "interrupted: " in result.err
     assert (csv.parent / "o.csv").exists() == (choice == "warn")
@@ -182,8 +180,11 @@ def test_pipes(csv):
     code = f"{sys.executable} -m makeweight balance - --target paid"
     done = subprocess.run(
         f"cat table.csv | {code} 2>/dev/null | head -1; cat table.csv | {code} 2>err.txt >/dev/full; echo $?",
-        shell=True, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.splitlines() == ["id,age,income,colour,sex,paid", "2"]
     assert done.stderr == ""
     assert "No space left" in (csv.parent / "err.txt").read_text()
@@ -192,8 +193,9 @@ def test_pipes(csv):
 def test_a_reader_that_goes_away_is_no_error(csv):
     process = subprocess.Popen(
         [sys.executable, "-m", "makeweight", "balance", "table.csv", "--target", "paid", "--augment", "5000"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     process.stdout.close()
     err = process.stderr.read().decode()
     process.stderr.close()
@@ -217,9 +219,7 @@ def test_warnings_are_told_in_a_line(run, csv, monkeypatch):
     monkeypatch.setattr(table_io, "read_table", warn)
     told = run("inspect", csv).err
     assert "warning: the sky is falling\n" in told
-    assert (
-        "worker" not in told
-    )  # a large process was replaced by a fresh one, which is no trouble of the user
+    assert "worker" not in told  # a large process was replaced by a fresh one, which is no trouble of the user
 
 
 @pytest.mark.parametrize(
@@ -244,14 +244,22 @@ def test_a_request_can_be_run_without_the_command_line(csv, tmp_path):
 
 REAL = {
     "telco_churn": ("--target", "Churn", "--strategy", '{"No": 5180, "Yes": 1900}'),
-    "adult_census": ("--target", "income", "--group-by", "sex", "--missing", "?",
-                     "--strategy", '{">50K,Female": 1200}'),
+    "adult_census": (
+        "--target",
+        "income",
+        "--group-by",
+        "sex",
+        "--missing",
+        "?",
+        "--strategy",
+        '{">50K,Female": 1200}',
+    ),
     "sick": ("--target", "Class", "--missing", "?", "--strategy", '{"sick": 250}'),
     "mammography": ("--target", "c7", "--no-header", "--strategy", """{"'1'": 300}"""),
     "german_credit": ("--target", "credit", "--strategy", '{"2": 330}'),
     "travel_churn": ("--target", "ChurnOrNot", "--strategy", "0.35"),
     "law_school": ("--target", "pass_bar", "--group-by", "race", "--strategy", '{"0.0,White": 1400}'),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -272,8 +280,12 @@ def test_real_tables_go_through(run, data_dir, name, tmp_path):
     assert seen["n_rows"] == before["n_rows"] + report["n_synthetic"]
     for old, now in zip(before["columns"], seen["columns"], strict=True):
         assert (now["dtype"], now["categories"], now["low"], now["high"], now["decimals"]) == (
-            old["dtype"], old["categories"], old["low"], old["high"], old["decimals"],
-        )  # fmt: skip
+            old["dtype"],
+            old["categories"],
+            old["low"],
+            old["high"],
+            old["decimals"],
+        )
     if name == "telco_churn":
         identifier = seen["columns"][0]
         assert identifier["kind"] == "identifier"

@@ -28,8 +28,14 @@ def test_a_folder_becomes_a_folder(run, parts):
     result = run("balance", "parts", *PIECES, "-o", "out")
     assert result.code == 0
     assert result.out == ""
-    for word in ("40 rows x 6 columns, 40 of them to learn from", "groups", "ledger", "24 rows by", "seed 1",
-                 "wrote 64 rows to out: 3 copies of real part files and 1 synthetic ones"):  # fmt: skip
+    for word in (
+        "40 rows x 6 columns, 40 of them to learn from",
+        "groups",
+        "ledger",
+        "24 rows by",
+        "seed 1",
+        "wrote 64 rows to out: 3 copies of real part files and 1 synthetic ones",
+    ):
         assert word in result.err
     assert pd.read_parquet("out")["paid"].value_counts().to_dict() == {"no": 32, "yes": 32}
 

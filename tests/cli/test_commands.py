@@ -42,9 +42,7 @@ def test_without_a_command_there_is_help(run):
 
 
 def test_inspect_shows_every_column_with_kind_and_reason(run, csv):
-    rows = (
-        f"{i},{i % 7}.5,1,{'pq'[i % 5 == 0]},{i} words and words {i},{'ab'[i % 5 == 0]}\n" for i in range(60)
-    )
+    rows = (f"{i},{i % 7}.5,1,{'pq'[i % 5 == 0]},{i} words and words {i},{'ab'[i % 5 == 0]}\n" for i in range(60))
     csv.write_text("id,x,constant,same,text,y\n" + "".join(rows))
     result = run("inspect", csv, "--target", "y")
     assert result.code == 0
@@ -72,10 +70,7 @@ def test_inspect_json(run, csv):
 
 def test_inspect_names_empty_cells(run, csv):
     csv.write_text("x,sex,y\n1,f,a\n2,m,a\n3,f,b\n4,f,a\n")
-    assert (
-        "cells without a single row: y=b, sex=m"
-        in run("inspect", csv, "--target", "y", "--group-by", "sex").out
-    )
+    assert "cells without a single row: y=b, sex=m" in run("inspect", csv, "--target", "y", "--group-by", "sex").out
 
 
 def test_inspect_without_a_target(run, csv):
@@ -85,9 +80,13 @@ def test_inspect_without_a_target(run, csv):
 
 
 def test_inspect_of_a_parquet_file_with_dates(run, csv, tmp_path):
-    frame = pd.DataFrame({
-        "when": pd.date_range("2020-01-01", periods=20), "x": np.arange(20) / 3, "y": ["a", "b"] * 10,
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "when": pd.date_range("2020-01-01", periods=20),
+            "x": np.arange(20) / 3,
+            "y": ["a", "b"] * 10,
+        }
+    )
     frame.to_parquet(tmp_path / "t.parquet")
     assert "2020-01-01 to 2020-01-20" in run("inspect", tmp_path / "t.parquet", "--target", "y").out
 
@@ -126,10 +125,16 @@ def test_generators_that_cannot_be_used_are_told(run, monkeypatch):
 
 
 def test_doctor(run, monkeypatch):
-    monkeypatch.setattr(doctor, "requirements", lambda: [
-        ("click", ">=8.1", None), ("joblib", ">=1.3", "fine"), ("no-such-package", ">=1", "absent"),
-        ("rich", ">=9999", "old"),
-    ])  # fmt: skip
+    monkeypatch.setattr(
+        doctor,
+        "requirements",
+        lambda: [
+            ("click", ">=8.1", None),
+            ("joblib", ">=1.3", "fine"),
+            ("no-such-package", ">=1", "absent"),
+            ("rich", ">=9999", "old"),
+        ],
+    )
     result = run("doctor")
     assert result.code == 0
     assert 'not installed: pip install "makeweight[absent]"' in result.out
@@ -150,8 +155,10 @@ def test_doctor_finds_packages_that_break(run, monkeypatch, tmp_path):
     assert result.code == 3
     problems = [package["problem"] for package in result.json["packages"]]
     assert problems == [
-        "ValueError: built for another version", "importing it ends the process with exit code 7", None,
-    ]  # fmt: skip
+        "ValueError: built for another version",
+        "importing it ends the process with exit code 7",
+        None,
+    ]
     assert "something that is required does not work" in run("doctor").out
 
 
@@ -191,9 +198,16 @@ def test_demo(run, csv):
     result = run("demo", "--repeats", 2, "--output", "d")
     assert result.code == 0
     for text in (
-        "$ makeweight balance d/train.csv --target diagnosis", "groups", "ledger", "do nothing",
-        "do nothing + logit shift", "random oversampling", "SMOTE", "makeweight", "d/balanced.csv",
-    ):  # fmt: skip
+        "$ makeweight balance d/train.csv --target diagnosis",
+        "groups",
+        "ledger",
+        "do nothing",
+        "do nothing + logit shift",
+        "random oversampling",
+        "SMOTE",
+        "makeweight",
+        "d/balanced.csv",
+    ):
         assert text in result.out
     train, balanced = (pd.read_csv(csv.parent / "d" / f"{name}.csv") for name in ("train", "balanced"))
     assert (train["diagnosis"] == "malignant").mean() == pytest.approx(0.05, abs=0.005)
@@ -238,5 +252,7 @@ def test_lengths_of_time(seconds, text):
 def test_shares_and_plain_values():
     assert _show.share(9_999_999, 10_000_000) == ">99.9 %"
     assert _show.plain({"a": np.float64("nan"), 1: (np.int64(2), {3}), "c": np.array([1.5])}) == {
-        "a": None, "1": [2, [3]], "c": [1.5],
-    }  # fmt: skip
+        "a": None,
+        "1": [2, [3]],
+        "c": [1.5],
+    }

@@ -17,9 +17,7 @@ def data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     y = np.repeat(["no", "yes"], [90, 30])
-    frame = pd.DataFrame(
-        {"x": rng.normal(size=120) + (y == "yes"), "z": rng.normal(size=120), "y": y, "same": 1}
-    )
+    frame = pd.DataFrame({"x": rng.normal(size=120) + (y == "yes"), "z": rng.normal(size=120), "y": y, "same": 1})
     frame.round(3).to_csv("table.csv", index=False)
     return "table.csv"
 
@@ -110,8 +108,21 @@ def test_mistakes_are_told(run, data, arguments, says):
 
 
 def test_an_external_file_is_stamped(run, data):
-    done = run("evaluate", data, *QUICK[:4], "--arms", "smoothed-bootstrap,external:more", "--folds", 2,
-               "--repeats", 1, "--jobs", 1, "--external", f"more={data}")  # fmt: skip
+    done = run(
+        "evaluate",
+        data,
+        *QUICK[:4],
+        "--arms",
+        "smoothed-bootstrap,external:more",
+        "--folds",
+        2,
+        "--repeats",
+        1,
+        "--jobs",
+        1,
+        "--external",
+        f"more={data}",
+    )
     assert done.code == 0, done.err
     assert "more is external information: its 120 rows" in " ".join(done.out.split())
     assert "120 of them equal real ones" in " ".join(done.out.split())

@@ -72,9 +72,7 @@ def test_json_and_files(report, tables, tmp_path):
 def test_what_balance_wrote_is_understood(run, tables, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     real = tables / "real.csv"
-    made = run(
-        "balance", real, "--target", "paid", "--group-by", "sex", "--seed", "0", "-o", "all.csv", "--json"
-    )
+    made = run("balance", real, "--target", "paid", "--group-by", "sex", "--seed", "0", "-o", "all.csv", "--json")
     (tmp_path / "ledger.json").write_text(made.out, encoding="utf-8")
     result = run(
         "report",

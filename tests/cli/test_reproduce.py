@@ -71,8 +71,23 @@ def test_published_numbers_stand_beside(run, folder, data_dir):
 
 def test_figures_are_drawn_from_results(run, folder):
     assert run("reproduce", "figures").out == ""
-    assert run("reproduce", "imbalance", "--data", "craft", "--methods", "nothing", "--classifiers", "xgb",
-               "--steps", "0,9", "--seeds", "1,2").code == 0  # fmt: skip
+    assert (
+        run(
+            "reproduce",
+            "imbalance",
+            "--data",
+            "craft",
+            "--methods",
+            "nothing",
+            "--classifiers",
+            "xgb",
+            "--steps",
+            "0,9",
+            "--seeds",
+            "1,2",
+        ).code
+        == 0
+    )
     assert "imbalance-bce.svg" in run("reproduce", "figures").out
     assert (folder / "results" / "figures" / "imbalance-bce.png").exists()
 

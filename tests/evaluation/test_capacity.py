@@ -15,9 +15,7 @@ INSTANT = [name for name in names("instant") if name not in ("random", "adasyn")
 @pytest.mark.parametrize("name", INSTANT)
 def test_a_generator_comes_nearer_to_a_gaussian_with_more_context(name):
     call = generator_in_context(name, n_rows=1000)
-    few, many = capacity_curve(
-        LAW, call, n_context=[20, 600], widths=[1], rng=np.random.default_rng(0), repeats=3
-    )
+    few, many = capacity_curve(LAW, call, n_context=[20, 600], widths=[1], rng=np.random.default_rng(0), repeats=3)
     assert np.isfinite([few.divergence.estimate, many.divergence.estimate]).all()
     if name in ("smoothed-bootstrap", "transport"):
         assert many.divergence.estimate < few.divergence.estimate

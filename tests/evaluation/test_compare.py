@@ -250,9 +250,7 @@ def test_more_than_two_classes_and_groups():
     assert found.constant_risk == pytest.approx(math.log(3))
     assert {row["class"] for row in result["class_report"]} == {"a", "b", "c"}
     assert found.scores.value("lr", REFERENCE, "balanced_log_loss").mean < 0.8
-    threshold, nothing = (
-        found.scores.value("lr", arm, "balanced_error").mean for arm in ("threshold", "nothing")
-    )
+    threshold, nothing = (found.scores.value("lr", arm, "balanced_error").mean for arm in ("threshold", "nothing"))
     assert threshold <= nothing + 0.05
 
 
@@ -260,9 +258,11 @@ def test_external_rows_are_stamped_and_do_not_decide():
     frame = table(200, 60)
     more = table(10, 400, seed=9)
     found = compare(
-        frame, **QUICK, arms=["smoothed-bootstrap", "external:more"],
+        frame,
+        **QUICK,
+        arms=["smoothed-bootstrap", "external:more"],
         external={"more": pd.concat([more, frame.head(7)])[more.columns[::-1]]},
-    )  # fmt: skip
+    )
     arm = next(arm for arm in found.to_dict()["arms"] if arm["name"] == "external:more")
     assert arm["external"]
     assert arm["n_added"] == 417
@@ -419,16 +419,20 @@ def test_rows_of_the_true_law_help_a_forest():
     class Oracle(Shuffler):
         def propose(self, group, n, *, rng):
             X, y = CraftWorld().sample(40 * n + 400, rng)
-            mine = pd.DataFrame(
-                X[y == int(group[0])][:n], columns=[c.name for c in self.table_.schema.features]
-            )
+            mine = pd.DataFrame(X[y == int(group[0])][:n], columns=[c.name for c in self.table_.schema.features])
             real = self.table_.frame[list(mine.columns)]
             return mine.clip(real.min(), real.max(), axis=1)
 
     found = compare(
-        frame, target="y", generator=Oracle(), arms=["Oracle", "Oracle+augment"], estimators=["rf", "lr"],
-        repeats=2, budget_seconds=None, n_jobs=2,
-    )  # fmt: skip
+        frame,
+        target="y",
+        generator=Oracle(),
+        arms=["Oracle", "Oracle+augment"],
+        estimators=["rf", "lr"],
+        repeats=2,
+        budget_seconds=None,
+        n_jobs=2,
+    )
     assert found.verdict.code in ("helps-ranking", "mixed")
     assert "random forest" in found.verdict.sentence
 

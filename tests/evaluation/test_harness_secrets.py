@@ -20,9 +20,15 @@ def test_a_comparison_writes_the_options_of_its_generator():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=60), "y": np.repeat([0, 0, 1], 20)})
     found = harness.compare(
-        frame, target="y", generator="smoothed-bootstrap", options={"bandwidth": 0.5}, estimators=["lr"],
-        arms=["smoothed-bootstrap"], splits=2, budget_seconds=None,
-    ).to_dict()  # fmt: skip
+        frame,
+        target="y",
+        generator="smoothed-bootstrap",
+        options={"bandwidth": 0.5},
+        estimators=["lr"],
+        arms=["smoothed-bootstrap"],
+        splits=2,
+        budget_seconds=None,
+    ).to_dict()
     assert found["settings"]["options"] == {"bandwidth": "0.5"}
     assert "--option bandwidth=0.5" in found["reproduce"]["command"]
 

@@ -90,9 +90,14 @@ def test_estimators_of_a_comparison_share_the_work_of_the_generator():
     def compared(*estimators):
         Counting.fits = 0
         found = harness.compare(
-            frame, target="y", generator=Counting(), arms=["auto"], estimators=list(estimators), splits=2,
+            frame,
+            target="y",
+            generator=Counting(),
+            arms=["auto"],
+            estimators=list(estimators),
+            splits=2,
             budget_seconds=None,
-        )  # fmt: skip
+        )
         mine = found.scores.records("hgb", "auto+platt")
         return [(r["metrics"], r["n_added"]) for r in mine], Counting.fits
 

@@ -38,9 +38,7 @@ def test_a_well_specified_model_needs_no_rows(curve):
 
 
 def test_same_seed_same_numbers_whatever_the_jobs(curve):
-    again = scaling_curve(
-        two_gaussians(), target="y", repeats=2, folds=4, sizes=[0, 100, 200, 400, 900], n_jobs=2
-    )
+    again = scaling_curve(two_gaussians(), target="y", repeats=2, folds=4, sizes=[0, 100, 200, 400, 900], n_jobs=2)
     np.testing.assert_array_equal(curve.risks, again.risks)
     np.testing.assert_array_equal(curve.real_risks, again.real_risks)
 
@@ -98,9 +96,7 @@ def test_group_by_averages_over_cells():
     frame = two_gaussians(300, 80)
     curve = scaling_curve(frame, target="y", group_by=["colour"], repeats=1, folds=2, sizes=[0, 50])
     assert curve.law.n_groups == 4
-    assert set(curve.settings["groups"]) == {
-        f"y={y}, colour={c}" for y in ("common", "rare") for c in ("red", "green")
-    }
+    assert set(curve.settings["groups"]) == {f"y={y}, colour={c}" for y in ("common", "rare") for c in ("red", "green")}
 
 
 def test_every_prefix_has_the_groups_in_their_shares():

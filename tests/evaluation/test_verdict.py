@@ -21,8 +21,13 @@ def verdict(loss, auroc, raw=0.0):
     noise = np.random.default_rng(0).normal(0, 0.002, (len(splits), len(ARMS)))
     records = [
         {
-            "estimator": "lr", "arm": arm.name, "repeat": repeat, "fold": fold, "n_added": 100,
-            "log_loss": [0.5, 0.5], "group_error": [0.2, 0.2],
+            "estimator": "lr",
+            "arm": arm.name,
+            "repeat": repeat,
+            "fold": fold,
+            "n_added": 100,
+            "log_loss": [0.5, 0.5],
+            "group_error": [0.2, 0.2],
             "metrics": {
                 "balanced_log_loss": 0.5 + shift + noise[i, j],
                 "auroc": 0.8 + (auroc if arm.name == "rows+platt" else 0.0) + noise[i, j],
@@ -30,12 +35,18 @@ def verdict(loss, auroc, raw=0.0):
         }
         for i, (repeat, fold) in enumerate(splits)
         for j, (arm, shift) in enumerate(zip(ARMS, (0.1, 0.0, 0.1 + raw, loss), strict=True))
-    ]  # fmt: skip
+    ]
     scores = Scores(records, ARMS, ["lr"], splits, 5)
     return judge(
-        scores, [arm for arm in ARMS if arm.focus], groups=["y=a", "y=b"], table=["t.csv", "--target", "y"],
-        generator=["--generator", "random"], n_added={"balanced": 100}, augment=50, cut=False,
-    )  # fmt: skip
+        scores,
+        [arm for arm in ARMS if arm.focus],
+        groups=["y=a", "y=b"],
+        table=["t.csv", "--target", "y"],
+        generator=["--generator", "random"],
+        n_added={"balanced": 100},
+        augment=50,
+        cut=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,17 +57,25 @@ def verdict(loss, auroc, raw=0.0):
         (0.05, -0.03, 0.0, "hurts", "Synthetic rows hurt, with", "add none of these rows"),
         (0.05, 0.0, 0.0, "hurts", "Synthetic rows hurt, with", "add none of these rows"),
         (
-            -0.05, -0.03, 0.0, "hurts", "Synthetic rows hurt ranking and improve the balanced log-loss, with",
+            -0.05,
+            -0.03,
+            0.0,
+            "hurts",
+            "Synthetic rows hurt ranking and improve the balanced log-loss, with",
             "only where the balanced log-loss is all that counts; otherwise none",
         ),
         (
-            0.05, 0.03, 0.0, "hurts", "Synthetic rows hurt the balanced log-loss and improve ranking, with",
+            0.05,
+            0.03,
+            0.0,
+            "hurts",
+            "Synthetic rows hurt the balanced log-loss and improve ranking, with",
             "only where ranking is all that counts",
         ),
         (0.0, 0.0, -0.08, "helps-calibration-only", "help only calibration", "calibrate: "),
         (0.0, 0.0, 0.0, "no-difference", "No measurable difference", "add no row"),
     ],
-)  # fmt: skip
+)
 def test_each_rule_has_its_sentence(loss, auroc, raw, code, says, following):
     found = verdict(loss, auroc, raw)
     assert found.code == code

@@ -31,11 +31,7 @@ def test_the_split_keeps_every_row_once():
     parts = data.split(data.craft(2000), COLUMNS["craft"])
     assert len(parts.seed) == 200
     assert set(data.cells(parts.seed, parts.columns).value_counts()) == {50}
-    assert (
-        len(parts.train0) + len(parts.train1)
-        == len(parts.train_pos) + len(parts.train_neg)
-        == len(parts.train)
-    )
+    assert len(parts.train0) + len(parts.train1) == len(parts.train_pos) + len(parts.train_neg) == len(parts.train)
     assert len(parts.seed) + len(parts.train) + len(parts.test) == 2000
     assert (parts.train1["Target"] == 1).all()
     assert set(data.cells(parts.train_pos, parts.columns)) == {"00", "11"}
@@ -44,9 +40,7 @@ def test_the_split_keeps_every_row_once():
 def test_stored_tables_have_a_fingerprint_of_their_rows(data_dir):
     gender = paper_parts("gender", data_dir)
     assert (
-        gender.fingerprint
-        == paper_parts("gender", data_dir).fingerprint
-        != paper_parts("craft", data_dir).fingerprint
+        gender.fingerprint == paper_parts("gender", data_dir).fingerprint != paper_parts("craft", data_dir).fingerprint
     )
     assert len(gender.train) == len(gender.train0) + len(gender.train1)
 

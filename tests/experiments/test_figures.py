@@ -31,8 +31,12 @@ def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
     drawn = list(draw_all(results, data_dir))
     assert {path.suffix for path in drawn} == {".svg", ".png"}
     assert {path.stem for path in drawn} == {
-        "imbalance-bce", "imbalance-bce_ranking", "opal-error", "opal-bce_ranking", "capacity",
-    }  # fmt: skip
+        "imbalance-bce",
+        "imbalance-bce_ranking",
+        "opal-error",
+        "opal-bce_ranking",
+        "capacity",
+    }
     for path in drawn:
         assert path.stat().st_size > 5000
     text = (results / "figures" / "imbalance-bce.svg").read_text()
@@ -54,9 +58,14 @@ def test_a_law_is_fitted_per_curve(finished):
     steps, seeds = np.arange(0, 10), range(5)
     rng = np.random.default_rng(0)
     law = rows.loc[rows.index.repeat(50)].assign(
-        data="craft", learner="xgb", arm="ros", metric="bce", stage="augmented",
-        step=np.tile(steps, 5), seed=np.repeat(seeds, 10),
-    )  # fmt: skip
+        data="craft",
+        learner="xgb",
+        arm="ros",
+        metric="bce",
+        stage="augmented",
+        step=np.tile(steps, 5),
+        seed=np.repeat(seeds, 10),
+    )
     effective = 1800 + 2 * 200 * law["step"]
     law["value"] = 0.5 + 300 / effective + rng.normal(0, 0.001, 50)
     [found] = fit_laws(law).to_dict("records")

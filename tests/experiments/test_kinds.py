@@ -33,9 +33,7 @@ def test_out_of_fold_a_generator_never_sees_the_held_out_rows(train, monkeypatch
 
     seen = []
     real = arms.train_arm
-    monkeypatch.setattr(
-        arms, "train_arm", lambda arm, frame, *rest: seen.append(frame) or real(arm, frame, *rest)
-    )
+    monkeypatch.setattr(arms, "train_arm", lambda arm, frame, *rest: seen.append(frame) or real(arm, frame, *rest))
     out_of_fold("random", train, "y", [], ["lr"], 0, 4)
     keys = [set(map(tuple, frame.to_numpy().tolist())) for frame in seen]
     rows = list(map(tuple, train.to_numpy().tolist()))
@@ -125,9 +123,7 @@ def test_gpt4_rows_fill_the_groups(data_dir):
     task = {"data": "gender/spurious", "arm": "gpt4", "seed": 1, "settings": {"learners": ["lr"]}}
     values = {r["metric"]: r["value"] for r in opal.measure(task, data_dir)}
     assert values["worst_group_error"] >= values["error"] > 0
-    assert (
-        values["added"] == 12
-    )  # of the 30 that are missing: it wrote few rows where label and attribute differ
+    assert values["added"] == 12  # of the 30 that are missing: it wrote few rows where label and attribute differ
 
 
 def test_more_context_brings_a_generator_nearer_to_the_law(tmp_path):

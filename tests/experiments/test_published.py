@@ -22,9 +22,11 @@ PUBLISHED = [
 def scores(experiment, folder, arm, learner, step, stage, metric="bce"):
     chosen = experiment.select(data=["craft"], arms=[arm], learners=[learner], steps=[step])
     return [
-        record["value"] for task in tasks(chosen) for record in measure(task, folder)
+        record["value"]
+        for task in tasks(chosen)
+        for record in measure(task, folder)
         if (record["stage"], record["metric"]) == (stage, metric)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("arm", "learner", "step", "stage", "published"), PUBLISHED)
@@ -58,9 +60,7 @@ def test_a_forest_without_weights_is_that_of_the_library():
 def test_training_sets_have_the_published_sizes(tmp_path):
     parts = paper_parts("craft", tmp_path)
     for name, rare_side in (("imbalance", {"01", "11"}), ("spurious", {"00", "11"})):
-        experiment = read_experiment(name).select(
-            data=["craft"], arms=["ros"], learners=["xgb"], steps=[4], seeds=[1]
-        )
+        experiment = read_experiment(name).select(data=["craft"], arms=["ros"], learners=["xgb"], steps=[4], seeds=[1])
         [task] = tasks(experiment)
         found = {stage: (rows, weights) for stage, rows, weights in training_sets(task, parts, tmp_path)}
         assert {stage: len(rows) for stage, (rows, _) in found.items()} == {
@@ -83,9 +83,7 @@ def test_our_pools_hold_both_sides_and_come_from_seed_rows_only(tmp_path):
 
 
 def test_all_real_rows_are_one_step(tmp_path):
-    chosen = read_experiment("augmentation").select(
-        data=["craft"], arms=["real-rows"], learners=["xgb"], seeds=[42]
-    )
+    chosen = read_experiment("augmentation").select(data=["craft"], arms=["real-rows"], learners=["xgb"], seeds=[42])
     [task] = tasks(chosen)
     values = {r["metric"]: r["value"] for r in measure(task, tmp_path)}
     assert np.log(values["bce"]) == pytest.approx(-0.64296, abs=1e-5)

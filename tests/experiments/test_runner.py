@@ -110,9 +110,7 @@ def test_keys_follow_settings_and_leave_the_folder_out(small, tmp_path):
 
 
 def test_keys_follow_the_rows_of_the_data(data_dir, tmp_path):
-    chosen = read_experiment("imbalance").select(
-        data=["gender"], arms=["nothing"], steps=[0], learners=["xgb"]
-    )
+    chosen = read_experiment("imbalance").select(data=["gender"], arms=["nothing"], steps=[0], learners=["xgb"])
     [key, *_] = [task["key"] for task in plan_tasks(chosen, data_dir)]
     place = tmp_path / "paper" / "gender"
     place.mkdir(parents=True)
@@ -177,8 +175,10 @@ def test_many_parts_are_joined_on_the_way(small, store, tmp_path, monkeypatch):
     monkeypatch.setattr("makeweight.experiments.store.MANY_PARTS", 5)
     counts = []
     run_experiment(
-        small.select(seeds=[1, 2]), store, folder=tmp_path,
+        small.select(seeds=[1, 2]),
+        store,
+        folder=tmp_path,
         progress=lambda *_: counts.append(len(list((store.folder / "parts").iterdir()))),
-    )  # fmt: skip
+    )
     assert max(counts) == 4
     assert len(store.statuses()) == 6

@@ -15,10 +15,20 @@ from makeweight.experiments.tables import agreement, published_numbers, summaris
 def rows(**columns):
     n = len(columns["seed"])
     base = {
-        "key": [str(k) for k in range(n)], "data": "craft", "arm": "ros", "learner": "xgb", "step": 9,
-        "stage": "balanced", "metric": "bce", "status": "done", "error": "", "seconds": 1.0, "finished": 1.0,
-        "code": "", "settings": "{}",
-    }  # fmt: skip
+        "key": [str(k) for k in range(n)],
+        "data": "craft",
+        "arm": "ros",
+        "learner": "xgb",
+        "step": 9,
+        "stage": "balanced",
+        "metric": "bce",
+        "status": "done",
+        "error": "",
+        "seconds": 1.0,
+        "finished": 1.0,
+        "code": "",
+        "settings": "{}",
+    }
     return pd.DataFrame({**base, **columns})[list(TYPES)]
 
 
@@ -51,11 +61,7 @@ def test_published_numbers_are_read_and_compared(tmp_path):
     place.mkdir()
     place.joinpath("published_results.json").write_text(
         json.dumps(
-            {
-                "craft": {
-                    "imbalanced_class": {"ratio": {"xgb": {"ros": {"balanced_cross_entropy": {"9": values}}}}}
-                }
-            }
+            {"craft": {"imbalanced_class": {"ratio": {"xgb": {"ros": {"balanced_cross_entropy": {"9": values}}}}}}}
         )
     )
     known = published_numbers(read_experiment("imbalance"), tmp_path)
@@ -75,9 +81,7 @@ def test_the_stored_published_numbers_cover_every_step(data_dir):
     bce = known[(known["data"] == "craft") & (known["learner"] == "xgb") & (known["metric"] == "bce")]
     assert len(bce) == 10 * (1 + 2 * 4)
     scaling = published_numbers(read_experiment("augmentation"), data_dir)
-    real = scaling[
-        (scaling["arm"] == "real-rows") & (scaling["data"] == "craft") & (scaling["learner"] == "xgb")
-    ]
+    real = scaling[(scaling["arm"] == "real-rows") & (scaling["data"] == "craft") & (scaling["learner"] == "xgb")]
     assert real[real["metric"] == "log_bce"]["published"].tolist() == [-0.64296]
 
 
@@ -88,10 +92,12 @@ def test_numbers_in_the_experiments_own_file_are_taken():
 
 
 def test_differences_are_paired_by_seed():
-    both = pd.concat([
-        rows(seed=[1, 2, 3], value=[1.0, 5.0, 9.0], arm="nothing"),
-        rows(seed=[1, 2, 3], value=[0.9, 4.9, 8.9]),
-    ])  # fmt: skip
+    both = pd.concat(
+        [
+            rows(seed=[1, 2, 3], value=[1.0, 5.0, 9.0], arm="nothing"),
+            rows(seed=[1, 2, 3], value=[0.9, 4.9, 8.9]),
+        ]
+    )
     found = versus(both, "bce", "balanced").set_index("arm")
     assert found.loc["ros", "difference"] == pytest.approx(-0.1)
     assert found.loc["ros", "half"] == pytest.approx(0, abs=1e-9)

@@ -53,9 +53,7 @@ def test_the_notes_say_what_was_taken_and_why(law):
     assert told["picked"] in ("transformer", "smoothed-bootstrap")
     assert told["rows"] > 50
     assert (told["gain"] > 0) == (told["picked"] == "transformer")
-    assert any(
-        f"generator auto took {told['picked']}" in note and "nats a row" in note for note in made.notes
-    )
+    assert any(f"generator auto took {told['picked']}" in note and "nats a row" in note for note in made.notes)
     assert len(made.frame) == 90
 
 
@@ -117,8 +115,6 @@ print(*balance(example_table().frame, target="y", generator="auto", random_state
 
 
 def test_without_torch_it_is_said_and_the_reference_used():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True
-    ).stdout
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True).stdout
     assert done.count("install torch, or choose another generator") == 3
     assert "generator auto took smoothed-bootstrap: the transformer cannot be used here" in done

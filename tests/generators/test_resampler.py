@@ -102,9 +102,7 @@ def test_random_copies_rows_of_the_group_with_their_text():
 
 def test_smote_writes_points_between_two_rows_of_the_group():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(80, 3)) * [1, 10, 100], columns=list("abc")).assign(
-        y=np.arange(80) < 12
-    )
+    frame = pd.DataFrame(rng.normal(size=(80, 3)) * [1, 10, 100], columns=list("abc")).assign(y=np.arange(80) < 12)
     rows = propose(as_table(frame), "smote", n=50).to_numpy()
     real = frame.loc[frame["y"], list("abc")].to_numpy()
     starts, ends = real[:, None], real[None, :]
@@ -157,9 +155,7 @@ def test_one_type_of_column_only(method, columns):
 
 def test_rows_of_categories_only_are_not_all_copies():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.choice(list("abcd"), (300, 8)), columns=list("stuvwxyz")).assign(
-        label=np.arange(300) < 9
-    )
+    frame = pd.DataFrame(rng.choice(list("abcd"), (300, 8)), columns=list("stuvwxyz")).assign(label=np.arange(300) < 9)
     real = set(frame.drop(columns="label").itertuples(index=False, name=None))
     for method in ("smote", "smotenc"):
         rows = propose(as_table(frame, "label"), method)
@@ -223,10 +219,15 @@ def test_classes_can_be_named_as_they_are_called_there():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"method": "smotte"}, "did you mean 'smote'"), ({"method": 3}, "unknown over-sampler"),
-     ({"method": SMOTE}, "unknown over-sampler"), ({"k_neighbors": 0}, "k_neighbors"),
-     ({"max_dummies": 1.5}, "max_dummies"), ({"max_donors": True}, "max_donors")],
-)  # fmt: skip
+    [
+        ({"method": "smotte"}, "did you mean 'smote'"),
+        ({"method": 3}, "unknown over-sampler"),
+        ({"method": SMOTE}, "unknown over-sampler"),
+        ({"k_neighbors": 0}, "k_neighbors"),
+        ({"max_dummies": 1.5}, "max_dummies"),
+        ({"max_donors": True}, "max_donors"),
+    ],
+)
 def test_options_are_checked_in_fit(options, message):
     generator = Resampler(**options)
     with pytest.raises(OptionError, match=message):
@@ -265,11 +266,7 @@ def test_long_requests_are_written_in_parts(monkeypatch):
 def test_cost_grows_with_the_plan():
     groups = Groups(as_table(mixed()))
     generator = Resampler("smote")
-    assert (
-        0
-        < generator.cost(Plan.make(groups)).seconds
-        < generator.cost(Plan.make(groups, augment=9999)).seconds
-    )
+    assert 0 < generator.cost(Plan.make(groups)).seconds < generator.cost(Plan.make(groups, augment=9999)).seconds
 
 
 @pytest.mark.parametrize("one_hot", [True, False])

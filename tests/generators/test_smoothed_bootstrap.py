@@ -44,11 +44,8 @@ def mixed(n=300, rare=20, seed=0, groups=2):
             "sometimes": np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
             "Int64": pd.array(np.where(rng.random(n) < 0.2, None, rng.integers(0, 5000, n)), dtype="Int64"),
             "int8": rng.integers(-100, 100, n).astype("int8"),
-            "day": pd.Timestamp("2020-01-01", tz="Europe/Berlin")
-            + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
-            "category": pd.Categorical(
-                rng.choice(["a", "b", "c"], n), ["c", "b", "a", "unused"], ordered=True
-            ),
+            "day": pd.Timestamp("2020-01-01", tz="Europe/Berlin") + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
+            "category": pd.Categorical(rng.choice(["a", "b", "c"], n), ["c", "b", "a", "unused"], ordered=True),
             "string": rng.choice(["u", "v", None], n),
             "flag": rng.random(n) < 0.3,
             "constant": 1,
@@ -67,9 +64,7 @@ def wide(n=120, width=220, seed=1):
 
 def many_categories(n=4000, seed=2):
     rng = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {"city": rng.integers(0, 2500, n).astype(str), "x": rng.normal(size=n), "y": np.arange(n) < 60}
-    )
+    return pd.DataFrame({"city": rng.integers(0, 2500, n).astype(str), "x": rng.normal(size=n), "y": np.arange(n) < 60})
 
 
 TABLES = {
@@ -178,10 +173,19 @@ def test_the_table_is_not_touched():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("bandwidth", 0), ("bandwidth", "wide"), ("bandwidth", np.nan), ("bandwidth", True), ("recombine", 1.5),
-     ("recombine", "often"), ("n_neighbors", 0), ("n_neighbors", 2.5), ("borrowed_rows", -1),
-     ("max_donors", 0)],
-)  # fmt: skip
+    [
+        ("bandwidth", 0),
+        ("bandwidth", "wide"),
+        ("bandwidth", np.nan),
+        ("bandwidth", True),
+        ("recombine", 1.5),
+        ("recombine", "often"),
+        ("n_neighbors", 0),
+        ("n_neighbors", 2.5),
+        ("borrowed_rows", -1),
+        ("max_donors", 0),
+    ],
+)
 def test_options_are_stored_and_checked_in_fit(option, value):
     generator = SmoothedBootstrap(**{option: value})
     assert getattr(generator, option) is value
@@ -257,12 +261,8 @@ def test_a_point_mass_and_ties_keep_their_shares():
 def test_lumps_are_never_moved():
     frame = mixed(900, 100)
     assert lumps(frame["lumps"].to_numpy(float)) is None
-    hours = np.random.default_rng(0).choice(
-        [20, 35, 39, 40, 41, 45, 60], 900, p=[0.1, 0.1, 0.02, 0.6, 0.02, 0.06, 0.1]
-    )
-    rows = propose(
-        as_table(frame.assign(lumps=hours * 7, n=range(900)), kinds={"lumps": "integer"}), (1,), 2000
-    )
+    hours = np.random.default_rng(0).choice([20, 35, 39, 40, 41, 45, 60], 900, p=[0.1, 0.1, 0.02, 0.6, 0.02, 0.06, 0.1])
+    rows = propose(as_table(frame.assign(lumps=hours * 7, n=range(900)), kinds={"lumps": "integer"}), (1,), 2000)
     assert set(rows["lumps"]) <= {20 * 7, 35 * 7, 39 * 7, 40 * 7, 41 * 7, 45 * 7, 60 * 7}
     assert abs((rows["lumps"] == 280).mean() - (hours[:100] == 40).mean()) < 0.08
 
@@ -288,9 +288,7 @@ def test_categories_follow_the_numbers_they_go_with():
 
 def test_rows_of_categories_only_are_not_all_copies():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.choice(list("abcd"), (300, 8)), columns=list("stuvwxyz")).assign(
-        label=np.arange(300) < 5
-    )
+    frame = pd.DataFrame(rng.choice(list("abcd"), (300, 8)), columns=list("stuvwxyz")).assign(label=np.arange(300) < 5)
     table = as_table(frame, "label")
     real = set(frame.drop(columns="label").itertuples(index=False, name=None))
     rows = propose(table, (True,), 400)
@@ -302,9 +300,7 @@ def test_missing_values_are_a_state_of_the_group():
     labels = np.arange(800) < 300
     gone = rng.random(800) < np.where(labels, 0.7, 0.1)
     kind = np.where(rng.random(800) < np.where(labels, 0.4, 0.1), None, rng.choice(["u", "v"], 800))
-    frame = pd.DataFrame(
-        {"x": np.where(gone, np.nan, rng.normal(size=800) + 2 * labels), "kind": kind, "y": labels}
-    )
+    frame = pd.DataFrame({"x": np.where(gone, np.nan, rng.normal(size=800) + 2 * labels), "kind": kind, "y": labels})
     for label, share, kind_share in ((True, 0.7, 0.4), (False, 0.1, 0.1)):
         rows = propose(as_table(frame), (label,), 4000, recombine=0.5)
         assert abs(rows["x"].isna().mean() - share) < 0.08

@@ -42,12 +42,8 @@ def comparison(seed: int = 0) -> dict:
     made["estimators"] = ["lr", "rf", "hgb"]
     made["arms"] = _arms()
     made["metrics"] = [metric for metric in made["metrics"] if metric["name"] in METRICS]
-    made["groups"] = [
-        {"group": g, "n_real": n, "n_after": 15128} for g, n in zip(GROUPS, N_REAL, strict=True)
-    ]
-    triples = [
-        (e, arm, metric) for e in made["estimators"] for arm in made["arms"] for metric in made["metrics"]
-    ]
+    made["groups"] = [{"group": g, "n_real": n, "n_after": 15128} for g, n in zip(GROUPS, N_REAL, strict=True)]
+    triples = [(e, arm, metric) for e in made["estimators"] for arm in made["arms"] for metric in made["metrics"]]
     made["results"] = [_result(rng, *triple) for triple in triples]
     made["group_risks"] = [
         {"estimator": e, "arm": arm["name"], "group": group, "difference": None}
@@ -150,10 +146,7 @@ def ledger() -> dict:
         | {"rounds": 4, "seconds": 3.217, "stopped": "full"}
         for g, n, short in zip(GROUPS, N_REAL, (0, 0, 2, 0), strict=True)
     ]
-    totals = {
-        key: sum(e[key] for e in entries)
-        for key in ("requested", "accepted", "shortfall", "proposed", "copies")
-    }
+    totals = {key: sum(e[key] for e in entries) for key in ("requested", "accepted", "shortfall", "proposed", "copies")}
     return totals | {"rejected": {"copy": 124, "out-of-range: age": 36}, "entries": entries}
 
 
@@ -163,12 +156,15 @@ def _arms() -> list[dict]:
         for calibrated in (False, True)[: 1 if effect is None else 2]:
             arms.append(
                 {
-                    "name": name + "+platt" * calibrated, "label": label + " + calibration" * calibrated,
-                    "calibrated": calibrated, "synthetic": i >= FIRST_SYNTHETIC,
-                    "external": name.startswith("external"), "focus": name.startswith("transformer"),
+                    "name": name + "+platt" * calibrated,
+                    "label": label + " + calibration" * calibrated,
+                    "calibrated": calibrated,
+                    "synthetic": i >= FIRST_SYNTHETIC,
+                    "external": name.startswith("external"),
+                    "focus": name.startswith("transformer"),
                     "n_added": 24720.0 if i >= FIRST_SYNTHETIC else 0.0,
                 }
-            )  # fmt: skip
+            )
     return arms
 
 

@@ -12,9 +12,16 @@ from page import examples
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
 FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--hide-scrollbars",
-]  # fmt: skip
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+]
 LONG = "a very long group name that goes on, label=<b>&quot;, " * 3
 RESULTS = {
     "comparison": examples.comparison,
@@ -130,9 +137,7 @@ def test_the_page_as_it_is_opened(browser, pages, name, screen, scheme):
     place = browser.execute_script("return document.querySelector('h1').getBoundingClientRect().toJSON()")
     assert 0 <= place["top"] < place["bottom"] <= SCREENS[screen][1]
     assert 0 <= place["left"] < place["right"] <= SCREENS[screen][0]
-    dark = (
-        browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
-    )
+    dark = browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
     assert dark == (scheme == DARK)
     browser.execute_script(OPEN)
     assert browser.get_log("browser") == []
@@ -206,10 +211,7 @@ def test_it_can_be_printed(browser, pages, name, tmp_path):
     width = {"width": 688, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", width)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    assert (
-        browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-        == "rgb(255, 255, 255)"
-    )
+    assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 688
     assert browser.execute_script(OVERLAPS) == []
 
@@ -217,9 +219,7 @@ def test_it_can_be_printed(browser, pages, name, tmp_path):
 def test_no_script_runs(browser, tmp_path):
     file = tmp_path / "hostile.html"
     result = examples.comparison()
-    result["verdict"]["sentence"] = (
-        "</h1><script>document.title = 'taken'</script><img src=x onerror=alert(1)>"
-    )
+    result["verdict"]["sentence"] = "</h1><script>document.title = 'taken'</script><img src=x onerror=alert(1)>"
     html = render(result)
     # The second has a script that somebody put into the file: the page's own policy forbids it to run.
     for page in (html, html.replace("<h1", "<script>document.title = 'taken'</script><h1", 1)):

@@ -268,9 +268,7 @@ def test_a_ledger_of_totals_alone_is_enough():
 def test_a_huge_comparison_stays_small():
     result = examples.comparison()
     names = [f"{estimator}{i}" for estimator in result["estimators"] for i in range(3)]
-    result["results"] = [
-        row | {"estimator": f"{row['estimator']}{i}"} for row in result["results"] for i in range(3)
-    ]
+    result["results"] = [row | {"estimator": f"{row['estimator']}{i}"} for row in result["results"] for i in range(3)]
     result["group_risks"] = [
         row | {"estimator": f"{row['estimator']}{i}"} for row in result["group_risks"] for i in range(3)
     ]
@@ -304,9 +302,7 @@ def test_estimators_are_called_as_in_the_verdict():
 def frame(seed, n):
     rng = np.random.default_rng(seed)
     label = np.repeat(["common", "rare"], [3 * n // 4, n - 3 * n // 4])
-    return pd.DataFrame(
-        {"a": rng.normal(size=n) + (label == "rare"), "b <i>": rng.normal(size=n), "y": label}
-    )
+    return pd.DataFrame({"a": rng.normal(size=n) + (label == "rare"), "b <i>": rng.normal(size=n), "y": label})
 
 
 @pytest.mark.parametrize(
@@ -322,9 +318,13 @@ def test_a_fresh_report_is_shown(n, mute, code, tone):
 
 def test_a_fresh_comparison_is_shown():
     found = compare(
-        frame(0, 200), target="y", generator="smoothed-bootstrap", estimators=["lr"], repeats=1,
+        frame(0, 200),
+        target="y",
+        generator="smoothed-bootstrap",
+        estimators=["lr"],
+        repeats=1,
         arms=["smoothed-bootstrap"],
-    )  # fmt: skip
+    )
     text = " ".join(Page(render(found.to_dict())).text)
     assert found.verdict.sentence in text
     assert "smoothed bootstrap, balanced + calibration" in text

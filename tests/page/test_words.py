@@ -25,9 +25,7 @@ def test_a_number_is_read_back_to_its_decimals(value, places):
 
 @pytest.mark.parametrize("value", [None, math.nan])
 def test_what_is_missing_is_a_dash(value):
-    assert (
-        words.number(value) == words.count(value) == words.share(value) == words.shown(None) == words.MISSING
-    )
+    assert words.number(value) == words.count(value) == words.share(value) == words.shown(None) == words.MISSING
 
 
 @given(st.text(), st.integers(3, 60))
@@ -67,12 +65,8 @@ def test_far_values_do_not_squeeze_the_others():
 
 def test_elements_escape_texts_and_attributes():
     made = element("text", '<b> & "c"', title="\"><script>'\x00", x=1.5)
-    assert made == (
-        '<text title="&#34;&gt;&lt;script&gt;&#39;\ufffd" x="1.5">&lt;b&gt; &amp; &#34;c&#34;</text>'
-    )
+    assert made == ('<text title="&#34;&gt;&lt;script&gt;&#39;\ufffd" x="1.5">&lt;b&gt; &amp; &#34;c&#34;</text>')
 
 
 def test_codes_lead_to_their_checks_only():
-    assert words.linked("MWQ04, MWQ99 & <b>", ["MWQ04"]) == (
-        '<a href="#MWQ04">MWQ04</a>, MWQ99 &amp; &lt;b&gt;'
-    )
+    assert words.linked("MWQ04, MWQ99 & <b>", ["MWQ04"]) == ('<a href="#MWQ04">MWQ04</a>, MWQ99 &amp; &lt;b&gt;')

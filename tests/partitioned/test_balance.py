@@ -260,9 +260,7 @@ def test_an_interrupted_run_goes_on_where_it_was(whole, tmp_path):
     pd.testing.assert_frame_equal(synthetic(tmp_path / "out"), synthetic(tmp_path / "calm"))
 
     # A finished folder has nothing left to do, and a part that is not what it was is made again.
-    assert not any(
-        part["made"] for part in balance_partitions(tmp_path / "parts-out", tmp_path / "out", **again).parts
-    )
+    assert not any(part["made"] for part in balance_partitions(tmp_path / "parts-out", tmp_path / "out", **again).parts)
     spoilt = tmp_path / "out" / "synthetic-00001.parquet"
     raw = spoilt.read_bytes()
     spoilt.write_bytes(raw[:-9] + b"x" * 9)
@@ -301,9 +299,13 @@ def test_a_shortfall_keeps_the_parts_and_can_be_accepted_later(whole, tmp_path):
     assert not (tmp_path / "out" / MANIFEST).exists()
     with pytest.warns(ShortfallWarning, match="the pen broke"):
         made = balance_partitions(
-            tmp_path / "parts-out", tmp_path / "out", **REQUEST, generator=generator, resume=True,
+            tmp_path / "parts-out",
+            tmp_path / "out",
+            **REQUEST,
+            generator=generator,
+            resume=True,
             on_shortfall="warn",
-        )  # fmt: skip
+        )
     assert not any(part["made"] for part in made.parts)
     stopped = {entry.group: entry.stopped for entry in made.ledger}
     assert stopped["yes", "f"] == "full"
@@ -389,11 +391,12 @@ def test_generators_need_their_rows_here_too(whole, tmp_path):
         (lambda f: rewrite(f, lambda t: t.append_column("a", t["code"])), SchemaError, "'a'.*not in part.0"),
         (
             lambda f: rewrite(f, lambda t: t.set_column(4, "code", t["code"].cast("string"))),
-            SchemaError, "'code'.*int64 in part.0.parquet, string in part.1.parquet",
+            SchemaError,
+            "'code'.*int64 in part.0.parquet, string in part.1.parquet",
         ),
         (lambda f: [rewrite(f, lambda t: t[:0], k) for k in range(4)], SchemaError, "no rows"),
     ],
-)  # fmt: skip
+)
 def test_folders_that_are_no_table(whole, tmp_path, spoil, error, message):
     folder = cut(whole, tmp_path / "parts", (100, 101, 250))
     spoil(folder)

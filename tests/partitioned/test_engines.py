@@ -63,12 +63,14 @@ def test_processes_of_which_one_is_killed_give_the_same_bytes(alone, tmp_path):
     mark = tmp_path / "killed"
     seen = []
     balance_partitions(
-        source, tmp_path / "out", generator=Killer(str(mark)), n_jobs=2,
-        watch=lambda *step: seen.append(step), **REQUEST,
-    )  # fmt: skip
+        source,
+        tmp_path / "out",
+        generator=Killer(str(mark)),
+        n_jobs=2,
+        watch=lambda *step: seen.append(step),
+        **REQUEST,
+    )
     assert mark.exists()
     assert bytes_of(tmp_path / "out") == expected
     parts = len(EDGES) + 1
-    assert [step for step in seen if step[0] == "reading"] == [
-        ("reading", k, parts) for k in range(parts + 1)
-    ]
+    assert [step for step in seen if step[0] == "reading"] == [("reading", k, parts) for k in range(parts + 1)]

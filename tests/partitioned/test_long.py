@@ -51,18 +51,14 @@ def source(tmp_path_factory):
 
 def test_the_table_does_not_fit_under_the_limit(source):
     code = "import sys, pyarrow.parquet as pq; pq.read_table(sys.argv[1]).to_pandas()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(source)], preexec_fn=limit, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(source)], preexec_fn=limit, capture_output=True, text=True)
     assert done.returncode != 0
     assert "memory" in done.stderr.lower()
 
 
 def test_five_million_rows_under_a_limit_with_a_killed_worker(source, tmp_path, monkeypatch):
     start = subprocess.Popen
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda *args, **kwargs: start(*args, **{**kwargs, "preexec_fn": limit})
-    )
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **kwargs: start(*args, **{**kwargs, "preexec_fn": limit}))
     killed = []
     with cluster(2) as started:
 

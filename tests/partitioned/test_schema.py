@@ -24,9 +24,10 @@ from makeweight.table.kinds._numeric import count_decimals
 from partitioned_tables import cut, make_table
 
 COMPARED = [
-    field.name for field in fields(Schema.infer(pd.DataFrame({"x": [1]}))["x"])
+    field.name
+    for field in fields(Schema.infer(pd.DataFrame({"x": [1]}))["x"])
     if field.name not in ("dtype", "categories", "reason", "missing_value", "python_type")
-]  # fmt: skip
+]
 
 
 def assert_same_columns(found, known):
@@ -44,9 +45,7 @@ def assert_same_columns(found, known):
 def surveyed(table, edges, row_group_size=None, group_by=("sex",), **options):
     folder = Path(tempfile.mkdtemp())
     try:
-        return survey(
-            cut(table, folder / "parts", edges, row_group_size), target="y", group_by=group_by, **options
-        )
+        return survey(cut(table, folder / "parts", edges, row_group_size), target="y", group_by=group_by, **options)
     finally:
         shutil.rmtree(folder)
 
@@ -113,7 +112,7 @@ def test_numbers_keep_their_grid_however_they_are_cut(units, step, decimals, kin
         st.sampled_from(["a", "b b", "c c c", "", "d", None]) | st.text(max_size=9), min_size=2, max_size=60
     ),
     edge=st.integers(0, 60),
-)  # fmt: skip
+)
 def test_strings_get_the_same_kind_however_they_are_cut(values, edge):
     labels = np.resize(["a", "b"], len(values))
     table = pa.table({"x": pa.array(values, pa.string()), "y": labels})

@@ -83,9 +83,7 @@ def test_what_is_independent_has_no_association_with_few_rows():
     rng = np.random.default_rng(0)
     found = []
     for _ in range(200):
-        matrix = np.hstack(
-            [np.eye(5)[rng.integers(0, 5, 40)], rng.random((40, 1)), np.eye(4)[rng.integers(0, 4, 40)]]
-        )
+        matrix = np.hstack([np.eye(5)[rng.integers(0, 5, 40)], rng.random((40, 1)), np.eye(4)[rng.integers(0, 4, 40)]])
         blocks = Blocks(matrix, np.array([0, 5, 6]), np.array([False, True, False]))
         found.append(associate(blocks, blocks, np.ones((40, 1)))[0] ** 2)
     mean = np.mean(found, axis=0)
@@ -124,9 +122,7 @@ def test_the_last_digit_is_where_the_text_ends(number, decimals):
         assert last_digits(np.array([value]))[0] == 0
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1.5, float("nan")])), min_size=2, max_size=20)
-)
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1.5, float("nan")])), min_size=2, max_size=20))
 def test_equal_rows_have_equal_numbers(rows):
     codes, numbers = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
     part = Part({"a": codes, "b": numbers}, {}, {}, np.zeros(len(rows), dtype=int))

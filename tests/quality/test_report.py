@@ -23,12 +23,14 @@ EXPECTED = {
     "copying": ("copies", "100.0% of them are exact copies", {"MWQ04", "MWQ05", "MWQ06", "MWQ07"}, {"MWQ08"}),
     "near-copying": ("memorises", "memorised", {"MWQ06", "MWQ07"}, {"MWQ04", "MWQ08"}),
     "shuffling columns": (
-        "independent-columns", "columns do not belong together; each by itself is right", {"MWQ09", "MWQ15"},
+        "independent-columns",
+        "columns do not belong together; each by itself is right",
+        {"MWQ09", "MWQ15"},
         {"MWQ04", "MWQ06", "MWQ08"},
     ),
     "ignoring the label": ("ignores-label", "ignores the label", {"MWQ08", "MWQ17"}, {"MWQ04", "MWQ06"}),
     "constant": ("repeats", "one row over and over", {"MWQ05", "MWQ08", "MWQ11", "MWQ15"}, {"MWQ04"}),
-}  # fmt: skip
+}
 
 
 def report_on(generator="perfect", *, seed=1, **options):
@@ -69,9 +71,7 @@ def test_a_label_that_is_shuffled_within_the_synthetic_table_is_seen():
     rng = np.random.default_rng(4)
     real, holdout = (worlds.fresh(worlds.numbers(n, n), rng) for n in (250, 150))
     made = worlds.fresh(worlds.numbers(200, 200), rng)
-    report = QualityReport(
-        real, made.assign(paid=rng.permutation(made["paid"])), target="paid", holdout=holdout
-    )
+    report = QualityReport(real, made.assign(paid=rng.permutation(made["paid"])), target="paid", holdout=holdout)
     assert report.verdict.code == "ignores-label"
     assert {"MWQ10", "MWQ17"} <= {check.code for check in report.issues}
     assert QualityReport(real, made, target="paid", holdout=holdout)["MWQ10"].drawer == "passed"
@@ -83,57 +83,86 @@ REACHED = {
     "all see": ({}, "no-fault", "No fault found: 19 checks passed.", "makeweight evaluate"),
     "one sees": (
         {"MWQ08": {"blind": "x"}, "MWQ09": {"drawer": "not applicable", "p": None}},
-        "no-fault", "large faults would go unnoticed in places", "makeweight evaluate",
+        "no-fault",
+        "large faults would go unnoticed in places",
+        "makeweight evaluate",
     ),
     "a tip sees": (
         {"MWQ08": {"blind": "x"}, "MWQ09": {"blind": "x"}, "MWQ15": {"drawer": "tip"}},
-        "no-fault", "1 has a remark", "makeweight evaluate",
+        "no-fault",
+        "1 has a remark",
+        "makeweight evaluate",
     ),
     "all blind": (
         {code: {"blind": "x"} for code in ("MWQ08", "MWQ09", "MWQ15")},
-        "not-judged", "chance alone exceeds the limits of MWQ08, MWQ09, MWQ15", "Give more rows",
+        "not-judged",
+        "chance alone exceeds the limits of MWQ08, MWQ09, MWQ15",
+        "Give more rows",
     ),
     "one blind, others not tested": (
-        {"MWQ08": {"blind": "x"}, "MWQ09": {"drawer": "muted", "p": None},
-         "MWQ15": {"drawer": "skipped", "p": None}},
-        "not-judged", "chance alone exceeds the limits of MWQ08,", "Give more rows",
+        {"MWQ08": {"blind": "x"}, "MWQ09": {"drawer": "muted", "p": None}, "MWQ15": {"drawer": "skipped", "p": None}},
+        "not-judged",
+        "chance alone exceeds the limits of MWQ08,",
+        "Give more rows",
     ),
     "not tested": (
-        {code: {"drawer": "skipped", "p": None, "explanation": "No group has rows."}
-         for code in ("MWQ08", "MWQ09", "MWQ15")},
-        "not-judged", "no group has rows, so that neither columns nor rows could be", "Give more rows",
+        {
+            code: {"drawer": "skipped", "p": None, "explanation": "No group has rows."}
+            for code in ("MWQ08", "MWQ09", "MWQ15")
+        },
+        "not-judged",
+        "no group has rows, so that neither columns nor rows could be",
+        "Give more rows",
     ),
     "nothing to compare": (
-        {code: {"drawer": "not applicable", "p": None, "explanation": "There is no column."}
-         for code in ("MWQ08", "MWQ09", "MWQ15")},
-        "not-judged", "Not judged: there is no column.", "more columns",
+        {
+            code: {"drawer": "not applicable", "p": None, "explanation": "There is no column."}
+            for code in ("MWQ08", "MWQ09", "MWQ15")
+        },
+        "not-judged",
+        "Not judged: there is no column.",
+        "more columns",
     ),
     "muted": (
         {code: {"drawer": "muted", "p": None} for code in ("MWQ08", "MWQ09", "MWQ15")},
-        "not-judged", "MWQ08, MWQ09, MWQ15, which compare columns and rows, are muted", "Mute fewer",
+        "not-judged",
+        "MWQ08, MWQ09, MWQ15, which compare columns and rows, are muted",
+        "Mute fewer",
     ),
     "some muted": (
         {code: {"drawer": "muted", "p": None} for code in ("MWQ06", "MWQ07", "MWQ13")},
-        "no-fault", "16 checks passed, 3 are muted. Whether rows were memorised was not judged.", "evaluate",
+        "no-fault",
+        "16 checks passed, 3 are muted. Whether rows were memorised was not judged.",
+        "evaluate",
     ),
     "the attack alone muted": (
         {"MWQ07": {"drawer": "muted", "p": None}},
-        "no-fault", "No fault found: 18 checks passed, 1 is muted.", "evaluate",
+        "no-fault",
+        "No fault found: 18 checks passed, 1 is muted.",
+        "evaluate",
     ),
     "memorising not judged": (
         {code: {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT} for code in ("MWQ06", "MWQ07")},
-        "no-fault", "Whether rows were memorised was not judged", "--holdout",
+        "no-fault",
+        "Whether rows were memorised was not judged",
+        "--holdout",
     ),
     "nothing judged": (
-        {code: {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT}
-         for code in ("MWQ06", "MWQ07", "MWQ08", "MWQ09", "MWQ15")},
-        "not-judged", "Nor was whether rows were memorised", "show. Set real rows aside",
+        {
+            code: {"drawer": "skipped", "p": None, "explanation": NO_HOLDOUT}
+            for code in ("MWQ06", "MWQ07", "MWQ08", "MWQ09", "MWQ15")
+        },
+        "not-judged",
+        "Nor was whether rows were memorised",
+        "show. Set real rows aside",
     ),
     "a fault all the same": (
         {code: {"blind": "x"} for code in ("MWQ08", "MWQ09", "MWQ15")} | {"MWQ12": {"drawer": "issue"}},
-        "faults", "One check finds a fault", "makeweight evaluate",
+        "faults",
+        "One check finds a fault",
+        "makeweight evaluate",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", list(REACHED))
@@ -198,9 +227,7 @@ def test_shuffling_rows_and_columns_changes_no_number(perfect):
     def shuffled(frame):
         return frame.sample(frac=1, random_state=int(rng.integers(1 << 30)))[rng.permutation(frame.columns)]
 
-    again = QualityReport(
-        shuffled(real), shuffled(added), target="paid", group_by=["sex"], holdout=shuffled(holdout)
-    )
+    again = QualityReport(shuffled(real), shuffled(added), target="paid", group_by=["sex"], holdout=shuffled(holdout))
     ours, theirs = perfect.to_dict(), again.to_dict()
     for row in (*ours["sample"], *theirs["sample"]):  # cells are shown in the order of the table
         row["synthetic"], row["nearest"] = sorted(row["synthetic"].items()), sorted(row["nearest"].items())

@@ -23,11 +23,17 @@ def fresh(counts, rng):
         parts.append(
             pd.DataFrame(
                 {
-                    "age": age.astype(int), "income": income, "score": score, "colour": COLOURS[order],
-                    "member": member, "tenure": tenure, "sex": sex, "paid": paid,
+                    "age": age.astype(int),
+                    "income": income,
+                    "score": score,
+                    "colour": COLOURS[order],
+                    "member": member,
+                    "tenure": tenure,
+                    "sex": sex,
+                    "paid": paid,
                 }
             )
-        )  # fmt: skip
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -65,9 +71,7 @@ def shuffling_columns(real, added, rng):
 
 def ignoring_the_label(real, added, rng):
     counts = numbers(2 * len(added), len(added) // 2)
-    pool = (
-        fresh(counts, rng).sample(len(added), random_state=int(rng.integers(1 << 30))).reset_index(drop=True)
-    )
+    pool = fresh(counts, rng).sample(len(added), random_state=int(rng.integers(1 << 30))).reset_index(drop=True)
     return pool.assign(sex=added["sex"].to_numpy(), paid=added["paid"].to_numpy())
 
 
@@ -81,6 +85,10 @@ def perfect(real, added, rng):
 
 
 GENERATORS = {
-    "perfect": perfect, "copying": copying, "near-copying": near_copying,
-    "shuffling columns": shuffling_columns, "ignoring the label": ignoring_the_label, "constant": constant,
-}  # fmt: skip
+    "perfect": perfect,
+    "copying": copying,
+    "near-copying": near_copying,
+    "shuffling columns": shuffling_columns,
+    "ignoring the label": ignoring_the_label,
+    "constant": constant,
+}

@@ -53,17 +53,22 @@ def test_decoding_nothing_keeps_the_dtype(name, data):
 @pytest.mark.parametrize(
     ("real", "proposed", "reasons"),
     [
-        ([1.0, 2.5, 9.25], [1.25, 10.0, 0.5, np.nan, np.inf, 2.001],
-         {"out-of-range": [1, 2, 4], "missing-not-seen": [3], "not-a-number": [4], "too-many-decimals": [5]}),
+        (
+            [1.0, 2.5, 9.25],
+            [1.25, 10.0, 0.5, np.nan, np.inf, 2.001],
+            {"out-of-range": [1, 2, 4], "missing-not-seen": [3], "not-a-number": [4], "too-many-decimals": [5]},
+        ),
         ([1, 2, 30], [3, 2.5, "7", "many"], {"not-a-whole-number": [1], "not-a-number": [3]}),
         ([1.5, None, 3.5], [None, 2.5], {}),
         (["a", "b", "a"], ["a", "c", None], {"unknown-category": [1], "missing-not-seen": [2]}),
         ([True, False, True], ["yes", "false", "maybe", 1], {"unknown-category": [2]}),
-        (pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"]),
-         ["2024-01-15", "2025-01-01", "soon", "2024-01-15 12:00"],
-         {"out-of-range": [1], "not-a-date": [2], "finer-than-column": [3]}),
+        (
+            pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"]),
+            ["2024-01-15", "2025-01-01", "soon", "2024-01-15 12:00"],
+            {"out-of-range": [1], "not-a-date": [2], "finer-than-column": [3]},
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_column_cannot_have_is_rejected_by_name(real, proposed, reasons):
     column, _ = described(pd.Series(real))
     _, rejects = codec(column.kind).check(column, pd.Series(proposed, dtype=object))

@@ -262,8 +262,12 @@ def test_a_long_row_does_not_change_the_csv_module(tmp_path):
 
 def test_the_name_says_the_format():
     assert [format_of(f"t.{end}") for end in ("csv", "TSV", "parquet", "feather", "pq")] == [
-        "csv", "tsv", "parquet", "feather", "parquet",
-    ]  # fmt: skip
+        "csv",
+        "tsv",
+        "parquet",
+        "feather",
+        "parquet",
+    ]
     with pytest.raises(FileProblem, match=r"gunzip -c t\.csv\.gz"):
         format_of("t.csv.gz")
     with pytest.raises(FileProblem, match="without an extension"):

@@ -136,7 +136,7 @@ BASE = pd.DataFrame({"x": np.arange(6) * 0.5, "sex": list("fmfmfm"), "income": [
         (lambda: Table(BASE, Schema.infer(BASE[["x"]])), "columns are not the schema's", None),
         (lambda: Schema.infer(WIDE, kinds={"x": "integer"}), "spread too widely", "identifier"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_used_is_refused(make, says, hint):
     with pytest.raises(SchemaError.__mro__[1], match=says) as error:
         make()

@@ -73,10 +73,7 @@ def test_network_sampler_and_probabilities_agree() -> None:
 def test_network_divergence_falls_like_parameters_over_twice_n() -> None:
     """Large n: E KL of the fitted tables = parameters / (2 n); 200 fits at n = 2000, within 15%."""
     law, rng = network(), np.random.default_rng(2)
-    found = [
-        law.divergence(fit_bayesian_network(law.sample(2000, rng), law.levels, law.parents))
-        for _ in range(200)
-    ]
+    found = [law.divergence(fit_bayesian_network(law.sample(2000, rng), law.levels, law.parents)) for _ in range(200)]
     assert np.mean(found) == pytest.approx(law.n_parameters / 4000, rel=0.15)
 
 
@@ -142,9 +139,7 @@ def test_capacity_curve_over_width_and_rows() -> None:
     def generator(context: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
         return law.cut(width).sample(4000, rng)
 
-    points = capacity_curve(
-        law, generator, n_context=[100], widths=[1, 4, 16], rng=np.random.default_rng(0), repeats=2
-    )
+    points = capacity_curve(law, generator, n_context=[100], widths=[1, 4, 16], rng=np.random.default_rng(0), repeats=2)
     values = [point.divergence.estimate for point in points]
     assert values[0] > values[1] > values[2]
     assert abs(values[2]) < 0.01

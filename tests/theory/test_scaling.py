@@ -91,9 +91,7 @@ def test_one_outlier_does_not_move_the_law() -> None:
         (SIZES, 0.5 + 0.01 * np.array([1, -1, 1, -1, 1, -1, 1, -1]), "fall"),
     ],
 )
-def test_what_is_not_identifiable_is_refused_with_the_reason(
-    sizes: np.ndarray, risks: np.ndarray, reason: str
-) -> None:
+def test_what_is_not_identifiable_is_refused_with_the_reason(sizes: np.ndarray, risks: np.ndarray, reason: str) -> None:
     law = ScalingLaw(2000, 2, draws=50).fit(sizes, risks)
     assert not law.identifiable_
     assert reason in law.reason_

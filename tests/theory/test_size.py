@@ -53,15 +53,11 @@ def choice_in_the_biased_world(n_minority: int, seed: int, rule: float) -> tuple
                 made = pool[: round(multiple * gap)]
                 theta = least_squares(np.vstack([x[train], made]), np.append(y[train], np.ones(len(made))))
                 losses[k, held] += (y[held] - x[held] @ theta) ** 2 / repeats
-    decision = choose_from_losses(
-        [Candidate(float(m)) for m in MULTIPLES], losses, y, rule=rule, repeats=repeats
-    )
+    decision = choose_from_losses([Candidate(float(m)) for m in MULTIPLES], losses, y, rule=rule, repeats=repeats)
     gap = 19 * n_minority
     made = world.synthetic.sample(round(decision.candidate.balance * gap), rng)
     theta = least_squares(np.vstack([x, made]), np.append(y, np.ones(len(made))))
-    pilot = np.linalg.solve(
-        sum(x[y == k].T @ x[y == k] / (y == k).sum() for k in (0, 1)), x[y == 1].mean(axis=0)
-    )
+    pilot = np.linalg.solve(sum(x[y == k].T @ x[y == k] / (y == k).sum() for k in (0, 1)), x[y == 1].mean(axis=0))
     means = [
         (rows.T @ (rows @ pilot - label)) / len(rows)
         for rows, label in ((x[y == 0], 0), (x[y == 1], 1), (world.synthetic.sample(gap, rng), 1))
@@ -177,8 +173,7 @@ def test_pools_are_drawn_inside_folds_and_candidates_see_prefixes() -> None:
     assert all(len(takes) == len(grid) for takes in pools.values())
     real_draw, real_fit = table_callables(x, y, interpolate)
     first, second = (
-        choose_size(y, real_draw, real_fit, rng=np.random.default_rng(3), candidates=grid, repeats=1)
-        for _ in range(2)
+        choose_size(y, real_draw, real_fit, rng=np.random.default_rng(3), candidates=grid, repeats=1) for _ in range(2)
     )
     assert np.array_equal(first.risks, second.risks)
     assert first.candidate == second.candidate
@@ -192,9 +187,14 @@ def test_a_candidate_that_cannot_be_fitted_has_an_infinite_risk_and_loses() -> N
         return np.full(len(held), np.nan if broken else 0.5 if takes[1.0].n_total else 0.9)
 
     found = choose_size(
-        y, lambda *given: None, fit_predict, rng=np.random.default_rng(0), candidates=[Candidate(1.0)],
-        calibrate=None, repeats=2,
-    )  # fmt: skip
+        y,
+        lambda *given: None,
+        fit_predict,
+        rng=np.random.default_rng(0),
+        candidates=[Candidate(1.0)],
+        calibrate=None,
+        repeats=2,
+    )
     assert found.candidate == NOTHING
     assert found.risks[1] == found.standard_errors[1] == np.inf
 
@@ -255,10 +255,7 @@ def test_errors_are_those_of_paired_rows_within_groups() -> None:
     assert found.standard_errors[0] == pytest.approx(by_hand)
     assert found.standard_error(1, 0) == pytest.approx(by_hand)
     assert found.risks[1] == pytest.approx((losses[1, :300].mean() + losses[1, 300:].mean()) / 2)
-    draws = [
-        choose_from_losses([NOTHING, Candidate(1.0)], rng.exponential(size=(2, 330)), groups)
-        for _ in range(400)
-    ]
+    draws = [choose_from_losses([NOTHING, Candidate(1.0)], rng.exponential(size=(2, 330)), groups) for _ in range(400)]
     spread = np.std([one.risks[0] - one.risks[1] for one in draws])
     assert np.mean([one.standard_error(0, 1) for one in draws]) == pytest.approx(spread, rel=0.1)
 
@@ -317,9 +314,7 @@ def test_groups_of_label_and_attribute() -> None:
         return fit_logistic(x[every], y[every], ridge=1e-6).probabilities(x[held])
 
     grid = size_grid(balance=[0, 1.0], augment=[0.0], groups=["1a", "1b"])
-    decision = choose_size(
-        y, draw, fit_predict, rng=rng, candidates=grid, groups=groups, repeats=1, objective="worst"
-    )
+    decision = choose_size(y, draw, fit_predict, rng=rng, candidates=grid, groups=groups, repeats=1, objective="worst")
     assert len(decision.candidates) == 4
     assert set(decision.takes) == {"0a", "0b", "1a", "1b"}
     with pytest.raises(PlanError, match="several labels"):

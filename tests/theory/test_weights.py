@@ -19,9 +19,7 @@ counts = st.lists(st.integers(1, 40), min_size=2, max_size=5)
 
 
 @given(counts, st.integers(1, 50), st.floats(0.0, 0.99), st.integers(0, 2**32 - 1))
-def test_weighted_erm_is_the_objective_to_1e_12(
-    real: list[int], n_augment: int, alpha: float, seed: int
-) -> None:
+def test_weighted_erm_is_the_objective_to_1e_12(real: list[int], n_augment: int, alpha: float, seed: int) -> None:
     """(1 - alpha) R_ov + alpha R_aug = weighted mean loss with w = alpha n_maj / ((1 - alpha) N)."""
     rng = np.random.default_rng(seed)
     largest = max(real)

@@ -49,9 +49,11 @@ def check_takes_signed(estimator: Any) -> None:
     else:
         return
     raise OptionError(
-        got, expected=f"LogisticRegression with an l2 penalty and solver {', '.join(SMOOTH)}; or a pipeline "
-        "that ends in one", hint='bias_correction="density-ratio" has positive weights',
-    )  # fmt: skip
+        got,
+        expected=f"LogisticRegression with an l2 penalty and solver {', '.join(SMOOTH)}; or a pipeline "
+        "that ends in one",
+        hint='bias_correction="density-ratio" has positive weights',
+    )
 
 
 def check_minimum(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> None:
@@ -69,9 +71,11 @@ def check_minimum(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> No
     found = smallest_curvature(fitted, X, y, weights)
     if found <= LEAST_CURVATURE:
         raise PlanError(
-            "the corrected loss is not convex at its solution", got=f"smallest eigenvalue {found:.2g}",
-            expected="> 0", hint='use a smaller C, or bias_correction="density-ratio"',
-        )  # fmt: skip
+            "the corrected loss is not convex at its solution",
+            got=f"smallest eigenvalue {found:.2g}",
+            expected="> 0",
+            hint='use a smaller C, or bias_correction="density-ratio"',
+        )
 
 
 def smallest_curvature(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> float:

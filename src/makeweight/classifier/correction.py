@@ -15,9 +15,7 @@ __all__ = ["density_ratio"]
 FOLDS = 5
 
 
-def density_ratio(
-    real: pd.DataFrame, made: pd.DataFrame, schema: Schema, rng: np.random.Generator
-) -> np.ndarray:
+def density_ratio(real: pd.DataFrame, made: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> np.ndarray:
     """Return a weight per synthetic row of one group: the density of real rows over that of synthetic ones.
 
     Parameters
@@ -54,9 +52,11 @@ def density_ratio(
     folds = min(FOLDS, len(real), len(made))
     if folds < 2:
         raise PlanError(
-            "too few rows to correct the bias of a group", got=f"{len(real)} real and {len(made)} synthetic",
-            expected="two of each", hint="set bias_correction=None",
-        )  # fmt: skip
+            "too few rows to correct the bias of a group",
+            got=f"{len(real)} real and {len(made)} synthetic",
+            expected="two of each",
+            hint="set bias_correction=None",
+        )
     dummies = Dummies(schema, one_hot=True)
     if not dummies.width:
         return np.ones(len(made))

@@ -228,19 +228,23 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self._validate_params()
         if not hasattr(self.estimator, "predict_proba"):
             raise OptionError(
-                "the estimator has no predict_proba", got=type(self.estimator).__name__,
+                "the estimator has no predict_proba",
+                got=type(self.estimator).__name__,
                 hint="wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True",
-            )  # fmt: skip
+            )
         if self.bias_correction == "signed":
             check_takes_signed(self.estimator)
         real = self._real_rows(X, y, groups, sample_weight)
         seed = _seed_sequence(self.random_state)
         to_choose, to_test, to_write, to_fit = (np.random.default_rng(s) for s in seed.spawn(4))
         candidates = size_candidates(
-            self.n_synthetic, self.augment, self.alpha, real.groups,
+            self.n_synthetic,
+            self.augment,
+            self.alpha,
+            real.groups,
             takes_weights=weight_keyword(self.estimator) is not None,
             corrections=CORRECTIONS if real.signed and len(correctable(real.groups.counts)) else (0.0,),
-        )  # fmt: skip
+        )
         is_open, given = honours(self.n_synthetic, self.augment), GIVES_ALL
         if is_open and len(candidates) > 1 and real.groups.counts.min() < 2:
             candidates, given = (NOTHING,), NOTHING_TO_HOLD_OUT
@@ -257,12 +261,20 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         )
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         self.decision_ = _decision(
-            real, chosen, sizes, position=position, reason=reason, objective=self.objective,
-            calibration=method, target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
-            folds=self._folds(real.groups) if sizes else 0, repeats=self.repeats if sizes else 0,
-            fits=1 + (validation.fits if validation else 0), slope_symmetry=test,
+            real,
+            chosen,
+            sizes,
+            position=position,
+            reason=reason,
+            objective=self.objective,
+            calibration=method,
+            target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
+            folds=self._folds(real.groups) if sizes else 0,
+            repeats=self.repeats if sizes else 0,
+            fits=1 + (validation.fits if validation else 0),
+            slope_symmetry=test,
             notes=(*notes, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())),
-        )  # fmt: skip
+        )
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -324,18 +336,24 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         if folds < 2:
             lonely = real.groups.describe(real.groups.keys[int(real.groups.counts.argmin())])
             raise PlanError(
-                "a group of one row cannot be held out", where=lonely, got="1 row",
-                expected="2 or more rows of every group", hint=HOW_WITHOUT,
-            )  # fmt: skip
+                "a group of one row cannot be held out",
+                where=lonely,
+                got="1 row",
+                expected="2 or more rows of every group",
+                hint=HOW_WITHOUT,
+            )
         notes = ["sizes were compared after Platt scaling"] if method == "isotonic" else []
         if folds < self.cv:
             notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} rows")
         listed = [NOTHING, *(candidate for candidate in candidates if candidate != NOTHING)]
         validation = Validation(real, self.estimator, listed, self.n_jobs)
         sizes = validation.choose(
-            folds=folds, repeats=self.repeats, calibrate=WHILE_CHOOSING[method], rng=rng,
+            folds=folds,
+            repeats=self.repeats,
+            calibrate=WHILE_CHOOSING[method],
+            rng=rng,
             objective="worst" if self.objective == "worst-group" else "balanced",
-        )  # fmt: skip
+        )
         return sizes, validation, notes
 
     def _refit(self, real: RealRows, chosen: Candidate, rng: np.random.Generator, seed: int) -> None:

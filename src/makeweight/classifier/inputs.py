@@ -42,9 +42,11 @@ def sampler_of(sampler: Any) -> SyntheticOverSampler:
     for name, default in sizes.items():
         if getattr(fresh, name) != default:
             raise OptionError(
-                "the sizes are the classifier's, not the sampler's", where=f"sampler.{name}",
-                got=repr(getattr(fresh, name)), hint="set n_synthetic, augment and alpha of the classifier",
-            )  # fmt: skip
+                "the sizes are the classifier's, not the sampler's",
+                where=f"sampler.{name}",
+                got=repr(getattr(fresh, name)),
+                hint="set n_synthetic, augment and alpha of the classifier",
+            )
     return fresh
 
 
@@ -94,13 +96,13 @@ def read_rows(
     classes = np.unique(labels)
     if len(classes) < 2:
         raise PlanError(
-            "the target has one class", got=repr(classes.tolist()[0]), expected="at least two",
+            "the target has one class",
+            got=repr(classes.tolist()[0]),
+            expected="at least two",
             hint="check the target column",
-        )  # fmt: skip
+        )
     cells = Groups(Table(frame, schema))
-    return RealRows(
-        features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed
-    )
+    return RealRows(features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed)
 
 
 def read_features(fitted: BaseEstimator, X: Any) -> Any:

@@ -125,16 +125,19 @@ def _bases(n_synthetic: Any, groups: Groups, largest: int) -> list[Candidate]:
     for code, n in rows.items():
         if not _is_whole(n) or n < 0:
             raise OptionError(
-                "n_synthetic is a number of rows", where=groups.describe(groups.keys[code]), got=repr(n),
+                "n_synthetic is a number of rows",
+                where=groups.describe(groups.keys[code]),
+                got=repr(n),
                 expected='"auto", "balance", a whole number from 0 on, or such numbers by group',
-            )  # fmt: skip
+            )
         gap = largest - counts[code]
         if n and not gap:
             raise PlanError(
                 "the largest group is what the others are brought up to",
-                where=groups.describe(groups.keys[code]), got=f"{n} rows",
+                where=groups.describe(groups.keys[code]),
+                got=f"{n} rows",
                 hint="use augment for rows of every group",
-            )  # fmt: skip
+            )
         if n:
             shares[code] = n / gap
     return [Candidate(per_group=shares)] if shares else [NOTHING]
@@ -152,14 +155,16 @@ def _extras(augment: Any, alpha: Any, largest: int, takes_weights: bool) -> list
         raise OptionError("alpha is a weight", got=repr(alpha), expected='"auto", or a number in [0, 1)')
     if not automatic and not augment and fixed and alpha:
         raise PlanError(
-            "alpha weights augmentation rows, and none are asked for", got=f"alpha={alpha}, augment=0",
+            "alpha weights augmentation rows, and none are asked for",
+            got=f"alpha={alpha}, augment=0",
             hint='set augment to the number of further rows per group, or to "auto"',
-        )  # fmt: skip
+        )
     if not automatic and augment and fixed and not alpha:
         raise PlanError(
-            "alpha = 0 gives augmentation rows no weight", got=f"alpha=0, augment={augment}",
+            "alpha = 0 gives augmentation rows no weight",
+            got=f"alpha=0, augment={augment}",
             hint="leave alpha at its default, or set augment=0",
-        )  # fmt: skip
+        )
     multiples = AUGMENT if automatic else (augment / largest,)
     pairs = []
     for multiple in multiples:

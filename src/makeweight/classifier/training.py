@@ -147,9 +147,7 @@ class RealRows:
                 borrowed[code] = borrow(frame, schema, codes, code, n, self._written, stream)
         return Pool(frames, weights, made, borrowed)
 
-    def _written(
-        self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator
-    ) -> pd.DataFrame:
+    def _written(self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator) -> pd.DataFrame:
         """Return what a generator writes that learns from some rows."""
         return self._generate(frame, sizes, rng)[0].frame
 
@@ -158,19 +156,25 @@ class RealRows:
     ) -> tuple[Generation, Schema]:
         """Fit a generator to some rows, real or moved, and have it write; return the rows' schema too."""
         schema = Schema.infer(
-            frame, target=self.schema.target, group_by=self.schema.group_by,
+            frame,
+            target=self.schema.target,
+            group_by=self.schema.group_by,
             kinds={column.name: column.kind for column in self.schema.features},
-        )  # fmt: skip
+        )
         keys, own = self.groups.keys, Groups(Table(frame, schema))
         made = balance(
-            frame, target=schema.target, group_by=schema.group_by, schema=schema,
-            generator=self.sampler.generator, copies=self.sampler.copies,
-            sampling_strategy={
-                keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()
-            },
-            on_shortfall=self.sampler.on_shortfall, max_seconds=self.sampler.max_seconds,
-            random_state=rng, n_jobs=self.sampler.n_jobs,
-        )  # fmt: skip
+            frame,
+            target=schema.target,
+            group_by=schema.group_by,
+            schema=schema,
+            generator=self.sampler.generator,
+            copies=self.sampler.copies,
+            sampling_strategy={keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()},
+            on_shortfall=self.sampler.on_shortfall,
+            max_seconds=self.sampler.max_seconds,
+            random_state=rng,
+            n_jobs=self.sampler.n_jobs,
+        )
         return made, schema
 
     def training_set(

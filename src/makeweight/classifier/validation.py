@@ -39,9 +39,7 @@ class Validation:
         Fits of the estimator so far.
     """
 
-    def __init__(
-        self, real: RealRows, estimator: Any, candidates: Sequence[Candidate], n_jobs: int | None
-    ) -> None:
+    def __init__(self, real: RealRows, estimator: Any, candidates: Sequence[Candidate], n_jobs: int | None) -> None:
         self.real, self.estimator, self.n_jobs = real, estimator, n_jobs
         self.candidates = tuple(candidates)
         self.fits = 0
@@ -62,10 +60,18 @@ class Validation:
         SizeDecision
         """
         return choose_size(
-            self.real.label_codes, self._draw, _look_up, rng=rng, candidates=self.candidates,
-            groups=self.real.codes, folds=folds, repeats=repeats, calibrate=calibrate, objective=objective,
+            self.real.label_codes,
+            self._draw,
+            _look_up,
+            rng=rng,
+            candidates=self.candidates,
+            groups=self.real.codes,
+            folds=folds,
+            repeats=repeats,
+            calibrate=calibrate,
+            objective=objective,
             sample_weight=self.real.weights,
-        )  # fmt: skip
+        )
 
     def out_of_fold(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows, of shape (n repeats,), and their held-out probabilities under one candidate."""

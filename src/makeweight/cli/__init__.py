@@ -101,9 +101,7 @@ def _translated(error: click.ClickException) -> MakeweightError:
     if isinstance(error, click.NoSuchOption) and context is not None:
         known = [name for parameter in context.command.params for name in parameter.opts]
         close = nearest(error.option_name, known)
-        return OptionError(
-            "no such option", got=error.option_name, hint=close if close.startswith("did") else usage
-        )
+        return OptionError("no such option", got=error.option_name, hint=close if close.startswith("did") else usage)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         is_target = error.param.name == "target"
         hint = "makeweight inspect DATA lists the columns to choose from" if is_target else usage

@@ -39,9 +39,7 @@ def splits(seed: int, repeats: int) -> Iterator[Split]:
         )
         is_rare = (train[TARGET] == RARE).to_numpy()
         n_rare = round((~is_rare).sum() * RARE_SHARE / (1 - RARE_SHARE))
-        kept = np.concatenate(
-            [np.flatnonzero(~is_rare), rng.choice(np.flatnonzero(is_rare), n_rare, replace=False)]
-        )
+        kept = np.concatenate([np.flatnonzero(~is_rare), rng.choice(np.flatnonzero(is_rare), n_rare, replace=False)])
         yield Split(train.iloc[np.sort(kept)].reset_index(drop=True), test.reset_index(drop=True))
 
 

@@ -27,18 +27,19 @@ def endpoint_options(function: F) -> F:
     for decorate in reversed(
         (
             click.option(
-                "--max-cost", metavar="USD", type=click.FloatRange(min=0),
+                "--max-cost",
+                metavar="USD",
+                type=click.FloatRange(min=0),
                 help="US dollars to spend at most; what was accepted until then is kept.",
             ),
+            click.option("--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."),
             click.option(
-                "--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."
-            ),
-            click.option(
-                "--replay", metavar="DIR",
+                "--replay",
+                metavar="DIR",
                 help="Answers recorded in DIR instead of an endpoint; for the command that recorded them.",
             ),
         )
-    ):  # fmt: skip
+    ):
         function = decorate(function)
     return function
 
@@ -58,9 +59,10 @@ def options_of(request: Request) -> dict[str, Any]:
         for flag, given in (("--yes", request.yes), ("--replay", request.replay is not None)):
             if given:
                 raise OptionError(
-                    f"{flag} is for generators that ask an endpoint", got=f"--generator {request.generator}",
+                    f"{flag} is for generators that ask an endpoint",
+                    got=f"--generator {request.generator}",
                     hint="--generator chat, or leave it out",
-                )  # fmt: skip
+                )
         return options
     if request.yes:
         options["allow_remote"] = True

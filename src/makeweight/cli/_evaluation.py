@@ -40,10 +40,13 @@ class Steps:
     def __init__(self, out: Console) -> None:
         self._out, self._told = out, time.monotonic()
         self._bar = Bar(
-            TextColumn("comparing"), BarColumn(bar_width=20),
+            TextColumn("comparing"),
+            BarColumn(bar_width=20),
             TextColumn("{task.fields[state]}", markup=False),
-            console=out, transient=True, disable=not out.is_terminal,
-        )  # fmt: skip
+            console=out,
+            transient=True,
+            disable=not out.is_terminal,
+        )
         self._task = self._bar.add_task("", total=None, state="")
 
     def __enter__(self) -> Self:
@@ -103,9 +106,7 @@ def show(out: Console, found: Comparison) -> None:
         out.print(f"- {note}")
     failures = scores.failures()
     for failure in failures[:SHOWN]:
-        out.print(
-            f"- failed: {failure['arm']}, {failure['estimator']}, {failure['split']}: {failure['error']}"
-        )
+        out.print(f"- failed: {failure['arm']}, {failure['estimator']}, {failure['split']}: {failure['error']}")
     if len(failures) > SHOWN:
         out.print(f"- and {len(failures) - SHOWN} more failures: -o FILE has them all")
     out.print(f"- {_show.seconds(found.seconds)}, seed {found.reproduce['seed']}")

@@ -38,13 +38,25 @@ def run(request: Request) -> int:
         with Reporter(err) as progress, warnings.catch_warnings():
             warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
             made = balance_partitions(
-                request.data, request.output, target=request.target, group_by=request.group_by,
-                generator=request.generator, options=request.options,
-                sampling_strategy=_options.read_strategy(request.strategy), augment=request.augment,
-                kinds=request.kinds, copies=request.copies, on_shortfall=request.on_shortfall,
-                synthetic_only=request.synthetic_only, seed=request.seed, engine=str(request.engine),
-                n_jobs=request.jobs, resume=request.resume, force=request.force, watch=_watch(progress),
-            )  # fmt: skip
+                request.data,
+                request.output,
+                target=request.target,
+                group_by=request.group_by,
+                generator=request.generator,
+                options=request.options,
+                sampling_strategy=_options.read_strategy(request.strategy),
+                augment=request.augment,
+                kinds=request.kinds,
+                copies=request.copies,
+                on_shortfall=request.on_shortfall,
+                synthetic_only=request.synthetic_only,
+                seed=request.seed,
+                engine=str(request.engine),
+                n_jobs=request.jobs,
+                resume=request.resume,
+                force=request.force,
+                watch=_watch(progress),
+            )
     except GenerationShortfall as error:
         _print(request, error.generation, time.perf_counter() - start, finished=False)
         error.hint = (
@@ -70,10 +82,16 @@ def dry_run(request: Request) -> int:
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
         found = survey(
-            request.data, target=request.target, group_by=request.group_by, kinds=request.kinds,
-            sampling_strategy=_options.read_strategy(request.strategy), augment=request.augment,
-            engine=str(request.engine), n_jobs=request.jobs, watch=_watch(progress),
-        )  # fmt: skip
+            request.data,
+            target=request.target,
+            group_by=request.group_by,
+            kinds=request.kinds,
+            sampling_strategy=_options.read_strategy(request.strategy),
+            augment=request.augment,
+            engine=str(request.engine),
+            n_jobs=request.jobs,
+            watch=_watch(progress),
+        )
     cost = generator.cost(found.plan)
     if not request.as_json:
         print_plan(_show.console(), request, found.plan, cost)

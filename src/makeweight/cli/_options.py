@@ -50,30 +50,29 @@ def reading_options(function: F) -> F:
     """Add the options that say how a table is read."""
     for decorate in reversed(
         (
+            click.option("--group-by", metavar="COL", multiple=True, help="Grouping attribute; may be repeated."),
             click.option(
-                "--group-by", metavar="COL", multiple=True, help="Grouping attribute; may be repeated."
+                "--kind",
+                "kinds",
+                metavar="COL=KIND",
+                multiple=True,
+                callback=pairs("COL=KIND"),
+                help="What a column is: continuous, integer, categorical, boolean, datetime, text or identifier.",
             ),
             click.option(
-                "--kind", "kinds", metavar="COL=KIND", multiple=True, callback=pairs("COL=KIND"),
-                help="What a column is: continuous, integer, categorical, boolean, datetime, text "
-                "or identifier.",
-            ),
-            click.option(
-                "--missing", metavar="TEXT", multiple=True,
+                "--missing",
+                metavar="TEXT",
+                multiple=True,
                 help='Text that stands for a missing value, besides the blank cell, "NA", "NaN", "NULL".',
             ),
-            click.option(
-                "--no-header", is_flag=True, help="The first line holds values; name the columns c1, c2, ..."
-            ),
+            click.option("--no-header", is_flag=True, help="The first line holds values; name the columns c1, c2, ..."),
         )
-    ):  # fmt: skip
+    ):
         function = decorate(function)
     return function
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object to standard output."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
 
 
 def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: bool) -> TableFile:
@@ -100,9 +99,10 @@ def refuse_roles_of_other_kinds(target: str | None, group_by: tuple[str, ...], k
     for name in (target, *group_by):
         if name is not None and kinds.get(name, Kind.CATEGORICAL) != Kind.CATEGORICAL:
             raise OptionError(
-                "the target and grouping attributes are categories", got=f"--kind {name}={kinds[name]}",
+                "the target and grouping attributes are categories",
+                got=f"--kind {name}={kinds[name]}",
                 hint=f"leave it out, or --kind {name}=categorical to keep its text as it is",
-            )  # fmt: skip
+            )
 
 
 def read_strategy(text: str) -> str | float | dict[str, int]:
@@ -123,14 +123,17 @@ def read_strategy(text: str) -> str | float | dict[str, int]:
     if not text.lstrip().startswith("{"):
         close = nearest(name, STRATEGIES)
         raise OptionError(
-            "unknown strategy", got=repr(text), expected="a name, a ratio in (0, 1], or final counts as JSON",
+            "unknown strategy",
+            got=repr(text),
+            expected="a name, a ratio in (0, 1], or final counts as JSON",
             hint=close if close.startswith("did") else """for example --strategy '{"yes": 500}'""",
-        )  # fmt: skip
+        )
     try:
         counts = json.loads(text)
     except json.JSONDecodeError as error:
         raise OptionError(
-            "--strategy is not valid JSON", got=f"{error.msg} at character {error.pos}",
+            "--strategy is not valid JSON",
+            got=f"{error.msg} at character {error.pos}",
             hint="""quote it for the shell: --strategy '{"yes": 500, "no": 800}'""",
-        ) from None  # fmt: skip
+        ) from None
     return dict(counts)

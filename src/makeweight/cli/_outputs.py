@@ -42,9 +42,11 @@ def check(option: str, path: str | None, endings: tuple[str, ...], *, force: boo
         return
     if Path(path).suffix.lower() not in endings:
         raise OptionError(
-            f"{option} writes no such file", got=repr(path), expected=" or ".join(endings),
+            f"{option} writes no such file",
+            got=repr(path),
+            expected=" or ".join(endings),
             hint=f"{option} {Path(path).with_suffix(endings[0]) if Path(path).name else 'FILE' + endings[0]}",
-        )  # fmt: skip
+        )
     from makeweight.table.io import check_place
 
     check_place(path, force=force)

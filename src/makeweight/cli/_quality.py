@@ -57,11 +57,12 @@ def _groups(out: Console, groups: list[dict[str, Any]]) -> None:
     lines = [
         (
             group["group"] + ("" if group["compared"] or not group["n_synthetic"] else FEW),
-            _show.count(group["n_real"]), _show.count(group["n_synthetic"]),
+            _show.count(group["n_real"]),
+            _show.count(group["n_synthetic"]),
             *([_show.count(group["n_holdout"])] if held else []),
         )
         for group in groups[:SHOWN]
-    ]  # fmt: skip
+    ]
     _show.section(out, "groups", _show.table(columns, lines))
     if len(groups) > SHOWN:
         out.print(f"  and {len(groups) - SHOWN:,} more: --json has them all")
@@ -86,17 +87,22 @@ def _passed(out: Console, checks: list[dict[str, Any]]) -> None:
     if not checks:
         return
     columns: dict[str, dict[str, Any]] = {
-        "code": {"no_wrap": True, "style": STYLES["passed"]}, "check": {}, "found": _show.NUMBER,
-        "chance": _show.NUMBER, "limit": _show.NUMBER,
-    }  # fmt: skip
+        "code": {"no_wrap": True, "style": STYLES["passed"]},
+        "check": {},
+        "found": _show.NUMBER,
+        "chance": _show.NUMBER,
+        "limit": _show.NUMBER,
+    }
     lines = [
         (
-            check["code"], check["title"], "" if check["value"] is None else _number(check["value"]),
+            check["code"],
+            check["title"],
+            "" if check["value"] is None else _number(check["value"]),
             "" if check["null_interval"] is None else f"to {_number(check['null_interval'][1])}",
             "" if check["value"] is None else f"{check['threshold']:g}",
         )
         for check in checks
-    ]  # fmt: skip
+    ]
     _show.section(out, f"passed ({len(checks)})", _show.table(columns, lines))
     blind = [check for check in checks if check["blind"]]
     if blind:
@@ -132,8 +138,7 @@ def _drifts(out: Console, marginals: list[dict[str, Any]]) -> None:
         return
     columns = {"column": _show.NAME, "group": _show.NAME, "drift": _show.NUMBER, "measure": {}}
     lines = [
-        (entry["column"], entry["group"], f"{entry['drift']:.2f}", entry["statistic"])
-        for entry in marginals[:DRIFTS]
+        (entry["column"], entry["group"], f"{entry['drift']:.2f}", entry["statistic"]) for entry in marginals[:DRIFTS]
     ]
     _show.section(out, "columns that drift most", _show.table(columns, lines))
     if len(marginals) > DRIFTS:

@@ -68,11 +68,14 @@ def print_plan(out: Console, request: Request, plan: Plan, cost: Cost, prompt: s
     }
     lines = [
         (
-            row["group"], _show.count(row["n_real"]), _show.added(row["n_balance"]),
-            _show.added(row["n_augment"]), _show.count(row["n_real"] + row["n_balance"] + row["n_augment"]),
+            row["group"],
+            _show.count(row["n_real"]),
+            _show.added(row["n_balance"]),
+            _show.added(row["n_augment"]),
+            _show.count(row["n_real"] + row["n_balance"] + row["n_augment"]),
         )
         for row in rows[:SHOWN]
-    ]  # fmt: skip
+    ]
     out.print(f"{request.data}: {plan.n_real:,} rows, {plan.n_synthetic:,} to write with {request.generator}")
     _show.section(out, "plan", _show.table(columns, lines))
     _more(out, len(rows))
@@ -92,9 +95,7 @@ def print_plan(out: Console, request: Request, plan: Plan, cost: Cost, prompt: s
 def print_generation(out: Console, outcome: Outcome, *, written: bool = True) -> None:
     """Print groups before and after, the ledger, the time it took, and where the rows are."""
     request, generation = outcome.request, outcome.generation
-    out.print(
-        f"{outcome.file.source}: {len(outcome.file.frame):,} rows x {outcome.file.frame.shape[1]} columns"
-    )
+    out.print(f"{outcome.file.source}: {len(outcome.file.frame):,} rows x {outcome.file.frame.shape[1]} columns")
     print_groups(out, generation.plan, generation.ledger)
     print_ledger(out, generation.ledger)
     out.print()
@@ -107,9 +108,7 @@ def print_generation(out: Console, outcome: Outcome, *, written: bool = True) ->
     for note in generation.notes:
         out.print(f"note: {note}")
     if outcome.interrupted:
-        out.print(
-            "interrupted: " + ("the rows accepted so far are kept" if written else "nothing was written")
-        )
+        out.print("interrupted: " + ("the rows accepted so far are kept" if written else "nothing was written"))
     elif written and generation.ledger.shortfall:
         out.print(f"warning: {generation.ledger.shortfall:,} rows short, see the ledger")
     if written:
@@ -134,10 +133,13 @@ def print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
         after = row["n_real"] + accepted.get(row["group"], 0)
         lines.append(
             (
-                row["group"], _show.count(row["n_real"]), _show.share(row["n_real"], plan.n_real),
-                _show.count(after), _show.share(after, total),
+                row["group"],
+                _show.count(row["n_real"]),
+                _show.share(row["n_real"], plan.n_real),
+                _show.count(after),
+                _show.share(after, total),
             )
-        )  # fmt: skip
+        )
     columns = {
         "group": _show.NAME,
         "before": _show.NUMBER,
@@ -158,16 +160,26 @@ def print_ledger(out: Console, ledger: Ledger) -> None:
         return
     number = _show.NUMBER
     columns = {
-        "group": _show.NAME, "purpose": {"no_wrap": True}, "requested": number, "accepted": number,
-        "proposed": number, "copies": number, "seconds": number,
-    }  # fmt: skip
+        "group": _show.NAME,
+        "purpose": {"no_wrap": True},
+        "requested": number,
+        "accepted": number,
+        "proposed": number,
+        "copies": number,
+        "seconds": number,
+    }
     lines = [
         (
-            entry.name, entry.purpose, _show.count(entry.requested), _show.count(entry.accepted),
-            _show.count(entry.proposed), _show.count(entry.copies), f"{entry.seconds:.2f}",
+            entry.name,
+            entry.purpose,
+            _show.count(entry.requested),
+            _show.count(entry.accepted),
+            _show.count(entry.proposed),
+            _show.count(entry.copies),
+            f"{entry.seconds:.2f}",
         )
         for entry in entries[:SHOWN]
-    ]  # fmt: skip
+    ]
     _show.section(out, "ledger", _show.table(columns, lines))
     _more(out, len(entries))
     told = [line for entry in entries for line in _troubles(entry)]

@@ -102,9 +102,7 @@ class Outcome:
     help="Groups to bring up to the largest: auto, minority, not-minority, not-majority or all; "
     "or a ratio of two groups (0.5); or final counts as JSON ('{\"yes\": 500}').",
 )
-@click.option(
-    "--augment", metavar="N", type=click.IntRange(min=0), default=0, help="Further rows for every group."
-)
+@click.option("--augment", metavar="N", type=click.IntRange(min=0), default=0, help="Further rows for every group.")
 @click.option(
     "--alpha",
     metavar="A",
@@ -126,9 +124,7 @@ class Outcome:
 )
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--synthetic-only", is_flag=True, help="Leave the real rows out.")
-@click.option(
-    "--provenance", is_flag=True, help="Add columns: is the row synthetic, its group, generator and purpose."
-)
+@click.option("--provenance", is_flag=True, help="Add columns: is the row synthetic, its group, generator and purpose.")
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), help="The same seed gives the same rows.")
 @click.option(
     "--copies",
@@ -166,9 +162,7 @@ class Outcome:
     "(or one such file) and -o a folder, which gets copies of them and synthetic part files.",
 )
 @click.option("--resume", is_flag=True, help="With --engine: go on with a folder that was begun.")
-@click.option(
-    "--dry-run", is_flag=True, help="Print the plan and what it is expected to take; write and send nothing."
-)
+@click.option("--dry-run", is_flag=True, help="Print the plan and what it is expected to take; write and send nothing.")
 @_options.json_option
 @click.pass_context
 def command(context: click.Context, /, **parameters: Any) -> None:
@@ -229,13 +223,24 @@ def run(request: Request) -> Outcome:
 
         try:
             generation = balance(
-                file.frame, target=request.target, group_by=request.group_by, generator=request.generator,
-                options=options, sampling_strategy=strategy, augment=request.augment,
-                alpha=request.alpha, synthetic_weight=request.synthetic_weight, schema=schema,
+                file.frame,
+                target=request.target,
+                group_by=request.group_by,
+                generator=request.generator,
+                options=options,
+                sampling_strategy=strategy,
+                augment=request.augment,
+                alpha=request.alpha,
+                synthetic_weight=request.synthetic_weight,
+                schema=schema,
                 copies=request.copies,
-                on_shortfall=request.on_shortfall, max_seconds=request.max_seconds, max_cost=request.max_cost,
-                random_state=seed, n_jobs=request.jobs, progress=progress,
-            )  # fmt: skip
+                on_shortfall=request.on_shortfall,
+                max_seconds=request.max_seconds,
+                max_cost=request.max_cost,
+                random_state=seed,
+                n_jobs=request.jobs,
+                progress=progress,
+            )
         except GenerationShortfall as error:
             _tell_shortfall(request, file, error, time.perf_counter() - start)
             raise
@@ -244,9 +249,12 @@ def run(request: Request) -> Outcome:
             raise
         progress.say("writing")
         write_table(
-            file, generation.frame, request.output, extra=_extra(request, file, generation),
+            file,
+            generation.frame,
+            request.output,
+            extra=_extra(request, file, generation),
             synthetic_only=request.synthetic_only,
-        )  # fmt: skip
+        )
     return Outcome(request, file, generation, time.perf_counter() - start)
 
 
@@ -263,9 +271,12 @@ def _dry_run(request: Request) -> None:
     schema = _options.infer(file, request.target, request.group_by, request.kinds)
     table = Table(file.frame, schema)
     plan = Plan.make(
-        Groups(table), strategy, augment=request.augment, alpha=request.alpha,
+        Groups(table),
+        strategy,
+        augment=request.augment,
+        alpha=request.alpha,
         synthetic_weight=request.synthetic_weight,
-    )  # fmt: skip
+    )
     prompt = _endpoint.preview(generator, table, plan)
     cost = generator.cost(plan)
     if not request.as_json:
@@ -290,9 +301,10 @@ def _check_pieces(request: Request) -> None:
         raise OptionError("--resume is for folders of part files", hint="add --engine local, or leave it out")
     if Path(request.data).is_dir():
         raise FileProblem(
-            "a directory is no table", where=request.data,
+            "a directory is no table",
+            where=request.data,
             hint="name a file in it, or read all its Parquet files: --engine local -o FOLDER",
-        )  # fmt: skip
+        )
 
 
 def _check_output(request: Request) -> None:
@@ -302,18 +314,17 @@ def _check_output(request: Request) -> None:
     if request.dry_run:
         return
     if request.as_json and request.output == "-":
-        raise OptionError(
-            "--json and the rows cannot both go to standard output", hint="add -o FILE, or --dry-run"
-        )
+        raise OptionError("--json and the rows cannot both go to standard output", hint="add -o FILE, or --dry-run")
     check_destination(request.output, force=request.force)
 
 
 def _check_binary_output(request: Request, file: TableFile) -> None:
     if request.output == "-" and file.format in ("parquet", "feather") and sys.stdout.isatty():
         raise FileProblem(
-            f"{file.format.title()} is not for a terminal", where="standard output",
+            f"{file.format.title()} is not for a terminal",
+            where="standard output",
             hint=f"-o balanced.{file.format}, or -o balanced.csv",
-        )  # fmt: skip
+        )
 
 
 def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfall, seconds: float) -> None:
@@ -336,9 +347,7 @@ def _tell_failure(request: Request, file: TableFile, error: GeneratorError, seco
     """Print the ledger where other groups had rows before one failed, and say how to get them."""
     if error.generation is None or not len(error.generation):
         return
-    print_generation(
-        _show.console(err=True), Outcome(request, file, error.generation, seconds), written=False
-    )
+    print_generation(_show.console(err=True), Outcome(request, file, error.generation, seconds), written=False)
     ways = [*([error.hint] if error.hint else []), "write the groups that it can write: --on-shortfall warn"]
     error.hint = ", or ".join(ways)
 

@@ -21,13 +21,9 @@ FILES = {"train": "train.csv", "test": "test.csv", "balanced": "balanced.csv"}
 
 
 @click.command()
-@click.option(
-    "--output", metavar="DIR", default="makeweight-demo", show_default=True, help="Folder for the files."
-)
+@click.option("--output", metavar="DIR", default="makeweight-demo", show_default=True, help="Folder for the files.")
 @click.option("--force", is_flag=True, help="Replace files of an earlier demo.")
-@click.option(
-    "--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything."
-)
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything.")
 @click.option(
     "--repeats",
     metavar="N",
@@ -59,9 +55,7 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
     _write(paths["test"], first.test)
     request = Request(paths["train"], _effect.TARGET, output=paths["balanced"], seed=seed, force=True)
     if not as_json:
-        out.print(
-            f"$ makeweight balance {request.data} --target {request.target} --seed {seed} -o {request.output}"
-        )
+        out.print(f"$ makeweight balance {request.data} --target {request.target} --seed {seed} -o {request.output}")
     outcome = run(request)
     if not as_json:
         print_generation(out, outcome)

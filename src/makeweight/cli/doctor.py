@@ -57,9 +57,7 @@ def command(context: click.Context, /, as_json: bool) -> None:
         "platform": platform.platform(),
         "devices": devices(packages),
         "packages": packages,
-        "generators": [
-            {"name": info.name, "usable": info.usable, "problem": info.problem} for info in available()
-        ],
+        "generators": [{"name": info.name, "usable": info.usable, "problem": info.problem} for info in available()],
     }
     report["weights"] = weights()
     required = all(package["works"] for package in packages if package["extra"] is None)
@@ -161,17 +159,21 @@ def _print(report: dict[str, Any]) -> None:
     out.print(_devices_line(report["devices"]))
     for title, optional in (("required packages", False), ("optional packages", True)):
         rows: list[tuple[str | Text, ...]] = [
-            (_mark(package["works"]), package["name"], package["version"] or "-",
-             f"for [{package['extra']}]" if optional else "", _trouble(package))
-            for package in report["packages"] if (package["extra"] is not None) == optional
-        ]  # fmt: skip
+            (
+                _mark(package["works"]),
+                package["name"],
+                package["version"] or "-",
+                f"for [{package['extra']}]" if optional else "",
+                _trouble(package),
+            )
+            for package in report["packages"]
+            if (package["extra"] is not None) == optional
+        ]
         columns: dict[str, dict[str, Any]] = {name: {"no_wrap": True} for name in ("", "1", "2", "3")}
         columns["4"] = {}
         _show.section(out, title, _show.table(columns, rows, headings=False))
     rows = [(_mark(info["usable"]), info["name"], info["problem"] or "") for info in report["generators"]]
-    _show.section(
-        out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False)
-    )
+    _show.section(out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False))
     found = report["weights"]
     told = f"{found['problem']}: {found['fix']}"
     if found["works"]:

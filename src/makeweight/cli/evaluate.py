@@ -44,54 +44,81 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     help="The one that the verdict is about; see `makeweight generators`.",
 )
 @click.option(
-    "--option", "options", metavar="KEY=VALUE", multiple=True, callback=_options.pairs("KEY=VALUE"),
+    "--option",
+    "options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=_options.pairs("KEY=VALUE"),
     help="Option of the generator; may be repeated.",
-)  # fmt: skip
+)
 @click.option(
-    "--arms", metavar="A,B,...", callback=_names,
+    "--arms",
+    metavar="A,B,...",
+    callback=_names,
     help="Arms to run, by name; all by default. The reference, nothing+platt, is always among them.",
-)  # fmt: skip
+)
 @click.option(
-    "--estimators", metavar="A,B,...", callback=_names, default="lr,rf,hgb", show_default=True,
+    "--estimators",
+    metavar="A,B,...",
+    callback=_names,
+    default="lr,rf,hgb",
+    show_default=True,
     help="Logistic regression, random forest, histogram gradient boosting; also xgb, and rf-default, "
     "hgb-default, xgb-default at the settings of their libraries.",
-)  # fmt: skip
+)
 @click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
 @click.option("--splits", metavar="N", type=int, help="Run the first N of the R x F splits.")
 @click.option(
-    "--augment", metavar="N", type=click.IntRange(min=0),
+    "--augment",
+    metavar="N",
+    type=click.IntRange(min=0),
     help="Rows per group of the augmented arm; as many as the largest group by default.",
-)  # fmt: skip
-@click.option(
-    "--synthetic-weight", metavar="W", type=click.FloatRange(min=0, min_open=True),
-    help="Weight of a row of the chosen generator, where a real one weighs 1.",
-)  # fmt: skip
-@click.option(
-    "--external", metavar="[NAME=]FILE", multiple=True, callback=_external,
-    help="Synthetic rows written elsewhere, as a further arm, stamped: they may have seen held-out rows.",
-)  # fmt: skip
-@click.option(
-    "--copies", type=click.Choice(["auto", "reject", "accept"]), default="auto", show_default=True,
-    help="What to do with exact copies of real rows.",
-)  # fmt: skip
-@click.option(
-    "--budget-seconds", metavar="S", type=click.FloatRange(min=0), default=300, show_default=True,
-    help="Repeats that do not fit are cut, then folds, never arms; 0 cuts nothing.",
-)  # fmt: skip
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--jobs", metavar="N", type=int, default=-1, show_default=True, help="Processes; -1 uses every core."
 )
 @click.option(
-    "--engine", metavar="ENGINE", default="local", show_default=True,
-    help="local, or dask://HOST:PORT for the workers of a running cluster.",
-)  # fmt: skip
+    "--synthetic-weight",
+    metavar="W",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Weight of a row of the chosen generator, where a real one weighs 1.",
+)
 @click.option(
-    "-o", "--output", metavar="FILE",
+    "--external",
+    metavar="[NAME=]FILE",
+    multiple=True,
+    callback=_external,
+    help="Synthetic rows written elsewhere, as a further arm, stamped: they may have seen held-out rows.",
+)
+@click.option(
+    "--copies",
+    type=click.Choice(["auto", "reject", "accept"]),
+    default="auto",
+    show_default=True,
+    help="What to do with exact copies of real rows.",
+)
+@click.option(
+    "--budget-seconds",
+    metavar="S",
+    type=click.FloatRange(min=0),
+    default=300,
+    show_default=True,
+    help="Repeats that do not fit are cut, then folds, never arms; 0 cuts nothing.",
+)
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--jobs", metavar="N", type=int, default=-1, show_default=True, help="Processes; -1 uses every core.")
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    default="local",
+    show_default=True,
+    help="local, or dask://HOST:PORT for the workers of a running cluster.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
     help="Write all numbers as JSON. Results are kept in FILE with the ending .jsonl as they come; the same "
     "command goes on from there.",
-)  # fmt: skip
+)
 @click.option("--html", metavar="FILE", help="Write a report as one HTML page.")
 @click.option("--force", is_flag=True, help="Replace output files, and start over.")
 @click.option("--require-gain", is_flag=True, help="Exit with 3 unless synthetic rows are shown to help.")
@@ -163,12 +190,27 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
     read = [part for text in given["missing"] for part in ("--missing", text)]
     with Steps(err) as steps:
         return compare(
-            file.frame, target=given["target"], group_by=given["group_by"], kinds=given["kinds"],
-            generator=given["generator"], options=given["options"], arms=given["arms"],
-            estimators=given["estimators"], repeats=given["repeats"], folds=given["folds"],
-            splits=given["splits"], augment=given["augment"], synthetic_weight=given["synthetic_weight"],
-            copies=given["copies"], external=outside,
-            budget_seconds=given["budget_seconds"] or None, random_state=given["seed"],
-            engine=given["engine"], n_jobs=given["jobs"], log=log, name=given["data"], progress=steps,
+            file.frame,
+            target=given["target"],
+            group_by=given["group_by"],
+            kinds=given["kinds"],
+            generator=given["generator"],
+            options=given["options"],
+            arms=given["arms"],
+            estimators=given["estimators"],
+            repeats=given["repeats"],
+            folds=given["folds"],
+            splits=given["splits"],
+            augment=given["augment"],
+            synthetic_weight=given["synthetic_weight"],
+            copies=given["copies"],
+            external=outside,
+            budget_seconds=given["budget_seconds"] or None,
+            random_state=given["seed"],
+            engine=given["engine"],
+            n_jobs=given["jobs"],
+            log=log,
+            name=given["data"],
+            progress=steps,
             read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
-        )  # fmt: skip
+        )

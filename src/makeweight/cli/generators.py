@@ -44,8 +44,7 @@ def command(as_json: bool) -> None:
             out.print(f"{info.name} cannot be used here: {info.problem}")
     out.print()
     out.print(
-        f"Choose one with --generator NAME (default: {DEFAULT_GENERATOR}), "
-        "and set its options with --option KEY=VALUE."
+        f"Choose one with --generator NAME (default: {DEFAULT_GENERATOR}), and set its options with --option KEY=VALUE."
     )
 
 

@@ -19,9 +19,7 @@ SHOWN_GROUPS = 40
 
 @click.command()
 @_options.data_options
-@click.option(
-    "--target", metavar="COL", help="Column with the labels; without it, only the columns are shown."
-)
+@click.option("--target", metavar="COL", help="Column with the labels; without it, only the columns are shown.")
 @_options.json_option
 def command(
     data: str,
@@ -157,11 +155,14 @@ def _print(file: TableFile, schema: Schema, groups: Groups | None, plan: Plan | 
     }
     rows = [
         (
-            str(column.name), column.kind.value, column.reason,
-            _show.share(column.n_missing, column.n_rows), _values(column, values),
+            str(column.name),
+            column.kind.value,
+            column.reason,
+            _show.share(column.n_missing, column.n_rows),
+            _values(column, values),
         )
         for column in schema.columns
-    ]  # fmt: skip
+    ]
     _show.section(out, "columns", _show.table(columns, rows))
     if groups is not None and plan is not None:
         _print_groups(out, groups, plan)
@@ -177,11 +178,13 @@ def _print_groups(out: Any, groups: Groups, plan: Plan) -> None:
     entries = list(plan)
     rows = [
         (
-            groups.describe(entry.group), _show.count(entry.n_real),
-            _show.share(entry.n_real, plan.n_real), _show.added(entry.n_balance),
+            groups.describe(entry.group),
+            _show.count(entry.n_real),
+            _show.share(entry.n_real, plan.n_real),
+            _show.added(entry.n_balance),
         )
         for entry in entries[:SHOWN_GROUPS]
-    ]  # fmt: skip
+    ]
     if len(entries) > SHOWN_GROUPS:
         rows.append((f"and {len(entries) - SHOWN_GROUPS} more: --json has them all", "", "", ""))
     columns = {"group": _show.NAME, "rows": _show.NUMBER, "share": _show.NUMBER, "to balance": _show.NUMBER}

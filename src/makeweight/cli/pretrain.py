@@ -17,29 +17,42 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--config", type=click.Choice(["tiny", "base"]), default="tiny", show_default=True,
+    "--config",
+    type=click.Choice(["tiny", "base"]),
+    default="tiny",
+    show_default=True,
     help="Size of the network and of the tables; base wants an accelerator.",
-)  # fmt: skip
+)
 @click.option("--hours", metavar="H", type=float, required=True, help="Wall-clock budget of this call.")
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
     help="auto takes an accelerator where there is one.",
-)  # fmt: skip
+)
 @click.option("--resume", metavar="CKPT", help="Go on from a checkpoint.")
 @click.option(
-    "--horizon", metavar="H", type=float,
+    "--horizon",
+    metavar="H",
+    type=float,
     help="Hours of a training that is split over several calls: the learning rate follows all of them.",
-)  # fmt: skip
-@click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
-@click.option(
-    "--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf)."
 )
+@click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
+@click.option("--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf).")
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Checkpoint, logs and best weights.")
 @json_option
 def command(
-    config: str, hours: float, device: str, resume: str | None, horizon: float | None, compiled: bool,
-    figure: str | None, output: str, as_json: bool,
-) -> None:  # fmt: skip
+    config: str,
+    hours: float,
+    device: str,
+    resume: str | None,
+    horizon: float | None,
+    compiled: bool,
+    figure: str | None,
+    output: str,
+    as_json: bool,
+) -> None:
     """Pretrain the in-context transformer on tables drawn from its prior.
 
     A run ends with its budget. FOLDER then holds best/ (weights and manifest of the best validation, for
@@ -67,9 +80,15 @@ def command(
             err.print(state, end="\r", highlight=False)
 
     figures = pretrain(
-        named(config), folder, hours=hours, device=device, resume=resume, compile=compiled, horizon=horizon,
+        named(config),
+        folder,
+        hours=hours,
+        device=device,
+        resume=resume,
+        compile=compiled,
+        horizon=horizon,
         progress=progress,
-    )  # fmt: skip
+    )
     if figure is not None:
         from makeweight.generators.transformer.figures import draw_curve
 

@@ -22,27 +22,23 @@ FAILED = 3
 @click.argument("synthetic")
 @_options.reading_options
 @click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@click.option("--holdout", metavar="FILE", help="Real rows that the generator has not seen: what fresh rows look like.")
+@click.option("--ledger", metavar="FILE", help="What `makeweight balance --json` printed: shortfall and rejected rows.")
 @click.option(
-    "--holdout", metavar="FILE", help="Real rows that the generator has not seen: what fresh rows look like."
-)
-@click.option(
-    "--ledger", metavar="FILE", help="What `makeweight balance --json` printed: shortfall and rejected rows."
-)
-@click.option(
-    "--contains-real/--no-contains-real", default=None,
+    "--contains-real/--no-contains-real",
+    default=None,
     help="Whether SYNTHETIC holds the real rows too, as `makeweight balance` writes it; by default they are "
     "recognised, and left out.",
-)  # fmt: skip
-@click.option(
-    "--mute", metavar="CHECK", multiple=True, help="Do not run a check, such as MWQ07; may be repeated."
 )
+@click.option("--mute", metavar="CHECK", multiple=True, help="Do not run a check, such as MWQ07; may be repeated.")
 @click.option(
-    "--fail-on", type=click.Choice(["issue", "tip", "never"]), default="never", show_default=True,
+    "--fail-on",
+    type=click.Choice(["issue", "tip", "never"]),
+    default="never",
+    show_default=True,
     help="Exit with code 3 when there is such a finding.",
-)  # fmt: skip
-@click.option(
-    "-o", "--output", metavar="FILE", help="Write the report: .html for people, .json for programs."
 )
+@click.option("-o", "--output", metavar="FILE", help="Write the report: .html for people, .json for programs.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
 @_options.json_option
@@ -94,11 +90,18 @@ def command(
     if contains_real is not None:
         options.append("--contains-real" if contains_real else "--no-contains-real")
     report = QualityReport(
-        files["real"].frame, files["synthetic"].frame, target=target, group_by=group_by,
-        holdout=files["holdout"].frame if "holdout" in files else None, kinds=kinds, ledger=known, mute=mute,
-        contains_real=contains_real, random_state=seed,
+        files["real"].frame,
+        files["synthetic"].frame,
+        target=target,
+        group_by=group_by,
+        holdout=files["holdout"].frame if "holdout" in files else None,
+        kinds=kinds,
+        ledger=known,
+        mute=mute,
+        contains_real=contains_real,
+        random_state=seed,
         sources={**{name: str(file.source) for name, file in files.items()}, "options": "\0".join(options)},
-    )  # fmt: skip
+    )
     result = report.to_dict()
     try:
         if output is not None:
@@ -148,9 +151,11 @@ def _ledger(path: str | None) -> Any:
         raise FileProblem("cannot read the ledger", where=path, got=error.strerror or str(error)) from error
     except ValueError as error:
         raise FileProblem(
-            "the ledger is not JSON", where=path, got=str(error),
+            "the ledger is not JSON",
+            where=path,
+            got=str(error),
             hint="makeweight balance ... -o balanced.csv --json > ledger.json",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _write(result: dict[str, Any], path: str) -> None:

@@ -36,34 +36,37 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> li
 @click.argument("experiment", metavar="EXPERIMENT")
 @click.option("--data", metavar="NAME,...", callback=_values, help="Some of the experiment's tables.")
 @click.option(
-    "--methods", "arms", metavar="NAME,...", callback=_values,
+    "--methods",
+    "arms",
+    metavar="NAME,...",
+    callback=_values,
     help="Arms: those of the experiment, or any generator (makeweight generators).",
-)  # fmt: skip
+)
 @click.option("--classifiers", "learners", metavar="NAME,...", callback=_values, help="rf, xgb, lr ...")
 @click.option("--steps", metavar="N,...", callback=_numbers, help="Some of the experiment's steps.")
 @click.option("--seeds", metavar="N,...", callback=_numbers, help="Some of the experiment's seeds.")
 @click.option("--scale", metavar="NAME", help="A larger or smaller plan that the experiment's file names.")
 @click.option(
-    "--fraction", metavar="SHARE", type=click.FloatRange(0, 1, min_open=True), default=1.0,
+    "--fraction",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
     help="Run this share of the tasks, spread over all settings.",
-)  # fmt: skip
-@click.option(
-    "--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT."
 )
+@click.option("--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT.")
+@click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes of this machine.")
 @click.option(
-    "--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes of this machine."
-)
-@click.option(
-    "--data-dir", metavar="DIR",
+    "--data-dir",
+    metavar="DIR",
     help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data.",
-)  # fmt: skip
-@click.option(
-    "-o", "--results", metavar="DIR", default="results", show_default=True, help="Where results are kept."
 )
+@click.option("-o", "--results", metavar="DIR", default="results", show_default=True, help="Where results are kept.")
 @click.option(
-    "--resume/--no-resume", default=True, show_default=True,
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
     help="Leave out tasks that have a result, or run them again.",
-)  # fmt: skip
+)
 @click.option("--retry-failed", is_flag=True, help="Run tasks again that failed before.")
 @click.option("--show-only", is_flag=True, help="Run nothing, show what is there.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the table of all means as CSV.")
@@ -106,9 +109,16 @@ def command(
     store = Store(Path(results) / chosen.name)
     if not show_only:
         done = run_experiment(
-            chosen, store, folder=folder, engine=engine, n_jobs=jobs, fraction=fraction, resume=resume,
-            retry_failed=retry_failed, progress=_Progress(),
-        )  # fmt: skip
+            chosen,
+            store,
+            folder=folder,
+            engine=engine,
+            n_jobs=jobs,
+            fraction=fraction,
+            resume=resume,
+            retry_failed=retry_failed,
+            progress=_Progress(),
+        )
         _tell(done, store)
     _print(chosen, store, folder, csv_file)
 
@@ -225,8 +235,12 @@ def _rates(out: Any, found: pd.DataFrame) -> None:
         rate = capacity_rate(part)
         cells = ["-", "-"] if rate is None else [_number(rate.row_exponent), _number(rate.explained)]
         rows.append([str(data), str(arm), *cells])
-    columns: dict[str, Any] = {"law": {}, "generator": {}, "exponent of n": _show.NUMBER,
-                               "explained by a + b / √n": _show.NUMBER}  # fmt: skip
+    columns: dict[str, Any] = {
+        "law": {},
+        "generator": {},
+        "exponent of n": _show.NUMBER,
+        "explained by a + b / √n": _show.NUMBER,
+    }
     _show.section(out, "divergence against context rows", _show.table(columns, rows))
 
 
@@ -265,8 +279,15 @@ def _laws(out: Any, stored: pd.DataFrame, published: pd.DataFrame) -> None:
                 for name in ("floor", "exponent")
             ]
             rows.append([*names, source, *(fitted if law["identifiable"] else ("-", "-")), law["reason"]])
-    columns: dict[str, Any] = {"data": {}, "classifier": {}, "arm": {}, "curve": {}, "floor": _show.NUMBER,
-                               "exponent": _show.NUMBER, "": {}}  # fmt: skip
+    columns: dict[str, Any] = {
+        "data": {},
+        "classifier": {},
+        "arm": {},
+        "curve": {},
+        "floor": _show.NUMBER,
+        "exponent": _show.NUMBER,
+        "": {},
+    }
     if rows:
         _show.section(out, "scaling law, with 95 % intervals", _show.table(columns, sorted(rows)))
 
@@ -278,9 +299,7 @@ def _means(part: pd.DataFrame, metrics: tuple[str, ...]) -> Any:
     columns |= dict.fromkeys(shown, _show.NUMBER)
     known = part["published"].notna()
     if known.any():
-        columns |= {
-            f"{name} published": _show.NUMBER for name in shown if (known & (part["metric"] == name)).any()
-        }
+        columns |= {f"{name} published": _show.NUMBER for name in shown if (known & (part["metric"] == name)).any()}
         columns |= {"difference": _show.NUMBER, "": {}}
     rows = []
     for (arm, stage), values in part.groupby(["arm", "stage"], sort=False, dropna=False):
@@ -297,8 +316,7 @@ def _means(part: pd.DataFrame, metrics: tuple[str, ...]) -> Any:
 def _beside(of: Any, names: list[str]) -> list[str]:
     """Return published means, the difference of the first, and whether all are within their sd."""
     cells = [
-        _mean(of.loc[name, "published"], of.loc[name, "published_sd"]) if name in of.index else "-"
-        for name in names
+        _mean(of.loc[name, "published"], of.loc[name, "published_sd"]) if name in of.index else "-" for name in names
     ]
     cells.append(_number(of.loc[names[0], "difference"], "+") if names[0] in of.index else "-")
     verdicts = [value for value in of["within"] if value is not None]
@@ -310,14 +328,20 @@ def _summary(out: Any, found: pd.DataFrame) -> None:
     if known.empty:
         return
     rows = [
-        [str(arm), str(learner), f"{int(part['within'].astype(bool).sum())} of {len(part)}",
-         _number(float((part["difference"].abs() / part["published"].abs()).max()))]
+        [
+            str(arm),
+            str(learner),
+            f"{int(part['within'].astype(bool).sum())} of {len(part)}",
+            _number(float((part["difference"].abs() / part["published"].abs()).max())),
+        ]
         for (arm, learner), part in known.groupby(["arm", "learner"], sort=False)
-    ]  # fmt: skip
+    ]
     columns: dict[str, Any] = {
-        "arm": {}, "classifier": {}, "within the published sd": _show.NUMBER,
+        "arm": {},
+        "classifier": {},
+        "within the published sd": _show.NUMBER,
         "largest relative difference": _show.NUMBER,
-    }  # fmt: skip
+    }
     _show.section(out, "published means reproduced, over all steps and metrics", _show.table(columns, rows))
 
 

@@ -22,9 +22,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise OptionError(
-            "--sizes takes whole numbers", got=repr(text), hint="for example --sizes 0,200,800"
-        ) from None
+        raise OptionError("--sizes takes whole numbers", got=repr(text), hint="for example --sizes 0,200,800") from None
 
 
 @click.command()
@@ -32,13 +30,18 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option("--target", metavar="COL", required=True, help="Column with the labels.")
 @click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True)
 @click.option(
-    "--estimator", type=click.Choice(["lr", "rf", "hgb", "xgb"]), default="lr", show_default=True,
+    "--estimator",
+    type=click.Choice(["lr", "rf", "hgb", "xgb"]),
+    default="lr",
+    show_default=True,
     help="Logistic regression, random forest, histogram gradient boosting or XGBoost.",
-)  # fmt: skip
+)
 @click.option(
-    "--sizes", metavar="N,N,...", callback=_sizes,
+    "--sizes",
+    metavar="N,N,...",
+    callback=_sizes,
     help="Augmentation rows per group to try; by default 0 to 4 times the largest group.",
-)  # fmt: skip
+)
 @click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
 @click.option("--no-calibration", is_flag=True, help="Judge the probabilities as they are.")
@@ -85,10 +88,20 @@ def command(
             err.print(f"fold {done} of {total}", end="\r" if done < total else "\n")
 
     curve = scaling_curve(
-        file.frame, target=target, group_by=group_by, kinds=dict(kinds), generator=generator,
-        estimator=estimator, sizes=sizes, repeats=repeats, folds=folds, calibrate=not no_calibration,
-        random_state=seed, n_jobs=jobs, progress=progress,
-    )  # fmt: skip
+        file.frame,
+        target=target,
+        group_by=group_by,
+        kinds=dict(kinds),
+        generator=generator,
+        estimator=estimator,
+        sizes=sizes,
+        repeats=repeats,
+        folds=folds,
+        calibrate=not no_calibration,
+        random_state=seed,
+        n_jobs=jobs,
+        progress=progress,
+    )
     try:
         if output is not None:
             _outputs.write_json(output, curve.to_dict())
@@ -134,9 +147,7 @@ def _print(curve: ScalingCurve) -> None:
         facts.append(["no scaling law", law.reason_])
     if curve.worth is not None:
         worth = curve.worth
-        facts.append(
-            ["worth in real rows", f"{worth.estimate:,.0f}  ({worth.low:,.0f} to {worth.high:,.0f})"]
-        )
+        facts.append(["worth in real rows", f"{worth.estimate:,.0f}  ({worth.low:,.0f} to {worth.high:,.0f})"])
     else:
         facts.append(["worth in real rows", f"cannot be said: {curve.worth_refused}"])
     facts += [

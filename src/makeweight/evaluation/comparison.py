@@ -75,8 +75,11 @@ class Comparison:
             "version": 1,
             "verdict": self.verdict.to_dict(),
             "data": {
-                "name": self.settings["name"], "n_rows": len(problem), "n_columns": problem.frame.shape[1],
-                "target": str(problem.target), "group_by": [str(name) for name in problem.group_by],
+                "name": self.settings["name"],
+                "n_rows": len(problem),
+                "n_columns": problem.frame.shape[1],
+                "target": str(problem.target),
+                "group_by": [str(name) for name in problem.group_by],
             },
             "groups": [
                 {"group": name, "n_real": int(n), "n_after": largest}
@@ -95,23 +98,29 @@ class Comparison:
             "settings": self.settings,
             "seconds": round(self.seconds, 1),
             "reproduce": self.reproduce,
-        }  # fmt: skip
+        }
 
     def _arm(self, arm: Arm) -> dict[str, Any]:
         added = [self.scores.mean(name, arm.name, "n_added") for name in self.scores.estimators]
         known = [n for n in added if n is not None]
         return {
-            "name": arm.name, "label": arm.label, "calibrated": arm.calibrated, "synthetic": arm.synthetic,
-            "external": arm.external, "focus": arm.focus,
+            "name": arm.name,
+            "label": arm.label,
+            "calibrated": arm.calibrated,
+            "synthetic": arm.synthetic,
+            "external": arm.external,
+            "focus": arm.focus,
             "n_added": sum(known) / len(known) if known else None,
-        }  # fmt: skip
+        }
 
     def _metric(self, metric: Metric) -> dict[str, Any]:
         is_loss = metric.name == "balanced_log_loss"
         return {
-            "name": metric.name, "label": metric.label, "lower_is_better": metric.lower_is_better,
+            "name": metric.name,
+            "label": metric.label,
+            "lower_is_better": metric.lower_is_better,
             "reference": self.constant_risk if is_loss else metric.reference,
-        }  # fmt: skip
+        }
 
     def _results(self) -> list[dict[str, Any]]:
         scores, found = self.scores, []
@@ -125,12 +134,15 @@ class Comparison:
                         to_nothing = scores.difference(estimator, arm.name, metric.name, NOTHING)
                     found.append(
                         {
-                            "estimator": estimator, "arm": arm.name, "metric": metric.name,
-                            **_interval(value), "n": len(self.splits) if value else 0,
+                            "estimator": estimator,
+                            "arm": arm.name,
+                            "metric": metric.name,
+                            **_interval(value),
+                            "n": len(self.splits) if value else 0,
                             "difference": difference.to_dict() if difference else None,
                             "difference_to_nothing": to_nothing.to_dict() if to_nothing else None,
                         }
-                    )  # fmt: skip
+                    )
         return found
 
     def _group_risks(self) -> list[dict[str, Any]]:
@@ -141,14 +153,14 @@ class Comparison:
                     difference = scores.group_difference(estimator, arm.name, position)
                     found.append(
                         {
-                            "estimator": estimator, "arm": arm.name, "group": group,
+                            "estimator": estimator,
+                            "arm": arm.name,
+                            "group": group,
                             "log_loss": _interval(scores.group(estimator, arm.name, "log_loss", position)),
                             "error": _interval(scores.group(estimator, arm.name, "group_error", position)),
-                            "difference": difference.to_dict()
-                            if difference and arm.name != REFERENCE
-                            else None,
+                            "difference": difference.to_dict() if difference and arm.name != REFERENCE else None,
                         }
-                    )  # fmt: skip
+                    )
         return found
 
     def _class_report(self) -> list[dict[str, Any]]:

@@ -26,9 +26,10 @@ def _xgb(seed: int) -> Any:
         from xgboost import XGBClassifier
     except ImportError as error:
         raise MissingDependency(
-            "the estimator 'xgb' needs a package that is not installed", got=str(error),
+            "the estimator 'xgb' needs a package that is not installed",
+            got=str(error),
             hint="pip install xgboost, or use --estimator hgb",
-        ) from error  # fmt: skip
+        ) from error
     return XGBClassifier(random_state=seed, n_jobs=1)
 
 

@@ -43,17 +43,24 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     axes = figure.subplots()
     law, sizes = curve.law, curve.sizes
     axes.errorbar(
-        sizes, curve.risks.mean(axis=0), yerr=1.96 * law.standard_errors_, fmt="o", color=MEASURED, capsize=3,
+        sizes,
+        curve.risks.mean(axis=0),
+        yerr=1.96 * law.standard_errors_,
+        fmt="o",
+        color=MEASURED,
+        capsize=3,
         label="measured, with 95 % interval of differences",
-    )  # fmt: skip
+    )
     if law.identifiable_:
         grid = np.linspace(0, sizes[-1], 200)
         text = f"law: floor {law.floor_.estimate:.3f}, exponent {law.exponent_.estimate:.2f}"
         axes.plot(grid, law.predict(grid), color=LAW, label=text)
     axes.axhline(
-        float(curve.nothing.mean()), color=NOTHING, linestyle="--", label="no synthetic row, calibrated"
-        if curve.settings["calibrated"] else "no synthetic row",
-    )  # fmt: skip
+        float(curve.nothing.mean()),
+        color=NOTHING,
+        linestyle="--",
+        label="no synthetic row, calibrated" if curve.settings["calibrated"] else "no synthetic row",
+    )
     if curve.recommended is not None:
         axes.axvline(curve.recommended, color=INK, linestyle=":", label=f"recommended: {curve.recommended:,}")
     axes.set_xscale("symlog", linthresh=max(1, int(sizes[sizes > 0].min())))

@@ -147,9 +147,7 @@ def compare(
     check_engine(engine)
     if not estimators:
         raise OptionError("no estimator is asked for", hint="leave estimators at its default")
-    learners = {
-        estimator: str(make_learner(estimator, random_state, len(problem))) for estimator in estimators
-    }
+    learners = {estimator: str(make_learner(estimator, random_state, len(problem))) for estimator in estimators}
     outside = {file: match_columns(to_frame(rows), problem, file) for file, rows in (external or {}).items()}
     sources = choose(catalogue(generator, options, outside, synthetic_weight), arms)
     focus = _focus([arm for source in sources for arm in source.arms])
@@ -172,30 +170,46 @@ def compare(
         cut += _slow(named[1], scores, sources)
     stated = {column: Kind.parse(kind).value for column, kind in (kinds or {}).items()}
     table = [
-        name, "--target", str(target), *_repeated("--group-by", group_by), *read_options,
+        name,
+        "--target",
+        str(target),
+        *_repeated("--group-by", group_by),
+        *read_options,
         *_repeated("--kind", [f"{column}={kind}" for column, kind in stated.items()]),
-    ]  # fmt: skip
+    ]
     verdict = judge(
-        scores, focus, groups=problem.group_names, table=table, generator=named, n_added=n_added,
-        augment=n_augment, cut=bool(cut),
-    )  # fmt: skip
+        scores,
+        focus,
+        groups=problem.group_names,
+        table=table,
+        generator=named,
+        n_added=n_added,
+        augment=n_augment,
+        cut=bool(cut),
+    )
     told = {
-        "name": name, "generator": named[1], "options": stated_options(options),
-        "repeats": repeats, "splits": len(ran), **asdict(settings), "augment": n_augment,
-        "budget_seconds": budget_seconds, "auto": AUTO, "estimators": learners, "engine": engine,
-        "n_jobs": n_jobs, "external": {
-            file: {"rows": len(rows), "equal_to_real_rows": problem.equal_rows(rows)}
-            for file, rows in outside.items()
+        "name": name,
+        "generator": named[1],
+        "options": stated_options(options),
+        "repeats": repeats,
+        "splits": len(ran),
+        **asdict(settings),
+        "augment": n_augment,
+        "budget_seconds": budget_seconds,
+        "auto": AUTO,
+        "estimators": learners,
+        "engine": engine,
+        "n_jobs": n_jobs,
+        "external": {
+            file: {"rows": len(rows), "equal_to_real_rows": problem.equal_rows(rows)} for file, rows in outside.items()
         },
-    }  # fmt: skip
+    }
     reproduce = {
         "command": _command([*table, *named], settings, arms, n_augment, ran, outside),
         "seed": random_state,
         "versions": _versions(),
     }
-    return Comparison(
-        verdict, scores, tuple(focus), problem, ran, cut, n_added, told, reproduce, clock.seconds
-    )
+    return Comparison(verdict, scores, tuple(focus), problem, ran, cut, n_added, told, reproduce, clock.seconds)
 
 
 def _command(
@@ -208,19 +222,32 @@ def _command(
 ) -> str:
     """Return the command that runs the same splits again."""
     words = [
-        "makeweight", "evaluate", *given, "--estimators", ",".join(settings.estimators),
+        "makeweight",
+        "evaluate",
+        *given,
+        "--estimators",
+        ",".join(settings.estimators),
         *([] if arms is None else ["--arms", ",".join(arms)]),
-        "--repeats", str(splits[-1][0] + 1), "--folds", str(settings.folds), "--splits", str(len(splits)),
-        "--augment", str(augment), "--copies", settings.copies,
+        "--repeats",
+        str(splits[-1][0] + 1),
+        "--folds",
+        str(settings.folds),
+        "--splits",
+        str(len(splits)),
+        "--augment",
+        str(augment),
+        "--copies",
+        settings.copies,
         *_repeated("--external", [f"{name}=FILE" for name in external]),
-        "--seed", str(settings.random_state), "--budget-seconds", "0",
-    ]  # fmt: skip
+        "--seed",
+        str(settings.random_state),
+        "--budget-seconds",
+        "0",
+    ]
     return shlex.join(words)
 
 
-def _named(
-    generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None = None
-) -> list[str]:
+def _named(generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None = None) -> list[str]:
     """Return a generator, its options and the weight of its rows as options of the command line."""
     name = generator if isinstance(generator, str) else type(generator).__name__
     return [
@@ -236,21 +263,31 @@ def _repeated(option: str, values: Iterable[object]) -> list[str]:
 
 
 def _check(
-    problem: Problem, repeats: int, folds: int, splits: Any, augment: Any, weight: Any, budget: Any,
+    problem: Problem,
+    repeats: int,
+    folds: int,
+    splits: Any,
+    augment: Any,
+    weight: Any,
+    budget: Any,
     random_state: Any,
-) -> None:  # fmt: skip
+) -> None:
     for name, value, least in (
-        ("repeats", repeats, 1), ("folds", folds, 2), ("splits", splits, LEAST_SPLITS),
-        ("augment", augment, 0), ("random_state", random_state, 0),
-    ):  # fmt: skip
+        ("repeats", repeats, 1),
+        ("folds", folds, 2),
+        ("splits", splits, LEAST_SPLITS),
+        ("augment", augment, 0),
+        ("random_state", random_state, 0),
+    ):
         optional = name in ("splits", "augment") and value is None
         if not optional and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
     if weight is not None and not 0 < weight < float("inf"):
         raise OptionError(
-            "synthetic_weight is what a synthetic row weighs beside a real one", got=repr(weight),
+            "synthetic_weight is what a synthetic row weighs beside a real one",
+            got=repr(weight),
             expected="a number above 0",
-        )  # fmt: skip
+        )
     if budget is not None and not budget > 0:
         raise OptionError(
             "budget_seconds is a time", got=repr(budget), expected="seconds above 0, or None for no limit"
@@ -262,13 +299,20 @@ def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -
     """Return what results depend on besides split, arm and estimator."""
     chosen = {source.name: _digest(source) for source in sources}
     return {
-        "data": problem.fingerprint, "target": str(problem.target),
+        "data": problem.fingerprint,
+        "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
-        "kinds": {str(column): kind.value for column, kind in problem.kinds.items()}, "folds": settings.folds,
-        "inner_folds": settings.inner_folds, "augment": settings.augment, "copies": settings.copies,
+        "kinds": {str(column): kind.value for column, kind in problem.kinds.items()},
+        "folds": settings.folds,
+        "inner_folds": settings.inner_folds,
+        "augment": settings.augment,
+        "copies": settings.copies,
         "synthetic_weight": settings.synthetic_weight,
-        "random_state": settings.random_state, "generators": chosen, "auto": AUTO, "versions": _versions(),
-    }  # fmt: skip
+        "random_state": settings.random_state,
+        "generators": chosen,
+        "auto": AUTO,
+        "versions": _versions(),
+    }
 
 
 def _digest(source: Source) -> Any:
@@ -291,12 +335,11 @@ def _focus(arms: Sequence[Arm]) -> list[Arm]:
     synthetic = [arm for arm in arms if arm.synthetic]
     if not synthetic:
         raise OptionError(
-            "no arm with synthetic rows is asked for", got=[arm.name for arm in arms],
+            "no arm with synthetic rows is asked for",
+            got=[arm.name for arm in arms],
             hint="name one, for example smoothed-bootstrap",
-        )  # fmt: skip
-    return (
-        [arm for arm in synthetic if arm.focus] or [arm for arm in synthetic if not arm.external] or synthetic
-    )
+        )
+    return [arm for arm in synthetic if arm.focus] or [arm for arm in synthetic if not arm.external] or synthetic
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,9 +366,12 @@ class _Work:
         done = pieces = 0
         while done < len(self.splits):
             wave = next_wave(
-                done, len(self.splits), self.settings.folds, self.clock.affordable(),
+                done,
+                len(self.splits),
+                self.settings.folds,
+                self.clock.affordable(),
                 timed=self.clock.budget is not None,
-            )  # fmt: skip
+            )
             if not wave:
                 break
             tasks = self._missing(self.splits[done : done + wave], there)
@@ -352,11 +398,7 @@ class _Work:
             Task(self.problem, self.settings, source, *split)
             for split in splits
             for source in ordered
-            if any(
-                (*split, arm.name, name) not in there
-                for arm in source.arms
-                for name in self.settings.estimators
-            )
+            if any((*split, arm.name, name) not in there for arm in source.arms for name in self.settings.estimators)
         ]
 
 

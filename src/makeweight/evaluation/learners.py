@@ -30,9 +30,7 @@ def _forest(seed: int, n_rows: int) -> Any:
 
 
 def _boosted(seed: int, n_rows: int) -> Any:
-    return HistGradientBoostingClassifier(
-        max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed
-    )
+    return HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed)
 
 
 def _xgb(seed: int, n_rows: int) -> Any:

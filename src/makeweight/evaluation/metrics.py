@@ -39,9 +39,13 @@ class Metric:
 
 #: In the order in which they are shown. Those of `IMBALANCED` are imbalanced-learn's report, by its names.
 IMBALANCED = {
-    "precision": "avg_pre", "recall": "avg_rec", "specificity": "avg_spe", "f1": "avg_f1",
-    "geometric_mean": "avg_geo", "index_balanced_accuracy": "avg_iba",
-}  # fmt: skip
+    "precision": "avg_pre",
+    "recall": "avg_rec",
+    "specificity": "avg_spe",
+    "f1": "avg_f1",
+    "geometric_mean": "avg_geo",
+    "index_balanced_accuracy": "avg_iba",
+}
 METRICS = (
     Metric("balanced_log_loss", "balanced log-loss", True, most=math.inf),
     Metric("worst_group_log_loss", "log-loss of the worst group", True, most=math.inf),
@@ -122,10 +126,13 @@ def measure(
         log_loss = np.bincount(codes, row_losses(labels, probabilities, "log"), minlength=n_groups) / sizes
         error = np.bincount(codes, decisions != labels, minlength=n_groups) / sizes
     values: dict[str, Any] = {
-        "balanced_log_loss": log_loss.mean(), "worst_group_log_loss": log_loss.max(),
-        "balanced_error": error.mean(), "worst_group_error": error.max(),
-        "brier": _brier(probabilities, labels, weights), "ece": _ece(probabilities, labels, weights),
-    }  # fmt: skip
+        "balanced_log_loss": log_loss.mean(),
+        "worst_group_log_loss": log_loss.max(),
+        "balanced_error": error.mean(),
+        "worst_group_error": error.max(),
+        "brier": _brier(probabilities, labels, weights),
+        "ece": _ece(probabilities, labels, weights),
+    }
     absent = [class_names[k] for k in range(len(class_names)) if not (labels == k).any()]
     if absent:
         reason = f"no held-out row of class {', '.join(absent)}"
@@ -166,9 +173,7 @@ def _ranking(probabilities: np.ndarray, labels: np.ndarray, rare: int) -> dict[s
 def _imbalanced_report(labels: np.ndarray, decisions: np.ndarray) -> dict[str, Any]:
     from imblearn.metrics import classification_report_imbalanced
 
-    report: dict[str, Any] = classification_report_imbalanced(
-        labels, decisions, output_dict=True, zero_division=0
-    )
+    report: dict[str, Any] = classification_report_imbalanced(labels, decisions, output_dict=True, zero_division=0)
     return report
 
 

@@ -31,9 +31,12 @@ def refuse_one_class(groups: Groups) -> None:
     labels = {key[0] for key in groups.keys}
     if len(labels) < 2:
         raise PlanError(
-            "the target has one class", where=f"column {groups.columns[0]!r}",
-            got=", ".join(map(repr, labels)) or None, expected="at least two", hint="check the target column",
-        )  # fmt: skip
+            "the target has one class",
+            where=f"column {groups.columns[0]!r}",
+            got=", ".join(map(repr, labels)) or None,
+            expected="at least two",
+            hint="check the target column",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +99,17 @@ class Problem:
         known = [*(column.name for column in schema.learned), *schema.group_columns]
         units = _units(pd.util.hash_pandas_object(ordered[known], index=False), groups.codes)
         return cls(
-            ordered, target, tuple(group_by), {column.name: column.kind for column in schema.features},
-            groups.codes.astype(np.int64), labels.astype(np.int64), units,
-            tuple(map(groups.describe, groups.keys)), tuple(map(str, classes.tolist())), _digest(ordered),
-        )  # fmt: skip
+            ordered,
+            target,
+            tuple(group_by),
+            {column.name: column.kind for column in schema.features},
+            groups.codes.astype(np.int64),
+            labels.astype(np.int64),
+            units,
+            tuple(map(groups.describe, groups.keys)),
+            tuple(map(str, classes.tolist())),
+            _digest(ordered),
+        )
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -139,10 +149,12 @@ class Problem:
             most = int(different[rarest]) // 2
             hint = f"use {most} folds or fewer" if most > 1 else "leave the group out, or join it to another"
             raise PlanError(
-                "too few rows in a group for the folds", where=self.group_names[rarest],
-                got=f"{n_rows} rows{alike}", expected=f"{2 * folds} or more different rows: two per fold",
+                "too few rows in a group for the folds",
+                where=self.group_names[rarest],
+                got=f"{n_rows} rows{alike}",
+                expected=f"{2 * folds} or more different rows: two per fold",
                 hint=hint,
-            )  # fmt: skip
+            )
 
     def assign(self, rows: np.ndarray, folds: int, seed: np.random.SeedSequence) -> np.ndarray:
         """Return a fold per row, stratified by group; equal rows are in one fold.
@@ -249,16 +261,19 @@ def match_columns(frame: pd.DataFrame, problem: Problem, name: str) -> pd.DataFr
     for column in problem.frame.columns:
         if column not in frame.columns:
             raise SchemaError(
-                "the external rows lack a column", where=f"{name}, column {column!r}",
+                "the external rows lack a column",
+                where=f"{name}, column {column!r}",
                 hint=nearest(str(column), frame.columns),
-            )  # fmt: skip
+            )
     if not len(frame):
         raise SchemaError("there are no external rows", where=name, got="0 rows")
     rows = canonical(frame[list(problem.frame.columns)])
     unknown = set(rows[problem.target].astype(str)) - set(problem.class_names)
     if unknown:
         raise SchemaError(
-            "the external rows have a label that no real row has", where=name, got=sorted(unknown)[:5],
+            "the external rows have a label that no real row has",
+            where=name,
+            got=sorted(unknown)[:5],
             expected=f"labels of column {problem.target!r}",
-        )  # fmt: skip
+        )
     return rows

@@ -247,10 +247,15 @@ def scaling_curve(
     )
     settings = {
         "generator": generator if isinstance(generator, str) else type(generator).__name__,
-        "estimator": estimator, "repeats": repeats, "folds": folds, "calibrated": calibrate,
-        "random_state": random_state, "n_rows": len(frame), "n_labels": int(labels.max()) + 1,
+        "estimator": estimator,
+        "repeats": repeats,
+        "folds": folds,
+        "calibrated": calibrate,
+        "random_state": random_state,
+        "n_rows": len(frame),
+        "n_labels": int(labels.max()) + 1,
         "groups": {groups.describe(key): int(n) for key, n in zip(groups.keys, groups.counts, strict=True)},
-    }  # fmt: skip
+    }
     return _conclude(np.array(points), risks, found[0].real_sizes, largest, len(groups), settings, start)
 
 
@@ -281,10 +286,12 @@ def _check(groups: Groups, repeats: int, folds: int) -> None:
     rarest = int(groups.counts.argmin())
     if groups.counts[rarest] < 2 * folds:
         raise PlanError(
-            "too few rows for the folds", where=groups.describe(groups.keys[rarest]),
-            got=int(groups.counts[rarest]), expected=f"{2 * folds} or more: two per fold",
+            "too few rows for the folds",
+            where=groups.describe(groups.keys[rarest]),
+            got=int(groups.counts[rarest]),
+            expected=f"{2 * folds} or more: two per fold",
             hint="use fewer folds",
-        )  # fmt: skip
+        )
 
 
 def _assign(codes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -378,9 +385,14 @@ def _risks(
 
 
 def _conclude(
-    sizes: np.ndarray, risks: np.ndarray, real_sizes: np.ndarray, largest: int, n_groups: int,
-    settings: dict[str, Any], start: float,
-) -> ScalingCurve:  # fmt: skip
+    sizes: np.ndarray,
+    risks: np.ndarray,
+    real_sizes: np.ndarray,
+    largest: int,
+    n_groups: int,
+    settings: dict[str, Any],
+    start: float,
+) -> ScalingCurve:
     s, test_share = len(sizes), 1 / settings["folds"]
     balanced = risks.mean(axis=2)
     curve, nothing, real = balanced[:, :s], balanced[:, s], balanced[:, s + 1 :]
@@ -399,9 +411,19 @@ def _conclude(
     if int((sizes > 0).sum()) > 1:
         lines = {"log N": log_line(sizes, curve.mean(axis=0)), "1/N": inverse_line(sizes, curve.mean(axis=0))}
     return ScalingCurve(
-        sizes, curve, nothing, real_sizes, real, law, decision, worth, refused, lines, settings,
+        sizes,
+        curve,
+        nothing,
+        real_sizes,
+        real,
+        law,
+        decision,
+        worth,
+        refused,
+        lines,
+        settings,
         time.perf_counter() - start,
-    )  # fmt: skip
+    )
 
 
 def _candidate(size: int, largest: int) -> Candidate:

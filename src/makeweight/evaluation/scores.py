@@ -46,8 +46,7 @@ class Scores:
         self.arms, self.estimators, self.splits = tuple(arms), tuple(estimators), tuple(splits)
         self._share = 1 / folds
         self._records = {
-            (record["estimator"], record["arm"], record["repeat"], record["fold"]): record
-            for record in records
+            (record["estimator"], record["arm"], record["repeat"], record["fold"]): record for record in records
         }
         self._corrected: dict[tuple[str, str, str], dict[str, Difference]] = {}
 
@@ -65,8 +64,7 @@ class Scores:
                     told += [f"{metric}: {why}" for metric, why in record.get("problems", {}).items()]
                     split = f"repeat {record['repeat'] + 1}, fold {record['fold'] + 1}"
                     found += [
-                        {"arm": arm.name, "estimator": estimator, "split": split, "error": error}
-                        for error in told
+                        {"arm": arm.name, "estimator": estimator, "split": split, "error": error} for error in told
                     ]
         return found
 
@@ -98,9 +96,7 @@ class Scores:
         """Return the paired difference of one group's log-loss to the reference."""
         return self._paired(estimator, arm, REFERENCE, lambda record: record["log_loss"][group])
 
-    def difference(
-        self, estimator: str, arm: str, metric: str, reference: str = REFERENCE
-    ) -> Difference | None:
+    def difference(self, estimator: str, arm: str, metric: str, reference: str = REFERENCE) -> Difference | None:
         """Return the paired difference to a reference, corrected for the other arms.
 
         Calibrated arms are one family of comparisons, the others another one; each metric and estimator has

@@ -52,9 +52,11 @@ class Log:
         changed = sorted(name for name in {*head, *lines[0]} if head.get(name) != lines[0].get(name))
         if changed:
             raise FileProblem(
-                "the results that are there belong to another comparison", where=str(path),
-                got=f"another {', '.join(changed)}", hint="--force starts over, or choose another -o",
-            )  # fmt: skip
+                "the results that are there belong to another comparison",
+                where=str(path),
+                got=f"another {', '.join(changed)}",
+                hint="--force starts over, or choose another -o",
+            )
         self.records = lines[1:]
         self._stream = path.open("r+", encoding="utf-8")
         self._stream.truncate(len(whole.encode()))
@@ -106,6 +108,8 @@ def _read(path: Path, text: str) -> list[dict[str, Any]]:
     except (json.JSONDecodeError, AttributeError) as error:
         got = str(error)
     raise FileProblem(
-        "this is no file of results to go on from", where=str(path), got=got,
+        "this is no file of results to go on from",
+        where=str(path),
+        got=got,
         hint="--force starts over, or choose another -o",
-    )  # fmt: skip
+    )

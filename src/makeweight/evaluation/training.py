@@ -138,21 +138,29 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
             probabilities = learned.calibrated[name]
             decisions = probabilities.argmax(axis=1)
         else:
-            probabilities, decisions = _read_out(
-                arm, problem, train, learned.probabilities[key], out_of_fold.get(key)
-            )
+            probabilities, decisions = _read_out(arm, problem, train, learned.probabilities[key], out_of_fold.get(key))
         found = measure(
-            probabilities, decisions, problem.labels[held], problem.codes[held],
-            n_groups=len(problem.group_names), rare=rare, class_names=problem.class_names,
-        )  # fmt: skip
+            probabilities,
+            decisions,
+            problem.labels[held],
+            problem.codes[held],
+            n_groups=len(problem.group_names),
+            rare=rare,
+            class_names=problem.class_names,
+        )
         records.append(
             {
-                "metrics": found.metrics, "log_loss": found.log_loss, "group_error": found.error,
-                "classes": found.classes, "problems": found.problems, "n_train": len(train),
-                "n_added": learned.n_added[key], "seconds": round(learned.seconds[key], 4),
+                "metrics": found.metrics,
+                "log_loss": found.log_loss,
+                "group_error": found.error,
+                "classes": found.classes,
+                "problems": found.problems,
+                "n_train": len(train),
+                "n_added": learned.n_added[key],
+                "seconds": round(learned.seconds[key], 4),
                 "ledger": learned.ledger if arm.focus and arm.variant != "all" else None,
             }
-        )  # fmt: skip
+        )
     return records
 
 
@@ -275,9 +283,7 @@ def _same(settings: Settings, variant: Variant, probabilities: np.ndarray) -> _L
     return _Learned(dict.fromkeys(keys, probabilities), {}, dict.fromkeys(keys, 0.0), dict.fromkeys(keys, 0))
 
 
-def _written(
-    task: Task, table: Any, inner: tuple[int, ...]
-) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any] | None]:
+def _written(task: Task, table: Any, inner: tuple[int, ...]) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any] | None]:
     """Return synthetic rows, the purpose of each, and the ledger."""
     source, settings = task.source, task.settings
     if source.kind == "real":
@@ -292,9 +298,14 @@ def _written(
     assert generator is not None
     fitted = generator.fit(table, rng=np.random.default_rng(int(fit_seed)))
     made = fill(
-        fitted, table, Plan.make(groups, augment=extra), seed=np.random.SeedSequence(int(fill_seed)),
-        groups=groups, name=source.name, copies=settings.copies,
-    )  # fmt: skip
+        fitted,
+        table,
+        Plan.make(groups, augment=extra),
+        seed=np.random.SeedSequence(int(fill_seed)),
+        groups=groups,
+        name=source.name,
+        copies=settings.copies,
+    )
     return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
 
 
@@ -325,9 +336,11 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
             generator, group_by=list(problem.group_by) or None, copies=settings.copies, schema=problem.kinds
         )
         model = SyntheticClassifier(
-            FrameClassifier(name, schema), sampler, random_state=int(task.seed("auto").generate_state(1)[0]),
+            FrameClassifier(name, schema),
+            sampler,
+            random_state=int(task.seed("auto").generate_state(1)[0]),
             **AUTO,
-        )  # fmt: skip
+        )
         model.fit(rows, problem.labels[train])
         learned.probabilities["all", name] = np.asarray(model.estimator_.predict_proba(held_rows))
         learned.calibrated[name] = model.predict_proba(held_rows)

@@ -237,10 +237,7 @@ def _sentence(
     added = f"{n_added[arm.variant]:,} rows" if arm.variant in n_added else f"{per_split:,.0f} rows per split"
     added += ", external information" if arm.external else ""
     with_first = f" with {first.label}" if len(shown) > 1 else ""
-    against = (
-        f"{arm.label} ({added}) against calibration without any{with_first}: "
-        f"{_changes(scores, estimator, arm)}."
-    )
+    against = f"{arm.label} ({added}) against calibration without any{with_first}: {_changes(scores, estimator, arm)}."
     if code == "helps-calibration-only":
         bare, lifted = (scores.value(estimator, name, LOSS) for name in (REFERENCE, arm.name))
         twin = scores.difference(estimator, f"{arm.name}+platt", LOSS)

@@ -44,9 +44,13 @@ class Trained:
 
 
 def train_arm(
-    arm: str, frame: pd.DataFrame, label: str, group_by: Sequence[str], seed: int,
+    arm: str,
+    frame: pd.DataFrame,
+    label: str,
+    group_by: Sequence[str],
+    seed: int,
     external: pd.DataFrame | None = None,
-) -> Trained:  # fmt: skip
+) -> Trained:
     """Return what an arm makes of the rows that it may see.
 
     Parameters
@@ -74,10 +78,7 @@ def train_arm(
         if arm == WEIGHTS:
             return Trained(frame, len(frame) / len(counts) / counts[codes], none)
         rng = np.random.default_rng(seed)
-        kept = [
-            rng.choice(np.flatnonzero(codes == code), counts.min(), replace=False)
-            for code in range(len(counts))
-        ]
+        kept = [rng.choice(np.flatnonzero(codes == code), counts.min(), replace=False) for code in range(len(counts))]
         rows = frame.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
         return Trained(rows, np.ones(len(rows)), none)
     made = write_rows(arm, frame, label, group_by, seed).frame[frame.columns]
@@ -107,9 +108,15 @@ def _learner(name: str, seed: int, n_rows: int) -> Any:
 
 
 def out_of_fold(
-    arm: str, frame: pd.DataFrame, label: str, group_by: Sequence[str], learners: Sequence[str], seed: int,
-    folds: int, external: pd.DataFrame | None = None,
-) -> dict[str, np.ndarray]:  # fmt: skip
+    arm: str,
+    frame: pd.DataFrame,
+    label: str,
+    group_by: Sequence[str],
+    learners: Sequence[str],
+    seed: int,
+    folds: int,
+    external: pd.DataFrame | None = None,
+) -> dict[str, np.ndarray]:
     """Return every classifier's probabilities for the training rows, each by a fit without its fold.
 
     A generator is fitted inside each fold: rows that were written after looking at a held-out row would make

@@ -55,9 +55,7 @@ def law(name: str) -> tuple[Density, str]:
 def tasks(experiment: Experiment) -> Iterator[dict[str, Any]]:
     """Yield a task per law, generator, number of context rows (the step) and seed."""
     settings = {"rows": experiment.settings.get("rows", 2000)}
-    for data, arm, step, seed in product(
-        experiment.data, experiment.arms, experiment.steps, experiment.seeds
-    ):
+    for data, arm, step, seed in product(experiment.data, experiment.arms, experiment.steps, experiment.seeds):
         yield {"data": data, "arm": arm, "step": step, "seed": seed, "settings": settings}
 
 

@@ -154,8 +154,7 @@ def sides(frame: pd.DataFrame, columns: Columns, task: str, seed: int) -> tuple[
     of_row = cells(frame, columns)
     chosen = (("01", "11"), ("00", "10")) if task == "imbalance" else (AGREE, DISAGREE)
     rare, common = (
-        pd.concat([frame[of_row == a], frame[of_row == b]]).sample(frac=1, random_state=seed)
-        for a, b in chosen
+        pd.concat([frame[of_row == a], frame[of_row == b]]).sample(frac=1, random_state=seed) for a, b in chosen
     )
     return rare, common
 
@@ -177,16 +176,19 @@ def split(frame: pd.DataFrame, columns: Columns) -> Parts:
     cut = int(0.7 * len(shuffled))
     use, test = shuffled.iloc[:cut], shuffled.iloc[cut:].reset_index(drop=True)
     of_row = cells(use, columns)
-    seed = pd.concat(
-        [use[of_row == cell].sample(SEED_CELL, random_state=1) for cell in ("00", "01", "10", "11")]
-    )
+    seed = pd.concat([use[of_row == cell].sample(SEED_CELL, random_state=1) for cell in ("00", "01", "10", "11")])
     left = use.drop(seed.index)
     train1, train0 = sides(left, columns, "imbalance", 1)
     train_pos, train_neg = sides(left, columns, "spurious", 1)
     parts = (
-        seed.sample(frac=1, random_state=1), train0, train1, train_pos, train_neg, test,
+        seed.sample(frac=1, random_state=1),
+        train0,
+        train1,
+        train_pos,
+        train_neg,
+        test,
         left.sample(frac=1, random_state=1),
-    )  # fmt: skip
+    )
     return Parts(columns, *(part.reset_index(drop=True) for part in parts))
 
 
@@ -251,9 +253,11 @@ def _fetched(name: str, place: Path) -> pd.DataFrame:
         frame = fetch_openml(dataset, version=version, as_frame=True, parser="auto").frame
     except OSError as error:
         raise FileProblem(
-            f"the table {name} is not in the folder, and OpenML does not answer", where=str(place),
-            got=str(error), hint=hint,
-        ) from error  # fmt: skip
+            f"the table {name} is not in the folder, and OpenML does not answer",
+            where=str(place),
+            got=str(error),
+            hint=hint,
+        ) from error
     return encode(frame)
 
 
@@ -289,7 +293,5 @@ def opal_split(name: str, seed: int, folder: Path) -> tuple[pd.DataFrame, pd.Dat
         When a file is missing.
     """
     place = folder / "opal" / name
-    train, test, written = (
-        read_csv(place / f"{part}_seed{seed}.csv") for part in ("train", "test", "gpt4_parsed")
-    )
+    train, test, written = (read_csv(place / f"{part}_seed{seed}.csv") for part in ("train", "test", "gpt4_parsed"))
     return train, test, written[train.columns]

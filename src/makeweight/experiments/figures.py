@@ -20,16 +20,33 @@ __all__ = ["draw_all"]
 INK, GREY = "#333333", "#8a8a8a"
 #: Okabe and Ito's colours, which colour-blind readers tell apart; an arm has one colour in all figures.
 COLOURS = {
-    "nothing": INK, "real-rows": INK, "oracle": INK, "ros": "#E69F00", "random": "#E69F00",
-    "smote": "#56B4E9", "adasyn": "#0072B2", "weights": "#999999", "undersample": "#999999",
-    "gpt2_finetuned": "#CC79A7", "gpt4": "#CC79A7", "smoothed-bootstrap": "#009E73",
-    "transport": "#D55E00", "transformer": "#7B3FA0",
-}  # fmt: skip
+    "nothing": INK,
+    "real-rows": INK,
+    "oracle": INK,
+    "ros": "#E69F00",
+    "random": "#E69F00",
+    "smote": "#56B4E9",
+    "adasyn": "#0072B2",
+    "weights": "#999999",
+    "undersample": "#999999",
+    "gpt2_finetuned": "#CC79A7",
+    "gpt4": "#CC79A7",
+    "smoothed-bootstrap": "#009E73",
+    "transport": "#D55E00",
+    "transformer": "#7B3FA0",
+}
 LABELS = {
-    "ros": "ROS", "random": "ROS", "smote": "SMOTE", "adasyn": "ADASYN", "nothing": "no synthetic row",
-    "gpt2_finetuned": "GPT-2 (saw withheld rows)", "real-rows": "real rows (withheld)", "gpt4": "GPT-4",
-    "weights": "class weights", "undersample": "undersampling",
-}  # fmt: skip
+    "ros": "ROS",
+    "random": "ROS",
+    "smote": "SMOTE",
+    "adasyn": "ADASYN",
+    "nothing": "no synthetic row",
+    "gpt2_finetuned": "GPT-2 (saw withheld rows)",
+    "real-rows": "real rows (withheld)",
+    "gpt4": "GPT-4",
+    "weights": "class weights",
+    "undersample": "undersampling",
+}
 #: Inches of a page's text width, and of one panel's height.
 WIDTH, HEIGHT = 7.2, 2.7
 CONSTANT = float(np.log(2))
@@ -98,24 +115,35 @@ def _legend(figure: Any, axes: list[Any]) -> None:
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=7
-    )
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=7)
 
 
 def _curve(ax: Any, part: pd.DataFrame, arm: str, x: Callable[[Any], Any], style: str = "-") -> None:
     part = part.sort_values("step")
     colour = COLOURS.get(arm, GREY)
     ax.errorbar(
-        x(part["step"]), part["mean"], yerr=part["half"].fillna(0), fmt=f"o{style}", color=colour, ms=3,
-        lw=1, capsize=2, label=LABELS.get(arm, arm),
-    )  # fmt: skip
+        x(part["step"]),
+        part["mean"],
+        yerr=part["half"].fillna(0),
+        fmt=f"o{style}",
+        color=colour,
+        ms=3,
+        lw=1,
+        capsize=2,
+        label=LABELS.get(arm, arm),
+    )
     known = part[part["published"].notna()]
     if len(known):
         ax.plot(
-            x(known["step"]), known["published"], "o", mfc="none", mec=colour, ms=6, lw=0,
+            x(known["step"]),
+            known["published"],
+            "o",
+            mfc="none",
+            mec=colour,
+            ms=6,
+            lw=0,
             label="published (hollow)",
-        )  # fmt: skip
+        )
 
 
 def _published(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
@@ -144,9 +172,7 @@ def _published(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame
 def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
     laws = fit_laws(rows)
     chosen = summary[summary["metric"] == "log_bce"]
-    pairs = list(
-        chosen[chosen["stage"] == "augmented"][["data", "learner"]].drop_duplicates().itertuples(index=False)
-    )
+    pairs = list(chosen[chosen["stage"] == "augmented"][["data", "learner"]].drop_duplicates().itertuples(index=False))
     figure, axes = _panels(len(pairs), 2)
     for ax, (data, learner) in zip(axes, pairs, strict=False):
         part = chosen[(chosen["data"] == data) & (chosen["learner"] == learner)]
@@ -191,9 +217,16 @@ def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
             part = part.reindex(arms)
             place = np.arange(len(arms)) + (k - (len(learners) - 1) / 2) * 0.18
             ax.errorbar(
-                part["difference"], place, xerr=part["half"], fmt="osD^v"[k % 5], color=f"C{k}", ms=3,
-                lw=1, capsize=0, label=learner,
-            )  # fmt: skip
+                part["difference"],
+                place,
+                xerr=part["half"],
+                fmt="osD^v"[k % 5],
+                color=f"C{k}",
+                ms=3,
+                lw=1,
+                capsize=0,
+                label=learner,
+            )
         ax.axvline(0, color=INK, lw=0.8)
         ax.locator_params(axis="x", nbins=4)
         ax.set_yticks(range(len(arms)), [LABELS.get(arm, arm) for arm in arms])
@@ -233,6 +266,9 @@ def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame)
 
 
 DRAWERS: dict[str, Callable[[Experiment, pd.DataFrame, pd.DataFrame], Drawn]] = {
-    "published": _published, "same-information": _differences, "opal": _differences,
-    "capacity": _capacity, "simulation": _differences,
-}  # fmt: skip
+    "published": _published,
+    "same-information": _differences,
+    "opal": _differences,
+    "capacity": _capacity,
+    "simulation": _differences,
+}

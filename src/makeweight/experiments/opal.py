@@ -60,8 +60,9 @@ def measure(task: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
         wrong = (probabilities > 0.5).astype(np.int64) != labels
         errors = pd.Series(wrong).groupby(groups).mean()
         values = judge(labels, probabilities) | {
-            "error": float(wrong.mean()), "worst_group_error": float(errors.max()),
-        }  # fmt: skip
+            "error": float(wrong.mean()),
+            "worst_group_error": float(errors.max()),
+        }
         for metric, value in values.items():
             yield {"learner": learner, "stage": "balanced", "metric": metric, "value": value}
     added = {"learner": "all", "stage": "rows", "metric": "added"}

@@ -51,9 +51,13 @@ def tasks(experiment: Experiment) -> Iterator[dict[str, Any]]:
             if single and (settings["vary"] == "ratio" or step != experiment.steps[0]):
                 continue  # all withheld rows at once: there is one step
             yield {
-                "data": data, "arm": arm, "learner": learner, "step": step, "seed": seed,
+                "data": data,
+                "arm": arm,
+                "learner": learner,
+                "step": step,
+                "seed": seed,
                 "settings": settings,
-            }  # fmt: skip
+            }
 
 
 def about_data(task: dict[str, Any]) -> str:
@@ -136,9 +140,7 @@ def training_sets(
     yield "augmented", pd.concat([balanced, *further]), weights
 
 
-def _scores(
-    task: dict[str, Any], parts: Parts, rows: pd.DataFrame, weights: np.ndarray | None
-) -> dict[str, float]:
+def _scores(task: dict[str, Any], parts: Parts, rows: pd.DataFrame, weights: np.ndarray | None) -> dict[str, float]:
     label = parts.columns.label
     X, y = rows.drop(columns=label).to_numpy(np.float64), rows[label].to_numpy(np.int64)
     model = published_classifier(task["learner"], task["seed"]).fit(X, y, sample_weight=weights)

@@ -180,11 +180,22 @@ def perform(task: dict[str, Any]) -> list[dict[str, Any]]:
         message = problem.message if isinstance(problem, MakeweightError) else str(problem)
         found, status, error = [{}], FAILED, f"{type(problem).__name__}: {message}"
     shared = {
-        "key": task["key"], "data": task["data"], "arm": task["arm"], "learner": task.get("learner", ""),
-        "step": task.get("step", 0), "seed": task["seed"], "stage": "", "metric": "", "value": float("nan"),
-        "status": status, "error": error, "seconds": time.perf_counter() - start, "finished": time.time(),
-        "code": task["code"], "settings": json.dumps(task.get("settings", {}), sort_keys=True),
-    }  # fmt: skip
+        "key": task["key"],
+        "data": task["data"],
+        "arm": task["arm"],
+        "learner": task.get("learner", ""),
+        "step": task.get("step", 0),
+        "seed": task["seed"],
+        "stage": "",
+        "metric": "",
+        "value": float("nan"),
+        "status": status,
+        "error": error,
+        "seconds": time.perf_counter() - start,
+        "finished": time.time(),
+        "code": task["code"],
+        "settings": json.dumps(task.get("settings", {}), sort_keys=True),
+    }
     return [{**shared, **record} for record in found]
 
 

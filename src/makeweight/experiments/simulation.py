@@ -89,15 +89,22 @@ def measure(task: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
             yield {"learner": learner, "stage": stage, "metric": "bce", "value": balanced_loss(labels, p)}
             both = np.column_stack([1 - p, p])
             more_metrics = measure_all(
-                both, both.argmax(axis=1), labels, codes, n_groups=int(codes.max()) + 1, rare=1,
+                both,
+                both.argmax(axis=1),
+                labels,
+                codes,
+                n_groups=int(codes.max()) + 1,
+                rare=1,
                 class_names=["0", "1"],
-            ).metrics  # fmt: skip
+            ).metrics
             for metric in ("ece", "worst_group_error"):
                 value = more_metrics[metric]
                 yield {
-                    "learner": learner, "stage": stage, "metric": metric,
+                    "learner": learner,
+                    "stage": stage,
+                    "metric": metric,
                     "value": float("nan") if value is None else value,
-                }  # fmt: skip
+                }
         for metric, value in judge(labels, found[learner]).items():
             if metric != "bce":
                 yield {"learner": learner, "stage": "ranking", "metric": metric, "value": value}

@@ -71,9 +71,11 @@ class Experiment:
             for value in values:
                 if name != "arms" and value not in known:
                     raise OptionError(
-                        f"not in the experiment {self.name!r}", where=name, got=repr(value),
+                        f"not in the experiment {self.name!r}",
+                        where=name,
+                        got=repr(value),
                         hint=nearest(str(value), known),
-                    )  # fmt: skip
+                    )
             chosen[name] = tuple(values)
         return replace(self, **chosen)  # type: ignore[arg-type]
 
@@ -90,9 +92,10 @@ class Experiment:
         known = self.settings.get("scales", {})
         if scale not in known:
             raise OptionError(
-                f"the experiment {self.name!r} has no such scale", got=repr(scale),
+                f"the experiment {self.name!r} has no such scale",
+                got=repr(scale),
                 hint=nearest(scale, known) if known else "it has none",
-            )  # fmt: skip
+            )
         found = known[scale]
         lists = {name: tuple(found[name]) for name in LISTS if name in found}
         settings = {**self.settings, **{name: value for name, value in found.items() if name not in LISTS}}
@@ -161,14 +164,16 @@ def _parse(name: str, text: str, where: str) -> Experiment:
         if key not in found:
             raise OptionError("a key is missing", where=where, expected=key)
     if found["kind"] not in KINDS:
-        raise OptionError(
-            "unknown kind", where=where, got=repr(found["kind"]), hint=nearest(found["kind"], KINDS)
-        )
+        raise OptionError("unknown kind", where=where, got=repr(found["kind"]), hint=nearest(found["kind"], KINDS))
     for key in (*LISTS, "metrics"):
         if not isinstance(found[key], list) or not found[key]:
             raise OptionError("not a list of values", where=f"{where}, {key}", got=repr(found[key]))
     lists = {key: tuple(found[key]) for key in (*LISTS, "metrics")}
     return Experiment(
-        name, found["title"], found["kind"], settings=found.get("settings", {}),
-        published=found.get("published", {}), **lists,
-    )  # fmt: skip
+        name,
+        found["title"],
+        found["kind"],
+        settings=found.get("settings", {}),
+        published=found.get("published", {}),
+        **lists,
+    )

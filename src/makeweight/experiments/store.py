@@ -19,10 +19,22 @@ MANY_PARTS = 400
 #: What a run of one task is, whatever its key.
 RUN = ["data", "arm", "step", "seed"]
 TYPES = {
-    "key": "str", "data": "str", "arm": "str", "learner": "str", "step": "int64", "seed": "int64",
-    "stage": "str", "metric": "str", "value": "float64", "status": "str", "error": "str",
-    "seconds": "float64", "finished": "float64", "code": "str", "settings": "str",
-}  # fmt: skip
+    "key": "str",
+    "data": "str",
+    "arm": "str",
+    "learner": "str",
+    "step": "int64",
+    "seed": "int64",
+    "stage": "str",
+    "metric": "str",
+    "value": "float64",
+    "status": "str",
+    "error": "str",
+    "seconds": "float64",
+    "finished": "float64",
+    "code": "str",
+    "settings": "str",
+}
 
 
 class Store:
@@ -116,9 +128,11 @@ class Store:
                     frames.append(pd.read_parquet(path))
                 except (OSError, ValueError) as error:
                     raise FileProblem(
-                        "a file of results cannot be read", where=str(path), got=str(error),
+                        "a file of results cannot be read",
+                        where=str(path),
+                        got=str(error),
                         hint="remove it: its tasks run again",
-                    ) from error  # fmt: skip
+                    ) from error
         if not frames:
             return _typed(pd.DataFrame({name: [] for name in TYPES}))
         rows = pd.concat([_typed(frame) for frame in frames], ignore_index=True)

@@ -21,9 +21,11 @@ CELL = ["data", "learner", "arm", "step", "stage", "metric"]
 LEVEL = 0.95
 STAGES = {"imbalance_base": "raw", "balance_base": "balanced", "balance_augment": "augmented"}
 NAMES = {
-    "balanced_cross_entropy": "bce", "min_cross_entropy": "min_ce",
-    "balanced_log_cross_entropy": "log_bce", "min_log_cross_entropy": "log_min_ce",
-}  # fmt: skip
+    "balanced_cross_entropy": "bce",
+    "min_cross_entropy": "min_ce",
+    "balanced_log_cross_entropy": "log_bce",
+    "min_log_cross_entropy": "log_min_ce",
+}
 #: By kind: metric and stage in which arms are compared with doing nothing, and what to call it.
 DIFFERENCES = {
     "same-information": [
@@ -182,15 +184,22 @@ def _of_file(data: str, by_learner: dict[str, Any]) -> Iterator[dict[str, Any]]:
                     if "train_all_augment" in values:
                         mean = values["train_all_augment"]
                         yield {
-                            **shared, "arm": "real-rows", "step": 0, "stage": "real", "published": mean,
+                            **shared,
+                            "arm": "real-rows",
+                            "step": 0,
+                            "stage": "real",
+                            "published": mean,
                             "published_sd": np.nan,
-                        }  # fmt: skip
+                        }
                     for name, stage in STAGES.items():
                         if f"{name}_mean" in values:
                             yield {
-                                **shared, "arm": "nothing" if stage == "raw" else arm, "stage": stage,
-                                "published": values[f"{name}_mean"], "published_sd": values[f"{name}_std"],
-                            }  # fmt: skip
+                                **shared,
+                                "arm": "nothing" if stage == "raw" else arm,
+                                "stage": stage,
+                                "published": values[f"{name}_mean"],
+                                "published_sd": values[f"{name}_std"],
+                            }
 
 
 def _stated(experiment: Experiment) -> Iterator[dict[str, Any]]:
@@ -199,9 +208,12 @@ def _stated(experiment: Experiment) -> Iterator[dict[str, Any]]:
         shared = {name: entry[name] for name in ("learner", "arm", "stage", "metric")}
         for data, value in entry["values"].items():
             yield {
-                **shared, "data": data, "step": entry.get("step", 0), "published": value,
+                **shared,
+                "data": data,
+                "step": entry.get("step", 0),
+                "published": value,
                 "published_sd": np.nan,
-            }  # fmt: skip
+            }
 
 
 def agreement(summary: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

@@ -22,9 +22,7 @@ AGREEMENT = 0.9
 Rows = tuple[np.ndarray, np.ndarray]
 
 
-def _logistic(
-    quadratic: float = 0.0, interaction: float = 0.0
-) -> Callable[[int, int, np.random.Generator], Rows]:
+def _logistic(quadratic: float = 0.0, interaction: float = 0.0) -> Callable[[int, int, np.random.Generator], Rows]:
     def sample(n: int, d: int, rng: np.random.Generator) -> Rows:
         world = LogisticWorld(np.full(d, SLOPE / np.sqrt(d)), quadratic=quadratic, interaction=interaction)
         return world.sample(n, rng)
@@ -68,9 +66,7 @@ WORLDS: dict[str, Callable[[int, int, np.random.Generator], Rows]] = {
 }
 
 
-def draw(
-    world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test: bool = False
-) -> pd.DataFrame:
+def draw(world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test: bool = False) -> pd.DataFrame:
     """Draw rows with so many of each label.
 
     Parameters

@@ -41,9 +41,7 @@ def write_rows(
     table = Table(frame, Schema.infer(frame, target=label, group_by=group_by))
     groups = Groups(table)
     fitted = resolve(generator).fit(table, rng=np.random.default_rng(fit_seed))
-    return fill(
-        fitted, table, Plan.make(groups, augment=augment), seed=fill_seed, groups=groups, name=generator
-    )
+    return fill(fitted, table, Plan.make(groups, augment=augment), seed=fill_seed, groups=groups, name=generator)
 
 
 def about_generator(name: str) -> dict[str, Any]:

@@ -123,9 +123,7 @@ def choose_smoothing(
     return Smoothing(factors[int(best[0])], shares[int(best[1])], d)
 
 
-def _continuous_kernel(
-    w: np.ndarray, overall: np.ndarray, borrowed: float, smoothing: Smoothing
-) -> np.ndarray:
+def _continuous_kernel(w: np.ndarray, overall: np.ndarray, borrowed: float, smoothing: Smoothing) -> np.ndarray:
     """Return log N(w_i; (1 - a) m_i + a w_k, h^2 I), less a constant, in row i and column k."""
     n = len(w)
     a, h = smoothing.weights(n - 1)
@@ -141,9 +139,7 @@ def _coded_kernel(codes: np.ndarray, frequencies: list[np.ndarray], share: float
     kernel = np.zeros((n, n))
     for column, frequency in zip((codes + 1).T, frequencies, strict=True):
         counts = np.bincount(column, minlength=len(frequency))
-        elsewhere = (
-            counts[column] - 1 + frequency[column]
-        ) / n  # one row of the whole table smooths the group
+        elsewhere = (counts[column] - 1 + frequency[column]) / n  # one row of the whole table smooths the group
         kernel += np.log(share * elsewhere)[:, None]
         kernel += (column[:, None] == column) * np.log1p((1.0 - share) / (share * elsewhere))[:, None]
     return kernel

@@ -18,9 +18,7 @@ MAX_CELLS = 4_000_000
 MIN_ROWS = 500
 
 
-def kept_rows(
-    groups: Groups, max_rows: int, n_columns: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def kept_rows(groups: Groups, max_rows: int, n_columns: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to keep, group after group, and where each group begins among them.
 
     Parameters
@@ -80,6 +78,4 @@ def refuse_wrong(generator: object, checks: Iterable[tuple[str, bool, str]]) -> 
     """
     for name, is_right, expected in checks:
         if not is_right:
-            raise OptionError(
-                "option out of range", where=name, got=repr(getattr(generator, name)), expected=expected
-            )
+            raise OptionError("option out of range", where=name, got=repr(getattr(generator, name)), expected=expected)

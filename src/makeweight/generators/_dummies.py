@@ -101,11 +101,12 @@ class Dummies:
             return
         widest = max((column for column in self._columns if column.kind.is_coded), key=lambda c: c.n_states)
         raise GeneratorError(
-            "the table has too many categories for one column each", where=widest.label,
+            "the table has too many categories for one column each",
+            where=widest.label,
             got=f"{self.n_dummies:,} columns, {widest.n_states:,} of them for this one",
             expected=f"at most {most:,}",
             hint="use --generator smoothed-bootstrap, which has no such limit, or raise max_dummies",
-        )  # fmt: skip
+        )
 
     def fit_encode(self, table: Table, rows: np.ndarray) -> np.ndarray:
         """Learn location and scale from all rows, and return the matrix of some.

@@ -39,9 +39,7 @@ def encode_foreign(column: Column, frame: pd.DataFrame) -> np.ndarray:
         When the frame lacks the column.
     """
     if column.name not in frame.columns:
-        raise SchemaError(
-            "a column is missing", where=column.label, hint=nearest(str(column.name), frame.columns)
-        )
+        raise SchemaError("a column is missing", where=column.label, hint=nearest(str(column.name), frame.columns))
     values, rejects = codec(column.kind).check(column, dense(frame[column.name]))
     values = np.array(values)
     if column.kind.is_coded and "unknown-category" in rejects:

@@ -38,9 +38,7 @@ class Kernels:
     elsewhere: list[np.ndarray]
     anew: float
 
-    def log_mass(
-        self, low: np.ndarray, high: np.ndarray, codes: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def log_mass(self, low: np.ndarray, high: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the log-probability of boxes and codes under the mixture.
 
         Parameters

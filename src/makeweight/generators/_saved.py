@@ -128,14 +128,17 @@ def save_state(
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileProblem(
-            "there is something there already", where=str(folder), hint="name a new or an empty folder"
-        )
+        raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
     content = _safetensors().save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
     manifest = {
-        "format": FORMAT, "version": VERSION, "generator": name, "options": dict(options),
-        "columns": dict(table_columns), "facts": dict(facts), "sha256": hashlib.sha256(content).hexdigest(),
-    }  # fmt: skip
+        "format": FORMAT,
+        "version": VERSION,
+        "generator": name,
+        "options": dict(options),
+        "columns": dict(table_columns),
+        "facts": dict(facts),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
     try:
         text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
@@ -192,9 +195,11 @@ def load_state(
     unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *folders}
     if unknown:
         raise FileProblem(
-            "unknown file in a saved generator", where=str(folder), got=sorted(unknown)[:5],
+            "unknown file in a saved generator",
+            where=str(folder),
+            got=sorted(unknown)[:5],
             hint="remove it, if you know where it came from",
-        )  # fmt: skip
+        )
     _same_table(manifest["columns"], fingerprint(table), folder)
     state = _arrays(folder / TENSORS, manifest["sha256"])
     known = set(arrays)
@@ -210,22 +215,29 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileProblem(
-            "not a saved generator", where=str(path), got=str(error).splitlines()[0],
+            "not a saved generator",
+            where=str(path),
+            got=str(error).splitlines()[0],
             hint="name the folder that the generator's save was given",
-        ) from None  # fmt: skip
+        ) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise FileProblem("not a saved generator of this kind", where=str(path), expected=repr(FORMAT))
     if manifest.get("version") != VERSION:
         raise FileProblem(
-            "saved by another version", where=str(path), got=manifest.get("version"), expected=VERSION,
+            "saved by another version",
+            where=str(path),
+            got=manifest.get("version"),
+            expected=VERSION,
             hint="fit the generator anew",
-        )  # fmt: skip
+        )
     exactly(manifest, KEYS, path, "manifest")
     if manifest["generator"] != name:
         raise FileProblem(
-            "another generator was saved here", where=str(path), got=repr(manifest["generator"]),
+            "another generator was saved here",
+            where=str(path),
+            got=repr(manifest["generator"]),
             expected=repr(name),
-        )  # fmt: skip
+        )
     return manifest
 
 
@@ -245,10 +257,11 @@ def _same_table(saved: Any, found: Mapping[str, str], folder: Path) -> None:
     differing = [name for name in {**found, **saved} if found.get(name) != saved.get(name)]
     if differing:
         raise SchemaError(
-            "the table is not the one that the generator was fitted to", where=f"folder {str(folder)!r}",
+            "the table is not the one that the generator was fitted to",
+            where=f"folder {str(folder)!r}",
             got=f"other values, or another kind, in {', '.join(map(str, differing[:5]))}",
             hint="load it with the table it was fitted to, or fit it anew",
-        )  # fmt: skip
+        )
 
 
 def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
@@ -261,9 +274,11 @@ def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
         ) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise FileProblem(
-            "the arrays are not those of the manifest", where=str(path), got=f"{len(content)} bytes",
+            "the arrays are not those of the manifest",
+            where=str(path),
+            got=f"{len(content)} bytes",
             hint="the file is damaged or was changed; fit the generator anew",
-        )  # fmt: skip
+        )
     return dict(library.load(content))
 
 

@@ -81,9 +81,7 @@ class Remarks:
     stop: str | None = None
 
 
-def remark(
-    frame: pd.DataFrame, *, rejected: Counter[str] | None = None, stop: str | None = None
-) -> pd.DataFrame:
+def remark(frame: pd.DataFrame, *, rejected: Counter[str] | None = None, stop: str | None = None) -> pd.DataFrame:
     """Attach remarks to a proposal, and return it.
 
     Examples

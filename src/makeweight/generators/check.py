@@ -72,9 +72,7 @@ class Checker:
 
     def __init__(self, table: Table, groups: Groups, traits: Traits, copies: CopyPolicy = "auto") -> None:
         if copies not in ("auto", "reject", "accept"):
-            raise OptionError(
-                "unknown policy for copies", got=repr(copies), expected="auto, reject or accept"
-            )
+            raise OptionError("unknown policy for copies", got=repr(copies), expected="auto, reject or accept")
         self.table, self.groups = table, groups
         self.n_real = len(table)
         self._policy, self._traits = copies, traits
@@ -208,9 +206,7 @@ def code_of(column: Column, value: Hashable) -> int:
     """Return the code of one value of a grouping column; -1 for missing."""
     assert column.categories is not None
     return (
-        -1
-        if value is None
-        else int(column.categories.get_indexer(pd.Index([value], dtype=column.categories.dtype))[0])
+        -1 if value is None else int(column.categories.get_indexer(pd.Index([value], dtype=column.categories.dtype))[0])
     )
 
 

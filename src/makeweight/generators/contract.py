@@ -226,9 +226,7 @@ def _global_state() -> tuple[bytes, int]:
     return np.asarray(state[1]).tobytes(), int(state[2])
 
 
-def _filled(
-    generator: Generator, table: Table, *, copies: str = "auto", only: str | None = None
-) -> pd.DataFrame:
+def _filled(generator: Generator, table: Table, *, copies: str = "auto", only: str | None = None) -> pd.DataFrame:
     groups = Groups(table)
     if traits_of(generator).copies:
         copies = "accept"

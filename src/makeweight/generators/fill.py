@@ -185,11 +185,17 @@ class _Run:
             accounts = [task.entry for task in self.tasks]
             self.progress(
                 Progress(
-                    entry.name, entry.purpose, entry.accepted, entry.requested, entry.proposed,
-                    sum(a.accepted for a in accounts), sum(a.requested for a in accounts),
-                    sum(a.proposed for a in accounts), time.perf_counter() - self.start,
+                    entry.name,
+                    entry.purpose,
+                    entry.accepted,
+                    entry.requested,
+                    entry.proposed,
+                    sum(a.accepted for a in accounts),
+                    sum(a.requested for a in accounts),
+                    sum(a.proposed for a in accounts),
+                    time.perf_counter() - self.start,
                 )
-            )  # fmt: skip
+            )
 
     def exhausted(self) -> str | None:
         """Return which budget is spent, if one is."""
@@ -312,15 +318,20 @@ def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> N
         n_real = task.plan.n_real
         if not n_real and not extrapolates:
             raise GeneratorError(
-                "the group has no real row", where=task.entry.name, got=f"{task.entry.requested} rows wanted",
+                "the group has no real row",
+                where=task.entry.name,
+                got=f"{task.entry.requested} rows wanted",
                 expected="a generator that can extrapolate",
                 hint="leave the group out of the strategy, or see `makeweight generators`",
-            )  # fmt: skip
+            )
         if n_real < min_rows and not extrapolates:
             raise GeneratorError(
-                "the group has too few real rows for this generator", where=task.entry.name, got=n_real,
-                expected=f"{min_rows} or more", hint='use generator="smoothed-bootstrap", which needs one',
-            )  # fmt: skip
+                "the group has too few real rows for this generator",
+                where=task.entry.name,
+                got=n_real,
+                expected=f"{min_rows} or more",
+                hint='use generator="smoothed-bootstrap", which needs one',
+            )
 
 
 def _work(run: _Run, n_jobs: int | None, *, goes_on: bool) -> None:
@@ -396,15 +407,11 @@ def _ask(entry: LedgerEntry) -> int:
     return math.ceil(1.1 * entry.shortfall * entry.proposed / entry.accepted)
 
 
-def stream(
-    seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_: int
-) -> np.random.SeedSequence:
+def stream(seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_: int) -> np.random.SeedSequence:
     """Return the seed of one round: of nothing but the seed, the group, the purpose and the round."""
     text = repr([None if value is None else str(value) for value in group])
     digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
-    return np.random.SeedSequence(
-        seed.entropy, spawn_key=(*seed.spawn_key, digest, PURPOSES.index(purpose), round_)
-    )
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, digest, PURPOSES.index(purpose), round_))
 
 
 def account_of(rng: np.random.Generator) -> tuple[object, int] | None:
@@ -447,9 +454,7 @@ def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generato
         if column.kind is Kind.TEXT:
             if keepers is None:
                 own = run.groups.rows(group)
-                keepers = (own if len(own) else np.arange(len(table)))[
-                    rng.integers(0, len(own) or len(table), n)
-                ]
+                keepers = (own if len(own) else np.arange(len(table)))[rng.integers(0, len(own) or len(table), n)]
             columns[column.name] = table.frame[column.name].iloc[keepers]
         else:
             columns[column.name] = table.frame[column.name].iloc[np.zeros(n, dtype=np.int64)]
@@ -534,9 +539,12 @@ def _tell_shortfall(generation: Generation, on_shortfall: str) -> None:
     if copies:
         hint = "allow copies of real rows (copies='accept'), " + hint
     error = GenerationShortfall(
-        f"{ledger.accepted} of {ledger.requested} rows could be written", generation=generation,
-        where=worst, got=f"{ledger.proposed} proposed; rejected: {reasons}", hint=hint,
-    )  # fmt: skip
+        f"{ledger.accepted} of {ledger.requested} rows could be written",
+        generation=generation,
+        where=worst,
+        got=f"{ledger.proposed} proposed; rejected: {reasons}",
+        hint=hint,
+    )
     if on_shortfall == "raise":
         raise error
     warnings.warn(error.message, ShortfallWarning, stacklevel=3)

@@ -241,13 +241,13 @@ def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None
     if not isinstance(generator, str):
         if isinstance(generator, type) or not isinstance(generator, Generator):
             raise OptionError(
-                "not a generator", got=repr(generator),
-                expected="a name, or an object with fit, propose and cost", hint=nearest("", names()),
-            )  # fmt: skip
-        if options:
-            raise OptionError(
-                "options go with a generator's name", got=f"options {dict(options)} and an instance"
+                "not a generator",
+                got=repr(generator),
+                expected="a name, or an object with fit, propose and cost",
+                hint=nearest("", names()),
             )
+        if options:
+            raise OptionError("options go with a generator's name", got=f"options {dict(options)} and an instance")
         return generator
     found = [info for info in _catalogue() if info.name == generator]
     if not found:
@@ -284,10 +284,7 @@ def stated_options(options: Mapping[str, Any] | None) -> dict[str, str]:
     >>> stated_options({"model": "m", "api_key": "a-secret-key", "max_tokens": 100})
     {'model': 'm', 'api_key': '***', 'max_tokens': '100'}
     """
-    return {
-        name: "***" if name.lower().endswith(SECRET) else str(value)
-        for name, value in (options or {}).items()
-    }
+    return {name: "***" if name.lower().endswith(SECRET) else str(value) for name, value in (options or {}).items()}
 
 
 def _read(value: Any) -> Any:
@@ -311,6 +308,10 @@ def _catalogue() -> list[GeneratorInfo]:
 def _foreign(point: EntryPoint) -> GeneratorInfo:
     origin = point.dist.name if point.dist is not None else point.value
     return GeneratorInfo(
-        point.name, f"from the package {origin}", "see its documentation", "see its documentation",
-        f"{point.module}:{point.attr}", origin=origin,
-    )  # fmt: skip
+        point.name,
+        f"from the package {origin}",
+        "see its documentation",
+        "see its documentation",
+        f"{point.module}:{point.attr}",
+        origin=origin,
+    )

@@ -126,9 +126,7 @@ class Resampler:
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
             if not whole and not (name == "k_neighbors" and value is None):
-                raise OptionError(
-                    "not a number", where=name, got=repr(value), expected="a whole number, 1 or more"
-                )
+                raise OptionError("not a number", where=name, got=repr(value), expected="a whole number, 1 or more")
         self._table = table
         self._groups = Groups(table)
         self._sampler = _sampler(self.method)
@@ -137,9 +135,7 @@ class Resampler:
         native = isinstance(self._sampler, over_sampling.SMOTENC)
         self._dummies = Dummies(table.schema, one_hot=not native)
         if native and not (self._dummies.has_numeric and self._dummies.has_coded):
-            parameters = {
-                name: getattr(self._sampler, name) for name in WITHIN if hasattr(self._sampler, name)
-            }
+            parameters = {name: getattr(self._sampler, name) for name in WITHIN if hasattr(self._sampler, name)}
             self._sampler = over_sampling.SMOTE(**parameters)
             self._dummies = Dummies(table.schema, one_hot=True)
         if not self._dummies.width:
@@ -179,9 +175,10 @@ class Resampler:
         """
         if group not in self._groups:
             raise GeneratorError(
-                "the group has no real row to resample", where=self._groups.describe(group),
+                "the group has no real row to resample",
+                where=self._groups.describe(group),
                 hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )  # fmt: skip
+            )
         if _copies(self._sampler):
             return self._copy(group, n, rng)
         code = self._groups.position(group)
@@ -189,9 +186,11 @@ class Resampler:
         if size < 2:
             raise GeneratorError(
                 f"{type(self._sampler).__name__} needs at least 2 rows of a group",
-                where=self._groups.describe(group), got=f"{size} row", expected="2 or more",
+                where=self._groups.describe(group),
+                got=f"{size} row",
+                expected="2 or more",
                 hint="use --generator smoothed-bootstrap or random, which need one",
-            )  # fmt: skip
+            )
         # Samplers may hold k neighbours of every new row at once: long requests are written in parts.
         part = max(256, MAX_CELLS // (6 * max(1, self._dummies.n_dummies)))
         sizes = [min(part, n - first) for first in range(0, n, part)] or [0]
@@ -218,9 +217,7 @@ class Resampler:
             picks = sampler.sample_indices_[len(labels) :]
         taken = rows[picks]
         schema, frame = self._table.schema, self._table.frame
-        columns: dict[Any, Any] = {
-            column.name: self._table.encode(column.name, taken) for column in schema.learned
-        }
+        columns: dict[Any, Any] = {column.name: self._table.encode(column.name, taken) for column in schema.learned}
         for column in schema.features:
             if column.kind is Kind.TEXT:
                 columns[column.name] = frame[column.name].iloc[taken]
@@ -242,17 +239,16 @@ class Resampler:
         new = matrix[len(self._matrix) :][codes[len(self._codes) :] == code]
         if not len(new):
             raise GeneratorError(
-                f"{name} wrote no row", where=where,
+                f"{name} wrote no row",
+                where=where,
                 expected="a row with at least half, but not all, of its nearest rows in other groups",
                 hint=hint,
-            )  # fmt: skip
+            )
         if len(new) > n:
             new = new[np.sort(rng.choice(len(new), n, replace=False))]
         return np.asarray(new)
 
-    def _prepared(
-        self, code: int, size: int, total: int, n: int, rng: np.random.Generator
-    ) -> BaseOverSampler:
+    def _prepared(self, code: int, size: int, total: int, n: int, rng: np.random.Generator) -> BaseOverSampler:
         """Return a copy of the sampler that adds `n` rows to one group, with neighbours that exist."""
         sampler = clone(self._sampler)
         parameters = sampler.get_params(deep=False)
@@ -278,10 +274,12 @@ def _sampler(method: Any) -> BaseOverSampler:
     known |= {_plain(alias): known[_plain(name)] for alias, name in ALIASES.items()}
     if not isinstance(method, str) or _plain(method) not in known:
         raise OptionError(
-            "unknown over-sampler", where="method", got=repr(method),
+            "unknown over-sampler",
+            where="method",
+            got=repr(method),
             expected="a name, or an over-sampler of imbalanced-learn",
             hint=nearest(str(method), [*ALIASES, *over_sampling.__all__]),
-        )  # fmt: skip
+        )
     cls = known[_plain(method)]
     return cls(categorical_features=[]) if cls is over_sampling.SMOTENC else cls()
 

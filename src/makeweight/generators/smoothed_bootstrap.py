@@ -182,12 +182,15 @@ class SmoothedBootstrap:
         complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
         self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
         self._smoothing: Smoothing = choose_smoothing(
-            self._donors.whitened, codes, start, self._shared.whiten(self._shared.overall[None])[0],
+            self._donors.whitened,
+            codes,
+            start,
+            self._shared.whiten(self._shared.overall[None])[0],
             borrowed=self.borrowed_rows,
             factor=None if self.bandwidth == "auto" else float(self.bandwidth),
             share=None if self.recombine == "auto" else float(self.recombine),
             rng=to_leave_out,
-        )  # fmt: skip
+        )
         return self
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -205,9 +208,10 @@ class SmoothedBootstrap:
         """
         if group not in self._positions:
             raise GeneratorError(
-                "the group has no real row to start from", where=self._describe(group),
+                "the group has no real row to start from",
+                where=self._describe(group),
                 hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )  # fmt: skip
+            )
         position = self._positions[group]
         names = ("order", "residuals", "noise", "candidates", "others", "picks")
         streams = dict(zip(names, rng.spawn(len(names)), strict=True))
@@ -271,13 +275,12 @@ class SmoothedBootstrap:
         positions = {column.name: j for j, column in enumerate(self._writer.schema.learned)}
         marginals = zip(self._numeric, self._marginals, strict=True)
         arrays = flat(
-            donors=self._donors, shared=self._shared,
+            donors=self._donors,
+            shared=self._shared,
             levels={positions[name]: levels for name, levels in self._levels.items()},
             marginal={positions[column.name]: marginal for column, marginal in marginals},
-        )  # fmt: skip
-        save_state(
-            folder, NAME, self._fingerprint, options_of(self), dataclasses.asdict(self._smoothing), arrays
         )
+        save_state(folder, NAME, self._fingerprint, options_of(self), dataclasses.asdict(self._smoothing), arrays)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], table: Table) -> Self:
@@ -301,10 +304,13 @@ class SmoothedBootstrap:
             When the table is not of the kind that the generator was fitted to.
         """
         options, facts, arrays = load_state(
-            folder, NAME, table, options=inspect.signature(cls).parameters,
+            folder,
+            NAME,
+            table,
+            options=inspect.signature(cls).parameters,
             facts=[field.name for field in dataclasses.fields(Smoothing)],
             arrays=("donors", "shared", "levels", "marginal"),
-        )  # fmt: skip
+        )
         generator = cls(**options)
         generator._validate()
         generator._look(table)
@@ -328,16 +334,16 @@ class SmoothedBootstrap:
 
     def _validate(self) -> None:
         checks = (
-            ("bandwidth", _is_auto(self.bandwidth) or is_number(self.bandwidth, 0, np.inf, above=True),
-             '"auto", or a number above 0'),
-            ("recombine", _is_auto(self.recombine) or is_number(self.recombine, 0, 1),
-             '"auto", or a number in [0, 1]'),
-            ("n_neighbors", is_number(self.n_neighbors, 1, np.inf, kind=Integral),
-             "a whole number, 1 or more"),
+            (
+                "bandwidth",
+                _is_auto(self.bandwidth) or is_number(self.bandwidth, 0, np.inf, above=True),
+                '"auto", or a number above 0',
+            ),
+            ("recombine", _is_auto(self.recombine) or is_number(self.recombine, 0, 1), '"auto", or a number in [0, 1]'),
+            ("n_neighbors", is_number(self.n_neighbors, 1, np.inf, kind=Integral), "a whole number, 1 or more"),
             ("borrowed_rows", is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
-            ("max_donors", is_number(self.max_donors, 1, np.inf, kind=Integral),
-             "a whole number, 1 or more"),
-        )  # fmt: skip
+            ("max_donors", is_number(self.max_donors, 1, np.inf, kind=Integral), "a whole number, 1 or more"),
+        )
         refuse_wrong(self, checks)
 
     def _look(self, table: Table) -> Groups:
@@ -357,9 +363,7 @@ class SmoothedBootstrap:
             if column.kind is Kind.TEXT
         }
 
-    def _read(
-        self, table: Table, rows: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return the donors' normal scores and codes, one column of the table at a time."""
         self._numeric: list[Column] = []
         self._marginals: list[NormalScores] = []
@@ -407,17 +411,19 @@ class SmoothedBootstrap:
         return scores, codes
 
     def _recombine(
-        self, position: int, rows: np.ndarray, whitened: np.ndarray, scores: np.ndarray, codes: np.ndarray,
-        a: float, streams: dict[str, np.random.Generator],
-    ) -> None:  # fmt: skip
+        self,
+        position: int,
+        rows: np.ndarray,
+        whitened: np.ndarray,
+        scores: np.ndarray,
+        codes: np.ndarray,
+        a: float,
+        streams: dict[str, np.random.Generator],
+    ) -> None:
         """Take some categories and missing states from a near row; `scores` and `codes` are changed."""
         donors = self._donors
         first, size = int(donors.start[position]), donors.size(position)
-        chosen = (
-            streams["candidates"].choice(size, CANDIDATES, replace=False)
-            if size > CANDIDATES
-            else np.arange(size)
-        )
+        chosen = streams["candidates"].choice(size, CANDIDATES, replace=False) if size > CANDIDATES else np.arange(size)
         anywhere = streams["others"].integers(0, len(donors.codes), CANDIDATES)
         uniforms = streams["picks"].random((len(rows), 2 + codes.shape[1]))
         takes = uniforms[:, 2:] < self._smoothing.share
@@ -425,9 +431,7 @@ class SmoothedBootstrap:
         near = self._near(rows, whitened, kept, first + chosen, uniforms[:, 0])
         borrows = uniforms[:, 1] * (size - 1 + self.borrowed_rows) < self.borrowed_rows
         if borrows.any():
-            near[borrows] = self._near(
-                rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0]
-            )
+            near[borrows] = self._near(rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0])
         for k, j in enumerate(self._with_missing, start=len(self._coded)):
             # A value that was missing has the score of the mean so far: it gets the near row's.
             appears = takes[:, k] & (codes[:, k] < 0) & donors.observed[near, j]
@@ -435,9 +439,13 @@ class SmoothedBootstrap:
         np.copyto(codes, donors.codes[near], where=takes)
 
     def _near(
-        self, rows: np.ndarray, whitened: np.ndarray, codes: np.ndarray, candidates: np.ndarray,
+        self,
+        rows: np.ndarray,
+        whitened: np.ndarray,
+        codes: np.ndarray,
+        candidates: np.ndarray,
         uniforms: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
         there = self._donors.whitened[candidates]
         distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
@@ -455,10 +463,7 @@ class SmoothedBootstrap:
     def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the scores that the values of rows own, low and high, and their codes."""
         values = [encode_foreign(column, frame) for column in self._numeric]
-        ends = [
-            marginal.interval(column, HALF_BIN)
-            for marginal, column in zip(self._marginals, values, strict=True)
-        ]
+        ends = [marginal.interval(column, HALF_BIN) for marginal, column in zip(self._marginals, values, strict=True)]
         codes = []
         for column in self._coded:
             encoded, levels = encode_foreign(column, frame), self._levels.get(column.name)
@@ -499,9 +504,7 @@ class SmoothedBootstrap:
             columns[column.name] = values if levels is None else np.where(values < 0, np.nan, levels[values])
         for name, texts in self._texts.items():
             columns[name] = texts.iloc[order]
-        return self._writer.decode(
-            {name: columns[name] for name in self._writer.frame.columns if name in columns}
-        )
+        return self._writer.decode({name: columns[name] for name in self._writer.frame.columns if name in columns})
 
 
 def _is_auto(value: Any) -> bool:

@@ -224,9 +224,10 @@ class TransportGenerator:
         """
         if group not in self._positions:
             raise GeneratorError(
-                "the group has no real row to move residuals to", where=self._describe(group),
+                "the group has no real row to move residuals to",
+                where=self._describe(group),
                 hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )  # fmt: skip
+            )
         position = self._positions[group]
         names = ("order", "noise", "candidates", "anywhere", "picks")
         streams = dict(zip(names, rng.spawn(len(names)), strict=True))
@@ -293,18 +294,20 @@ class TransportGenerator:
             When the table is not of the kind that the generator was fitted to.
         """
         options, _, arrays = load_state(
-            folder, NAME, table, options=inspect.signature(cls).parameters, facts=(),
+            folder,
+            NAME,
+            table,
+            options=inspect.signature(cls).parameters,
+            facts=(),
             arrays=("kept", "scores", "standard"),
-        )  # fmt: skip
+        )
         generator = cls(**options)
         generator._validate()
         generator._look(table)
         generator._keep(part(arrays, "kept", _Kept))
         bent = parts(arrays, "scores")
         generator._scales = [
-            part(arrays, f"scores.{j}", NormalScores)
-            if j in bent
-            else part(arrays, f"standard.{j}", Standard)
+            part(arrays, f"scores.{j}", NormalScores) if j in bent else part(arrays, f"standard.{j}", Standard)
             for j in range(len(generator._numeric))
         ]
         return generator
@@ -374,9 +377,7 @@ class TransportGenerator:
         total = weight + self.borrowed_rows
         return np.asarray((weight * shrunk_covariance(own) + self.borrowed_rows * source.covariance) / total)
 
-    def _categories(
-        self, position: int, scores: np.ndarray, streams: dict[str, np.random.Generator]
-    ) -> np.ndarray:
+    def _categories(self, position: int, scores: np.ndarray, streams: dict[str, np.random.Generator]) -> np.ndarray:
         """Return categories and missing states for synthetic rows, from real rows near them."""
         kept, n, q = self._kept, len(scores), self._kept.codes.shape[1]
         if not q:
@@ -413,9 +414,7 @@ class TransportGenerator:
         distances = distances + 1e-9 * ((np.arange(len(candidates)) + turn[:, None]) % len(candidates))
         k = min(self.n_neighbors, len(candidates))
         nearest = np.sort(np.argpartition(distances, k - 1, axis=1)[:, :k], axis=1)
-        return np.asarray(
-            candidates[nearest[np.arange(len(scores)), (uniforms * 997 % 1 * k).astype(np.int64)]]
-        )
+        return np.asarray(candidates[nearest[np.arange(len(scores)), (uniforms * 997 % 1 * k).astype(np.int64)]])
 
     def _decode(self, scores: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
         columns: dict[Hashable, Any] = {}
@@ -423,9 +422,7 @@ class TransportGenerator:
             columns[column.name] = self._values(j, column, scores, codes)
         for j, column in enumerate(self._coded):
             columns[column.name] = codes[:, j]
-        return self._writer.decode(
-            {name: columns[name] for name in self._writer.frame.columns if name in columns}
-        )
+        return self._writer.decode({name: columns[name] for name in self._writer.frame.columns if name in columns})
 
     def _values(self, j: int, column: Column, scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
         values = column.snap(self._scales[j].inverse(scores[:, j]))

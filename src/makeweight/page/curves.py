@@ -112,10 +112,7 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
         drawing,
         [(style, meaning) for _, style, meaning in lines],
         [meaning for _, _, meaning in lines],
-        [
-            (share(level), [number(distances[key][i]) for key, _, _ in lines])
-            for i, level in enumerate(levels)
-        ],
+        [(share(level), [number(distances[key][i]) for key, _, _ in lines]) for i, level in enumerate(levels)],
         any(key == "holdout" for key, _, _ in lines),
     )
 
@@ -124,6 +121,4 @@ def _described(levels: Sequence[float], lines: Sequence[tuple[str, Sequence[Any]
     """Say where the middle of each curve is."""
     middle = min(range(len(levels)), key=lambda i: abs(levels[i] - 0.5))
     told = "; ".join(f"{meaning}: {number(values[middle])}" for meaning, values in lines)
-    return (
-        f"{share(levels[middle])} of the rows are nearer than this, {told}. The table below has the numbers."
-    )
+    return f"{share(levels[middle])} of the rows are nearer than this, {told}. The table below has the numbers."

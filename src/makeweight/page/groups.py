@@ -43,9 +43,7 @@ class Bars:
     rows: Sequence[tuple[str, Markup, Sequence[str]]]
 
 
-def bars(
-    ids: Ids, groups: Sequence[Mapping[str, Any]], parts: Mapping[str, tuple[str, str]], *, stacked: bool
-) -> Bars:
+def bars(ids: Ids, groups: Sequence[Mapping[str, Any]], parts: Mapping[str, tuple[str, str]], *, stacked: bool) -> Bars:
     """Draw one bar per group and part, on one scale.
 
     Parameters
@@ -92,8 +90,7 @@ def _extent(groups: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
     if not sizes:
         return "No rows."
     return (
-        f"{len(groups)} groups of {count(min(sizes))} to {count(max(sizes))} rows. "
-        "The numbers stand in the same rows."
+        f"{len(groups)} groups of {count(min(sizes))} to {count(max(sizes))} rows. The numbers stand in the same rows."
     )
 
 

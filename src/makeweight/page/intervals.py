@@ -37,9 +37,7 @@ class Axis:
     drawing: Markup
 
 
-def axis(
-    ids: Ids, scale: Scale, *, title: str, description: str, reference: tuple[float, str] | None = None
-) -> Axis:
+def axis(ids: Ids, scale: Scale, *, title: str, description: str, reference: tuple[float, str] | None = None) -> Axis:
     """Draw the axis of a column of strips: ticks, and a named line that they are compared with."""
     grid = ids("grid")
     lines, labels = [], []

@@ -54,9 +54,7 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
         ]
         for i in size
     ]
-    changed = [
-        max((abs(v) for v in finite(difference[i][j] for j in size if j != i)), default=0.0) for i in size
-    ]
+    changed = [max((abs(v) for v in finite(difference[i][j] for j in size if j != i)), default=0.0) for i in size]
     kept = sorted(sorted(size, key=lambda i: -changed[i])[:COLUMNS])
     names = [columns[i] for i in kept]
     drawings = [
@@ -79,14 +77,17 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
         drawings,
         [
             (
-                columns[i], columns[j],
-                number(real[i][j], 2), number(synthetic[i][j], 2), signed(difference[i][j], 2),
+                columns[i],
+                columns[j],
+                number(real[i][j], 2),
+                number(synthetic[i][j], 2),
+                signed(difference[i][j], 2),
             )
             for i, j in pairs[:PAIRS]
         ],
         len(columns) - len(kept),
         max(len(pairs) - PAIRS, 0),
-    )  # fmt: skip
+    )
 
 
 def _map(ids: Ids, names: Sequence[str], matrix: Sequence[Sequence[Any]], title: str) -> Markup:
@@ -129,7 +130,10 @@ def _square(x: float, y: float, cell: float, value: Any) -> Markup | None:
     hollow = value < 0 and side > 2
     inset = 0.6 if hollow else 0.0
     return element(
-        "rect", x=round(x + at + inset, 2), y=round(y + at + inset, 2),
-        width=round(side - 2 * inset, 2), height=round(side - 2 * inset, 2),
+        "rect",
+        x=round(x + at + inset, 2),
+        y=round(y + at + inset, 2),
+        width=round(side - 2 * inset, 2),
+        height=round(side - 2 * inset, 2),
         class_="square below" if hollow else "square",
-    )  # fmt: skip
+    )

@@ -101,9 +101,7 @@ def _histogram(
     ends = finite(edges)
     scale = Scale(ends[0], ends[-1]) if ends[-1] > ends[0] else Scale(ends[0] - 0.5, ends[0] + 0.5)
     widths = [max(scale.at(b) - scale.at(a), 0.2) for a, b in itertools.pairwise(ends)]
-    heights = [
-        [(finite([v]) or [0.0])[0] / w for v, w in zip(s, widths, strict=True)] for s in (real, synthetic)
-    ]
+    heights = [[(finite([v]) or [0.0])[0] / w for v, w in zip(s, widths, strict=True)] for s in (real, synthetic)]
     top = max(map(max, heights)) or 1.0
 
     def outline(values: Sequence[float]) -> str:
@@ -126,13 +124,9 @@ def _histogram(
     )
 
 
-def _bars(
-    names: Sequence[str], real: Sequence[Any], synthetic: Sequence[Any]
-) -> list[tuple[str, Markup, str, str]]:
+def _bars(names: Sequence[str], real: Sequence[Any], synthetic: Sequence[Any]) -> list[tuple[str, Markup, str, str]]:
     """Draw a pair of bars for every value that is common or has changed."""
-    pairs = [
-        ((finite([r]) or [0.0])[0], (finite([s]) or [0.0])[0]) for r, s in zip(real, synthetic, strict=True)
-    ]
+    pairs = [((finite([r]) or [0.0])[0], (finite([s]) or [0.0])[0]) for r, s in zip(real, synthetic, strict=True)]
     chosen = sorted(range(len(names)), key=lambda i: -max(pairs[i]))[:VALUES]
     scale = Scale(0.0, max((max(pair) for pair in pairs), default=0.0) or 1.0)
     drawn = []

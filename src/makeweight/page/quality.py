@@ -36,9 +36,7 @@ BARS = {
     "n_synthetic": ("synthetic", "synthetic rows"),
     "n_holdout": ("held out", "held-out rows"),
 }
-PRIVATE = (
-    "It holds real rows and values of the real table: share it only with whom you would share the table."
-)
+PRIVATE = "It holds real rows and values of the real table: share it only with whom you would share the table."
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,7 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
     ids = Ids()
     drawers = _drawers(result["checks"])
     issues = len(drawers[0].checks)
-    tone, badge = VERDICTS.get(
-        result["verdict"]["code"], ("bad", f"{issues} issue{'s' if issues != 1 else ''}")
-    )
+    tone, badge = VERDICTS.get(result["verdict"]["code"], ("bad", f"{issues} issue{'s' if issues != 1 else ''}"))
     data = result["data"]
     first, rest = _columns(marginals(ids, result["marginals"] or []))
     view = {
@@ -190,9 +186,7 @@ def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]
 def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
     """Lay a synthetic row beside its nearest real row; of many columns, those that differ come first."""
     synthetic, real = pair["synthetic"], pair["nearest"]
-    cells = [
-        (column, value, real.get(column), value != real.get(column)) for column, value in synthetic.items()
-    ]
+    cells = [(column, value, real.get(column), value != real.get(column)) for column, value in synthetic.items()]
     left_out = 0
     if len(cells) > CELLS:
         cells = sorted(cells, key=lambda cell: not cell[3])

@@ -26,11 +26,18 @@ FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = 
 COMMON = ("verdict", "data", "groups", "ledger", "settings", "reproduce")
 PARTS = {
     "makeweight.comparison": (
-        "estimators", "arms", "reference", "metrics", "results", "group_risks", "class_report", "failures",
+        "estimators",
+        "arms",
+        "reference",
+        "metrics",
+        "results",
+        "group_risks",
+        "class_report",
+        "failures",
         "cut",
     ),
     "makeweight.quality": ("checks", "marginals", "associations", "distances", "sample"),
-}  # fmt: skip
+}
 
 
 def render(result: Mapping[str, Any]) -> str:

@@ -137,9 +137,7 @@ class Scale:
         return made
 
 
-def scale_of(
-    values: Sequence[Any], *, include: Iterable[Any] = (), pad: float = 0.0, far: float = 3.0
-) -> Scale:
+def scale_of(values: Sequence[Any], *, include: Iterable[Any] = (), pad: float = 0.0, far: float = 3.0) -> Scale:
     """Return a scale for values where a few far ones do not squeeze the others.
 
     Parameters

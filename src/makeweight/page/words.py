@@ -102,8 +102,7 @@ def command(text: str) -> Markup:
     """
     parts = re.split(r"(?<= )(-[-a-z]+)", clean(text))
     return Markup("").join(
-        Markup('<span class="option">{}</span>').format(part) if i % 2 else part
-        for i, part in enumerate(parts)
+        Markup('<span class="option">{}</span>').format(part) if i % 2 else part for i, part in enumerate(parts)
     )
 
 

@@ -219,9 +219,7 @@ class WholeTableChecker(Checker):
     n_buckets : int
     """
 
-    def __init__(
-        self, *checked: Any, n_real: int, duplicate_share: float, folder: str, n_buckets: int
-    ) -> None:
+    def __init__(self, *checked: Any, n_real: int, duplicate_share: float, folder: str, n_buckets: int) -> None:
         super().__init__(*checked)
         self.n_real = n_real
         self.duplicate_share = duplicate_share

@@ -202,10 +202,11 @@ def refuse_many_groups(facts: TableFacts, roles: Iterable[str]) -> None:
         if facts.columns[name].distinct.is_cut:
             role = "a grouping attribute" if position else "the target"
             raise SchemaError(
-                f"{role} has too many distinct values to form groups", where=f"column {name!r}",
+                f"{role} has too many distinct values to form groups",
+                where=f"column {name!r}",
                 got=f"more than {MAX_CATEGORIES:,}",
                 hint="name another column, or cut this one into bins before",
-            )  # fmt: skip
+            )
 
 
 def _encode(series: pd.Series[Any]) -> tuple[Any, np.ndarray]:
@@ -231,10 +232,11 @@ def _column_facts(
     limit = NUMBERS if numbers_only else MAX_CATEGORIES
     counts = np.bincount(code[present], minlength=len(values))
     facts = ColumnFacts(
-        n_rows=len(series), n_missing=len(series) - len(present),
+        n_rows=len(series),
+        n_missing=len(series) - len(present),
         distinct=Distinct.of(hashed, counts, values, limit),
         first=(offset + int(present[0]), values[int(code[present[0]])].as_py()) if len(present) else None,
-    )  # fmt: skip
+    )
     if not len(present):
         return facts
     if is_number:
@@ -303,9 +305,7 @@ def exact_decimals(values: np.ndarray, dtype: Any) -> int:
     return exact
 
 
-def _pairs(
-    hashed: np.ndarray, code: np.ndarray, labels: np.ndarray, label_code: np.ndarray
-) -> frozenset[int] | None:
+def _pairs(hashed: np.ndarray, code: np.ndarray, labels: np.ndarray, label_code: np.ndarray) -> frozenset[int] | None:
     """Return hashes of the pairs of value and label, None when there are too many."""
     if len(hashed) > MAX_STATES or len(labels) > MAX_STATES:
         return None

@@ -40,9 +40,7 @@ def check(output: Path, source: Path, asked: dict[str, Any], *, resume: bool, fo
         When the folder was begun with another request.
     """
     if output.exists() and not output.is_dir():
-        raise FileProblem(
-            "the output is a file, and has to be a folder", where=str(output), hint="-o balanced/"
-        )
+        raise FileProblem("the output is a file, and has to be a folder", where=str(output), hint="-o balanced/")
     here, there = output.resolve(), source.resolve()
     if here == there or here in there.parents or there in here.parents:
         raise FileProblem(
@@ -52,21 +50,25 @@ def check(output: Path, source: Path, asked: dict[str, Any], *, resume: bool, fo
     if resume:
         if not is_ours:
             raise FileProblem(
-                "there is nothing to go on with", where=str(output), expected=f"a folder with {WORK}/{RUN}",
+                "there is nothing to go on with",
+                where=str(output),
+                expected=f"a folder with {WORK}/{RUN}",
                 hint="leave out --resume to begin",
-            )  # fmt: skip
+            )
         _agree(output, asked)
     elif output.is_dir() and any(output.iterdir()):
         if not is_ours:
             raise FileProblem(
-                "the output folder exists and is not empty", where=str(output),
+                "the output folder exists and is not empty",
+                where=str(output),
                 hint="choose another -o; what makeweight did not write it does not replace",
-            )  # fmt: skip
+            )
         if not force:
             raise FileProblem(
-                "the output folder exists", where=str(output),
+                "the output folder exists",
+                where=str(output),
                 hint="--resume goes on with it, --force begins anew, or choose another -o",
-            )  # fmt: skip
+            )
 
 
 def begin(output: Path, asked: dict[str, Any], *, resume: bool) -> Path:
@@ -112,9 +114,12 @@ def _agree(output: Path, asked: dict[str, Any]) -> None:
     for name in now:
         if now[name] != begun.get(name):
             raise OptionError(
-                f"the folder was begun with another {name}", where=str(output), got=now[name],
-                expected=begun.get(name), hint="ask for the same again, or begin anew with --force",
-            )  # fmt: skip
+                f"the folder was begun with another {name}",
+                where=str(output),
+                got=now[name],
+                expected=begun.get(name),
+                hint="ask for the same again, or begin anew with --force",
+            )
 
 
 def record_of(output: Path, name: str) -> Path:

@@ -98,9 +98,7 @@ class FreshNames:
         longest = self.longest[name]
         if longest is not None:
             width = len(str(self.n_rows))
-            shaped = [
-                f"{text}-{before + i:0{max(width, longest - len(text))}d}" for i, text in enumerate(shaped)
-            ]
+            shaped = [f"{text}-{before + i:0{max(width, longest - len(text))}d}" for i, text in enumerate(shaped)]
         return to_dtype(column, pd.Series(shaped, dtype=object))
 
 
@@ -120,6 +118,9 @@ def _refuse_overflow(column: Column, highest: int) -> None:
         limit = 2 ** (arrow.bit_width - (not kinds.is_unsigned_integer(arrow))) - 1
     if highest > limit:
         raise SchemaError(
-            "no room for fresh identifiers", where=column.label, got=f"numbers up to {highest:,}",
-            expected=f"at most {limit:,} in {column.dtype}", hint="use a wider integer type",
-        )  # fmt: skip
+            "no room for fresh identifiers",
+            where=column.label,
+            got=f"numbers up to {highest:,}",
+            expected=f"at most {limit:,} in {column.dtype}",
+            hint="use a wider integer type",
+        )

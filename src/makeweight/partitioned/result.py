@@ -79,11 +79,13 @@ def tell_shortfall(result: PartitionedGeneration, on_shortfall: str) -> None:
     )
     reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.rejected.most_common(5)) or "none"
     error = GenerationShortfall(
-        f"{ledger.accepted} of {ledger.requested} rows could be written", generation=result,
-        where=worst, got=f"{ledger.proposed} proposed; rejected: {reasons}",
+        f"{ledger.accepted} of {ledger.requested} rows could be written",
+        generation=result,
+        where=worst,
+        got=f"{ledger.proposed} proposed; rejected: {reasons}",
         hint="the parts are kept: finish with resume=True and on_shortfall='warn', or begin anew with "
         "another generator",
-    )  # fmt: skip
+    )
     if on_shortfall == "raise":
         raise error
     warnings.warn(error.message, ShortfallWarning, stacklevel=3)

@@ -144,26 +144,42 @@ def balance_partitions(
     name = generator if isinstance(generator, str) else type(generator).__name__
     if name in generator_names("remote"):
         raise OptionError(
-            "a generator that asks an endpoint does not write parts apart from each other", got=name,
+            "a generator that asks an endpoint does not write parts apart from each other",
+            got=name,
             hint="choose another generator, or leave out the engine",
-        )  # fmt: skip
+        )
     chosen = copy.deepcopy(resolve(generator, options))
     pieces = Source.open(source)
     asked = {
         "source": [[Path(file).name, Path(file).stat().st_size] for file in pieces.files],
-        "target": target, "group_by": list(group_by), "kinds": dict(kinds or {}),
-        "generator": name, "options": stated_options(options),
-        "strategy": repr(sampling_strategy), "augment": augment, "copies": copies, "seed": seed,
-        "rows_per_part": rows_per_part, "context_rows": context_rows, "synthetic_only": synthetic_only,
+        "target": target,
+        "group_by": list(group_by),
+        "kinds": dict(kinds or {}),
+        "generator": name,
+        "options": stated_options(options),
+        "strategy": repr(sampling_strategy),
+        "augment": augment,
+        "copies": copies,
+        "seed": seed,
+        "rows_per_part": rows_per_part,
+        "context_rows": context_rows,
+        "synthetic_only": synthetic_only,
         "version": version("makeweight"),
-    }  # fmt: skip
+    }
     folder.check(output, Path(source), asked, resume=resume, force=force)
     if asked["seed"] is None:
         asked["seed"] = secrets.randbits(32)
     found = survey(
-        pieces, target=target, group_by=group_by, kinds=kinds, sampling_strategy=sampling_strategy,
-        augment=augment, engine=engine, n_jobs=n_jobs, watch=watch,
-    )  # fmt: skip
+        pieces,
+        target=target,
+        group_by=group_by,
+        kinds=kinds,
+        sampling_strategy=sampling_strategy,
+        augment=augment,
+        engine=engine,
+        n_jobs=n_jobs,
+        watch=watch,
+    )
     work = folder.begin(output, asked, resume=resume)
     run = _Run(found, output, work, asked, engine, n_jobs, watch)
     records = run.write(chosen, name)
@@ -218,9 +234,14 @@ class _Run:
         wanted = {entry.group for entry in found.plan if entry.n_synthetic}
         targeted = np.array([key in wanted for key in found.groups.keys])
         reading = context.Reading.of(
-            found.schema, found.source.schema, found.groups, limit=self.limit, seed=seed, targeted=targeted,
+            found.schema,
+            found.source.schema,
+            found.groups,
+            limit=self.limit,
+            seed=seed,
+            targeted=targeted,
             folder=str(self.work),
-        )  # fmt: skip
+        )
         shared = Shared.write(self.work / "reading.pickle", reading)
         tasks = [context.ContextTask(part, n, shared) for n, part in enumerate(found.source.parts)]
         drawn = context.merged(self.spread(context.draw, tasks, "drawing a sample"))
@@ -232,10 +253,15 @@ class _Run:
         table = Table(to_frame(drawn.sample(self.limit)), found.schema)
         groups = Groups(table)
         checker = context.WholeTableChecker(
-            table, groups, traits_of(generator), self.asked["copies"], n_real=found.source.n_rows,
+            table,
+            groups,
+            traits_of(generator),
+            self.asked["copies"],
+            n_real=found.source.n_rows,
             duplicate_share=context.duplicate_share(drawn.prints, found.source.n_rows),
-            folder=str(self.work), n_buckets=len(buckets),
-        )  # fmt: skip
+            folder=str(self.work),
+            n_buckets=len(buckets),
+        )
         checker.prepare()
         names = FreshNames.of(found.facts, table, found.plan.n_synthetic)
         if self.watch is not None:
@@ -251,9 +277,15 @@ class _Run:
         made = [record for record in records if record["kind"] == "synthetic"]
         notes = dict.fromkeys(note for record in made for note in record["notes"])
         return PartitionedGeneration(
-            output=self.output, parts=tuple(records), ledger=Ledger(entries_of(found.plan, made)),
-            plan=found.plan, schema=found.schema, generator=name, seconds=seconds,
-            seed=int(self.asked["seed"]), n_context=int(np.minimum(found.groups.counts, self.limit).sum()),
+            output=self.output,
+            parts=tuple(records),
+            ledger=Ledger(entries_of(found.plan, made)),
+            plan=found.plan,
+            schema=found.schema,
+            generator=name,
+            seconds=seconds,
+            seed=int(self.asked["seed"]),
+            n_context=int(np.minimum(found.groups.counts, self.limit).sum()),
             versions={
                 "makeweight": version("makeweight"),
                 "python": platform.python_version(),
@@ -262,7 +294,7 @@ class _Run:
                 "pyarrow": version("pyarrow"),
             },
             notes=tuple(notes),
-        )  # fmt: skip
+        )
 
 
 def _free_prefix(real: list[str]) -> str:

@@ -48,9 +48,7 @@ def refuse_unknown(source: Source, roles: list[str], kinds_given: Mapping[str, s
     """
     for name in (*roles, *kinds_given):
         if name not in source.schema.names:
-            raise SchemaError(
-                "unknown column", where=f"column {name!r}", hint=nearest(str(name), source.schema.names)
-            )
+            raise SchemaError("unknown column", where=f"column {name!r}", hint=nearest(str(name), source.schema.names))
     if len(set(roles)) < len(roles):
         raise SchemaError("a column can be target or grouping attribute once", got=roles)
 
@@ -80,11 +78,12 @@ def schema_of(source: Source, facts: TableFacts, roles: list[str], stated: Mappi
     if facts.missing_labels:
         column = facts.columns[target]
         raise SchemaError(
-            "the target is missing in some rows", where=f"column {target!r}",
+            "the target is missing in some rows",
+            where=f"column {target!r}",
             got=f"{column.n_missing} of {column.n_rows} rows, "
             f"the first of them {_place(source, facts.missing_labels[0])}",
             hint="drop those rows, or give them a label of their own",
-        )  # fmt: skip
+        )
     columns = []
     for field in source.schema:
         found = facts.columns[field.name]
@@ -116,9 +115,7 @@ def groups_of(schema: Schema, facts: TableFacts) -> CountedGroups:
     for position, name in enumerate(schema.group_columns):
         distinct = facts.columns[str(name)].distinct
         values = _series(distinct.values, schema[name].dtype)
-        where = pd.Index(distinct.hashes).get_indexer(
-            np.array([cell[position] for cell in cells], dtype=np.uint64)
-        )
+        where = pd.Index(distinct.hashes).get_indexer(np.array([cell[position] for cell in cells], dtype=np.uint64))
         taken = values.take(np.where(where < 0, 0, where)).reset_index(drop=True)
         columns[name] = taken.mask(where < 0)
     small = Schema(tuple(schema[name] for name in schema.group_columns), schema.target, schema.group_by)
@@ -165,10 +162,13 @@ def _kind_of(facts: ColumnFacts, field: Any, dtype: Any) -> tuple[Kind, str]:
         values = facts.distinct.values
         few = None if n_distinct > FEW else {float(value) for value in values.to_pylist()}
         return number_kind(
-            field.name, n_present=facts.n_present, n_distinct=n_distinct, few=few,
+            field.name,
+            n_present=facts.n_present,
+            n_distinct=n_distinct,
+            few=few,
             unique=n_distinct == facts.n_present,
             bounds=(int(facts.low), int(facts.high)) if _is_whole(facts) else None,
-        )  # fmt: skip
+        )
     if facts.gaps is not None:
         words = float(facts.gaps[:, 1].mean()) + 1
         return string_kind(n_present=facts.n_present, n_distinct=n_distinct, words=words)
@@ -213,10 +213,12 @@ def _refuse_unfit_numbers(source: Source, facts: ColumnFacts, name: str, kind: K
     if facts.infinite is not None:
         row, count = facts.infinite
         raise SchemaError(
-            "infinite value", where=f"column {name!r}, {_place(source, row)}", got=f"{count} such values",
+            "infinite value",
+            where=f"column {name!r}, {_place(source, row)}",
+            got=f"{count} such values",
             expected="finite numbers or missing values",
             hint="replace infinity by a missing value, or drop those rows",
-        )  # fmt: skip
+        )
     if kind is Kind.INTEGER and facts.low is not None and not _is_whole(facts):
         raise SchemaError(
             "some values are not whole numbers", where=f"column {name!r}", hint=f"--kind {name}=continuous"
@@ -225,22 +227,23 @@ def _refuse_unfit_numbers(source: Source, facts: ColumnFacts, name: str, kind: K
 
 def _too_many_categories(facts: ColumnFacts, name: str) -> SchemaError:
     return SchemaError(
-        "too many distinct values for a category", where=f"column {name!r}",
+        "too many distinct values for a category",
+        where=f"column {name!r}",
         got=f"{facts.n_distinct:,} distinct values in {facts.n_rows:,} rows",
         expected=f"at most {MAX_CATEGORIES:,}, and 32 MiB of them",
-        hint=f"--kind {name}=identifier (fresh values) or --kind {name}=text "
-        "(a real row's value), or drop the column",
-    )  # fmt: skip
+        hint=f"--kind {name}=identifier (fresh values) or --kind {name}=text (a real row's value), or drop the column",
+    )
 
 
 def _refuse_many(facts: ColumnFacts, name: str, role: str) -> None:
     n_distinct = facts.n_distinct
     if n_distinct > MAX_NUMERIC_LABELS and n_distinct > 0.05 * facts.n_rows:
         raise SchemaError(
-            f"{role} has too many distinct values to form groups", where=f"column {name!r}",
+            f"{role} has too many distinct values to form groups",
+            where=f"column {name!r}",
             got=f"{n_distinct:,} distinct values in {facts.n_rows:,} rows",
             hint="name another column, or cut this one into bins (pandas.cut)",
-        )  # fmt: skip
+        )
 
 
 def _determines(facts: ColumnFacts, column: Column, n_labels: int) -> bool:

@@ -43,9 +43,10 @@ class Shared:
             raw = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise GeneratorError(
-                "the generator cannot be sent to workers", got=str(error),
+                "the generator cannot be sent to workers",
+                got=str(error),
                 hint="choose another generator, or leave out the engine",
-            ) from error  # fmt: skip
+            ) from error
         replace_file(path, lambda stream: stream.write(raw))
         return cls(str(path), hashlib.sha256(raw).hexdigest())
 
@@ -66,9 +67,11 @@ def _read(path: str, digest: str) -> Any:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise EngineError(
-            "a worker cannot read what its task needs", where=path, got=error.strerror or str(error),
+            "a worker cannot read what its task needs",
+            where=path,
+            got=error.strerror or str(error),
             hint="every worker has to see input and output under the same paths",
-        ) from error  # fmt: skip
+        ) from error
     if hashlib.sha256(raw).hexdigest() != digest:
         raise EngineError(
             "a file changed while it was in use", where=path, hint="let one run at a time write to a folder"

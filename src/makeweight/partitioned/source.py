@@ -97,9 +97,11 @@ class Source:
                 n_rows += count
         if not n_rows:
             raise SchemaError(
-                "the table has no rows", where=str(path), got=f"0 rows in {len(files)} files",
+                "the table has no rows",
+                where=str(path),
+                got=f"0 rows in {len(files)} files",
                 hint="there is nothing to learn from: check how the files were written",
-            )  # fmt: skip
+            )
         return cls(str(path), tuple(map(str, files)), tuple(parts), schema, n_rows)
 
 
@@ -183,9 +185,12 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         if path.suffix.lower() not in ENDINGS:
             raise FileProblem(
-                "only Parquet can be read in pieces", where=str(path), got=repr(path.suffix),
-                expected=".parquet, or a folder of such files", hint="leave out --engine",
-            )  # fmt: skip
+                "only Parquet can be read in pieces",
+                where=str(path),
+                got=repr(path.suffix),
+                expected=".parquet, or a folder of such files",
+                hint="leave out --engine",
+            )
         return [path]
     if not path.is_dir():
         near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
@@ -195,16 +200,19 @@ def _files(path: Path) -> list[Path]:
     nested = sorted(entry.name for entry in seen if entry.is_dir())
     if nested:
         raise FileProblem(
-            "folders in a folder are not read", where=str(path), got=f"{nested[0]!r}"
-            + (f" and {len(nested) - 1} more" if len(nested) > 1 else ""),
+            "folders in a folder are not read",
+            where=str(path),
+            got=f"{nested[0]!r}" + (f" and {len(nested) - 1} more" if len(nested) > 1 else ""),
             hint="put the part files into one folder, with the values of such folders as columns",
-        )  # fmt: skip
+        )
     files = [entry for entry in seen if entry.suffix.lower() in ENDINGS]
     if not files:
         raise FileProblem(
-            "no Parquet file in the folder", where=str(path), expected="names that end in .parquet",
+            "no Parquet file in the folder",
+            where=str(path),
+            expected="names that end in .parquet",
             got=", ".join(sorted(entry.name for entry in seen)[:5]) or "an empty folder",
-        )  # fmt: skip
+        )
     return sorted(files, key=_number)
 
 
@@ -218,24 +226,29 @@ def _footer(path: Path) -> Any:
         return pa.parquet.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise FileProblem(
-            "cannot be read as Parquet", where=str(path), got=str(error).splitlines()[0],
+            "cannot be read as Parquet",
+            where=str(path),
+            got=str(error).splitlines()[0],
             hint="a file that is still being written, or is none: take it out of the folder",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _refuse_unknown_types(schema: Any, path: Path) -> None:
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice:
         raise SchemaError(
-            "two columns have one name", where=f"{path}: " + ", ".join(map(repr, twice)),
+            "two columns have one name",
+            where=f"{path}: " + ", ".join(map(repr, twice)),
             hint="rename one of them",
-        )  # fmt: skip
+        )
     for field in schema:
         if kinds.is_nested(field.type):
             raise SchemaError(
-                "values cannot be used as categories", where=f"column {field.name!r} in {path}",
-                got=str(field.type), hint="drop the column, or turn its lists and structs into plain values",
-            )  # fmt: skip
+                "values cannot be used as categories",
+                where=f"column {field.name!r} in {path}",
+                got=str(field.type),
+                hint="drop the column, or turn its lists and structs into plain values",
+            )
 
 
 def _agreed(schema: Any, own: Any, first: Path, path: Path) -> Any:
@@ -244,10 +257,11 @@ def _agreed(schema: Any, own: Any, first: Path, path: Path) -> Any:
         if name not in own.names or name not in schema.names:
             lacking, having = (path, first) if name not in own.names else (first, path)
             raise SchemaError(
-                "part files have different columns", where=f"column {name!r}",
+                "part files have different columns",
+                where=f"column {name!r}",
                 got=f"it is in {having.name} and not in {lacking.name}",
                 hint="write all parts with the same columns, or take one file out of the folder",
-            )  # fmt: skip
+            )
     for field in own:
         position = schema.get_field_index(field.name)
         known = schema.field(position).type
@@ -255,10 +269,11 @@ def _agreed(schema: Any, own: Any, first: Path, path: Path) -> Any:
             continue
         if not kinds.is_null(known):
             raise SchemaError(
-                "part files have different types", where=f"column {field.name!r}",
+                "part files have different types",
+                where=f"column {field.name!r}",
                 got=f"{known} in {first.name}, {field.type} in {path.name}",
                 hint="write all parts with the same types",
-            )  # fmt: skip
+            )
         schema = schema.set(position, field)
     return schema
 

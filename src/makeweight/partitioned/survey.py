@@ -74,8 +74,9 @@ def survey(
     if callable(sampling_strategy):
         raise OptionError(
             "a strategy that asks for the labels does not go with a partitioned table",
-            got=repr(sampling_strategy), expected="a name, a ratio or final counts",
-        )  # fmt: skip
+            got=repr(sampling_strategy),
+            expected="a name, a ratio or final counts",
+        )
     stated = dict(kinds or {})
     coded = tuple(name for name, kind in stated.items() if Kind.parse(kind).is_coded)
     pieces = source if isinstance(source, Source) else Source.open(source)

@@ -97,10 +97,16 @@ class Job:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ShortfallWarning)  # told once, of all parts together
                 made = fill(
-                    self.generator, self.table, plan, seed=seed, groups=self.groups, name=self.name,
-                    on_shortfall="warn", checker=self.checker,
+                    self.generator,
+                    self.table,
+                    plan,
+                    seed=seed,
+                    groups=self.groups,
+                    name=self.name,
+                    on_shortfall="warn",
+                    checker=self.checker,
                     identifiers=lambda column, n, rng: self.names.make(column, n, rng, piece.before),
-                )  # fmt: skip
+                )
         except GeneratorError as error:
             if error.generation is None:
                 raise
@@ -242,9 +248,7 @@ def pieces_of(plan: Plan, rows_per_part: int) -> Iterator[Piece]:
 
 def _piece(number: int, wants: dict[tuple[int, int], int], before: int) -> Piece:
     positions = dict.fromkeys(position for position, _ in wants)
-    rows = tuple(
-        (position, wants.get((position, 0), 0), wants.get((position, 1), 0)) for position in positions
-    )
+    rows = tuple((position, wants.get((position, 0), 0), wants.get((position, 1), 0)) for position in positions)
     return Piece(number, rows, before)
 
 

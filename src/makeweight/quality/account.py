@@ -11,9 +11,7 @@ from makeweight.quality.rows import Comparison
 
 __all__ = ["balance", "read_ledger", "rejected", "shortfall"]
 
-NO_LEDGER = (
-    "No ledger was given: makeweight balance ... --json > L.json writes one, --ledger L.json reads it."
-)
+NO_LEDGER = "No ledger was given: makeweight balance ... --json > L.json writes one, --ledger L.json reads it."
 #: Rows that were rejected only because enough had been accepted.
 SURPLUS = "surplus"
 COUNTS = ("requested", "accepted", "shortfall", "proposed")
@@ -46,13 +44,15 @@ def read_ledger(source: Any) -> dict[str, Any] | None:
     reasons = found.get("rejected")
     if not isinstance(reasons, Mapping):
         raise OptionError("not a ledger", got="no counts of rejected rows by reason", hint=hint)
-    if found["requested"] != found["accepted"] + found["shortfall"] or found["proposed"] != found[
-        "accepted"
-    ] + sum(reasons.values()):
+    if found["requested"] != found["accepted"] + found["shortfall"] or found["proposed"] != found["accepted"] + sum(
+        reasons.values()
+    ):
         raise OptionError(
-            "the ledger does not add up", got={name: found[name] for name in COUNTS},
-            expected="requested = accepted + shortfall, and proposed = accepted + rejected", hint=hint,
-        )  # fmt: skip
+            "the ledger does not add up",
+            got={name: found[name] for name in COUNTS},
+            expected="requested = accepted + shortfall, and proposed = accepted + rejected",
+            hint=hint,
+        )
     return dict(found)
 
 
@@ -64,9 +64,7 @@ def shortfall(ledger: dict[str, Any] | None) -> Finding:
         return Finding((), "The ledger asks for no row.", "not applicable")
     share = ledger["shortfall"] / ledger["requested"]
     text = f"{ledger['shortfall']:,} of {ledger['requested']:,} requested rows were not written"
-    stopped = sorted(
-        {f"{e['group']}: {e['stopped']}" for e in ledger.get("entries", []) if e.get("shortfall")}
-    )
+    stopped = sorted({f"{e['group']}: {e['stopped']}" for e in ledger.get("entries", []) if e.get("shortfall")})
     return Finding((Item(share, text=text),), text + (f" ({'; '.join(stopped[:3])})." if stopped else "."))
 
 
@@ -79,9 +77,7 @@ def rejected(ledger: dict[str, Any] | None) -> Finding:
     if not n_judged:
         return Finding((), "The ledger has no proposed row.", "not applicable")
     n = sum(reasons.values())
-    most = ", ".join(
-        f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1])[:3]
-    )
+    most = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1])[:3])
     text = f"{n:,} of {n_judged:,} proposed rows were rejected" + (f": {most}" if most else "")
     return Finding((Item(n / n_judged, text=text),), text + ".")
 
@@ -99,6 +95,4 @@ def balance(rows: Comparison) -> Finding:
         f"the smallest group ({smallest}) has {after[smallest]:,} rows afterwards, the largest ({largest}) "
         f"{after[largest]:,}: {ratio:.2f}, before {before_ratio:.2f}"
     )
-    return Finding(
-        (Item(ratio, text=text),), text[0].upper() + text[1:] + ".", "passed" if ratio >= 0.95 else "tip"
-    )
+    return Finding((Item(ratio, text=text),), text[0].upper() + text[1:] + ".", "passed" if ratio >= 0.95 else "tip")

@@ -82,9 +82,10 @@ class Associations:
         labels_seen = {group.label for group in self._samples}
         if len(labels_seen) < 2:
             return Finding(
-                (), "The synthetic rows that can be compared have one label only; MWQ17 judges whether they "
-                "deserve it.", "not applicable",
-            )  # fmt: skip
+                (),
+                "The synthetic rows that can be compared have one label only; MWQ17 judges whether they deserve it.",
+                "not applicable",
+            )
         columns = self.columns
         if not columns:
             return Finding((), "There is no column to go with the label.", "not applicable")
@@ -94,9 +95,7 @@ class Associations:
             np.where(draws > 0, 1.0 / len(group.synthetic), 1.0 / len(group.real))
             for group, draws in zip(self._samples, drawn, strict=True)
         ]
-        codes = [
-            np.full(len(draws), order.index(g.label)) for g, draws in zip(self._samples, drawn, strict=True)
-        ]
+        codes = [np.full(len(draws), order.index(g.label)) for g, draws in zip(self._samples, drawn, strict=True)]
         real = np.concatenate([group.real for group in self._samples])
         synthetic = np.concatenate([group.synthetic for group in self._samples])
         blocks = encode(self.rows, columns, replace(self._samples[0], real=real, synthetic=synthetic))
@@ -131,20 +130,19 @@ class Associations:
         weights = np.array([len(group.synthetic) for group, _, _ in self._matrices], dtype=float)
         weights /= weights.sum()
         real, synthetic = (
-            sum(w * matrices[side] for w, matrices in zip(weights, self._matrices, strict=True))
-            for side in (1, 2)
+            sum(w * matrices[side] for w, matrices in zip(weights, self._matrices, strict=True)) for side in (1, 2)
         )
         varied = sum(column.n_states > 1 for column in self.rows.columns)
         return {
             "columns": [str(column.name) for column in self.columns],
-            "real": np.asarray(real).tolist(), "synthetic": np.asarray(synthetic).tolist(),
-            "retained": self._retained(), "cut": varied - len(self.columns),
-        }  # fmt: skip
+            "real": np.asarray(real).tolist(),
+            "synthetic": np.asarray(synthetic).tolist(),
+            "retained": self._retained(),
+            "cut": varied - len(self.columns),
+        }
 
 
-def _judge(
-    statistics: np.ndarray, owners: Sequence[tuple[str, str]], retained: float | None, what: str
-) -> Finding:
+def _judge(statistics: np.ndarray, owners: Sequence[tuple[str, str]], retained: float | None, what: str) -> Finding:
     def describe(i: int, value: float, chance: tuple[float, float]) -> str:
         group, name = owners[i]
         return f"{name}{f' in {group}' if group else ''}: {value:.2f} apart (chance: up to {chance[1]:.2f})"
@@ -153,10 +151,11 @@ def _judge(
     worst = max(items, key=lambda item: item.value)
     kept = "" if retained is None else f" {max(retained, 0.0):.0%} of the real associations are retained."
     return Finding(
-        items, f"The {what} that differs most: {worst.text}.{kept}",
+        items,
+        f"The {what} that differs most: {worst.text}.{kept}",
         grave=retained is not None and retained < RETAINED,
         facts={} if retained is None else {"retained": retained},
-    )  # fmt: skip
+    )
 
 
 def _share_retained(real: np.ndarray, synthetic: np.ndarray) -> float | None:

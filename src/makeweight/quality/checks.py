@@ -72,20 +72,38 @@ class Check:
     def to_dict(self, *, most_items: int = 200) -> dict[str, Any]:
         """Return the outcome as plain values for JSON."""
         return {
-            "code": self.code, "name": self.info.name, "title": self.info.title, "fault": self.fault,
-            "drawer": self.drawer, "severity": self.severity, "measure": self.info.measure,
-            "value": self.value, "interval": _pair(self.interval), "null_interval": _pair(self.chance),
-            "threshold": self.info.issue, "tip_threshold": self.info.tip, "p": self.p, "p_holm": self.p_holm,
-            "explanation": self.explanation, "blind": self.blind, "facts": dict(self.facts),
+            "code": self.code,
+            "name": self.info.name,
+            "title": self.info.title,
+            "fault": self.fault,
+            "drawer": self.drawer,
+            "severity": self.severity,
+            "measure": self.info.measure,
+            "value": self.value,
+            "interval": _pair(self.interval),
+            "null_interval": _pair(self.chance),
+            "threshold": self.info.issue,
+            "tip_threshold": self.info.tip,
+            "p": self.p,
+            "p_holm": self.p_holm,
+            "explanation": self.explanation,
+            "blind": self.blind,
+            "facts": dict(self.facts),
             "items": [
                 {
-                    "group": item.group, "column": item.column, "value": item.value, "p": item.p,
-                    "interval": _pair(item.interval), "null_interval": _pair(item.chance), "text": item.text,
+                    "group": item.group,
+                    "column": item.column,
+                    "value": item.value,
+                    "p": item.p,
+                    "interval": _pair(item.interval),
+                    "null_interval": _pair(item.chance),
+                    "text": item.text,
                 }
                 for item in self.items[:most_items]
             ],
-            "why": self.info.why, "anchor": self.info.anchor,
-        }  # fmt: skip
+            "why": self.info.why,
+            "anchor": self.info.anchor,
+        }
 
 
 def attempt(measure: Callable[[], T]) -> T | Exception:
@@ -96,9 +114,7 @@ def attempt(measure: Callable[[], T]) -> T | Exception:
         return error
 
 
-def judge_all(
-    findings: Mapping[str, Finding | Exception], muted: Iterable[str], level: float
-) -> tuple[Check, ...]:
+def judge_all(findings: Mapping[str, Finding | Exception], muted: Iterable[str], level: float) -> tuple[Check, ...]:
     """Sort the outcomes into drawers.
 
     Parameters
@@ -155,27 +171,30 @@ def _judge(info: CheckInfo, finding: Finding, p: float | None, p_holm: float | N
     drawer = finding.drawer
     if drawer is None and sure:
         grave = finding.grave and info.tests
-        drawer = (
-            "issue" if deciding.value > info.issue or grave else "tip" if deciding.value > info.tip else None
-        )
+        drawer = "issue" if deciding.value > info.issue or grave else "tip" if deciding.value > info.tip else None
     drawer = drawer or "passed"
     telling = sorted(sure, key=lambda item: -item.value) if info.tests else []
-    rest = sorted(
-        (i for i in finding.items if i not in telling), key=lambda item: (item.p or 0.0, -item.value)
-    )
+    rest = sorted((i for i in finding.items if i not in telling), key=lambda item: (item.p or 0.0, -item.value))
     explanation = finding.summary
     if drawer in ("issue", "tip") and telling:
         large = [item for item in telling if item.value > info.tip]
         told = [item.text for item in large[:SHOWN_ITEMS] if item.text not in finding.summary]
         more = len(large) - SHOWN_ITEMS
         if told:
-            explanation += (
-                " Beyond chance: " + "; ".join(told) + (f"; and {more} more" if more > 0 else "") + "."
-            )
+            explanation += " Beyond chance: " + "; ".join(told) + (f"; and {more} more" if more > 0 else "") + "."
     return Check(
-        info, drawer, explanation, deciding.value, deciding.interval, deciding.chance, p, p_holm,
-        (*telling, *rest), _blind(info, finding, drawer), finding.facts,
-    )  # fmt: skip
+        info,
+        drawer,
+        explanation,
+        deciding.value,
+        deciding.interval,
+        deciding.chance,
+        p,
+        p_holm,
+        (*telling, *rest),
+        _blind(info, finding, drawer),
+        finding.facts,
+    )
 
 
 def _blind(info: CheckInfo, finding: Finding, drawer: str) -> str:

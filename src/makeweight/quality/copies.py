@@ -110,16 +110,15 @@ def repeats(rows: Comparison) -> Finding:
 
     def describe(i: int, value: float, chance: tuple[float, float]) -> str:
         name, made, real, size, different, n = owners[i]
-        text = (
-            f"{name}: {different:,} of {n:,} rows are different; of {size:,} rows, {made:.1%} repeat another"
-        )
+        text = f"{name}: {different:,} of {n:,} rows are different; of {size:,} rows, {made:.1%} repeat another"
         return f"{text}, of as many real ones {real:.1%}"
 
     items = items_of(np.array(statistics), [(owner[0], None) for owner in owners], describe)
     return Finding(
-        items, f"{distinct:,} of {rows_in:,} synthetic rows are different from each other.",
+        items,
+        f"{distinct:,} of {rows_in:,} synthetic rows are different from each other.",
         facts={"distinct": distinct, "rows": rows_in},
-    )  # fmt: skip
+    )
 
 
 def _shared(ids: np.ndarray) -> np.ndarray:

@@ -67,9 +67,11 @@ class Distances:
             columns += _axes(values, is_real)
         points = np.column_stack(columns)
         return _Near(
-            group, points[: sizes[0]], points[sizes[0] : sizes[1]],
+            group,
+            points[: sizes[0]],
+            points[sizes[0] : sizes[1]],
             points[sizes[1] :] if len(parts) > 2 else points[:0],
-        )  # fmt: skip
+        )
 
     def nearest(self) -> Finding:
         """MWQ06."""
@@ -169,9 +171,7 @@ class Distances:
         per_group = max(1, SHOWN_ROWS // max(1, len(self._shown)))
         for near in self._shown[:SHOWN_ROWS]:
             rng = self.rows.rng("rows shown", near.group.name)
-            chosen = np.sort(
-                rng.choice(len(near.synthetic), min(per_group, len(near.synthetic)), replace=False)
-            )
+            chosen = np.sort(rng.choice(len(near.synthetic), min(per_group, len(near.synthetic)), replace=False))
             partner, distance = _nearest(near.synthetic[chosen], near.real)
             ours = describe_rows(self.rows, self.rows.synthetic, near.group.synthetic[chosen])
             theirs = describe_rows(self.rows, self.rows.real, near.group.real[partner])
@@ -227,9 +227,7 @@ def _nearest(points: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndar
     from sklearn.metrics import pairwise_distances_argmin_min
 
     position, distance = pairwise_distances_argmin_min(points, among)
-    exact = np.sqrt(
-        ((points - among[position]) ** 2).sum(axis=1)
-    )  # the fast formula is off by 1e-8 for copies
+    exact = np.sqrt(((points - among[position]) ** 2).sum(axis=1))  # the fast formula is off by 1e-8 for copies
     return position, np.minimum(exact, distance)
 
 

@@ -46,9 +46,7 @@ def label_consistency(rows: Comparison) -> Finding:
     for i, group in enumerate(groups):
         if group.name not in compared:
             continue
-        real, made = (
-            (verdicts[(place == i) & (side == s)] == own[i]).astype(float) for s in (REAL, SYNTHETIC)
-        )
+        real, made = ((verdicts[(place == i) & (side == s)] == own[i]).astype(float) for s in (REAL, SYNTHETIC))
         draws = with_observed(len(real) + len(made), len(made), rows.rng("judge", group.name))
         confirmed = np.concatenate([real, made])
         statistics.append(confirmed @ (1.0 - draws) / len(real) - confirmed @ draws / len(made))
@@ -59,10 +57,11 @@ def label_consistency(rows: Comparison) -> Finding:
     weights = np.array(sizes, dtype=float) / sum(sizes)
     if float(weights @ known) < KNOWS:
         return Finding(
-            (), f"The judge confirms {weights @ [o[1] for o in owners]:.0%} of the real labels, no more than "
+            (),
+            f"The judge confirms {weights @ [o[1] for o in owners]:.0%} of the real labels, no more than "
             "chance would: the columns do not tell the labels apart, so nothing can be said about them.",
             "skipped",
-        )  # fmt: skip
+        )
     return _finding(np.array(statistics), owners, weights, float(weights @ kept / (weights @ known)), teacher)
 
 

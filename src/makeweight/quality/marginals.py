@@ -84,9 +84,7 @@ class Marginals:
     @cached_property
     def _labels(self) -> list[np.ndarray]:
         return [
-            with_observed(
-                len(g.real) + len(g.synthetic), len(g.synthetic), self.rows.rng("marginals", g.name)
-            )
+            with_observed(len(g.real) + len(g.synthetic), len(g.synthetic), self.rows.rng("marginals", g.name))
             for g in self._samples
         ]
 
@@ -143,12 +141,11 @@ class Marginals:
 
         items = items_of(
             np.array([1.0 - present / mean for (_, present, _), mean in zip(found, expected, strict=True)]),
-            [(group.name, None) for group, _, _ in found], describe,
-        )  # fmt: skip
-        written = sum(present[0] for _, present, _ in found)
-        return Finding(
-            items, f"{written:.0f} rare categories are written; fresh rows would show {sum(expected):.0f}."
+            [(group.name, None) for group, _, _ in found],
+            describe,
         )
+        written = sum(present[0] for _, present, _ in found)
+        return Finding(items, f"{written:.0f} rare categories are written; fresh rows would show {sum(expected):.0f}.")
 
     def _rare_in(self, group: GroupRows) -> tuple[np.ndarray, list[str]]:
         """Return how many rare categories are written, per draw, and the likeliest of those that are not."""
@@ -214,9 +211,7 @@ class Marginals:
         for item in () if finding is None else finding.items:
             place = item.group, item.column
             least[place] = min(least.get(place, 1.0), 1.0 if item.p is None else item.p)
-        shown = [
-            _shown(self.rows, b) | {"p": least.get((b.group.name, str(b.column.name)))} for b in self.binned
-        ]
+        shown = [_shown(self.rows, b) | {"p": least.get((b.group.name, str(b.column.name)))} for b in self.binned]
         return sorted(shown, key=lambda entry: (-entry["drift"], entry["column"], entry["group"]))
 
 
@@ -280,15 +275,20 @@ def _shown(rows: Comparison, binned: _Binned) -> dict[str, Any]:
     real = rows.real.values[name][binned.group.real]
     synthetic = rows.synthetic.values[name][binned.group.synthetic]
     entry: dict[str, Any] = {
-        "column": str(name), "kind": binned.column.kind.value, "group": binned.group.name,
-        "n_real": len(real), "n_synthetic": len(synthetic), "drift": float(binned.drift[0]),
-        "statistic": _measure(binned), "wasserstein": None,
-        "labels": None, "edges": None, "edge_labels": None,
+        "column": str(name),
+        "kind": binned.column.kind.value,
+        "group": binned.group.name,
+        "n_real": len(real),
+        "n_synthetic": len(synthetic),
+        "drift": float(binned.drift[0]),
+        "statistic": _measure(binned),
+        "wasserstein": None,
+        "labels": None,
+        "edges": None,
+        "edge_labels": None,
         "missing": {"real": float(is_missing(real).mean()), "synthetic": float(is_missing(synthetic).mean())},
-    }  # fmt: skip
-    return entry | (
-        _bars(rows, binned) if binned.levels is not None else _bins(rows, binned, real, synthetic)
-    )
+    }
+    return entry | (_bars(rows, binned) if binned.levels is not None else _bins(rows, binned, real, synthetic))
 
 
 def _bars(rows: Comparison, binned: _Binned) -> dict[str, Any]:

@@ -161,11 +161,16 @@ def items_of(
     found = zip(where, statistics[:, 0], family(statistics), chance_of(statistics), units, strict=True)
     return tuple(
         Item(
-            float(unit * value), float(p), (unit * low, unit * high), group, column,
-            describe(i, float(value), (low, high)), None if intervals is None else intervals[i],
+            float(unit * value),
+            float(p),
+            (unit * low, unit * high),
+            group,
+            column,
+            describe(i, float(value), (low, high)),
+            None if intervals is None else intervals[i],
         )
         for i, ((group, column), value, p, (low, high), unit) in enumerate(found)
-    )  # fmt: skip
+    )
 
 
 def groups_of(n: int) -> str:

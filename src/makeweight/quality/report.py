@@ -116,9 +116,13 @@ class QualityReport:
         schema = Schema.infer(frame, target=target, group_by=tuple(group_by), kinds=kinds)
         self._kinds = {str(name): str(kind) for name, kind in (kinds or {}).items()}
         self.rows: Comparison = prepare(
-            frame, to_frame(synthetic), None if holdout is None else to_frame(holdout), schema,
-            contains_real=contains_real, seed=self.seed,
-        )  # fmt: skip
+            frame,
+            to_frame(synthetic),
+            None if holdout is None else to_frame(holdout),
+            schema,
+            contains_real=contains_real,
+            seed=self.seed,
+        )
         self._run()
 
     def __getitem__(self, code: str) -> Check:
@@ -165,9 +169,7 @@ class QualityReport:
             "MWQ18": lambda: account.balance(rows),
             "MWQ19": lambda: values.identifiers(rows),
         }
-        self._findings = {
-            code: attempt(measure) for code, measure in measures.items() if code not in self.muted
-        }
+        self._findings = {code: attempt(measure) for code, measure in measures.items() if code not in self.muted}
         self.checks = judge_all(self._findings, self.muted, self.level)
         self.verdict: Verdict = reach(self.checks, self.sources.get("real", "real.csv"))
 
@@ -178,57 +180,65 @@ class QualityReport:
         compared_groups = {group.name for group in rows.compared}
         drift = self._findings.get("MWQ08")
         parts: dict[str, Callable[[], Any]] = {
-            "marginals": lambda: self._marginals.shown(drift if isinstance(drift, Finding) else None)[
-                :MOST_SHOWN
-            ],
+            "marginals": lambda: self._marginals.shown(drift if isinstance(drift, Finding) else None)[:MOST_SHOWN],
             "associations": self._associations.shown,
             "distances": self._distances.curves,
             "sample": self._distances.sample,
         }
         shown = {name: attempt(part) for name, part in parts.items()}
         failed = [f"{name} cannot be shown: {e}" for name, e in shown.items() if isinstance(e, Exception)]
-        return (
-            {
-                "format": "makeweight.quality",
-                "version": 1,
-                "verdict": self.verdict.to_dict(),
-                "data": {
-                    "real": self.sources.get("real"), "synthetic": self.sources.get("synthetic"),
-                    "holdout": self.sources.get("holdout"), "n_real": len(rows.real),
-                    "n_synthetic": len(rows.synthetic),
-                    "n_holdout": None if rows.holdout is None else len(rows.holdout),
-                    "n_columns": len(schema.columns), "target": str(schema.target),
-                    "group_by": [str(name) for name in schema.group_by],
-                    "original_rows_removed": rows.removed,
-                    "not_compared": [
-                        {"column": str(column.name), "reason": f"{column.kind.value}: {column.reason}"}
-                        for column in sorted(schema.features, key=lambda c: str(c.name))
-                        if column.name not in compared
-                    ],
-                    "notes": [*self._notes(), *failed],
-                },
-                "groups": [
-                    {
-                        "group": group.name, "n_real": len(group.real), "n_synthetic": len(group.synthetic),
-                        "n_holdout": len(group.holdout), "compared": group.name in compared_groups,
-                    }
-                    for group in rows.groups
+        return {
+            "format": "makeweight.quality",
+            "version": 1,
+            "verdict": self.verdict.to_dict(),
+            "data": {
+                "real": self.sources.get("real"),
+                "synthetic": self.sources.get("synthetic"),
+                "holdout": self.sources.get("holdout"),
+                "n_real": len(rows.real),
+                "n_synthetic": len(rows.synthetic),
+                "n_holdout": None if rows.holdout is None else len(rows.holdout),
+                "n_columns": len(schema.columns),
+                "target": str(schema.target),
+                "group_by": [str(name) for name in schema.group_by],
+                "original_rows_removed": rows.removed,
+                "not_compared": [
+                    {"column": str(column.name), "reason": f"{column.kind.value}: {column.reason}"}
+                    for column in sorted(schema.features, key=lambda c: str(c.name))
+                    if column.name not in compared
                 ],
-                "counts": self.counts,
-                "checks": [check.to_dict() for check in self.checks],
-                **{name: None if isinstance(part, Exception) else part for name, part in shown.items()},
-                "ledger": self.ledger,
-                "settings": {
-                    "level": self.level, "permutations": PERMUTATIONS, "fewest_rows": FEWEST,
-                    "rows_per_group": ROWS_PER_GROUP, "rows_in_all": ROWS_IN_ALL, "most_groups": MOST_GROUPS,
-                    "mute": sorted(self.muted), "kinds": self._kinds,
-                },
-                "reproduce": {
-                    "command": self._command(), "seed": self.seed,
-                    "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
-                },
-            }
-        )  # fmt: skip
+                "notes": [*self._notes(), *failed],
+            },
+            "groups": [
+                {
+                    "group": group.name,
+                    "n_real": len(group.real),
+                    "n_synthetic": len(group.synthetic),
+                    "n_holdout": len(group.holdout),
+                    "compared": group.name in compared_groups,
+                }
+                for group in rows.groups
+            ],
+            "counts": self.counts,
+            "checks": [check.to_dict() for check in self.checks],
+            **{name: None if isinstance(part, Exception) else part for name, part in shown.items()},
+            "ledger": self.ledger,
+            "settings": {
+                "level": self.level,
+                "permutations": PERMUTATIONS,
+                "fewest_rows": FEWEST,
+                "rows_per_group": ROWS_PER_GROUP,
+                "rows_in_all": ROWS_IN_ALL,
+                "most_groups": MOST_GROUPS,
+                "mute": sorted(self.muted),
+                "kinds": self._kinds,
+            },
+            "reproduce": {
+                "command": self._command(),
+                "seed": self.seed,
+                "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+            },
+        }
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
@@ -245,18 +255,14 @@ class QualityReport:
         unknown = int((rows.synthetic.group < 0).sum())
         if unknown:
             notes.append(f"{unknown:,} synthetic rows have a label or attribute that no real row has")
-        small = [
-            g.name for g in rows.groups if len(g.synthetic) and min(len(g.real), len(g.synthetic)) < FEWEST
-        ]
+        small = [g.name for g in rows.groups if len(g.synthetic) and min(len(g.real), len(g.synthetic)) < FEWEST]
         if small:
             shown = "; ".join(small[:5]) + (f"; and {len(small) - 5} more" if len(small) > 5 else "")
             notes.append(f"groups with fewer than {FEWEST} rows on a side were not compared: {shown}")
         largest = max((len(side) for g in rows.compared for side in (g.real, g.synthetic)), default=0)
         most = min(ROWS_PER_GROUP, max(200, ROWS_IN_ALL // max(1, len(rows.compared))))
         if largest > most:
-            notes.append(
-                f"of larger groups, {most:,} rows per side were drawn for MWQ03, MWQ06 to 11 and MWQ13 to 17"
-            )
+            notes.append(f"of larger groups, {most:,} rows per side were drawn for MWQ03, MWQ06 to 11 and MWQ13 to 17")
         return notes
 
     def _command(self) -> str | None:

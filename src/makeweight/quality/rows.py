@@ -148,9 +148,11 @@ class Comparison:
             return np.sort(self.rng("sample", group.name, side, *path).choice(rows, most, replace=False))
 
         return replace(
-            group, real=draw(group.real, "real"), synthetic=draw(group.synthetic, "synthetic"),
+            group,
+            real=draw(group.real, "real"),
+            synthetic=draw(group.synthetic, "synthetic"),
             holdout=draw(group.holdout, "holdout"),
-        )  # fmt: skip
+        )
 
 
 def prepare(
@@ -215,9 +217,7 @@ def prepare(
     if contains_real is not False and not marked:
         read["synthetic"], removed = _without_real(read["real"], read["synthetic"], contains_real)
     if not len(read["synthetic"]):
-        raise SchemaError(
-            "the synthetic table has no synthetic rows", got=f"{removed:,} rows, all of them real"
-        )
+        raise SchemaError("the synthetic table has no synthetic rows", got=f"{removed:,} rows, all of them real")
     held = read.get("held-out")
     groups = tuple(
         GroupRows(
@@ -231,9 +231,18 @@ def prepare(
     )
     ignored = tuple(sorted(str(n) for n in synthetic.columns if n not in schema and not _is_mark(n)))
     return Comparison(
-        schema, Table(real, schema), columns, levels, read["real"], read["synthetic"], held, groups,
-        removed, ignored, seed,
-    )  # fmt: skip
+        schema,
+        Table(real, schema),
+        columns,
+        levels,
+        read["real"],
+        read["synthetic"],
+        held,
+        groups,
+        removed,
+        ignored,
+        seed,
+    )
 
 
 def row_ids(*parts: Part) -> list[np.ndarray]:
@@ -272,9 +281,10 @@ def _without_real(real: Part, synthetic: Part, contains_real: bool | None) -> tu
     lacking = int(np.maximum(needed - np.bincount(theirs, minlength=width), 0).sum())
     if lacking and contains_real:
         raise SchemaError(
-            "the real rows are not all in the synthetic table", got=f"{lacking:,} of {len(real):,} lacking",
+            "the real rows are not all in the synthetic table",
+            got=f"{lacking:,} of {len(real):,} lacking",
             hint="leave out --contains-real, or give the table that was balanced as REAL",
-        )  # fmt: skip
+        )
     if lacking:
         return synthetic, 0
     known = np.zeros(len(theirs), dtype=bool)
@@ -293,10 +303,11 @@ def _refuse_lacking(frame: pd.DataFrame, schema: Schema, what: str) -> None:
     lacking = [name for name in schema.names if name not in frame.columns]
     if lacking:
         raise SchemaError(
-            f"the {what} table lacks a column of the real one", where=f"column {lacking[0]!r}",
+            f"the {what} table lacks a column of the real one",
+            where=f"column {lacking[0]!r}",
             got=f"{len(lacking)} lacking" if len(lacking) > 1 else None,
             hint=nearest(str(lacking[0]), [n for n in frame.columns if n not in schema] or frame.columns),
-        )  # fmt: skip
+        )
     if not len(frame):
         raise SchemaError(f"the {what} table has no rows")
 
@@ -304,9 +315,7 @@ def _refuse_lacking(frame: pd.DataFrame, schema: Schema, what: str) -> None:
 def _read_column(column: Column, frames: dict[str, pd.DataFrame], read: dict[str, Part]) -> list[str]:
     """Encode one column of all tables, and return what its codes stand for."""
     texts = [] if column.categories is None else [str(value) for value in column.categories]
-    rank = np.argsort(
-        np.argsort(texts, kind="stable"), kind="stable"
-    )  # codes do not depend on the rows' order
+    rank = np.argsort(np.argsort(texts, kind="stable"), kind="stable")  # codes do not depend on the rows' order
     unknown: dict[str, pd.Series[Any]] = {}
     for what, frame in frames.items():
         part, series = read[what], dense(frame[column.name])
@@ -336,9 +345,7 @@ def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
     is_text = len(column.categories) and all(isinstance(value, str) for value in column.categories)
     if not is_text or not pd.api.types.is_numeric_dtype(series.dtype):
         return series
-    spelled = series.astype(object).map(
-        lambda v: v if pd.isna(v) else str(int(v)) if float(v).is_integer() else str(v)
-    )
+    spelled = series.astype(object).map(lambda v: v if pd.isna(v) else str(int(v)) if float(v).is_integer() else str(v))
     return spelled.where(series.notna(), None)
 
 
@@ -365,9 +372,7 @@ def last_digits(values: np.ndarray) -> np.ndarray:
     return digits
 
 
-def _group_values(
-    key: int, columns: Sequence[Column], levels: dict[Hashable, list[str]]
-) -> tuple[str | None, ...]:
+def _group_values(key: int, columns: Sequence[Column], levels: dict[Hashable, list[str]]) -> tuple[str | None, ...]:
     values: list[str | None] = []
     for column in reversed(columns):
         width = len(levels[column.name]) + 1

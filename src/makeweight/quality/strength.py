@@ -40,9 +40,7 @@ def encode(rows: Comparison, columns: Sequence[Column], group: GroupRows) -> Blo
     blocks, starts, kinds, at = [], [], [], 0
     for column in columns:
         name: Hashable = column.name
-        values = np.concatenate(
-            [rows.real.values[name][group.real], rows.synthetic.values[name][group.synthetic]]
-        )
+        values = np.concatenate([rows.real.values[name][group.real], rows.synthetic.values[name][group.synthetic]])
         is_number = values.dtype == np.float64
         block = _ranks(values) if is_number else _dummies(values)
         blocks.append(block)

@@ -42,9 +42,12 @@ class TwoSample:
             compared = self.rows.compared
             groups = [self.rows.sample(group, len(compared), "two-sample") for group in compared]
             self._areas = cross_fitted(
-                self.rows, self.rows.real, self.rows.synthetic,
-                [(g, g.real, g.synthetic) for g in groups], "two-sample",
-            )  # fmt: skip
+                self.rows,
+                self.rows.real,
+                self.rows.synthetic,
+                [(g, g.real, g.synthetic) for g in groups],
+                "two-sample",
+            )
         return self._areas
 
     def overall(self) -> Finding:
@@ -87,13 +90,10 @@ def holdout_fresh(rows: Comparison) -> Finding:
         rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in both], "holdout"
     )
     sampled = [rows.sample(g, len(both), "holdout") for g in both]
-    area, _ = cross_fitted(
-        rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in sampled], "holdout"
-    )
+    area, _ = cross_fitted(rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in sampled], "holdout")
     (apart,) = area_items({"held-out and real rows": area})
     overlap = [  # an excess of 0 and of 1 become 0.5 and 1, to be judged by the limits of the AUC
-        replace(item, value=0.5 + item.value / 2, p=min(1.0, 2 * (item.p or 1.0)), chance=None)
-        for item in copies
+        replace(item, value=0.5 + item.value / 2, p=min(1.0, 2 * (item.p or 1.0)), chance=None) for item in copies
     ]
     return Finding(
         (*overlap, replace(apart, p=min(1.0, 2 * (apart.p or 1.0)))),
@@ -123,9 +123,7 @@ def cross_fitted(
     place = np.concatenate([np.full(len(a) + len(b), i) for i, (_, a, b) in enumerate(groups)])
     is_high = np.concatenate([np.repeat([0, 1], [len(a), len(b)]) for _, a, b in groups])
     features, categorical = feature_matrix(rows, pieces, place)
-    weights = np.concatenate(
-        [np.repeat([0.5 / len(a), 0.5 / len(b)], [len(a), len(b)]) for _, a, b in groups]
-    )
+    weights = np.concatenate([np.repeat([0.5 / len(a), 0.5 / len(b)], [len(a), len(b)]) for _, a, b in groups])
     weights *= len(weights) / weights.sum()
     rng = rows.rng(purpose, "folds")
     fold = np.empty(len(place), dtype=np.int64)
@@ -206,6 +204,12 @@ def make_classifier(categorical: np.ndarray, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=LEAF, l2_regularization=1.0,
-        early_stopping=False, categorical_features=categorical, random_state=seed,
-    )  # fmt: skip
+        max_iter=60,
+        learning_rate=0.1,
+        max_leaf_nodes=12,
+        min_samples_leaf=LEAF,
+        l2_regularization=1.0,
+        early_stopping=False,
+        categorical_features=categorical,
+        random_state=seed,
+    )

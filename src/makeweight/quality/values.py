@@ -16,10 +16,13 @@ __all__ = ["identifiers", "impossible"]
 WORDS = {
     "unknown-category": "not a category of the real table",
     "missing-not-seen": "missing where no real value is",
-    "out-of-range": "beyond the real range", "too-many-decimals": "more decimals than any real value",
-    "not-a-whole-number": "not whole numbers", "not-a-number": "not numbers", "not-a-date": "not dates",
+    "out-of-range": "beyond the real range",
+    "too-many-decimals": "more decimals than any real value",
+    "not-a-whole-number": "not whole numbers",
+    "not-a-number": "not numbers",
+    "not-a-date": "not dates",
     "finer-than-column": "finer than any real value",
-}  # fmt: skip
+}
 
 
 def impossible(rows: Comparison) -> Finding:
@@ -48,9 +51,10 @@ def impossible(rows: Comparison) -> Finding:
         items.append(Item(k / n, min(1.0, p), None, None, str(name), what))
     first = "; ".join(item.text for item in items[:3])
     return Finding(
-        tuple(items), f"{int(any_row.sum()):,} of {n:,} rows have a value that no real row has: {first}.",
+        tuple(items),
+        f"{int(any_row.sum()):,} of {n:,} rows have a value that no real row has: {first}.",
         facts={"rows": float(any_row.sum())},
-    )  # fmt: skip
+    )
 
 
 def _events(rows: Comparison) -> dict[tuple[str, Hashable, str], np.ndarray]:

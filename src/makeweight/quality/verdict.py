@@ -86,18 +86,18 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
         if len(issues) > 1:
             sentence = f"{len(issues)} checks find faults; the gravest: {worst.fault} ({worst.code})."
         return Verdict(
-            "faults", sentence, tuple(details),
+            "faults",
+            sentence,
+            tuple(details),
             "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
-        )  # fmt: skip
+        )
     blind = [check for check in checks if check.drawer == "passed" and check.blind]
     details += [f"{check.code} {check.blind}" for check in blind]
     unfamiliar = all(by_code[code].drawer in ("skipped", "muted") for code in ("MWQ06", "MWQ07"))
     unseen, lacking = _unseen(by_code)
     if unseen:
         sentence = f"Not judged: {unseen}." + (" Nor was whether rows were memorised." if unfamiliar else "")
-        return Verdict(
-            "not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)])
-        )
+        return Verdict("not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)]))
     tips = sum(check.drawer == "tip" for check in checks)
     muted = sum(check.drawer == "muted" for check in checks)
     also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
@@ -125,8 +125,9 @@ def _unseen(checks: Checks) -> tuple[str, str]:
     if blind:
         return (
             f"with so few rows, chance alone exceeds the limits of {', '.join(blind)}, and large faults of "
-            "columns and rows would go unnoticed", more,
-        )  # fmt: skip
+            "columns and rows would go unnoticed",
+            more,
+        )
     asked = [check for check in compared if check.drawer != "muted"]
     if not asked:
         return f"{', '.join(COMPARING)}, which compare columns and rows, are muted", "Mute fewer checks."

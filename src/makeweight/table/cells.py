@@ -30,8 +30,16 @@ WHOLE = r"^[+-]?\d+$"
 LEADING_ZERO = r"^[+-]?0\d"
 ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 FORMATS = (
-    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%d %b %Y", "%b %d, %Y",
-)  # fmt: skip
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y%m%d",
+    "%d %b %Y",
+    "%b %d, %Y",
+)
 NULLABLE = {"int64": "Int64", "uint64": "UInt64", "bool": "boolean"}
 CLOCKS = ("", " %H:%M", " %H:%M:%S")
 
@@ -215,9 +223,7 @@ def _numbers(values: Any, decimal_comma: bool, codes: bool) -> _Found | None:
 def _number_speller(values: Any, comma: bool) -> Callable[[float], str]:
     """Write with as many decimals (or, with exponents, digits) as the column has."""
     if _any(values, "[eE]"):
-        mantissas = pc.replace_substring_regex(
-            pc.replace_substring_regex(values, "[eE].*", ""), r"^[^1-9]*|\.", ""
-        )
+        mantissas = pc.replace_substring_regex(pc.replace_substring_regex(values, "[eE].*", ""), r"^[^1-9]*|\.", "")
         digits = max(1, pc.max(pc.utf8_length(mantissas)).as_py())
 
         def spell(value: float) -> str:
@@ -255,9 +261,7 @@ def _dates(values: Any) -> _Found | None:
     except (ValueError, OverflowError):  # no such day
         return None
     fraction = len(clock.group(3) or ".") - 1
-    pattern = (
-        "%Y-%m-%d" + (shape[10:11] + "%H:%M" if clock.group(1) else "") + (":%S" if clock.group(2) else "")
-    )
+    pattern = "%Y-%m-%d" + (shape[10:11] + "%H:%M" if clock.group(1) else "") + (":%S" if clock.group(2) else "")
 
     def spell(value: pd.Timestamp) -> str:
         return value.strftime(pattern) + (value.strftime(".%f")[: fraction + 1] if fraction else "") + tail
@@ -276,11 +280,12 @@ def _declared_dates(values: Any, name: str) -> _Found:
         (pattern, read), *_ = fitting
         return read, lambda value: value.strftime(pattern)
     raise SchemaError(
-        "day and month cannot be told apart" if fitting else "values are not dates", where=f"column {name!r}",
+        "day and month cannot be told apart" if fitting else "values are not dates",
+        where=f"column {name!r}",
         got=repr(values[0].as_py()),
         expected=" or ".join(pattern for pattern, _ in fitting) if fitting else "one format throughout",
         hint="write the dates as YYYY-MM-DD, or leave the column a category",
-    )  # fmt: skip
+    )
 
 
 def _truths(values: Any) -> _Found | None:
@@ -297,9 +302,11 @@ def _refuse_no_numbers(cells: _Distinct, name: str) -> None:
     text = cells.trimmed[position].as_py()
     row = int((cells.codes == position).argmax())
     raise SchemaError(
-        "values are not numbers", where=f"column {name!r}, row {row}", got=repr(text),
+        "values are not numbers",
+        where=f"column {name!r}, row {row}",
+        got=repr(text),
         hint=f"--missing {text!r} if it stands for a missing value",
-    )  # fmt: skip
+    )
 
 
 def _suspicion(cells: _Distinct) -> str | None:
@@ -313,7 +320,5 @@ def _suspicion(cells: _Distinct) -> str | None:
     for suspect in SUSPECTS:
         at = pc.index(cells.trimmed, suspect).as_py()
         if at >= 0 and here[at]:
-            return (
-                f"{suspect!r} in {cells.counts[at]} rows: if that stands for missing, --missing {suspect!r}"
-            )
+            return f"{suspect!r} in {cells.counts[at]} rows: if that stands for missing, --missing {suspect!r}"
     return None

@@ -155,9 +155,7 @@ class Column:
             When the column is not a number.
         """
         if self.kind not in (Kind.CONTINUOUS, Kind.INTEGER):
-            raise OptionError(
-                "only numbers have a range that can be widened", where=self.label, got=self.kind.value
-            )
+            raise OptionError("only numbers have a range that can be widened", where=self.label, got=self.kind.value)
         new_low = self.low if low is None else float(low) - self.origin
         new_high = self.high if high is None else float(high) - self.origin
         return replace(self, low=new_low, high=new_high)

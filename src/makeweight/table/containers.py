@@ -45,9 +45,11 @@ def to_frame(data: Any) -> pd.DataFrame:
         return _arrow_frame(data)
     hint = "call .collect() first" if _is_polars(data, "LazyFrame") else "convert it to a pandas frame"
     raise SchemaError(
-        "not a table", got=type(data).__name__,
-        expected="a pandas or polars DataFrame, a pyarrow Table or a two-dimensional array", hint=hint,
-    )  # fmt: skip
+        "not a table",
+        got=type(data).__name__,
+        expected="a pandas or polars DataFrame, a pyarrow Table or a two-dimensional array",
+        hint=hint,
+    )
 
 
 def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
@@ -58,11 +60,7 @@ def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
     SchemaError
         When its length is not `n_rows`.
     """
-    if (
-        _is_polars(values, "Series")
-        or hasattr(values, "combine_chunks")
-        or type(values).__module__ == "pyarrow.lib"
-    ):
+    if _is_polars(values, "Series") or hasattr(values, "combine_chunks") or type(values).__module__ == "pyarrow.lib":
         import pyarrow as pa
 
         column = values.to_arrow() if _is_polars(values, "Series") else values
@@ -154,9 +152,7 @@ def _arrow_frame(table: Any) -> pd.DataFrame:
     columns: dict[str, pd.Series[Any]] = {}
     if len(set(table.column_names)) < table.num_columns:
         twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-        raise SchemaError(
-            "two columns have one name", where=", ".join(map(repr, twice)), hint="rename one of them"
-        )
+        raise SchemaError("two columns have one name", where=", ".join(map(repr, twice)), hint="rename one of them")
     for name in table.column_names:
         column = table.column(name)
         plain = (kinds.is_integer(column.type) or kinds.is_boolean(column.type)) and not column.null_count

@@ -24,9 +24,7 @@ __all__ = ["BLANKS", "DelimitedText", "Dialect", "Quoting"]
 
 DELIMITERS = (",", ";", "\t", "|")
 #: What stands for a missing value in any column.
-BLANKS = frozenset(
-    ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "#N/A", "#NA")
-)
+BLANKS = frozenset(("", "NA", "N/A", "n/a", "na", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "#N/A", "#NA"))
 BOM = b"\xef\xbb\xbf"
 SAMPLE = 1 << 16
 CHUNK = 100_000
@@ -148,9 +146,7 @@ class DelimitedText:
     where: str
 
     @classmethod
-    def parse(
-        cls, raw: bytes, *, where: str, delimiter: str | None = None, header: bool = True
-    ) -> DelimitedText:
+    def parse(cls, raw: bytes, *, where: str, delimiter: str | None = None, header: bool = True) -> DelimitedText:
         """Find the dialect of a file and the names of its columns.
 
         Parameters
@@ -248,16 +244,16 @@ def refuse_values_as_names(text: DelimitedText, cells: Any) -> None:
     all_values = all(numbers)
     if not all_values and cells.num_rows:
         all_values = all(
-            is_number or pc.any(pc.equal(cells.column(i), text.names[i])).as_py()
-            for i, is_number in enumerate(numbers)
+            is_number or pc.any(pc.equal(cells.column(i), text.names[i])).as_py() for i, is_number in enumerate(numbers)
         )
     if all_values:
         raise SchemaError(
-            "the first line holds values, not the names of columns", where=text.where,
+            "the first line holds values, not the names of columns",
+            where=text.where,
             got=", ".join(text.names[:4]) + (", ..." if len(names) > 4 else ""),
             hint=f"--no-header names the columns c1 to c{len(names)}"
             + f" (the last one is c{len(names)})" * (len(names) > 2),
-        )  # fmt: skip
+        )
 
 
 def _refuse_foreign(raw: bytes, where: str) -> None:
@@ -266,9 +262,12 @@ def _refuse_foreign(raw: bytes, where: str) -> None:
             raise FileProblem("not delimited text", where=where, got=what, hint=hint)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise FileProblem(
-            "wrong encoding", where=where, got="UTF-16", expected="UTF-8",
+            "wrong encoding",
+            where=where,
+            got="UTF-16",
+            expected="UTF-8",
             hint="iconv -f UTF-16 -t UTF-8 OLD.csv > NEW.csv",
-        )  # fmt: skip
+        )
     if b"\0" in raw[:SAMPLE]:
         raise FileProblem("not delimited text", where=where, got="binary data", expected="UTF-8 text")
 
@@ -281,17 +280,18 @@ def _decode(part: bytes, where: str, *, cut: bool = False) -> str:
             return part[: error.start].decode()
         line = part.count(b"\n", 0, error.start) + 1
         raise FileProblem(
-            "wrong encoding", where=f"{where}, line {line}",
-            got=f"byte 0x{part[error.start]:02x} ({error.reason})", expected="UTF-8",
+            "wrong encoding",
+            where=f"{where}, line {line}",
+            got=f"byte 0x{part[error.start]:02x} ({error.reason})",
+            expected="UTF-8",
             hint="find out the encoding, then: iconv -f LATIN1 -t UTF-8 OLD.csv > NEW.csv",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _named(first: list[str], positions: tuple[str, ...]) -> tuple[str, ...]:
     """Call a column without a name by its position, where that name is free."""
     return tuple(
-        name or (position if position not in first else "")
-        for name, position in zip(first, positions, strict=True)
+        name or (position if position not in first else "") for name, position in zip(first, positions, strict=True)
     )
 
 
@@ -314,9 +314,7 @@ def _records(sample: str, delimiter: str, *, complete: bool) -> list[list[tuple[
     record: list[tuple[str, bool]] = []
     position = 0
     while position < len(sample):
-        found = cell.match(sample, position) or re.compile(r"()([^\r\n]*)(\r\n|\n|\r|\Z)").match(
-            sample, position
-        )
+        found = cell.match(sample, position) or re.compile(r"()([^\r\n]*)(\r\n|\n|\r|\Z)").match(sample, position)
         assert found is not None
         quoted, bare, end = found.groups()
         is_quoted = sample[position] == '"' and quoted is not None
@@ -363,9 +361,11 @@ def _diagnose(text: DelimitedText, problem: str) -> FileProblem:
             return FileProblem("the file cannot be read as a table", where=where, got=problem)
     except csv.Error as error:
         return FileProblem(
-            "a quote is not closed, or is followed by text", where=f"{where}, from line {begin + 1}",
-            got=str(error), hint="write a quote inside a quoted cell twice",
-        )  # fmt: skip
+            "a quote is not closed, or is followed by text",
+            where=f"{where}, from line {begin + 1}",
+            got=str(error),
+            hint="write a quote inside a quoted cell twice",
+        )
     finally:
         csv.field_size_limit(limit)
     if line == _first_row(content, text.dialect.header) and len(record) == expected + 1:
@@ -373,9 +373,12 @@ def _diagnose(text: DelimitedText, problem: str) -> FileProblem:
     else:
         hint = f"open line {line}: a cell with a delimiter inside has to be in quotes"
     return FileProblem(
-        "a row has the wrong number of cells", where=f"{where}, line {line}",
-        got=len(record), expected=expected, hint=hint,
-    )  # fmt: skip
+        "a row has the wrong number of cells",
+        where=f"{where}, line {line}",
+        got=len(record),
+        expected=expected,
+        hint=hint,
+    )
 
 
 def _first_row(content: str, header: bool) -> int:

@@ -83,10 +83,12 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
         return Kind.DATETIME, f"dtype {dtype}"
     if pd.api.types.is_complex_dtype(dtype) or isinstance(dtype, pd.IntervalDtype | pd.PeriodDtype):
         raise SchemaError(
-            "dtype is not supported", where=f"column {series.name!r}", got=str(dtype),
+            "dtype is not supported",
+            where=f"column {series.name!r}",
+            got=str(dtype),
             expected="numbers, booleans, strings, categories, dates or durations",
             hint="convert the column, or drop it",
-        )  # fmt: skip
+        )
     if pd.api.types.is_numeric_dtype(dtype):
         return _numeric_kind(series, present)
     if pd.api.types.is_object_dtype(dtype):
@@ -107,16 +109,24 @@ def _numeric_kind(series: pd.Series[Any], present: pd.Series[Any]) -> tuple[Kind
     as_floats = pd.Series(present).to_numpy(dtype=np.float64, na_value=np.nan)
     whole = bool((np.isfinite(as_floats) & (as_floats == np.round(as_floats))).all())
     return number_kind(
-        series.name, n_present=len(present), n_distinct=len(distinct), few=few,
+        series.name,
+        n_present=len(present),
+        n_distinct=len(distinct),
+        few=few,
         unique=len(distinct) == len(present),
         bounds=(int(min(present)), int(max(present))) if whole else None,
-    )  # fmt: skip
+    )
 
 
 def number_kind(
-    name: object, *, n_present: int, n_distinct: int, few: set[float] | None, unique: bool,
+    name: object,
+    *,
+    n_present: int,
+    n_distinct: int,
+    few: set[float] | None,
+    unique: bool,
     bounds: tuple[int, int] | None,
-) -> tuple[Kind, str]:  # fmt: skip
+) -> tuple[Kind, str]:
     """Tell the kind of a column of numbers from what is known of them.
 
     Parameters

@@ -123,9 +123,11 @@ def read_table(
         return _read_text(raw, where, format_, header, missing, kinds or {})
     if missing or not header:
         raise FileProblem(
-            "only text files lack names or spell missing values", where=where, got=format_.title(),
+            "only text files lack names or spell missing values",
+            where=where,
+            got=format_.title(),
             hint="leave out --no-header and --missing",
-        )  # fmt: skip
+        )
     table = _read_binary(raw, where, format_)
     if not table.num_rows:
         raise _no_rows(where, table.num_columns)
@@ -208,9 +210,7 @@ def check_place(name: str, *, force: bool = False) -> None:
     if not path.parent.is_dir():
         raise FileProblem("no such directory", where=str(path.parent), hint=f"mkdir -p {path.parent}")
     if path.is_file() and not force:
-        raise FileProblem(
-            "the output file exists", where=name, hint="--force replaces it, or choose another name"
-        )
+        raise FileProblem("the output file exists", where=name, hint="--force replaces it, or choose another name")
     if not path.exists() or path.is_file():
         _refuse_unwritable(path)
 
@@ -253,9 +253,12 @@ def format_of(name: str) -> str:
     if suffix in COMPRESSED:
         hint = f"{COMPRESSED[suffix]} {name} | makeweight ... -"
     raise FileProblem(
-        "unknown kind of file", where=name, got=repr(suffix) if suffix else "a name without an extension",
-        expected=".csv, .tsv, .parquet or .feather", hint=hint,
-    )  # fmt: skip
+        "unknown kind of file",
+        where=name,
+        got=repr(suffix) if suffix else "a name without an extension",
+        expected=".csv, .tsv, .parquet or .feather",
+        hint=hint,
+    )
 
 
 def _load(name: str) -> tuple[bytes, str, str]:
@@ -290,9 +293,12 @@ def _read_text(
     columns, styles, notes = {}, {}, {}
     for position, name in enumerate(text.names):
         columns[name], styles[name], note = read_column(
-            cells.column(position), name, missing=missing, kind=kinds.get(name),
+            cells.column(position),
+            name,
+            missing=missing,
+            kind=kinds.get(name),
             decimal_comma=text.dialect.delimiter != ",",
-        )  # fmt: skip
+        )
         if note:
             notes[name] = note
     return TableFile(where, format_, pd.DataFrame(columns, copy=False), text, styles, notes=notes)
@@ -303,16 +309,19 @@ def _refuse_names(text: DelimitedText, where: str) -> None:
     if twice:
         what = "two columns have no name" if twice == [""] else "two columns have one name"
         raise SchemaError(
-            what, where=f"{where}, line 1: " + ", ".join(map(repr, twice)),
+            what,
+            where=f"{where}, line 1: " + ", ".join(map(repr, twice)),
             hint="rename one of them, or, if the first line holds values, --no-header",
-        )  # fmt: skip
+        )
 
 
 def _no_rows(where: str, n_columns: int) -> SchemaError:
     return SchemaError(
-        "the table has no rows", where=where, got=f"0 rows x {n_columns} columns",
+        "the table has no rows",
+        where=where,
+        got=f"0 rows x {n_columns} columns",
         hint="there is nothing to learn from: check how the file was written",
-    )  # fmt: skip
+    )
 
 
 def _read_binary(raw: bytes, where: str, format_: str) -> Any:
@@ -323,9 +332,11 @@ def _read_binary(raw: bytes, where: str, format_: str) -> Any:
         return read(pa.BufferReader(raw))
     except (pa.ArrowException, OSError) as error:
         raise FileProblem(
-            f"cannot be read as {format_.title()}", where=where, got=str(error).splitlines()[0],
+            f"cannot be read as {format_.title()}",
+            where=where,
+            got=str(error).splitlines()[0],
             hint="the ending of the name says what is expected: .csv, .tsv, .parquet or .feather",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _write_text(
@@ -367,10 +378,7 @@ def _extra_cells(extra: pd.DataFrame | None, begin: int, end: int) -> list[Any]:
         return []
     part = extra.iloc[begin:end]
     truths = {True: "true", False: "false"}
-    return [
-        Style(truths.__getitem__ if part[name].dtype == bool else str).render(part[name])
-        for name in part.columns
-    ]
+    return [Style(truths.__getitem__ if part[name].dtype == bool else str).render(part[name]) for name in part.columns]
 
 
 def _write_binary(

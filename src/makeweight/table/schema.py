@@ -113,9 +113,7 @@ class Schema:
         given = {name: Kind.parse(kind) for name, kind in (kinds or {}).items()}
         for name in (*roles, *given):
             if name not in frame.columns:
-                raise SchemaError(
-                    "unknown column", where=f"column {name!r}", hint=nearest(str(name), frame.columns)
-                )
+                raise SchemaError("unknown column", where=f"column {name!r}", hint=nearest(str(name), frame.columns))
         if len(roles) < len(attributes) + (target is not None):
             raise SchemaError("a column can be target or grouping attribute once", got=[target, *attributes])
         columns = []
@@ -131,9 +129,7 @@ class Schema:
     def widen(self, name: Hashable, low: float | None = None, high: float | None = None) -> Schema:
         """Allow synthetic values of one column outside its observed range; see `Column.widen`."""
         wider = self[name].widen(low, high)
-        return replace(
-            self, columns=tuple(wider if column.name == name else column for column in self.columns)
-        )
+        return replace(self, columns=tuple(wider if column.name == name else column for column in self.columns))
 
     def _with_leak_warnings(self, frame: pd.DataFrame) -> Schema:
         labels, _ = pd.factorize(frame[self.target])
@@ -180,10 +176,11 @@ def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
     if is_target and column.n_missing:
         rows = np.flatnonzero(series.isna().to_numpy())[:5].tolist()
         raise SchemaError(
-            "the target is missing in some rows", where=column.label,
+            "the target is missing in some rows",
+            where=column.label,
             got=f"{column.n_missing} of {column.n_rows} rows, the first of them {rows}",
             hint="drop those rows, or give them a label of their own",
-        )  # fmt: skip
+        )
     return column
 
 
@@ -191,8 +188,9 @@ def _refuse_many(series: pd.Series[Any], role: str, n_distinct: int) -> None:
     if n_distinct > MAX_NUMERIC_LABELS and n_distinct > 0.05 * len(series):
         continuous = pd.api.types.is_float_dtype(series.dtype)
         raise SchemaError(
-            f"{role} has too many distinct values to form groups", where=f"column {series.name!r}",
+            f"{role} has too many distinct values to form groups",
+            where=f"column {series.name!r}",
             got=f"{n_distinct:,} distinct values in {len(series):,} rows"
             + (": Unknown label type: continuous" if continuous else ""),
             hint="name another column, or cut this one into bins (pandas.cut)",
-        )  # fmt: skip
+        )

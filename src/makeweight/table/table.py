@@ -83,9 +83,7 @@ class Table:
         -------
         DataFrame
         """
-        return pd.DataFrame(
-            {name: self._decode(name, values) for name, values in columns.items()}, copy=False
-        )
+        return pd.DataFrame({name: self._decode(name, values) for name, values in columns.items()}, copy=False)
 
     def _decode(self, name: Hashable, values: np.ndarray | pd.Series[Any]) -> pd.Series[Any]:
         if isinstance(values, pd.Series):

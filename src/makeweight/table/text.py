@@ -109,9 +109,7 @@ def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
     missing = values.isna().to_numpy(dtype=bool)
     if column.kind in (Kind.CONTINUOUS, Kind.INTEGER):
         numbers = np.asarray(codec(column.kind).encode(column, values))
-        return [
-            None if gone else _number(column, number) for number, gone in zip(numbers, missing, strict=True)
-        ]
+        return [None if gone else _number(column, number) for number, gone in zip(numbers, missing, strict=True)]
     if column.kind is Kind.DATETIME:
         return [
             None if gone else value.isoformat() if hasattr(value, "isoformat") else str(value)

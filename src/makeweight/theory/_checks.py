@@ -15,9 +15,7 @@ def as_matrix(value: npt.ArrayLike, name: str, *, columns: int | None = None) ->
     """Return a finite float matrix of shape (n, d), n and d at least 1."""
     array = np.asarray(value, dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
-        raise SchemaError(
-            "a table of numbers is needed", where=name, got=f"shape {array.shape}", expected="(n, d)"
-        )
+        raise SchemaError("a table of numbers is needed", where=name, got=f"shape {array.shape}", expected="(n, d)")
     if columns is not None and array.shape[1] != columns:
         raise SchemaError("column counts differ", where=name, got=array.shape[1], expected=columns)
     _finite(array, name)
@@ -28,9 +26,7 @@ def as_vector(value: npt.ArrayLike, name: str, *, length: int | None = None) -> 
     """Return a finite float vector of shape (n,), n at least 1."""
     array = np.asarray(value, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
-        raise SchemaError(
-            "a list of numbers is needed", where=name, got=f"shape {array.shape}", expected="(n,)"
-        )
+        raise SchemaError("a list of numbers is needed", where=name, got=f"shape {array.shape}", expected="(n,)")
     if length is not None and len(array) != length:
         raise SchemaError("lengths differ", where=name, got=len(array), expected=length)
     _finite(array, name)
@@ -55,9 +51,7 @@ def as_weights(value: npt.ArrayLike | None, length: int, *, signed: bool = False
         return np.ones(length)
     weights = as_vector(value, "sample_weight", length=length)
     if not signed and np.any(weights < 0):
-        raise OptionError(
-            "negative weights", where="sample_weight", got=float(weights.min()), expected=">= 0"
-        )
+        raise OptionError("negative weights", where="sample_weight", got=float(weights.min()), expected=">= 0")
     if weights.sum() <= 0:
         raise OptionError(
             "weights sum to zero or less", where="sample_weight", got=float(weights.sum()), expected="> 0"
@@ -70,31 +64,21 @@ def as_binary(value: npt.ArrayLike, *, length: int | None = None, both: bool = T
     labels = as_vector(value, "labels", length=length)
     found = np.unique(labels)
     if not np.isin(found, (0.0, 1.0)).all():
-        raise SchemaError(
-            "labels must be 0 and 1", where="labels", got=found[:5].tolist(), expected="0 and 1"
-        )
+        raise SchemaError("labels must be 0 and 1", where="labels", got=found[:5].tolist(), expected="0 and 1")
     if both and len(found) < 2:
-        raise PlanError(
-            "only one class is present", where="labels", got=found.tolist(), expected="rows of 0 and of 1"
-        )
+        raise PlanError("only one class is present", where="labels", got=found.tolist(), expected="rows of 0 and of 1")
     return labels
 
 
-def as_codes(
-    value: npt.ArrayLike, name: str, *, length: int | None = None
-) -> tuple[npt.NDArray[np.generic], Integers]:
+def as_codes(value: npt.ArrayLike, name: str, *, length: int | None = None) -> tuple[npt.NDArray[np.generic], Integers]:
     """Return the sorted distinct groups, and for each row the position of its group among them."""
     groups = np.asarray(value)
     if groups.ndim != 1 or groups.size == 0:
-        raise SchemaError(
-            "one group per row is needed", where=name, got=f"shape {groups.shape}", expected="(n,)"
-        )
+        raise SchemaError("one group per row is needed", where=name, got=f"shape {groups.shape}", expected="(n,)")
     if length is not None and len(groups) != length:
         raise SchemaError("lengths differ", where=name, got=len(groups), expected=length)
     if groups.dtype.kind == "f" and not np.isfinite(groups).all():
-        raise SchemaError(
-            "missing groups", where=name, got=int(np.sum(~np.isfinite(groups))), expected="none"
-        )
+        raise SchemaError("missing groups", where=name, got=int(np.sum(~np.isfinite(groups))), expected="none")
     names, codes = np.unique(groups, return_inverse=True)
     return names, codes.astype(np.int64)
 

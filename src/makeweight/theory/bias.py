@@ -176,9 +176,7 @@ def borrow_rows(
     """
     table, target = checked_pair(features, labels, 2, least_imbalance=2.0)
     majority, minority = table[target == 0], table[target == 1]
-    size = (
-        len(majority) - len(minority) if n_synthetic is None else count(n_synthetic, "n_synthetic", least=1)
-    )
+    size = len(majority) - len(minority) if n_synthetic is None else count(n_synthetic, "n_synthetic", least=1)
     rows = fit_transport(majority, minority, moved=moved, shrinkage=shrinkage).apply(majority)
     made, held = [], []
     for _ in range(count(repeats, "repeats", least=1)):
@@ -302,9 +300,7 @@ def fit_corrected(sample: CorrectedSample, *, ridge: float = 1e-3, intercept: bo
     >>> fit_corrected(sample, ridge=0.1).smallest_eigenvalue > 0
     True
     """
-    fit = fit_logistic(
-        sample.features, sample.labels, sample_weight=sample.weights, ridge=ridge, intercept=intercept
-    )
+    fit = fit_logistic(sample.features, sample.labels, sample_weight=sample.weights, ridge=ridge, intercept=intercept)
     if fit.smallest_eigenvalue <= 1e-10:
         raise PlanError(
             "the corrected loss is not convex at its solution",
@@ -405,9 +401,7 @@ def cross_fitted_ratio(
     table = np.hstack([scaled, scaled**2])
     target = np.repeat([0.0, 1.0], [len(made), len(genuine)])
     if min(len(made), len(genuine)) < count(folds, "folds", least=2):
-        raise PlanError(
-            "too few rows for the folds", got=min(len(made), len(genuine)), expected=f">= {folds}"
-        )
+        raise PlanError("too few rows for the folds", got=min(len(made), len(genuine)), expected=f">= {folds}")
     assigned = stratified_folds(target, folds, rng)
     found = np.empty(len(both))
     for fold in range(folds):

@@ -133,9 +133,7 @@ def _newton(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, ridge:
     return Calibration(float(point[0]), point[1:] - point[1:].mean())
 
 
-def _derivatives(
-    logs: Floats, target: npt.NDArray[np.int64], weights: Floats, made: Floats
-) -> tuple[Floats, Floats]:
+def _derivatives(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, made: Floats) -> tuple[Floats, Floats]:
     """Return gradient (k + 1,) and Hessian (k + 1, k + 1) of the weighted log-loss."""
     weighted = weights[:, None] * made
     residual = weighted.copy()

@@ -64,9 +64,7 @@ class Divergence:
         return self.estimate > 1.645 * self.standard_error
 
 
-def divergence_from_density(
-    truth: Density, model: Density, *, rng: np.random.Generator, n: int = 10_000
-) -> Divergence:
+def divergence_from_density(truth: Density, model: Density, *, rng: np.random.Generator, n: int = 10_000) -> Divergence:
     """Return KL(truth || model) for a model with a density: exact where possible, else by sampling the truth.
 
     Parameters
@@ -174,9 +172,7 @@ def _cell_divergence(support: Floats, mass: Floats, rows: Floats) -> tuple[float
     lookup = {row.tobytes(): k for k, row in enumerate(support)}
     cells = [lookup.get(row.tobytes(), -1) for row in rows]
     if min(cells) < 0:
-        raise SchemaError(
-            "generated rows outside the support", where="generated", got=cells.count(-1), expected="none"
-        )
+        raise SchemaError("generated rows outside the support", where="generated", got=cells.count(-1), expected="none")
     shares = (np.bincount(cells, minlength=len(support)) + 0.5) / (len(rows) + 0.5 * len(support))
     held = mass > 0
     ratio = mass / shares
@@ -286,9 +282,7 @@ def capacity_curve(
 
 def _mean(values: list[Divergence]) -> Divergence:
     estimates = np.array([value.estimate for value in values])
-    scatter = (
-        float(estimates.std(ddof=1) / math.sqrt(len(values))) if np.isfinite(estimates).all() else math.inf
-    )
+    scatter = float(estimates.std(ddof=1) / math.sqrt(len(values))) if np.isfinite(estimates).all() else math.inf
     return Divergence(
         float(estimates.mean()), scatter, float(np.mean([value.bias for value in values])), values[0].method
     )
@@ -331,9 +325,7 @@ class CapacityRate:
         return np.asarray(made)[()]
 
 
-def fit_capacity_rate(
-    n_context: npt.ArrayLike, widths: npt.ArrayLike, divergences: npt.ArrayLike
-) -> CapacityRate:
+def fit_capacity_rate(n_context: npt.ArrayLike, widths: npt.ArrayLike, divergences: npt.ArrayLike) -> CapacityRate:
     """Fit the constants of the theorem's rate to measured divergences.
 
     Parameters
@@ -381,6 +373,4 @@ def fit_capacity_rate(
     slope = math.nan
     if len(np.unique(rows[widest])) > 1:
         slope = float(np.polyfit(np.log(rows[widest]), logs[widest], 1)[0])
-    return CapacityRate(
-        float(constants[0]), float(constants[1]), 1 - rest / total if total > 0 else 1.0, slope
-    )
+    return CapacityRate(float(constants[0]), float(constants[1]), 1 - rest / total if total > 0 else 1.0, slope)

@@ -178,12 +178,8 @@ class GaussianComponent(Component):
     def __init__(self, mean: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> None:
         self.mean = as_vector(mean, "mean")
         size = len(self.mean)
-        self.covariance = (
-            np.eye(size) if covariance is None else as_matrix(covariance, "covariance", columns=size)
-        )
-        if np.linalg.eigvalsh(self.covariance).min() <= 0 or not np.allclose(
-            self.covariance, self.covariance.T
-        ):
+        self.covariance = np.eye(size) if covariance is None else as_matrix(covariance, "covariance", columns=size)
+        if np.linalg.eigvalsh(self.covariance).min() <= 0 or not np.allclose(self.covariance, self.covariance.T):
             raise OptionError("not symmetric and positive definite", where="covariance")
         self._root = np.linalg.cholesky(self.covariance)
 
@@ -226,9 +222,7 @@ class SphereComponent(Component):
     def __init__(self, mean: npt.ArrayLike, radius: float | None = None) -> None:
         self.mean = as_vector(mean, "mean")
         if len(self.mean) < 2:
-            raise OptionError(
-                "a sphere needs two dimensions", where="mean", got=len(self.mean), expected=">= 2"
-            )
+            raise OptionError("a sphere needs two dimensions", where="mean", got=len(self.mean), expected=">= 2")
         self.radius = float(np.sqrt(len(self.mean)) if radius is None else radius)
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:

@@ -143,9 +143,11 @@ def choose_from_losses(
         rows = (codes == k) & (weights > 0)
         if rows.sum() < 2:
             raise PlanError(
-                "one row has no spread", where=f"group {name.item()!r}", got=int(rows.sum()),
+                "one row has no spread",
+                where=f"group {name.item()!r}",
+                got=int(rows.sum()),
                 expected=">= 2 rows with weight",
-            )  # fmt: skip
+            )
         share = weights[rows] / weights[rows].sum()
         risks[:, k] = finite[:, rows] @ share
         apart = (finite[:, rows] - risks[:, [k]]) * share
@@ -206,9 +208,7 @@ def choose_from_risks(
     choice(objective, "objective", ("balanced", "worst"))
     table = np.asarray(risks, dtype=np.float64)
     if table.ndim != 3 or table.shape[0] != len(candidates) or table.shape[1] < 2 or table.shape[2] < 1:
-        raise SchemaError(
-            "risks have the wrong shape", got=table.shape, expected="(candidates, splits >= 2, groups)"
-        )
+        raise SchemaError("risks have the wrong shape", got=table.shape, expected="(candidates, splits >= 2, groups)")
     if np.isnan(table).any():
         raise SchemaError("missing risks", where="risks", got=int(np.isnan(table).sum()), expected="none")
     if not 0 < test_share < 1:
@@ -278,9 +278,7 @@ def _largest_by_chance(covariance: Floats, usable: npt.NDArray[np.bool_], zero: 
     if not usable[zero]:
         return 0.0
     values, vectors = np.linalg.eigh(covariance[np.ix_(usable, usable)])
-    fixed = np.random.default_rng(0).standard_normal(
-        (_DRAWS, len(values))
-    )  # no part of the decision is chance
+    fixed = np.random.default_rng(0).standard_normal((_DRAWS, len(values)))  # no part of the decision is chance
     drawn = fixed @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
     gains = drawn[:, [int(usable[:zero].sum())]] - drawn
     return float(np.quantile(gains.max(axis=1), ndtr(1.0)))

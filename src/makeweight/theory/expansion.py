@@ -139,9 +139,7 @@ def excess_risk_expansion(
     real = _by_group(table, groups, "groups")
     keys, made = list(real), _by_group(synthetic, synthetic_groups, "synthetic_groups")
     if set(n_real) != set(keys) or not {*made, *n_balance} <= set(keys):
-        raise PlanError(
-            "groups do not match", got=sorted(map(str, {*made, *n_real, *n_balance})), expected=keys
-        )
+        raise PlanError("groups do not match", got=sorted(map(str, {*made, *n_real, *n_balance})), expected=keys)
     plan = _Plan(
         np.array([count(n_real[key], f"n_real[{key!r}]", least=1) for key in keys], dtype=np.float64),
         np.array([count(n_balance.get(key, 0), f"n_balance[{key!r}]") for key in keys], dtype=np.float64),
@@ -156,9 +154,7 @@ def excess_risk_expansion(
     point = _evaluate(real_rows, made_rows, inverse, plan)
     drawn = np.array(
         [
-            _evaluate(
-                [_again(r, rng) for r in real_rows], [_again(r, rng) for r in made_rows], inverse, plan
-            )[:3]
+            _evaluate([_again(r, rng) for r in real_rows], [_again(r, rng) for r in made_rows], inverse, plan)[:3]
             for _ in range(count(draws, "draws", least=50))
         ]
     )

@@ -32,9 +32,7 @@ def stratified_folds(labels: Floats, folds: int, rng: np.random.Generator) -> np
     return assigned
 
 
-def called(
-    generator: MinorityGenerator, features: Floats, labels: Floats, n: int, rng: np.random.Generator
-) -> Floats:
+def called(generator: MinorityGenerator, features: Floats, labels: Floats, n: int, rng: np.random.Generator) -> Floats:
     """Call a generator and check that it wrote what was asked for.
 
     Examples
@@ -66,9 +64,7 @@ def fold_pilots(
         labels = target[~held]
         yield (
             held,
-            fit_logistic(
-                table[~held], labels, sample_weight=balanced_weights(labels), ridge=ridge, start=start
-            ),
+            fit_logistic(table[~held], labels, sample_weight=balanced_weights(labels), ridge=ridge, start=start),
         )
 
 
@@ -87,9 +83,7 @@ def checked_pair(
     minority = int(target.sum())
     count(folds, "folds", least=2)
     if minority >= len(target) - minority:
-        raise PlanError(
-            "class 1 must be the smaller one", got=f"{len(target) - minority} rows of 0, {minority} of 1"
-        )
+        raise PlanError("class 1 must be the smaller one", got=f"{len(target) - minority} rows of 0, {minority} of 1")
     if len(target) - minority < least_imbalance * minority:
         raise PlanError(
             "too little imbalance to borrow majority rows",

@@ -172,9 +172,7 @@ def fit_logistic(
     weights = as_weights(sample_weight, len(table), signed=True)
     signed = bool(np.any(weights < 0))
     if ridge < 0 or (signed and ridge == 0):
-        raise OptionError(
-            "a positive ridge is needed", where="ridge", got=ridge, expected="> 0 with negative weights"
-        )
+        raise OptionError("a positive ridge is needed", where="ridge", got=ridge, expected="> 0 with negative weights")
     x = design(table, intercept)
     weights = weights / weights.sum()
     penalty = np.full(x.shape[1], float(ridge))
@@ -214,9 +212,7 @@ def fit_logistic(
     return LogisticFit(theta, intercept, hessian, smallest, loss, taken)
 
 
-def _derivatives(
-    x: Floats, target: Floats, weights: Floats, penalty: Floats, theta: Floats
-) -> tuple[Floats, Floats]:
+def _derivatives(x: Floats, target: Floats, weights: Floats, penalty: Floats, theta: Floats) -> tuple[Floats, Floats]:
     probability = expit(x @ theta)
     gradient = x.T @ (weights * (probability - target)) + penalty * theta
     hessian = (x.T * (weights * probability * (1 - probability))) @ x + np.diag(penalty)

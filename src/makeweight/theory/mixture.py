@@ -53,9 +53,7 @@ class MixtureLaw:
 
     def __post_init__(self) -> None:
         if min(self.real_amplitude, self.surrogate_amplitude, self.exponent) <= 0 or self.bias < 0:
-            raise OptionError(
-                "amplitudes and exponent must be positive, the bias not negative", got=str(self)
-            )
+            raise OptionError("amplitudes and exponent must be positive, the bias not negative", got=str(self))
 
     def risk(self, n_real: float, n_surrogate: float, alpha: float) -> float:
         """Return R(n, m, alpha)."""

@@ -71,9 +71,7 @@ def gaussian(features: Floats, labels: Floats, n: int, rng: np.random.Generator)
     return np.asarray(rows.mean(axis=0) + noise @ vectors.T)
 
 
-def jitter(
-    features: Floats, labels: Floats, n: int, rng: np.random.Generator, *, spread: float = 0.5
-) -> Floats:
+def jitter(features: Floats, labels: Floats, n: int, rng: np.random.Generator, *, spread: float = 0.5) -> Floats:
     """Copy minority rows and add noise of `spread` standard deviations.
 
     Examples

@@ -139,9 +139,7 @@ def row_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike, loss: str = 
     table = probability_table(probabilities)
     codes = as_vector(labels, "labels", length=len(table))
     if not np.isin(codes, np.arange(table.shape[1])).all():
-        raise SchemaError(
-            "labels must be class numbers", where="labels", expected=f"0 to {table.shape[1] - 1}"
-        )
+        raise SchemaError("labels must be class numbers", where="labels", expected=f"0 to {table.shape[1] - 1}")
     index = codes.astype(np.int64)
     rows = np.arange(len(table))
     if loss == "log":
@@ -160,13 +158,9 @@ def probability_table(probabilities: npt.ArrayLike) -> Floats:
     if table.ndim == 1:
         table = np.column_stack([1.0 - table, table])
     if table.ndim != 2 or table.shape[0] == 0 or table.shape[1] < 2:
-        raise SchemaError(
-            "probabilities have the wrong shape", got=f"{table.shape}", expected="(n,) or (n, k)"
-        )
+        raise SchemaError("probabilities have the wrong shape", got=f"{table.shape}", expected="(n,) or (n, k)")
     if not np.isfinite(table).all() or table.min() < 0 or not np.allclose(table.sum(axis=1), 1.0, atol=1e-6):
-        raise SchemaError(
-            "not probabilities", where="probabilities", expected="finite, >= 0, rows that sum to one"
-        )
+        raise SchemaError("not probabilities", where="probabilities", expected="finite, >= 0, rows that sum to one")
     return table
 
 
@@ -198,9 +192,7 @@ def group_risks(
     """
     values = np.asarray(losses, dtype=np.float64)
     if values.ndim != 1 or values.size == 0 or np.isnan(values).any():
-        raise SchemaError(
-            "losses must be a list without missing values", where="losses", got=f"shape {values.shape}"
-        )
+        raise SchemaError("losses must be a list without missing values", where="losses", got=f"shape {values.shape}")
     names, codes = as_codes(groups, "groups", length=len(values))
     weights = as_weights(sample_weight, len(values))
     totals = np.bincount(codes, weights)

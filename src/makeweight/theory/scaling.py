@@ -133,9 +133,7 @@ class ScalingLaw:
         self.draws = draws
         self.random_state = random_state
 
-    def fit(
-        self, sizes: npt.ArrayLike, risks: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-    ) -> ScalingLaw:
+    def fit(self, sizes: npt.ArrayLike, risks: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> ScalingLaw:
         """Fit the law.
 
         Parameters
@@ -188,9 +186,7 @@ class ScalingLaw:
     def _effective(self, sizes: npt.ArrayLike) -> Floats:
         return np.asarray(self.n_total + self.n_groups * np.asarray(sizes, dtype=np.float64))
 
-    def _bootstrap(
-        self, table: Floats, law: PowerLaw, residual: Floats, rng: np.random.Generator
-    ) -> list[Floats]:
+    def _bootstrap(self, table: Floats, law: PowerLaw, residual: Floats, rng: np.random.Generator) -> list[Floats]:
         if len(table) >= 5:
             return [table[rng.integers(len(table), size=len(table))].mean(axis=0) for _ in range(self.draws)]
         # Too few repeats to resample: noise of the size of the residuals around the fitted curve.
@@ -350,9 +346,7 @@ def _as_repeats(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> tuple[Floats, Flo
     points = as_vector(sizes, "sizes")
     table = np.atleast_2d(np.asarray(risks, dtype=np.float64))
     if table.ndim != 2 or table.shape[1] != len(points):
-        raise SchemaError(
-            "sizes and risks differ in length", got=f"{table.shape}", expected=f"(..., {len(points)})"
-        )
+        raise SchemaError("sizes and risks differ in length", got=f"{table.shape}", expected=f"(..., {len(points)})")
     if not np.isfinite(table).all():
         raise SchemaError("missing or infinite risks", where="risks", got=int(np.sum(~np.isfinite(table))))
     if points.min() < 0:

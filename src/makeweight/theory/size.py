@@ -122,9 +122,7 @@ def choose_size(
     losses = np.zeros((len(listed), len(codes)))
     for stream in rng.spawn(repeats):
         assigned = _assign(codes, folds, stream)
-        found, shifts = _out_of_fold(
-            codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given
-        )
+        found, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given)
         for k, (raw, priors) in enumerate(zip(found, shifts, strict=True)):
             if np.isnan(raw).any():
                 losses[k] = np.inf
@@ -132,9 +130,16 @@ def choose_size(
             made = _calibrated(raw, priors, target, weights, assigned, calibrate)
             losses[k] += row_losses(target, made, loss) / repeats
     return choose_from_losses(
-        listed, losses, names[codes], counts=counts, objective=objective, rule=rule, folds=folds,
-        repeats=repeats, sample_weight=weights,
-    )  # fmt: skip
+        listed,
+        losses,
+        names[codes],
+        counts=counts,
+        objective=objective,
+        rule=rule,
+        folds=folds,
+        repeats=repeats,
+        sample_weight=weights,
+    )
 
 
 def _label_of_groups(codes: Integers, target: Integers, keys: list[Hashable]) -> Integers:

@@ -59,9 +59,7 @@ class SlopeSymmetry:
         """What the result means for a plan, in one sentence."""
         if self.rejected:
             return "balancing changes the slopes: weights or added rows may help beyond calibration"
-        return (
-            "no sign that this model needs more than a logit shift: added rows could then only buy variance"
-        )
+        return "no sign that this model needs more than a logit shift: added rows could then only buy variance"
 
 
 def slope_symmetry_test(
@@ -160,9 +158,7 @@ def _compare(
     weights = balanced_weights(target)
     raw = fit_logistic(table, target, start=start_raw)
     balanced = fit_logistic(table, target, sample_weight=weights, start=start_balanced)
-    influence = _influence(table, target, balanced, weights) - _influence(
-        table, target, raw, np.ones(len(target))
-    )
+    influence = _influence(table, target, balanced, weights) - _influence(table, target, raw, np.ones(len(target)))
     slopes = influence[:, :-1]
     covariance = slopes.T @ slopes / len(target) ** 2
     difference = (balanced.coefficients - raw.coefficients)[:-1]
@@ -179,9 +175,7 @@ def _influence(table: Floats, target: Floats, fit: LogisticFit, weights: Floats)
     return np.asarray(values)
 
 
-def _null(
-    table: Floats, raw: LogisticFit, balanced: LogisticFit, draws: int, rng: np.random.Generator
-) -> Floats:
+def _null(table: Floats, raw: LogisticFit, balanced: LogisticFit, draws: int, rng: np.random.Generator) -> Floats:
     """Return statistics of label sets drawn from the raw fit; inseparable sets only."""
     probability = raw.probabilities(table)
     # Under the null the balanced fit differs from the raw one by its intercept only.

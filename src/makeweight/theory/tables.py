@@ -197,15 +197,23 @@ def choose_correction(
         features, labels, generator, ridge=ridge, intercept=intercept, basis=basis, borrow=borrow
     )
     found = choose_size(
-        labels, draw, fit_predict, rng=rng, candidates=sizes, folds=folds, repeats=repeats,
-        calibrate=calibrate, rule=rule,
-    )  # fmt: skip
+        labels,
+        draw,
+        fit_predict,
+        rng=rng,
+        candidates=sizes,
+        folds=folds,
+        repeats=repeats,
+        calibrate=calibrate,
+        rule=rule,
+    )
     positions = [found.candidates.index(size) for size in sizes]
     if not np.isfinite(found.risks[positions]).any():
         raise PlanError(
-            "the corrected loss has no minimum in some fold", got=f"corrections={corrections}",
+            "the corrected loss has no minimum in some fold",
+            got=f"corrections={corrections}",
             hint="use a larger ridge, or let zero be among the corrections",
-        )  # fmt: skip
+        )
     chosen = found.candidates[least_correction(found, positions, rule=rule)]
     least = min(positions, key=lambda k: float(found.risks[k]))
     counts = dict(zip(*np.unique(np.asarray(labels), return_counts=True), strict=True))

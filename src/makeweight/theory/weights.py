@@ -82,9 +82,7 @@ def alpha_of_weight(weight: float, n_largest: int, n_augment: int) -> float:
     return mass / (count(n_largest, "n_largest", least=1) + mass)
 
 
-def effective_sample_size(
-    n_largest: int, n_augment: int, n_groups: int, *, alpha: float | None = None
-) -> float:
+def effective_sample_size(n_largest: int, n_augment: int, n_groups: int, *, alpha: float | None = None) -> float:
     """Return how many equally weighted rows give the variance of the objective.
 
     Parameters
@@ -162,9 +160,7 @@ def objective_weights(groups: npt.ArrayLike, purposes: npt.ArrayLike, alpha: flo
     names, codes = as_codes(groups, "groups")
     purpose = np.asarray(purposes)
     if purpose.shape != codes.shape or not np.isin(purpose, PURPOSES).all():
-        raise SchemaError(
-            "one purpose per row is needed", where="purposes", expected=", ".join(map(repr, PURPOSES))
-        )
+        raise SchemaError("one purpose per row is needed", where="purposes", expected=", ".join(map(repr, PURPOSES)))
     extra = purpose == "augment"
     weights = np.zeros(len(codes))
     for part, mass, title in ((~extra, 1 - alpha, "real or balancing"), (extra, alpha, "augmentation")):

@@ -95,9 +95,7 @@ class BinaryWorld:
         """
         weights = np.array([majority, minority, synthetic], dtype=np.float64)
         if np.any(weights < 0) or majority <= 0 or minority + synthetic <= 0:
-            raise PlanError(
-                "both classes need weight", got=weights.tolist(), expected="positive for each class"
-            )
+            raise PlanError("both classes need weight", got=weights.tolist(), expected="positive for each class")
         laws = ((self.majority, 0), (self.minority, 1), (self.synthetic, 1))
         mixture = [(w, *law) for w, law in zip(weights / weights.sum(), laws, strict=True) if w > 0]
         theta = np.zeros(len(self.majority.mean) + int(self.intercept))

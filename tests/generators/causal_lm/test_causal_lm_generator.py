@@ -54,9 +54,13 @@ def test_without_constraints_the_check_decides():
     plan = Plan.make(Groups(table), {"rare": 24 + 5})
     with pytest.warns(UserWarning, match="could be written"):
         made = fill(
-            generator, table, plan, seed=np.random.SeedSequence(0), budget=Budget(patience=1),
+            generator,
+            table,
+            plan,
+            seed=np.random.SeedSequence(0),
+            budget=Budget(patience=1),
             on_shortfall="warn",
-        )  # fmt: skip
+        )
     assert made.ledger.proposed == made.ledger.accepted + sum(made.ledger.rejected.values())
     assert sum(made.ledger.rejected.values()) > 0
 
@@ -104,9 +108,7 @@ def test_the_sampler_takes_it_with_groups_missing_values_and_text():
     assert set(new["job"].dropna()) <= {"cook", "a, b"}
     assert new["note"].map(type).eq(str).all()
     assert not sampler.generation_.notes  # the text is written, not kept
-    again, _ = SyntheticOverSampler(CausalLMGenerator(**TINY), group_by="sex", random_state=0).fit_resample(
-        frame, y
-    )
+    again, _ = SyntheticOverSampler(CausalLMGenerator(**TINY), group_by="sex", random_state=0).fit_resample(frame, y)
     pd.testing.assert_frame_equal(X, again)
 
 

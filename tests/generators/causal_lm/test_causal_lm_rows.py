@@ -66,8 +66,7 @@ def test_any_text_survives(texts):
     table = table_of(note=pd.Series(texts, dtype=object), size=np.arange(6) * 1.5)
     rows = RowText(table)
     written = [
-        "".join(rows.prompt((label,)))
-        + "".join(n + c[i] for n, c in zip(rows.names(), rows.cells(table), strict=True))
+        "".join(rows.prompt((label,))) + "".join(n + c[i] for n, c in zip(rows.names(), rows.cells(table), strict=True))
         for i, label in enumerate(table.frame["y"])
     ]
     for sentence, text in zip(written, texts, strict=True):
@@ -132,9 +131,7 @@ def scratch(table):
     rows, groups = RowText(table), Groups(table)
     prompts = [rows.prompt(key) for key in groups.keys]
     values = [value for column in rows.cells(table) for value in column]
-    language = models.make(
-        rows.names(), sorted({p[0] for p in prompts}), values, longest=500, layers=1, width=32
-    )
+    language = models.make(rows.names(), sorted({p[0] for p in prompts}), values, longest=500, layers=1, width=32)
     return rows, language
 
 

@@ -21,9 +21,7 @@ from makeweight.generators.contract import example_table
 from makeweight.plan import Groups
 
 TINY = {"model": "scratch", "layers": 1, "width": 32}
-RECIPE = Recipe(
-    epochs=3, batch_size=8, learning_rate=1e-3, validation_share=0.2, patience=5, max_seconds=None
-)
+RECIPE = Recipe(epochs=3, batch_size=8, learning_rate=1e-3, validation_share=0.2, patience=5, max_seconds=None)
 
 
 def small(n=40, seed=0):
@@ -45,10 +43,17 @@ def llama(tokenizer):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
-        bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=None,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=None,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return LlamaForCausalLM(config)
@@ -78,9 +83,7 @@ def test_keys_and_values_kept_change_no_logit():
     with torch.no_grad():
         whole = language.logits(tokens, mask)
         cache = DynamicCache(config=language.model.config)
-        parts = [
-            language.logits(tokens[:, i : i + 1], mask[:, : i + 1], cache) for i in range(tokens.shape[1])
-        ]
+        parts = [language.logits(tokens[:, i : i + 1], mask[:, : i + 1], cache) for i in range(tokens.shape[1])]
     torch.testing.assert_close(torch.cat(parts, 1)[0], whole[0], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(torch.cat(parts, 1)[1, 2:], whole[1, 2:], rtol=1e-5, atol=1e-5)
 
@@ -122,9 +125,7 @@ def test_rows_are_held_out_group_by_group():
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best():
     language, corpus = small()
-    recipe = Recipe(
-        epochs=60, batch_size=8, learning_rate=0.03, validation_share=0.3, patience=2, max_seconds=None
-    )
+    recipe = Recipe(epochs=60, batch_size=8, learning_rate=0.03, validation_share=0.3, patience=2, max_seconds=None)
     trainer = Trainer(language, corpus, recipe, np.random.SeedSequence(0))
     with torch.random.fork_rng(devices=[]):
         outcome = training.train(trainer)
@@ -136,9 +137,7 @@ def test_it_stops_when_nothing_gets_better_and_keeps_the_best():
 
 def test_time_is_bounded_and_progress_is_told():
     told = []
-    generator = CausalLMGenerator(
-        **TINY, epochs=10_000, patience=10_000, max_seconds=1.0, progress=told.append
-    )
+    generator = CausalLMGenerator(**TINY, epochs=10_000, patience=10_000, max_seconds=1.0, progress=told.append)
     generator.fit(example_table(), rng=np.random.default_rng(0))
     assert generator._outcome.stopped == "max_seconds"
     assert generator._outcome.seconds < 10
@@ -221,13 +220,24 @@ def test_what_has_no_probability_is_never_drawn():
 @pytest.mark.parametrize(
     "option",
     [
-        {"model": 3}, {"lora": 0}, {"epochs": 0}, {"batch_size": 1.5}, {"learning_rate": -1},
-        {"patience": True}, {"validation_share": 0.9}, {"max_seconds": 0}, {"constrain": "no"},
-        {"temperature": 0}, {"width": 33},
-        {"layers": 0}, {"rows_at_once": 0}, {"progress": 1}, {"device": None},
+        {"model": 3},
+        {"lora": 0},
+        {"epochs": 0},
+        {"batch_size": 1.5},
+        {"learning_rate": -1},
+        {"patience": True},
+        {"validation_share": 0.9},
+        {"max_seconds": 0},
+        {"constrain": "no"},
+        {"temperature": 0},
+        {"width": 33},
+        {"layers": 0},
+        {"rows_at_once": 0},
+        {"progress": 1},
+        {"device": None},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_options_out_of_range_are_refused(option):
     generator = CausalLMGenerator(**{**TINY, **option})
     with pytest.raises(OptionError, match="out of range") as error:

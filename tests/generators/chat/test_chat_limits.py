@@ -73,9 +73,17 @@ def test_threads_over_groups_share_the_bound():
     with serving(slow) as endpoint:
         generator = ChatGenerator(model="m", base_url=endpoint.url, concurrency=2, rows_per_request=5)
         made = balance(
-            table.frame, target="y", group_by=("sex", "old"), schema=table.schema, generator=generator,
-            sampling_strategy="minority", augment=10, n_jobs=4, random_state=0, copies="accept",
-        )  # fmt: skip
+            table.frame,
+            target="y",
+            group_by=("sex", "old"),
+            schema=table.schema,
+            generator=generator,
+            sampling_strategy="minority",
+            augment=10,
+            n_jobs=4,
+            random_state=0,
+            copies="accept",
+        )
     assert made.ledger.shortfall == 0
     assert endpoint.most_active == 2
 
@@ -114,11 +122,17 @@ def test_reservations_hold_under_threads():
 @pytest.mark.parametrize(
     ("address", "local"),
     [
-        ("http://localhost:1/v1", True), ("http://127.0.0.1/v1", True), ("http://127.8.9.1/v1", True),
-        ("http://[::1]:8/v1", True), ("http://0.0.0.0:8/v1", True), ("http://a.localhost/v1", True),
-        ("http://localhost.example.com/v1", False), ("http://10.0.0.1/v1", False),
-        ("http://127.0.0.1.example.com", False), ("https://api.openai.com/v1", False),
+        ("http://localhost:1/v1", True),
+        ("http://127.0.0.1/v1", True),
+        ("http://127.8.9.1/v1", True),
+        ("http://[::1]:8/v1", True),
+        ("http://0.0.0.0:8/v1", True),
+        ("http://a.localhost/v1", True),
+        ("http://localhost.example.com/v1", False),
+        ("http://10.0.0.1/v1", False),
+        ("http://127.0.0.1.example.com", False),
+        ("https://api.openai.com/v1", False),
     ],
-)  # fmt: skip
+)
 def test_what_is_on_this_machine(address, local):
     assert Endpoint.find(address, "a-key-of-some-kind").is_local is local

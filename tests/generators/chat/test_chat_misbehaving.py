@@ -21,9 +21,15 @@ def run(endpoint, *, rows=30, on_shortfall="raise", seed=0, budget=None, **optio
     options = {"model": "m", "rows_per_request": 10, "retries": 3, "timeout": 5.0, **options}
     generator = ChatGenerator(base_url=endpoint.url, **options)
     generation = balance(
-        TABLE.frame, target="y", schema=TABLE.schema, generator=generator, random_state=seed,
-        sampling_strategy={"rare": 20 + rows}, on_shortfall=on_shortfall, max_cost=budget,
-    )  # fmt: skip
+        TABLE.frame,
+        target="y",
+        schema=TABLE.schema,
+        generator=generator,
+        random_state=seed,
+        sampling_strategy={"rare": 20 + rows},
+        on_shortfall=on_shortfall,
+        max_cost=budget,
+    )
     check_identities(generation)
     return generation
 

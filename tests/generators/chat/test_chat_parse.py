@@ -34,16 +34,13 @@ def as_texts(rows):
 
 
 IN_MANY_FORMS = {
-    "sentences": "age is 39, city is New York, NY, pay (EUR) is 1,234.5.\n"
-    "age is 7, city is x, pay (EUR) is 2",
+    "sentences": "age is 39, city is New York, NY, pay (EUR) is 1,234.5.\nage is 7, city is x, pay (EUR) is 2",
     "numbered sentences": "Here you are:\n\n1. age is 39, city is New York, NY, pay (EUR) is 1,234.5\n"
     "2) age is 7, city is x, pay (EUR) is 2\n\nI hope that helps!",
     "bullets, bold, capitals": "- **Age** is 39, **City** is New York, NY, and **Pay (EUR)** is 1,234.5\n"
     "- Age is 7, City is x, and Pay (EUR) is 2",
-    "all on one line": "age is 39, city is New York, NY, pay (EUR) is 1,234.5; "
-    "age is 7, city is x, pay (EUR) is 2",
-    "broken lines": "age is 39,\ncity is New York, NY, pay (EUR) is 1,234.5\n"
-    "age is 7, city is x,\npay (EUR) is 2",
+    "all on one line": "age is 39, city is New York, NY, pay (EUR) is 1,234.5; age is 7, city is x, pay (EUR) is 2",
+    "broken lines": "age is 39,\ncity is New York, NY, pay (EUR) is 1,234.5\nage is 7, city is x,\npay (EUR) is 2",
     "reordered": "city is New York, NY, pay (EUR) is 1,234.5, age is 39\npay (EUR) is 2, age is 7, city is x",
     "json": '{"rows": [{"age": 39, "city": "New York, NY", "pay (EUR)": "1,234.5"}, '
     '{"age": 7, "city": "x", "pay (EUR)": 2}]}',
@@ -51,8 +48,7 @@ IN_MANY_FORMS = {
     ' {"age": 7, "city": "x", "pay": 2}]\n```\nDone.',
     "json lines": '{"age": 39, "city": "New York, NY", "pay (EUR)": "1,234.5"}\n'
     '{"age": 7, "city": "x", "pay_": 2, "pay": 2}',
-    "json of lists": '{"columns": ["age", "pay", "city"], '
-    '"rows": [[39, "1,234.5", "New York, NY"], [7, 2, "x"]]}',
+    "json of lists": '{"columns": ["age", "pay", "city"], "rows": [[39, "1,234.5", "New York, NY"], [7, 2, "x"]]}',
     "json, cut": '{"rows": [{"age": 39, "city": "New York, NY", "pay": "1,234.5"}, '
     '{"age": 7, "city": "x", "pay": 2}, {"age": 5, "ci',
     "csv": 'age,city,pay (EUR)\n39,"New York, NY","1,234.5"\n7,x,2\n',
@@ -60,9 +56,8 @@ IN_MANY_FORMS = {
     "csv without a header": '39,"New York, NY","1,234.5"\n7,x,2',
     "csv, header twice": 'age,city,pay\n39,"New York, NY","1,234.5"\nage,city,pay\n7,x,2',
     "tabs": "age\tcity\tpay\n39\tNew York, NY\t1,234.5\n7\tx\t2",
-    "markdown": "| age | city | pay (EUR) |\n|-----|:----:|---:|\n"
-    "| 39 | New York, NY | 1,234.5 |\n| 7 | x | 2 |",
-}  # fmt: skip
+    "markdown": "| age | city | pay (EUR) |\n|-----|:----:|---:|\n| 39 | New York, NY | 1,234.5 |\n| 7 | x | 2 |",
+}
 
 
 @pytest.mark.parametrize("style", ["json", "sentence", "csv"])
@@ -102,15 +97,11 @@ def test_the_last_row_of_a_cut_answer_is_no_row():
     assert (len(parsed.rows), dict(parsed.rejected)) == (1, {"truncated-row": 1})
 
 
-names = st.lists(
-    st.text(min_size=1, max_size=8).map(str.strip).filter(bool), min_size=1, max_size=5, unique=True
-)
+names = st.lists(st.text(min_size=1, max_size=8).map(str.strip).filter(bool), min_size=1, max_size=5, unique=True)
 cells = st.one_of(
     st.none(),
     st.text(max_size=20),
-    st.sampled_from(
-        ["NaN", "missing", "a, b", " is ", '"', "x is y", "1,234.5", "\n", "🙂", "New York, NY", "."]
-    ),
+    st.sampled_from(["NaN", "missing", "a, b", " is ", '"', "x is y", "1,234.5", "\n", "🙂", "New York, NY", "."]),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
 )
 
@@ -147,9 +138,7 @@ def test_sentences_come_back_as_they_were_written(labels, data):
 @settings(max_examples=100, deadline=None)
 @given(labels=st.lists(plain, min_size=2, max_size=5, unique_by=str.casefold), data=st.data())
 def test_csv_comes_back_as_it_was_written(labels, data):
-    value = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r|\t"), max_size=12).map(
-        str.strip
-    )
+    value = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r|\t"), max_size=12).map(str.strip)
     rows = [{label: data.draw(value) for label in labels} for _ in range(3)]
     rows = [{**row, labels[0]: str(i) + "x"} for i, row in enumerate(rows)]
     buffer = io.StringIO()
@@ -170,12 +159,21 @@ def test_nothing_breaks_the_parser(text, style, cut):
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 300_000, '{"a":' * 200_000, "{" * 1_000_000, '{"age": 1, ' * 100_000, "age is " * 100_000,
-        "age is 1, city is " * 50_000, '"' * 500_000, "," * 1_000_000, "a,b,c\n" * 100_000, "| " * 500_000,
-        "age is \"" * 50_000, " " * 1_000_000,
+        "[" * 300_000,
+        '{"a":' * 200_000,
+        "{" * 1_000_000,
+        '{"age": 1, ' * 100_000,
+        "age is " * 100_000,
+        "age is 1, city is " * 50_000,
+        '"' * 500_000,
+        "," * 1_000_000,
+        "a,b,c\n" * 100_000,
+        "| " * 500_000,
+        'age is "' * 50_000,
+        " " * 1_000_000,
     ],
     ids=lambda text: text[:12],
-)  # fmt: skip
+)
 def test_hostile_answers_take_bounded_time(text):
     began = time.perf_counter()
     read(text)
@@ -185,13 +183,25 @@ def test_hostile_answers_take_bounded_time(text):
 @pytest.mark.parametrize(
     ("written", "read"),
     [
-        ("1,234.5", 1234.5), ("$1,200", 1200), ("13.2 cm", 13.2), ("45 %", 45), ("-0.5.", -0.5),
+        ("1,234.5", 1234.5),
+        ("$1,200", 1200),
+        ("13.2 cm", 13.2),
+        ("45 %", 45),
+        ("-0.5.", -0.5),
         ("1e-3", 0.001),
-        ("7", 7), (7.5, 7.5), ("1.234,5", "1.234,5"), ("twelve", "twelve"), ("1-2", "1-2"),
+        ("7", 7),
+        (7.5, 7.5),
+        ("1.234,5", "1.234,5"),
+        ("twelve", "twelve"),
+        ("1-2", "1-2"),
         ("1e999", "1e999"),
-        ("", ""), ("9" * 25, int("9" * 25)), ("1_000", "1_000"), ("0x10", "0x10"), (True, True),
+        ("", ""),
+        ("9" * 25, int("9" * 25)),
+        ("1_000", "1_000"),
+        ("0x10", "0x10"),
+        (True, True),
     ],
-)  # fmt: skip
+)
 def test_numbers(written, read):
     assert number(written) == read
 
@@ -199,27 +209,42 @@ def test_numbers(written, read):
 def frame_of():
     return pd.DataFrame(
         {
-            "size": [1.5, None, 2.25, 3.5] * 5, "code": [0, 1, 1, 0] * 5, "flag": [True, False] * 10,
-            "grade": pd.Categorical(["low", "High", "low", "mid"] * 5), "level": [1.0, 2.0, 3.0, 1.0] * 5,
-            "when": pd.to_datetime(["2024-01-01", "2024-05-01"] * 10), "word": ["None", "N/A", "b", None] * 5,
+            "size": [1.5, None, 2.25, 3.5] * 5,
+            "code": [0, 1, 1, 0] * 5,
+            "flag": [True, False] * 10,
+            "grade": pd.Categorical(["low", "High", "low", "mid"] * 5),
+            "level": [1.0, 2.0, 3.0, 1.0] * 5,
+            "when": pd.to_datetime(["2024-01-01", "2024-05-01"] * 10),
+            "word": ["None", "N/A", "b", None] * 5,
             "y": ["p", "q"] * 10,
         }
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
     ("label", "written", "read"),
     [
-        ("size", "missing", None), ("size", None, None), ("size", "2.25 m", 2.25), ("size", "?", "?"),
-        ("code", "1.0", 1), ("code", "yes", "yes"), ("code", 0.0, 0), ("flag", "True", True),
+        ("size", "missing", None),
+        ("size", None, None),
+        ("size", "2.25 m", 2.25),
+        ("size", "?", "?"),
+        ("code", "1.0", 1),
+        ("code", "yes", "yes"),
+        ("code", 0.0, 0),
+        ("flag", "True", True),
         ("flag", False, False),
-        ("grade", "HIGH", "High"), ("grade", " low.", "low"), ("grade", "purple", "purple"),
+        ("grade", "HIGH", "High"),
+        ("grade", " low.", "low"),
+        ("grade", "purple", "purple"),
         ("level", "2", 2.0),
-        ("when", "2024-03-01", "2024-03-01"), ("word", "none", "None"), ("word", "N/A", "N/A"),
+        ("when", "2024-03-01", "2024-03-01"),
+        ("word", "none", "None"),
+        ("word", "N/A", "N/A"),
         ("word", "", None),
-        ("word", ["b"], "['b']"), ("size", {"a": 1}, "{'a': 1}"),
+        ("word", ["b"], "['b']"),
+        ("size", {"a": 1}, "{'a': 1}"),
     ],
-)  # fmt: skip
+)
 def test_values_are_read_as_their_columns_have_them(label, written, read):
     frame = frame_of()
     fields = {field.label: field for field in fields_of(Schema.infer(frame, target="y"))}

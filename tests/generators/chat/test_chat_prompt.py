@@ -81,9 +81,13 @@ def test_a_group_without_rows_is_asked_for_by_contrast():
     row |= json.loads(prompter(table)._render(prompter(table)._records(np.array([0])))) | row
     with serving(lambda body, number: completion(json.dumps({"rows": [row] * 2}))) as endpoint:
         made = balance(
-            frame, target="y", group_by=("sex", "old"), sampling_strategy={("rare", "f", True): 2},
-            generator=ChatGenerator(model="m", base_url=endpoint.url), random_state=0,
-        )  # fmt: skip
+            frame,
+            target="y",
+            group_by=("sex", "old"),
+            sampling_strategy={("rare", "f", True): 2},
+            generator=ChatGenerator(model="m", base_url=endpoint.url),
+            random_state=0,
+        )
     assert made.ledger.accepted == 2
 
 

@@ -63,9 +63,14 @@ def train(frame, folder):
     )
     tokenizer.chat_template = TEMPLATE
     config = transformers.GPT2Config(
-        vocab_size=len(tokenizer), n_positions=512, n_embd=64, n_layer=2, n_head=4,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        n_positions=512,
+        n_embd=64,
+        n_layer=2,
+        n_head=4,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     model = transformers.GPT2LMHeadModel(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(STEPS):
@@ -89,9 +94,16 @@ def served(model, log):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        os.path.join(os.path.dirname(sys.executable), "transformers"), "serve", str(model),
-        "--device", "cpu", "--host", "127.0.0.1", "--port", str(port),
-    ]  # fmt: skip
+        os.path.join(os.path.dirname(sys.executable), "transformers"),
+        "serve",
+        str(model),
+        "--device",
+        "cpu",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with log.open("wb") as output:
         server = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
@@ -125,18 +137,29 @@ def test_a_model_that_is_trained_served_asked_and_replayed(tmp_path):
     log = tmp_path / "serve.log"
     with served(tmp_path / "model", log) as url:
         options = {
-            "model": str(tmp_path / "model"), "base_url": url, "rows_per_request": ROWS_PER_TEXT,
-            "style": "sentence", "concurrency": 2, "cache_dir": tmp_path / "answers", "examples": 5,
-        }  # fmt: skip
+            "model": str(tmp_path / "model"),
+            "base_url": url,
+            "rows_per_request": ROWS_PER_TEXT,
+            "style": "sentence",
+            "concurrency": 2,
+            "cache_dir": tmp_path / "answers",
+            "examples": 5,
+        }
         made = balance(
-            frame, target="y", generator=ChatGenerator(**options), random_state=0,
+            frame,
+            target="y",
+            generator=ChatGenerator(**options),
+            random_state=0,
             sampling_strategy={"rare": 80, "common": 255},
-        )  # fmt: skip
+        )
         # The model knows no JSON: what is asked for as JSON and comes as sentences is read all the same.
         other = balance(
-            frame, target="y", generator=ChatGenerator(**{**options, "style": "json"}), random_state=0,
+            frame,
+            target="y",
+            generator=ChatGenerator(**{**options, "style": "json"}),
+            random_state=0,
             sampling_strategy={"rare": 64},
-        )  # fmt: skip
+        )
     assert made.ledger.shortfall == other.ledger.shortfall == 0
     sizes = made.frame.groupby("y")["size"].mean()
     assert sizes["rare"] < 4 < sizes["common"]
@@ -144,8 +167,11 @@ def test_a_model_that_is_trained_served_asked_and_replayed(tmp_path):
     assert made.spent.tokens > 0
     assert not made.details["tokens_estimated"]
     replayed = balance(
-        frame, target="y", generator=ChatGenerator(**{**options, "replay": options["cache_dir"]}),
-        sampling_strategy={"rare": 80, "common": 255}, random_state=0,
-    )  # fmt: skip
+        frame,
+        target="y",
+        generator=ChatGenerator(**{**options, "replay": options["cache_dir"]}),
+        sampling_strategy={"rare": 80, "common": 255},
+        random_state=0,
+    )
     pd.testing.assert_frame_equal(made.frame, replayed.frame)
     print(made.ledger.to_dict(), *made.notes, sep="\n")  # noqa: T201 - shown by `pytest -s`

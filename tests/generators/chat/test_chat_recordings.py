@@ -35,9 +35,16 @@ SECRET = "sk-very-secret-key-0123456789"
 def run(url, *, rows=30, seed=0, on_shortfall="raise", n_jobs=None, augment=0, **options):
     generator = ChatGenerator(**{"model": "m", "base_url": url, "rows_per_request": 10, **options})
     return balance(
-        TABLE.frame, target="y", schema=TABLE.schema, generator=generator, random_state=seed,
-        sampling_strategy={"rare": 20 + rows}, on_shortfall=on_shortfall, n_jobs=n_jobs, augment=augment,
-    )  # fmt: skip
+        TABLE.frame,
+        target="y",
+        schema=TABLE.schema,
+        generator=generator,
+        random_state=seed,
+        sampling_strategy={"rare": 20 + rows},
+        on_shortfall=on_shortfall,
+        n_jobs=n_jobs,
+        augment=augment,
+    )
 
 
 def test_a_rerun_asks_for_nothing_and_a_replay_needs_no_endpoint(tmp_path):
@@ -233,9 +240,7 @@ def test_rows_do_not_leave_the_machine_without_leave(tmp_path):
 def test_redirects_are_not_followed():
     with serving() as elsewhere:
         with (
-            serving(
-                lambda body, number: (307, {"Location": f"{elsewhere.url}/chat/completions"}, {})
-            ) as here,
+            serving(lambda body, number: (307, {"Location": f"{elsewhere.url}/chat/completions"}, {})) as here,
             pytest.raises(GeneratorError, match="status 307"),
         ):
             run(here.url)
@@ -293,9 +298,12 @@ def test_the_forecast_is_near_what_is_spent():
         assert cost.requests == unfitted.requests == 4
         assert 0.3 < unfitted.tokens / cost.tokens < 3
         assert cost.money == pytest.approx(
-            (1.0 * (cost.tokens - 40 * generator._session.prompter.row_tokens)
-             + 2.0 * 40 * generator._session.prompter.row_tokens) / 1e6
-        )  # fmt: skip
+            (
+                1.0 * (cost.tokens - 40 * generator._session.prompter.row_tokens)
+                + 2.0 * 40 * generator._session.prompter.row_tokens
+            )
+            / 1e6
+        )
         sent = run(endpoint.url, rows=40).details["answers"]
     assert len(sent) == 4
     free = ChatGenerator(model="m", base_url="http://localhost:1/v1").cost(plan)

@@ -158,8 +158,9 @@ def test_scores_labels_and_imputation(folder):
     holes.loc[holes.index[::3], ["size", "colour"]] = None
     filled = generator.impute(holes, rng=np.random.default_rng(0))
     assert not filled[["size", "colour", "income", "job"]].isna().any().any()
-    pd.testing.assert_frame_equal(filled.loc[holes["size"].notna(), ["size", "count"]],
-                                  holes.loc[holes["size"].notna(), ["size", "count"]])  # fmt: skip
+    pd.testing.assert_frame_equal(
+        filled.loc[holes["size"].notna(), ["size", "count"]], holes.loc[holes["size"].notna(), ["size", "count"]]
+    )
 
 
 def test_cost_grows_with_the_plan(folder):

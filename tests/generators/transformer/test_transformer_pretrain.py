@@ -338,9 +338,13 @@ def test_contrast_is_the_balanced_log_loss_of_the_best_rule_and_leaves_the_likel
     """A number shifted by 1.5 deviations: the log-loss of its own log-ratio, whatever the labels' shares."""
     tasks = grouped([0.8, 0.2], seed=1)
     twice, pairs = add_rivals(tasks, torch.Generator().manual_seed(0))
-    one, two = (prepare(ModelConfig(), *args) for args in (
-        (twice, torch.Generator().manual_seed(0), pairs), (tasks, torch.Generator().manual_seed(0)),
-    ))  # fmt: skip
+    one, two = (
+        prepare(ModelConfig(), *args)
+        for args in (
+            (twice, torch.Generator().manual_seed(0), pairs),
+            (tasks, torch.Generator().manual_seed(0)),
+        )
+    )
     chain = chain_scores(ModelConfig(), one)
     assert chain.loss.item() == pytest.approx(chain_scores(ModelConfig(), two).loss.item(), abs=1e-5)
     grid = np.random.default_rng(0).normal(size=100_000)

@@ -46,9 +46,7 @@ def prepared(drawn: Tasks, seed: int = 1) -> Prepared:
 def walk(model: InContextModel, drawn: Tasks, seed: int = 1) -> list:
     """Forecasts and cells of every column, with the true values pushed."""
     rows = drawn.context
-    prompt = Prompt(
-        model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(seed)
-    )
+    prompt = Prompt(model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(seed))
     steps, walking = [], Walk(prompt, drawn.values.shape[1] - rows)
     for column in range(drawn.values.shape[2]):
         forecast = walking.forecast()
@@ -131,9 +129,7 @@ def test_the_context_is_encoded_without_the_rows_to_predict(column, row, seed):
     """Keys, values and targets of a prompt are those of the full pass, whatever rows stand beside them."""
     model, drawn = random_model(0), tasks(seed)
     rows = drawn.context
-    prompt = Prompt(
-        model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(1)
-    )
+    prompt = Prompt(model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(1))
     content, _ = model(prepared(drawn).inputs, rows)
     keys = model.point_to(content[:, row, column])
     torch.testing.assert_close(prompt.targets[:, column, row], keys, atol=1e-5, rtol=1e-5)

@@ -34,9 +34,7 @@ def test_columns_are_made_of_others(random, x):
         one, two = x[table, :, :, None], x[table, :, None]
         for name, pairs in (("product", one * two), ("ratio", one / (two.abs() + 0.3))):
             options = pairs.flatten(1)
-            found = (
-                torch.corrcoef(torch.cat([made[table, :, column, None], options], 1).T)[0, 1:].max() > 0.999
-            )
+            found = torch.corrcoef(torch.cat([made[table, :, column, None], options], 1).T)[0, 1:].max() > 0.999
             products += int(found and name == "product")
             ratios += int(found and name == "ratio")
     assert products > 10

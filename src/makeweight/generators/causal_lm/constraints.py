@@ -42,10 +42,11 @@ class _Grammar:
         self.start = llguidance.LLMatcher(tokens, grammar)
         if self.start.is_error():
             raise GeneratorError(
-                "the values of a column cannot be turned into a grammar", where=f"column {label!r}",
+                "the values of a column cannot be turned into a grammar",
+                where=f"column {label!r}",
                 got=self.start.get_error().splitlines()[0],
                 hint="--option constrain=False, or drop the column",
-            )  # fmt: skip
+            )
         self.width, self.end = width, end
         self.most = KEPT_BYTES // (width // 8 + 100) if keep else 0
         self.known: dict[tuple[int, ...], _Answer] = {}
@@ -107,18 +108,20 @@ class Grammars:
         Number of logits of the model, which may exceed the vocabulary.
     """
 
-    def __init__(
-        self, tokenizer: Any, spellings: Sequence[Spelling], patterns: Sequence[str], width: int
-    ) -> None:
+    def __init__(self, tokenizer: Any, spellings: Sequence[Spelling], patterns: Sequence[str], width: int) -> None:
         tokens = llguidance.hf.from_tokenizer(tokenizer)
         self.width = width
         self._grammars = [
             _Grammar(
-                spelling.label, pattern, tokens, width, int(tokenizer.eos_token_id),
+                spelling.label,
+                pattern,
+                tokens,
+                width,
+                int(tokenizer.eos_token_id),
                 keep=spelling.column.kind is not Kind.TEXT,
             )
             for spelling, pattern in zip(spellings, patterns, strict=True)
-        ]  # fmt: skip
+        ]
 
     def begin(self, column: int) -> Cursor:
         """Return an empty value of a column."""

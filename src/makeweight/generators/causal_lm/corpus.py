@@ -93,14 +93,16 @@ def tokenized(language: Language, rows: RowText, groups: Groups, cells: Sequence
         if language.decode(tokens) != text:
             raise GeneratorError(
                 "the model's tokenizer does not give back what it was given",
-                got=repr(language.decode(tokens)[:100]), expected=repr(text[:100]),
+                got=repr(language.decode(tokens)[:100]),
+                expected=repr(text[:100]),
                 hint="--option model=scratch, or a model with a byte-level tokenizer",
-            )  # fmt: skip
+            )
     longest = int(corpus.lengths().max())
     if language.context is not None and longest > language.context:
         raise GeneratorError(
-            "a row has more tokens than the model takes", got=longest,
+            "a row has more tokens than the model takes",
+            got=longest,
             expected=f"at most {language.context}",
             hint="drop columns of long text, or choose a model with a longer context",
-        )  # fmt: skip
+        )
     return corpus

@@ -94,9 +94,7 @@ def _language(
     values += [segment for prompt in prompts for segment in prompt[1::2]]
     sizes = [max((len(value.encode()) for value in column), default=0) for column in cells]
     most = LONGER * (len(sizes) + sum(sizes)) + SPARE + max(len("".join(prompt)) for prompt in prompts)
-    return models.make(
-        rows.names(), firsts, values, longest=most, layers=options["layers"], width=options["width"]
-    )
+    return models.make(rows.names(), firsts, values, longest=most, layers=options["layers"], width=options["width"])
 
 
 def _train(
@@ -109,9 +107,13 @@ def _train(
 ) -> Outcome:
     rate = options["learning_rate"]
     recipe = Recipe(
-        epochs, options["batch_size"], RATES[language.form] if rate == "auto" else float(rate),
-        options["validation_share"], options["patience"], options["max_seconds"],
-    )  # fmt: skip
+        epochs,
+        options["batch_size"],
+        RATES[language.form] if rate == "auto" else float(rate),
+        options["validation_share"],
+        options["patience"],
+        options["max_seconds"],
+    )
     trainer = Trainer(language, corpus, recipe, seed)
     if options["checkpoint_dir"] is None:
         return train(trainer, progress=progress)

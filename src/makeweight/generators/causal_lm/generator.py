@@ -173,9 +173,14 @@ class CausalLMGenerator:
         self._grammars: Grammars | None = None
         cells = self._read(table)
         learned = learn(
-            vars(self), self._rows, groups, cells, epochs=self._epochs(len(table)),
-            seed=np.random.SeedSequence(int(rng.integers(2**63))), progress=self._tell,
-        )  # fmt: skip
+            vars(self),
+            self._rows,
+            groups,
+            cells,
+            epochs=self._epochs(len(table)),
+            seed=np.random.SeedSequence(int(rng.integers(2**63))),
+            progress=self._tell,
+        )
         self._language, self._outcome, self._longest = learned.language, learned.outcome, learned.longest
         return self
 
@@ -200,12 +205,8 @@ class CausalLMGenerator:
         n = min(n, BATCHES * self.rows_at_once)
         sizes = [min(self.rows_at_once, n - first) for first in range(0, n, self.rows_at_once)]
         write = self._write_constrained if self.constrain else self._write_freely
-        parts = [
-            write(prompt, size, stream) for size, stream in zip(sizes, rng.spawn(len(sizes)), strict=True)
-        ]
-        return (
-            pd.concat(parts, ignore_index=True) if parts else self._rows.frame([[]] * len(self._rows.columns))
-        )
+        parts = [write(prompt, size, stream) for size, stream in zip(sizes, rng.spawn(len(sizes)), strict=True)]
+        return pd.concat(parts, ignore_index=True) if parts else self._rows.frame([[]] * len(self._rows.columns))
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected: a row takes about as long to write as to train on once."""
@@ -265,14 +266,13 @@ class CausalLMGenerator:
         generator._read(table)
         found = persistence.describe(generator._rows, generator._patterns)
         if found != saved.columns:
-            differing = [
-                name for name in {**found, **saved.columns} if found.get(name) != saved.columns.get(name)
-            ]
+            differing = [name for name in {**found, **saved.columns} if found.get(name) != saved.columns.get(name)]
             raise SchemaError(
-                "the table is not the one that the generator was fitted to", where=f"folder {str(folder)!r}",
+                "the table is not the one that the generator was fitted to",
+                where=f"folder {str(folder)!r}",
                 got=f"other values, or another kind, in {', '.join(map(repr, differing[:5]))}",
                 hint="load it with the table it was fitted to, or fit it anew",
-            )  # fmt: skip
+            )
         generator._grammars = None
         generator._language = saved.language
         generator._language.model.to(choose_device(device)).eval()
@@ -292,10 +292,14 @@ class CausalLMGenerator:
             raise GeneratorError("the generator is not fitted", hint="call fit, or load a saved one")
         outcome = self._outcome
         return {
-            "epochs": outcome.epoch, "best_epoch": outcome.best_epoch, "best_loss": outcome.best_loss,
-            "seconds": outcome.seconds, "rows_per_second": outcome.rows_per_second,
-            "stopped": outcome.stopped, "losses": list(outcome.losses),
-        }  # fmt: skip
+            "epochs": outcome.epoch,
+            "best_epoch": outcome.best_epoch,
+            "best_loss": outcome.best_loss,
+            "seconds": outcome.seconds,
+            "rows_per_second": outcome.rows_per_second,
+            "stopped": outcome.stopped,
+            "losses": list(outcome.losses),
+        }
 
     def _epochs(self, n_rows: int) -> int:
         if self.epochs != "auto":
@@ -325,9 +329,7 @@ class CausalLMGenerator:
         if self._grammars is None:
             self._grammars = Grammars(language.tokenizer, self._rows.columns, self._patterns, language.width)
         names = [language.encode(name) for name in self._rows.names()]
-        segments = write_rows(
-            language, prompt, names, self._grammars, n, temperature=self.temperature, rng=rng
-        )
+        segments = write_rows(language, prompt, names, self._grammars, n, temperature=self.temperature, rng=rng)
         return self._rows.frame([[read_value(segment) for segment in column] for column in segments])
 
     def _write_freely(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -336,9 +338,13 @@ class CausalLMGenerator:
         most = LONGER * self._longest
         context = self._language.context or math.inf
         texts = write_freely(
-            self._language, prompt, n, most=int(min(most, context - len(prompt))),
-            temperature=self.temperature, rng=rng,
-        )  # fmt: skip
+            self._language,
+            prompt,
+            n,
+            most=int(min(most, context - len(prompt))),
+            temperature=self.temperature,
+            rng=rng,
+        )
         return self._rows.unchecked([None if text is None else _parsed(text) for text in texts])
 
 

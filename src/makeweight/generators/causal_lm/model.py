@@ -86,9 +86,7 @@ class Language:
 
     def trained(self) -> dict[str, torch.Tensor]:
         """Return the parameters that training changes, by name."""
-        return {
-            name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad
-        }
+        return {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
 
     def encode(self, segment: str) -> list[int]:
         """Return the tokens of a segment."""
@@ -96,9 +94,7 @@ class Language:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens, blank for blank."""
-        return str(
-            self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        )
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
     def logits(self, tokens: torch.Tensor, mask: torch.Tensor, cache: Any = None) -> torch.Tensor:
         """Return the logits that follow every token.
@@ -146,9 +142,12 @@ def choose_device(device: str) -> torch.device:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise OptionError(
-            "no such device here", where="device", got=f"{device!r}: {str(error).splitlines()[0]}",
-            expected='"auto", "cpu", or an accelerator that torch sees', hint="--option device=auto",
-        ) from None  # fmt: skip
+            "no such device here",
+            where="device",
+            got=f"{device!r}: {str(error).splitlines()[0]}",
+            expected='"auto", "cpu", or an accelerator that torch sees',
+            hint="--option device=auto",
+        ) from None
     return chosen
 
 
@@ -182,11 +181,18 @@ def make(
 
     tokenizer = _make_tokenizer([*firsts, *names, " missing"], values)
     config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=longest, n_embd=width, n_layer=layers,
-        n_head=max(1, width // HEAD_WIDTH), resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        vocab_size=len(tokenizer),
+        n_positions=longest,
+        n_embd=width,
+        n_layer=layers,
+        n_head=max(1, width // HEAD_WIDTH),
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
         bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     return Language(GPT2LMHeadModel(config), tokenizer, "scratch")
 
 
@@ -203,13 +209,14 @@ def _make_tokenizer(single: Sequence[str], values: Iterable[str]) -> Any:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, min_frequency=2, special_tokens=[PAD, END], show_progress=False,
+        vocab_size=VOCABULARY,
+        min_frequency=2,
+        special_tokens=[PAD, END],
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )  # fmt: skip
-    tokenizer.train_from_iterator(values, trainer)
-    tokenizer.add_tokens(
-        [AddedToken(text, normalized=False, special=False) for text in dict.fromkeys(single)]
     )
+    tokenizer.train_from_iterator(values, trainer)
+    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in dict.fromkeys(single)])
     made: Any = PreTrainedTokenizerFast
     return made(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
 
@@ -246,9 +253,12 @@ def load(source: str, *, local_only: bool = False) -> Language:
             raise _cannot_load(source, other) from None
     if not getattr(tokenizer, "is_fast", False) or tokenizer.eos_token_id is None:
         raise GeneratorError(
-            "the model's tokenizer will not do", where=f"model {source!r}", got=type(tokenizer).__name__,
-            expected="a fast tokenizer with an end token", hint="--option model=scratch, or another model",
-        )  # fmt: skip
+            "the model's tokenizer will not do",
+            where=f"model {source!r}",
+            got=type(tokenizer).__name__,
+            expected="a fast tokenizer with an end token",
+            hint="--option model=scratch, or another model",
+        )
     return Language(model, tokenizer, "full")
 
 
@@ -288,13 +298,14 @@ def _cannot_load(source: str, error: Exception) -> GeneratorError:
         hint = "save model and tokenizer there with save_pretrained"
     else:
         expected = "a folder, or the id of a model on the hub that can be reached from here"
-        hint = (
-            "download the model to a folder and name that, or --option model=scratch, which downloads nothing"
-        )
+        hint = "download the model to a folder and name that, or --option model=scratch, which downloads nothing"
     return GeneratorError(
-        "the language model cannot be loaded", where=f"model {source!r}", got=first[:300], expected=expected,
+        "the language model cannot be loaded",
+        where=f"model {source!r}",
+        got=first[:300],
+        expected=expected,
         hint=hint,
-    )  # fmt: skip
+    )
 
 
 def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
@@ -320,9 +331,12 @@ def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
     # All linear layers but the one that makes the logits, found in the model itself.
     targets, flipped = linear_layers(language.model)
     config = LoraConfig(
-        r=rank, lora_alpha=LORA_GAIN * rank, target_modules=targets, task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=LORA_GAIN * rank,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
         fan_in_fan_out=flipped,
-    )  # fmt: skip
+    )
     return Language(get_peft_model(language.model, config), language.tokenizer, "adapter")
 
 
@@ -344,8 +358,9 @@ def linear_layers(model: Any) -> tuple[list[str], bool]:
     }
     if not found:
         raise GeneratorError(
-            "the model has no linear layer that an adapter could be added to", got=type(model).__name__,
+            "the model has no linear layer that an adapter could be added to",
+            got=type(model).__name__,
             hint="--option lora=False trains the whole model",
-        )  # fmt: skip
+        )
     transposed = {isinstance(module, Conv1D) for module in found.values()}
     return list(found), transposed == {True}

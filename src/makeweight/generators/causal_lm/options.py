@@ -29,14 +29,23 @@ def check_options(options: Mapping[str, Any]) -> None:
     whole, positive = "a whole number, 1 or more", "a number above 0"
     checks = (
         ("model", isinstance(options["model"], str) and bool(options["model"]), "a name or a folder"),
-        ("lora", options["lora"] == "auto" or isinstance(options["lora"], bool) or _whole(options["lora"]),
-         '"auto", True, False, or the rank'),
+        (
+            "lora",
+            options["lora"] == "auto" or isinstance(options["lora"], bool) or _whole(options["lora"]),
+            '"auto", True, False, or the rank',
+        ),
         ("epochs", options["epochs"] == "auto" or _whole(options["epochs"]), f'"auto", or {whole}'),
         ("batch_size", _whole(options["batch_size"]), whole),
-        ("learning_rate", options["learning_rate"] == "auto" or _real(options["learning_rate"], 0, np.inf),
-         f'"auto", or {positive}'),
-        ("validation_share", options["validation_share"] == 0 or _real(options["validation_share"], 0, 0.5),
-         "a number in [0, 0.5]"),
+        (
+            "learning_rate",
+            options["learning_rate"] == "auto" or _real(options["learning_rate"], 0, np.inf),
+            f'"auto", or {positive}',
+        ),
+        (
+            "validation_share",
+            options["validation_share"] == 0 or _real(options["validation_share"], 0, 0.5),
+            "a number in [0, 0.5]",
+        ),
         ("patience", _whole(options["patience"]), whole),
         ("max_seconds", options["max_seconds"] is None or _real(options["max_seconds"], 0, np.inf), positive),
         ("constrain", isinstance(options["constrain"], bool), "True or False"),
@@ -46,7 +55,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         ("width", _whole(options["width"]) and options["width"] % 32 == 0, "a multiple of 32"),
         ("rows_at_once", _whole(options["rows_at_once"]), whole),
         ("progress", options["progress"] is None or callable(options["progress"]), "a function, or None"),
-    )  # fmt: skip
+    )
     for name, is_right, expected in checks:
         if not is_right:
             raise OptionError("option out of range", where=name, got=repr(options[name]), expected=expected)

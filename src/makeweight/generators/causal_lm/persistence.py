@@ -28,21 +28,40 @@ __all__ = ["OPTIONS", "Checkpoint", "Saved", "describe", "load", "save"]
 FORMAT, VERSION = "makeweight causal-lm", 1
 #: Options of the generator that are saved.
 OPTIONS = (
-    "model", "lora", "epochs", "batch_size", "learning_rate", "patience", "validation_share", "max_seconds",
-    "constrain", "temperature", "layers", "width", "rows_at_once",
-)  # fmt: skip
+    "model",
+    "lora",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "patience",
+    "validation_share",
+    "max_seconds",
+    "constrain",
+    "temperature",
+    "layers",
+    "width",
+    "rows_at_once",
+)
 KEYS = {"format", "version", "form", "options", "columns", "outcome", "longest"}
 OUTCOME = {field.name for field in dataclasses.fields(Outcome)}
 MANIFEST, MODEL, ADAPTER = "manifest.json", "model", "adapter"
 #: All that a saved generator consists of; other files are refused.
 FILES = {
     MODEL: {
-        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
-        "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "added_tokens.json",
-        "chat_template.jinja", "model.safetensors.index.json",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "vocab.json",
+        "merges.txt",
+        "added_tokens.json",
+        "chat_template.jinja",
+        "model.safetensors.index.json",
     },
     ADAPTER: {"adapter_config.json", "adapter_model.safetensors", "README.md"},
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +107,7 @@ def save(
 ) -> None:
     """Write a generator into a new or empty folder; see `CausalLMGenerator.save`."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileProblem(
-            "there is something there already", where=str(folder), hint="name a new or an empty folder"
-        )
+        raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
     (folder / MODEL).mkdir(parents=True)
     if language.form == "adapter":
         language.model.save_pretrained(folder / ADAPTER, safe_serialization=True)
@@ -99,9 +116,14 @@ def save(
         language.model.save_pretrained(folder / MODEL, max_shard_size="1000GB")
         language.tokenizer.save_pretrained(folder / MODEL)
     manifest = {
-        "format": FORMAT, "version": VERSION, "form": language.form, "options": dict(options),
-        "columns": dict(columns), "outcome": _plain(outcome), "longest": longest,
-    }  # fmt: skip
+        "format": FORMAT,
+        "version": VERSION,
+        "form": language.form,
+        "options": dict(options),
+        "columns": dict(columns),
+        "outcome": _plain(outcome),
+        "longest": longest,
+    }
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -129,9 +151,7 @@ def load(folder: Path) -> Saved:
     else:
         language = models.load(str(folder / MODEL), local_only=True)
         language = models.Language(language.model, language.tokenizer, form)
-    return Saved(
-        language, manifest["options"], manifest["columns"], _outcome(manifest["outcome"]), manifest["longest"]
-    )
+    return Saved(language, manifest["options"], manifest["columns"], _outcome(manifest["outcome"]), manifest["longest"])
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -140,16 +160,21 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileProblem(
-            "not a saved generator", where=str(path), got=str(error).splitlines()[0],
+            "not a saved generator",
+            where=str(path),
+            got=str(error).splitlines()[0],
             hint="name the folder that CausalLMGenerator.save was given",
-        ) from None  # fmt: skip
+        ) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise FileProblem("not a saved generator of this kind", where=str(path), expected=repr(FORMAT))
     if manifest.get("version") != VERSION:
         raise FileProblem(
-            "saved by another version", where=str(path), got=manifest.get("version"), expected=VERSION,
+            "saved by another version",
+            where=str(path),
+            got=manifest.get("version"),
+            expected=VERSION,
             hint="fit the generator anew",
-        )  # fmt: skip
+        )
     exactly(manifest, KEYS, path, "manifest")
     exactly(manifest["options"], set(OPTIONS), path, "options")
     exactly(manifest["outcome"], OUTCOME, path, "outcome")
@@ -166,9 +191,11 @@ def _refuse_unknown_files(folder: Path, parts: set[str]) -> None:
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     if found - allowed:
         raise FileProblem(
-            "unknown file in a saved generator", where=str(folder), got=sorted(found - allowed)[:5],
+            "unknown file in a saved generator",
+            where=str(folder),
+            got=sorted(found - allowed)[:5],
             hint="remove it, if you know where it came from",
-        )  # fmt: skip
+        )
 
 
 def _refuse_other_adapters(path: Path) -> None:
@@ -179,9 +206,7 @@ def _refuse_other_adapters(path: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileProblem("the adapter cannot be read", where=str(path), got=repr(error)) from None
     if kind != "LORA" or mapping is not None:
-        raise FileProblem(
-            "unknown kind of adapter", where=str(path), got=f"{kind}, {mapping}", expected="LORA, None"
-        )
+        raise FileProblem("unknown kind of adapter", where=str(path), got=f"{kind}, {mapping}", expected="LORA, None")
 
 
 def _digest(text: str) -> str:
@@ -192,9 +217,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as values of JSON, in which what is not a number is null."""
     plain = dataclasses.asdict(outcome)
     plain["best_loss"] = outcome.best_loss if math.isfinite(outcome.best_loss) else None
-    plain["losses"] = [
-        [loss, held_out if math.isfinite(held_out) else None] for loss, held_out in outcome.losses
-    ]
+    plain["losses"] = [[loss, held_out if math.isfinite(held_out) else None] for loss, held_out in outcome.losses]
     return plain
 
 
@@ -230,9 +253,7 @@ class Checkpoint:
     def save(self, trainer: Trainer) -> None:
         """Write where a training stands; the last one stays until this one is complete."""
         self._state.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {
-            f"now.{name}": value.detach().cpu().contiguous() for name, value in trainer.parameters.items()
-        }
+        tensors = {f"now.{name}": value.detach().cpu().contiguous() for name, value in trainer.parameters.items()}
         tensors |= {f"best.{name}": value.contiguous() for name, value in trainer.best.items()}
         for position, moments in trainer.optimizer.state_dict()["state"].items():
             for key, value in moments.items():
@@ -263,8 +284,9 @@ class Checkpoint:
             if state["fingerprint"] != self._fingerprint:
                 raise FileProblem(
                     "the saved training is of another table, model, recipe or random state",
-                    where=str(self._state), hint=hint,
-                )  # fmt: skip
+                    where=str(self._state),
+                    hint=hint,
+                )
             tensors = load_file(self._state.parent / Path(state["file"]).name)
             outcome = _outcome(state["outcome"])
         except (ValueError, KeyError, TypeError, SafetensorError, FileNotFoundError) as error:

@@ -83,8 +83,7 @@ class Spelling:
         texts = to_texts(self.column, series)
         if self.column.kind is Kind.CONTINUOUS:  # what is rounded to nothing has no sign
             return [
-                text[1:] if text is not None and text.startswith("-") and not float(text) else text
-                for text in texts
+                text[1:] if text is not None and text.startswith("-") and not float(text) else text for text in texts
             ]
         return texts
 
@@ -136,12 +135,9 @@ class RowText:
         self._writer = Table(table.frame.iloc[:0].copy(), schema)
         plain = [str(name) for name in schema.names]
         labels = {
-            name: text if plain.count(text) == 1 else repr(name)
-            for name, text in zip(schema.names, plain, strict=True)
+            name: text if plain.count(text) == 1 else repr(name) for name, text in zip(schema.names, plain, strict=True)
         }
-        self.groups = [
-            Spelling.of(schema[name], labels[name], table.frame[name]) for name in schema.group_columns
-        ]
+        self.groups = [Spelling.of(schema[name], labels[name], table.frame[name]) for name in schema.group_columns]
         self.columns = [
             Spelling.of(column, labels[column.name], table.frame[column.name])
             for column in schema.features

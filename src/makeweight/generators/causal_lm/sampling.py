@@ -84,9 +84,7 @@ def write_rows(
         with precision(device):
             logits = language.logits(tokens, mask, cache)[:, -1].float()
         chosen = _choose(logits, rows, grammars.width, end, temperature, stream)
-        following = [
-            _advance(row, token, grammars.width, end) for row, token in zip(rows, chosen, strict=True)
-        ]
+        following = [_advance(row, token, grammars.width, end) for row, token in zip(rows, chosen, strict=True)]
         if all(row.done for row in rows) or mask.shape[1] == language.context:
             break
         tokens = torch.tensor([[token] for token in following], device=device)

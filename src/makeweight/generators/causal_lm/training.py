@@ -39,9 +39,7 @@ class Trainer:
         Decides split, orders, batches and dropout, epoch by epoch.
     """
 
-    def __init__(
-        self, language: Language, corpus: Corpus, recipe: Recipe, seed: np.random.SeedSequence
-    ) -> None:
+    def __init__(self, language: Language, corpus: Corpus, recipe: Recipe, seed: np.random.SeedSequence) -> None:
         self.language, self.corpus, self.recipe, self.seed = language, corpus, recipe, seed
         self.outcome = Outcome()
         self.parameters = language.trained()
@@ -159,10 +157,16 @@ def train(
                 left = min(left, max(0.0, recipe.max_seconds - outcome.seconds))
             progress(
                 TrainingProgress(
-                    outcome.epoch, recipe.epochs, outcome.step, loss, held_out, outcome.rows_per_second,
-                    outcome.seconds, left,
+                    outcome.epoch,
+                    recipe.epochs,
+                    outcome.step,
+                    loss,
+                    held_out,
+                    outcome.rows_per_second,
+                    outcome.seconds,
+                    left,
                 )
-            )  # fmt: skip
+            )
         if after_epoch is not None:
             after_epoch(trainer)
     trainer.restore()
@@ -249,7 +253,8 @@ def precision(device: torch.device) -> AbstractContextManager[Any]:
 
 def _not_finite(loss: float, step: int, rate: float) -> GeneratorError:
     return GeneratorError(
-        "training stopped: the loss is not finite", where=f"step {step}",
+        "training stopped: the loss is not finite",
+        where=f"step {step}",
         got=f"loss {loss} at learning rate {rate:g}",
         hint=f"--option learning_rate={rate / 10:g}",
-    )  # fmt: skip
+    )

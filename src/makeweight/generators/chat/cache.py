@@ -136,9 +136,11 @@ class Recordings:
                 place = _append(self.folder / ANSWERS, line)
             except OSError as error:
                 raise FileProblem(
-                    "an answer could not be kept", where=str(self.folder), got=error.strerror,
+                    "an answer could not be kept",
+                    where=str(self.folder),
+                    got=error.strerror,
                     hint="free some space, or choose another cache_dir",
-                ) from error  # fmt: skip
+                ) from error
             self._places[recording.key] = (place, len(line))
 
     def _open(self, folder: Path) -> None:
@@ -159,14 +161,17 @@ class Recordings:
     def _begin(self, folder: Path) -> None:
         if self._read_only:
             raise FileProblem(
-                "no recorded answers", where=str(folder), expected=f"a folder with {MANIFEST}",
+                "no recorded answers",
+                where=str(folder),
+                expected=f"a folder with {MANIFEST}",
                 hint="give the cache_dir of the run that is to be repeated",
-            )  # fmt: skip
+            )
         if folder.is_dir() and any(folder.iterdir()):
             raise FileProblem(
-                "the folder is not empty and holds no recorded answers", where=str(folder),
+                "the folder is not empty and holds no recorded answers",
+                where=str(folder),
                 hint="choose a new or an empty folder as cache_dir",
-            )  # fmt: skip
+            )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         text = json.dumps({"format": FORMAT, "kind": KIND}) + "\n"
         replace_file(folder / MANIFEST, lambda stream: stream.write(text.encode()))
@@ -215,6 +220,8 @@ def _check_manifest(path: Path) -> None:
         raise FileProblem("the manifest is not JSON", where=str(path), got=str(error)) from error
     if manifest != {"format": FORMAT, "kind": KIND}:
         raise FileProblem(
-            "the folder holds something else than recorded answers", where=str(path),
-            got=manifest, expected={"format": FORMAT, "kind": KIND},
-        )  # fmt: skip
+            "the folder holds something else than recorded answers",
+            where=str(path),
+            got=manifest,
+            expected={"format": FORMAT, "kind": KIND},
+        )

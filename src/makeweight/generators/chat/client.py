@@ -131,9 +131,15 @@ class Client:
     """
 
     def __init__(
-        self, endpoint: Endpoint, recordings: Recordings, *, online: bool, concurrency: int, retry: Retry,
+        self,
+        endpoint: Endpoint,
+        recordings: Recordings,
+        *,
+        online: bool,
+        concurrency: int,
+        retry: Retry,
         timeout: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.endpoint, self.recordings, self.online = endpoint, recordings, online
         self.retry, self.pace = retry, Pace(concurrency)
         self.cancelled = threading.Event()
@@ -144,9 +150,12 @@ class Client:
         self._api: openai.OpenAI | None = None
         if online:
             self._api = openai.OpenAI(
-                api_key=endpoint.key, base_url=endpoint.address, max_retries=0, timeout=timeout,
+                api_key=endpoint.key,
+                base_url=endpoint.address,
+                max_retries=0,
+                timeout=timeout,
                 http_client=http_client(endpoint, timeout=timeout, max_bytes=MAX_BYTES),
-            )  # fmt: skip
+            )
             weakref.finalize(self, self._api.close)
 
     def recorded(self, request: Request) -> Answer | None:
@@ -169,11 +178,12 @@ class Client:
         """
         if not self.online or self._api is None:
             raise GeneratorError(
-                "no answer is recorded for a request", where=str(self.recordings.folder),
+                "no answer is recorded for a request",
+                where=str(self.recordings.folder),
                 got=f"{len(self.recordings)} recorded answers",
                 expected="those of a run with the same table, options, strategy and seed",
                 hint="repeat the command of that run with --replay, or go online",
-            )  # fmt: skip
+            )
         raw, failure = self._send(request)
         raw = None if raw is None else self.endpoint.scrub(raw)
         key = key_of(self.endpoint.address, request.body)
@@ -246,10 +256,11 @@ class Client:
         if self.cancelled.is_set():
             raise KeyboardInterrupt
         raise GeneratorError(
-            "the endpoint gives no answer", where=self.endpoint.address,
+            "the endpoint gives no answer",
+            where=self.endpoint.address,
             got=self.endpoint.scrub(problem.said) + (f", {attempts} times" if attempts > 1 else ""),
             hint=problem.hint(self._timeout),
-        ) from None  # fmt: skip
+        ) from None
 
 
 def in_parallel(calls: Sequence[Callable[[], T]], cancel: threading.Event) -> list[T | BaseException]:

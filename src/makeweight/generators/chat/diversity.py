@@ -65,9 +65,7 @@ class AnswerReport:
         return asdict(self)
 
 
-def encoded(
-    frame: pd.DataFrame, fields: Sequence[Field], group: Group
-) -> tuple[np.ndarray, Counter[str], np.ndarray]:
+def encoded(frame: pd.DataFrame, fields: Sequence[Field], group: Group) -> tuple[np.ndarray, Counter[str], np.ndarray]:
     """Encode proposed rows of a group, and say which of them are not valid.
 
     Returns
@@ -93,9 +91,7 @@ def encoded(
     return codes, Counter(found[found != ""].tolist()), found == ""
 
 
-def measure(
-    codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]
-) -> tuple[int, int, tuple[str, ...]]:
+def measure(codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]) -> tuple[int, int, tuple[str, ...]]:
     """Return duplicates, copies of the examples, and collapsed columns.
 
     Parameters

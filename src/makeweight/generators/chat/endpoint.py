@@ -61,15 +61,18 @@ class Endpoint:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise OptionError(
-                "base_url is not an address", got=None if "@" in address else repr(address),
-                expected="http:// or https://", hint="--option base_url=http://localhost:8000/v1",
-            )  # fmt: skip
+                "base_url is not an address",
+                got=None if "@" in address else repr(address),
+                expected="http:// or https://",
+                hint="--option base_url=http://localhost:8000/v1",
+            )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise OptionError(
-                "base_url holds more than an address", where=parts.hostname,
+                "base_url holds more than an address",
+                where=parts.hostname,
                 expected="neither a password nor anything after '?'",
                 hint="give a key as api_key, or in the environment variable OPENAI_API_KEY",
-            )  # fmt: skip
+            )
         local = _is_local(parts.hostname)
         key = api_key or (NO_KEY if local else os.environ.get("OPENAI_API_KEY"))
         if not key:
@@ -78,9 +81,10 @@ class Endpoint:
             )
         if not (key.isascii() and key.isprintable() and key == key.strip()):
             raise OptionError(
-                "the key has characters that no key has", where=address,
+                "the key has characters that no key has",
+                where=address,
                 expected="one line of plain characters without blanks at its ends",
-            )  # fmt: skip
+            )
         return cls(address, key)
 
     @property

@@ -108,17 +108,13 @@ class Field:
             low, high = self._limits
             what = {Kind.INTEGER: "whole number", Kind.DATETIME: "date or time"}.get(kind, "number")
             decimals = (
-                f" with at most {column.decimals} decimals"
-                if kind is Kind.CONTINUOUS and column.decimals
-                else ""
+                f" with at most {column.decimals} decimals" if kind is Kind.CONTINUOUS and column.decimals else ""
             )
             said.append(f"{what}{decimals} from {low} to {high}")
         elif kind.is_coded:
             options = [self.literal(str(value)) for value in column.categories[:LISTED]]  # type: ignore[index]
             more = column.n_distinct - len(options)
-            said.append(
-                "one of " + ", ".join(options) + (f" and {more} more, as in the examples" if more else "")
-            )
+            said.append("one of " + ", ".join(options) + (f" and {more} more, as in the examples" if more else ""))
         else:
             said.append("free text")
         if column.n_missing:

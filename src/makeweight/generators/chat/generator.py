@@ -33,9 +33,21 @@ ROW_TOKENS, PROMPT_TOKENS = 40, 500
 FORMAT, MANIFEST = 1, "manifest.json"
 #: What is saved of a generator: no key, and nothing that lets rows leave the machine.
 SAVED = (
-    "model", "base_url", "rows_per_request", "examples", "concurrency", "max_requests", "max_tokens",
-    "max_cost", "temperature", "description", "style", "price", "timeout", "retries",
-)  # fmt: skip
+    "model",
+    "base_url",
+    "rows_per_request",
+    "examples",
+    "concurrency",
+    "max_requests",
+    "max_tokens",
+    "max_cost",
+    "temperature",
+    "description",
+    "style",
+    "price",
+    "timeout",
+    "retries",
+)
 
 
 class ChatGenerator:
@@ -182,21 +194,31 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         price = self._price(endpoint)
         if self.max_cost is not None and price is None:
             raise OptionError(
-                "max_cost needs the price of a token", where=endpoint.address,
+                "max_cost needs the price of a token",
+                where=endpoint.address,
                 hint="--option price=0.15,0.60: US dollars per million tokens sent, and received",
-            )  # fmt: skip
+            )
         recordings = Recordings(self.replay or self.cache_dir, read_only=bool(self.replay))
         prompter = Prompter(table, style=self.style, examples=self.examples, description=self.description)
         client = Client(
-            endpoint, recordings, online=not self.replay, concurrency=self.concurrency,
-            retry=Retry(attempts=self.retries + 1), timeout=self.timeout,
-        )  # fmt: skip
+            endpoint,
+            recordings,
+            online=not self.replay,
+            concurrency=self.concurrency,
+            retry=Retry(attempts=self.retries + 1),
+            timeout=self.timeout,
+        )
         spending = Spending(self.max_requests, self.max_tokens, self.max_cost, price)
         self._session = Session(
-            prompter, client, spending, model=self.model, temperature=self.temperature,
-            rows_per_request=self.rows_per_request, concurrency=self.concurrency,
+            prompter,
+            client,
+            spending,
+            model=self.model,
+            temperature=self.temperature,
+            rows_per_request=self.rows_per_request,
+            concurrency=self.concurrency,
             allow_remote=self.allow_remote,
-        )  # fmt: skip
+        )
         return self
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:

@@ -25,9 +25,11 @@ def check_options(generator: ChatGenerator) -> None:
     """
     if not (isinstance(generator.model, str) and generator.model):
         raise OptionError(
-            "no model is named", got=repr(generator.model), expected="a name that the endpoint knows",
+            "no model is named",
+            got=repr(generator.model),
+            expected="a name that the endpoint knows",
             hint="--option model=NAME; most endpoints list theirs at base_url/models",
-        )  # fmt: skip
+        )
     whole = "a whole number, 1 or more"
     checks: tuple[tuple[str, bool, str], ...] = (
         ("rows_per_request", _is_count(generator.rows_per_request), whole),
@@ -49,9 +51,7 @@ def check_options(generator: ChatGenerator) -> None:
     )
     for name, is_right, expected in checks:
         if not is_right:
-            raise OptionError(
-                "option out of range", where=name, got=repr(getattr(generator, name)), expected=expected
-            )
+            raise OptionError("option out of range", where=name, got=repr(getattr(generator, name)), expected=expected)
     if generator.api_key is not None and not isinstance(generator.api_key, str):
         raise OptionError("option out of range", where="api_key", expected="text")
 
@@ -69,9 +69,11 @@ def _is_price(value: Any) -> bool:
 
 
 def _is_description(value: Any) -> bool:
-    return value is None or isinstance(value, str) or (
-        isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
-    )  # fmt: skip
+    return (
+        value is None
+        or isinstance(value, str)
+        or (isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values()))
+    )
 
 
 def _is_path(value: Any) -> bool:

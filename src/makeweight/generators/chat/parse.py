@@ -63,9 +63,7 @@ class Parsed:
             self.rows.append(row)
 
 
-def read_rows(
-    text: str, labels: Sequence[str], *, needed: Sequence[str], style: Style, cut: bool = False
-) -> Parsed:
+def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style: Style, cut: bool = False) -> Parsed:
     """Find rows in an answer.
 
     Parameters
@@ -132,9 +130,7 @@ class _Names:
         """Tell whether one of the first lines is a header."""
         delimiters = (",", "|", "\t")
         lines = [line for line in text[:10_000].split("\n") if any(d in line for d in delimiters)]
-        return any(
-            self.header(_cells(line, d)) is not None for line in lines for d in delimiters if d in line
-        )
+        return any(self.header(_cells(line, d)) is not None for line in lines for d in delimiters if d in line)
 
 
 def _plain(name: str) -> str:
@@ -229,12 +225,7 @@ def _read_sentences(text: str, names: _Names, needed: Sequence[str], cut: bool) 
             parsed.add(row, needed)
     for row in _sentence_rows(waiting, start, names):
         parsed.add(row, needed)
-    if (
-        cut
-        and lines[-1].strip()
-        and parsed.rows
-        and _sentence_rows(lines[-1], start, names)[-1:] == parsed.rows[-1:]
-    ):
+    if cut and lines[-1].strip() and parsed.rows and _sentence_rows(lines[-1], start, names)[-1:] == parsed.rows[-1:]:
         parsed.rows.pop()
         parsed.rejected[TRUNCATED] += 1
     return parsed

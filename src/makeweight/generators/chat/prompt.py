@@ -108,9 +108,7 @@ class Prompter:
         labels = json.dumps([field.label for field in self.fields])
         self.digest = hashlib.sha256(labels.encode()).hexdigest()[:16]
 
-    def write(
-        self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str] | None = None
-    ) -> Prompt:
+    def write(self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str] | None = None) -> Prompt:
         """Write the request for `n` rows of a group.
 
         Parameters
@@ -225,16 +223,17 @@ class Prompter:
             return write_csv([field.label for field in self.fields], records)
         if self.style == "sentence":
             return "\n".join(
-                render({f.label: value for f, value in zip(self.fields, record, strict=True)})
-                for record in records
+                render({f.label: value for f, value in zip(self.fields, record, strict=True)}) for record in records
             )
         return "\n".join(
-            "{" + ", ".join(
+            "{"
+            + ", ".join(
                 f"{json.dumps(f.label, ensure_ascii=False)}: {f.literal(value)}"
                 for f, value in zip(self.fields, record, strict=True)
-            ) + "}"
+            )
+            + "}"
             for record in records
-        )  # fmt: skip
+        )
 
     def _task(self, group: Group, n: int) -> str:
         fixed = [f for f in self.fields if f.position is not None]

@@ -66,9 +66,17 @@ class Session:
     """
 
     def __init__(
-        self, prompter: Prompter, client: Client, spending: Spending, *, model: str, temperature: float,
-        rows_per_request: int, concurrency: int, allow_remote: bool,
-    ) -> None:  # fmt: skip
+        self,
+        prompter: Prompter,
+        client: Client,
+        spending: Spending,
+        *,
+        model: str,
+        temperature: float,
+        rows_per_request: int,
+        concurrency: int,
+        allow_remote: bool,
+    ) -> None:
         self.prompter, self.client, self.spending = prompter, client, spending
         self._model, self._temperature = model, temperature
         self._rows_per_request, self._concurrency = rows_per_request, concurrency
@@ -157,9 +165,12 @@ class Session:
         what = f"up to {2 * prompter.examples} real rows go with every request; their columns: {columns}"
         if not self._allow_remote and not client.recordings.was_sent(endpoint.address, prompter.digest):
             raise OptionError(
-                "real rows would leave this machine", where=endpoint.address, got=what, expected="your leave",
+                "real rows would leave this machine",
+                where=endpoint.address,
+                got=what,
+                expected="your leave",
                 hint="allow_remote=True (--yes on the command line), or an endpoint on this machine",
-            )  # fmt: skip
+            )
         self._told = True
         warnings.warn(f"{endpoint.address}: {what}", RemoteNotice, stacklevel=4)
 
@@ -220,9 +231,7 @@ class Session:
         finally:
             self.spending.settle(held, used)
 
-    def _read(
-        self, group: Group, prompt: Prompt, answer: Answer
-    ) -> tuple[pd.DataFrame, AnswerReport, Counter[str]]:
+    def _read(self, group: Group, prompt: Prompt, answer: Answer) -> tuple[pd.DataFrame, AnswerReport, Counter[str]]:
         """Return the rows of an answer, what it is like, and why rows of it are not valid."""
         fields = self.prompter.fields
         unreadable: Counter[str] = Counter()
@@ -239,9 +248,17 @@ class Session:
         shown = self.prompter.encoded(prompt.shown)
         duplicates, copied, collapsed = measure(codes, shown, self.prompter.learned)
         report = AnswerReport(
-            self.prompter.name(group), prompt.n_rows, len(frame), int(valid.sum()), dict(unreadable),
-            duplicates, copied, collapsed, answer.tokens or (0, 0), answer.recorded,
-        )  # fmt: skip
+            self.prompter.name(group),
+            prompt.n_rows,
+            len(frame),
+            int(valid.sum()),
+            dict(unreadable),
+            duplicates,
+            copied,
+            collapsed,
+            answer.tokens or (0, 0),
+            answer.recorded,
+        )
         return frame, report, invalid
 
     @property

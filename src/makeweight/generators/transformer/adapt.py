@@ -81,9 +81,11 @@ class FineTuner:
     ) -> None:
         if len(values) < FEWEST or values.shape[1] == given:
             raise GeneratorError(
-                "the table is too small to adapt to", got=f"{len(values)} rows, {values.shape[1]} columns",
-                expected=f"{FEWEST} rows and one column beside the groups", hint="leave adapt at 0",
-            )  # fmt: skip
+                "the table is too small to adapt to",
+                got=f"{len(values)} rows, {values.shape[1]} columns",
+                expected=f"{FEWEST} rows and one column beside the groups",
+                hint="leave adapt at 0",
+            )
         self.device = next(model.parameters()).device
         self.model = copy.deepcopy(model).requires_grad_(True)
         self.values, self.categorical, self.given = values, categorical, given
@@ -91,9 +93,7 @@ class FineTuner:
         self.groups = np.unique(values[:, :given], axis=0, return_inverse=True)[1].ravel()
         self._hold_out()
         self.generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.0
-        )
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.0)
         context = min(max_context, len(self.train))
         self.judge = self._tasks([self.held] * JUDGES, context)
 
@@ -126,9 +126,7 @@ class FineTuner:
         return prepare(self.model.config, tasks, self.generator)
 
     def _loss(self, prepared: Prepared) -> torch.Tensor:
-        return model_scores(
-            self.model, prepared, self.model(prepared.inputs, prepared.context.rows.shape[1])
-        ).loss
+        return model_scores(self.model, prepared, self.model(prepared.inputs, prepared.context.rows.shape[1])).loss
 
     @torch.no_grad()
     def held_out(self) -> float:

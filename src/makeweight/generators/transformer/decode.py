@@ -141,25 +141,17 @@ class RowModel:
     def _check(self) -> None:
         shape = self.values.shape
         if len(shape) != 2 or shape[1] != len(self.columns) or not len(self.values):
-            raise GeneratorError(
-                "the rows do not fit the columns", got=shape, expected=f"(n ≥ 1, {len(self.columns)})"
-            )
-        if not 1 <= self.given <= len(self.columns) or not all(
-            c.categorical for c in self.columns[: self.given]
-        ):
+            raise GeneratorError("the rows do not fit the columns", got=shape, expected=f"(n ≥ 1, {len(self.columns)})")
+        if not 1 <= self.given <= len(self.columns) or not all(c.categorical for c in self.columns[: self.given]):
             raise GeneratorError("group columns come first and are categorical", got=f"given={self.given}")
         if np.isinf(self.values).any():
-            raise GeneratorError(
-                "a value is infinite", where=f"column {np.isinf(self.values).any(0).argmax()}"
-            )
+            raise GeneratorError("a value is infinite", where=f"column {np.isinf(self.values).any(0).argmax()}")
         if np.isnan(self.values[:, : self.given]).any():
             raise GeneratorError("a group column is missing in some rows")
         if self.orders < 1:
             raise OptionError("at least one column order is needed", where="orders", got=self.orders)
         if self.max_context < 2:
-            raise OptionError(
-                "a context needs rows", where="max_context", got=self.max_context, expected="≥ 2"
-            )
+            raise OptionError("a context needs rows", where="max_context", got=self.max_context, expected="≥ 2")
 
     # -- prompts ----------------------------------------------------------------------------------------
 
@@ -389,9 +381,7 @@ class RowModel:
         labels, counts = np.unique(self.values[:, 0], return_counts=True)
         shares = counts / counts.sum() if prior is None else np.asarray(prior, dtype=np.float64)
         if shares.shape != labels.shape or not (shares >= 0).all() or not shares.sum() > 0:
-            raise OptionError(
-                "the prior needs one share per label", got=prior, expected=f"{len(labels)} shares"
-            )
+            raise OptionError("the prior needs one share per label", got=prior, expected=f"{len(labels)} shares")
         prompt, orders = self.prompt()
         return self._bayes(prompt, orders, np.asarray(rows, dtype=np.float64), labels, shares)
 

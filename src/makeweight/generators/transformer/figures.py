@@ -42,9 +42,11 @@ def draw_curve(run: str | Path, path: str | Path) -> None:
             curve = list(csv.DictReader(file))
     except OSError as error:
         raise FileProblem(
-            "there is no validation to draw", where=str(run / "validation.csv"), got=type(error).__name__,
+            "there is no validation to draw",
+            where=str(run / "validation.csv"),
+            got=type(error).__name__,
             hint="a run validates every few minutes, and at its end",
-        ) from None  # fmt: skip
+        ) from None
     steps = [float(row["step"]) for row in curve]
     references = read_manifest(run / "best" if (run / "best").exists() else run).validation
     kinds = [kind for kind in TITLES if kind in references["chain"]]

@@ -156,9 +156,14 @@ class InContextTransformer:
         self.adaptation_: Adaptation | None = None
         if self.adapt:
             model, self.adaptation_ = adapt(
-                model, values, np.array([spec.categorical for spec in self._specs()]), len(self._given),
-                steps=self.adapt, max_context=self._known_context(), rng=rng,
-            )  # fmt: skip
+                model,
+                values,
+                np.array([spec.categorical for spec in self._specs()]),
+                len(self._given),
+                steps=self.adapt,
+                max_context=self._known_context(),
+                rng=rng,
+            )
         self._read_rows(model, values, codes, int(rng.integers(2**62)))
         return self
 
@@ -199,9 +204,15 @@ class InContextTransformer:
         most = self._context(values)
         draws = int(np.clip(-(-len(values) // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
         self._rows = RowModel(
-            model, values, self._specs(), given=len(self._given), orders=draws, max_context=most,
-            max_memory=self.max_memory * MEBIBYTE, rng=np.random.default_rng(seed),
-        )  # fmt: skip
+            model,
+            values,
+            self._specs(),
+            given=len(self._given),
+            orders=draws,
+            max_context=most,
+            max_memory=self.max_memory * MEBIBYTE,
+            rng=np.random.default_rng(seed),
+        )
         self._rows.prompt()
 
     @property
@@ -267,9 +278,14 @@ class InContextTransformer:
         """
         options = [name for name in inspect.signature(cls).parameters if name not in NOT_SAVED]
         found, facts, arrays = load_state(
-            folder, NAME, table, options=options, facts=("seed", "adaptation"), arrays=("values", "codes"),
+            folder,
+            NAME,
+            table,
+            options=options,
+            facts=("seed", "adaptation"),
+            arrays=("values", "codes"),
             folders=(WEIGHTS,),
-        )  # fmt: skip
+        )
         generator = cls(**found, weights=Path(folder) / WEIGHTS, device=device)
         generator._validate()
         generator._look(table)
@@ -296,9 +312,10 @@ class InContextTransformer:
         """
         if group not in self._codes:
             raise GeneratorError(
-                "the group has no real row to learn from", where=self._describe(group),
+                "the group has no real row to learn from",
+                where=self._describe(group),
                 hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )  # fmt: skip
+            )
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
         codes = self._codes[group]

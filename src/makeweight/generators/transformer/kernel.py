@@ -32,9 +32,15 @@ LENGTH = 1.2  # of the radial kernels, in scores: at this distance the similarit
 #: Amplitudes of single columns and of pairs, and the noise that goes with them; the chain's residuals have
 #: variance one. The first is the chain alone.
 AMPLITUDES = (
-    (0.0, 0.0, 1.0), (0.1, 0.0, 0.8), (0.5, 0.0, 0.5), (0.1, 0.5, 0.8),
-    (0.3, 1.0, 0.4), (0.5, 3.0, 0.2), (0.1, 3.0, 0.5), (1.0, 10.0, 0.1),
-)  # fmt: skip
+    (0.0, 0.0, 1.0),
+    (0.1, 0.0, 0.8),
+    (0.5, 0.0, 0.5),
+    (0.1, 0.5, 0.8),
+    (0.3, 1.0, 0.4),
+    (0.5, 3.0, 0.2),
+    (0.1, 3.0, 0.5),
+    (1.0, 10.0, 0.1),
+)
 #: Amplitudes of the regression of log squared residuals, whose noise is taken for one.
 UNEVEN = (0.0, 0.3, 1.5, 5.0)
 MARGIN = 0.5  # log-likelihood by which the rest must beat doing nothing
@@ -60,9 +66,7 @@ class Normal:
     def stack(cls, laws: Iterable[Normal]) -> Normal:
         """Put columns (B R) beside each other: (B R D)."""
         columns = tuple(laws)
-        return cls(
-            torch.stack([x.mean for x in columns], -1), torch.stack([x.deviation for x in columns], -1)
-        )
+        return cls(torch.stack([x.mean for x in columns], -1), torch.stack([x.deviation for x in columns], -1))
 
     @classmethod
     def join(cls, *laws: Normal) -> Normal:
@@ -161,9 +165,7 @@ def _best(options: Tensor, likelihood: Tensor) -> Tensor:
     return options[(likelihood + favour).argmax(1)]
 
 
-def _fit_column(
-    alike: tuple[Tensor, Tensor], y: Tensor, seen: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _fit_column(alike: tuple[Tensor, Tensor], y: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Weights (B 3 N), level (B), and every row's own mean and log-variance (B N), from residuals (B N)."""
     both = torch.stack(alike, 1) * (seen[:, None, :, None] * seen[:, None, None])  # B 2 N N
     options = y.new_tensor(AMPLITUDES)  # O 3

@@ -150,9 +150,7 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
             new = unit
         else:
             edges = random.chance(parents / start, batch, start, size).float()
-            edges[:, -1] = torch.maximum(
-                edges[:, -1], (edges.sum(1) == 0).float() * random.chance(0.9, batch, size)
-            )
+            edges[:, -1] = torch.maximum(edges[:, -1], (edges.sum(1) == 0).float() * random.chance(0.9, batch, size))
             # four independent linear scores of the same parents
             weight = random.normal(4, batch, start, size) * edges
             weight = weight / weight.pow(2).sum(2, keepdim=True).sqrt().clamp_min(1e-6)
@@ -180,9 +178,7 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
     return values, torch.cat(codes, -1)
 
 
-def gaussian_classes(
-    random: Random, batch: int, rows: int, nodes: int, groups: Tensor
-) -> tuple[Tensor, Tensor]:
+def gaussian_classes(random: Random, batch: int, rows: int, nodes: int, groups: Tensor) -> tuple[Tensor, Tensor]:
     """Gaussians per class that share structure: a common covariance, some shifted means, some scales.
 
     Returns

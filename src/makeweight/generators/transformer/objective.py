@@ -150,9 +150,7 @@ def add_rivals(tasks: Tasks, generator: torch.Generator) -> tuple[Tasks, Tensor]
 
 
 @torch.no_grad()
-def prepare(
-    config: ModelConfig, tasks: Tasks, generator: torch.Generator, pairs: Tensor | None = None
-) -> Prepared:
+def prepare(config: ModelConfig, tasks: Tasks, generator: torch.Generator, pairs: Tensor | None = None) -> Prepared:
     """Encode tasks: context maps, scores, chain, and the network's inputs.
 
     Parameters
@@ -241,9 +239,7 @@ def _scores(
     nothing = prepared.missing.new_zeros(prepared.groups.shape)  # B M
     tables, columns = (free & ~context.categorical).nonzero(as_tuple=True)
     pick = (tables, slice(None), columns)
-    mass = interval_log_mass(
-        numeric(tables, columns), cells.low[pick], cells.score[pick], cells.high[pick], reach
-    )
+    mass = interval_log_mass(numeric(tables, columns), cells.low[pick], cells.score[pick], cells.high[pick], reach)
     number = nothing.index_add(0, tables, torch.where(present[pick], mass, 0))
     number_cells = nothing.index_add(0, tables, present[pick].to(nothing.dtype))
     tables, columns = (free & context.categorical).nonzero(as_tuple=True)
@@ -293,9 +289,7 @@ def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tenso
 
 def closed_form_scores(config: ModelConfig, prepared: Prepared) -> Scores:
     """Score the cells in closed form, as an untrained network does: chain and kernel regression pooled."""
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # its random weights play no part, and must not move the global stream
+    with torch.random.fork_rng(devices=[]):  # its random weights play no part, and must not move the global stream
         model = InContextModel(config).to(prepared.missing.device)
     shape = (*prepared.missing.shape, config.width)
     nothing = prepared.missing.new_zeros(()).expand(shape)

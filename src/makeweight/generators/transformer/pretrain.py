@@ -230,9 +230,7 @@ class Trainer:
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-            raise FileProblem(
-                "the checkpoint cannot be read", where=str(path), got=type(error).__name__
-            ) from error
+            raise FileProblem("the checkpoint cannot be read", where=str(path), got=type(error).__name__) from error
         if state.get("format") != weights.FORMAT:
             raise FileProblem("unknown format of checkpoint", where=str(path), got=state.get("format"))
         own = dataclasses.asdict(self.config.model)
@@ -345,9 +343,7 @@ class Trainer:
             self.best = judged
             facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
             validation = {"model": figures, **self.references}
-            weights.save(
-                averaged, self.folder / "best", config=self.config.name, validation=validation, **facts
-            )
+            weights.save(averaged, self.folder / "best", config=self.config.name, validation=validation, **facts)
         self._tell(figures, self.references["chain"])
         return figures
 
@@ -355,9 +351,7 @@ class Trainer:
         if self.progress is not None:
             share = min(1.0, self.elapsed / self.seconds)
             spent = self.spent + self.elapsed
-            self.progress(
-                PretrainProgress(self.step, self.tasks, spent, share, self.average, figures, reference)
-            )
+            self.progress(PretrainProgress(self.step, self.tasks, spent, share, self.average, figures, reference))
 
     def _done(self) -> bool:
         return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)

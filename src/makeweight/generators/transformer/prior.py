@@ -83,9 +83,7 @@ def draw_shape(config: PriorConfig, cells: int, progress: float, rng: np.random.
     fewest = config.min_context if rng.random() < 0.2 else min(config.usual_context, rows)
     context = round(math.exp(rng.uniform(math.log(fewest), math.log(max(rows, fewest)))))
     # a third log-uniform from one column, the rest uniform: few columns are easy, many are what is hard
-    columns = (
-        rng.uniform(1, most + 1) if rng.random() < 0.67 else math.exp(rng.uniform(0, math.log(most + 1)))
-    )
+    columns = rng.uniform(1, most + 1) if rng.random() < 0.67 else math.exp(rng.uniform(0, math.log(most + 1)))
     columns = 1 + min(config.max_columns, max(1, int(columns)))
     # attention over rows grows with the context: charge it in cells
     cost = (context + 2 * config.queries) * columns * (1 + context / 1000)
@@ -110,9 +108,7 @@ def _labels_from_nodes(random: Random, values: Tensor, groups: Tensor) -> Tensor
     return torch.where(use_cut, ordinal[..., 0], nominal)
 
 
-def _latent_tables(
-    random: Random, batch: int, rows: int, nodes: int, groups: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _latent_tables(random: Random, batch: int, rows: int, nodes: int, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Values (B N P), codes (B N P) and labels (B N), each table from one of three families."""
     family = random.uniform(batch)
     values = random.normal(batch, rows, nodes)
@@ -129,9 +125,7 @@ def _latent_tables(
     return values, codes, labels
 
 
-def _select(
-    random: Random, cells: Tensor, label: Tensor, shape: Shape, ratio: float
-) -> tuple[Tensor, Tensor]:
+def _select(random: Random, cells: Tensor, label: Tensor, shape: Shape, ratio: float) -> tuple[Tensor, Tensor]:
     """Rows of the pool to keep (B R): context by random group frequencies, queries evenly by group."""
     batch, pool = cells.shape
     most = int(cells.max().item()) + 1
@@ -192,9 +186,7 @@ def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) ->
 
     # a grouping attribute of two to four levels, from a node or from nothing
     levels = random.whole(2, 4, batch, 1)
-    source = torch.where(
-        random.chance(0.3, batch, 1, 1), random.normal(batch, pool, 1), standardise(values[..., -1:])
-    )
+    source = torch.where(random.chance(0.3, batch, 1, 1), random.normal(batch, pool, 1), standardise(values[..., -1:]))
     attribute = cut(source, thresholds(random, batch, 1, levels, 4))[..., 0]
     has = random.chance(0.3 if features > 1 else 0.0, batch, 1)
     cells = label * 4 + torch.where(has, attribute, 0)

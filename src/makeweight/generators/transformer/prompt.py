@@ -204,9 +204,7 @@ class Forecast:
         if len(numeric):
             bin_, inside = _invert(self.bins(numeric) / temperature, uniforms[numeric, :, 0])
             score = -config.reach + (bin_ + inside) * (2 * config.reach / config.bins)
-            out[numeric] = from_score(prompt.context, numeric, torch.full_like(numeric, at), score).to(
-                out.dtype
-            )
+            out[numeric] = from_score(prompt.context, numeric, torch.full_like(numeric, at), score).to(out.dtype)
         if len(categorical):
             row, _ = _invert(self.weights(categorical) / temperature, uniforms[categorical, :, 0])
             out[categorical] = prompt.values[categorical, :, at].gather(1, row)

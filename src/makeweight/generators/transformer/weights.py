@@ -73,15 +73,10 @@ def save(model: InContextModel, folder: str | Path, **facts: Any) -> Manifest:
     'toy'
     """
     folder = Path(folder)
-    tensors = {
-        name: value.detach().to("cpu", torch.float16).contiguous()
-        for name, value in model.state_dict().items()
-    }
+    tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in model.state_dict().items()}
     content = save_tensors(tensors)
     digest = hashlib.sha256(content).hexdigest()
-    manifest = Manifest(
-        format=FORMAT, prior_version=PRIOR_VERSION, model=model.config, sha256=digest, **facts
-    )
+    manifest = Manifest(format=FORMAT, prior_version=PRIOR_VERSION, model=model.config, sha256=digest, **facts)
     write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / MANIFEST, (json.dumps(asdict(manifest), indent=2) + "\n").encode())
     return manifest

@@ -31,17 +31,21 @@ def finite_floats(series: pd.Series[Any], name: Any) -> tuple[np.ndarray, Mask]:
         values = floats(series)
     except (TypeError, ValueError) as error:
         raise SchemaError(
-            "values are not numbers", where=f"column {name!r}", got=str(error),
+            "values are not numbers",
+            where=f"column {name!r}",
+            got=str(error),
             hint=f"--kind {name}=categorical, or clean the column first",
-        ) from error  # fmt: skip
+        ) from error
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
         raise SchemaError(
-            "infinite value", where=f"column {name!r}, row {row}", got=f"{int(infinite.sum())} such values",
+            "infinite value",
+            where=f"column {name!r}, row {row}",
+            got=f"{int(infinite.sum())} such values",
             expected="finite numbers or missing values",
             hint="replace infinity by a missing value, or drop those rows",
-        )  # fmt: skip
+        )
     return values, missing
 
 
@@ -153,9 +157,7 @@ def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, R
         # A bound may lie half a step of the dtype beside the decimal number that was meant by it.
         slack = max(1e-9, _precision(column.dtype) / 2) * max(1.0, abs(column.low), abs(column.high))
         with np.errstate(invalid="ignore"):
-            rejects["out-of-range"] = present & (
-                (values < column.low - slack) | (values > column.high + slack)
-            )
+            rejects["out-of-range"] = present & ((values < column.low - slack) | (values > column.high + slack))
     if column.decimals is not None:
         with np.errstate(invalid="ignore"):
             on_grid = np.round(values, column.decimals)

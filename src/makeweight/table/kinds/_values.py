@@ -52,9 +52,7 @@ def floats(series: pd.Series[Any]) -> np.ndarray:
         return series.to_numpy().astype(np.float64)
     if series.dtype == object:
         gone = missing_mask(series)
-        return np.array(
-            [np.nan if g else float(v) for v, g in zip(series, gone, strict=True)], dtype=np.float64
-        )
+        return np.array([np.nan if g else float(v) for v, g in zip(series, gone, strict=True)], dtype=np.float64)
     return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
@@ -64,9 +62,7 @@ def allow_missing(column: Column, missing: Mask, rejects: Rejects) -> None:
         rejects[MISSING] = missing
 
 
-def python_objects(
-    column: Column, values: np.ndarray, missing: Mask, make: Callable[[Any], Any]
-) -> pd.Series[Any]:
+def python_objects(column: Column, values: np.ndarray, missing: Mask, make: Callable[[Any], Any]) -> pd.Series[Any]:
     """Write values as the Python objects that the original column holds."""
     out = np.empty(len(values), dtype=object)
     for position, value in enumerate(values):
@@ -86,9 +82,12 @@ def to_dtype(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
         cast: pd.Series[Any] = values.astype(column.dtype)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise SchemaError(
-            "synthetic values do not fit the column's dtype", where=column.label, got=str(error),
-            expected=str(column.dtype), hint="convert the column to a plain dtype first",
-        ) from error  # fmt: skip
+            "synthetic values do not fit the column's dtype",
+            where=column.label,
+            got=str(error),
+            expected=str(column.dtype),
+            hint="convert the column to a plain dtype first",
+        ) from error
     cast.name = column.name
     return cast
 

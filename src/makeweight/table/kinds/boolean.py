@@ -26,9 +26,11 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     column = categorical.describe(series, reason, kind=Kind.BOOLEAN)
     if column.n_distinct > 2:
         raise SchemaError(
-            "a boolean column has at most two values", where=column.label, got=f"{column.n_distinct} values",
+            "a boolean column has at most two values",
+            where=column.label,
+            got=f"{column.n_distinct} values",
             hint=f"--kind {series.name}=categorical",
-        )  # fmt: skip
+        )
     return column
 
 
@@ -43,9 +45,7 @@ def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
         truths = {bool(value): value for value in column.categories if value in (0, 1)}
         if len(truths) == column.n_distinct:
             read = series.map(
-                lambda v: (
-                    truths.get(TEXTS[v.casefold()], v) if isinstance(v, str) and v.casefold() in TEXTS else v
-                )
+                lambda v: truths.get(TEXTS[v.casefold()], v) if isinstance(v, str) and v.casefold() in TEXTS else v
             )
             return categorical.check(column, read.astype(object))
     return categorical.check(column, series)

@@ -29,9 +29,11 @@ def observed(series: pd.Series[Any]) -> pd.Index[Any]:
         values: pd.Index[Any] = pd.Index(series.dropna().unique(), dtype=series.dtype)
     except TypeError as error:
         raise SchemaError(
-            "values cannot be used as categories", where=f"column {series.name!r}", got=str(error),
+            "values cannot be used as categories",
+            where=f"column {series.name!r}",
+            got=str(error),
             hint="drop the column, or turn its lists and dicts into plain values first",
-        ) from error  # fmt: skip
+        ) from error
     try:
         return values.sort_values()
     except TypeError:  # values of several types have no order: keep the order of appearance
@@ -49,18 +51,26 @@ def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.CATEGORICAL)
     categories = observed(series)
     if len(categories) > MAX_CATEGORIES:
         raise SchemaError(
-            "too many distinct values for a category", where=f"column {series.name!r}",
+            "too many distinct values for a category",
+            where=f"column {series.name!r}",
             got=f"{len(categories):,} distinct values in {len(series):,} rows",
             expected=f"at most {MAX_CATEGORIES:,}",
             hint=f"--kind {series.name}=identifier (fresh values) or --kind {series.name}=text "
             "(a real row's value), or drop the column",
-        )  # fmt: skip
+        )
     missing = missing_mask(series)
     return Column(
-        name=series.name, kind=kind, dtype=series.dtype, reason=reason, n_rows=len(series),
-        n_missing=int(missing.sum()), n_distinct=len(categories), categories=categories,
-        python_type=python_type_of(series, missing), missing_value=first_missing(series, missing),
-    )  # fmt: skip
+        name=series.name,
+        kind=kind,
+        dtype=series.dtype,
+        reason=reason,
+        n_rows=len(series),
+        n_missing=int(missing.sum()),
+        n_distinct=len(categories),
+        categories=categories,
+        python_type=python_type_of(series, missing),
+        missing_value=first_missing(series, missing),
+    )
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:

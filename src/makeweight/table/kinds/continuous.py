@@ -34,13 +34,19 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     values, missing = finite_floats(series, series.name)
     present = np.unique(values[~missing])
     column = Column(
-        name=series.name, kind=Kind.CONTINUOUS, dtype=series.dtype, reason=reason,
-        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(present),
+        name=series.name,
+        kind=Kind.CONTINUOUS,
+        dtype=series.dtype,
+        reason=reason,
+        n_rows=len(series),
+        n_missing=int(missing.sum()),
+        n_distinct=len(present),
         low=float(present.min()) if len(present) else None,
         high=float(present.max()) if len(present) else None,
         decimals=count_decimals(present, series.dtype),
-        python_type=python_type_of(series, missing), missing_value=first_missing(series, missing),
-    )  # fmt: skip
+        python_type=python_type_of(series, missing),
+        missing_value=first_missing(series, missing),
+    )
     return replace(column, grid=grid_of(column, common_divisor(present, column.decimals, column.dtype)))
 
 

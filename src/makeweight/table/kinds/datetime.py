@@ -46,20 +46,32 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     kind = python_type_of(series, missing)
     if not str(series.dtype).startswith(DTYPES) and kind not in PYTHON_TYPES:
         raise SchemaError(
-            "values are not dates", where=f"column {series.name!r}", got=str(series.dtype),
-            expected="datetimes, dates or durations", hint="convert the column with pandas.to_datetime first",
-        )  # fmt: skip
+            "values are not dates",
+            where=f"column {series.name!r}",
+            got=str(series.dtype),
+            expected="datetimes, dates or durations",
+            hint="convert the column with pandas.to_datetime first",
+        )
     ticks = _ticks(series, is_duration(series.dtype, kind))[~missing]
     origin = int(ticks.min()) if len(ticks) else 0
     step = next(step for step in STEPS if not len(ticks) or not ((ticks - origin) % step).any())
     values = (ticks - origin) / step
     return Column(
-        name=series.name, kind=Kind.DATETIME, dtype=series.dtype, reason=reason, n_rows=len(series),
-        n_missing=int(missing.sum()), n_distinct=len(np.unique(ticks)),
-        low=0.0 if len(ticks) else None, high=float(values.max()) if len(ticks) else None,
-        decimals=0, origin=origin, step=step,
-        python_type=kind, missing_value=first_missing(series, missing),
-    )  # fmt: skip
+        name=series.name,
+        kind=Kind.DATETIME,
+        dtype=series.dtype,
+        reason=reason,
+        n_rows=len(series),
+        n_missing=int(missing.sum()),
+        n_distinct=len(np.unique(ticks)),
+        low=0.0 if len(ticks) else None,
+        high=float(values.max()) if len(ticks) else None,
+        decimals=0,
+        origin=origin,
+        step=step,
+        python_type=kind,
+        missing_value=first_missing(series, missing),
+    )
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
@@ -137,17 +149,17 @@ def _ticks(series: pd.Series[Any], duration: bool) -> np.ndarray:
     try:
         if isinstance(series.dtype, pd.ArrowDtype):
             zone = _arrow_zone(series.dtype)
-            plain: Any = (
-                "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
-            )
+            plain: Any = "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
             series = series.astype(plain)
         elif series.dtype == object:
             series = pd.to_timedelta(series) if duration else pd.to_datetime(series)
     except (TypeError, ValueError) as error:
         raise SchemaError(
-            "values are not dates", where=f"column {series.name!r}", got=str(error).splitlines()[0],
+            "values are not dates",
+            where=f"column {series.name!r}",
+            got=str(error).splitlines()[0],
             hint=f"--kind {series.name}=categorical or --kind {series.name}=text",
-        ) from error  # fmt: skip
+        ) from error
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_localize(None)
     unit = "timedelta64[us]" if duration else "datetime64[us]"

@@ -28,9 +28,11 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     column = text.describe(series, reason, kind=Kind.IDENTIFIER)
     if not _holds_numbers(series) and _type(series) not in (str, uuid.UUID):
         raise SchemaError(
-            "identifiers are whole numbers, strings or UUIDs", where=column.label, got=str(series.dtype),
+            "identifiers are whole numbers, strings or UUIDs",
+            where=column.label,
+            got=str(series.dtype),
             hint=f"--kind {series.name}=categorical, or drop the column",
-        )  # fmt: skip
+        )
     return column
 
 
@@ -87,9 +89,12 @@ def _next_numbers(column: Column, present: pd.Series[Any], n: int) -> pd.Series[
         numbers = list(islice(free, n))
         if len(numbers) < n:
             raise SchemaError(
-                "no room for fresh identifiers", where=column.label, got=f"{n} wanted",
-                expected=f"at most {len(numbers)} more in {dtype}", hint="use a wider integer dtype",
-            )  # fmt: skip
+                "no room for fresh identifiers",
+                where=column.label,
+                got=f"{n} wanted",
+                expected=f"at most {len(numbers)} more in {dtype}",
+                hint="use a wider integer dtype",
+            )
     return to_dtype(column, pd.Series(numbers, dtype=object))
 
 

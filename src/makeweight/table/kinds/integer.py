@@ -40,29 +40,40 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     whole = present == np.round(present)
     if not whole.all():
         raise SchemaError(
-            "value is not a whole number", where=f"column {series.name!r}", got=present[~whole][0],
+            "value is not a whole number",
+            where=f"column {series.name!r}",
+            got=present[~whole][0],
             hint=f"--kind {series.name}=continuous",
-        )  # fmt: skip
+        )
     origin = 0
     if len(present) and np.abs(present).max() >= EXACT:
         exact = _exact(series, missing)
         origin = min(exact)
         if max(exact) - origin >= EXACT:
             raise SchemaError(
-                "whole numbers spread too widely to be a measurement", where=f"column {series.name!r}",
-                got=f"{origin} to {max(exact)}", expected="a range below 2**53",
+                "whole numbers spread too widely to be a measurement",
+                where=f"column {series.name!r}",
+                got=f"{origin} to {max(exact)}",
+                expected="a range below 2**53",
                 hint=f"--kind {series.name}=identifier",
-            )  # fmt: skip
+            )
         present = np.array([value - origin for value in exact], dtype=np.float64)
     present = np.unique(present)
     column = Column(
-        name=series.name, kind=Kind.INTEGER, dtype=series.dtype, reason=reason,
-        n_rows=len(series), n_missing=int(missing.sum()), n_distinct=len(present),
+        name=series.name,
+        kind=Kind.INTEGER,
+        dtype=series.dtype,
+        reason=reason,
+        n_rows=len(series),
+        n_missing=int(missing.sum()),
+        n_distinct=len(present),
         low=float(present.min()) if len(present) else None,
         high=float(present.max()) if len(present) else None,
-        decimals=0, origin=origin,
-        python_type=python_type_of(series, missing), missing_value=first_missing(series, missing),
-    )  # fmt: skip
+        decimals=0,
+        origin=origin,
+        python_type=python_type_of(series, missing),
+        missing_value=first_missing(series, missing),
+    )
     return replace(column, grid=grid_of(column, common_divisor(present, 0, column.dtype)))
 
 
@@ -98,9 +109,7 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
         return pd.Series(unsigned.astype(column.dtype), name=column.name)
     signed = filled.astype(np.int64)
     if column.origin > np.iinfo(np.int64).max - EXACT:
-        nullable = pd.Series(
-            pd.arrays.IntegerArray(signed.astype(np.uint64) + np.uint64(column.origin), missing)
-        )
+        nullable = pd.Series(pd.arrays.IntegerArray(signed.astype(np.uint64) + np.uint64(column.origin), missing))
     else:
         nullable = pd.Series(pd.arrays.IntegerArray(signed + np.int64(column.origin), missing))
     return to_dtype(column, nullable)

@@ -14,10 +14,15 @@ def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Col
     """Count missing and distinct values of a real column."""
     missing = missing_mask(series)
     return Column(
-        name=series.name, kind=kind, dtype=series.dtype, reason=reason, n_rows=len(series),
-        n_missing=int(missing.sum()), n_distinct=int(series.nunique()),
+        name=series.name,
+        kind=kind,
+        dtype=series.dtype,
+        reason=reason,
+        n_rows=len(series),
+        n_missing=int(missing.sum()),
+        n_distinct=int(series.nunique()),
         missing_value=first_missing(series, missing),
-    )  # fmt: skip
+    )
 
 
 def check(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], Rejects]:
