@@ -9,6 +9,10 @@ belong to one kind of processor.
 
 from __future__ import annotations
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # sums, and so bytes, depend on the number of threads
+
 import argparse
 import hashlib
 import json

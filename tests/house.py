@@ -1,6 +1,6 @@
 """The structure of the package in figures: what docs/design.md shows before and after.
 
-    python benchmarks/house.py [FOLDER ...]     # checkouts to print side by side; this one by default
+    python tests/house.py [FOLDER ...]     # checkouts to print side by side; this one by default
 
 A function's length counts its statements' lines without docstring. A circle is a set of modules that import each other
 outside functions and `if TYPE_CHECKING`, inside or across rooms; so does a function's own import where --lazy is given.
