@@ -104,6 +104,7 @@ SHARED_BY_GENERATORS = {
     "check",
     "ledger",
     "registry",
+    "writing",
     "_donors",
     "_dummies",
     "_foreign",
