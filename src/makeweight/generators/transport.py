@@ -20,7 +20,7 @@ from makeweight.generators.rows.moving import Standard, centred, filled, is_bent
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Column, Table
-from makeweight.theory.transport import shrunk_covariance
+from makeweight.theory import shrunk_covariance
 
 __all__ = ["TransportGenerator"]
 
