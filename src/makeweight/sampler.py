@@ -24,7 +24,7 @@ from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
 from makeweight.table.schema import check_frame
-from makeweight.theory.weights import objective_weights
+from makeweight.theory import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from makeweight.errors import PlanError, SchemaError
-from makeweight.theory import excess_risk, group_risks, risk_intervals, row_losses
+from makeweight.theory import group_risks, row_losses
+from makeweight.theory.published.intervals import excess_risk, risk_intervals
 
 
 def test_constant_half_scores_log_two_and_a_quarter() -> None:

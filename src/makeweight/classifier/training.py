@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from makeweight.classifier.borrowing import BorrowedFrames, borrow, correctable
+from makeweight.classifier.borrowing import borrow_frames, correctable
 from makeweight.errors import OptionError
 from makeweight.generators.fill import Budget, Generation
 from makeweight.generators.writing import seed_sequence, write_rows
@@ -21,7 +21,7 @@ from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
-from makeweight.theory import Take
+from makeweight.theory import BorrowedRows, Take
 
 __all__ = ["FLOOR", "Pool", "RealRows", "fit_estimator", "probabilities", "seeded", "weight_keyword"]
 
@@ -41,14 +41,14 @@ class Pool:
         A factor on every row's weight; one where no density ratio corrects it.
     generation : Generation or None
         None where no row was asked for.
-    borrowed : dict of int to BorrowedFrames
+    borrowed : dict of int to BorrowedRows of DataFrame
         What shows the generator's bias, for groups that are corrected with signed weights.
     """
 
     frames: dict[int, pd.DataFrame]
     weights: dict[int, np.ndarray]
     generation: Generation | None
-    borrowed: dict[int, BorrowedFrames] = field(default_factory=dict)
+    borrowed: dict[int, BorrowedRows[pd.DataFrame]] = field(default_factory=dict)
 
 
 #: correct(real rows of a group, its synthetic rows, rng): factors on the weights of the synthetic rows.
@@ -145,7 +145,7 @@ class RealRows:
             for code in sorted(set(correctable(counts).tolist()) & set(wanted)):
                 n = min(wanted[code], int(counts.max() - counts[code]))
                 (stream,) = rng.spawn(1)
-                borrowed[code] = borrow(frame, schema, codes, code, n, self._written, stream)
+                borrowed[code] = borrow_frames(frame, schema, codes, code, n, self._written, stream)
         return Pool(frames, weights, made, borrowed)
 
     def _written(self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator) -> pd.DataFrame:
@@ -209,8 +209,9 @@ class RealRows:
                 add(part, code, own[: len(part)] * pool.weights[code][: len(part)])
         for code, take in takes.items():
             if take.correction and code in pool.borrowed:
-                part, own = pool.borrowed[code].signed(take.correction * take.mass)
-                add(part[self.names], code, own)
+                borrowed = pool.borrowed[code]
+                part = pd.concat(borrowed.rows, ignore_index=True)
+                add(part[self.names], code, borrowed.weights(take.correction * take.mass))
         X = take_rows(self.X, rows)
         if parts:
             X = append_rows(X, pd.concat(parts, ignore_index=True))

@@ -31,8 +31,8 @@ from makeweight.theory import (
     fit_calibration,
     inverse_line,
     log_line,
+    row_losses,
 )
-from makeweight.theory.risk import row_losses
 
 __all__ = ["ScalingCurve", "scaling_curve"]
 

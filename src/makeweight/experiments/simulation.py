@@ -26,7 +26,7 @@ from makeweight.experiments.same_information import copied
 from makeweight.experiments.spec import Experiment
 from makeweight.experiments.worlds import LABEL, SPURIOUS, draw
 from makeweight.experiments.written import about_generator, balanced_rows
-from makeweight.theory import generator_quality_score, score_gap
+from makeweight.theory.published.vtss import generator_quality_score, score_gap
 
 __all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "measure", "tasks"]
 
