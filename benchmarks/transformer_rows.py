@@ -16,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from makeweight.generators.fill import Limits
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from makeweight.sampler import balance
@@ -39,7 +40,7 @@ def rows(name: str, seen: pd.DataFrame, folder: str) -> pd.DataFrame:
         target=TARGET,
         generator=resolve(name, options),
         sampling_strategy=wanted,
-        copies="accept",
+        limits=Limits(copies="accept"),
         random_state=0,
     )
     return made.frame

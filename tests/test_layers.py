@@ -15,16 +15,18 @@ PACKAGE = Path(makeweight.__file__).parent
 #: What the modules of a room may import of the package; a longer prefix decides before a shorter one.
 MAY_IMPORT = {
     "errors": [],
+    "progress": [],
     "table": ["errors"],
     "plan": ["errors", "table"],
     "_compat": [],
     "theory": ["errors"],
-    "generators": ["errors", "table", "plan", "generators", "theory"],
-    "sampler": ["errors", "table", "plan", "generators", "theory", "_compat"],
-    "classifier": ["errors", "table", "plan", "generators", "sampler", "theory", "_compat"],
-    "engine": ["errors"],
+    "generators": ["errors", "progress", "table", "plan", "generators", "theory"],
+    "sampler": ["errors", "progress", "table", "plan", "generators", "theory", "_compat"],
+    "classifier": ["errors", "progress", "table", "plan", "generators", "sampler", "theory", "_compat"],
+    "engine": ["errors", "progress"],
     "evaluation": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -36,9 +38,10 @@ MAY_IMPORT = {
     ],
     "quality": ["errors", "table", "plan", "theory", "page"],
     "page": ["errors"],
-    "partitioned": ["errors", "table", "plan", "generators", "sampler", "engine"],
+    "partitioned": ["errors", "progress", "table", "plan", "generators", "sampler", "engine"],
     "experiments": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -51,6 +54,7 @@ MAY_IMPORT = {
     ],
     "cli": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -65,7 +69,7 @@ MAY_IMPORT = {
         "",
     ],
     "__main__": ["cli"],
-    "": ["classifier", "plan", "sampler", "table"],
+    "": ["classifier", "evaluation", "generators", "partitioned", "plan", "progress", "quality", "sampler", "table"],
 }
 #: Heavy packages and the rooms that may import them at all.
 HEAVY = {

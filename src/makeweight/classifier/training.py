@@ -15,7 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from makeweight.classifier.borrowing import borrow_frames, correctable
 from makeweight.errors import OptionError
-from makeweight.generators.fill import Budget, Generation
+from makeweight.generators.fill import Generation
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
@@ -171,9 +171,7 @@ class RealRows:
             self.sampler.generator,
             seed=seed_sequence(rng),
             groups=own,
-            budget=Budget(max_seconds=self.sampler.max_seconds),
-            copies=self.sampler.copies,
-            on_shortfall=self.sampler.on_shortfall,
+            limits=self.sampler.limits,
             n_jobs=self.sampler.n_jobs,
         )
         return made, schema
