@@ -14,7 +14,6 @@ __all__ = [
     "QualityFinding",
     "family",
     "groups_of",
-    "holm",
     "items_of",
     "merge_rare",
     "shuffled_labels",
@@ -200,20 +199,3 @@ def merge_rare(codes: np.ndarray, most: int) -> np.ndarray:
         merged[order[: most - 1]] = np.arange(most - 1)
         numbers = merged[numbers]
     return np.asarray(numbers)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's step-down corrected p-values, in the given order.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    corrected = np.empty(len(order))
-    so_far = 0.0
-    for rank, position in enumerate(order):
-        so_far = max(so_far, min(1.0, (len(order) - rank) * p_values[position]))
-        corrected[position] = so_far
-    return [float(value) for value in corrected]
