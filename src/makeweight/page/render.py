@@ -41,7 +41,7 @@ PARTS = {
 
 
 def render(result: Mapping[str, Any]) -> str:
-    """Write a result as one HTML page that needs nothing but itself.
+    """Return a result as one HTML page that needs nothing but itself.
 
     The same result gives the same page, byte for byte.
 
