@@ -90,6 +90,7 @@ HEAVY = {
         "quality",
         "experiments",
         "generators.resampler",
+        "generators.contract",
         "sampler",
         "_compat",
         "cli",

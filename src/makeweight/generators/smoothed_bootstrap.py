@@ -151,6 +151,10 @@ class SmoothedBootstrap(SavedGenerator):
     saved_as = "smoothed-bootstrap"
     saved_facts = tuple(field.name for field in dataclasses.fields(Smoothing))
     saved_arrays = ("donors", "shared", "levels", "marginal")
+    _numeric: list[Column]
+    _marginals: list[NormalScores]
+    _coded: list[Column]
+    _levels: dict[Hashable, np.ndarray]
 
     def __init__(
         self,
@@ -299,10 +303,10 @@ class SmoothedBootstrap(SavedGenerator):
 
     def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return the donors' normal scores and codes, one column of the table at a time."""
-        self._numeric: list[Column] = []
-        self._marginals: list[NormalScores] = []
-        self._coded: list[Column] = []
-        self._levels: dict[Hashable, np.ndarray] = {}
+        self._numeric = []
+        self._marginals = []
+        self._coded = []
+        self._levels = {}
         scores: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         learned = table.schema.learned

@@ -163,6 +163,7 @@ class TransportGenerator(SavedGenerator):
     )
     saved_as = "transport"
     saved_arrays = ("kept", "scores", "standard")
+    _scales: list[Standard | NormalScores]
 
     def __init__(
         self,
@@ -273,7 +274,7 @@ class TransportGenerator(SavedGenerator):
         self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return scores with NaN where missing, and codes, one column of the table at a time."""
-        self._scales: list[Standard | NormalScores] = []
+        self._scales = []
         scores = np.empty((len(rows), len(self._numeric)))
         for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
             values = table.encode(column.name)

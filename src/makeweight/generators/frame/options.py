@@ -215,6 +215,6 @@ def _meanings(cls: type) -> Iterator[tuple[str, str]]:
     section = re.split(r"\n\n\w[\w ]*\n---", section)[0]
     for entry in re.split(r"\n(?=\S)", section):
         head, _, text = entry.partition("\n")
-        sentence = re.split(r"(?<=[.:])\s", " ".join(text.split()))[0]
+        sentence = re.split(r"(?<=\.)\s", " ".join(text.split()))[0]
         for name in head.partition(" : ")[0].split(", "):
             yield name, sentence

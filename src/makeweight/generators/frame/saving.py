@@ -19,17 +19,7 @@ from makeweight.generators.frame.options import WithOptions
 from makeweight.table import Table
 from makeweight.table.io import replace_file
 
-__all__ = [
-    "SavedGenerator",
-    "SavedState",
-    "exactly",
-    "flat",
-    "part",
-    "parts",
-    "refuse_occupied",
-    "refuse_other_table",
-    "save_state",
-]
+__all__ = ["SavedGenerator", "SavedState", "flat", "part", "parts", "save_state"]
 
 T = TypeVar("T")
 FORMAT, VERSION = "makeweight generator", 1
@@ -79,20 +69,6 @@ def parts(arrays: Mapping[str, np.ndarray], name: str) -> list[int]:
     return sorted({int(key[1]) for key in keys if key[0] == name and key[1:] and key[1].isdigit()})
 
 
-def refuse_occupied(folder: str | os.PathLike[str]) -> Path:
-    """Return a folder to save into.
-
-    Raises
-    ------
-    FileProblem
-        When there is something in it.
-    """
-    path = Path(folder)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileProblem("there is something there already", where=str(path), hint="name a new or an empty folder")
-    return path
-
-
 def save_state(
     folder: str | os.PathLike[str],
     name: str,
@@ -121,7 +97,9 @@ def save_state(
     MissingDependency
         When safetensors is not installed.
     """
-    folder = refuse_occupied(folder)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
     content = _safetensors().save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
     manifest = {
         "format": FORMAT,
@@ -228,8 +206,8 @@ class SavedGenerator(WithOptions):
         folder = Path(folder)
         manifest = _manifest(folder, cls.saved_as)
         path = folder / MANIFEST
-        exactly(manifest["options"], [option.name for option in cls.options if option.saved], path, "options")
-        exactly(manifest["facts"], cls.saved_facts, path, "facts")
+        _exactly(manifest["options"], [option.name for option in cls.options if option.saved], path, "options")
+        _exactly(manifest["facts"], cls.saved_facts, path, "facts")
         unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *cls.saved_folders}
         if unknown:
             raise FileProblem(
@@ -240,7 +218,7 @@ class SavedGenerator(WithOptions):
             )
         generator = cls(**manifest["options"], **options)
         generator._known = KnownTable.of(table)
-        refuse_other_table(manifest["columns"], generator._known.fingerprint, folder)
+        _refuse_other_table(manifest["columns"], generator._known.fingerprint, folder)
         arrays = _arrays(folder / TENSORS, manifest["sha256"])
         strange = [key for key in arrays if key.partition(".")[0] not in cls.saved_arrays]
         if strange:
@@ -271,7 +249,7 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
             expected=VERSION,
             hint="fit the generator anew",
         )
-    exactly(manifest, KEYS, path, "manifest")
+    _exactly(manifest, KEYS, path, "manifest")
     if manifest["generator"] != name:
         raise FileProblem(
             "another generator was saved here",
@@ -282,7 +260,7 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
     return manifest
 
 
-def exactly(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
+def _exactly(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
     """Refuse a part of a manifest that has other keys than those that are known."""
     wanted, keys = set(known), set(entries) if isinstance(entries, dict) else set()
     for name in sorted(keys - wanted):
@@ -293,13 +271,7 @@ def exactly(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
         raise FileProblem(f"keys are missing in the {what}", where=str(path), got=sorted(wanted - keys))
 
 
-def refuse_other_table(saved: Any, present: Mapping[str, str], folder: Path) -> None:
-    """Refuse a table whose columns are not those that were saved.
-
-    Raises
-    ------
-    SchemaError
-    """
+def _refuse_other_table(saved: Any, present: Mapping[str, str], folder: Path) -> None:
     saved = saved if isinstance(saved, dict) else {}
     differing = [name for name in {**present, **saved} if present.get(name) != saved.get(name)]
     if differing:

@@ -78,6 +78,7 @@ class InContextTransformer(SavedGenerator):
     max_memory : int
         Mebibytes for contexts and for rows being written.
     device : {"auto", "cpu", "cuda"}
+        Where the network runs; "auto" takes a GPU where there is one.
 
     Raises
     ------
