@@ -1,4 +1,4 @@
-"""Losses of rows and risks of groups: balanced, worst-group, and excess, with bootstrap intervals."""
+"""Losses of rows and risks of groups: balanced and worst-group."""
 
 from __future__ import annotations
 
