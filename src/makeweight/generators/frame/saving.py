@@ -17,7 +17,7 @@ from makeweight.errors import FileProblem, MissingDependency, SchemaError, neare
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import WithOptions
 from makeweight.table import Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["SavedGenerator", "SavedState", "flat", "part", "parts", "save_state"]
 
