@@ -44,7 +44,7 @@ BARS = {"n_real": ("before", "real rows"), "n_after": ("after", "synthetic rows 
 RISKS = {"log_loss": "log-loss by group", "error": "error by group"}
 
 
-def comparison_view(result: Mapping[str, Any]) -> dict[str, Any]:
+def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     """Return what the template shows of a comparison."""
     ids = Ids()
     tone, badge = VERDICTS[result["verdict"]["code"]]

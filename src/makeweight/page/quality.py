@@ -40,6 +40,27 @@ PRIVATE = "It holds real rows and values of the real table: share it only with w
 
 
 @dataclass(frozen=True)
+class CheckCard:
+    """One check, its numbers as texts, and the places that its explanation does not name."""
+
+    code: str
+    title: str
+    severity: str
+    measured: bool
+    unknown: bool
+    value: str
+    interval: str
+    limits: str
+    explanation: str
+    blind: str
+    places: Sequence[str]
+    why: str
+    measure: str
+    chance: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Drawer:
     """The checks that ended alike."""
 
@@ -48,10 +69,10 @@ class Drawer:
     anchor: str
     open: bool
     before: str
-    checks: Sequence[dict[str, Any]]
+    checks: Sequence[CheckCard]
 
 
-def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
+def quality_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     """Return what the template shows of a quality report."""
     ids = Ids()
     drawers = _drawers(result["checks"])
@@ -133,14 +154,13 @@ def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
     """Return the drawers with their checks, the gravest first."""
     drawers = []
     for drawer, (style, is_open, before) in DRAWERS.items():
-        inside = [_check(check) for check in checks if check["drawer"] == drawer]
+        inside = [_card(check) for check in checks if check["drawer"] == drawer]
         label = f"{drawer}s" if drawer in ("issue", "tip") and len(inside) != 1 else drawer
         drawers.append(Drawer(label, style, drawer.replace(" ", "-"), is_open, before, inside))
     return drawers
 
 
-def _check(check: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a check as texts, and the places that its explanation does not name."""
+def _card(check: Mapping[str, Any]) -> CheckCard:
     fault, explanation = check["fault"], check["explanation"].casefold()
     limits = []
     if check["tip_threshold"] is not None:
@@ -152,23 +172,23 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
         chance.append(f"Chance alone gives {interval_text(check['null_interval'], 3)}")
     if check["p_holm"] is not None:
         chance.append(f"p = {p_value(check['p_holm'])} after Holm's correction")
-    return {
-        "code": check["code"],
-        "title": fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
-        "severity": check["severity"],
-        "measured": check["value"] is not None,
-        "unknown": check["drawer"] in ("issue", "tip", "skipped"),
-        "value": number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
-        "interval": interval_text(check["interval"], 3) if check["interval"] else "",
-        "limits": f"limits: {', '.join(limits)}" if limits else "",
-        "explanation": check["explanation"],
-        "blind": check["blind"],
-        "places": [item["text"] for item in check["items"] if item["text"].casefold() not in explanation],
-        "why": check["why"],
-        "measure": check["measure"],
-        "chance": "; ".join(chance) + "." if chance else "",
-        "anchor": check["anchor"],
-    }
+    return CheckCard(
+        code=check["code"],
+        title=fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
+        severity=check["severity"],
+        measured=check["value"] is not None,
+        unknown=check["drawer"] in ("issue", "tip", "skipped"),
+        value=number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
+        interval=interval_text(check["interval"], 3) if check["interval"] else "",
+        limits=f"limits: {', '.join(limits)}" if limits else "",
+        explanation=check["explanation"],
+        blind=check["blind"],
+        places=[item["text"] for item in check["items"] if item["text"].casefold() not in explanation],
+        why=check["why"],
+        measure=check["measure"],
+        chance="; ".join(chance) + "." if chance else "",
+        anchor=check["anchor"],
+    )
 
 
 def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]:
@@ -180,7 +200,7 @@ def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]
     return first, [m for m in drawn if not any(m is one for one in first)]
 
 
-def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
+def _pair(pair: Mapping[str, Any]) -> Mapping[str, object]:
     """Return a synthetic row beside its nearest real row; of many columns, those that differ come first."""
     synthetic, real = pair["synthetic"], pair["nearest"]
     cells = [(column, value, real.get(column), value != real.get(column)) for column, value in synthetic.items()]
