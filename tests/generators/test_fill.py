@@ -334,8 +334,8 @@ def test_empty_cells_are_reported_and_need_a_generator_that_extrapolates():
 def test_progress_is_told_after_every_round():
     seen = []
     run(Spoiler(out_of_range), augment=5, progress=seen.append)
-    assert seen[-1].total_accepted == seen[-1].total_requested == 90
-    assert all(step.accepted <= step.requested for step in seen)
+    assert seen[-1].done == seen[-1].total == 90
+    assert all(step.done <= step.total for step in seen)
 
 
 def test_rows_come_in_bounded_batches(monkeypatch):
