@@ -22,10 +22,10 @@ PUBLISHED = [
 def scores(experiment, folder, arm, learner, step, stage, metric="bce"):
     chosen = experiment.select(data=["craft"], arms=[arm], learners=[learner], steps=[step])
     return [
-        record["value"]
+        number.value
         for task in tasks(chosen)
-        for record in measure(task, folder)
-        if (record["stage"], record["metric"]) == (stage, metric)
+        for number in measure(task, folder)
+        if (number.stage, number.metric) == (stage, metric)
     ]
 
 
@@ -85,7 +85,7 @@ def test_our_pools_hold_both_sides_and_come_from_seed_rows_only(tmp_path):
 def test_all_real_rows_are_one_step(tmp_path):
     chosen = read_experiment("augmentation").select(data=["craft"], arms=["real-rows"], learners=["xgb"], seeds=[42])
     [task] = tasks(chosen)
-    values = {r["metric"]: r["value"] for r in measure(task, tmp_path)}
+    values = {r.metric: r.value for r in measure(task, tmp_path)}
     assert np.log(values["bce"]) == pytest.approx(-0.64296, abs=1e-5)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from makeweight.experiments import read_experiment
-from makeweight.experiments.store import TYPES
+from makeweight.experiments.records import TYPES
 from makeweight.experiments.tables import agreement, published_numbers, summarise, versus, worth
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,45 @@ from sklearn.preprocessing import StandardScaler
 
 from makeweight.classifier.training import fit_estimator
 from makeweight.evaluation.learners import make_learner, softened
-from makeweight.experiments.judging import readout
-from makeweight.experiments.written import write_rows
+from makeweight.experiments.judging import balanced_loss, judge, readout
+from makeweight.experiments.records import Measurement
+from makeweight.experiments.written import write_balanced
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 from makeweight.theory import logit_shift
 
-__all__ = ["NOTHING", "UNDERSAMPLE", "WEIGHTS", "Trained", "out_of_fold", "readouts", "train_arm"]
+__all__ = ["NOTHING", "UNDERSAMPLE", "WEIGHTS", "Trained", "VisibleRows", "copied", "measure_arm", "train_arm"]
 
 NOTHING, WEIGHTS, UNDERSAMPLE = "nothing", "weights", "undersample"
+
+
+@dataclass(frozen=True, eq=False)
+class VisibleRows:
+    """What an arm may see.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Training rows, numbers only.
+    label : str
+    group_by : sequence of str
+    external : DataFrame, optional
+        Rows from elsewhere; the arm then adds them, whatever its name.
+    """
+
+    frame: pd.DataFrame
+    label: str
+    group_by: Sequence[str] = ()
+    external: pd.DataFrame | None = None
+
+    def codes(self) -> np.ndarray:
+        """Return the group of every training row, shape (n,)."""
+        schema = Schema.infer(self.frame, target=self.label, group_by=self.group_by)
+        return Groups(Table(self.frame, schema)).codes
+
+    def labels(self) -> np.ndarray:
+        """Return the label of every training row, shape (n,)."""
+        return self.frame[self.label].to_numpy(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,37 +73,23 @@ class Trained:
     synthetic: pd.DataFrame
 
 
-def train_arm(
-    arm: str,
-    frame: pd.DataFrame,
-    label: str,
-    group_by: Sequence[str],
-    seed: int,
-    external: pd.DataFrame | None = None,
-) -> Trained:
-    """Return what an arm makes of the rows that it may see.
+def train_arm(arm: str, visible: VisibleRows, seed: int) -> Trained:
+    """Return the training rows that an arm makes of the rows that it may see.
 
     Parameters
     ----------
     arm : str
         ``nothing``, ``weights``, ``undersample``, or a generator, which is fitted to these rows and brings
         every group up to the largest.
-    frame : DataFrame
-    label : str
-    group_by : sequence of str
+    visible : VisibleRows
     seed : int
-    external : DataFrame, optional
-        Rows from elsewhere; the arm then is to add them, whatever its name.
     """
-    frame = frame.reset_index(drop=True)
+    frame = visible.frame
     ones, none = np.ones(len(frame)), frame.iloc[:0]
-    if external is not None:
-        rows = pd.concat([frame, external], ignore_index=True)
-        return Trained(rows, np.ones(len(rows)), external)
-    if arm == NOTHING:
+    if visible.external is None and arm == NOTHING:
         return Trained(frame, ones, none)
-    if arm in (WEIGHTS, UNDERSAMPLE):
-        codes = Groups(Table(frame, Schema.infer(frame, target=label, group_by=group_by))).codes
+    if visible.external is None and arm in (WEIGHTS, UNDERSAMPLE):
+        codes = visible.codes()
         counts = np.bincount(codes)
         if arm == WEIGHTS:
             return Trained(frame, len(frame) / len(counts) / counts[codes], none)
@@ -81,22 +97,24 @@ def train_arm(
         kept = [rng.choice(np.flatnonzero(codes == code), counts.min(), replace=False) for code in range(len(counts))]
         rows = frame.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
         return Trained(rows, np.ones(len(rows)), none)
-    made = write_rows(arm, frame, label, group_by, seed).frame[frame.columns]
-    rows = pd.concat([frame, made], ignore_index=True)
-    return Trained(rows, np.ones(len(rows)), made)
+    added = visible.external
+    if added is None:
+        added = write_balanced(arm, frame, visible.label, visible.group_by, seed)[frame.columns]
+    rows = pd.concat([frame, added], ignore_index=True)
+    return Trained(rows, np.ones(len(rows)), added)
 
 
 def predict(
-    trained: Trained, rows: pd.DataFrame, label: str, learners: Sequence[str], seed: int
+    trained: Trained, held: pd.DataFrame, label: str, learners: Sequence[str], seed: int
 ) -> dict[str, np.ndarray]:
-    """Return every classifier's probabilities of label 1 for some rows."""
+    """Return every classifier's probabilities of label 1 for the held-out rows, by the classifier's name."""
     X, y = trained.rows.drop(columns=label).to_numpy(np.float64), trained.rows[label].to_numpy(np.int64)
-    held = rows.drop(columns=label).to_numpy(np.float64)
-    found = {}
+    features = held.drop(columns=label).to_numpy(np.float64)
+    probabilities = {}
     for name in learners:
         model = fit_estimator(_learner(name, seed, len(X)), X, y, trained.weights, seed)
-        found[name] = softened(model, held, np.array([0, 1]))[:, 1]
-    return found
+        probabilities[name] = softened(model, features, np.array([0, 1]))[:, 1]
+    return probabilities
 
 
 def _learner(name: str, seed: int, n_rows: int) -> Any:
@@ -108,46 +126,35 @@ def _learner(name: str, seed: int, n_rows: int) -> Any:
 
 
 def out_of_fold(
-    arm: str,
-    frame: pd.DataFrame,
-    label: str,
-    group_by: Sequence[str],
-    learners: Sequence[str],
-    seed: int,
-    folds: int,
-    external: pd.DataFrame | None = None,
+    arm: str, visible: VisibleRows, learners: Sequence[str], seed: int, folds: int
 ) -> dict[str, np.ndarray]:
     """Return every classifier's probabilities for the training rows, each by a fit without its fold.
 
     A generator is fitted inside each fold: rows that were written after looking at a held-out row would make
     the calibration over-confident.
     """
-    frame = frame.reset_index(drop=True)
-    codes = Groups(Table(frame, Schema.infer(frame, target=label, group_by=group_by))).codes
+    codes = visible.codes()
     rng = np.random.default_rng([seed, zlib.crc32(b"folds")])
-    assigned = np.empty(len(frame), dtype=np.int64)
+    assigned = np.empty(len(codes), dtype=np.int64)
     for code in np.unique(codes):
         rows = rng.permutation(np.flatnonzero(codes == code))
         assigned[rows] = np.arange(len(rows)) % folds
-    found = {name: np.empty(len(frame)) for name in learners}
+    probabilities = {name: np.empty(len(codes)) for name in learners}
     for fold in range(folds):
         held = assigned == fold
-        trained = train_arm(arm, frame[~held], label, group_by, seed, external)
-        for name, probabilities in predict(trained, frame[held], label, learners, seed).items():
-            found[name][held] = probabilities
-    return found
+        trained = train_arm(arm, replace(visible, frame=visible.frame[~held].reset_index(drop=True)), seed)
+        for name, values in predict(trained, visible.frame[held], visible.label, learners, seed).items():
+            probabilities[name][held] = values
+    return probabilities
 
 
-def readouts(
-    arm: str, trained: Trained, labels: np.ndarray, probabilities: np.ndarray, held_out: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return what is done to an arm's probabilities: nothing, a logit shift, balanced Platt scaling.
+def readouts(arm: str, labels: np.ndarray, probabilities: np.ndarray, held_out: np.ndarray) -> dict[str, np.ndarray]:
+    """Return an arm's probabilities as they are, after balanced Platt scaling and after a logit shift, by name.
 
     Parameters
     ----------
     arm : str
         Only ``nothing`` is shifted: the others are balanced already.
-    trained : Trained
     labels : ndarray of int
         Of the training rows.
     probabilities : ndarray
@@ -155,8 +162,46 @@ def readouts(
     held_out : ndarray
         Out-of-fold probabilities of the training rows.
     """
-    made = {"as is": probabilities, "platt": readout(probabilities, held_out, labels)}
+    stages = {"as is": probabilities, "platt": readout(probabilities, held_out, labels)}
     if arm == NOTHING:
         shares = np.bincount(labels) / len(labels)
-        made["shift"] = np.asarray(logit_shift(shares).apply(probabilities))
-    return made
+        stages["shift"] = np.asarray(logit_shift(shares).apply(probabilities))
+    return stages
+
+
+def measure_arm(
+    arm: str,
+    visible: VisibleRows,
+    trained: Trained,
+    test: pd.DataFrame,
+    *,
+    learners: Sequence[str],
+    seed: int,
+    folds: int,
+    further: Callable[[np.ndarray], Mapping[str, float]] = lambda probabilities: {},
+) -> Iterator[Measurement]:
+    """Yield how an arm does on the test rows with every classifier.
+
+    Stages ``as is``, ``platt`` and ``shift`` hold the balanced log-loss and the `further` metrics of these
+    probabilities; stage ``ranking`` holds what calibration cannot change.
+    """
+    label = visible.label
+    predicted = predict(trained, test, label, learners, seed)
+    held_out = out_of_fold(arm, visible, learners, seed, folds)
+    labels = test[label].to_numpy(np.int64)
+    for learner in learners:
+        stages = readouts(arm, visible.labels(), predicted[learner], held_out[learner])
+        for stage, probabilities in stages.items():
+            values = {"bce": balanced_loss(labels, probabilities), **further(probabilities)}
+            for metric, value in values.items():
+                yield Measurement(stage, metric, value, learner)
+        for metric, value in judge(labels, predicted[learner]).items():
+            if metric != "bce":
+                yield Measurement("ranking", metric, value, learner)
+
+
+def copied(added: pd.DataFrame, train: pd.DataFrame) -> Measurement:
+    """Return the share of added rows that are equal to a training row."""
+    known = set(map(tuple, train.to_numpy(np.float64).tolist()))
+    rows = added[train.columns].to_numpy(np.float64).tolist()
+    return Measurement("rows", "copies", float(np.mean([tuple(row) in known for row in rows])), "all")

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from makeweight.errors import OptionError
 from makeweight.evaluation import generator_in_context
+from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
-from makeweight.experiments.written import about_generator
 from makeweight.theory import BayesianNetwork, Density, GaussianDensity, divergence_from_rows
 
-__all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "law", "measure", "tasks"]
+__all__ = ["OWN", "VERSION", "CapacitySettings", "fingerprint", "law", "measure", "tasks"]
 
 VERSION = 1
+OWN: tuple[str, ...] = ()
 KINDS = {"gaussian": "continuous", "network": "categorical"}
 #: Correlation of neighbouring columns of the Gaussian law.
 CORRELATION = 0.5
+
+
+@dataclass(frozen=True)
+class CapacitySettings:
+    """Settings of a task: the rows that a generator writes."""
+
+    rows: int
 
 
 def law(name: str) -> tuple[Density, str]:
@@ -52,37 +60,27 @@ def law(name: str) -> tuple[Density, str]:
     return BayesianNetwork.random([3] * d, chain, np.random.default_rng(d)), KINDS[family]
 
 
-def tasks(experiment: Experiment) -> Iterator[dict[str, Any]]:
+def tasks(experiment: Experiment) -> Iterator[ExperimentTask[CapacitySettings]]:
     """Yield a task per law, generator, number of context rows (the step) and seed."""
-    settings = {"rows": experiment.settings.get("rows", 2000)}
+    settings = CapacitySettings(experiment.settings.rows)
     for data, arm, step, seed in product(experiment.data, experiment.arms, experiment.steps, experiment.seeds):
-        yield {"data": data, "arm": arm, "step": step, "seed": seed, "settings": settings}
+        yield ExperimentTask(data, arm, seed, settings, step=step)
 
 
-def about_data(task: dict[str, Any]) -> str:
-    """Return the name of the task's law."""
-    return str(task["data"])
-
-
-def fingerprint(task: dict[str, Any], folder: Path) -> str:
+def fingerprint(task: ExperimentTask[CapacitySettings], folder: Path) -> str:
     """Return the law's name: rows are drawn from it."""
-    law(task["data"])
-    return str(task["data"])
+    law(task.data)
+    return task.data
 
 
-def about_arm(task: dict[str, Any]) -> dict[str, Any]:
-    """Return what identifies the generator beyond its name."""
-    return about_generator(task["arm"])
-
-
-def measure(task: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """Draw context rows from the law, have rows written, and estimate the divergence from the law."""
-    truth, kind = law(task["data"])
-    rng = np.random.default_rng([task["seed"], task["step"], len(task["data"])])
-    context = truth.sample(task["step"], rng)
-    call = generator_in_context(task["arm"], n_rows=task["settings"]["rows"], kind=kind)
-    made = call(context, 0, rng)
-    found = divergence_from_rows(truth, made, rng=rng)
-    for metric in ("estimate", "standard_error", "bias"):
-        name = "kl" if metric == "estimate" else metric
-        yield {"stage": found.method, "metric": name, "value": float(getattr(found, metric))}
+def measure(task: ExperimentTask[CapacitySettings], folder: Path) -> Iterator[Measurement]:
+    """Yield the estimated divergence of a generator's rows from the law of its context rows."""
+    truth, kind = law(task.data)
+    step = task.step or 0
+    rng = np.random.default_rng([task.seed, step, len(task.data)])
+    context = truth.sample(step, rng)
+    rows = generator_in_context(task.arm, n_rows=task.settings.rows, kind=kind)(context, 0, rng)
+    divergence = divergence_from_rows(truth, rows, rng=rng)
+    yield Measurement(divergence.method, "kl", float(divergence.estimate))
+    yield Measurement(divergence.method, "standard_error", float(divergence.standard_error))
+    yield Measurement(divergence.method, "bias", float(divergence.bias))

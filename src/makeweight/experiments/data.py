@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ class Parts:
     test: pd.DataFrame
     train: pd.DataFrame
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of all rows."""
         return fingerprint(getattr(self, name) for name in PARTS)
@@ -136,8 +136,8 @@ def cells(frame: pd.DataFrame, columns: Columns) -> pd.Series[str]:
     """Return spurious attribute and label of every row as two digits; the lower attribute is 0."""
     attribute = frame[columns.spurious]
     high = (attribute != attribute.min()).astype(int).astype(str)
-    made: pd.Series[str] = high + frame[columns.label].astype(int).astype(str)
-    return made
+    codes: pd.Series[str] = high + frame[columns.label].astype(int).astype(str)
+    return codes
 
 
 def sides(frame: pd.DataFrame, columns: Columns, task: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -269,12 +269,12 @@ def encode(frame: pd.DataFrame) -> pd.DataFrame:
     >>> encode(pd.DataFrame({"a": ["y", "x", "z"], "b": ["q", "p", "q"]})).to_numpy().tolist()
     [[1, 0], [0, 1], [2, 0]]
     """
-    made = frame.copy()
-    for name in made.columns:
-        if not pd.api.types.is_numeric_dtype(made[name]):
-            values = made[name].astype(str)
-            made[name] = pd.factorize(values, sort=values.nunique() > 2)[0]
-    return made
+    codes = frame.copy()
+    for name in codes.columns:
+        if not pd.api.types.is_numeric_dtype(codes[name]):
+            values = codes[name].astype(str)
+            codes[name] = pd.factorize(values, sort=values.nunique() > 2)[0]
+    return codes
 
 
 def opal_split(name: str, seed: int, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from makeweight.errors import MissingDependency
 from makeweight.experiments.laws import WIDTH_OF_MODEL, capacity_rate, fit_laws
+from makeweight.experiments.records import DONE
 from makeweight.experiments.spec import Experiment, names, read_experiment
-from makeweight.experiments.store import DONE, Store
+from makeweight.experiments.store import Store
 from makeweight.experiments.tables import DIFFERENCES, agreement, published_numbers, summarise, versus
 
 __all__ = ["draw_all"]
@@ -55,7 +56,7 @@ Drawn = Iterator[tuple[str, Any]]
 
 
 def draw_all(results: Path, folder: Path) -> Iterator[Path]:
-    """Draw every experiment that has results, as SVG and PNG.
+    """Draw every experiment that has results, as SVG and PNG, and yield the files.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def _curve(ax: Any, part: pd.DataFrame, arm: str, x: Callable[[Any], Any], style
 
 
 def _published(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    if experiment.settings["vary"] == "augmentation":
+    if experiment.settings.vary == "augmentation":
         yield from _augmentation(experiment, summary, rows)
         return
     for metric, text in (("bce", "balanced log-loss"), ("bce_ranking", "after equal calibration")):
@@ -183,11 +184,10 @@ def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFr
         real = part[part["stage"] == "real"]
         if len(real):
             ax.axhline(float(real["mean"].iloc[0]), color=INK, ls="--", lw=0.8, label=LABELS["real-rows"])
-        if len(laws):
-            for law in laws[(laws["data"] == data) & (laws["learner"] == learner)].itertuples():
-                if law.identifiable:
-                    grid = np.linspace(0, 1800, 100)
-                    ax.plot(2 * grid, np.log(law.law.predict(grid)), color=COLOURS.get(law.arm, GREY), lw=1)
+        for curve in laws:
+            if (curve.data, curve.learner) == (data, learner) and curve.law.identifiable_:
+                grid = np.linspace(0, 1800, 100)
+                ax.plot(2 * grid, np.log(curve.law.predict(grid)), color=COLOURS.get(curve.arm, GREY), lw=1)
         ax.set_title(f"{data}, {learner}", loc="left", fontsize=8)
         ax.set_xlabel("augmentation rows in all; lines: fitted law")
         ax.set_ylabel("log of the balanced log-loss")
@@ -198,22 +198,22 @@ def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFr
 def _differences(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
     """Draw paired differences to doing nothing, one line per arm and classifier."""
     for metric, stage, text in DIFFERENCES[experiment.kind]:
-        found = versus(rows, metric, stage)
-        if len(found):
+        differences = versus(rows, metric, stage)
+        if len(differences):
             better = "right" if metric == "auroc" else "left"
             label = f"{text}\nminus that of doing nothing ({better} is better)"
-            yield f"{experiment.name}-{metric}", _forest(experiment, found, label)
+            yield f"{experiment.name}-{metric}", _forest(experiment, differences, label)
 
 
-def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
-    tables = [data for data in experiment.data if data in set(found["data"])]
-    learners = list(dict.fromkeys(found["learner"]))
-    arms = [arm for arm in experiment.arms if arm in set(found["arm"])]
+def _forest(experiment: Experiment, differences: pd.DataFrame, label: str) -> Any:
+    tables = [data for data in experiment.data if data in set(differences["data"])]
+    learners = list(dict.fromkeys(differences["learner"]))
+    arms = [arm for arm in experiment.arms if arm in set(differences["arm"])]
     columns = min(3, len(tables))
     figure, axes = _panels(len(tables), columns, 0.32 * len(arms) + 1)
     for place_of_panel, (ax, data) in enumerate(zip(axes, tables, strict=False)):
         for k, learner in enumerate(learners):
-            part = found[(found["data"] == data) & (found["learner"] == learner)].set_index("arm")
+            part = differences[(differences["data"] == data) & (differences["learner"] == learner)].set_index("arm")
             part = part.reindex(arms)
             place = np.arange(len(arms)) + (k - (len(learners) - 1) / 2) * 0.18
             ax.errorbar(

@@ -1,4 +1,4 @@
-"""Losses of two-class probabilities on held-out real rows, as they are and but for calibration."""
+"""Losses of two-class probabilities on held-out real rows, as they are and after calibration."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def calibrated_on_halves(labels: np.ndarray, probabilities: np.ndarray) -> np.nd
     """
     sure = np.clip(probabilities.astype(np.float64), LEAST, 1 - LEAST)
     half = np.arange(len(labels)) % 2 == 0
-    made = np.empty(len(labels))
+    calibrated = np.empty(len(labels))
     for part in (half, ~half):
         weights = 1.0 / np.bincount(labels[~part])[labels[~part]]
-        made[part] = fit_calibration(sure[~part], labels[~part], sample_weight=weights).apply(sure[part])
-    return made
+        calibrated[part] = fit_calibration(sure[~part], labels[~part], sample_weight=weights).apply(sure[part])
+    return calibrated
 
 
 def judge(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

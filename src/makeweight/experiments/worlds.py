@@ -11,7 +11,7 @@ from scipy.special import expit
 from makeweight.errors import OptionError, nearest
 from makeweight.theory import LogisticWorld
 
-__all__ = ["LABEL", "SPURIOUS", "WORLDS", "draw"]
+__all__ = ["LABEL", "SPURIOUS", "WORLDS", "check_world", "draw"]
 
 LABEL, SPURIOUS = "y", "a"
 #: Norm of the slopes of the logistic laws: AUROC about 0.85.
@@ -66,6 +66,12 @@ WORLDS: dict[str, Callable[[int, int, np.random.Generator], Rows]] = {
 }
 
 
+def check_world(world: str) -> None:
+    """Raise an OptionError when there is no world of that name."""
+    if world not in WORLDS:
+        raise OptionError("unknown world", got=repr(world), hint=nearest(world, WORLDS))
+
+
 def draw(world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test: bool = False) -> pd.DataFrame:
     """Draw rows with so many of each label.
 
@@ -95,8 +101,7 @@ def draw(world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test
     >>> draw("ring", 3, 40, 10, np.random.default_rng(0))["y"].sum()
     np.int64(10)
     """
-    if world not in WORLDS:
-        raise OptionError("unknown world", got=repr(world), hint=nearest(world, WORLDS))
+    check_world(world)
     wanted = (n0, n1)
     kept: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     while any(sum(map(len, rows)) < n for rows, n in zip(kept, wanted, strict=True)):

@@ -1,25 +1,24 @@
-"""Rows by generators of the registry, and what identifies a generator in a key."""
+"""Rows by generators of the registry, in the streams of the experiments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from makeweight.generators.fill import Generation, fill
+from makeweight.generators.fill import fill
 from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 
-__all__ = ["about_generator", "write_rows"]
+__all__ = ["write_balanced"]
 
 
-def write_rows(
+def write_balanced(
     generator: str, frame: pd.DataFrame, label: str, group_by: Sequence[str], seed: int, *, augment: int = 0
-) -> Generation:
-    """Fit a generator to a table and have it balance the groups, and write further rows of each.
+) -> pd.DataFrame:
+    """Return the rows that bring every group up to the largest, by a generator that saw the table.
 
     Parameters
     ----------
@@ -32,32 +31,10 @@ def write_rows(
     seed : int
     augment : int
         Further rows for every group.
-
-    Returns
-    -------
-    Generation
     """
-    fit_seed, fill_seed = np.random.SeedSequence(seed).spawn(2)
+    fit_seed, seed_of_rows = np.random.SeedSequence(seed).spawn(2)
     table = Table(frame, Schema.infer(frame, target=label, group_by=group_by))
     groups = Groups(table)
+    plan = Plan.make(groups, augment=augment)
     fitted = resolve(generator).fit(table, rng=np.random.default_rng(fit_seed))
-    return fill(fitted, table, Plan.make(groups, augment=augment), seed=fill_seed, groups=groups, name=generator)
-
-
-def about_generator(name: str) -> dict[str, Any]:
-    """Return what identifies a generator beyond its name: the weights that it comes with.
-
-    Raises
-    ------
-    OptionError
-        When there is none of that name.
-    """
-    generator = resolve(name)
-    if name != "transformer":
-        return {}
-    from makeweight.generators.transformer import weights
-
-    return {
-        "weights": weights.read_manifest(weights.embedded()).sha256,
-        "arm_class": type(generator).__name__,
-    }
+    return fill(fitted, table, plan, seed=seed_of_rows, groups=groups, name=generator).frame
