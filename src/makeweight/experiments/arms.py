@@ -17,14 +17,15 @@ from makeweight.classifier.training import fit_estimator
 from makeweight.evaluation.learners import make_learner, softened
 from makeweight.experiments.judging import balanced_loss, judge, readout
 from makeweight.experiments.records import Measurement
-from makeweight.experiments.written import write_balanced
-from makeweight.plan import Groups
+from makeweight.generators.writing import write_rows
+from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 from makeweight.theory import logit_shift
 
-__all__ = ["NOTHING", "UNDERSAMPLE", "WEIGHTS", "Trained", "VisibleRows", "copied", "measure_arm", "train_arm"]
+__all__ = ["SIMPLE", "Trained", "VisibleRows", "balanced_rows", "copied", "measure_arm", "predict", "train_arm"]
 
-NOTHING, WEIGHTS, UNDERSAMPLE = "nothing", "weights", "undersample"
+#: Arms without a synthetic row.
+SIMPLE = NOTHING, WEIGHTS, UNDERSAMPLE = "nothing", "weights", "undersample"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +100,23 @@ def train_arm(arm: str, visible: VisibleRows, seed: int) -> Trained:
         return Trained(rows, np.ones(len(rows)), none)
     added = visible.external
     if added is None:
-        added = write_balanced(arm, frame, visible.label, visible.group_by, seed)[frame.columns]
+        added = balanced_rows(arm, frame, visible.label, visible.group_by, seed)[frame.columns]
     rows = pd.concat([frame, added], ignore_index=True)
     return Trained(rows, np.ones(len(rows)), added)
+
+
+def balanced_rows(
+    generator: str, frame: pd.DataFrame, label: str, group_by: Sequence[str], seed: int, *, augment: int = 0
+) -> pd.DataFrame:
+    """Return the rows that bring every group up to the largest, and `augment` more of each.
+
+    They are by a generator of the registry that saw the table and nothing else.
+    """
+    fit_seed, seed_of_rows = np.random.SeedSequence(seed).spawn(2)
+    table = Table(frame, Schema.infer(frame, target=label, group_by=group_by))
+    groups = Groups(table)
+    plan = Plan.make(groups, augment=augment)
+    return write_rows(table, plan, generator, seed=seed_of_rows, fit_seed=fit_seed, groups=groups).frame
 
 
 def predict(

@@ -8,14 +8,18 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from makeweight.errors import OptionError
-from makeweight.evaluation import generator_in_context
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
-from makeweight.theory import BayesianNetwork, Density, GaussianDensity, divergence_from_rows
+from makeweight.generators.registry import resolve
+from makeweight.plan import Groups
+from makeweight.table import Schema, Table
+from makeweight.theory.published.capacity import divergence_from_rows
+from makeweight.theory.published.densities import BayesianNetwork, Density, GaussianDensity
 
-__all__ = ["OWN", "VERSION", "CapacitySettings", "fingerprint", "law", "measure", "tasks"]
+__all__ = ["OWN", "VERSION", "CapacitySettings", "fingerprint", "law", "measure", "rows_in_context", "tasks"]
 
 VERSION = 1
 OWN: tuple[str, ...] = ()
@@ -60,6 +64,46 @@ def law(name: str) -> tuple[Density, str]:
     return BayesianNetwork.random([3] * d, chain, np.random.default_rng(d)), KINDS[family]
 
 
+def rows_in_context(
+    generator: str, context: np.ndarray, n_rows: int, kind: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Return rows that a generator wrote after it saw the context, shape (n_rows, d).
+
+    The context is split into two groups at random, which therefore have the same law, and both are asked for: a
+    generator that needs another group to tell from has one, and one that shares rows between groups may.
+
+    Parameters
+    ----------
+    generator : str
+        A name of the registry.
+    context : ndarray of shape (n, d)
+    n_rows : int
+        Even.
+    kind : {"continuous", "categorical"}
+        Of all columns; categories are the codes of a discrete law.
+    rng : numpy.random.Generator
+
+    Raises
+    ------
+    OptionError
+        When `n_rows` is odd.
+    """
+    if n_rows < 2 or n_rows % 2:
+        raise OptionError("rows come in two groups", where="n_rows", got=n_rows, expected="an even number")
+    names = [f"x{j}" for j in range(context.shape[1])]
+    frame = pd.DataFrame(context, columns=names)
+    frame["group"] = rng.permutation(np.arange(len(frame)) % 2)
+    schema = Schema.infer(frame, target="group", kinds=dict.fromkeys(names, kind))
+    table = Table(frame, schema)
+    fitted = resolve(generator).fit(table, rng=rng)
+    streams = zip(Groups(table).keys, rng.spawn(2), strict=True)
+    written = pd.concat([fitted.propose(group, n_rows // 2, rng=stream) for group, stream in streams])
+    for column in schema.features:
+        if not column.is_learned:  # constant in the context
+            written[column.name] = frame[column.name].iloc[0]
+    return written[names].to_numpy(dtype=np.float64)
+
+
 def tasks(experiment: Experiment) -> Iterator[ExperimentTask[CapacitySettings]]:
     """Yield a task per law, generator, number of context rows (the step) and seed."""
     settings = CapacitySettings(experiment.settings.rows)
@@ -79,7 +123,7 @@ def measure(task: ExperimentTask[CapacitySettings], folder: Path) -> Iterator[Me
     step = task.step or 0
     rng = np.random.default_rng([task.seed, step, len(task.data)])
     context = truth.sample(step, rng)
-    rows = generator_in_context(task.arm, n_rows=task.settings.rows, kind=kind)(context, 0, rng)
+    rows = rows_in_context(task.arm, context, task.settings.rows, kind, rng)
     divergence = divergence_from_rows(truth, rows, rng=rng)
     yield Measurement(divergence.method, "kl", float(divergence.estimate))
     yield Measurement(divergence.method, "standard_error", float(divergence.standard_error))

@@ -9,7 +9,8 @@ import pandas as pd
 
 from makeweight.experiments.published import AUGMENT_STEP, FIXED
 from makeweight.experiments.records import DONE
-from makeweight.theory import CapacityRate, ScalingLaw, fit_capacity_rate
+from makeweight.theory import ScalingLaw
+from makeweight.theory.published.capacity import CapacityRate, fit_capacity_rate
 
 __all__ = ["WIDTH_OF_MODEL", "FittedCurve", "capacity_rate", "fit_laws", "published_laws"]
 

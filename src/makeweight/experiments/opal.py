@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from makeweight.experiments.arms import NOTHING, UNDERSAMPLE, WEIGHTS, VisibleRows, predict, train_arm
+from makeweight.experiments.arms import SIMPLE, VisibleRows, predict, train_arm
 from makeweight.experiments.data import COLUMNS, opal_split
 from makeweight.experiments.data import fingerprint as hash_of
 from makeweight.experiments.judging import judge
@@ -22,7 +22,7 @@ __all__ = ["OWN", "VERSION", "OpalSettings", "fingerprint", "measure", "tasks"]
 
 VERSION = 1
 GPT4 = "gpt4"
-OWN = (NOTHING, WEIGHTS, UNDERSAMPLE, GPT4)
+OWN = (*SIMPLE, GPT4)
 
 
 @dataclass(frozen=True)

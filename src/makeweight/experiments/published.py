@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import OptionError, SchemaError
+from makeweight.experiments.arms import balanced_rows
 from makeweight.experiments.classifiers import published_classifier
 from makeweight.experiments.data import Parts, cells, paper_parts, read_csv, sides
 from makeweight.experiments.judging import judge
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
-from makeweight.experiments.written import write_balanced
 
 __all__ = ["OWN", "VERSION", "PublishedSettings", "fingerprint", "measure", "tasks"]
 
@@ -85,7 +85,7 @@ def pool(arm: str, data: str, task: str, folder: Path) -> tuple[pd.DataFrame, pd
         rows = read_csv(folder / "paper" / data / f"{EXTERNAL}.csv")
     else:
         group_by = [parts.columns.spurious] if task == "spurious" else []
-        rows = write_balanced(arm, parts.seed, label, group_by, POOL_SEED, augment=OWN_POOL[task])
+        rows = balanced_rows(arm, parts.seed, label, group_by, POOL_SEED, augment=OWN_POOL[task])
     rare, common = sides(rows[parts.seed.columns], parts.columns, task, POOL_SEED)
     return rare.reset_index(drop=True), common.reset_index(drop=True)
 

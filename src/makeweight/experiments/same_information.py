@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from makeweight.experiments.arms import NOTHING, UNDERSAMPLE, WEIGHTS, VisibleRows, copied, measure_arm, train_arm
+from makeweight.experiments.arms import SIMPLE, VisibleRows, copied, measure_arm, train_arm
 from makeweight.experiments.data import Parts, paper_parts, read_csv
 from makeweight.experiments.published import EXTERNAL, REAL
 from makeweight.experiments.records import ExperimentTask, Measurement
@@ -18,7 +18,7 @@ from makeweight.experiments.spec import Experiment
 __all__ = ["OWN", "VERSION", "InformationSettings", "fingerprint", "measure", "tasks"]
 
 VERSION = 1
-OWN = (NOTHING, WEIGHTS, UNDERSAMPLE, REAL, EXTERNAL)
+OWN = (*SIMPLE, REAL, EXTERNAL)
 #: Rows of label 0 beside the 200 seed rows: 1100 to 100, as in the published ablation.
 MAJORITY = 1000
 

@@ -13,19 +13,18 @@ import pandas as pd
 
 from makeweight.errors import OptionError
 from makeweight.evaluation.metrics import measure as measure_all
-from makeweight.experiments.arms import NOTHING, UNDERSAMPLE, WEIGHTS, VisibleRows, copied, measure_arm, train_arm
+from makeweight.experiments.arms import SIMPLE, VisibleRows, balanced_rows, copied, measure_arm, train_arm
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 from makeweight.experiments.worlds import LABEL, SPURIOUS, check_world, draw
-from makeweight.experiments.written import write_balanced
-from makeweight.theory import generator_quality_score, score_gap
+from makeweight.theory.published.vtss import generator_quality_score, score_gap
 
 __all__ = ["OWN", "VERSION", "SimulationSettings", "fingerprint", "measure", "tasks"]
 
 VERSION = 1
 #: The arm that balances with real rows, and those that have two and four times the rare rows.
 ORACLE, MORE = "oracle", {"real-x2": 2, "real-x4": 4}
-OWN = (NOTHING, WEIGHTS, UNDERSAMPLE, ORACLE, *MORE)
+OWN = (*SIMPLE, ORACLE, *MORE)
 #: Test rows of each label.
 TEST = 2000
 
@@ -110,7 +109,7 @@ def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
         rows = pd.DataFrame(X, columns=features.columns).astype(features.dtypes)
         rows[LABEL] = y.astype(np.int64)
         more = max(0, n - int((y == 0).sum() - (y == 1).sum()))
-        written = write_balanced(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more)
+        written = balanced_rows(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more)
         rare = written.loc[written[LABEL] == 1, features.columns]
         return rare.to_numpy(np.float64)[:n]
 
