@@ -15,6 +15,7 @@ PACKAGE = Path(makeweight.__file__).parent
 #: What the modules of a room may import of the package; a longer prefix decides before a shorter one.
 MAY_IMPORT = {
     "errors": [],
+    "progress": [],
     "table": ["errors"],
     "plan": ["errors", "table"],
     "_compat": [],
@@ -39,6 +40,7 @@ MAY_IMPORT = {
     "partitioned": ["errors", "table", "plan", "generators", "sampler", "engine"],
     "experiments": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -51,6 +53,7 @@ MAY_IMPORT = {
     ],
     "cli": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",

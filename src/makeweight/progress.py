@@ -1,4 +1,4 @@
-"""How far a long step is: the one value that every progress callback is called with."""
+"""How far a long piece of work is: the one value that every progress callback is called with."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ __all__ = ["Progress"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is.
+    """How far a piece of work is.
 
-    Attributes
+    Parameters
     ----------
     step : str
-        What is being done.
+        What is being done, such as "writing rows".
     done, total : int
-        Parts of the step.
+        Rows, splits or parts of this step. A total of 0 means that the length is not known.
     seconds : float
-        Since the step began.
-    seconds_left : float or None
-        Estimated; None where there is no estimate yet.
+        Since the start of the work.
+    seconds_left : float, optional
+        Expected until the end of the step; None where that is not known yet.
     detail : str
-        What the last part was.
+        Further facts for people, such as the group and the share of accepted rows.
 
     Examples
     --------
-    >>> Progress("fit", 1, 4, 2.0, 6.0).seconds_left
-    6.0
+    >>> from makeweight.progress import Progress
+    >>> progress = Progress("writing rows", done=50, total=200, seconds=2.0, seconds_left=6.0)
+    >>> f"{progress.step}: {progress.done} of {progress.total}"
+    'writing rows: 50 of 200'
     """
 
     step: str

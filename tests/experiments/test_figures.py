@@ -19,12 +19,7 @@ def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
     runs = {
         "imbalance": {**craft, "arms": ["nothing", "ros"], "steps": [0, 9], "seeds": [1, 2]},
         "opal": {"data": ["gender/imbalanced"], "arms": ["nothing", "gpt4"], "seeds": [1, 2]},
-        "capacity": {
-            "data": ["gaussian-2"],
-            "arms": ["smoothed-bootstrap"],
-            "steps": [25, 100, 400],
-            "seeds": [1, 2],
-        },
+        "capacity": {"data": ["gaussian-2"], "arms": ["smoothed-bootstrap"], "steps": [25, 100, 400], "seeds": [1, 2]},
     }
     for name, chosen in runs.items():
         run_experiment(read_experiment(name).select(**chosen), Store(results / name), folder=data_dir)

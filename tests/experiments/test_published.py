@@ -63,10 +63,7 @@ def test_training_sets_have_the_published_sizes(tmp_path):
         experiment = read_experiment(name).select(data=["craft"], arms=["ros"], learners=["xgb"], steps=[4], seeds=[1])
         [task] = tasks(experiment)
         found = {stage: (rows, weights) for stage, rows, weights in training_sets(task, parts, tmp_path)}
-        assert {stage: len(rows) for stage, (rows, _) in found.items()} == {
-            "balanced": 1000,
-            "augmented": 1600,
-        }
+        assert {stage: len(rows) for stage, (rows, _) in found.items()} == {"balanced": 1000, "augmented": 1600}
         assert found["balanced"][1] is None
         assert found["augmented"][1].tolist() == [1.0] * 1000 + [0.5] * 600
         of_row = cells(found["balanced"][0], COLUMNS["craft"])

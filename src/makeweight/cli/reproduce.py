@@ -57,16 +57,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> li
 @click.option("--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT.")
 @click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes of this machine.")
 @click.option(
-    "--data-dir",
-    metavar="DIR",
-    help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data.",
+    "--data-dir", metavar="DIR", help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data."
 )
 @click.option("-o", "--results", metavar="DIR", default="results", show_default=True, help="Where results are kept.")
 @click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Skip tasks that have a result, or run them again.",
+    "--resume/--no-resume", default=True, show_default=True, help="Skip tasks that have a result, or run them again."
 )
 @click.option("--retry-failed", is_flag=True, help="Run tasks again that failed before.")
 @click.option("--show-only", is_flag=True, help="Run nothing, show what is there.")

@@ -32,14 +32,8 @@ SIMPLE = NOTHING, WEIGHTS, UNDERSAMPLE = "nothing", "weights", "undersample"
 class VisibleRows:
     """What an arm may see.
 
-    Attributes
-    ----------
-    frame : DataFrame
-        Training rows, numbers only.
-    label : str
-    group_by : sequence of str
-    external : DataFrame, optional
-        Rows from elsewhere; the arm then adds them, whatever its name.
+    `frame` has the training rows, numbers only. Where there are `external` rows, from elsewhere, the arm adds those,
+    whatever its name.
     """
 
     frame: pd.DataFrame
@@ -59,15 +53,7 @@ class VisibleRows:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Training rows of an arm.
-
-    Attributes
-    ----------
-    rows : DataFrame
-    weights : ndarray of shape (n,)
-    synthetic : DataFrame
-        Those of the rows that an arm added.
-    """
+    """Training rows of an arm, their weights of shape (n,), and those of them that it added."""
 
     rows: pd.DataFrame
     weights: np.ndarray
@@ -77,13 +63,8 @@ class Trained:
 def train_arm(arm: str, visible: VisibleRows, seed: int) -> Trained:
     """Return the training rows that an arm makes of the rows that it may see.
 
-    Parameters
-    ----------
-    arm : str
-        ``nothing``, ``weights``, ``undersample``, or a generator, which is fitted to these rows and brings
-        every group up to the largest.
-    visible : VisibleRows
-    seed : int
+    An arm is ``nothing``, ``weights``, ``undersample``, or a generator, which is fitted to these rows and brings every
+    group up to the largest.
     """
     frame = visible.frame
     ones, none = np.ones(len(frame)), frame.iloc[:0]
@@ -166,16 +147,8 @@ def out_of_fold(
 def readouts(arm: str, labels: np.ndarray, probabilities: np.ndarray, held_out: np.ndarray) -> dict[str, np.ndarray]:
     """Return an arm's probabilities as they are, after balanced Platt scaling and after a logit shift, by name.
 
-    Parameters
-    ----------
-    arm : str
-        Only ``nothing`` is shifted: the others are balanced already.
-    labels : ndarray of int
-        Of the training rows.
-    probabilities : ndarray
-        Of the rows to judge.
-    held_out : ndarray
-        Out-of-fold probabilities of the training rows.
+    Labels and held-out probabilities are of the training rows, the others of the rows to judge. Only ``nothing`` is
+    shifted: the other arms are balanced already.
     """
     stages = {"as is": probabilities, "platt": readout(probabilities, held_out, labels)}
     if arm == NOTHING:

@@ -38,15 +38,8 @@ class CapacitySettings:
 def law(name: str) -> tuple[Density, str]:
     """Return a law of rows and the kind of its columns.
 
-    Parameters
-    ----------
-    name : str
-        ``gaussian-D``: D columns, correlations 0.5 to the power of their distance. ``network-D``: a random
-        chain of D columns of three categories.
-
-    Raises
-    ------
-    OptionError
+    ``gaussian-D`` has D columns with correlations 0.5 to the power of their distance; ``network-D`` is a random chain
+    of D columns of three categories. Another name is an OptionError.
 
     Examples
     --------
@@ -69,24 +62,9 @@ def rows_in_context(
 ) -> np.ndarray:
     """Return rows that a generator wrote after it saw the context, shape (n_rows, d).
 
-    The context is split into two groups at random, which therefore have the same law, and both are asked for: a
-    generator that needs another group to tell from has one, and one that shares rows between groups may.
-
-    Parameters
-    ----------
-    generator : str
-        A name of the registry.
-    context : ndarray of shape (n, d)
-    n_rows : int
-        Even.
-    kind : {"continuous", "categorical"}
-        Of all columns; categories are the codes of a discrete law.
-    rng : numpy.random.Generator
-
-    Raises
-    ------
-    OptionError
-        When `n_rows` is odd.
+    The context, of shape (n, d), is split into two groups at random, which therefore have the same law, and both are
+    asked for: a generator that needs another group to tell from has one, and one that shares rows between groups may.
+    `kind`, continuous or categorical, is of all columns. An odd number of rows is an OptionError.
     """
     if n_rows < 2 or n_rows % 2:
         raise OptionError("rows come in two groups", where="n_rows", got=n_rows, expected="an even number")

@@ -16,12 +16,8 @@ LEAST = 1e-3
 def balanced_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the mean over both labels of their mean log-loss, in nats, as published.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-    probabilities : ndarray of shape (n,)
-        Of label 1, in the floating-point type of the classifier: scikit-learn keeps them one resolution of
-        that type away from 0 and 1.
+    The probabilities, of label 1, are in the floating-point type of the classifier: scikit-learn keeps them one
+    resolution of that type away from 0 and 1.
 
     Examples
     --------
@@ -51,11 +47,8 @@ def calibrated_on_halves(labels: np.ndarray, probabilities: np.ndarray) -> np.nd
 def judge(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Return the metrics that calibration cannot change, and the balanced log-loss.
 
-    Returns
-    -------
-    dict
-        ``bce`` as the probabilities are, ``bce_ranking`` after `calibrated_on_halves`, ``auroc``, ``auprc``
-        of label 1, and ``best_accuracy``, the balanced accuracy at the best threshold.
+    They are ``bce`` as the probabilities are, ``bce_ranking`` after `calibrated_on_halves`, ``auroc``, ``auprc`` of
+    label 1, and ``best_accuracy``, the balanced accuracy at the best threshold.
     """
     false, true, _ = roc_curve(labels, probabilities)
     return {

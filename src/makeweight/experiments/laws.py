@@ -35,12 +35,9 @@ class FittedCurve:
 
 
 def fit_laws(rows: pd.DataFrame) -> list[FittedCurve]:
-    """Return the scaling law of every augmentation curve: one per data, classifier and arm.
+    """Return the scaling law of every augmentation curve in results that were read from a store.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Results of the augmentation experiment, from `Store.read`.
+    There is one per data, classifier and arm.
 
     Notes
     -----
@@ -61,13 +58,7 @@ def fit_laws(rows: pd.DataFrame) -> list[FittedCurve]:
 
 
 def published_laws(published: pd.DataFrame) -> list[FittedCurve]:
-    """Return the scaling laws of the published means; the intervals rest on the scatter around the curve.
-
-    Parameters
-    ----------
-    published : DataFrame
-        From `makeweight.experiments.tables.published_numbers`.
-    """
+    """Return the scaling laws of the published means; the intervals rest on the scatter around the curve."""
     known = published["metric"].eq("log_bce") & published["stage"].eq("augmented")
     curves = []
     for (data, learner, arm), part in published[known].groupby(CURVE, sort=False):
@@ -81,15 +72,8 @@ def published_laws(published: pd.DataFrame) -> list[FittedCurve]:
 def capacity_rate(part: pd.DataFrame) -> CapacityRate | None:
     """Return a / sqrt(width) + b log(width) / sqrt(n), fitted to one curve of divergences.
 
-    Parameters
-    ----------
-    part : DataFrame
-        Rows of a summary: ``step`` (n), ``mean`` and ``half``.
-
-    Returns
-    -------
-    CapacityRate or None
-        None with fewer than three points whose interval is above zero.
+    The curve is rows of a summary: ``step`` (n), ``mean`` and ``half``. None with fewer than three points whose
+    interval is above zero.
     """
     above = part[part["mean"] > part["half"].fillna(0)]
     if above["step"].nunique() < LEAST_POINTS:

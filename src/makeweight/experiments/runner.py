@@ -34,14 +34,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did.
-
-    Attributes
-    ----------
-    planned, before, done, failed : int
-        Tasks in all, finished in earlier runs, finished now, failed (now or before, and not retried).
-    seconds : float
-    """
+    """How many tasks a run had in all, finished in earlier runs, finished now, and failed (now or before)."""
 
     planned: int
     before: int
@@ -65,13 +58,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def identity(generator: str) -> dict[str, str]:
-    """Return what identifies a generator beyond its name: the weights that it comes with.
-
-    Raises
-    ------
-    OptionError
-        When there is none of that name.
-    """
+    """Return what identifies a generator beyond its name: the weights that it comes with."""
     resolved = resolve(generator)
     if generator != "transformer":
         return {}
@@ -83,24 +70,9 @@ def identity(generator: str) -> dict[str, str]:
 def plan_tasks(experiment: Experiment, folder: Path, *, fraction: float = 1.0) -> list[PlannedTask]:
     """Return the tasks of an experiment, each with the key under which its result is stored.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    folder : Path
-        With the stored tables.
-    fraction : float in (0, 1]
-        Share of the tasks to take, spread over all settings by their key.
-
-    Returns
-    -------
-    list of PlannedTask
-        The key is a hash of the settings, of the rows of the data, of the version of the code that measures,
-        and of the packages it rests on; the folder is not in it.
-
-    Raises
-    ------
-    MakeweightError
-        When data or an arm are unknown or missing.
+    The key is a hash of the settings, of the rows of the data, of the version of the code that measures, and of the
+    packages it rests on; the folder of the stored tables is not in it. A `fraction` of the tasks is spread over all
+    settings by their key. Data or an arm that are unknown or missing are an error.
     """
     if not 0 < fraction <= 1:
         raise OptionError("a share of the tasks", where="fraction", got=fraction, expected="above 0, up to 1")

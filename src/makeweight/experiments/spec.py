@@ -28,18 +28,10 @@ LISTS = ("data", "arms", "learners", "steps", "seeds")
 class ExperimentSettings:
     """Settings of all kinds of experiments; each kind reads its own.
 
-    Attributes
-    ----------
-    task, vary : str
-        Of a published experiment: ``imbalance`` or ``spurious``; ``ratio`` or ``augmentation``.
-    folds : int
-        For calibration out of fold.
-    rows : int
-        That a generator writes for one estimate of its divergence.
-    d, n1, kappa : tuple of int
-        Features, rare rows, and common rows per rare one of a simulation.
-    quality : bool
-        Whether a simulation measures the generator quality score.
+    A published experiment has a `task`, ``imbalance`` or ``spurious``, and varies the ``ratio`` or ``augmentation``.
+    `folds` are those of the calibration, `rows` those that a generator writes for one estimate of its divergence.
+    A simulation has `d` features, `n1` rare rows, `kappa` common rows per rare one, and may measure the generator
+    quality score.
     """
 
     task: str = ""

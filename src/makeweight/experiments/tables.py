@@ -53,17 +53,9 @@ ROUNDING = 5e-6
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From `Store.read`.
-
-    Returns
-    -------
-    DataFrame
-        Per cell of data, classifier, arm, step, stage and metric: ``mean``, ``sd`` over seeds as published
-        (divided by n), ``half``, half the length of the 95 % t-interval, ``n`` seeds, and ``failed``, the
-        tasks of the same data, classifier, arm and step that have no result.
+    Per cell of data, classifier, arm, step, stage and metric there is a row: ``mean``, ``sd`` over seeds as published
+    (divided by n), ``half``, half the length of the 95 % t-interval, ``n`` seeds, and ``failed``, the tasks of the
+    same data, classifier, arm and step that have no result.
 
     Examples
     --------
@@ -95,18 +87,8 @@ def half_interval(grouped: SeriesGroupBy[float, tuple[Hashable, ...]]) -> np.nda
 def versus(rows: pd.DataFrame, metric: str, stage: str) -> pd.DataFrame:
     """Return paired differences to doing nothing, seed by seed, with 95 % t-intervals.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From `Store.read`.
-    metric, stage : str
-        Of the arms and of the reference.
-
-    Returns
-    -------
-    DataFrame
-        Per data, classifier and arm: ``difference``, ``half``, ``n``. Negative is less than doing nothing.
-        Simulated cells are paired one by one and joined by their law.
+    Per data, classifier and arm there is a row: ``difference``, ``half``, ``n``. Negative is less than doing nothing.
+    Simulated cells are paired one by one and joined by their law.
     """
     chosen = rows[(rows["status"] == DONE) & (rows["metric"] == metric) & (rows["stage"] == stage)]
     chosen = chosen.assign(cell=chosen["data"], data=chosen["data"].str.split(" ").str[0])
@@ -122,18 +104,10 @@ def versus(rows: pd.DataFrame, metric: str, stage: str) -> pd.DataFrame:
 def worth(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how many times the real rare rows would have done what an arm does, in simulations.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From `Store.read`, with the arms ``nothing``, ``real-x2`` and ``real-x4``, which have one, two and
-        four times the rare rows.
-
-    Returns
-    -------
-    DataFrame
-        Per law, classifier and arm: ``times``, read off the straight lines between the mean losses after
-        Platt scaling against the logarithm of the factor. Below 1 the arm does harm. It is infinite where an
-        arm does better than four times the rows, and zero where it does worse than half of them would.
+    Per law, classifier and arm there is a row with ``times``, read off the straight lines between the mean losses
+    after Platt scaling of the arms ``nothing``, ``real-x2`` and ``real-x4`` against the logarithm of the factor. Below
+    1 the arm does harm. It is infinite where an arm does better than four times the rows, and zero where it does worse
+    than half of them would.
     """
     chosen = rows[(rows["status"] == DONE) & (rows["metric"] == "bce") & (rows["stage"] == "platt")]
     chosen = chosen.assign(data=chosen["data"].str.split(" ").str[0])
@@ -156,16 +130,8 @@ def worth(rows: pd.DataFrame) -> pd.DataFrame:
 def published_numbers(experiment: Experiment, folder: Path) -> pd.DataFrame:
     """Return the published numbers that belong to an experiment.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    folder : Path
-        With ``paper/published_results.json``; without it only what the experiment's file states.
-
-    Returns
-    -------
-    DataFrame
-        Columns of a cell, ``published`` and ``published_sd``.
+    They have the columns of a cell, ``published`` and ``published_sd``. Without ``paper/published_results.json`` in
+    the folder there are only those that the experiment's file states.
     """
     numbers = list(experiment.published)
     path = folder / "paper" / "published_results.json"
@@ -197,11 +163,8 @@ def _of_file(data: str, by_learner: ByLearner) -> Iterator[PublishedNumber]:
 def agreement(summary: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Return the reproduced means with the published numbers beside them.
 
-    Returns
-    -------
-    DataFrame
-        The summary with ``published``, ``published_sd``, ``difference`` and ``within``: whether the
-        difference is at most the published standard deviation (None where none is published).
+    The further columns are ``published``, ``published_sd``, ``difference`` and ``within``: whether the difference is at
+    most the published standard deviation (None where none is published).
     """
     both = summary.merge(published, on=CELL, how="left")
     both["difference"] = both["mean"] - both["published"]

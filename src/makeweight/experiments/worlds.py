@@ -73,28 +73,10 @@ def check_world(world: str) -> None:
 
 
 def draw(world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test: bool = False) -> pd.DataFrame:
-    """Draw rows with so many of each label.
+    """Return n0 rows of label 0 and n1 of label 1 with d features, 2 or more, drawn from one of `WORLDS`.
 
-    Parameters
-    ----------
-    world : str
-        One of `WORLDS`. In ``spurious`` a column `SPURIOUS` is the label in 90 % of the training rows, and in
-        half of the test rows.
-    d : int
-        Features, 2 or more.
-    n0, n1 : int
-        Rows of label 0 and of label 1.
-    rng : numpy.random.Generator
-    test : bool
-
-    Returns
-    -------
-    DataFrame of shape (n0 + n1, d + 1) or (n0 + n1, d + 2)
-
-    Raises
-    ------
-    OptionError
-        When there is no world of that name.
+    In the world ``spurious`` a further column `SPURIOUS` is the label in 90 % of the training rows, and in half of the
+    test rows. An unknown world is an OptionError.
 
     Examples
     --------
