@@ -9,7 +9,7 @@ import pandas as pd
 
 from makeweight.errors import FileProblem
 from makeweight.experiments.records import DONE, FAILED, TYPES, ResultRow
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["Store"]
 
