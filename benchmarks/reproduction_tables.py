@@ -8,7 +8,7 @@ relative difference; the median relative difference by data set; and the means o
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,8 +78,10 @@ def line(learner: str, arm: str, stage: str, cells: pd.DataFrame) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("experiments", nargs="*", default=["imbalance", "spurious"])
     folder = data_folder(None)
-    for name in sys.argv[1:] or ("imbalance", "spurious"):
+    for name in parser.parse_args().experiments:
         experiment = read_experiment(name)
         stored = summarise(Store(RESULTS / name).latest())
         found = agreement(stored, published_numbers(experiment, folder))
