@@ -13,11 +13,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from makeweight.classifier.training import fit_estimator
-from makeweight.evaluation.learners import make_learner, softened
 from makeweight.experiments.judging import balanced_loss, judge, readout
 from makeweight.experiments.records import Measurement
 from makeweight.generators.writing import write_rows
+from makeweight.measure.learners import fit_estimator, make_learner
+from makeweight.measure.probabilities import probabilities as probabilities_of
+from makeweight.measure.splits import Strata
+from makeweight.measure.training import balancing_weights, undersampled
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 from makeweight.theory import logit_shift
@@ -41,10 +43,9 @@ class VisibleRows:
     group_by: Sequence[str] = ()
     external: pd.DataFrame | None = None
 
-    def codes(self) -> np.ndarray:
-        """Return the group of every training row, shape (n,)."""
-        schema = Schema.infer(self.frame, target=self.label, group_by=self.group_by)
-        return Groups(Table(self.frame, schema)).codes
+    def table(self) -> Table:
+        """Return the training rows as a table."""
+        return Table(self.frame, Schema.infer(self.frame, target=self.label, group_by=self.group_by))
 
     def labels(self) -> np.ndarray:
         """Return the label of every training row, shape (n,)."""
@@ -71,13 +72,10 @@ def train_arm(arm: str, visible: VisibleRows, seed: int) -> Trained:
     if visible.external is None and arm == NOTHING:
         return Trained(frame, ones, none)
     if visible.external is None and arm in (WEIGHTS, UNDERSAMPLE):
-        codes = visible.codes()
-        counts = np.bincount(codes)
+        codes = Groups(visible.table()).codes
         if arm == WEIGHTS:
-            return Trained(frame, len(frame) / len(counts) / counts[codes], none)
-        rng = np.random.default_rng(seed)
-        kept = [rng.choice(np.flatnonzero(codes == code), counts.min(), replace=False) for code in range(len(counts))]
-        rows = frame.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
+            return Trained(frame, balancing_weights(codes), none)
+        rows = frame.iloc[undersampled(codes, np.random.default_rng(seed))].reset_index(drop=True)
         return Trained(rows, np.ones(len(rows)), none)
     added = visible.external
     if added is None:
@@ -109,12 +107,12 @@ def predict(
     probabilities = {}
     for name in learners:
         model = fit_estimator(_learner(name, seed, len(X)), X, y, trained.weights, seed)
-        probabilities[name] = softened(model, features, np.array([0, 1]))[:, 1]
+        probabilities[name] = probabilities_of(model, features, np.array([0, 1]))[:, 1]
     return probabilities
 
 
 def _learner(name: str, seed: int, n_rows: int) -> Any:
-    """Return a classifier of `makeweight.evaluation`, or a small neural network."""
+    """Return a classifier by its name in `makeweight.measure`, or a small neural network."""
     if name != "mlp":
         return make_learner(name, seed, n_rows)
     network = MLPClassifier((64, 64), early_stopping=False, max_iter=200, random_state=seed)
@@ -129,13 +127,9 @@ def out_of_fold(
     A generator is fitted inside each fold: rows that were written after looking at a held-out row would make
     the calibration over-confident.
     """
-    codes = visible.codes()
-    rng = np.random.default_rng([seed, zlib.crc32(b"folds")])
-    assigned = np.empty(len(codes), dtype=np.int64)
-    for code in np.unique(codes):
-        rows = rng.permutation(np.flatnonzero(codes == code))
-        assigned[rows] = np.arange(len(rows)) % folds
-    probabilities = {name: np.empty(len(codes)) for name in learners}
+    strata = Strata.of(visible.table())
+    assigned = strata.assign(folds, np.random.default_rng([seed, zlib.crc32(b"folds")]))
+    probabilities = {name: np.empty(len(assigned)) for name in learners}
     for fold in range(folds):
         held = assigned == fold
         trained = train_arm(arm, replace(visible, frame=visible.frame[~held].reset_index(drop=True)), seed)

@@ -9,7 +9,8 @@ from makeweight.theory import fit_calibration
 
 __all__ = ["LEAST", "balanced_loss", "calibrated_on_halves", "judge", "readout"]
 
-#: Probabilities are this far from 0 and 1 before they are calibrated.
+#: Probabilities of the published classifiers are this far from 0 and 1 before they are calibrated. They are cut, not
+#: mixed as in `makeweight.measure.probabilities`, so that the numbers stay comparable with those already measured.
 LEAST = 1e-3
 
 
@@ -63,6 +64,4 @@ def judge(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 def readout(probabilities: np.ndarray, out_of_fold: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return probabilities after balanced Platt scaling on out-of-fold probabilities of the training rows."""
     weights = 1.0 / np.bincount(labels)[labels]
-    sure = np.clip(out_of_fold.astype(np.float64), LEAST, 1 - LEAST)
-    scale = fit_calibration(sure, labels, sample_weight=weights)
-    return np.asarray(scale.apply(np.clip(probabilities.astype(np.float64), LEAST, 1 - LEAST)))
+    return np.asarray(fit_calibration(out_of_fold, labels, sample_weight=weights).apply(probabilities))
