@@ -155,15 +155,7 @@ def measure(seed: int, options: dict[str, str]) -> list[dict[str, Any]]:
 def show(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print the means over seeds, and return them."""
     frame = pd.DataFrame(records)
-    numbers = [
-        "log_loss",
-        "log_loss_calibrated",
-        "auroc",
-        "rows_per_second",
-        "valid",
-        "copies",
-        "fit_seconds",
-    ]
+    numbers = ["log_loss", "log_loss_calibrated", "auroc", "rows_per_second", "valid", "copies", "fit_seconds"]
     means = frame.groupby("arm", sort=False)[numbers].mean()
     print(f"{'arm':36s} log-loss calibrated  AUROC   rows/s  valid copies  fit s")
     for arm, line in means.iterrows():
