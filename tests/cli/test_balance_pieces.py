@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from makeweight.generators.transformer.generator import InContextTransformer
-from makeweight.partitioned.source import Source
+from makeweight.partitioned.source import PartSource
 from partitioned_tables import cut
 
 PIECES = ("--target", "paid", "--engine", "local", "--seed", 1)
@@ -67,7 +67,7 @@ def test_an_interrupt_says_how_to_go_on(run, parts, monkeypatch):
     assert result.code == 0
     assert "3 of 4 parts were there already" in result.err
     assert len(pd.read_parquet("out")) == 64
-    monkeypatch.setattr(Source, "open", interrupt)
+    monkeypatch.setattr(PartSource, "open", interrupt)
     result = run("balance", "parts", *PIECES, "-o", "other")
     assert (result.code, result.err) == (130, "interrupted: nothing was written\n")
 
