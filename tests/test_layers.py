@@ -15,6 +15,7 @@ PACKAGE = Path(makeweight.__file__).parent
 #: What the modules of a room may import of the package; a longer prefix decides before a shorter one.
 MAY_IMPORT = {
     "errors": [],
+    "progress": [],
     "table": ["errors"],
     "plan": ["errors", "table"],
     "_compat": [],
@@ -23,9 +24,10 @@ MAY_IMPORT = {
     "sampler": ["errors", "table", "plan", "generators", "theory", "_compat"],
     "classifier": ["errors", "table", "plan", "generators", "sampler", "theory", "measure", "engine", "_compat"],
     "engine": ["errors"],
-    "measure": ["errors", "table", "plan", "generators", "sampler", "theory", "engine"],
+    "measure": ["errors", "progress", "table", "plan", "generators", "sampler", "theory", "engine"],
     "evaluation": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -54,6 +56,7 @@ MAY_IMPORT = {
     ],
     "cli": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",

@@ -7,11 +7,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from makeweight import SyntheticClassifier
 from makeweight.cli import _effect
-from makeweight.evaluation import compare, scaling_curve
+from makeweight.evaluation import Design, compare, scaling_curve
 from makeweight.experiments import arms
 from makeweight.experiments.worlds import LABEL, draw
 
-QUICK = {"target": "y", "repeats": 1, "folds": 3, "generator": "random"}
+QUICK = {"target": "y", "generator": "random"}
 
 
 class Remembers(ClassifierMixin, BaseEstimator):
@@ -54,12 +54,18 @@ def assert_no_twin():
 
 
 def test_compare(learner):
-    compare(doubled(), estimators={"memory": learner}, arms=["random", "weights"], **QUICK)
+    compare(
+        doubled(),
+        estimators={"memory": learner},
+        arms=["random", "weights"],
+        design=Design(repeats=1, folds=3),
+        **QUICK,
+    )
     assert_no_twin()
 
 
 def test_scaling_curve(learner):
-    scaling_curve(doubled(), estimator=learner, sizes=[0, 20], **QUICK)
+    scaling_curve(doubled(), estimator=learner, sizes=[0, 20], repeats=1, folds=3, **QUICK)
     assert_no_twin()
 
 
