@@ -98,6 +98,7 @@ HEAVY = {
         "quality",
         "experiments",
         "generators.resampler",
+        "generators.contract",
         "sampler",
         "_compat",
         "cli",

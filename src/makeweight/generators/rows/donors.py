@@ -1,17 +1,12 @@
-"""What generators that start from real rows share: which rows they keep, how they use them, option checks."""
+"""What generators that start from real rows share: which rows they keep, how they use them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from numbers import Real
-from typing import Any
-
 import numpy as np
 
-from makeweight.errors import OptionError
 from makeweight.plan import Groups
 
-__all__ = ["evenly", "is_number", "kept_rows", "refuse_wrong"]
+__all__ = ["evenly", "kept_rows"]
 
 #: Encoded cells kept over all groups, and rows that a group keeps at least (if it has them).
 MAX_CELLS = 4_000_000
@@ -53,29 +48,3 @@ def evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """
     rounds = np.tile(np.arange(size, dtype=np.int64), (-(-n // size), 1))
     return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
-
-
-def is_number(value: Any, low: float, high: float, *, kind: type = Real, above: bool = False) -> bool:
-    """Tell whether a value is a number of a kind in [low, high], or in (low, high] with `above`.
-
-    Examples
-    --------
-    >>> is_number(0.5, 0, 1), is_number(True, 0, 1), is_number(0, 0, 1, above=True)
-    (True, False, False)
-    """
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    return right and bool(low <= value <= high) and not (above and value == low)
-
-
-def refuse_wrong(generator: object, checks: Iterable[tuple[str, bool, str]]) -> None:
-    """Raise OptionError for the first option that is not right.
-
-    Parameters
-    ----------
-    generator : object
-        Whose options are attributes of their names.
-    checks : iterable of (name, is_right, expected)
-    """
-    for name, is_right, expected in checks:
-        if not is_right:
-            raise OptionError("option out of range", where=name, got=repr(getattr(generator, name)), expected=expected)
