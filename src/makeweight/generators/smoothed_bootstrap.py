@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import Option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
 from makeweight.generators.rows.bandwidth import Smoothing, choose_smoothing
-from makeweight.generators.rows.donors import evenly, kept_rows
+from makeweight.generators.rows.donors import IGNORED, Donors, evenly, kept_rows
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
@@ -29,43 +28,12 @@ __all__ = ["SmoothedBootstrap"]
 #: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
 BLOCK = 256
 CANDIDATES = 128
-#: What one differing category adds to a squared distance: as much as one continuous column does on average.
-MISMATCH = 2.0
-#: Stands for a category that is about to be replaced, which no distance may depend on.
-IGNORED = -2
 #: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
 RESIDUAL_FACTOR = 0.8
 #: Categories are taken to be drawn anew at least so often when a likelihood is asked for.
 LEAST_SHARE = 1e-3
 #: For the cost before `fit`.
 USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class _Donors:
-    """Real rows to write from, group after group.
-
-    Parameters
-    ----------
-    scores, whitened : ndarray of float64, shape (n, d)
-        Normal scores with the group's mean where a value is missing, and the same whitened.
-    observed : ndarray of bool, shape (n, d)
-    codes : ndarray of int32, shape (n, q)
-        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
-    start : ndarray of int, shape (n_groups + 1,)
-    rows : ndarray of int, shape (n,)
-        Where they stand in the table.
-    """
-
-    scores: np.ndarray
-    whitened: np.ndarray
-    observed: np.ndarray
-    codes: np.ndarray
-    start: np.ndarray
-    rows: np.ndarray
-
-    def size(self, position: int) -> int:
-        return int(self.start[position + 1] - self.start[position])
 
 
 class SmoothedBootstrap(SavedGenerator):
@@ -193,7 +161,7 @@ class SmoothedBootstrap(SavedGenerator):
         self._whitened_means = self._shared.whiten(self._shared.means)
         observed = ~np.isnan(scores)
         complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
-        self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
+        self._donors = Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
         self._smoothing: Smoothing = choose_smoothing(
             self._donors.whitened,
             codes,
@@ -282,7 +250,7 @@ class SmoothedBootstrap(SavedGenerator):
         self._numeric = [learned[j] for j in numeric]
         self._coded = [column for j, column in enumerate(learned) if j not in numeric]
         self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
-        self._donors = part(arrays, "donors", _Donors)
+        self._donors = part(arrays, "donors", Donors)
         self._keep_texts(table, self._donors.rows)
         self._shared = part(arrays, "shared", SharedResiduals)
         self._whitened_means = self._shared.whiten(self._shared.means)
@@ -366,37 +334,17 @@ class SmoothedBootstrap(SavedGenerator):
         uniforms = streams["picks"].random((len(rows), 2 + codes.shape[1]))
         takes = uniforms[:, 2:] < self._smoothing.share
         kept = np.where(takes, IGNORED, codes)
-        near = self._near(rows, whitened, kept, first + chosen, uniforms[:, 0])
+        near = donors.near(rows, whitened, kept, first + chosen, uniforms[:, 0], self.n_neighbors)
         borrows = uniforms[:, 1] * (size - 1 + self.borrowed_rows) < self.borrowed_rows
         if borrows.any():
-            near[borrows] = self._near(rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0])
+            near[borrows] = donors.near(
+                rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0], self.n_neighbors
+            )
         for k, j in enumerate(self._with_missing, start=len(self._coded)):
             # A value that was missing has the score of the mean so far: it gets the near row's.
             appears = takes[:, k] & (codes[:, k] < 0) & donors.observed[near, j]
             scores[appears, j] += a * (donors.scores[near[appears], j] - self._shared.means[position, j])
         np.copyto(codes, donors.codes[near], where=takes)
-
-    def _near(
-        self,
-        rows: np.ndarray,
-        whitened: np.ndarray,
-        codes: np.ndarray,
-        candidates: np.ndarray,
-        uniforms: np.ndarray,
-    ) -> np.ndarray:
-        """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
-        there = self._donors.whitened[candidates]
-        distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
-        for mine, theirs in zip(codes.T, self._donors.codes[candidates].T, strict=True):
-            distances += (MISMATCH * (mine != IGNORED))[:, None] * (mine[:, None] != theirs)
-        distances[rows[:, None] == candidates] = np.inf
-        k = min(self.n_neighbors, len(candidates))
-        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        nearest.sort(axis=1)
-        usable = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
-        nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
-        picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
-        return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])
 
     def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the scores that the values of rows own, low and high, and their codes."""

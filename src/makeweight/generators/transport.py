@@ -14,7 +14,7 @@ from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import Option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
-from makeweight.generators.rows.donors import evenly, kept_rows
+from makeweight.generators.rows.donors import IGNORED, MISMATCH, evenly, kept_rows
 from makeweight.generators.rows.moving import Standard, centred, filled, is_bent, root
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.plan import Group, Groups, Plan
@@ -28,8 +28,6 @@ BLOCK = 256
 CANDIDATES = 128
 #: A source with fewer rows than this is joined by all other groups.
 MIN_SOURCE = 50
-#: What one differing category adds to a squared distance: as much as one number does on average.
-MISMATCH = 2.0
 #: Share of a group's near rows that come from any group, in rows: a group of one row has no other.
 BORROWED_NEIGHBOURS = 0.5
 #: Smoothing of residuals that have to be used more than once, as in the smoothed bootstrap.
@@ -332,7 +330,7 @@ class TransportGenerator(SavedGenerator):
         swaps = uniforms[:, 3:] < self.recombine
         if not swaps.any():
             return np.asarray(codes)
-        fixed = np.where(swaps, -2, codes)  # no code is -2: a column that is swapped matches none
+        fixed = np.where(swaps, IGNORED, codes)  # no code is that: a column that is swapped matches none
         second = self._near(scores, fixed, chosen, uniforms[:, 1])
         afar = uniforms[:, 2] * (size - 1 + BORROWED_NEIGHBOURS) < BORROWED_NEIGHBOURS
         if afar.any():
