@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "partitioned": ["errors", "table", "plan", "generators", "sampler", "engine"],
     "experiments": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
