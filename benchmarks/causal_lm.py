@@ -104,12 +104,7 @@ def written(generator: Any, table: Table, seed: int) -> tuple[pd.DataFrame, dict
     groups = Groups(table)
     start = time.perf_counter()
     made = fill(
-        generator,
-        table,
-        Plan.make(groups),
-        seed=np.random.SeedSequence(seed),
-        copies="accept",
-        on_shortfall="warn",
+        generator, table, Plan.make(groups), seed=np.random.SeedSequence(seed), copies="accept", on_shortfall="warn"
     )
     return made.frame, account(made, time.perf_counter() - start)
 
@@ -156,15 +151,7 @@ def measure(seed: int, options: dict[str, str]) -> list[dict[str, Any]]:
 def show(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print the means over seeds, and return them."""
     frame = pd.DataFrame(records)
-    numbers = [
-        "log_loss",
-        "log_loss_calibrated",
-        "auroc",
-        "rows_per_second",
-        "valid",
-        "copies",
-        "fit_seconds",
-    ]
+    numbers = ["log_loss", "log_loss_calibrated", "auroc", "rows_per_second", "valid", "copies", "fit_seconds"]
     means = frame.groupby("arm", sort=False)[numbers].mean()
     print(f"{'arm':36s} log-loss calibrated  AUROC   rows/s  valid copies  fit s")
     for arm, line in means.iterrows():

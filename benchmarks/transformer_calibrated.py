@@ -110,10 +110,7 @@ def learner(name: str, frame: pd.DataFrame, seed: int) -> Any:
     numbers = [c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])]
     texts = [c for c in frame.columns if c not in numbers]
     read = make_column_transformer(
-        (
-            make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
-            numbers,
-        ),
+        (make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
     )
     model: Any = {

@@ -15,6 +15,7 @@ PACKAGE = Path(makeweight.__file__).parent
 #: What the modules of a room may import of the package; a longer prefix decides before a shorter one.
 MAY_IMPORT = {
     "errors": [],
+    "progress": [],
     "table": ["errors"],
     "plan": ["errors", "table"],
     "_compat": [],
@@ -41,6 +42,7 @@ MAY_IMPORT = {
     "partitioned": ["errors", "table", "plan", "generators", "sampler", "engine"],
     "experiments": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -54,6 +56,7 @@ MAY_IMPORT = {
     ],
     "cli": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
