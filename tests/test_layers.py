@@ -21,13 +21,25 @@ MAY_IMPORT = {
     "plan": ["errors", "table"],
     "_compat": [],
     "theory": ["errors"],
-    "generators": ["errors", "table", "plan", "generators", "theory"],
-    "sampler": ["errors", "table", "plan", "generators", "theory", "_compat"],
-    "classifier": ["errors", "table", "plan", "generators", "sampler", "theory", "measure", "engine", "_compat"],
-    "engine": ["errors"],
-    "measure": ["errors", "table", "plan", "generators", "sampler", "theory", "engine"],
+    "generators": ["errors", "progress", "table", "plan", "generators", "theory"],
+    "sampler": ["errors", "progress", "table", "plan", "generators", "theory", "_compat"],
+    "classifier": [
+        "errors",
+        "progress",
+        "table",
+        "plan",
+        "generators",
+        "sampler",
+        "theory",
+        "measure",
+        "engine",
+        "_compat",
+    ],
+    "engine": ["errors", "progress"],
+    "measure": ["errors", "progress", "table", "plan", "generators", "sampler", "theory", "engine"],
     "evaluation": [
         "errors",
+        "progress",
         "table",
         "plan",
         "generators",
@@ -40,7 +52,7 @@ MAY_IMPORT = {
     ],
     "quality": ["errors", "table", "plan", "theory", "page"],
     "page": ["errors"],
-    "partitioned": ["errors", "table", "plan", "generators", "sampler", "engine"],
+    "partitioned": ["errors", "progress", "table", "plan", "generators", "sampler", "engine"],
     "experiments": [
         "errors",
         "progress",
@@ -73,7 +85,7 @@ MAY_IMPORT = {
         "",
     ],
     "__main__": ["cli"],
-    "": ["classifier", "plan", "sampler", "table"],
+    "": ["classifier", "evaluation", "generators", "partitioned", "plan", "progress", "quality", "sampler", "table"],
 }
 #: Heavy packages and the rooms that may import them at all.
 HEAVY = {
