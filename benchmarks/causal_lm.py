@@ -32,7 +32,7 @@ from sklearn.metrics import roc_auc_score
 
 from makeweight.generators.base import Traits
 from makeweight.generators.check import COPY, SURPLUS, Checker
-from makeweight.generators.fill import Generation, fill
+from makeweight.generators.fill import Generation, Limits, fill
 from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
@@ -104,7 +104,11 @@ def written(generator: Any, table: Table, seed: int) -> tuple[pd.DataFrame, dict
     groups = Groups(table)
     start = time.perf_counter()
     made = fill(
-        generator, table, Plan.make(groups), seed=np.random.SeedSequence(seed), copies="accept", on_shortfall="warn"
+        generator,
+        table,
+        Plan.make(groups),
+        seed=np.random.SeedSequence(seed),
+        limits=Limits(copies="accept", on_shortfall="warn"),
     )
     return made.frame, account(made, time.perf_counter() - start)
 

@@ -16,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from makeweight.generators.fill import Limits
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from makeweight.sampler import balance
@@ -35,7 +36,12 @@ def rows(name: str, seen: pd.DataFrame, folder: str) -> pd.DataFrame:
     options = {"weights": folder} if name == "transformer" else {}
     wanted = {RARE: SEEN + WRITTEN, COMMON: int((seen[TARGET] == COMMON).sum())}
     made = balance(
-        seen, target=TARGET, generator=resolve(name, options), sampling_strategy=wanted, copies="accept", random_state=0
+        seen,
+        target=TARGET,
+        generator=resolve(name, options),
+        sampling_strategy=wanted,
+        limits=Limits(copies="accept"),
+        random_state=0,
     )
     return made.frame
 

@@ -18,6 +18,7 @@ from makeweight.evaluation.problem import EvaluationProblem, seed_of
 from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.check import CopyPolicy
+from makeweight.generators.fill import Limits
 from makeweight.generators.writing import write_rows
 from makeweight.measure.calibration import tuned_offsets
 from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner
@@ -259,7 +260,7 @@ def _written(
         fit_seed=np.random.SeedSequence(int(fit_seed)),
         groups=groups,
         name=source.name,
-        copies=settings.copies,
+        limits=Limits(copies=settings.copies),
     )
     return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
 
@@ -281,7 +282,10 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     for name, learner in settings.estimators.items():
         start = time.perf_counter() + generator.memory.saved  # each takes as long as it would alone
         sampler = SyntheticOverSampler(
-            generator, group_by=list(problem.group_by) or None, copies=settings.copies, schema=problem.kinds
+            generator,
+            group_by=list(problem.group_by) or None,
+            limits=Limits(copies=settings.copies),
+            kinds=problem.kinds,
         )
         model = SyntheticClassifier(
             FrameClassifier(learner, schema),
