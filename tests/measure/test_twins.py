@@ -89,7 +89,8 @@ def test_a_synthetic_classifier_counts_different_rows():
 def test_same_information_and_simulations(learner, monkeypatch, arm):
     monkeypatch.setattr(arms, "make_learner", lambda *_: learner)
     once = draw("ring", 4, 60, 30, np.random.default_rng(0))
-    arms.out_of_fold(arm, pd.concat([once, once], ignore_index=True), LABEL, [], ["lr"], 0, 3)
+    twice = arms.VisibleRows(pd.concat([once, once], ignore_index=True), LABEL)
+    arms.out_of_fold(arm, twice, ["lr"], 0, 3)
     assert_no_twin()
 
 

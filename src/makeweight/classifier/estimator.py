@@ -68,8 +68,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         With ``predict_proba``; a pipeline gets rows as they come, mixed types and missing values included.
     generator : str, Generator, SyntheticOverSampler or None
         Who writes rows: a name that ``makeweight generators`` lists, or an object. Of a configured sampler the
-        generator, ``group_by``, the kinds of columns, ``copies``, ``on_shortfall`` and ``max_seconds`` are used;
-        sizes are set here.
+        generator, ``options``, ``group_by``, ``kinds`` and ``limits`` are used; sizes are set here.
     n_synthetic : {"auto", "balance"}, int or dict, default="auto"
         Rows that bring groups up: chosen; up to the largest group; that many for every smaller group; or
         numbers of rows *to add* by label, or by tuple of label and attributes.
