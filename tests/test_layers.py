@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import house
 import makeweight
 from makeweight.generators import registry
 
@@ -156,6 +157,10 @@ def test_imports_follow_the_arrows(path):
         heavy = imported.split(".")[0]
         if heavy in HEAVY:
             assert within(name, HEAVY[heavy]), f"{name} imports {heavy}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert not house.circles(house.graph(PACKAGE, lazy=True))
 
 
 def generators():
