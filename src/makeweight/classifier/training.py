@@ -170,6 +170,7 @@ class RealRows:
             self.sampler.generator,
             seed=seed_sequence(rng),
             groups=own,
+            options=self.sampler.options,
             limits=self.sampler.limits,
             n_jobs=self.sampler.n_jobs,
         )
