@@ -132,6 +132,11 @@ class PartAccount:
     shortfall: int
     stopped: str
 
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> PartAccount:
+        """Return the account that plain values describe."""
+        return cls(**values)
+
 
 @dataclass(frozen=True)
 class PartRecord:
@@ -170,7 +175,7 @@ class PartRecord:
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> PartRecord:
         """Return the record that `to_dict` wrote."""
-        ledger = tuple(PartAccount(**account) for account in values.get("ledger", ()))
+        ledger = tuple(PartAccount.parse(account) for account in values.get("ledger", ()))
         return cls(**{**values, "ledger": ledger, "notes": tuple(values.get("notes", ())), "is_new": False})
 
     def to_dict(self) -> dict[str, object]:

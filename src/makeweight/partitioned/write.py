@@ -171,7 +171,8 @@ def write(task: CopyTask | WriteTask) -> PartRecord:
         table = to_arrow(generation.frame, job.arrow)
         replace_file(path, lambda stream: _write_parquet(table, stream))
         by_group = {job.plan.groups[position].group: position for position, *_ in task.piece.wants}
-        ledger = tuple(PartAccount(position=by_group[e.group], **e.to_dict()) for e in generation.ledger)
+        accounts = ({"position": by_group[e.group], **e.to_dict()} for e in generation.ledger)
+        ledger = tuple(PartAccount.parse(account) for account in accounts)
     record = PartRecord(
         task.name,
         "real" if generation is None else "synthetic",
