@@ -6,15 +6,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.transformer import network
 from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.contexts import ColumnSpec, draw_context
 from makeweight.generators.transformer.decode import RowModel
-from makeweight.generators.transformer.model import InContextModel
 
 CONFIG = ModelConfig(width=16, layers=2, heads=2)
 SPECS = [
@@ -26,13 +25,12 @@ SPECS = [
 ]
 
 
-def untrained(seed: int = 0, noise: float = 0.0) -> InContextModel:
+def untrained(seed: int = 0, noise: float = 0.0) -> network.Network:
     """The closed form (a network whose heads are zero), or with noise a network that looks at everything."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = InContextModel(CONFIG).eval().requires_grad_(False)
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape) * noise)
+    rng = np.random.default_rng(seed)
+    model = network.untrained(CONFIG, rng)
+    for parameter in model.parameters.values():
+        parameter += rng.standard_normal(parameter.shape, dtype=np.float32) * noise
     return model
 
 
@@ -48,7 +46,7 @@ def table(n: int = 120, seed: int = 0) -> np.ndarray:
     return np.stack([label, number, category, count, other], 1)
 
 
-def rows_of(model: InContextModel, **options: object) -> RowModel:
+def rows_of(model: network.Network, **options: object) -> RowModel:
     return RowModel(model, table(), SPECS, rng=np.random.default_rng(1), **options)
 
 
@@ -117,7 +115,7 @@ def test_a_share_of_the_rows_begins_as_a_real_row_of_the_group(donors):
     fewer = model.sample((1,), 77, np.random.default_rng(2), donors=donors)
     np.testing.assert_allclose(fewer, rows[:77], rtol=1e-4)
     assert (rows[:, 0] == 1).all()
-    orders = model.prompt()[1][np.arange(1200) % model.prompt()[0].orders]
+    orders = model.contexts().orders[np.arange(1200) % len(model.contexts().orders)]
     kept = np.zeros(1200, dtype=int)
     for number, (row, order) in enumerate(zip(rows, orders, strict=True)):
         same = (row == own) | (np.isnan(row) & np.isnan(own))
@@ -140,18 +138,17 @@ def test_a_column_alone_has_nothing_to_begin_with():
 
 def test_rows_do_not_depend_on_the_batch_size():
     whole = rows_of(untrained(noise=0.1)).sample((0,), 600, np.random.default_rng(5))
-    bounded = rows_of(untrained(noise=0.1), max_memory=2_400_000)
-    prompt, _ = bounded.prompt()
-    assert len(list(bounded._batches(prompt, 150))) > 1
+    bounded = rows_of(untrained(noise=0.1), max_memory=700_000)
+    contexts = bounded.contexts()
+    assert len(bounded._pieces(contexts, 150)) > len(contexts.orders)
     small = bounded.sample((0,), 600, np.random.default_rng(5))
     np.testing.assert_allclose(whole, small, rtol=1e-4)
 
 
 def test_global_generators_are_left_alone():
-    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     rows_of(untrained()).sample((1,), 5, np.random.default_rng(0))
-    assert torch.equal(before[0], torch.get_rng_state())
-    assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
 def test_the_table_is_not_changed():

@@ -6,8 +6,8 @@ checked by ``make test-long``.
 
 import tempfile
 
+import numpy as np
 import pytest
-import torch
 from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
 
@@ -15,14 +15,12 @@ from makeweight import SyntheticOverSampler
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.generator import InContextTransformer
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.network import untrained
 
 
 def stand_in() -> str:
     """Weights of the smallest network, in a folder."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = InContextModel(ModelConfig(width=8, layers=1, heads=1))
+    model = untrained(ModelConfig(width=8, layers=1, heads=1), np.random.default_rng(0))
     folder = tempfile.mkdtemp()
     facts = {"config": "toy", "steps": 0, "tasks": 0, "seconds": 0.0, "device": "cpu", "validation": {}}
     weights.save(model, folder, **facts)

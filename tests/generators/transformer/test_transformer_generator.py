@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from makeweight import Schema
 from makeweight.errors import FileProblem, GeneratorError, OptionError
@@ -15,8 +14,9 @@ from makeweight.generators.contract import CHECKS, example_table
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import ModelConfig, named
+from makeweight.generators.transformer.device import choose_device
 from makeweight.generators.transformer.generator import InContextTransformer
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.network import untrained
 from makeweight.plan import Groups, Plan
 from makeweight.table import Table
 
@@ -24,12 +24,10 @@ from makeweight.table import Table
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Weights of a small network that looks at everything, untrained."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = InContextModel(ModelConfig(width=16, layers=2, heads=2))
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape) * 0.05)
+    rng = np.random.default_rng(0)
+    model = untrained(ModelConfig(width=16, layers=2, heads=2), rng)
+    for parameter in model.parameters.values():
+        parameter += rng.standard_normal(parameter.shape, dtype=np.float32) * 0.05
     place = tmp_path_factory.mktemp("weights")
     facts = {"steps": 0, "tasks": 0, "seconds": 0.0, "device": "cpu", "validation": {}}
     weights.save(model, place, config="toy", **facts)
@@ -53,10 +51,12 @@ def test_the_contract_with_the_network_of_the_package(check):
 def test_contexts_are_even_and_no_larger_than_the_network_knows(rows, rare, shown, draws):
     table = example_table(n=rows, rare=rare, kinds="numbers")
     generator = InContextTransformer().fit(table, rng=np.random.default_rng(0))
-    prompt, _ = generator._rows.prompt()
-    assert (prompt.rows, prompt.orders) == (shown, draws)
+    contexts = generator._rows.contexts()
+    assert (contexts.rows, len(contexts.orders)) == (shown, draws)
     wanted = generator._codes[("rare",)][0]
-    for labels in prompt.values[..., 0]:  # every draw shows all rare rows, or as many as common ones
+    for labels in (
+        prompt.values[0, :, 0] for prompt in contexts.prompts
+    ):  # every draw shows all rare rows, or as many as common ones
         assert (labels == wanted).sum() >= min(rare, shown // 2)
 
 
@@ -99,7 +99,7 @@ def test_damaged_weights_of_a_saved_generator_are_refused(folder, tmp_path):
         InContextTransformer.load(tmp_path / "g", table)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(choose_device("auto") != "cuda", reason="needs torch and a CUDA device")
 def test_rows_on_a_cuda_device(folder):
     table = example_table()
     generator = InContextTransformer(weights=folder, device="cuda").fit(table, rng=np.random.default_rng(0))
@@ -139,8 +139,7 @@ def test_memory_bounds_the_contexts(folder):
     table = example_table(n=400, rare=40)
     small = InContextTransformer(weights=folder, orders=16, max_memory=1)
     small.fit(table, rng=np.random.default_rng(0))
-    prompt, _ = small._rows.prompt()
-    assert prompt.orders < 16
+    assert len(small._rows.contexts().orders) < 16
     assert len(small.propose(("rare",), 30, rng=np.random.default_rng(0))) == 30
 
 

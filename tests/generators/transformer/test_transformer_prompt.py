@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from makeweight.generators.transformer.config import ModelConfig, PriorConfig
 from makeweight.generators.transformer.features import encode_cells
-from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.objective import Prepared, interval_log_mass, prepare
+from makeweight.generators.transformer.network import Network, interval_log_mass, untrained
+from makeweight.generators.transformer.objective import Prepared, prepare
 from makeweight.generators.transformer.prior import Shape, Tasks, draw_tasks
 from makeweight.generators.transformer.prompt import TablePrompt, Walk
 
@@ -20,18 +21,18 @@ CONFIG = ModelConfig(width=32, layers=3, heads=4)
 
 
 @pytest.fixture
-def model() -> InContextModel:
+def model() -> Network:
     return random_model(0)
 
 
-def random_model(seed: int) -> InContextModel:
+def random_model(seed: int) -> Network:
     """A model none of whose weights is zero, so that everything it could look at matters."""
-    generator = torch.Generator().manual_seed(seed)
-    model = InContextModel(CONFIG).eval().requires_grad_(False)
-    for parameter in model.parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        parameter.add_(noise * (0.2 if parameter.ndim < 2 else 0.6 / parameter.shape[-1] ** 0.5))
-    return model
+    rng = np.random.default_rng(seed)
+    model = untrained(CONFIG, rng)
+    for parameter in model.parameters.values():
+        noise = rng.standard_normal(parameter.shape, dtype=np.float32)
+        parameter += noise * (0.2 if parameter.ndim < 2 else 0.6 / parameter.shape[-1] ** 0.5)
+    return model.on_torch("cpu")
 
 
 def tasks(seed: int = 0, columns: int = 7, batch: int = 3) -> Tasks:
@@ -43,7 +44,7 @@ def prepared(drawn: Tasks, seed: int = 1) -> Prepared:
     return prepare(CONFIG, drawn, torch.Generator().manual_seed(seed))
 
 
-def walk(model: InContextModel, drawn: Tasks, seed: int = 1) -> list:
+def walk(model: Network, drawn: Tasks, seed: int = 1) -> list:
     """Forecasts and cells of every column, with the true values pushed."""
     rows = drawn.context
     prompt = TablePrompt(
@@ -149,8 +150,9 @@ def test_blocks_do_not_change_a_prompt(model, monkeypatch):
         made.append(TablePrompt(model, values, drawn.categorical, drawn.given, stream))
     for other in made[1:]:
         torch.testing.assert_close(other.targets, made[0].targets, atol=1e-5, rtol=1e-5)
-        for one, two in zip(made[0].keys, other.keys, strict=True):
-            torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-5)
+        for first, second in zip(made[0].keys, other.keys, strict=True):
+            for one, two in zip(first, second, strict=True):
+                torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-5)
 
 
 def test_context_rows_and_other_rows_never_see_a_row_to_predict(model):

@@ -7,20 +7,20 @@ the end on the same held-out rows, and the best of what was judged is returned: 
 
 from __future__ import annotations
 
-import copy
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from makeweight.errors import GeneratorError
 from makeweight.generators.transformer.contexts import draw_context
-from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.objective import Prepared, model_scores, prepare
+from makeweight.generators.transformer.manifest import Adaptation
+from makeweight.generators.transformer.network import Network
+from makeweight.generators.transformer.objective import Prepared, network_scores, prepare
 from makeweight.generators.transformer.prior import Tasks
+from makeweight.generators.transformer.trainable import TrainableNetwork
 
-__all__ = ["Adaptation", "FineTuner", "adapt"]
+__all__ = ["FineTuner", "adapt"]
 
 RATE = 3e-4  # a seventh of pretraining's: the network knows how to read tables already
 WARMUP = 10  # steps
@@ -32,30 +32,12 @@ JUDGED, PATIENCE = 10, 3  # judgements over a whole run; so many in a row withou
 FEWEST = 40  # rows; with fewer, eight held-out rows would decide
 
 
-@dataclass(frozen=True)
-class Adaptation:
-    """What came of an adaptation.
-
-    Parameters
-    ----------
-    steps, best_step : int
-        Steps taken, and the one whose network was kept; 0 is the start.
-    before, after : float
-        Negative log-likelihood per held-out cell, in nats, of the start and of what was kept.
-    """
-
-    steps: int
-    best_step: int
-    before: float
-    after: float
-
-
 class FineTuner:
     """Draws tasks from one table, and trains and judges a network on them.
 
     Parameters
     ----------
-    model : InContextModel
+    network : Network
         Is not changed.
     values : ndarray of float64, shape (n, D)
         As for :class:`~makeweight.generators.transformer.decode.RowModel`.
@@ -63,6 +45,7 @@ class FineTuner:
     given : int
     max_context : int
     rng : numpy.random.Generator
+    device : {"cpu", "cuda"}
 
     Raises
     ------
@@ -72,12 +55,13 @@ class FineTuner:
 
     def __init__(
         self,
-        model: InContextModel,
+        network: Network,
         values: np.ndarray,
         categorical: np.ndarray,
         given: int,
         max_context: int,
         rng: np.random.Generator,
+        device: str = "cpu",
     ) -> None:
         if len(values) < FEWEST or values.shape[1] == given:
             raise GeneratorError(
@@ -86,8 +70,8 @@ class FineTuner:
                 expected=f"{FEWEST} rows and one column beside the groups",
                 hint="leave adapt at 0",
             )
-        self.device = next(model.parameters()).device
-        self.model = copy.deepcopy(model).requires_grad_(True)
+        self.device = torch.device(device)
+        self.model = TrainableNetwork(network, self.device)
         self.values, self.categorical, self.given = values, categorical, given
         self.max_context, self.rng = max_context, rng
         self.groups = np.unique(values[:, :given], axis=0, return_inverse=True)[1].ravel()
@@ -125,13 +109,14 @@ class FineTuner:
         tasks = Tasks(values, flags, given, weight, context)
         return prepare(self.model.config, tasks, self.generator)
 
-    def _loss(self, prepared: Prepared) -> torch.Tensor:
-        return model_scores(self.model, prepared, self.model(prepared.inputs, prepared.context.rows.shape[1])).loss
+    def _loss(self, network: Network, prepared: Prepared) -> torch.Tensor:
+        streams = network(prepared.inputs, prepared.context.rows.shape[1])
+        return network_scores(network, prepared, streams).loss
 
     @torch.no_grad()
-    def held_out(self) -> float:
+    def held_out(self, network: Network) -> float:
         """Negative log-likelihood per held-out cell."""
-        return float(self._loss(self.judge))
+        return float(self._loss(network.on_torch(self.device), self.judge))
 
     def step(self, number: int) -> None:
         """Draw tasks, predict, update."""
@@ -144,16 +129,11 @@ class FineTuner:
         for group in self.optimiser.param_groups:
             group["lr"] = RATE * min(1.0, number / WARMUP)
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(self._tasks(asked, context))
+        loss = self._loss(self.model.network(), self._tasks(asked, context))
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             self.optimiser.step()
-
-    @torch.no_grad()
-    def rounded(self) -> dict[str, torch.Tensor]:
-        """The parameters as they are saved: float16, in float32."""
-        return {name: value.half().float() for name, value in self.model.state_dict().items()}
 
 
 def _mixed(groups: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -164,7 +144,7 @@ def _mixed(groups: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def adapt(
-    model: InContextModel,
+    network: Network,
     values: np.ndarray,
     categorical: np.ndarray,
     given: int,
@@ -172,12 +152,13 @@ def adapt(
     steps: int,
     max_context: int,
     rng: np.random.Generator,
-) -> tuple[InContextModel, Adaptation]:
+    device: str = "cpu",
+) -> tuple[Network, Adaptation]:
     """Fine-tune a copy of a network on a table, and return the best of what was judged on held-out rows.
 
     Parameters
     ----------
-    model : InContextModel
+    network : Network
         Is not changed.
     values : ndarray of float64, shape (n, D)
         Real rows: numbers, codes in categorical columns, NaN where missing; the label comes first.
@@ -188,11 +169,12 @@ def adapt(
         At most; it stops when held-out rows have not become likelier for a while.
     max_context : int
     rng : numpy.random.Generator
+    device : {"cpu", "cuda"}
 
     Returns
     -------
-    model : InContextModel
-        In evaluation mode; its parameters are those that float16 can hold, so that it is saved as it is.
+    network : Network
+        On numpy arrays; its parameters are those that float16 can hold, so that it is saved as it is.
     adaptation : Adaptation
 
     Raises
@@ -203,16 +185,18 @@ def adapt(
     Examples
     --------
     >>> from makeweight.generators.transformer.config import ModelConfig
-    >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2)).eval()
+    >>> from makeweight.generators.transformer.network import untrained
+    >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
     >>> rng = np.random.default_rng(0)
     >>> values = np.stack([rng.integers(0, 2, 60), rng.normal(size=60)], axis=1)
-    >>> adapted, told = adapt(model, values, np.array([True, False]), 1, steps=5, max_context=40, rng=rng)
-    >>> told.after <= told.before
+    >>> flags = np.array([True, False])
+    >>> adapted, adaptation = adapt(network, values, flags, 1, steps=5, max_context=40, rng=rng)
+    >>> adaptation.after <= adaptation.before
     True
     """
-    tuner = FineTuner(model, values, categorical, given, max_context, rng)
-    kept = tuner.rounded()
-    before = best = tuner.held_out()
+    tuner = FineTuner(network, values, categorical, given, max_context, rng, device)
+    kept = tuner.model.snapshot()
+    before = best = tuner.held_out(kept)
     best_step = since = 0
     every = max(5, -(-steps // JUDGED))
     number = 0
@@ -220,14 +204,11 @@ def adapt(
         tuner.step(number)
         if number % every and number < steps:
             continue
-        training, judged = copy.deepcopy(tuner.model.state_dict()), tuner.rounded()
-        tuner.model.load_state_dict(judged)
-        score = tuner.held_out()
-        tuner.model.load_state_dict(training)
+        judged = tuner.model.snapshot()
+        score = tuner.held_out(judged)
         since += 1
         if score < best:
             kept, best, best_step, since = judged, score, number, 0
         if since >= PATIENCE:
             break
-    tuner.model.load_state_dict(kept)
-    return tuner.model.eval().requires_grad_(False), Adaptation(number, best_step, before, best)
+    return kept, Adaptation(number, best_step, before, best)

@@ -6,27 +6,60 @@ generator that uses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
-import torch
 
 from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.transformer.arrays import of
 from makeweight.generators.transformer.contexts import ColumnSpec, draw_context, repeated_values
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.network import Network
 from makeweight.generators.transformer.prompt import TablePrompt, Walk
+from makeweight.generators.transformer.threads import run_all
 
-__all__ = ["RowModel"]
+__all__ = ["Contexts", "RowModel"]
 
 MEBIBYTE = 2**20
+ROWS = 128  # written at once on a CPU: what is made of them stays in its cache
+T = TypeVar("T")
 
 
-class RowModel:
-    """A pretrained model looking at one table.
+@dataclass(frozen=True)
+class Contexts:
+    """Encoded contexts, one per column order.
 
     Parameters
     ----------
-    model : InContextModel
+    prompts : tuple of TablePrompt
+        One per order on a CPU, one of all orders on an accelerator.
+    orders : ndarray of int, shape (B, D)
+    """
+
+    prompts: tuple[TablePrompt, ...]
+    orders: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """Rows in a context."""
+        return int(self.prompts[0].rows)
+
+    def parts(self) -> Iterator[tuple[TablePrompt, slice]]:
+        """Every prompt, and which of the orders are its own."""
+        ends = np.cumsum([0, *(prompt.orders for prompt in self.prompts)]).tolist()
+        for prompt, (start, end) in zip(self.prompts, pairwise(ends), strict=True):
+            yield prompt, slice(start, end)
+
+
+class RowModel:
+    """A pretrained network looking at one table.
+
+    Parameters
+    ----------
+    network : Network
     values : ndarray of float64, shape (n, D)
         Real rows: numbers, codes in categorical columns, NaN where missing. The first ``given`` columns are
         categorical and never missing: the label, then grouping attributes.
@@ -51,16 +84,17 @@ class RowModel:
     Examples
     --------
     >>> from makeweight.generators.transformer.config import ModelConfig
-    >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2)).eval()
+    >>> from makeweight.generators.transformer.network import untrained
+    >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
     >>> values = np.array([[0, 1.5], [0, 2.5], [1, 9.0], [1, 8.0]])
-    >>> rows = RowModel(model, values, [ColumnSpec(True), ColumnSpec(False, 1)], rng=np.random.default_rng(0))
+    >>> rows = RowModel(network, values, [ColumnSpec(True), ColumnSpec(False, 1)], rng=np.random.default_rng(0))
     >>> rows.sample((1,), 3, np.random.default_rng(0)).shape
     (3, 2)
     """
 
     def __init__(
         self,
-        model: InContextModel,
+        network: Network,
         values: np.ndarray,
         columns: Sequence[ColumnSpec],
         *,
@@ -70,7 +104,7 @@ class RowModel:
         max_memory: int = 512 * MEBIBYTE,
         rng: np.random.Generator,
     ) -> None:
-        self.model = model.eval()
+        self.network = network
         self.values = np.array(values, dtype=np.float64)
         self.columns = tuple(columns)
         self.given, self.orders = given, orders
@@ -80,7 +114,7 @@ class RowModel:
         found = zip(self.columns, self.values.T, strict=True)
         self._levels = [None if column.categorical else repeated_values(real) for column, real in found]
         self._seed = int(rng.integers(2**62))
-        self._prompt: tuple[TablePrompt, np.ndarray] | None = None
+        self._contexts: Contexts | None = None
 
     def _check(self) -> None:
         shape = self.values.shape
@@ -97,14 +131,17 @@ class RowModel:
         if self.max_context < 2:
             raise OptionError("a context needs rows", where="max_context", got=self.max_context, expected="≥ 2")
 
-    # -- prompts ----------------------------------------------------------------------------------------
+    # -- contexts ---------------------------------------------------------------------------------------
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
+    def _on_cpu(self) -> bool:
+        return isinstance(self.network.like, np.ndarray)
 
-    def _encode(self, orders: np.ndarray, rng: np.random.Generator) -> TablePrompt:
+    def _run(self, tasks: Sequence[Callable[[], T]], bytes_each: int) -> list[T]:
+        """Return what tasks return; as many at once as the memory holds."""
+        return run_all(tasks, max(1, self.max_memory // max(1, bytes_each)) if self._on_cpu else 1)
+
+    def _encode(self, orders: np.ndarray, rng: np.random.Generator) -> Contexts:
         """Encode contexts for column orders (B, D'): group columns first, perhaps not all columns."""
         _, codes = np.unique(self.values[:, : self.given], axis=0, return_inverse=True)
         tables, most = [], self._within_memory()[1]
@@ -112,44 +149,49 @@ class RowModel:
             rows = rng.permutation(draw_context(codes.ravel(), most, rng))
             tables.append(self.values[np.ix_(rows, order)])
         categorical = np.array([c.categorical for c in self.columns])[orders]
-        given = np.broadcast_to(np.arange(orders.shape[1]) < self.given, orders.shape)
-        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
-        device = self.device
-        return TablePrompt(
-            self.model,
-            torch.as_tensor(np.stack(tables), device=device),
-            torch.as_tensor(categorical, device=device),
-            torch.as_tensor(given.copy(), device=device),
-            generator,
-        )
+        given = np.broadcast_to(np.arange(orders.shape[1]) < self.given, orders.shape).copy()
+        batch = 1 if self._on_cpu else len(orders)
+        parts = [slice(start, start + batch) for start in range(0, len(orders), batch)]
+        tasks = [
+            partial(TablePrompt, self.network, np.stack(tables[part]), categorical[part], given[part], stream)
+            for part, stream in zip(parts, rng.spawn(len(parts)), strict=True)
+        ]
+        return Contexts(tuple(self._run(tasks, 64 * MEBIBYTE)), orders)
 
     def _within_memory(self) -> tuple[int, int]:
         """Column orders and context rows whose keys and values fit a third of the memory."""
-        config = self.model.config
+        config = self.network.config
         per_row = 4 * (2 * config.layers + 1) * config.width * len(self.columns)
         room = max(2, self.max_memory // (3 * per_row))
         rows = min(self.max_context, len(self.values), room)
         return max(1, min(self.orders, room // rows)), rows
 
-    def prompt(self) -> tuple[TablePrompt, np.ndarray]:
-        """Return the encoded contexts, one per column order, and the orders (B, D); encoded on first use."""
-        if self._prompt is None:
+    def contexts(self) -> Contexts:
+        """Return the encoded contexts; they are encoded on first use."""
+        if self._contexts is None:
             rng = np.random.default_rng(self._seed)
             free = np.arange(self.given, len(self.columns))
             first = np.arange(self.given)
             count = self._within_memory()[0]
             orders = np.stack([np.concatenate([first, rng.permutation(free)]) for _ in range(count)])
-            self._prompt = self._encode(orders, rng), orders
-        return self._prompt
+            self._contexts = self._encode(orders, rng)
+        return self._contexts
 
-    def _batches(self, prompt: TablePrompt, rows: int) -> Iterator[slice]:
-        """Slices of rows per order that stay within the memory."""
-        config = self.model.config
-        kept = 2 * config.layers * (prompt.columns + 1) * config.width
-        passing = 12 * prompt.rows + 8 * (config.bins + config.width * config.expansion)
-        size = max(1, self.max_memory // (4 * prompt.orders * (kept + passing)))
-        for start in range(0, rows, size):
-            yield slice(start, min(rows, start + size))
+    def _bytes_per_row(self, contexts: Contexts) -> int:
+        """Memory that a row takes while it is written."""
+        config = self.network.config
+        kept = 2 * config.layers * (contexts.orders.shape[1] + 1) * config.width
+        return 4 * int(kept + 12 * contexts.rows + 8 * (config.bins + config.width * config.expansion))
+
+    def _pieces(self, contexts: Contexts, rows: int) -> list[tuple[TablePrompt, slice, slice]]:
+        """Cut so many rows per order into pieces that stay within the memory: prompt, orders and rows of each."""
+        size = max(1, self.max_memory // (self._bytes_per_row(contexts) * contexts.prompts[0].orders))
+        size = min(size, ROWS) if self._on_cpu else size
+        return [
+            (prompt, orders, slice(start, min(rows, start + size)))
+            for start in range(0, rows, size)
+            for prompt, orders in contexts.parts()
+        ]
 
     # -- what it does -----------------------------------------------------------------------------------
 
@@ -202,13 +244,13 @@ class RowModel:
         if not temperature > 0:
             raise OptionError("the temperature must be positive", got=temperature)
         wanted = self._check_group(group)
-        prompt, orders = self.prompt()
+        contexts = self.contexts()
         known = np.full((n, len(self.columns)), np.nan)
         known[:, : self.given] = wanted
         fixed = np.broadcast_to(np.arange(len(self.columns)) < self.given, known.shape)
         if donors and len(self.columns) > self.given + 1:
-            known, fixed = self._begun(wanted, orders, n, donors, np.random.default_rng(rng.integers(2**62)))
-        return self._write(prompt, orders, known, fixed, rng, temperature, may_miss=True)
+            known, fixed = self._begun(wanted, contexts.orders, n, donors, np.random.default_rng(rng.integers(2**62)))
+        return self._write(contexts, known, fixed, rng, temperature, may_miss=True)
 
     def _begun(
         self, group: np.ndarray, orders: np.ndarray, n: int, share: float, rng: np.random.Generator
@@ -224,8 +266,7 @@ class RowModel:
 
     def _write(
         self,
-        prompt: TablePrompt,
-        orders: np.ndarray,
+        contexts: Contexts,
         known: np.ndarray,
         fixed: np.ndarray,
         rng: np.random.Generator,
@@ -233,31 +274,41 @@ class RowModel:
         may_miss: bool,
     ) -> np.ndarray:
         """Complete rows (n, D) whose ``fixed`` cells are known; row i goes to column order i modulo B."""
-        n, width = known.shape
-        per_order = -(-n // prompt.orders)
-        uniforms = rng.random((per_order * prompt.orders, width, 2), dtype=np.float32)
+        (n, width), count = known.shape, len(contexts.orders)
+        per_order = -(-n // count)
+        uniforms = rng.random((per_order * count, width, 2), dtype=np.float32)
 
         def by_order(rows: np.ndarray) -> np.ndarray:
-            rows = np.concatenate([rows, rows[:1].repeat(per_order * prompt.orders - n, 0)])
-            return rows.reshape(per_order, prompt.orders, width).transpose(1, 0, 2)  # B M D
+            rows = np.concatenate([rows, rows[:1].repeat(per_order * count - n, 0)])
+            return rows.reshape(per_order, count, width).transpose(1, 0, 2)  # B M D
 
         padded, given = by_order(known), by_order(fixed)  # copies
-        uniforms = uniforms.reshape(per_order, prompt.orders, width, 2).transpose(1, 0, 2, 3)
-        for batch in self._batches(prompt, per_order):
-            walk = Walk(prompt, batch.stop - batch.start)
+        uniforms = uniforms.reshape(per_order, count, width, 2).transpose(1, 0, 2, 3)
+
+        def write(prompt: TablePrompt, own: slice, rows: slice) -> None:
+            orders = contexts.orders[own]
+            xp, like = of(self.network.like), self.network.like
+            walk = Walk(prompt, rows.stop - rows.start)
             for at in range(prompt.columns):
                 column = orders[:, at]
                 here = column[:, None, None]
-                values = np.take_along_axis(padded[:, batch], here, 2)[..., 0]
-                keep = np.take_along_axis(given[:, batch], here, 2)[..., 0]
+                values = np.take_along_axis(padded[own, rows], here, 2)[..., 0]
+                keep = np.take_along_axis(given[own, rows], here, 2)[..., 0]
                 if not keep.all():
-                    chance = np.take_along_axis(uniforms[:, batch], here[..., None], 2)[:, :, 0]
-                    draws = torch.as_tensor(chance, device=self.device)
-                    drawn = walk.forecast().sample(draws, temperature, may_miss).cpu().numpy()
-                    values = np.where(keep, values, self._tidy(drawn, column))
-                    np.put_along_axis(padded[:, batch], here, values[..., None], 2)
-                walk.push(torch.as_tensor(values, device=self.device))
+                    chance = np.take_along_axis(uniforms[own, rows], here[..., None], 2)[:, :, 0]
+                    drawn = walk.forecast().sample(xp.array(chance, like), temperature, may_miss)
+                    values = np.where(keep, values, self._tidy(xp.to_numpy(drawn), column))
+                    np.put_along_axis(padded[own, rows], here, values[..., None], 2)
+                walk.push(xp.array(values, like))
+
+        self._each(contexts, per_order, write)
         return padded.transpose(1, 0, 2).reshape(-1, width)[:n]
+
+    def _each(self, contexts: Contexts, rows: int, work: Callable[[TablePrompt, slice, slice], None]) -> None:
+        """Do the work for every piece of so many rows per order: given are its prompt, its orders and its rows."""
+        pieces = self._pieces(contexts, rows)
+        most = max((piece[2].stop - piece[2].start for piece in pieces), default=1)
+        self._run([partial(work, *piece) for piece in pieces], most * self._bytes_per_row(contexts))
 
     def _tidy(self, drawn: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Give numbers (B, M) of columns (B,) decimals, range and, where every one repeats, real values."""
@@ -287,25 +338,30 @@ class RowModel:
             Of the mixture over column orders. −inf for a category, a group or a missing cell that the
             context lacks.
         """
-        prompt, orders = self.prompt()
-        return self._log_prob(prompt, orders, np.asarray(rows, dtype=np.float64))
+        return self._log_prob(np.asarray(rows, dtype=np.float64))
 
-    def _log_prob(self, prompt: TablePrompt, orders: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        total = np.empty((len(rows), prompt.orders))
-        for batch in self._batches(prompt, len(rows)):
-            part = rows[batch]
+    def _log_prob(self, rows: np.ndarray) -> np.ndarray:
+        contexts = self.contexts()
+        total = np.empty((len(rows), len(contexts.orders)))
+
+        def score(prompt: TablePrompt, own: slice, at: slice) -> None:
+            part, orders = rows[at], contexts.orders[own]
+            xp, like = of(self.network.like), self.network.like
             walk = Walk(prompt, len(part))
-            logs = torch.zeros(prompt.orders, len(part), dtype=torch.float64, device=self.device)
-            for at in range(prompt.columns):
-                values = torch.as_tensor(part[:, orders[:, at]].T.copy(), device=self.device)
-                if at < self.given:
+            logs = np.zeros((prompt.orders, len(part)))
+            for position in range(prompt.columns):
+                values = xp.array(part[:, orders[:, position]].T.copy(), like)
+                if position < self.given:
                     cells = walk.push(values)
-                    logs += torch.where(cells.known[..., 0] & ~cells.missing[..., 0], 0.0, -torch.inf)
+                    possible = xp.to_numpy(cells.known & ~cells.missing)[..., 0]
+                    logs[~possible] = -np.inf
                 else:
-                    logs += walk.forecast().log_prob(walk.see(values))
+                    logs += xp.to_numpy(walk.forecast().log_prob(walk.see(values)))
                     walk.push(values)
-            total[batch] = logs.T.cpu().numpy()
-        return np.asarray(np.logaddexp.reduce(total, axis=1) - np.log(prompt.orders))
+            total[at, own] = logs.T
+
+        self._each(contexts, len(rows), score)
+        return np.asarray(np.logaddexp.reduce(total, axis=1) - np.log(len(contexts.orders)))
 
     def predict_proba(self, rows: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
         """Class probabilities by Bayes' rule: p(label | row) ∝ p(row | label) p(label).
@@ -326,17 +382,12 @@ class RowModel:
         shares = counts / counts.sum() if prior is None else np.asarray(prior, dtype=np.float64)
         if shares.shape != labels.shape or not (shares >= 0).all() or not shares.sum() > 0:
             raise OptionError("the prior needs one share per label", got=prior, expected=f"{len(labels)} shares")
-        prompt, orders = self.prompt()
-        return self._bayes(prompt, orders, np.asarray(rows, dtype=np.float64), labels, shares)
-
-    def _bayes(
-        self, prompt: TablePrompt, orders: np.ndarray, rows: np.ndarray, labels: np.ndarray, shares: np.ndarray
-    ) -> np.ndarray:
+        rows = np.asarray(rows, dtype=np.float64)
         logs = np.empty((len(rows), len(labels)))
         for position, label in enumerate(labels):
             asked = rows.copy()
             asked[:, 0] = label
-            logs[:, position] = self._log_prob(prompt, orders, asked)
+            logs[:, position] = self._log_prob(asked)
         with np.errstate(divide="ignore"):
             logs += np.log(shares / shares.sum())
         impossible = np.isinf(logs).all(1)  # a category the context lacks says nothing about the label
@@ -379,8 +430,7 @@ class RowModel:
                     for _ in range(self._within_memory()[0])
                 ]
             )
-            prompt = self._encode(orders, rng)
             known = out[chosen]
             fixed = np.broadcast_to(~pattern, known.shape)
-            out[chosen] = self._write(prompt, orders, known, fixed, rng, temperature, may_miss=False)
+            out[chosen] = self._write(self._encode(orders, rng), known, fixed, rng, temperature, may_miss=False)
         return out

@@ -17,13 +17,14 @@ from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.adapt import Adaptation, adapt
+from makeweight.generators.transformer.arrays import require_torch
 from makeweight.generators.transformer.config import CONFIGS
 from makeweight.generators.transformer.contexts import ColumnSpec
 from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
+from makeweight.generators.transformer.device import choose_device
 from makeweight.generators.transformer.encoding import frame_numbers, table_numbers
-from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.optimisers import choose_device
+from makeweight.generators.transformer.manifest import Adaptation
+from makeweight.generators.transformer.network import Network
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 
@@ -75,11 +76,12 @@ class InContextTransformer(SavedGenerator):
         say more than a network that has read some of them, a hundred do not. 0 keeps no cell.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
-        decide which of the networks on the way is kept, the pretrained one among them. 0 leaves it as it is.
+        decide which of the networks on the way is kept, the pretrained one among them. It needs torch. 0 leaves
+        the network as it is.
     max_memory : int
         Mebibytes for contexts and for rows being written.
     device : {"auto", "cpu", "cuda"}
-        Where the network runs; "auto" takes a GPU where there is one.
+        Where the network runs: on numpy, or on a GPU by torch; "auto" takes a GPU where both are there.
 
     Raises
     ------
@@ -89,6 +91,8 @@ class InContextTransformer(SavedGenerator):
         In `fit`, when the weights are missing or damaged.
     GeneratorError
         In `propose`, when the group has no real row; in `fit`, when a table is too small for `adapt`.
+    MissingDependency
+        In `fit`, when `adapt` or a GPU is asked for and torch is not installed.
 
     Attributes
     ----------
@@ -105,10 +109,10 @@ class InContextTransformer(SavedGenerator):
     >>> import tempfile
     >>> from makeweight import Schema
     >>> from makeweight.generators.transformer.config import ModelConfig
-    >>> from makeweight.generators.transformer.model import InContextModel
+    >>> from makeweight.generators.transformer.network import untrained
     >>> folder, facts = tempfile.mkdtemp(), {"steps": 0, "tasks": 0, "seconds": 0.0, "validation": {}}
-    >>> untrained = InContextModel(ModelConfig(width=16, layers=1, heads=2))
-    >>> _ = weights.save(untrained, folder, config="toy", device="cpu", **facts)
+    >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
+    >>> _ = weights.save(network, folder, config="toy", device="cpu", **facts)
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=60).round(1), "y": ["rare"] * 5 + ["common"] * 55})
     >>> table = Table(frame, Schema.infer(frame, target="y"))
@@ -137,22 +141,27 @@ class InContextTransformer(SavedGenerator):
         self._check_options()
         groups = Groups(table)
         self._know(KnownTable.of(table, groups))
-        model, self._manifest = weights.load(self.weights or weights.embedded(), choose_device(self.device))
+        device = choose_device(self.device)
+        network, self._manifest = weights.load(self.weights or weights.embedded())
         values = table_numbers(self._known, table)
         first = np.unique(groups.codes, return_index=True)[1]
         codes = values[first, : len(self._given)]
         self.adaptation_: Adaptation | None = None
         if self.adapt:
-            model, self.adaptation_ = adapt(
-                model,
+            require_torch("adapt")
+            from makeweight.generators.transformer.adapt import adapt
+
+            network, self.adaptation_ = adapt(
+                network,
                 values,
                 np.array([spec.categorical for spec in self._specs()]),
                 len(self._given),
                 steps=self.adapt,
                 max_context=self._known_context(),
                 rng=rng,
+                device=device,
             )
-        self._read_rows(model, values, codes, int(rng.integers(2**62)))
+        self._read_rows(network, device, values, codes, int(rng.integers(2**62)))
         return self
 
     def _know(self, known: KnownTable) -> None:
@@ -178,14 +187,15 @@ class InContextTransformer(SavedGenerator):
         fewest = max(LEAST_CONTEXT, LEAST_PER_GROUP * len(counts))
         return min(max(fewest, len(counts) * int(counts.min())), self._known_context())
 
-    def _read_rows(self, model: InContextModel, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
+    def _read_rows(self, network: Network, device: str, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
         """Encode contexts of the real rows."""
+        self._network = network
         self._seed = seed
         self._codes = codes
         most = self._context(values)
         draws = int(np.clip(-(-len(values) // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
         self._rows = RowModel(
-            model,
+            network if device == "cpu" else network.on_torch(device),
             values,
             self._specs(),
             given=len(self._given),
@@ -194,7 +204,7 @@ class InContextTransformer(SavedGenerator):
             max_memory=self.max_memory * MEBIBYTE,
             rng=np.random.default_rng(seed),
         )
-        self._rows.prompt()
+        self._rows.contexts()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -221,11 +231,11 @@ class InContextTransformer(SavedGenerator):
     def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         self._know(self._known)
         self.weights = folder / WEIGHTS
-        model, self._manifest = weights.load(self.weights, choose_device(self.device))
+        network, self._manifest = weights.load(self.weights)
         adaptation = state.facts["adaptation"]
         self.adaptation_ = None if adaptation is None else Adaptation(**adaptation)
         arrays = part(flat(state=state.arrays), "state", _State)
-        self._read_rows(model, arrays.values, arrays.codes, int(state.facts["seed"]))
+        self._read_rows(network, choose_device(self.device), arrays.values, arrays.codes, int(state.facts["seed"]))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted generator: its weights, and the real rows it reads, as safetensors.
@@ -243,7 +253,7 @@ class InContextTransformer(SavedGenerator):
         super().save(folder)
         names = ("config", "steps", "tasks", "seconds", "device", "validation")
         facts = {name: getattr(self._manifest, name) for name in names}
-        weights.save(self._rows.model, Path(folder) / WEIGHTS, **facts)
+        weights.save(self._network, Path(folder) / WEIGHTS, **facts)
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.

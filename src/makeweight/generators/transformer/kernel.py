@@ -17,12 +17,14 @@ Shapes: B tables, R rows, N rows that are learned from, D columns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from makeweight.generators.transformer.arrays import Array, of
 
 __all__ = ["Experts", "Kernel", "Normal", "Similarity", "fit_kernel", "kernel_step", "own_step"]
 
@@ -52,30 +54,28 @@ LEAST = 0.1  # squared residuals below are not told apart
 class Normal:
     """Normal laws, one per cell."""
 
-    mean: Tensor
-    deviation: Tensor
+    mean: Array
+    deviation: Array
 
     def __getitem__(self, pick: Any) -> Normal:
         return Normal(self.mean[pick], self.deviation[pick])
-
-    def to(self, device: torch.device | str) -> Normal:
-        """Move both tensors to a device."""
-        return Normal(self.mean.to(device), self.deviation.to(device))
 
     @classmethod
     def stack(cls, laws: Iterable[Normal]) -> Normal:
         """Put columns (B R) beside each other: (B R D)."""
         columns = tuple(laws)
-        return cls(torch.stack([x.mean for x in columns], -1), torch.stack([x.deviation for x in columns], -1))
+        stack = of(columns[0].mean).stack
+        return cls(stack([x.mean for x in columns], axis=-1), stack([x.deviation for x in columns], axis=-1))
 
     @classmethod
     def join(cls, *laws: Normal) -> Normal:
         """Put rows (B R) below each other."""
-        return cls(torch.cat([x.mean for x in laws], 1), torch.cat([x.deviation for x in laws], 1))
+        join = of(laws[0].mean).concatenate
+        return cls(join([x.mean for x in laws], axis=1), join([x.deviation for x in laws], axis=1))
 
-    def surprise(self, score: Tensor, missing: Tensor) -> Tensor:
+    def surprise(self, score: Array, missing: Array) -> Array:
         """How many deviations from the mean a score is; 0 where it is missing."""
-        return torch.where(missing, 0, (score - self.mean) / self.deviation)
+        return of(score).where(missing, 0, (score - self.mean) / self.deviation)
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,11 @@ class Experts:
 class Kernel:
     """Kernel regressions of a batch of contexts."""
 
-    score: Tensor  # B N D  of the rows that are learned from
-    weights: Tensor  # B D 3 N  of the mean by columns and by pairs, and of the log-variance by both
-    level: Tensor  # B D  log-variance where nothing is known
-    own_mean: Tensor  # B N D  of every row, learned from the others
-    own_spread: Tensor  # B N D  log-variance, likewise
-
-    def to(self, device: torch.device | str) -> Kernel:
-        """Move every tensor to a device."""
-        return Kernel(*(getattr(self, f.name).to(device) for f in fields(self)))
+    score: Array  # B N D  of the rows that are learned from
+    weights: Array  # B D 3 N  of the mean by columns and by pairs, and of the log-variance by both
+    level: Array  # B D  log-variance where nothing is known
+    own_mean: Array  # B N D  of every row, learned from the others
+    own_spread: Array  # B N D  log-variance, likewise
 
 
 class Similarity:
@@ -109,133 +105,149 @@ class Similarity:
 
     Parameters
     ----------
-    rows, learned : int
-        R and N.
+    like : Array, shape (B, R, N)
+        Of the shape and type of the similarities; its numbers play no part.
 
     Examples
     --------
-    >>> alike = Similarity(2, 2)
-    >>> alike.push(torch.tensor([[0.0, 9.0]]), torch.tensor([[0.0, 9.0]]))
+    >>> import numpy as np
+    >>> alike = Similarity(np.zeros((1, 2, 2)))
+    >>> alike.push(np.array([[0.0, 9.0]]), np.array([[0.0, 9.0]]))
     >>> alike.columns()[0].round().tolist()
     [[[1.0, 0.0], [0.0, 1.0]]]
     """
 
-    def __init__(self, rows: int, learned: int, device: torch.device | None = None) -> None:
-        self.sums = torch.zeros(1, rows, learned, device=device)  # B R N
-        self.squares = self.sums
+    def __init__(self, like: Array) -> None:
+        self.sums, self.squares = (of(like).zeros(like.shape, like) for _ in range(2))  # B R N
         self.count = 0
 
-    def push(self, score: Tensor, learned: Tensor) -> None:
+    def push(self, score: Array, learned: Array) -> None:
         """Take a column along: its scores (B R), and those of the rows that are learned from (B N)."""
-        alike = torch.exp(-0.5 / LENGTH**2 * (score[:, :, None] - learned[:, None]) ** 2)
-        self.sums = self.sums + alike
-        self.squares = self.squares + alike**2
+        scale = math.sqrt(0.5) / LENGTH
+        alike = (scale * score)[:, :, None] - (scale * learned)[:, None]
+        alike *= alike
+        alike = of(alike).exp(-alike)
+        self.sums += alike
+        alike *= alike
+        self.squares += alike
         self.count += 1
 
-    def columns(self) -> tuple[Tensor, Tensor]:
+    def columns(self) -> tuple[Array, Array]:
         """Mean similarity of columns, and of pairs of columns: each (B R N)."""
         pairs = max(1, self.count * (self.count - 1))
-        return self.sums / max(1, self.count), (self.sums**2 - self.squares) / pairs
+        return self.sums / max(1, self.count), (self.sums * self.sums - self.squares) / pairs
 
 
-def _regress(covariance: Tensor, noise: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _regress(covariance: Array, noise: Array, y: Array) -> tuple[Array, Array, Array]:
     """Weights, and mean and variance of every y given the others: covariance (… N N), the rest (… N)."""
-    factor = torch.linalg.cholesky(covariance + torch.diag_embed(noise))
-    inverse = torch.cholesky_inverse(factor)
-    weights = (inverse @ y[..., None]).squeeze(-1)
-    variance = 1 / inverse.diagonal(dim1=-2, dim2=-1)
+    xp = of(y)
+    covariance = covariance + 0.0
+    at = xp.arange(y.shape[-1], y)
+    covariance[..., at, at] += noise
+    inverse = xp.inverse_factor(covariance)
+    weights = (inverse.swapaxes(-1, -2) @ (inverse @ y[..., None]))[..., 0]
+    variance = 1 / (inverse * inverse).sum(axis=-2)
     return weights, y - weights * variance, variance
 
 
-def _likelihood(squared: Tensor, log_variance: Tensor, seen: Tensor) -> Tensor:
+def _regress_exactly(covariance: Array, noise: Array, y: Array) -> tuple[Array, ...]:
+    """The same of a covariance in float64: what is remembered must not depend on how a processor rounds."""
+    xp = of(y)
+    return tuple(xp.single(part) for part in _regress(covariance, noise, xp.double(y)))
+
+
+def _likelihood(squared: Array, log_variance: Array, seen: Array) -> Array:
     """Normal log-likelihood of squared residuals over the last dimension, but for a constant."""
-    return (-0.5 * (squared * (-log_variance).exp() + log_variance) * seen).sum(-1)
+    return (-0.5 * (squared * of(squared).exp(-log_variance) + log_variance) * seen).sum(axis=-1)
 
 
-def _level(squared: Tensor, spread: Tensor, seen: Tensor) -> Tensor:
+def _level(squared: Array, spread: Array, seen: Array) -> Array:
     """What to add to log-variances (… N) so that squared residuals are one on average: (… 1)."""
-    expected = (squared * (-spread).exp() * seen).sum(-1, keepdim=True)
-    return (expected / seen.sum(-1, keepdim=True).clamp_min(1)).clamp(0.3, 3).log()
+    xp = of(squared)
+    expected = (squared * xp.exp(-spread) * seen).sum(axis=-1, keepdims=True)
+    return xp.log((expected / seen.sum(axis=-1, keepdims=True).clip(1)).clip(0.3, 3))
 
 
-def _best(options: Tensor, likelihood: Tensor) -> Tensor:
+def _best(options: Array, likelihood: Array) -> Array:
     """Option (of O …) with the largest likelihood (B O) in every table; the first is favoured: (B …)."""
-    favour = torch.zeros_like(likelihood)
+    favour = of(likelihood).zeros(likelihood.shape, likelihood)
     favour[:, 0] = MARGIN
-    return options[(likelihood + favour).argmax(1)]
+    return options[(likelihood + favour).argmax(axis=1)]
 
 
-def _fit_column(alike: tuple[Tensor, Tensor], y: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _fit_column(alike: tuple[Array, Array], y: Array, seen: Array) -> tuple[Array, Array, Array, Array]:
     """Weights (B 3 N), level (B), and every row's own mean and log-variance (B N), from residuals (B N)."""
-    both = torch.stack(alike, 1) * (seen[:, None, :, None] * seen[:, None, None])  # B 2 N N
-    options = y.new_tensor(AMPLITUDES)  # O 3
-    few = min(CHOOSING, y.shape[1])
-    part = torch.einsum("oa,bamn->bomn", options[:, :2], both[:, :, :few, :few])
-    wanted = y[:, None, :few].expand(-1, len(options), -1)
-    _, mean, variance = _regress(part, options[:, 2:].expand(-1, few), wanted)
-    chance = _likelihood((wanted - mean) ** 2, variance.log(), seen[:, None, :few])
+    xp = of(y)
+    batch, rows = y.shape
+    both = xp.stack(alike, axis=1) * (seen[:, None, :, None] * seen[:, None, None])  # B 2 N N, float64
+    options = xp.array(np.array(AMPLITUDES, np.float32), y)  # O 3
+    few = min(CHOOSING, rows)
+    part = (options[:, :2] @ xp.single(both[:, :, :few, :few]).reshape(batch, 2, -1)).reshape(batch, -1, few, few)
+    wanted = y[:, None, :few]
+    _, mean, variance = _regress(part, options[:, 2:], wanted + xp.zeros((batch, len(options), few), y))
+    chance = _likelihood((wanted - mean) ** 2, xp.log(variance), seen[:, None, :few])
     chosen = _best(options, chance)  # B 3
-    covariance = torch.einsum("ba,bamn->bmn", chosen[:, :2], both)
-    weights, mean, _ = _regress(covariance, chosen[:, 2:].expand_as(y), y)
+    covariance = (xp.double(chosen[:, None, :2]) @ both.reshape(batch, 2, -1)).reshape(batch, rows, rows)
+    weights, mean, _ = _regress_exactly(covariance, chosen[:, 2:], y)
     rest = (y - mean) ** 2 * seen
-    total = seen.sum(-1, keepdim=True)
-    variance = (rest.sum(-1, keepdim=True) + 1) / (total + 1)  # a pseudo-row of the chain
+    total = seen.sum(axis=-1, keepdims=True)
+    variance = (rest.sum(axis=-1, keepdims=True) + 1) / (total + 1)  # a pseudo-row of the chain
     rest = rest / variance
 
-    both = both.mean(1)  # B N N
-    size = (rest + LEAST).log()
-    size = (size - (size * seen).sum(-1, keepdim=True) / total.clamp_min(1)) * seen
-    options = y.new_tensor(UNEVEN)
-    part = options[:, None, None] * both[:, None, :few, :few]
-    wanted = size[:, None, :few].expand(-1, len(options), -1)
-    _, spread, _ = _regress(part, torch.ones_like(wanted), wanted)
+    both = both.mean(axis=1)  # B N N
+    size = xp.log(rest + LEAST)
+    size = (size - (size * seen).sum(axis=-1, keepdims=True) / total.clip(1)) * seen
+    options = xp.array(np.array(UNEVEN, np.float32), y)
+    part = options[:, None, None] * xp.single(both[:, None, :few, :few])
+    wanted = size[:, None, :few] + xp.zeros((batch, len(options), few), y)
+    _, spread, _ = _regress(part, 1.0, wanted)
     judged = rest[:, None, :few], seen[:, None, :few]
     spread = spread + _level(judged[0], spread, judged[1])
     strength = _best(options, _likelihood(judged[0], spread, judged[1]))[:, None]  # B 1
-    uneven, spread, _ = _regress(strength[..., None] * both, torch.ones_like(y), size)
-    level = variance.log() + torch.where(strength > 0, _level(rest, spread, seen), 0)
+    uneven, spread, _ = _regress_exactly(strength[..., None] * both, 1.0, size)
+    level = xp.log(variance) + xp.where(strength > 0, _level(rest, spread, seen), 0)
     parts = [weights * chosen[:, :1], weights * chosen[:, 1:2], uneven * strength / 2]
-    return torch.stack(parts, 1), level[:, 0], mean, spread + level
+    return xp.stack(parts, axis=1), level[:, 0], mean, spread + level
 
 
-@torch.no_grad()
-def fit_kernel(score: Tensor, residual: Tensor, missing: Tensor) -> Kernel:
+def fit_kernel(score: Array, residual: Array, missing: Array) -> Kernel:
     """Regress the chain's residuals, and the logarithms of their squares, on the columns before.
 
     Parameters
     ----------
-    score : Tensor, shape (B, N, D)
+    score : Array, shape (B, N, D)
         Normal scores of context rows in random order; the first of them are learned from. Column 0 is the
         label, which has no residual.
-    residual : Tensor, shape (B, N, D)
+    residual : Array, shape (B, N, D)
         Standardised; 0 where missing.
-    missing : Tensor of bool, shape (B, N, D)
+    missing : Array of bool, shape (B, N, D)
 
     Examples
     --------
-    >>> x = torch.linspace(-2, 2, 60)
-    >>> score = torch.stack([torch.zeros(60), x, x**2 - 1], -1)[None]
-    >>> kernel = fit_kernel(score, score, torch.zeros(1, 60, 3, dtype=torch.bool))
-    >>> bool((kernel.own_mean[0, :, 2] - score[0, :, 2]).abs().mean() < 0.1)
+    >>> x = np.linspace(-2, 2, 60, dtype=np.float32)
+    >>> score = np.stack([np.zeros(60, np.float32), x, x**2 - 1], -1)[None]
+    >>> kernel = fit_kernel(score, score, np.zeros((1, 60, 3), dtype=bool))
+    >>> bool(abs(kernel.own_mean[0, :, 2] - score[0, :, 2]).mean() < 0.1)
     True
     """
+    xp = of(score)
     score, residual, missing = (t[:, :ROWS] for t in (score, residual, missing))
     batch, rows, columns = score.shape
-    weights, level = score.new_zeros(batch, columns, 3, rows), score.new_zeros(batch, columns)
-    own_mean, own_spread = torch.zeros_like(score), torch.zeros_like(score)
-    alike = Similarity(rows, rows, score.device)
+    weights, level = xp.zeros((batch, columns, 3, rows), score), xp.zeros((batch, columns), score)
+    own_mean, own_spread = (xp.zeros(score.shape, score) for _ in range(2))
+    alike = Similarity(xp.zeros((batch, rows, rows), xp.double(score)))
     for column in range(1, columns):
         if alike.count:
-            seen = (~missing[..., column]).to(score.dtype)
+            seen = xp.single(~missing[..., column])
             fitted = _fit_column(alike.columns(), residual[..., column] * seen, seen)
             weights[:, column], level[:, column], own_mean[..., column], own_spread[..., column] = fitted
-        alike.push(score[..., column], score[..., column])
+        alike.push(*(xp.double(score[..., column]),) * 2)
     return Kernel(score, weights, level, own_mean, own_spread)
 
 
-def _apply(chain: Normal, mean: Tensor, spread: Tensor) -> Normal:
-    deviation = chain.deviation * (0.5 * spread.clamp(-7, 4)).exp()
-    return Normal(chain.mean + chain.deviation * mean, deviation.clamp_min(FLOOR))
+def _apply(chain: Normal, mean: Array, spread: Array) -> Normal:
+    deviation = chain.deviation * of(spread).exp(0.5 * spread.clip(-7, 4))
+    return Normal(chain.mean + chain.deviation * mean, deviation.clip(FLOOR))
 
 
 def kernel_step(kernel: Kernel, alike: Similarity, column: int, chain: Normal) -> Normal:
@@ -255,11 +267,11 @@ def kernel_step(kernel: Kernel, alike: Similarity, column: int, chain: Normal) -
     Normal
         Of shape (B, R).
     """
+    stack = of(chain.mean).stack
     single, pair = alike.columns()
-    by_columns, by_pairs, by_both = kernel.weights[:, column, :, :, None].unbind(1)  # B N 1
-    mean = (single @ by_columns + pair @ by_pairs).squeeze(-1)
-    spread = ((single + pair) @ by_both).squeeze(-1)
-    return _apply(chain, mean, spread + kernel.level[:, column, None])
+    by_columns, by_pairs, by_both = (kernel.weights[:, column, part] for part in range(3))  # B N
+    both = single @ stack([by_columns, by_both], axis=-1) + pair @ stack([by_pairs, by_both], axis=-1)  # B R 2
+    return _apply(chain, both[..., 0], both[..., 1] + kernel.level[:, column, None])
 
 
 def own_step(kernel: Kernel, column: int, chain: Normal) -> Normal:

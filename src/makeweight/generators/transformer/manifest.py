@@ -11,7 +11,17 @@ from typing import Any
 from makeweight.errors import FileProblem
 from makeweight.generators.transformer.config import ModelConfig
 
-__all__ = ["FORMAT", "MANIFEST", "WEIGHTS", "Manifest", "embedded", "read_manifest", "read_weights", "refuse"]
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "WEIGHTS",
+    "Adaptation",
+    "Manifest",
+    "embedded",
+    "read_manifest",
+    "read_weights",
+    "refuse",
+]
 
 FORMAT = 2
 """Raised when the layout of the folder or the meaning of a tensor changes."""
@@ -49,6 +59,24 @@ class Manifest:
     device: str
     validation: dict[str, dict[str, float]]
     sha256: str
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What came of an adaptation.
+
+    Parameters
+    ----------
+    steps, best_step : int
+        Steps taken, and the one whose network was kept; 0 is the start.
+    before, after : float
+        Negative log-likelihood per held-out cell, in nats, of the start and of what was kept.
+    """
+
+    steps: int
+    best_step: int
+    before: float
+    after: float
 
 
 def _read(path: Path) -> bytes:

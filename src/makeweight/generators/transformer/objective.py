@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,13 +30,15 @@ from makeweight.generators.transformer.features import (
     pointer_base,
 )
 from makeweight.generators.transformer.kernel import Experts
-from makeweight.generators.transformer.model import (
+from makeweight.generators.transformer.network import (
     NEVER,
-    InContextModel,
     Inputs,
+    Network,
     code_vectors,
     content_numbers,
+    interval_log_mass,
     query_numbers,
+    untrained,
 )
 from makeweight.generators.transformer.prior import Tasks
 
@@ -45,9 +48,8 @@ __all__ = [
     "add_rivals",
     "chain_scores",
     "closed_form_scores",
-    "interval_log_mass",
     "marginal_scores",
-    "model_scores",
+    "network_scores",
     "prepare",
 ]
 
@@ -193,38 +195,6 @@ def prepare(config: ModelConfig, tasks: Tasks, generator: torch.Generator, pairs
     return Prepared(inputs, context, last, laws[:, rows:], asked, missing, counted, pairs)
 
 
-def interval_log_mass(log_bins: Tensor, low: Tensor, score: Tensor, high: Tensor, reach: float) -> Tensor:
-    """Log-probability of a score's interval under binned densities.
-
-    Parameters
-    ----------
-    log_bins : Tensor, shape (…, bins)
-        Log-probabilities of equal bins over [−reach, reach].
-    low, score, high : Tensor, shape (…)
-        The interval and the score in it; an empty interval stands for its bin.
-
-    Returns
-    -------
-    Tensor, shape (…)
-
-    Examples
-    --------
-    >>> even = torch.full((4,), 0.25).log()
-    >>> round(interval_log_mass(even, *torch.tensor([-1.0, 0.5, 2.0]), reach=2.0).exp().item(), 2)
-    0.75
-    """
-    bins = log_bins.shape[-1]
-    to_bins = bins / (2 * reach)
-    edges = torch.arange(bins, device=score.device)
-    start = ((low + reach) * to_bins).clamp(0, bins)[..., None]
-    end = ((high + reach) * to_bins).clamp(0, bins)[..., None]
-    overlap = (torch.minimum(end, edges + 1) - torch.maximum(start, edges)).clamp(0, 1)
-    own = ((score + reach) * to_bins).floor().clamp(0, bins - 1).long()
-    single = F.one_hot(own, bins).to(overlap.dtype)
-    overlap = torch.where(end - start > 1e-3, overlap, single)
-    return (log_bins + overlap.log()).logsumexp(-1)
-
-
 def _scores(
     prepared: Prepared,
     numeric: Callable[[Tensor, Tensor], Tensor],
@@ -259,44 +229,49 @@ def _scores(
     )
 
 
-def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tensor, Tensor]) -> CellScores:
+def network_scores(network: Network, prepared: Prepared, streams: tuple[Tensor, Tensor]) -> CellScores:
     """Score the cells with the network's output streams.
 
     Parameters
     ----------
-    model : InContextModel
+    network : Network
+        On torch tensors.
     prepared : Prepared
     streams : tuple of Tensor
-        What ``model(prepared.inputs, rows)`` returned.
+        What ``network(prepared.inputs, rows)`` returned.
     """
     content, query = streams
 
     def numeric(tables: Tensor, columns: Tensor) -> Tensor:
         pick = (tables, slice(None), columns)
-        return model.log_density(query[pick], prepared.laws[pick], content.shape[1])
+        density: Tensor = network.log_density(query[pick], prepared.laws[pick], content.shape[1])
+        return density
 
     def pointer(tables: Tensor, columns: Tensor) -> Tensor:
         pick = (tables, slice(None), columns)
         laws = prepared.laws[pick]
         base = pointer_base(prepared.context, tables, columns, prepared.groups[tables], laws)
-        return model.log_pointer(query[pick], model.point_to(content[pick]), *base)
+        weights: Tensor = network.log_pointer(query[pick], network.point_to(content[pick]), *base)
+        return weights
 
     def missing() -> Tensor:
-        return model.missing_logit(query, prepared.missing)
+        odds: Tensor = network.missing_logit(query, prepared.missing)
+        return odds
 
-    return _scores(prepared, numeric, pointer, missing, model.config.reach)
+    return _scores(prepared, numeric, pointer, missing, network.config.reach)
 
 
 def closed_form_scores(config: ModelConfig, prepared: Prepared) -> CellScores:
     """Score the cells in closed form, as an untrained network does: chain and kernel regression pooled."""
-    with torch.random.fork_rng(devices=[]):  # its random weights play no part, and must not move the global stream
-        model = InContextModel(config).to(prepared.missing.device)
+    parameters = untrained(config, np.random.default_rng(0)).parameters  # random ones of which play no part
+    device = prepared.missing.device
+    network = Network(config, {name: torch.as_tensor(value, device=device) for name, value in parameters.items()})
     shape = (*prepared.missing.shape, config.width)
     nothing = prepared.missing.new_zeros(()).expand(shape)
     rows = prepared.context.rows.shape[1]
     content = prepared.missing.new_zeros(()).expand(shape[0], rows, *shape[2:])
     with torch.no_grad():
-        return model_scores(model, prepared, (content, nothing))
+        return network_scores(network, prepared, (content, nothing))
 
 
 def chain_scores(config: ModelConfig, prepared: Prepared) -> CellScores:

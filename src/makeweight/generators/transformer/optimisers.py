@@ -1,15 +1,14 @@
-"""How fast the network learns: the schedule of the rate, the optimisers, and the device they run on."""
+"""How fast the network learns: the schedule of the rate, and the optimisers."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from makeweight.errors import MissingDependency, OptionError
+from makeweight.errors import MissingDependency
 from makeweight.generators.transformer.config import TrainConfig
-from makeweight.generators.transformer.model import InContextModel
 
-__all__ = ["build_optimisers", "choose_device", "learning_rate"]
+__all__ = ["build_optimisers", "learning_rate"]
 
 
 def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
@@ -33,18 +32,7 @@ def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
     return rise * fall
 
 
-def choose_device(name: str) -> torch.device:
-    """Turn ``"auto"`` into the best device there is; refuse one that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise OptionError("unknown device", got=repr(name), expected="'auto', 'cpu' or 'cuda'")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise OptionError("no CUDA device is available", where="device", hint="take auto")
-    return torch.device(name)
-
-
-def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def build_optimisers(model: torch.nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for everything else."""
     if not hasattr(torch.optim, "Muon"):
         raise MissingDependency(

@@ -28,10 +28,12 @@ from torch.optim import swa_utils
 from makeweight.errors import FileProblem, GeneratorError, OptionError
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import PRIOR_VERSION, Config
-from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.objective import Prepared, add_rivals, model_scores, prepare
-from makeweight.generators.transformer.optimisers import build_optimisers, choose_device, learning_rate
+from makeweight.generators.transformer.device import choose_device
+from makeweight.generators.transformer.network import untrained
+from makeweight.generators.transformer.objective import Prepared, add_rivals, network_scores, prepare
+from makeweight.generators.transformer.optimisers import build_optimisers, learning_rate
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
+from makeweight.generators.transformer.trainable import TrainableNetwork
 from makeweight.generators.transformer.validation import (
     Figures,
     baselines,
@@ -127,17 +129,12 @@ class Trainer:
     batches: list[Prepared] = field(default_factory=list, repr=False)  # of validation
 
     def __post_init__(self) -> None:
-        # the global generator is left as it was: parameters are drawn inside a fork of it
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.train.seed)
-            self.model = InContextModel(self.config.model).to(self.device)
+        start = untrained(self.config.model, np.random.default_rng(self.config.train.seed))
+        self.model = TrainableNetwork(start, self.device, self.compile)
         mean = running_mean(self.config.train.average)
         self.averaged = swa_utils.AveragedModel(self.model, avg_fn=mean)
         self.optimisers = build_optimisers(self.model, self.config.train)
         self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
-        if self.compile:
-            for layer in self.model.layers:
-                layer.compile(dynamic=True)
         self.began = time.monotonic()
         self.prior_seconds = self.timed_seconds = 0.0
         self.average = math.nan
@@ -253,7 +250,7 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             streams = self.model(prepared.inputs, shape.context)
-            scores = model_scores(self.model, prepared, streams)
+            scores = network_scores(self.model.network(), prepared, streams)
             loss = scores.loss
             if train.contrast:
                 loss = loss + train.contrast * scores.contrast
@@ -277,7 +274,7 @@ class Trainer:
             self.batches = list(validation_batches(self.config, self.device))
         if not self.references:
             self.references = baselines(self.config, self.batches)
-        averaged = cast(InContextModel, self.averaged.module)
+        averaged = cast(TrainableNetwork, self.averaged.module)
         figures = validate(averaged, self.batches)
         spent = self.spent + self.elapsed
         row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
@@ -286,9 +283,16 @@ class Trainer:
         judged = figures["total"] + self.config.train.contrast * figures["contrast"]  # as it is trained
         if judged < self.best:
             self.best = judged
-            facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
+            facts: dict[str, Any] = {
+                "steps": self.step,
+                "tasks": self.tasks,
+                "seconds": spent,
+                "device": self.device.type,
+            }
             validation = {"model": figures, **self.references}
-            weights.save(averaged, self.folder / "best", config=self.config.name, validation=validation, **facts)
+            weights.save(
+                averaged.snapshot(), self.folder / "best", config=self.config.name, validation=validation, **facts
+            )
         self._tell(figures, self.references["chain"])
         return figures
 
@@ -386,7 +390,9 @@ def pretrain(
         raise OptionError("the horizon must be positive", where="horizon", got=horizon)
     seconds = None if horizon is None else 3600 * horizon
     budget = 3600 * hours
-    trainer = Trainer(config, Path(folder), choose_device(device), budget, compile, steps, seconds, progress)
+    trainer = Trainer(
+        config, Path(folder), torch.device(choose_device(device)), budget, compile, steps, seconds, progress
+    )
     if resume is not None:
         trainer.resume(resume)
     return trainer.run()

@@ -3,20 +3,21 @@
 What the network computes for context rows does not depend on the rows to predict. :class:`TablePrompt` keeps, per
 layer and column, the keys and values of the context rows; :class:`Walk` keeps, per layer, the keys and values
 of the columns already written. A new cell costs the same whatever has been produced, and the result equals
-the full forward pass of :class:`~makeweight.generators.transformer.model.InContextModel`.
+the full forward pass of :class:`~makeweight.generators.transformer.network.Network`.
 
-Shapes: B column orders (each with its own context), M rows at once, otherwise as in ``model.py``.
+Shapes: B column orders (each with its own context), M rows at once, otherwise as in ``network.py``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
+from makeweight.generators.transformer.arrays import Array, of
 from makeweight.generators.transformer.features import (
     Cells,
     chain_step,
@@ -27,13 +28,13 @@ from makeweight.generators.transformer.features import (
     pointer_base,
 )
 from makeweight.generators.transformer.kernel import Experts, Similarity, kernel_step
-from makeweight.generators.transformer.model import (
-    InContextModel,
+from makeweight.generators.transformer.network import (
+    Network,
     code_vectors,
     content_numbers,
+    interval_log_mass,
     query_numbers,
 )
-from makeweight.generators.transformer.objective import interval_log_mass
 
 __all__ = ["Forecast", "TablePrompt", "Walk"]
 
@@ -41,82 +42,85 @@ BLOCK = 2_048  # cells worked on at once on a CPU: they and what is made of them
 
 
 class TablePrompt:
-    """Contexts encoded for a model: everything that does not depend on the rows to predict.
+    """Contexts encoded for a network: everything that does not depend on the rows to predict.
 
     Parameters
     ----------
-    model : InContextModel
-    values : Tensor, shape (B, N, D)
+    network : Network
+    values : ndarray, shape (B, N, D)
         Context rows in each column order; codes in categorical columns, NaN where missing. The first columns
         are the label and the grouping attributes. float64 keeps large numbers exact.
-    categorical, given : Tensor of bool, shape (B, D)
-    generator : torch.Generator
+    categorical, given : ndarray of bool, shape (B, D)
+    rng : numpy.random.Generator
         Draws the random identities of columns and categories.
 
     Examples
     --------
     >>> from makeweight.generators.transformer.config import ModelConfig
-    >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2)).eval()
-    >>> values = torch.tensor([[[0.0, 1.5], [0.0, 2.5], [1.0, 9.0]]])
-    >>> flags = torch.tensor([[True, False]])
-    >>> TablePrompt(model, values, flags, flags, torch.Generator().manual_seed(0)).columns
+    >>> from makeweight.generators.transformer.network import untrained
+    >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
+    >>> values = np.array([[[0.0, 1.5], [0.0, 2.5], [1.0, 9.0]]])
+    >>> flags = np.array([[True, False]])
+    >>> TablePrompt(network, values, flags, flags, np.random.default_rng(0)).columns
     2
     """
 
-    @torch.no_grad()
     def __init__(
         self,
-        model: InContextModel,
-        values: Tensor,
-        categorical: Tensor,
-        given: Tensor,
-        generator: torch.Generator,
+        network: Network,
+        values: Array,
+        categorical: Array,
+        given: Array,
+        rng: Any,
     ) -> None:
-        self.model = model
-        self.values = values
+        self.network = network
+        xp = of(network.like)
+        self.values = xp.array(values, network.like)
+        flags = xp.array(categorical, network.like), xp.array(given, network.like)
         self.orders, self.rows, self.columns = values.shape
-        context = self.context = fit_context(values, categorical, given, model.config.identity, generator)
-        cells = encode_cells(context, values)
+        config = network.config
+        context = self.context = fit_context(self.values, *flags, config.identity, rng)
+        cells = encode_cells(context, self.values)
         laws = experts(context, cells, context.groups)
-        numbers = content_numbers(cells, laws, model.config.frequencies)
-        self.column = model.embed_column(context.column_vectors, context.summary)  # B 1 D E
-        x = model.content(numbers) + model.code(code_vectors(context, cells.code)) + self.column  # B N D E
-        shape = (self.orders, self.columns, model.config.heads, self.rows, -1)
-        flat = x.new_empty(2, len(model.stack), self.orders, self.columns, self.rows, model.config.width)
-        store = flat.view(2, len(model.stack), *shape)
-        self.keys = list(zip(*store, strict=True))  # per layer, keys and values, each B D H N F
-        self.targets = x.new_empty(self.orders, self.columns, self.rows, model.config.width)  # B D N E
-        size = BLOCK if x.device.type == "cpu" else x[..., 0].numel()
+        numbers = content_numbers(cells, laws, config.frequencies)
+        self.column = network.embed_column(context.column_vectors, context.summary)  # B 1 D E
+        x = network.embed_content(numbers, code_vectors(context, cells.code), self.column)  # B N D E
+        shape = (self.orders, self.columns, config.heads, self.rows, config.width // config.heads)
+        self.keys = [tuple(xp.zeros(shape, x) for _ in range(2)) for _ in network.layers]  # each B D H N F
+        self.targets = xp.zeros((self.orders, self.columns, self.rows, config.width), x)  # B D N E
+        size = BLOCK if isinstance(x, np.ndarray) else x[..., 0].numel()
         step = max(1, size // (self.rows * self.columns))
         for order in range(0, self.orders, step):
             part = slice(order, order + step)
             self._encode(x[part], part, size)
 
-    def _encode(self, x: Tensor, orders: slice, size: int) -> None:
+    def _encode(self, x: Array, orders: slice, size: int) -> None:
         """Run the layers over content (P N D E) of some orders, and keep what rows to predict will look at.
 
         Cells are worked on in blocks that stay in a processor's cache: rows together where columns are mixed,
-        columns together where rows are.
+        columns together where rows are. Of the last layer only the normalised content is needed.
         """
-        model = self.model
-        for layer, (keys, held) in zip(model.stack, self.keys, strict=True):
-            rows = torch.split(x, max(1, size // (x.shape[0] * self.columns)), 1)
-            x = torch.cat([layer.column_mix(r, *layer.column_projection(r), causal=True) for r in rows], 1)
-            across = x.transpose(1, 2)  # P D N E
+        xp = of(x)
+        for layer, (keys, held) in zip(self.network.layers, self.keys, strict=True):
+            parts = []
+            for rows in _blocks(x.shape[1], size // (x.shape[0] * self.columns)):
+                normed = layer.norm_columns(x[:, rows])
+                seen = layer.column_keys(normed)
+                parts.append(layer.column_mix(x[:, rows], layer.column_query(normed), *seen, causal=True))
+            across = xp.concatenate(parts, axis=1).swapaxes(1, 2)  # P D N E
             mixed = []
-            for at, part in _blocks(across, max(1, size // (x.shape[0] * self.rows))):
+            for at in _blocks(across.shape[1], size // (x.shape[0] * self.rows)):
                 here = (orders, at)
-                keys[here], held[here] = layer.row_keys(part)
-                mixed.append(layer.row_mix(part, keys[here], held[here]))
-            x = torch.cat(mixed, 1).transpose(1, 2)
-        self.targets[orders] = model.point_to(model.norm(x)).transpose(1, 2)
+                keys[here], held[here] = layer.row_keys(across[:, at])
+                mixed.append(layer.row_mix(across[:, at], keys[here], held[here]))
+            x = xp.concatenate(mixed, axis=1).swapaxes(1, 2)
+        self.targets[orders] = self.network.point_to(self.network.norm(x)).swapaxes(1, 2)
 
 
-def _blocks(x: Tensor, size: int) -> Iterator[tuple[slice, Tensor]]:
-    """Cut a tensor along its second dimension: where each piece lies, and the piece in memory of its own."""
-    for start in range(0, x.shape[1], size):
-        at = slice(start, start + size)
-        yield at, x[:, at].contiguous()
+def _blocks(count: int, size: int) -> Iterator[slice]:
+    """Cut so many into blocks of a size, of one at least."""
+    for start in range(0, count, max(1, size)):
+        yield slice(start, start + max(1, size))
 
 
 @dataclass(frozen=True)
@@ -125,34 +129,34 @@ class Forecast:
 
     prompt: TablePrompt
     column: int
-    query: Tensor  # B M E
+    query: Array  # B M E
     laws: Experts  # B M
-    groups: Tensor  # B M
-    share: Tensor  # B M  of missing cells in the group
+    groups: Array  # B M
+    share: Array  # B M  of missing cells in the group
 
-    def missing_log_odds(self) -> Tensor:
+    def missing_log_odds(self) -> Array:
         """Log-odds that the cell is missing, −inf where the column has no missing value: (B M)."""
-        logit = self.prompt.model.missing_logit(self.query, self.share)
-        return torch.where(self.share > 0, logit, -torch.inf)
+        logit = self.prompt.network.missing_logit(self.query, self.share)
+        return of(logit).where(self.share > 0, logit, -math.inf)
 
-    def bins(self, orders: Tensor) -> Tensor:
+    def bins(self, orders: Array) -> Array:
         """Log-probabilities of the score's bins in the P orders where the column is numeric: (P M bins)."""
-        return self.prompt.model.log_density(self.query[orders], self.laws[orders], self.prompt.rows)
+        return self.prompt.network.log_density(self.query[orders], self.laws[orders], self.prompt.rows)
 
-    def weights(self, orders: Tensor) -> Tensor:
+    def weights(self, orders: Array) -> Array:
         """Log-weights of the context rows in the P orders where the column is categorical: (P M N)."""
-        at = torch.full_like(orders, self.column)
+        at = 0 * orders + self.column
         base = pointer_base(self.prompt.context, orders, at, self.groups[orders], self.laws[orders])
         keys = self.prompt.targets[orders, self.column]
-        return self.prompt.model.log_pointer(self.query[orders], keys, *base)
+        return self.prompt.network.log_pointer(self.query[orders], keys, *base)
 
-    def split(self) -> tuple[Tensor, Tensor]:
+    def split(self) -> tuple[Array, Array]:
         """Orders in which the column is numeric, and those in which it is categorical."""
         flags = self.prompt.context.categorical[:, self.column]
-        return (~flags).nonzero()[:, 0], flags.nonzero()[:, 0]
+        orders = of(flags).arange(len(flags), flags)
+        return orders[~flags], orders[flags]
 
-    @torch.no_grad()
-    def log_prob(self, cells: Cells) -> Tensor:
+    def log_prob(self, cells: Cells) -> Array:
         """Log-probability of values of this column; −inf for what the context lacks.
 
         Parameters
@@ -162,32 +166,30 @@ class Forecast:
 
         Returns
         -------
-        Tensor, shape (B, M)
+        Array, shape (B, M)
         """
-        reach = self.prompt.model.config.reach
-        value = torch.zeros_like(self.share)
+        reach = self.prompt.network.config.reach
+        xp = of(self.share)
+        value = xp.zeros(self.share.shape, self.share)
         numeric, categorical = self.split()
         if len(numeric):
             low, score, high = (t[numeric, :, 0] for t in (cells.low, cells.score, cells.high))
+            reach = self.prompt.network.config.reach
             value[numeric] = interval_log_mass(self.bins(numeric), low, score, high, reach)
         if len(categorical):
             codes = self.prompt.context.codes[categorical, :, self.column]
             same = codes[:, None] == cells.code[categorical]  # P M N
-            weights = self.weights(categorical)
-            value[categorical] = weights.masked_fill(~same, -torch.inf).logsumexp(-1)
+            value[categorical] = xp.logsumexp(xp.where(same, self.weights(categorical), -math.inf))
         odds = self.missing_log_odds()
-        missing = cells.missing[..., 0]
-        known = cells.known[..., 0]
-        out = torch.where(missing, F.logsigmoid(odds), F.logsigmoid(-odds) + value)
-        return torch.where(known, out, -torch.inf)
+        out = xp.where(cells.missing[..., 0], xp.log_sigmoid(odds), xp.log_sigmoid(-odds) + value)
+        return xp.where(cells.known[..., 0], out, -math.inf)
 
-    @torch.no_grad()
-    def sample(self, uniforms: Tensor, temperature: float, may_miss: bool) -> Tensor:
+    def sample(self, uniforms: Array, temperature: float, may_miss: bool) -> Array:
         """Draw values by inverting distribution functions.
 
         Parameters
         ----------
-        uniforms : Tensor, shape (B, M, 2)
+        uniforms : Array, shape (B, M, 2)
             For the value, and for whether it is missing.
         temperature : float
         may_miss : bool
@@ -195,39 +197,43 @@ class Forecast:
 
         Returns
         -------
-        Tensor, shape (B, M)
+        Array, shape (B, M)
         """
-        config, prompt = self.prompt.model.config, self.prompt
-        out = prompt.values.new_zeros(self.share.shape)
+        prompt, xp = self.prompt, of(self.share)
+        config = prompt.network.config
+        out = xp.zeros(self.share.shape, prompt.values)
         at = self.column
         numeric, categorical = self.split()
         if len(numeric):
             bin_, inside = _invert(self.bins(numeric) / temperature, uniforms[numeric, :, 0])
-            score = -config.reach + (bin_ + inside) * (2 * config.reach / config.bins)
-            out[numeric] = from_score(prompt.context, numeric, torch.full_like(numeric, at), score).to(out.dtype)
+            score = (bin_ + inside) * (2 * config.reach / config.bins) - config.reach
+            out[numeric] = from_score(prompt.context, numeric, 0 * numeric + at, score)
         if len(categorical):
             row, _ = _invert(self.weights(categorical) / temperature, uniforms[categorical, :, 0])
-            out[categorical] = prompt.values[categorical, :, at].gather(1, row)
-        nothing = prompt.values[:, :, at].isnan().all(1, keepdim=True)
+            out[categorical] = xp.take(prompt.values[categorical, :, at], row, 1)
+        nothing = xp.isnan(prompt.values[:, :, at]).all(axis=1)[:, None]
         if may_miss:
-            missing = uniforms[..., 1] < torch.sigmoid(self.missing_log_odds() / temperature)
-            nothing = nothing | missing
-        return torch.where(nothing, torch.nan, out)
+            nothing = nothing | (uniforms[..., 1] < xp.sigmoid(self.missing_log_odds() / temperature))
+        return xp.where(nothing, math.nan, out)
 
 
-def _invert(log_weights: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+def _invert(log_weights: Array, uniforms: Array) -> tuple[Array, Array]:
     """Index drawn by a uniform number, and where in that index's share it fell: (… K), (…) -> (…), (…)."""
-    steps = log_weights.softmax(-1).cumsum(-1)
-    target = (uniforms.to(steps.dtype) * steps[..., -1])[..., None]
-    index = torch.searchsorted(steps, target, side="right").clamp_max(steps.shape[-1] - 1)
-    end = steps.gather(-1, index)
-    start = torch.where(index > 0, steps.gather(-1, (index - 1).clamp_min(0)), 0)
-    inside = ((target - start) / (end - start).clamp_min(1e-12)).clamp(0, 1)
+    xp = of(log_weights)
+    steps = xp.softmax(log_weights).cumsum(axis=-1)
+    target = uniforms[..., None] * steps[..., -1:]
+    index = (steps <= target).sum(axis=-1, keepdims=True).clip(0, steps.shape[-1] - 1)
+    end = xp.take(steps, index, -1)
+    start = xp.where(index > 0, xp.take(steps, (index - 1).clip(0), -1), 0)
+    inside = ((target - start) / (end - start).clip(1e-12)).clip(0, 1)
     return index[..., 0], inside[..., 0]
 
 
 class Walk:
     """Rows being written through a prompt, column by column.
+
+    The content of a column that was pushed waits for the query of the next one: both look at the same columns of
+    their row, and go through the layers together.
 
     Parameters
     ----------
@@ -239,63 +245,73 @@ class Walk:
     def __init__(self, prompt: TablePrompt, rows: int) -> None:
         self.prompt, self.rows = prompt, rows
         first = prompt.keys[0][0]
+        xp = of(first)
         shape = (prompt.orders, rows, first.shape[2], prompt.columns + 1, first.shape[-1])
-        self.kept = [(first.new_empty(shape), first.new_empty(shape)) for _ in prompt.model.stack]
-        for layer, (keys, values) in zip(prompt.model.stack, self.kept, strict=True):
-            sink = layer.split(layer.sink[:, None])  # 2 H 1 F
-            keys[..., :1, :], values[..., :1, :] = sink[0], sink[1]
-        self.surprises = first.new_zeros(prompt.orders, rows, 0)
-        self.groups = torch.zeros(prompt.orders, rows, dtype=torch.long, device=first.device)
-        self.alike = Similarity(rows, prompt.context.kernel.score.shape[1], first.device)
+        self.kept = [tuple(xp.zeros(shape, first) for _ in range(2)) for _ in prompt.network.layers]
+        for layer, kept in zip(prompt.network.layers, self.kept, strict=True):
+            for store, sink in zip(kept, layer.sink, strict=True):
+                store[..., :1, :] = sink
+        self.surprises = xp.zeros((prompt.orders, rows, 0), first)
+        self.groups = xp.whole(xp.zeros((prompt.orders, rows), first))
+        self.alike = Similarity(xp.zeros((prompt.orders, rows, prompt.context.kernel.score.shape[1]), first))
         self.column = 0
+        self._laws: Experts | None = None
+        self._waiting: Array | None = None  # B 1 M E  content of the column before
 
-    def _laws(self) -> Experts:
+    def laws(self) -> Experts:
         """What closed form expects of the next column."""
-        context = self.prompt.context
-        chain = chain_step(context, self.groups, self.surprises, self.column)
-        if self.column == 0:  # the label
-            return Experts(chain, chain)
-        return Experts(chain, kernel_step(context.kernel, self.alike, self.column, chain))
+        if self._laws is None:
+            context = self.prompt.context
+            chain = chain_step(context, self.groups, self.surprises, self.column)
+            law = kernel_step(context.kernel, self.alike, self.column, chain) if self.column else chain
+            self._laws = Experts(chain, law)
+        return self._laws
 
-    def _ask(self, x: Tensor) -> Tensor:
-        """Run a query (B M 1 E) through the layers; it sees the sink and the columns before."""
-        for number, layer in enumerate(self.prompt.model.stack):
-            x = self._mix(number, x, layer.column_query(x), slice(0, self.column + 1))
-        return x
+    def _run(self, query: Array | None) -> Array | None:
+        """Take waiting content, and a query of the next column (B 1 M E), through the layers; return the query.
 
-    def _keep(self, x: Tensor) -> None:
-        """Run content (B M 1 E) through the layers, and keep of it what later columns look at."""
+        Content sees the columns up to its own, the query the sink and the columns before.
+        """
+        content, at = self._waiting, self.column
+        streams = [stream for stream in (content, query) if stream is not None]
+        if not streams:
+            return None
+        xp = of(streams[0])
+        x = xp.concatenate(streams, axis=1)  # B S M E
+        hidden = xp.zeros((len(streams), at + 1), x)
+        if content is not None:
+            hidden[0, 0] = -math.inf
+        first = at - (content is not None)  # column of the first stream
         last = len(self.kept) - 1
-        for number, layer in enumerate(self.prompt.model.stack):
-            here = (..., slice(self.column + 1, self.column + 2), slice(None))
-            q, self.kept[number][0][here], self.kept[number][1][here] = layer.column_projection(x)
-            if number < last:
-                x = self._mix(number, x, q, slice(1, self.column + 2))
+        for number, (layer, kept) in enumerate(zip(self.prompt.network.layers, self.kept, strict=True)):
+            across = x.swapaxes(1, 2)  # B M S E
+            normed = layer.norm_columns(across)
+            if content is not None:
+                for store, new in zip(kept, layer.column_keys(normed[:, :, :1]), strict=True):
+                    store[..., at : at + 1, :] = new
+                if number == last:  # nobody looks at what it would become
+                    across, normed, hidden, first = across[:, :, 1:], normed[:, :, 1:], hidden[1:], at
+                    if query is None:
+                        break
+            seen = (store[..., : at + 1, :] for store in kept)
+            mixed = layer.column_mix(across, layer.column_query(normed), *seen, hidden=hidden)
+            here = slice(first, at + (query is not None))
+            x = layer.row_mix(mixed.swapaxes(1, 2), *(part[:, here] for part in self.prompt.keys[number]))
+        self._waiting = None
+        return None if query is None else x
 
-    def _mix(self, number: int, x: Tensor, q: Tensor, columns: slice) -> Tensor:
-        """Add to cells (B M 1 E) what some columns of their row, and the context, say in one layer."""
-        layer, kept, context = self.prompt.model.stack[number], self.kept[number], self.prompt.keys[number]
-        x = layer.column_mix(x, q, kept[0][..., columns, :], kept[1][..., columns, :], causal=False)
-        at = slice(self.column, self.column + 1)
-        # one column: rows and columns change places without moving, which a transpose would hide
-        turned = x.view(len(x), 1, self.rows, -1)
-        return layer.row_mix(turned, context[0][:, at], context[1][:, at]).view(x.shape)
-
-    @torch.no_grad()
     def forecast(self) -> Forecast:
         """Predict the next column."""
         prompt, at = self.prompt, self.column
-        context, model = prompt.context, prompt.model
-        laws = self._laws()
-        share = context.missing[:, :, at].gather(1, self.groups)
-        size = context.sizes.gather(1, self.groups)
-        numbers = query_numbers(laws, size, prompt.rows, share, model.config.frequencies)
-        x = model.query(numbers)[:, :, None] + prompt.column[:, :, at : at + 1]  # B M 1 E
-        query = model.norm(self._ask(x))[:, :, 0]
-        return Forecast(prompt, at, query, laws, self.groups, share)
+        context, network = prompt.context, prompt.network
+        laws, xp = self.laws(), of(self.groups)
+        share = xp.take(context.missing[:, :, at], self.groups, 1)
+        size = xp.take(context.sizes, self.groups, 1)
+        numbers = query_numbers(laws, size, prompt.rows, share, network.config.frequencies)
+        query = self._run(network.embed_query(numbers[:, None], prompt.column[:, :, at : at + 1]))
+        return Forecast(prompt, at, network.norm(query)[:, 0], laws, self.groups, share)
 
-    @torch.no_grad()
-    def push(self, values: Tensor) -> Cells:
+    def push(self, values: Array) -> Cells:
         """Write the next column: (B M) values, NaN where missing.
 
         Returns
@@ -304,23 +320,24 @@ class Walk:
             Of shape (B, M, 1).
         """
         prompt, at = self.prompt, self.column
-        context, model = prompt.context, prompt.model
+        context, network = prompt.context, prompt.network
         cells = self.see(values)
+        self._run(None)
         if at == 0:
-            self.groups = cells.code[..., 0].clamp_min(0)
-        laws, score, missing = self._laws(), cells.score[..., 0], cells.missing[..., 0]
+            self.groups, self._laws = cells.code[..., 0].clip(0), None
+        laws, score, missing = self.laws(), cells.score[..., 0], cells.missing[..., 0]
         if at + 1 < prompt.columns:  # nobody looks at the last column
-            numbers = content_numbers(cells, laws[..., None], model.config.frequencies)
+            numbers = content_numbers(cells, laws[..., None], network.config.frequencies)
             codes = code_vectors(context, cells.code, slice(at, at + 1))
-            x = model.content(numbers) + model.code(codes) + prompt.column[:, :, at : at + 1]
-            self._keep(x)
+            content = network.embed_content(numbers, codes, prompt.column[:, :, at : at + 1])
+            self._waiting = content.swapaxes(1, 2)
         if at:
             self.alike.push(score, context.kernel.score[..., at])
         surprise = laws.chain.surprise(score, missing)
-        self.surprises = torch.cat([self.surprises, surprise[..., None]], -1)
-        self.column += 1
+        self.surprises = of(surprise).concatenate([self.surprises, surprise[..., None]], axis=-1)
+        self.column, self._laws = at + 1, None
         return cells
 
-    def see(self, values: Tensor) -> Cells:
+    def see(self, values: Array) -> Cells:
         """See values (B M) of the next column through the context: cells of shape (B, M, 1)."""
         return encode_cells(self.prompt.context, values[..., None], slice(self.column, self.column + 1))

@@ -5,85 +5,77 @@ Shapes: B tables, N rows of context, D columns, K categories, M values to look u
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+
+from makeweight.generators.transformer.arrays import Array, of
 
 __all__ = ["category_scores", "owned_ranks", "rank_of", "scores_for_codes", "sum_by_code"]
 
 
-def _left_right(values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    wanted = wanted.contiguous()
-    return (
-        torch.searchsorted(values.contiguous(), wanted, side="left"),
-        torch.searchsorted(values.contiguous(), wanted, side="right"),
-    )
-
-
-def owned_ranks(columns: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def owned_ranks(columns: Array) -> tuple[Array, Array, Array, Array]:
     """Sort B D N values (NaN last, as +inf) and say which share of ranks each value owns."""
-    values = columns.nan_to_num(nan=torch.inf).sort(-1).values
-    count = columns.isnan().logical_not().sum(-1, keepdim=True).clamp_min(1)  # B D 1
-    left, right = _left_right(values, values)
-    middle, tied = (left + right) / 2, right - left > 1
-    low, high = torch.where(tied, left, middle), torch.where(tied, right, middle)
+    xp = of(columns)
+    absent = xp.isnan(columns)
+    values = xp.sort(xp.where(absent, math.inf, columns))
+    count = (~absent).sum(axis=-1, keepdims=True).clip(1)  # B D 1
+    left, right = (xp.searchsorted(values, values, side) for side in ("left", "right"))
+    middle, tied = xp.double(left + right) / 2, right - left > 1
+    low, high = xp.where(tied, xp.double(left), middle), xp.where(tied, xp.double(right), middle)
     return values, low / count, high / count, count
 
 
-def rank_of(context: tuple[Tensor, Tensor, Tensor, Tensor], wanted: Tensor) -> tuple[Tensor, ...]:
+def rank_of(context: tuple[Array, Array, Array, Array], wanted: Array) -> tuple[Array, Array, Array, Array]:
     """Ranks (low, middle, high) and number of equals of B D M values; NaN gives a rank of one half."""
     values, low, high, count = context
-    absent = wanted.isnan()
-    filled = wanted.nan_to_num(nan=0.0)
-    left, right = _left_right(values, filled)
+    xp = of(values)
+    absent = xp.isnan(wanted)
+    filled = xp.where(absent, 0.0, wanted)
+    left, right = (xp.searchsorted(values, filled, side) for side in ("left", "right"))
     equal = right - left  # B D M
-    last = (count - 1).expand_as(left)
-    at = left.clamp_max(last)  # the equal value, or the next larger one
-    before = (left - 1).clamp_min(0)
-    start, end = values.gather(-1, before), values.gather(-1, at)
-    share = ((filled - start) / (end - start).clamp_min(1e-30)).clamp(0, 1)
-    between = high.gather(-1, before) * (1 - share) + low.gather(-1, at) * share
-    edge = 0.25 / count
-    between = torch.where(left == 0, edge.expand_as(between), between)
-    between = torch.where(left > last, (1 - edge).expand_as(between), between)
-    low_at = torch.where(equal > 0, low.gather(-1, at), between)
-    high_at = torch.where(equal > 0, high.gather(-1, at), between)
-    half = torch.full_like(between, 0.5)
-    low_at, high_at = torch.where(absent, half, low_at), torch.where(absent, half, high_at)
-    return low_at, (low_at + high_at) / 2, high_at, torch.where(absent, 0, equal)
+    last = count - 1
+    at = xp.minimum(left, last)  # the equal value, or the next larger one
+    before = (left - 1).clip(0)
+    start, end = xp.take(values, before, -1), xp.take(values, at, -1)
+    share = ((filled - start) / (end - start).clip(1e-30)).clip(0, 1)
+    owned = xp.take(low, at, -1), xp.take(high, at, -1)
+    between = xp.take(high, before, -1) * (1 - share) + owned[0] * share
+    edge = 0.25 / xp.double(count)
+    between = xp.where(left == 0, edge, between)
+    between = xp.where(left > last, 1 - edge, between)
+    low_at, high_at = (xp.where(absent, 0.5, xp.where(equal > 0, own, between)) for own in owned)
+    return low_at, (low_at + high_at) / 2, high_at, xp.where(absent, 0, equal)
 
 
-def sum_by_code(codes: Tensor, amount: Tensor, categories: int) -> Tensor:
+def sum_by_code(codes: Array, amount: Array, categories: int) -> Array:
     """Sum B N D amounts per category: B D K. Codes of -1 are left out."""
-    index = codes.transpose(1, 2)  # B D N
-    out = amount.new_zeros(*index.shape[:2], categories)
-    return out.scatter_add(-1, index.clamp_min(0), amount.transpose(1, 2) * (index >= 0))
+    index = codes.swapaxes(1, 2)  # B D N
+    return of(codes).sum_at(index.clip(0), amount.swapaxes(1, 2) * (index >= 0), categories)
 
 
-def scores_for_codes(values: Tensor, codes: Tensor, scores: Tensor, categorical: Tensor) -> Tensor:
+def scores_for_codes(values: Array, codes: Array, scores: Array, categorical: Array) -> Array:
     """Replace codes by their scores: B R D."""
-    index = codes.transpose(1, 2).clamp_min(0)
-    score = scores.gather(-1, index).transpose(1, 2)
-    score = torch.where(codes >= 0, score, torch.nan)
-    return torch.where(categorical[:, None], score, values)
+    xp = of(values)
+    score = xp.take(scores, codes.swapaxes(1, 2).clip(0), -1).swapaxes(1, 2)
+    score = xp.where(codes >= 0, score, math.nan)
+    return xp.where(categorical[:, None], score, values)
 
 
-def category_scores(values: Tensor, codes: Tensor, categorical: Tensor, categories: int) -> Tensor:
+def category_scores(values: Array, codes: Array, categorical: Array, categories: int) -> Array:
     """Reciprocal averaging: categories are scored by the mean first principal component of their rows."""
+    xp = of(values)
     batch, _, columns = values.shape
-    start = torch.arange(categories, device=values.device, dtype=torch.float32)
-    scores = start.expand(batch, columns, categories)
-    seen = sum_by_code(codes, torch.ones(values.shape, device=values.device), categories)
+    scores = xp.zeros((batch, columns, categories), xp.single(values)) + xp.single(xp.arange(categories, values))
     if not bool(categorical.any()):
         return scores
+    seen = sum_by_code(codes, xp.single(codes >= 0), categories)
     for _ in range(2):
-        table = scores_for_codes(values, codes, scores, categorical)
-        ranks = rank_of(owned_ranks(table.transpose(1, 2)), table.transpose(1, 2))[1].transpose(1, 2)
-        z = torch.special.ndtri(ranks).float()  # B N D
-        gram = z.transpose(1, 2) @ z
-        axis = gram.sum(-1, keepdim=True) + gram.diagonal(dim1=1, dim2=2)[..., None]  # B D 1
+        table = scores_for_codes(values, codes, scores, categorical).swapaxes(1, 2)
+        z = xp.single(xp.ndtri(rank_of(owned_ranks(table), table)[1])).swapaxes(1, 2)  # B N D
+        gram = z.swapaxes(1, 2) @ z
+        axis = gram.sum(axis=-1, keepdims=True) + (z * z).sum(axis=1)[..., None]  # B D 1
         for _ in range(4):
             axis = gram @ axis
-            axis = axis / axis.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        component = (z @ axis).expand_as(z)
+            axis = axis / xp.sqrt((axis * axis).sum(axis=1, keepdims=True)).clip(1e-12)
+        component = xp.zeros(z.shape, z) + z @ axis
         scores = sum_by_code(codes, component, categories) / (seen + 1)
     return scores

@@ -7,13 +7,12 @@ device, is judged on the same tables. No step of training uses their seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
+from makeweight.generators.transformer.arrays import to_torch
 from makeweight.generators.transformer.config import Config
-from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import (
     CellScores,
     Prepared,
@@ -21,10 +20,11 @@ from makeweight.generators.transformer.objective import (
     chain_scores,
     closed_form_scores,
     marginal_scores,
-    model_scores,
+    network_scores,
     prepare,
 )
 from makeweight.generators.transformer.prior import Shape, draw_tasks
+from makeweight.generators.transformer.trainable import TrainableNetwork
 
 __all__ = ["KINDS", "Figures", "baselines", "validate", "validation_batches"]
 
@@ -58,20 +58,7 @@ def validation_batches(config: Config, device: torch.device) -> Iterator[Prepare
         tasks = draw_tasks(prior, shape, generator)
         tasks, pairs = add_rivals(tasks, torch.Generator().manual_seed(number))
         prepared = prepare(config.model, tasks, generator, pairs)
-        yield to_device(prepared, device)
-
-
-def to_device(prepared: Prepared, device: torch.device) -> Prepared:
-    """Move prepared tasks to a device."""
-    moved: dict[str, Any] = {}
-    for name in Prepared.__dataclass_fields__:
-        part = getattr(prepared, name)
-        if isinstance(part, torch.Tensor):
-            moved[name] = part.to(device)
-        elif part is not None:
-            inner = {field: getattr(part, field).to(device) for field in type(part).__dataclass_fields__}
-            moved[name] = type(part)(**inner)
-    return Prepared(**moved)
+        yield to_torch(prepared, device)
 
 
 def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], CellScores]) -> Figures:
@@ -91,22 +78,22 @@ def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], CellScores
 
 
 @torch.no_grad()
-def validate(model: InContextModel, batches: Iterable[Prepared]) -> Figures:
-    """Score a model on the fixed tasks, in float32.
+def validate(model: TrainableNetwork, batches: Iterable[Prepared]) -> Figures:
+    """Score a network on the fixed tasks, in float32.
 
     Examples
     --------
     >>> from makeweight.generators.transformer.config import ModelConfig, PriorConfig, TrainConfig
+    >>> from makeweight.generators.transformer.network import untrained
     >>> small = Config("small", ModelConfig(width=16, layers=1, heads=2), PriorConfig(max_context=20),
     ...                TrainConfig(validation_tasks=4))
     >>> batches = list(validation_batches(small, torch.device("cpu")))
-    >>> validate(InContextModel(small.model), batches) == baselines(small, batches)["closed form"]
+    >>> start = TrainableNetwork(untrained(small.model, np.random.default_rng(0)))
+    >>> validate(start, batches) == baselines(small, batches)["closed form"]
     True
     """
-    model.eval()
-    figures = _figures(batches, lambda p: model_scores(model, p, model(p.inputs, p.context.rows.shape[1])))
-    model.train()
-    return figures
+    network = model.network()
+    return _figures(batches, lambda p: network_scores(network, p, network(p.inputs, p.context.rows.shape[1])))
 
 
 def baselines(config: Config, batches: Sequence[Prepared]) -> dict[str, Figures]:

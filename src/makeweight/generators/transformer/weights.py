@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 from makeweight.generators.transformer.config import PRIOR_VERSION
 from makeweight.generators.transformer.manifest import (
@@ -25,7 +25,7 @@ from makeweight.generators.transformer.manifest import (
     read_weights,
     refuse,
 )
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.network import Network, untrained
 
 __all__ = ["FORMAT", "Manifest", "embedded", "load", "read_manifest", "save", "write_atomically"]
 
@@ -50,51 +50,51 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-def save(model: InContextModel, folder: str | Path, **facts: Any) -> Manifest:
+def save(network: Network, folder: str | Path, **facts: Any) -> Manifest:
     """Write the weights and their manifest.
 
     Parameters
     ----------
-    model : InContextModel
+    network : Network
+        On numpy arrays.
     folder : path
         Created if need be.
     **facts
-        The fields of :class:`Manifest` that the model does not know: ``config``, ``steps``, ``tasks``,
+        The fields of :class:`Manifest` that the network does not know: ``config``, ``steps``, ``tasks``,
         ``seconds``, ``device`` and ``validation``.
 
     Examples
     --------
     >>> import tempfile
     >>> from makeweight.generators.transformer.config import ModelConfig
-    >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2))
+    >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
     >>> folder = tempfile.mkdtemp()
-    >>> _ = save(model, folder, config="toy", steps=0, tasks=0, seconds=0.0, device="cpu", validation={})
+    >>> _ = save(network, folder, config="toy", steps=0, tasks=0, seconds=0.0, device="cpu", validation={})
     >>> load(folder)[1].config
     'toy'
     """
     folder = Path(folder)
-    tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in model.state_dict().items()}
+    tensors = {name: np.ascontiguousarray(value, dtype=np.float16) for name, value in network.parameters.items()}
     content = save_tensors(tensors)
     digest = hashlib.sha256(content).hexdigest()
-    manifest = Manifest(format=FORMAT, prior_version=PRIOR_VERSION, model=model.config, sha256=digest, **facts)
+    manifest = Manifest(format=FORMAT, prior_version=PRIOR_VERSION, model=network.config, sha256=digest, **facts)
     write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / MANIFEST, (json.dumps(asdict(manifest), indent=2) + "\n").encode())
     return manifest
 
 
-def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[InContextModel, Manifest]:
+def load(folder: str | Path) -> tuple[Network, Manifest]:
     """Read weights, and refuse what is damaged, incomplete or unknown.
 
     Parameters
     ----------
     folder : path
         Holds ``weights.safetensors`` and ``manifest.json``.
-    device : torch.device or str
 
     Returns
     -------
-    model : InContextModel
-        In float32 and evaluation mode.
+    network : Network
+        On numpy arrays of float32.
     manifest : Manifest
 
     Raises
@@ -108,12 +108,10 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[InCont
         tensors = load_tensors(content)
     except SafetensorError as error:
         raise refuse(path, "the weights are not a safetensors file") from error
-    model = InContextModel(manifest.model)
-    own = model.state_dict()
+    own = untrained(manifest.model, np.random.default_rng(0)).parameters
     wrong = sorted(set(own) ^ set(tensors)) or [n for n in own if own[n].shape != tensors[n].shape]
     if wrong:
         raise refuse(path, "the weights do not fit the model", got=wrong[:5])
-    if not all(bool(value.isfinite().all()) for value in tensors.values()):
+    if not all(bool(np.isfinite(value).all()) for value in tensors.values()):
         raise refuse(path, "the weights hold numbers that are not finite")
-    model.load_state_dict({name: value.float() for name, value in tensors.items()})
-    return model.to(device).eval().requires_grad_(False), manifest
+    return Network(manifest.model, {name: tensors[name].astype(np.float32) for name in own}), manifest
