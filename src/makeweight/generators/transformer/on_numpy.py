@@ -72,6 +72,8 @@ __all__ = [
 EPSILON = float(np.finfo(np.float32).eps)
 #: Exponents of attention within these limits neither overflow nor vanish: no maximum has to be looked for.
 SAFE = 50.0
+#: Logits of attention worked on at once: half a mebibyte.
+ATTENDED = 131_072
 #: erf(z) ≈ tanh(z · polynomial in z²); GELU is then within 6e-6 of the exact one.
 ERF = (1.1283581735237849, 0.10293289698821487, -0.0004967779020981523, -0.0004151579866514651, 3.224659758060847e-05)
 GELU = tuple(coefficient / math.sqrt(2) / 2**power for power, coefficient in enumerate(ERF))
@@ -215,17 +217,33 @@ def attend(
     q: Numbers, keys: Numbers, values: Numbers, *, causal: bool = False, hidden: Numbers | None = None
 ) -> Numbers:
     """Return attention over sequences: q (… T F), keys and values (… J F), and what is added to the logits (T J)."""
-    logits = (q * np.float32(1 / math.sqrt(q.shape[-1]))) @ keys.swapaxes(-1, -2)
-    safe = logits.size == 0 or (logits.max() < SAFE and logits.min() > -SAFE)
+    q = q * np.float32(1 / math.sqrt(q.shape[-1]))
+    times, seen = q.shape[-2], keys.shape[-2]
     if causal:
-        hidden = np.triu(np.full(logits.shape[-2:], -np.inf, logits.dtype), 1)
+        hidden = np.triu(np.full((times, seen), -np.inf, q.dtype), 1)
+    out = np.empty((*q.shape[:-1], values.shape[-1]), q.dtype)
+    together = max(1, ATTENDED // max(1, times * seen))  # sequences whose logits stay in the cache
+    one = np.ones((seen, 1), q.dtype)
+    heads = q.shape[-3]
+    step = max(1, together // heads), min(heads, together)
+    for at in np.ndindex(q.shape[:-4]):
+        for start in range(0, q.shape[-4], step[0]):
+            for head in range(0, heads, step[1]):
+                here = (*at, slice(start, start + step[0]), slice(head, head + step[1]))
+                out[here] = _attend(q[here], keys[here], values[here], hidden, one)
+    return out
+
+
+def _attend(q: Numbers, keys: Numbers, values: Numbers, hidden: Numbers | None, one: Numbers) -> Numbers:
+    logits = q @ keys.swapaxes(-1, -2)
+    safe = logits.max(initial=-np.inf) < SAFE and logits.min(initial=np.inf) > -SAFE
     if hidden is not None:
         logits += hidden
     if not safe:
         logits -= logits.max(-1, keepdims=True)
     np.exp(logits, out=logits)
     out = logits @ values
-    out /= logits @ np.ones((logits.shape[-1], 1), logits.dtype)
+    out /= logits @ one
     return out
 
 
