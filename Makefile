@@ -1,20 +1,33 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 PYTHON ?= python3
 VENV ?= .venv
+LIGHT ?= .venv-light
 BIN := $(VENV)/bin
 
-.PHONY: demo test check unit test-long reproduce-quick package clean
+.PHONY: demo test check light unit test-long reproduce-quick package clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,hf,chat,cluster]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,train,hf,chat,cluster]" --group dev
 	touch $@
 
-demo: $(VENV)/installed            ## balance a real table and show what it did
-	$(BIN)/makeweight demo --force
+# What a user has after `pip install .`: no torch.
+$(LIGHT)/installed: pyproject.toml
+	$(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python -m pip install --quiet --upgrade pip
+	$(LIGHT)/bin/python -m pip install --quiet --editable .
+	touch $@
 
-test: check unit                   ## everything that has to pass
+demo: $(LIGHT)/installed           ## balance a real table and show what it did
+	$(LIGHT)/bin/makeweight demo --force
+
+test: check light unit             ## everything that has to pass
+
+light: demo                        ## the default generator where there is no torch
+	$(LIGHT)/bin/python -m pip install --quiet --constraint constraints.txt pytest hypothesis
+	! $(LIGHT)/bin/python -c "import torch" 2>/dev/null
+	OMP_NUM_THREADS=1 $(LIGHT)/bin/python -m pytest -q tests/generators/transformer tests/generators/test_auto.py
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -41,4 +54,4 @@ package: $(VENV)/installed         ## build the wheel, check it, and run it from
 	cd build/package && bin/makeweight demo --force && bin/makeweight doctor
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(LIGHT) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -24,14 +24,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.metrics import roc_auc_score
 
 from makeweight import Schema, SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.generator import InContextTransformer
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.network import untrained
 from makeweight.table import Table
 from quality import (
     DATA,
@@ -84,7 +83,7 @@ def closed_form(folder: str) -> str:
     place = tempfile.mkdtemp()
     facts = {"steps": 0, "tasks": 0, "seconds": 0.0, "device": "cpu", "validation": {}}
     manifest = weights.read_manifest(folder)
-    weights.save(InContextModel(manifest.model), place, config=manifest.config, **facts)
+    weights.save(untrained(manifest.model, np.random.default_rng(0)), place, config=manifest.config, **facts)
     return place
 
 
@@ -195,7 +194,6 @@ def main() -> int:
     if not DATA.is_dir():
         print(f"skipped: no tables in {DATA}", file=sys.stderr)
         return 0
-    torch.set_num_threads(1)
     digest = weights.read_manifest(options.weights).sha256[:12]
     records = Records(options.output)
     for seed in SEEDS[: options.seeds] if options.run else ():

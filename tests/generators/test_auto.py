@@ -1,8 +1,5 @@
 """The generator that is picked by held-out likelihood."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,34 +84,3 @@ def test_nothing_to_compare_by():
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match="out of range"):
         AutoGenerator(**options).fit(example_table(), rng=np.random.default_rng(0))
-
-
-WITHOUT_TORCH = """
-import sys
-
-
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "torch":
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
-
-sys.meta_path.insert(0, NoTorch())
-from makeweight.errors import MissingDependency
-from makeweight.generators.contract import example_table
-from makeweight.generators.registry import available, resolve
-from makeweight.sampler import balance
-
-try:
-    resolve("transformer")
-except MissingDependency as error:
-    print(error.hint)
-print(next(info.problem for info in available() if info.name == "transformer"))
-print(*balance(example_table().frame, target="y", generator="auto", random_state=0).notes)
-"""
-
-
-def test_without_torch_it_is_said_and_the_reference_used():
-    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True).stdout
-    assert done.count("install torch, or choose another generator") == 3
-    assert "generator auto took smoothed-bootstrap: the transformer cannot be used here" in done

@@ -20,6 +20,15 @@ from makeweight.cli._options import json_option
 
 #: A package is imported by another name than it is installed by.
 MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
+#: What an extra adds.
+EXTRAS = {
+    "chat": "the generator chat",
+    "cluster": "tables in parts on a Dask cluster",
+    "figures": "pictures",
+    "hf": "the generator causal-lm",
+    "polars": "polars frames",
+    "train": "makeweight pretrain, adapt and GPUs for the transformer",
+}
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
@@ -163,7 +172,7 @@ def _print(report: dict[str, Any]) -> None:
                 _mark(package["works"]),
                 package["name"],
                 package["version"] or "-",
-                f"for [{package['extra']}]" if optional else "",
+                f"[{package['extra']}]: {EXTRAS[package['extra']]}" if optional else "",
                 _trouble(package),
             )
             for package in report["packages"]

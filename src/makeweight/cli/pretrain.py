@@ -58,9 +58,9 @@ def command(
     A run ends with its budget. FOLDER then holds best/ (weights and manifest of the best validation, for
     --option weights=FOLDER/best), checkpoint.pt to go on from, log.csv and validation.csv.
     """
-    from makeweight.generators.registry import resolve
+    from makeweight.generators.transformer.arrays import require_torch
 
-    resolve("transformer")  # says what to install where torch is missing
+    require_torch("pretraining")
     from makeweight.generators.transformer.config import named
     from makeweight.generators.transformer.pretrain import pretrain
 

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import MissingDependency
 from makeweight.generators.base import Cost, Generator, Traits
 from makeweight.generators.frame.options import WithOptions, option
 from makeweight.generators.registry import resolve
@@ -53,8 +52,6 @@ class AutoGenerator(WithOptions):
     deviation, or of all its ties). The mean over rows is taken within groups, then over groups, since the
     rows to be written are those of rare groups. Rows with a category that the fold's training rows lack,
     which neither can write, are left out. The one that is picked is then fitted to all rows.
-
-    Without torch the smoothed bootstrap is used, and the generation's notes say so.
 
     Parameters
     ----------
@@ -120,10 +117,6 @@ class AutoGenerator(WithOptions):
         return {"auto": asdict(self.choice_), **getattr(self._generator, "details", {})}
 
     def _choose(self, table: Table, rng: np.random.Generator) -> Choice:
-        try:
-            resolve(RIVAL)
-        except MissingDependency as error:
-            return Choice(REFERENCE, f"the transformer cannot be used here ({error.got}; {error.hint})")
         groups = Groups(table)
         held_out = self._folds(groups, rng)
         if not table.schema.learned or not len(np.concatenate(held_out)):

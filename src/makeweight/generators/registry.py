@@ -169,7 +169,7 @@ BUILT_IN = (
     GeneratorInfo(
         "auto",
         "rows by the transformer or the smoothed bootstrap, whichever finds held-out real rows likelier",
-        "seconds to compare; torch for the transformer, else it says so and takes the other",
+        "seconds to compare",
         "when you do not know which; the generation's notes say which was taken and why",
         "makeweight.generators.auto:AutoGenerator",
         cost_class="pretrained",

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("torch")
+
 from makeweight import Schema
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.transformer import weights

@@ -7,11 +7,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
-from makeweight.errors import FileProblem, GeneratorError, OptionError
-from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.config import (
+torch = pytest.importorskip("torch")
+
+from makeweight.errors import FileProblem, GeneratorError, OptionError  # noqa: E402
+from makeweight.generators.transformer import weights  # noqa: E402
+from makeweight.generators.transformer.config import (  # noqa: E402
     CONFIGS,
     Config,
     ModelConfig,
@@ -19,19 +20,19 @@ from makeweight.generators.transformer.config import (
     TrainConfig,
     named,
 )
-from makeweight.generators.transformer.figures import draw_curve
-from makeweight.generators.transformer.mechanisms import Random, graph_nodes
-from makeweight.generators.transformer.objective import (
+from makeweight.generators.transformer.figures import draw_curve  # noqa: E402
+from makeweight.generators.transformer.mechanisms import Random, graph_nodes  # noqa: E402
+from makeweight.generators.transformer.objective import (  # noqa: E402
     add_rivals,
     chain_scores,
     marginal_scores,
     network_scores,
     prepare,
 )
-from makeweight.generators.transformer.optimisers import learning_rate
-from makeweight.generators.transformer.pretrain import Trainer, pretrain
-from makeweight.generators.transformer.prior import Shape, Tasks, draw_shape, draw_tasks
-from makeweight.generators.transformer.validation import baselines, validation_batches
+from makeweight.generators.transformer.optimisers import learning_rate  # noqa: E402
+from makeweight.generators.transformer.pretrain import Trainer, pretrain  # noqa: E402
+from makeweight.generators.transformer.prior import Shape, Tasks, draw_shape, draw_tasks  # noqa: E402
+from makeweight.generators.transformer.validation import baselines, validation_batches  # noqa: E402
 
 SMALL = Config(
     "small",

@@ -6,16 +6,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from makeweight.generators.transformer.config import ModelConfig, PriorConfig
-from makeweight.generators.transformer.features import encode_cells
-from makeweight.generators.transformer.network import Network, interval_log_mass, untrained
-from makeweight.generators.transformer.objective import Prepared, prepare
-from makeweight.generators.transformer.prior import Shape, Tasks, draw_tasks
-from makeweight.generators.transformer.prompt import TablePrompt, Walk
+torch = pytest.importorskip("torch")
+
+from makeweight.generators.transformer.config import ModelConfig, PriorConfig  # noqa: E402
+from makeweight.generators.transformer.features import encode_cells  # noqa: E402
+from makeweight.generators.transformer.network import Network, interval_log_mass, untrained  # noqa: E402
+from makeweight.generators.transformer.objective import Prepared, prepare  # noqa: E402
+from makeweight.generators.transformer.prior import Shape, Tasks, draw_tasks  # noqa: E402
+from makeweight.generators.transformer.prompt import TablePrompt, Walk  # noqa: E402
 
 CONFIG = ModelConfig(width=32, layers=3, heads=4)
 

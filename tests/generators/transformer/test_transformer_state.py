@@ -6,10 +6,11 @@ import math
 from pathlib import Path
 
 import pytest
-import torch
 
-from makeweight.generators.transformer.config import CONFIGS
-from makeweight.generators.transformer.pretrain import Trainer
+torch = pytest.importorskip("torch")
+
+from makeweight.generators.transformer.config import CONFIGS  # noqa: E402
+from makeweight.generators.transformer.pretrain import Trainer  # noqa: E402
 
 STATE = Path(__file__).resolve().parents[3] / "pretraining" / "checkpoint.pt"
 
