@@ -3,7 +3,8 @@
     python benchmarks/evidence.py [--data DIR] [--generators NAME,...] [--only TABLE,...]
         [--budget-seconds 600] [--jobs 2] [--keep]
 
-The page has the verdicts as they come. With --keep results that are there are not measured again.
+The page has the verdicts as they come; the numbers behind them are in benchmarks/results/evidence. With --keep
+results that are there are not measured again.
 """
 
 import argparse
@@ -12,13 +13,18 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pandas as pd
 
 from makeweight.generators import DEFAULT_GENERATOR
 
 HERE = Path(__file__).resolve().parent
 PAGE, RESULTS = HERE.parent / "docs" / "evidence.md", HERE / "results" / "evidence"
 GENERATORS = {"transformer": "transformer, the default", "smoothed-bootstrap": "smoothed bootstrap"}
+#: Lists of numbers in a result: means and intervals per metric and per group, and the report per class.
+NUMBERS = ("results", "group_risks", "class_report")
 #: Options of each table; the larger ones are given the estimator that is quick on them.
 TABLES = {
     "travel_churn": "--target ChurnOrNot",
@@ -46,7 +52,18 @@ def measure(name, generator, options, data):
     words = [sys.executable, "-m", *shlex.split(command), "--jobs", str(options.jobs)]
     place = result_of(name, generator)
     place.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*words, "-o", str(place), "--force"], cwd=data, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "result.json"
+        subprocess.run([*words, "-o", str(whole)], cwd=data, check=True)
+        keep(json.loads(whole.read_text(encoding="utf-8")), place)
+
+
+def keep(result, place):
+    """Write a result: its lists of numbers as Parquet, everything else as JSON with a line per key."""
+    numbers = [pd.json_normalize(result[name]).assign(part=name) for name in NUMBERS]
+    pd.concat(numbers, ignore_index=True).to_parquet(place.with_suffix(".parquet"), index=False, compression="zstd")
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in result.items() if name not in NUMBERS]
+    place.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def result_of(name, generator):

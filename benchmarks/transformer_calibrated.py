@@ -43,7 +43,7 @@ from makeweight.generators.transformer import weights
 from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split, split_arm
 from records import Records
 
-RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.json"
+RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.parquet"
 REAL = {
     "telco_churn": ("Churn", "Yes"),
     "adult_census": ("income", ">50K"),
@@ -194,12 +194,8 @@ def compare(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def summarise(records: list[dict[str, Any]], digest: str) -> None:
+def summarise(frame: pd.DataFrame) -> None:
     """Print, per arm, how often it is better and how often worse beyond noise."""
-    frame = pd.DataFrame([r for r in records if r["weights"] in ("", digest)])
-    if not len(frame):
-        print("nothing measured yet", file=sys.stderr)
-        return
     for arm in [arm for arm in frame.arm.unique() if arm != BASE]:
         lines = compare(frame, arm)
         print(f"\n{arm} against doing nothing, both calibrated (positive is better, ± one standard error)")
@@ -252,7 +248,7 @@ def main() -> int:
                     break
                 records.add(key, measure(table, rare, seed, arm, options.weights))
                 print(f"{table} {rare} rare, seed {seed}, {arm}", file=sys.stderr)
-    summarise([record for record in records.rows if record["seed"] in seeds], digest)
+    records.show(lambda frame: summarise(frame[frame["seed"].isin(seeds)]), digest, keep=options.run)
     return 0
 
 

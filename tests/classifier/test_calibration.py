@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from classifier_for_tests import NO_ROWS, QUICK, balanced_loss, craft, numbers
 from makeweight import SyntheticClassifier
-from makeweight.theory import LogisticWorld, logit_shift
+from makeweight.theory import logit_shift
+from makeweight.theory.published.worlds import LogisticWorld
 
 
 def test_the_logit_shift_is_the_shift_of_the_prior():

@@ -16,7 +16,8 @@ from classifier_for_tests import (
 )
 from generators_for_tests import Shuffler
 from makeweight import SyntheticClassifier
-from makeweight.theory import NOTHING, LogisticWorld, mirror_world
+from makeweight.theory import NOTHING
+from makeweight.theory.published.worlds import LogisticWorld, mirror_world
 
 
 def test_nothing_is_added_where_imbalance_is_not_the_problem():

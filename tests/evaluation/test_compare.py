@@ -21,7 +21,7 @@ from makeweight.evaluation.arms import REFERENCE
 from makeweight.evaluation.problem import Problem, seed_of
 from makeweight.evaluation.training import AUTO
 from makeweight.generators import DEFAULT_GENERATOR
-from makeweight.theory import CraftWorld
+from makeweight.theory.published.worlds import CraftWorld
 
 QUICK = {"target": "y", "estimators": ["lr"], "repeats": 1, "folds": 3, "budget_seconds": None}
 

@@ -14,7 +14,8 @@ from makeweight.evaluation import scaling_curve
 from makeweight.evaluation.estimators import ESTIMATORS, Matrix, make_estimator
 from makeweight.evaluation.scaling import _nested_order
 from makeweight.table import Schema, Table
-from makeweight.theory import NOTHING, CraftWorld
+from makeweight.theory import NOTHING
+from makeweight.theory.published.worlds import CraftWorld
 
 
 def two_gaussians(n=400, rare=40, seed=0):

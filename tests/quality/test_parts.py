@@ -9,12 +9,13 @@ from scipy.stats import contingency, false_discovery_control, hypergeom, spearma
 from sklearn.metrics import roc_auc_score
 
 from makeweight.quality.copies import _repeated
-from makeweight.quality.nulls import family, holm, with_observed
+from makeweight.quality.nulls import family, with_observed
 from makeweight.quality.ranks import Stratum, area_of
 from makeweight.quality.rows import Part, last_digits, prepare, row_ids
 from makeweight.quality.strength import Blocks, associate
 from makeweight.quality.values import impossible
 from makeweight.table import Schema
+from makeweight.theory import holm
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))

@@ -13,14 +13,15 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from makeweight.classifier.borrowing import BorrowedFrames, borrow, correctable
+from makeweight.classifier.borrowing import borrow_frames, correctable
 from makeweight.errors import OptionError
-from makeweight.generators.fill import Generation
-from makeweight.plan import Groups
-from makeweight.sampler import SyntheticOverSampler, balance
+from makeweight.generators.fill import Budget, Generation
+from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.plan import Groups, Plan
+from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
-from makeweight.theory import Take
+from makeweight.theory import BorrowedRows, Take
 
 __all__ = ["FLOOR", "Pool", "RealRows", "fit_estimator", "probabilities", "seeded", "weight_keyword"]
 
@@ -40,14 +41,14 @@ class Pool:
         A factor on every row's weight; one where no density ratio corrects it.
     generation : Generation or None
         None where no row was asked for.
-    borrowed : dict of int to BorrowedFrames
+    borrowed : dict of int to BorrowedRows of DataFrame
         What shows the generator's bias, for groups that are corrected with signed weights.
     """
 
     frames: dict[int, pd.DataFrame]
     weights: dict[int, np.ndarray]
     generation: Generation | None
-    borrowed: dict[int, BorrowedFrames] = field(default_factory=dict)
+    borrowed: dict[int, BorrowedRows[pd.DataFrame]] = field(default_factory=dict)
 
 
 #: correct(real rows of a group, its synthetic rows, rng): factors on the weights of the synthetic rows.
@@ -144,7 +145,7 @@ class RealRows:
             for code in sorted(set(correctable(counts).tolist()) & set(wanted)):
                 n = min(wanted[code], int(counts.max() - counts[code]))
                 (stream,) = rng.spawn(1)
-                borrowed[code] = borrow(frame, schema, codes, code, n, self._written, stream)
+                borrowed[code] = borrow_frames(frame, schema, codes, code, n, self._written, stream)
         return Pool(frames, weights, made, borrowed)
 
     def _written(self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator) -> pd.DataFrame:
@@ -161,18 +162,18 @@ class RealRows:
             group_by=self.schema.group_by,
             kinds={column.name: column.kind for column in self.schema.features},
         )
-        keys, own = self.groups.keys, Groups(Table(frame, schema))
-        made = balance(
-            frame,
-            target=schema.target,
-            group_by=schema.group_by,
-            schema=schema,
-            generator=self.sampler.generator,
+        keys, table = self.groups.keys, Table(frame, schema)
+        own = Groups(table)
+        wanted = {keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()}
+        made = write_rows(
+            table,
+            Plan.make(own, wanted),
+            self.sampler.generator,
+            seed=seed_sequence(rng),
+            groups=own,
+            budget=Budget(max_seconds=self.sampler.max_seconds),
             copies=self.sampler.copies,
-            sampling_strategy={keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()},
             on_shortfall=self.sampler.on_shortfall,
-            max_seconds=self.sampler.max_seconds,
-            random_state=rng,
             n_jobs=self.sampler.n_jobs,
         )
         return made, schema
@@ -208,8 +209,9 @@ class RealRows:
                 add(part, code, own[: len(part)] * pool.weights[code][: len(part)])
         for code, take in takes.items():
             if take.correction and code in pool.borrowed:
-                part, own = pool.borrowed[code].signed(take.correction * take.mass)
-                add(part[self.names], code, own)
+                borrowed = pool.borrowed[code]
+                part = pd.concat(borrowed.rows, ignore_index=True)
+                add(part[self.names], code, borrowed.weights(take.correction * take.mass))
         X = take_rows(self.X, rows)
         if parts:
             X = append_rows(X, pd.concat(parts, ignore_index=True))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from makeweight.theory.risk import row_losses
+from makeweight.theory import row_losses
 
 __all__ = ["METRICS", "Measured", "Metric", "measure"]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from makeweight.evaluation.arms import REFERENCE, Arm
 from makeweight.evaluation.metrics import METRICS
-from makeweight.evaluation.statistics import Difference, corrected, holm
+from makeweight.evaluation.statistics import Difference, corrected
+from makeweight.theory import holm
 
 __all__ = ["Scores"]
 

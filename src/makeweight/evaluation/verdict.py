@@ -11,7 +11,8 @@ from typing import Any
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Scores
-from makeweight.evaluation.statistics import Difference, holm
+from makeweight.evaluation.statistics import Difference
+from makeweight.theory import holm
 
 __all__ = ["CODES", "Finding", "Verdict", "better", "judge"]
 

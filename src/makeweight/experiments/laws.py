@@ -10,7 +10,8 @@ import pandas as pd
 
 from makeweight.experiments.published import AUGMENT_STEP, FIXED
 from makeweight.experiments.store import DONE
-from makeweight.theory import CapacityRate, Interval, ScalingLaw, fit_capacity_rate
+from makeweight.theory import Interval, ScalingLaw
+from makeweight.theory.published.capacity import CapacityRate, fit_capacity_rate
 
 __all__ = ["WIDTH_OF_MODEL", "capacity_rate", "fit_laws", "published_laws"]
 

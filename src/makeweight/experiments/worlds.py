@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import expit
 
 from makeweight.errors import OptionError, nearest
-from makeweight.theory import LogisticWorld
+from makeweight.theory.published.worlds import LogisticWorld
 
 __all__ = ["LABEL", "SPURIOUS", "WORLDS", "draw"]
 

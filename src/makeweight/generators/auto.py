@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import MissingDependency
-from makeweight.generators._donors import is_number, refuse_wrong
 from makeweight.generators.base import Cost, Generator, Traits
 from makeweight.generators.registry import resolve
+from makeweight.generators.rows.donors import is_number, refuse_wrong
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 

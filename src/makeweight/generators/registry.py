@@ -94,7 +94,7 @@ class GeneratorInfo:
 
 
 _RESAMPLER = "makeweight.generators.resampler:Resampler"
-_BUILT_IN = (
+BUILT_IN = (
     GeneratorInfo(
         "transformer",
         "rows by a small transformer that was pretrained on synthetic tables and reads yours as context",
@@ -300,9 +300,9 @@ def _read(value: Any) -> Any:
 
 
 def _catalogue() -> list[GeneratorInfo]:
-    known = {info.name for info in _BUILT_IN}
+    known = {info.name for info in BUILT_IN}
     foreign = [_foreign(point) for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in known]
-    return [*_BUILT_IN, *sorted(foreign, key=lambda info: info.name)]
+    return [*BUILT_IN, *sorted(foreign, key=lambda info: info.name)]
 
 
 def _foreign(point: EntryPoint) -> GeneratorInfo:

@@ -13,8 +13,8 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import clone
 
 from makeweight.errors import GeneratorError, OptionError, nearest
-from makeweight.generators._dummies import Dummies
 from makeweight.generators.base import Cost, Traits
+from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Kind, Table
 

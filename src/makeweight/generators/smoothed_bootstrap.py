@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import GeneratorError
-from makeweight.generators._bandwidth import Smoothing, choose_smoothing
-from makeweight.generators._donors import evenly, is_number, kept_rows, refuse_wrong
-from makeweight.generators._foreign import UNKNOWN, encode_foreign, positions_of
-from makeweight.generators._likelihood import HALF_BIN, Kernels
-from makeweight.generators._residuals import SharedResiduals
-from makeweight.generators._saved import fingerprint, flat, load_state, options_of, part, parts, save_state
-from makeweight.generators._scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.generators.base import Cost, Traits
+from makeweight.generators.frame.saving import fingerprint, flat, load_state, options_of, part, parts, save_state
+from makeweight.generators.rows.bandwidth import Smoothing, choose_smoothing
+from makeweight.generators.rows.donors import evenly, is_number, kept_rows, refuse_wrong
+from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
+from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
+from makeweight.generators.rows.residuals import SharedResiduals
+from makeweight.generators.rows.scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Column, Kind, Table
 
@@ -74,9 +74,9 @@ class SmoothedBootstrap:
     r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
     1. Numbers and dates become normal scores by the empirical distribution of the whole table
-       (`makeweight.generators._scores.NormalScores`); a number with few values, most of them lumps that
+       (`makeweight.generators.rows.scores.NormalScores`); a number with few values, most of them lumps that
        stand out of their neighbours (hours per week, a code, an amount that is nearly always zero), is
-       resampled like a category instead (`makeweight.generators._scores.lumps`).
+       resampled like a category instead (`makeweight.generators.rows.scores.lumps`).
     2. With :math:`m_g` the group's mean, :math:`r_k` the residual (row less group mean) of a row k of *any*
        group, and S the covariance of all residuals, a synthetic row of group g from its real row i is
 

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import GeneratorError
-from makeweight.generators._donors import evenly, is_number, kept_rows, refuse_wrong
-from makeweight.generators._moving import Standard, centred, filled, is_bent, root
-from makeweight.generators._saved import fingerprint, flat, load_state, options_of, part, parts, save_state
-from makeweight.generators._scores import NormalScores
 from makeweight.generators.base import Cost, Traits
+from makeweight.generators.frame.saving import fingerprint, flat, load_state, options_of, part, parts, save_state
+from makeweight.generators.rows.donors import evenly, is_number, kept_rows, refuse_wrong
+from makeweight.generators.rows.moving import Standard, centred, filled, is_bent, root
+from makeweight.generators.rows.scores import NormalScores
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Column, Table
-from makeweight.theory.transport import shrunk_covariance
+from makeweight.theory import shrunk_covariance
 
 __all__ = ["TransportGenerator"]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from makeweight.quality.catalogue import CATALOGUE, CheckInfo
-from makeweight.quality.nulls import Finding, Item, holm
+from makeweight.quality.nulls import Finding, Item
+from makeweight.theory import holm
 
 __all__ = ["Check", "attempt", "judge_all"]
 

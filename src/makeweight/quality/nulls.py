@@ -14,7 +14,6 @@ __all__ = [
     "Item",
     "family",
     "groups_of",
-    "holm",
     "items_of",
     "shuffled_labels",
     "with_observed",
@@ -182,20 +181,3 @@ def groups_of(n: int) -> str:
     ('1 group', '4 groups')
     """
     return f"{n} group" + ("" if n == 1 else "s")
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's step-down corrected p-values, in the given order.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    corrected = np.empty(len(order))
-    so_far = 0.0
-    for rank, position in enumerate(order):
-        so_far = max(so_far, min(1.0, (len(order) - rank) * p_values[position]))
-        corrected[position] = so_far
-    return [float(value) for value in corrected]

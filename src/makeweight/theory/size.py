@@ -89,8 +89,9 @@ def choose_size(
 
     Examples
     --------
-    >>> from makeweight.theory import mirror_world, table_callables
-    >>> from makeweight.theory.reference import interpolate
+    >>> from makeweight.theory.published.tables import table_callables
+    >>> from makeweight.theory.published.worlds import mirror_world
+    >>> from makeweight.theory.published.reference import interpolate
     >>> world, rng = mirror_world(4), np.random.default_rng(0)
     >>> features, labels = world.sample(400, 40, rng)
     >>> draw, fit_predict = table_callables(features, labels, interpolate)

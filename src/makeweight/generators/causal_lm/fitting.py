@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from makeweight.generators.causal_lm import model as models
+import makeweight.generators.causal_lm.model as models
 from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.persistence import Checkpoint
 from makeweight.generators.causal_lm.recipe import Outcome, Recipe, TrainingProgress

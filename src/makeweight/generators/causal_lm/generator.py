@@ -228,7 +228,7 @@ class CausalLMGenerator:
         FileProblem
             When there is something in the folder.
         """
-        from makeweight.generators.causal_lm import persistence
+        import makeweight.generators.causal_lm.persistence as persistence
 
         options = {name: getattr(self, name) for name in persistence.OPTIONS}
         columns = persistence.describe(self._rows, self._patterns)
@@ -257,7 +257,7 @@ class CausalLMGenerator:
         SchemaError
             When the table is not of the kind that the generator was fitted to.
         """
-        from makeweight.generators.causal_lm import persistence
+        import makeweight.generators.causal_lm.persistence as persistence
         from makeweight.generators.causal_lm.model import choose_device
 
         saved = persistence.load(Path(folder))

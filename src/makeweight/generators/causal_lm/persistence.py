@@ -16,12 +16,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+import makeweight.generators.causal_lm.model as models
 from makeweight.errors import FileProblem
-from makeweight.generators._saved import exactly
-from makeweight.generators.causal_lm import model as models
 from makeweight.generators.causal_lm.recipe import Outcome
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.training import Trainer
+from makeweight.generators.frame.saving import exactly
 
 __all__ = ["OPTIONS", "Checkpoint", "Saved", "describe", "load", "save"]
 

@@ -14,9 +14,9 @@ import pandas as pd
 import torch
 
 from makeweight.errors import GeneratorError, OptionError
-from makeweight.generators._foreign import UNKNOWN, encode_foreign
-from makeweight.generators._saved import fingerprint, flat, load_state, options_of, part, save_state
 from makeweight.generators.base import Cost, Traits
+from makeweight.generators.frame.saving import fingerprint, flat, load_state, options_of, part, save_state
+from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.adapt import Adaptation, adapt
 from makeweight.generators.transformer.config import CONFIGS

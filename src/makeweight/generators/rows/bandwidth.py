@@ -82,7 +82,7 @@ def choose_smoothing(
     overall : ndarray of float64, shape (d,)
         Mean of the groups' means, whitened.
     borrowed : float
-        As for `makeweight.generators._residuals.SharedResiduals`.
+        As for `makeweight.generators.rows.residuals.SharedResiduals`.
     factor, share : float or None
         Values that are given rather than chosen.
     rng : numpy.random.Generator

@@ -15,7 +15,7 @@ from scipy.special import expit, ndtr
 
 from makeweight.errors import PlanError
 from makeweight.theory._checks import Floats, as_matrix, as_vector, choice, count
-from makeweight.theory.components import Component, GaussianComponent, SphereComponent
+from makeweight.theory.published.components import Component, GaussianComponent, SphereComponent
 
 __all__ = ["BinaryWorld", "CraftWorld", "LogisticWorld", "biased_world", "mirror_world"]
 

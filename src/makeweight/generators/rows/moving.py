@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from makeweight.theory.transport import matrix_power
+
 __all__ = ["Standard", "centred", "filled", "is_bent", "root"]
 
 #: Beyond this share of one value, or this skewness of the trimmed residuals, a column is bent.
@@ -121,6 +123,4 @@ def root(covariance: np.ndarray, exponent: float) -> np.ndarray:
     >>> root(np.array([[4.0]]), 0.5)
     array([[2.]])
     """
-    values, vectors = np.linalg.eigh(np.round(covariance, DIGITS))
-    powered = np.maximum(values, LEAST_VARIANCE * max(1.0, float(values.max(initial=0.0)))) ** exponent
-    return np.asarray(np.round(np.einsum("ik,k,jk->ij", vectors, powered, vectors), DIGITS))
+    return matrix_power(covariance, exponent, least_variance=LEAST_VARIANCE, digits=DIGITS)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from makeweight.errors import OptionError
-from makeweight.evaluation import generator_in_context
+from makeweight.experiments.capacity import generator_in_context
 from makeweight.generators.registry import names
-from makeweight.theory import GaussianDensity, capacity_curve
+from makeweight.theory.published.capacity import capacity_curve
+from makeweight.theory.published.densities import GaussianDensity
 
 LAW = GaussianDensity([0.0, 1.0], [[1.0, 0.6], [0.6, 2.0]])
 INSTANT = [name for name in names("instant") if name not in ("random", "adasyn")]

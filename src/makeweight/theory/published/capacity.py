@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_matrix, as_vector, count
-from makeweight.theory.densities import Density, GaussianDensity
+from makeweight.theory.published.densities import Density, GaussianDensity
 
 __all__ = [
     "CapacityPoint",
@@ -42,10 +42,6 @@ class Divergence:
         What the estimator reports for rows of the truth itself; already subtracted from `estimate`.
     method : str
         "exact", "density", "neighbours" or "cells".
-
-    Notes
-    -----
-    Made by `divergence_from_density`, which names the source.
 
     Examples
     --------
@@ -208,10 +204,6 @@ class CapacityPoint:
     divergence : Divergence
         Mean over repeats; its standard error includes their scatter.
 
-    Notes
-    -----
-    Made by `capacity_curve`, which names the source.
-
     Examples
     --------
     >>> CapacityPoint(100, 16, Divergence(0.1, 0.01, 0.0, "cells")).width
@@ -255,7 +247,7 @@ def capacity_curve(
 
     Examples
     --------
-    >>> from makeweight.theory.densities import fit_gaussian
+    >>> from makeweight.theory.published.densities import fit_gaussian
     >>> truth = GaussianDensity(np.zeros(2), np.eye(2))
     >>> points = capacity_curve(
     ...     truth, lambda rows, width, rng: fit_gaussian(rows), n_context=[50, 800], widths=[1],
@@ -302,10 +294,6 @@ class CapacityRate:
     row_exponent : float
         Slope of log divergence on log n at the largest width, for comparison with -1/2; nan with fewer than
         two sizes.
-
-    Notes
-    -----
-    Made by `fit_capacity_rate`, which names the source.
 
     Examples
     --------

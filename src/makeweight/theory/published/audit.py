@@ -10,10 +10,10 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from makeweight.theory._checks import Floats, count, fraction
-from makeweight.theory.copies import CopyCheck, copy_check
-from makeweight.theory.folds import MinorityGenerator, called, checked_pair, fold_pilots
 from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
-from makeweight.theory.vtss import ScoreGap, generator_quality_score, score_gap
+from makeweight.theory.published.copies import CopyCheck, copy_check
+from makeweight.theory.published.pilots import MinorityGenerator, called, checked_pair, fold_pilots
+from makeweight.theory.published.vtss import ScoreGap, generator_quality_score, score_gap
 
 __all__ = ["GeneratorAudit", "generator_audit"]
 
@@ -40,10 +40,6 @@ class GeneratorAudit:
     copies : CopyCheck
     gap : ScoreGap
     level : float
-
-    Notes
-    -----
-    Made by `generator_audit`, which names the source.
 
     Examples
     --------
@@ -138,7 +134,7 @@ def generator_audit(
 
     Examples
     --------
-    >>> from makeweight.theory import biased_world
+    >>> from makeweight.theory.published.worlds import biased_world
     >>> world, rng = biased_world(loss="log"), np.random.default_rng(0)
     >>> def shifted(features, labels, n, rng):
     ...     return world.synthetic.sample(n, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,14 +11,15 @@ import numpy.typing as npt
 
 from makeweight.errors import PlanError, SchemaError
 from makeweight.theory._checks import Floats, Integers, as_matrix
-from makeweight.theory.bias import BorrowedRows, CorrectedSample, borrow_rows, fit_corrected
+from makeweight.theory.borrowing import BorrowedRows
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 from makeweight.theory.decision import SizeDecision, least_correction
-from makeweight.theory.folds import MinorityGenerator, called
 from makeweight.theory.logistic import fit_logistic
+from makeweight.theory.published.bias import CorrectedSample, borrow_rows, fit_corrected
+from makeweight.theory.published.pilots import MinorityGenerator, called
 from makeweight.theory.size import DrawPool, FitPredict, choose_size
 
-__all__ = ["choose_correction", "table_callables"]
+__all__ = ["choose_correction", "size_grid", "table_callables"]
 
 Basis = Callable[[Floats], Floats]
 """What the model sees of the features: (n, d) to (n, p)."""
@@ -60,7 +62,7 @@ def table_callables(
 
     Examples
     --------
-    >>> from makeweight.theory.reference import duplicate
+    >>> from makeweight.theory.published.reference import duplicate
     >>> draw, _ = table_callables([[0.0], [1.0], [2.0]], [0, 0, 1], duplicate)
     >>> draw(np.arange(3), {0: 0, 1: 2}, np.random.default_rng(0))[0][1]
     array([[2.],
@@ -72,7 +74,7 @@ def table_callables(
 
     def draw(
         rows: Integers, sizes: Mapping[Hashable, int], rng: np.random.Generator
-    ) -> tuple[dict[Hashable, Floats], BorrowedRows | None]:
+    ) -> tuple[dict[Hashable, Floats], BorrowedRows[Floats] | None]:
         *streams, to_borrow = rng.spawn(len(sizes) + 1)
         made = {
             label: called(generator, table[rows], (target[rows] == label).astype(np.float64), n, stream)
@@ -87,7 +89,7 @@ def table_callables(
 
     def fit_predict(
         rows: Integers,
-        pool: tuple[dict[Hashable, Floats], BorrowedRows | None],
+        pool: tuple[dict[Hashable, Floats], BorrowedRows[Floats] | None],
         takes: Mapping[Hashable, Take],
         held: Integers,
     ) -> Floats:
@@ -100,10 +102,9 @@ def table_callables(
             if take.correction and label == 1:
                 if borrowed is None:
                     raise PlanError("a correction needs borrowed rows", got="borrow=0", hint="set borrow=5")
-                extra, signed = borrowed.signed(take.correction * take.mass)
-                parts.append(extra)
-                codes.append(np.ones(len(extra)))
-                weights.append(signed)
+                parts += borrowed.rows
+                codes.append(np.ones(sum(map(len, borrowed.rows))))
+                weights.append(borrowed.weights(take.correction * take.mass))
         sample = CorrectedSample(seen(np.vstack(parts)), np.concatenate(codes), np.concatenate(weights), 0.0)
         if sample.weights.min() >= 0:
             fit = fit_logistic(
@@ -181,7 +182,7 @@ def choose_correction(
 
     Examples
     --------
-    >>> from makeweight.theory.reference import interpolate
+    >>> from makeweight.theory.published.reference import interpolate
     >>> rng = np.random.default_rng(0)
     >>> features = np.vstack([rng.normal(size=(400, 3)), 0.6 + rng.normal(size=(40, 3))])
     >>> labels = np.repeat([0, 1], [400, 40])
@@ -222,3 +223,50 @@ def choose_correction(
         f"{found.candidates[least].correction:g}, among {', '.join(f'{s.correction:g}' for s in sizes)}"
     )
     return replace(found, candidate=chosen, takes=chosen.takes(counts), reason=reason)
+
+
+def size_grid(
+    *,
+    balance: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    augment: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 4.0),
+    alpha: Sequence[float] = (0.1, 0.25, 0.5, 0.75),
+    directional: float | None = None,
+    groups: Sequence[Hashable] = (),
+) -> tuple[Candidate, ...]:
+    """Return the joint grid of sizes, without duplicates and never without zero.
+
+    Parameters
+    ----------
+    balance, augment, alpha : sequence of float
+        Values to cross. Where `augment` is zero, alpha is too.
+    directional : float, optional
+        n* / (n_0 - n_1) from `directional_size`, added to `balance` when finite.
+    groups : sequence, optional
+        Groups for which each share is also tried alone, nothing being added to the others.
+
+    Returns
+    -------
+    tuple of Candidate
+
+    Notes
+    -----
+    A design of this project: arXiv 2601.16120 varies `balance` only, the code of arXiv 2406.03628 fixes the
+    weight.
+
+    Examples
+    --------
+    >>> len(size_grid()), len(size_grid(augment=[0.0], directional=4.0))
+    (85, 6)
+    """
+    shares = sorted({0.0, *balance, *([directional] if directional and math.isfinite(directional) else [])})
+    found = [NOTHING]
+    for share in shares:
+        for extra in sorted({*augment}):
+            for mix in sorted({*alpha}) if extra > 0 else [0.0]:
+                found.append(Candidate(share, extra, mix))
+    found += [Candidate(per_group={group: share}) for group in groups for share in shares if share > 0]
+    unique: list[Candidate] = []
+    for candidate in found:
+        if candidate not in unique:
+            unique.append(candidate)
+    return tuple(unique)

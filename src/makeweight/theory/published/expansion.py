@@ -34,10 +34,6 @@ class Expansion:
     group_bias : dict
         1/2 (b_g)'H^-1 b_g per group, uncorrected: what the group's rows would cost were the others perfect.
 
-    Notes
-    -----
-    Made by `excess_risk_expansion`, which names the source.
-
     Examples
     --------
     >>> Expansion.__dataclass_fields__["noise"].name

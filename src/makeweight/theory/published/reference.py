@@ -25,6 +25,10 @@ def _minority(features: Floats, labels: Floats, least: int) -> Floats:
 def duplicate(features: Floats, labels: Floats, n: int, rng: np.random.Generator) -> Floats:
     """Copy minority rows at random: random oversampling.
 
+    Notes
+    -----
+    Source: textbook.
+
     Examples
     --------
     >>> duplicate(np.array([[1.0], [2.0]]), np.array([0.0, 1.0]), 2, np.random.default_rng(0))

@@ -11,8 +11,8 @@ from scipy.special import chdtrc, expit
 
 from makeweight.errors import OptionError, PlanError
 from makeweight.theory._checks import Floats, as_vector, count
-from makeweight.theory.folds import MinorityGenerator, called, checked_pair, fold_pilots
 from makeweight.theory.logistic import LogisticFit, balanced_weights, design, fit_logistic, row_scores
+from makeweight.theory.published.pilots import MinorityGenerator, called, checked_pair, fold_pilots
 
 __all__ = [
     "ScoreGap",
@@ -49,7 +49,7 @@ def directional_size(n_majority: int, n_minority: int, gap: npt.ArrayLike, delta
 
     Examples
     --------
-    >>> from makeweight.theory import biased_world
+    >>> from makeweight.theory.published.worlds import biased_world
     >>> round(directional_size(2000, 100, *biased_world().score_gap()) / 1900, 6)
     4.0
     """
@@ -86,10 +86,6 @@ class ScoreGap:
         Score covariances of majority, minority, synthetic rows.
     n_majority, n_minority, n_synthetic : int
         Rows; synthetic ones per fold.
-
-    Notes
-    -----
-    Made by `score_gap`, which names the source.
 
     Examples
     --------
@@ -166,7 +162,7 @@ def score_gap(
 
     Examples
     --------
-    >>> from makeweight.theory import biased_world
+    >>> from makeweight.theory.published.worlds import biased_world
     >>> world, rng = biased_world(loss="log"), np.random.default_rng(0)
     >>> def shifted(features, labels, n, rng):
     ...     return world.synthetic.sample(n, rng)
@@ -227,7 +223,7 @@ def generator_quality_score(gap: ScoreGap) -> float:
 
     Examples
     --------
-    >>> from makeweight.theory import biased_world
+    >>> from makeweight.theory.published.worlds import biased_world
     >>> world, rng = biased_world(loss="log"), np.random.default_rng(0)
     >>> def shifted(features, labels, n, rng):
     ...     return world.synthetic.sample(n, rng)
@@ -255,10 +251,6 @@ class TgVtss:
         n*, infinite where none.
     candidates : tuple of int
         Numbers of synthetic minority rows to compare on validation rows.
-
-    Notes
-    -----
-    Made by `tg_vtss`, which names the source.
 
     Examples
     --------
@@ -308,7 +300,7 @@ def tg_vtss(
 
     Examples
     --------
-    >>> from makeweight.theory import biased_world
+    >>> from makeweight.theory.published.worlds import biased_world
     >>> world, rng = biased_world(loss="log"), np.random.default_rng(0)
     >>> def shifted(features, labels, n, rng):
     ...     return world.synthetic.sample(n, rng)

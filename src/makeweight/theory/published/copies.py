@@ -30,10 +30,6 @@ class CopyCheck:
     level : float
         At which `suspicious` judges each of the two.
 
-    Notes
-    -----
-    Made by `copy_check`, which names the source.
-
     Examples
     --------
     >>> CopyCheck(1.0, 0.0, 0.0, 1.3, 0.0, 0.0, 0.01).suspicious
