@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.classifier.borrowing import borrow_frames, correctable
-from makeweight.generators.fill import Budget, Generation
+from makeweight.generators.fill import Generation
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.measure.splits import Strata
 from makeweight.plan import Groups, Plan
@@ -170,9 +170,8 @@ class RealRows:
             self.sampler.generator,
             seed=seed_sequence(rng),
             groups=own,
-            budget=Budget(max_seconds=self.sampler.max_seconds),
-            copies=self.sampler.copies,
-            on_shortfall=self.sampler.on_shortfall,
+            options=self.sampler.options,
+            limits=self.sampler.limits,
             n_jobs=self.sampler.n_jobs,
         )
         return made, schema

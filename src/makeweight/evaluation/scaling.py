@@ -20,6 +20,7 @@ from makeweight.measure.matrix import Matrix
 from makeweight.measure.probabilities import probabilities
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups, Plan
+from makeweight.progress import Progress
 from makeweight.table import Schema, Table
 from makeweight.table.containers import to_frame
 from makeweight.theory import (
@@ -167,7 +168,7 @@ def scaling_curve(
     calibrate: bool = True,
     random_state: int = 0,
     n_jobs: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> ScalingCurve:
     """Measure the balanced log-loss against the number of augmentation rows, and fit the scaling law.
 
@@ -195,7 +196,7 @@ def scaling_curve(
     n_jobs : int, optional
         Processes that work on different folds.
     progress : callable, optional
-        Called with folds done and folds in all.
+        Called with a `makeweight.progress.Progress` after every fold.
 
     Returns
     -------
@@ -238,7 +239,9 @@ def scaling_curve(
     for index, result in run(_run_fold, jobs, n_jobs=n_jobs or 1):
         by_fold[index] = result
         if progress is not None:
-            progress(len(by_fold), len(jobs))
+            seconds = time.perf_counter() - start
+            left = seconds / len(by_fold) * (len(jobs) - len(by_fold))
+            progress(Progress("measuring folds", len(by_fold), len(jobs), seconds, left))
     found = [by_fold[index] for index in range(len(jobs))]
     labels, _ = pd.factorize(frame[target], sort=True)
     arms = len(found[0].predictions)
