@@ -139,7 +139,7 @@ def _print(curve: ScalingCurve) -> None:
     right: dict[str, Any] = {"justify": "right"}
     title = f"balanced log-loss on held-out real rows ({calibrated}{len(curve.risks)} splits)"
     _show.section(out, title, _show.table({"rows": {}, "risk": right, "± of differences": right}, rows))
-    facts = [["a constant probability scores", f"{curve.to_dict()['constant_risk']:.4f}"]]
+    facts = [["a constant probability scores", f"{curve.constant_risk:.4f}"]]
     if law.identifiable_:
         facts += [
             [name, f"{value.estimate:.4g}  ({value.low:.4g} to {value.high:.4g})"]

@@ -10,7 +10,7 @@ import numpy as np
 from makeweight.errors import MissingDependency
 
 if TYPE_CHECKING:
-    from makeweight.evaluation.scaling import ScalingCurve
+    from makeweight.evaluation.curve import ScalingCurve
 
 __all__ = ["draw_scaling"]
 

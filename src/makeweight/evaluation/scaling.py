@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from makeweight.engine import run
 from makeweight.errors import OptionError, PlanError
+from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
 from makeweight.evaluation.design import whole_number
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
@@ -27,10 +28,7 @@ from makeweight.table.containers import to_frame
 from makeweight.theory import (
     NOTHING,
     Candidate,
-    Interval,
     ScalingLaw,
-    SizeDecision,
-    StraightLine,
     choose_from_risks,
     fit_calibration,
     inverse_line,
@@ -38,136 +36,12 @@ from makeweight.theory import (
     row_losses,
 )
 
-__all__ = ["ScalingCurve", "scaling_curve"]
+__all__ = ["scaling_curve"]
 
 #: Augmentation rows per group that are tried, as multiples of the largest group of a training fold.
 MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 #: Shares of the real training rows from which the curve on real rows alone is drawn.
 REAL_SHARES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-
-
-@dataclass(frozen=True)
-class ScalingSettings:
-    """What was measured, and how; `groups` has the real rows by group."""
-
-    generator: str
-    estimator: str
-    repeats: int
-    folds: int
-    calibrated: bool
-    random_state: int
-    n_rows: int
-    n_labels: int
-    groups: dict[str, int]
-
-
-@dataclass(frozen=True, eq=False)
-class ScalingCurve:
-    """Balanced risk against augmentation rows, the fitted law, and what follows.
-
-    Attributes
-    ----------
-    sizes : ndarray of int, shape (s,)
-        Augmentation rows N per group.
-    risks : ndarray of shape (r, s)
-        Balanced log-loss on held-out real rows, per split and size; every group is balanced first.
-    nothing : ndarray of shape (r,)
-        The same without any synthetic row.
-    real_sizes : ndarray of int, shape (k,)
-        Real training rows of the curve on real rows alone.
-    real_risks : ndarray of shape (r, k)
-    law : ScalingLaw
-        Fitted to `risks` after the common level of every split is taken out.
-    decision : SizeDecision
-        Between nothing, balancing, and balancing with each N, by the one-standard-error rule.
-    worth : Interval or None
-        Real rows that would give the same risk as the recommended N; None where it cannot be said.
-    worth_refused : str
-        Why not, or an empty text.
-    lines : dict of str to StraightLine
-        The published straight lines, ``"log N"`` and ``"1/N"``; empty where they cannot be drawn.
-    settings : ScalingSettings
-        What was measured, and how.
-    seconds : float
-    """
-
-    sizes: np.ndarray
-    risks: np.ndarray
-    nothing: np.ndarray
-    real_sizes: np.ndarray
-    real_risks: np.ndarray
-    law: ScalingLaw
-    decision: SizeDecision
-    worth: Interval | None
-    worth_refused: str
-    lines: dict[str, StraightLine]
-    settings: ScalingSettings
-    seconds: float
-
-    @property
-    def recommended(self) -> int | None:
-        """Augmentation rows per group that are worth adding; None when no row at all is."""
-        if self.decision.candidate == NOTHING:
-            return None
-        if self.decision.candidate.augment == 0:
-            return 0
-        return self.law.recommend().n_augment
-
-    @property
-    def verdict(self) -> str:
-        """What to do, in one or two sentences."""
-        means, nothing = self.risks.mean(axis=0), float(self.nothing.mean())
-        best = int(means.argmin())
-        if self.recommended is None:
-            shown = "No synthetic rows are worth adding"
-            if self.decision.best != NOTHING:
-                shown = "No gain from synthetic rows can be shown, so add none"
-            return (
-                f"{shown}: without any the balanced log-loss is {nothing:.4f}, "
-                f"with the best number tried {means[best]:.4f}; {self.decision.reason}."
-            )
-        gain = f"balancing lowers the balanced log-loss from {nothing:.4f} to {means[0]:.4f}"
-        if self.recommended == 0:
-            return f"Balance, and add no further rows: {gain}; more rows gain less than a standard error."
-        return (
-            f"Balance, and add {self.recommended:,} rows per group: {gain}, and further rows to "
-            f"{means[best]:.4f}; {self.law.recommend().reason}."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values for JSON."""
-        law = self.law
-        return {
-            "verdict": self.verdict,
-            "recommended": self.recommended,
-            "sizes": self.sizes.tolist(),
-            "risk": self.risks.mean(axis=0).tolist(),
-            "standard_error": law.standard_errors_.tolist(),
-            "risk_without_synthetic_rows": float(self.nothing.mean()),
-            "constant_risk": float(np.log(self.settings.n_labels)),
-            "law": {
-                "identifiable": law.identifiable_,
-                "reason": law.reason_,
-                "floor": asdict(law.floor_),
-                "amplitude": asdict(law.amplitude_),
-                "exponent": asdict(law.exponent_),
-                "n_total": law.n_total,
-                "n_groups": law.n_groups,
-            },
-            "lines": {name: vars(line) for name, line in self.lines.items()},
-            "worth_in_real_rows": asdict(self.worth) if self.worth else None,
-            "worth_refused": self.worth_refused,
-            "real_sizes": self.real_sizes.tolist(),
-            "real_risk": self.real_risks.mean(axis=0).tolist(),
-            "decision": {
-                "balance": self.decision.candidate.balance,
-                "augment_per_largest_group": self.decision.candidate.augment,
-                "reason": self.decision.reason,
-            },
-            "risks_by_split": self.risks.tolist(),
-            "settings": asdict(self.settings),
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def scaling_curve(
@@ -183,7 +57,7 @@ def scaling_curve(
     folds: int = 5,
     calibrate: bool = True,
     random_state: int = 0,
-    n_jobs: int | None = None,
+    n_jobs: int = 1,
     progress: Callable[[Progress], object] | None = None,
 ) -> ScalingCurve:
     """Measure the balanced log-loss against the number of augmentation rows, and fit the scaling law.
@@ -196,11 +70,8 @@ def scaling_curve(
 
     Parameters
     ----------
-    data : pandas or polars DataFrame, or pyarrow Table, of shape (n_rows, n_columns)
-    target : hashable
-    group_by : sequence of hashable
-    kinds : mapping of column to kind, optional
-    generator : str or Generator
+    data, target, group_by, kinds, generator, random_state, n_jobs, progress
+        As in `makeweight.compare`; `progress` is called after every fold.
     estimator : str or classifier
         As in `makeweight.measure.learners.make_learner`.
     sizes : sequence of int, optional
@@ -208,11 +79,6 @@ def scaling_curve(
     repeats, folds : int
     calibrate : bool
         Whether predictions are calibrated before they are judged.
-    random_state : int
-    n_jobs : int, optional
-        Processes that work on different folds.
-    progress : callable, optional
-        Called with a `makeweight.progress.Progress` after every fold.
 
     Returns
     -------
@@ -236,7 +102,10 @@ def scaling_curve(
     table = Table(frame, schema)
     groups = Groups(table)
     strata = Strata.of(table, groups)
-    _check(groups, strata, repeats, folds)
+    whole_number("repeats", repeats, 1)
+    whole_number("folds", folds, 2)
+    refuse_one_class(groups)
+    strata.check(folds)
     make_learner(estimator, 0, len(frame))
     largest = round(int(groups.counts.max()) * (folds - 1) / folds)
     points = sorted({0, *(sizes if sizes is not None else (round(m * largest) for m in MULTIPLES))})
@@ -252,12 +121,10 @@ def scaling_curve(
         for f, stream in enumerate(seed.spawn(folds))
     ]
     by_fold: dict[int, _Predicted] = {}
-    for index, result in run(_run_fold, jobs, n_jobs=n_jobs or 1):
+    for index, result in run(_run_fold, jobs, n_jobs=n_jobs):
         by_fold[index] = result
         if progress is not None:
-            seconds = time.perf_counter() - start
-            left = seconds / len(by_fold) * (len(jobs) - len(by_fold))
-            progress(Progress("measuring folds", len(by_fold), len(jobs), seconds, left))
+            progress(Progress.steady("measuring folds", len(by_fold), len(jobs), time.perf_counter() - start))
     predicted = [by_fold[index] for index in range(len(jobs))]
     labels, _ = pd.factorize(frame[target], sort=True)
     arms = len(predicted[0].predictions)
@@ -309,13 +176,6 @@ class _Predicted:
     real_sizes: np.ndarray
 
 
-def _check(groups: Groups, strata: Strata, repeats: int, folds: int) -> None:
-    whole_number("repeats", repeats, 1)
-    whole_number("folds", folds, 2)
-    refuse_one_class(groups)
-    strata.check(folds)
-
-
 def _run_fold(fold: _Fold) -> _Predicted:
     task, is_train = fold.task, fold.is_train
     frame = task.frame[is_train].reset_index(drop=True)
@@ -329,29 +189,23 @@ def _run_fold(fold: _Fold) -> _Predicted:
     matrix = Matrix(table)
     real, synthetic, held_out = matrix.transform(frame), matrix.transform(pool.frame), matrix.transform(held)
     y_real, classes = pd.factorize(frame[task.target], sort=True)
-    y_made = pd.Index(classes).get_indexer(pd.Index(pool.frame[task.target]))
+    y_synthetic = pd.Index(classes).get_indexer(pd.Index(pool.frame[task.target]))
     rank = _rank_in_group(pool.positions, (pool.provenance["purpose"] == "augment").to_numpy())
-    known = np.arange(len(classes))
     state = int(model_seed.generate_state(1)[0] % 2**31)
-    predictions = []
-    for size in task.sizes:
-        used = rank < size
-        X, y = np.concatenate([real, synthetic[used]]), np.concatenate([y_real, y_made[used]])
-        predictions.append(_predict(task.estimator, state, X, y, held_out, known))
+
+    def predict(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        model = fit_estimator(make_learner(task.estimator, state, len(y)), X, y, np.ones(len(y)), state)
+        return probabilities(model, held_out, np.arange(len(classes)))
+
+    predictions = [
+        predict(np.concatenate([real, synthetic[rank < size]]), np.append(y_real, y_synthetic[rank < size]))
+        for size in task.sizes
+    ]
     order = _nested_order(groups.codes, np.random.default_rng(model_seed))
     real_sizes = np.array([round(share * len(frame)) for share in REAL_SHARES])
-    for size in (len(frame), *real_sizes[:-1]):
-        rows = order[:size]
-        predictions.append(_predict(task.estimator, state, real[rows], y_real[rows], held_out, known))
+    predictions += [predict(real[order[:n]], y_real[order[:n]]) for n in (len(frame), *real_sizes[:-1])]
     predictions.append(predictions[len(task.sizes)])  # all real rows end the curve on real rows alone
     return _Predicted(predictions, real_sizes)
-
-
-def _predict(
-    learner: Learner, seed: int, X: np.ndarray, y: np.ndarray, held_out: np.ndarray, classes: np.ndarray
-) -> np.ndarray:
-    model = fit_estimator(make_learner(learner, seed, len(y)), X, y, np.ones(len(y)), seed)
-    return probabilities(model, held_out, classes)
 
 
 def _rank_in_group(positions: np.ndarray, augment: np.ndarray) -> np.ndarray:
