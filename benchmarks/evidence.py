@@ -1,9 +1,10 @@
 """Does adding rows help on real tables? Runs the comparison on all of them, and writes docs/evidence.md.
 
     python benchmarks/evidence.py [--data DIR] [--generators NAME,...] [--only TABLE,...]
-        [--budget-seconds 600] [--jobs 2] [--keep]
+        [--max-seconds 600] [--jobs 2] [--keep]
 
-The page has the verdicts as they come. With --keep results that are there are not measured again.
+The page has the verdicts as they come; the numbers behind them are in benchmarks/results/evidence. With --keep
+results that are there are not measured again.
 """
 
 import argparse
@@ -12,13 +13,18 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pandas as pd
 
 from makeweight.generators import DEFAULT_GENERATOR
 
 HERE = Path(__file__).resolve().parent
 PAGE, RESULTS = HERE.parent / "docs" / "evidence.md", HERE / "results" / "evidence"
 GENERATORS = {"transformer": "transformer, the default", "smoothed-bootstrap": "smoothed bootstrap"}
+#: Lists of numbers in a result: means and intervals per metric and per group, and the report per class.
+NUMBERS = ("results", "group_risks", "class_report")
 #: Options of each table; the larger ones are given the estimator that is quick on them.
 TABLES = {
     "travel_churn": "--target ChurnOrNot",
@@ -41,12 +47,23 @@ and with few splits only large differences can be shown; the numbers of a split 
 
 def measure(name, generator, options, data):
     """Run one comparison."""
-    command = command_of(name, generator, options.budget_seconds)
+    command = command_of(name, generator, options.max_seconds)
     print("$", command, file=sys.stderr, flush=True)
     words = [sys.executable, "-m", *shlex.split(command), "--jobs", str(options.jobs)]
     place = result_of(name, generator)
     place.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*words, "-o", str(place), "--force"], cwd=data, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "result.json"
+        subprocess.run([*words, "-o", str(whole)], cwd=data, check=True)
+        keep(json.loads(whole.read_text(encoding="utf-8")), place)
+
+
+def keep(result, place):
+    """Write a result: its lists of numbers as Parquet, everything else as JSON with a line per key."""
+    numbers = [pd.json_normalize(result[name]).assign(part=name) for name in NUMBERS]
+    pd.concat(numbers, ignore_index=True).to_parquet(place.with_suffix(".parquet"), index=False, compression="zstd")
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in result.items() if name not in NUMBERS]
+    place.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def result_of(name, generator):
@@ -55,7 +72,7 @@ def result_of(name, generator):
 
 def command_of(name, generator, budget):
     chosen = "" if generator == DEFAULT_GENERATOR else f" --generator {generator}"
-    return f"makeweight evaluate {name}.csv {TABLES[name]}{chosen} --budget-seconds {budget:g}"
+    return f"makeweight evaluate {name}.csv {TABLES[name]}{chosen} --max-seconds {budget:g}"
 
 
 def section(name, results):
@@ -63,15 +80,10 @@ def section(name, results):
     data = next(iter(results.values()))["data"]
     groups = next(iter(results.values()))["groups"]
     rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in groups)
-    lines = [
-        f"## {data['name']}",
-        "",
-        f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.",
-        "",
-    ]
+    lines = [f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", ""]
     for generator, result in results.items():
         verdict = result["verdict"]
-        command = command_of(name, generator, result["settings"]["budget_seconds"])
+        command = command_of(name, generator, result["settings"]["max_seconds"])
         lines += [
             f"    {command}",
             "",
@@ -101,7 +113,7 @@ def summary(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with real/; else MAKEWEIGHT_DATA")
-    parser.add_argument("--budget-seconds", type=float, default=600)
+    parser.add_argument("--max-seconds", type=float, default=600)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--generators", default=",".join(GENERATORS))
     parser.add_argument("--only", default=",".join(TABLES))

@@ -1,12 +1,16 @@
-"""Results that grow: records in a file, found there again by an interrupted run."""
+"""Results that grow: records in a Parquet file, found there again by an interrupted run, and their summary as text."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import io
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 
 class Records:
@@ -14,15 +18,31 @@ class Records:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[dict[str, Any]] = json.loads(path.read_text())["records"] if path.exists() else []
+        self.frame = pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
     def has(self, key: dict[str, Any]) -> bool:
         """Whether something was measured for a key."""
-        return any(all(row[name] == value for name, value in key.items()) for row in self.rows)
+        if self.frame.empty:
+            return False
+        return bool((self.frame[list(key)] == pd.Series(key)).all(axis=1).any())
 
     def add(self, key: dict[str, Any], measured: Iterable[dict[str, Any]]) -> None:
         """Add what was measured for a key, and write the file anew, through a temporary one."""
-        self.rows += [{**key, **row} for row in measured]
+        rows = pd.DataFrame([{**key, **row} for row in measured])
+        self.frame = pd.concat([self.frame, rows], ignore_index=True) if len(self.frame) else rows
         partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps({"records": self.rows}, indent=0) + "\n")
+        self.frame.to_parquet(partial, index=False, compression="zstd")
         os.replace(partial, self.path)
+
+    def show(self, summarise: Callable[[pd.DataFrame], None], digest: str, *, keep: bool) -> None:
+        """Print the summary of what some weights measured, and keep it as text beside the records."""
+        mine = self.frame[self.frame["weights"].isin(["", digest])] if len(self.frame) else self.frame
+        if mine.empty:
+            print("nothing measured yet", file=sys.stderr)
+            return
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            summarise(mine.reset_index(drop=True))
+        print(text.getvalue(), end="")
+        if keep:
+            self.path.with_suffix(".txt").write_text(text.getvalue(), encoding="utf-8")

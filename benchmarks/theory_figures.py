@@ -12,36 +12,25 @@ import numpy as np
 
 from makeweight.theory import (
     NOTHING,
-    BinaryWorld,
     BorrowedRows,
     Candidate,
-    GaussianComponent,
-    GaussianDensity,
-    LatentEmbedding,
-    LogisticWorld,
     ScalingLaw,
     balanced_weights,
-    biased_world,
-    borrow_rows,
-    capacity_curve,
-    choose_correction,
     choose_from_losses,
     choose_size,
-    corrected_sample,
-    fit_capacity_rate,
-    fit_corrected,
-    fit_gaussian,
     fit_logistic,
     fit_transport,
-    generator_audit,
-    generator_quality_score,
-    mirror_world,
-    score_gap,
-    size_grid,
     slope_symmetry_test,
-    table_callables,
 )
-from makeweight.theory.reference import duplicate, gaussian, interpolate
+from makeweight.theory.published.audit import generator_audit
+from makeweight.theory.published.bias import borrow_rows, corrected_sample, fit_corrected
+from makeweight.theory.published.capacity import capacity_curve, fit_capacity_rate
+from makeweight.theory.published.components import GaussianComponent
+from makeweight.theory.published.densities import GaussianDensity, LatentEmbedding, fit_gaussian
+from makeweight.theory.published.reference import duplicate, gaussian, interpolate
+from makeweight.theory.published.tables import choose_correction, size_grid, table_callables
+from makeweight.theory.published.vtss import generator_quality_score, score_gap
+from makeweight.theory.published.worlds import BinaryWorld, LogisticWorld, biased_world, mirror_world
 
 MEAN = np.full(5, 1 / np.sqrt(5))
 CLASSES = BinaryWorld(*(GaussianComponent(m) for m in (np.zeros(5), MEAN, MEAN)))
@@ -248,7 +237,7 @@ def bias(out):
             test, labels = draw(10_000, 10_000)
             made = interpolate(x, y, majority - minority, rng)
             borrowed = borrow_rows(x, y, interpolate, rng=rng)
-            seen = BorrowedRows(tuple(map(squares, borrowed.synthetic)), tuple(map(squares, borrowed.held_out)))
+            seen = BorrowedRows(tuple(map(squares, borrowed.written)), tuple(map(squares, borrowed.held_out)))
             moved = fit_transport(x[y == 0], x[y == 1]).apply(x[y == 0])[: len(made)]
             filled = np.append(y, np.ones(len(made)))
             raw = fit_logistic(squares(x), y, ridge=1e-3)

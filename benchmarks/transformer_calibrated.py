@@ -37,13 +37,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
-from makeweight import SyntheticOverSampler
+from makeweight import Limits, SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split, split_arm
 from records import Records
 
-RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.json"
+RESULTS = ROOT / "benchmarks" / "results" / "transformer_calibrated.parquet"
 REAL = {
     "telco_churn": ("Churn", "Yes"),
     "adult_census": ("income", ">50K"),
@@ -110,10 +110,7 @@ def learner(name: str, frame: pd.DataFrame, seed: int) -> Any:
     numbers = [c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])]
     texts = [c for c in frame.columns if c not in numbers]
     read = make_column_transformer(
-        (
-            make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
-            numbers,
-        ),
+        (make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
     )
     model: Any = {
@@ -138,7 +135,7 @@ def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> tuple[pd.Da
     if name == "transformer":
         options["weights"] = folder
     generator = resolve(name, options)
-    sampler = SyntheticOverSampler(generator, random_state=seed, copies="accept", **given)
+    sampler = SyntheticOverSampler(generator, random_state=seed, limits=Limits(copies="accept"), **given)
     X, y = sampler.fit_resample(train.drop(columns="label"), train["label"])
     return X.assign(label=y), sampler.sample_weight_
 
@@ -194,12 +191,8 @@ def compare(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def summarise(records: list[dict[str, Any]], digest: str) -> None:
+def summarise(frame: pd.DataFrame) -> None:
     """Print, per arm, how often it is better and how often worse beyond noise."""
-    frame = pd.DataFrame([r for r in records if r["weights"] in ("", digest)])
-    if not len(frame):
-        print("nothing measured yet", file=sys.stderr)
-        return
     for arm in [arm for arm in frame.arm.unique() if arm != BASE]:
         lines = compare(frame, arm)
         print(f"\n{arm} against doing nothing, both calibrated (positive is better, ± one standard error)")
@@ -252,7 +245,7 @@ def main() -> int:
                     break
                 records.add(key, measure(table, rare, seed, arm, options.weights))
                 print(f"{table} {rare} rare, seed {seed}, {arm}", file=sys.stderr)
-    summarise([record for record in records.rows if record["seed"] in seeds], digest)
+    records.show(lambda frame: summarise(frame[frame["seed"].isin(seeds)]), digest, keep=options.run)
     return 0
 
 

@@ -49,7 +49,7 @@ from quality import (
 )
 from records import Records
 
-RESULTS = ROOT / "benchmarks" / "results" / "transformer_protocol.json"
+RESULTS = ROOT / "benchmarks" / "results" / "transformer_protocol.parquet"
 CODES = ("workclass", "education", "marital-status", "occupation", "relationship", "race", "sex", "native-country")
 ARMS = (
     "do nothing",
@@ -135,7 +135,7 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
             if name in ("transformer", "closed form"):
                 options["weights"] = closed_form(folder) if name == "closed form" else folder
             generator = resolve("transformer" if name == "closed form" else name, options)
-            sampler = SyntheticOverSampler(generator, random_state=seed + draw, schema=kinds, **given)
+            sampler = SyntheticOverSampler(generator, random_state=seed + draw, kinds=kinds, **given)
             X, y = sampler.fit_resample(train[columns], train[target])
             rows = X.assign(**{target: y})
         seconds = time.process_time() - began
@@ -158,20 +158,19 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
     ]
 
 
-def show(records: list[dict[str, Any]], digest: str) -> None:
+def show(frame: pd.DataFrame) -> None:
     """Print means over learners and seeds, with standard errors over seeds."""
-    frame = pd.DataFrame([r for r in records if r["weights"] in ("", digest)])
     for protocol, part in frame.groupby("protocol", sort=False):
         print(f"\n{protocol} ({PUBLISHED[protocol]}); a constant p = 1/2 scores .693")
         drawn = part["arm"].str.replace(r" draw=\d+", "", regex=True)
         several = drawn.isin(drawn[drawn != part["arm"]])
         for arm, own in part.groupby("arm", sort=False):
-            tell(str(arm), own)
+            show_arm(str(arm), own)
         for arm, own in part[several].groupby(drawn[several], sort=False):
-            tell(f"{arm}, {own['arm'].nunique()} draws", own)
+            show_arm(f"{arm}, {own['arm'].nunique()} draws", own)
 
 
-def tell(arm: str, own: pd.DataFrame) -> None:
+def show_arm(arm: str, own: pd.DataFrame) -> None:
     """Print one arm's line."""
     by = own.groupby("seed")[["log_loss", "auroc"]].mean()
     learner = "  ".join(f"{n} {g.log_loss.mean():.3f}/{g.auroc.mean():.3f}" for n, g in own.groupby("learner"))
@@ -209,7 +208,7 @@ def main() -> int:
                     continue
                 records.add(key, measure(protocol, arm, seed, options.weights))
                 print(f"{protocol}, seed {seed}, {arm}", file=sys.stderr)
-    show(records.rows, digest)
+    records.show(show, digest, keep=options.run)
     return 0
 
 

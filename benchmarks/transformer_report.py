@@ -29,7 +29,7 @@ from quality import DATA, ROOT, SEEDS
 from records import Records
 from transformer_calibrated import RARE, settings, split
 
-RESULTS = ROOT / "benchmarks" / "results" / "transformer_report.json"
+RESULTS = ROOT / "benchmarks" / "results" / "transformer_report.parquet"
 ARMS = ("smotenc", "smoothed-bootstrap", "transformer")
 CHECKS = {"too near": "MWQ06", "membership": "MWQ07"}
 FIGURES = ("told apart", *CHECKS, "issues")
@@ -45,15 +45,14 @@ def measure(table: str, arm: str, seed: int, folder: str) -> dict[str, Any]:
     rows = X.assign(label=y).iloc[len(train) :]
     parts = [part.head(HELD_OUT) for _, part in held.groupby("label")]
     report = QualityReport(train, rows, target="label", holdout=pd.concat(parts), random_state=seed)
-    found = {name: report[code].value for name, code in CHECKS.items()}
+    figures = {name: report[code].value for name, code in CHECKS.items()}
     apart = c2st(Case(table, train, held, "label", 1, len(rows), None), rows)
     codes = [check.code for check in report.issues]
-    return {"told apart": apart, **found, "issues": len(codes), "codes": codes}
+    return {"told apart": apart, **figures, "issues": len(codes), "codes": codes}
 
 
-def show(records: list[dict[str, Any]], digest: str) -> None:
+def show(frame: pd.DataFrame) -> None:
     """Print means over seeds."""
-    frame = pd.DataFrame([r for r in records if r["weights"] in ("", digest)])
     figures = list(FIGURES)
     frame[figures] = frame[figures].astype(float)
     for arm, part in frame.groupby("arm", sort=False):
@@ -87,7 +86,7 @@ def main() -> int:
                     continue
                 records.add(key, [measure(table, arm, seed, options.weights)])
                 print(f"{table}, seed {seed}, {arm}", file=sys.stderr)
-    show(records.rows, digest)
+    records.show(show, digest, keep=True)
     return 0
 
 

@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from makeweight.theory import CraftWorld, row_losses
+from makeweight.theory import row_losses
+from makeweight.theory.published.worlds import CraftWorld
 
 NO_ROWS = {"n_synthetic": 0, "augment": 0}
 QUICK = {"cv": 3, "repeats": 1, "random_state": 0}

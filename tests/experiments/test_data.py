@@ -8,7 +8,7 @@ import sklearn.datasets
 from makeweight.errors import FileProblem, OptionError
 from makeweight.experiments import data
 from makeweight.experiments.data import COLUMNS, PARTS, paper_parts
-from makeweight.theory import CraftWorld
+from makeweight.theory.published.worlds import CraftWorld
 
 
 def test_craft_is_the_published_table_value_for_value(data_dir):

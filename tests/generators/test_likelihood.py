@@ -9,9 +9,9 @@ from scipy.stats import multivariate_normal, norm
 
 from makeweight import Schema
 from makeweight.errors import SchemaError
-from makeweight.generators._likelihood import log_box_mass
-from makeweight.generators._scores import NormalScores
 from makeweight.generators.contract import example_table
+from makeweight.generators.rows.likelihood import log_box_mass
+from makeweight.generators.rows.scores import NormalScores
 from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
 from makeweight.table import Table
 

@@ -7,11 +7,11 @@ from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, SVMSMOTE, RandomOverS
 
 from makeweight import Plan, Schema
 from makeweight.errors import GeneratorError, OptionError
-from makeweight.generators._dummies import Dummies
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.fill import fill
 from makeweight.generators.registry import resolve
 from makeweight.generators.resampler import ALIASES, Resampler
+from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Groups
 from makeweight.table import Table
 from makeweight.table.kinds import codec

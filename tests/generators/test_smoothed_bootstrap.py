@@ -14,12 +14,12 @@ from sklearn.linear_model import LogisticRegression
 
 from makeweight import Plan, Schema
 from makeweight.errors import GeneratorError, OptionError
-from makeweight.generators._bandwidth import FACTORS, Smoothing
-from makeweight.generators._residuals import SharedResiduals
-from makeweight.generators._scores import MAX_POINTS, NormalScores, lumps
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.fill import fill
 from makeweight.generators.resampler import Resampler
+from makeweight.generators.rows.bandwidth import FACTORS, Smoothing
+from makeweight.generators.rows.residuals import SharedResiduals
+from makeweight.generators.rows.scores import MAX_POINTS, NormalScores, lumps
 from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
 from makeweight.plan import Groups
 from makeweight.table import Table

@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 
 from makeweight.errors import PlanError, SchemaError
-from makeweight.theory import (
-    BinaryWorld,
-    GaussianComponent,
-    copy_check,
-    generator_audit,
-    generator_quality_score,
-    score_gap,
-    tg_vtss,
-)
-from makeweight.theory.reference import duplicate, gaussian, interpolate
+from makeweight.theory.published.audit import generator_audit
+from makeweight.theory.published.components import GaussianComponent
+from makeweight.theory.published.copies import copy_check
+from makeweight.theory.published.reference import duplicate, gaussian, interpolate
+from makeweight.theory.published.vtss import generator_quality_score, score_gap, tg_vtss
+from makeweight.theory.published.worlds import BinaryWorld
 
 MEAN = np.full(5, 1 / np.sqrt(5))
 WORLD = BinaryWorld(GaussianComponent(np.zeros(5)), GaussianComponent(MEAN), GaussianComponent(MEAN))

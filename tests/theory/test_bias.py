@@ -10,20 +10,17 @@ import pytest
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory import (
     BorrowedRows,
+    LogisticFit,
     balanced_weights,
-    borrow_rows,
-    choose_correction,
-    corrected_sample,
     cross_fitted_ratio,
     density_ratio_weights,
-    fit_corrected,
     fit_logistic,
     fit_transport,
-    signed_weights,
+    shrunk_covariance,
 )
-from makeweight.theory.logistic import LogisticFit
-from makeweight.theory.reference import interpolate
-from makeweight.theory.transport import shrunk_covariance
+from makeweight.theory.published.bias import borrow_rows, corrected_sample, fit_corrected
+from makeweight.theory.published.reference import interpolate
+from makeweight.theory.published.tables import choose_correction
 
 SCENARIOS = {
     "gaussian 50/1000": ("gaussian", 1.0, 1000, 50),
@@ -61,7 +58,7 @@ def arms(scenario: str, seed: int, ridge: float = 1e-3) -> dict[str, float]:
     made = interpolate(x, y, majority - minority, rng)
     labels = np.append(y, np.ones(len(made)))
     borrowed = borrow_rows(x, y, interpolate, rng=rng)
-    seen = BorrowedRows(tuple(map(squares, borrowed.synthetic)), tuple(map(squares, borrowed.held_out)))
+    seen = BorrowedRows(tuple(map(squares, borrowed.written)), tuple(map(squares, borrowed.held_out)))
     moved = fit_transport(x[y == 0], x[y == 1]).apply(x[y == 0])[: len(made)]
     raw = fit_logistic(squares(x), y, ridge=ridge)
     shifted = raw.coefficients + np.append(np.zeros(16), np.log(majority / minority))
@@ -109,7 +106,7 @@ def chosen(scenario: str, seed: int) -> tuple[float, list[float]]:
     made = interpolate(x, y, majority - minority, rng)
     c = choose_correction(x, y, interpolate, rng=rng, repeats=1, basis=squares).candidate.correction
     borrowed = borrow_rows(x, y, interpolate, rng=rng)
-    seen = BorrowedRows(tuple(map(squares, borrowed.synthetic)), tuple(map(squares, borrowed.held_out)))
+    seen = BorrowedRows(tuple(map(squares, borrowed.written)), tuple(map(squares, borrowed.held_out)))
     fits = [fit_corrected(corrected_sample(squares(x), y, squares(made), seen, k)) for k in (0.0, c)]
     fits.append(fit_logistic(squares(x), y, sample_weight=balanced_weights(y), ridge=1e-3))
     return c, [balanced_loss(fit, *test) for fit in fits]
@@ -168,7 +165,7 @@ def test_a_correction_without_a_minimum_is_not_chosen() -> None:
 
 
 def test_borrowed_rows_cancel_out() -> None:
-    weights = signed_weights([3, 5], [2, 8], 0.7)
+    weights = BorrowedRows((np.ones(3), np.ones(5)), (np.ones(2), np.ones(8))).weights(0.7)
     assert weights[:8].sum() == pytest.approx(-0.7)
     assert weights[8:].sum() == pytest.approx(0.7)
     assert weights[:3].sum() == pytest.approx(weights[3:8].sum())

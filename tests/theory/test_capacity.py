@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory import (
-    BayesianNetwork,
-    GaussianDensity,
-    LatentEmbedding,
+from makeweight.theory.published.capacity import (
     capacity_curve,
     divergence_from_density,
     divergence_from_rows,
-    fit_bayesian_network,
     fit_capacity_rate,
+)
+from makeweight.theory.published.densities import (
+    BayesianNetwork,
+    GaussianDensity,
+    LatentEmbedding,
+    fit_bayesian_network,
     fit_gaussian,
 )
 

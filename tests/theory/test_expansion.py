@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 
 from makeweight.errors import OptionError, PlanError
-from makeweight.theory import (
-    BinaryWorld,
-    Expansion,
-    GaussianComponent,
-    augmentation_weight,
-    excess_risk_expansion,
-    fit_logistic,
-)
+from makeweight.theory import augmentation_weight, fit_logistic
+from makeweight.theory.published.components import GaussianComponent
+from makeweight.theory.published.expansion import Expansion, excess_risk_expansion
+from makeweight.theory.published.worlds import BinaryWorld
 
 MEAN = np.array([1.0, 0.0, 0.0])
 LAWS = GaussianComponent(np.zeros(3)), GaussianComponent(MEAN)

@@ -5,14 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory import (
-    LogisticWorld,
-    balanced_weights,
-    fit_calibration,
-    fit_logistic,
-    logit_shift,
-    row_scores,
-)
+from makeweight.theory import balanced_weights, fit_calibration, fit_logistic, logit_shift, row_scores
+from makeweight.theory.published.worlds import LogisticWorld
 
 
 @pytest.mark.parametrize("intercept", [True, False])

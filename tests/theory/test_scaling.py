@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory import MixtureLaw, ScalingLaw, fit_mixture_law, inverse_line, log_line
+from makeweight.theory import ScalingLaw, inverse_line, log_line
+from makeweight.theory.published.mixture import MixtureLaw, fit_mixture_law
 
 SIZES = np.array([0, 250, 500, 1000, 2000, 4000, 8000, 16000])
 

@@ -12,23 +12,20 @@ from scipy.special import ndtr
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory import (
     NOTHING,
-    BinaryWorld,
     Candidate,
-    GaussianComponent,
     SizeDecision,
     Take,
-    biased_world,
     choose_from_losses,
     choose_from_risks,
     choose_size,
-    directional_size,
     fit_logistic,
-    mirror_world,
-    size_grid,
-    table_callables,
 )
 from makeweight.theory.folds import stratified_folds
-from makeweight.theory.reference import duplicate, gaussian, interpolate
+from makeweight.theory.published.components import GaussianComponent
+from makeweight.theory.published.reference import duplicate, gaussian, interpolate
+from makeweight.theory.published.tables import size_grid, table_callables
+from makeweight.theory.published.vtss import directional_size
+from makeweight.theory.published.worlds import BinaryWorld, biased_world, mirror_world
 
 MULTIPLES = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 8])
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory import LogisticWorld, slope_symmetry_test
+from makeweight.theory import slope_symmetry_test
+from makeweight.theory.published.worlds import LogisticWorld
 
 SLOPES = np.full(5, 1.2 / np.sqrt(5))  # with intercept -3: 7.9% of class 1, 316 rows of 4000
 

@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory import (
-    alpha_of_weight,
-    augmentation_weight,
-    effective_sample_size,
-    objective_weights,
-)
+from makeweight.theory import alpha_of_weight, augmentation_weight, effective_sample_size, objective_weights
 
 counts = st.lists(st.integers(1, 40), min_size=2, max_size=5)
 

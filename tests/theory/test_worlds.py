@@ -9,17 +9,10 @@ import pytest
 from scipy.special import expit
 
 from makeweight.errors import OptionError, PlanError
-from makeweight.theory import (
-    BinaryWorld,
-    CraftWorld,
-    GaussianComponent,
-    LogisticWorld,
-    SphereComponent,
-    biased_world,
-    directional_size,
-    fit_logistic,
-    mirror_world,
-)
+from makeweight.theory import fit_logistic
+from makeweight.theory.published.components import GaussianComponent, SphereComponent
+from makeweight.theory.published.vtss import directional_size
+from makeweight.theory.published.worlds import BinaryWorld, CraftWorld, LogisticWorld, biased_world, mirror_world
 
 LAWS = [
     GaussianComponent([0.3, -0.2, 0.5], [[1.0, 0.3, 0.0], [0.3, 0.8, 0.1], [0.0, 0.1, 1.5]]),

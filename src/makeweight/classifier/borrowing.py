@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
-from makeweight.theory import fit_transport, signed_weights
+from makeweight.theory import BorrowedRows, borrow, fit_transport
 
-__all__ = ["LEAST_IMBALANCE", "BorrowedFrames", "borrow", "correctable", "moved_rows", "uncorrected"]
+__all__ = ["LEAST_IMBALANCE", "borrow_frames", "correctable", "moved_rows", "uncorrected"]
 
 #: Times that rows are borrowed in every training set.
 REPEATS = 5
@@ -21,25 +20,6 @@ LEAST_IMBALANCE = 2
 
 #: write(real rows, new rows by group number, rng): what a generator that learned from these rows wrote.
 Write = Callable[[pd.DataFrame, Mapping[int, int], np.random.Generator], pd.DataFrame]
-
-
-@dataclass(frozen=True, eq=False)
-class BorrowedFrames:
-    """What a generator wrote after learning from moved rows, and the other moved rows.
-
-    Parameters
-    ----------
-    written, held_out : tuple of DataFrame
-        One of each per repeat, with the columns of the real table.
-    """
-
-    written: tuple[pd.DataFrame, ...]
-    held_out: tuple[pd.DataFrame, ...]
-
-    def signed(self, mass: float) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return all rows, and the weights that subtract `mass` times the generator's bias."""
-        rows = pd.concat([*self.written, *self.held_out], ignore_index=True)
-        return rows, signed_weights(list(map(len, self.written)), list(map(len, self.held_out)), mass)
 
 
 def correctable(counts: np.ndarray) -> np.ndarray:
@@ -117,7 +97,7 @@ def _filled(values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), np.nanmean(values), values)
 
 
-def borrow(
+def borrow_frames(
     frame: pd.DataFrame,
     schema: Schema,
     codes: np.ndarray,
@@ -125,7 +105,7 @@ def borrow(
     n: int,
     write: Write,
     rng: np.random.Generator,
-) -> BorrowedFrames:
+) -> BorrowedRows[pd.DataFrame]:
     """Have a generator learn and write a group that is made of moved rows of the largest group.
 
     Parameters
@@ -146,21 +126,19 @@ def borrow(
 
     Returns
     -------
-    BorrowedFrames
+    BorrowedRows of DataFrame
 
     Notes
     -----
-    `makeweight.theory.borrow_rows` for mixed tables of any number of groups.
+    `makeweight.theory.borrow` for mixed tables of any number of groups.
     """
     own, source = np.flatnonzero(codes == code), np.flatnonzero(codes == np.bincount(codes).argmax())
     others = np.setdiff1d(np.arange(len(codes)), np.concatenate([own, source]))
     moved = moved_rows(frame, schema, source, own)
-    written, held_out = [], []
-    for stream in rng.spawn(REPEATS):
-        order = stream.permutation(len(moved))
-        chosen, rest = order[: len(own)], order[len(own) :]
+
+    def learn(learned: np.ndarray, rest: np.ndarray, stream: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
         kept = np.concatenate([others, source[rest]])
-        real = pd.concat([frame.iloc[kept], moved.iloc[chosen]], ignore_index=True)
-        written.append(write(real, {code: n}, stream))
-        held_out.append(moved.iloc[rest])
-    return BorrowedFrames(tuple(written), tuple(held_out))
+        real = pd.concat([frame.iloc[kept], moved.iloc[learned]], ignore_index=True)
+        return write(real, {code: n}, stream), moved.iloc[rest]
+
+    return borrow(len(moved), len(own), learn, rng.spawn(REPEATS))

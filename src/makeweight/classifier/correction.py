@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import PlanError
-from makeweight.generators._dummies import Dummies
+from makeweight.generators.rows.dummies import Dummies
 from makeweight.table import Schema, Table
 from makeweight.theory import cross_fitted_ratio, density_ratio_weights
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-__all__ = ["Difference", "corrected", "holm"]
+__all__ = ["Difference", "corrected"]
 
 
 @dataclass(frozen=True)
@@ -73,22 +73,3 @@ def corrected(values: Sequence[float], test_share: float, *, level: float = 0.95
         return Difference(mean, mean, mean, 0.0 if abs(mean) > 1e-12 else 1.0)
     reach = float(student.ppf(0.5 + level / 2, n - 1)) * spread
     return Difference(mean, mean - reach, mean + reach, float(2 * student.sf(abs(mean) / spread, n - 1)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected so that one false finding among all has at most the stated probability.
-
-    Notes
-    -----
-    Holm, "A simple sequentially rejective multiple test procedure" (1979).
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    scaled = np.asarray(p_values, dtype=np.float64)[order] * np.arange(len(p_values), 0, -1)
-    found = np.empty(len(p_values))
-    found[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
-    return [float(p) for p in found]

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+import makeweight.partitioned.context as context
+import makeweight.partitioned.folder as folder
 from makeweight.engine import check_engine
 from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
@@ -23,7 +25,7 @@ from makeweight.generators.check import CopyPolicy
 from makeweight.generators.ledger import Ledger
 from makeweight.generators.registry import names as generator_names
 from makeweight.generators.registry import resolve, stated_options
-from makeweight.partitioned import context, folder
+from makeweight.generators.writing import FIT_STREAM
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.result import PartitionedGeneration, tell_shortfall
 from makeweight.partitioned.shared import Shared
@@ -38,7 +40,6 @@ __all__ = ["balance_partitions"]
 ROWS_PER_PART = 100_000
 #: Rows to learn from: of one group, of all groups, and of one group however many groups there are.
 PER_GROUP, IN_ALL, AT_LEAST = 10_000, 200_000, 100
-FIT_STREAM = 1
 
 
 def balance_partitions(

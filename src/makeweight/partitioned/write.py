@@ -18,15 +18,16 @@ import pyarrow.parquet
 from makeweight.errors import GeneratorError
 from makeweight.generators.base import Generator
 from makeweight.generators.check import Checker
-from makeweight.generators.fill import PURPOSES, Generation, ShortfallWarning, fill
+from makeweight.generators.fill import Generation, Limits, ShortfallWarning, fill
 from makeweight.generators.ledger import LedgerEntry
+from makeweight.generators.streams import PURPOSES
 from makeweight.partitioned.folder import record_of, write_json
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import to_arrow
 from makeweight.plan import GroupPlan, Groups, Plan, describe_group
 from makeweight.table import Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["CopyTask", "Job", "Piece", "WriteTask", "entries_of", "is_recorded", "pieces_of", "write"]
 
@@ -103,7 +104,7 @@ class Job:
                     seed=seed,
                     groups=self.groups,
                     name=self.name,
-                    on_shortfall="warn",
+                    limits=Limits(on_shortfall="warn"),
                     checker=self.checker,
                     identifiers=lambda column, n, rng: self.names.make(column, n, rng, piece.before),
                 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from makeweight.errors import OptionError, PlanError
 from makeweight.theory._checks import fraction
 from makeweight.theory.weights import augmentation_weight
 
-__all__ = ["NOTHING", "Candidate", "Take", "size_grid"]
+__all__ = ["NOTHING", "Candidate", "Take"]
 
 
 @dataclass(frozen=True)
@@ -109,50 +109,3 @@ class Candidate:
 
 NOTHING = Candidate()
 """Add no row: always a candidate."""
-
-
-def size_grid(
-    *,
-    balance: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
-    augment: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 4.0),
-    alpha: Sequence[float] = (0.1, 0.25, 0.5, 0.75),
-    directional: float | None = None,
-    groups: Sequence[Hashable] = (),
-) -> tuple[Candidate, ...]:
-    """Return the joint grid of sizes, without duplicates and never without zero.
-
-    Parameters
-    ----------
-    balance, augment, alpha : sequence of float
-        Values to cross. Where `augment` is zero, alpha is too.
-    directional : float, optional
-        n* / (n_0 - n_1) from `directional_size`, added to `balance` when finite.
-    groups : sequence, optional
-        Groups for which each share is also tried alone, nothing being added to the others.
-
-    Returns
-    -------
-    tuple of Candidate
-
-    Notes
-    -----
-    A design of this project: arXiv 2601.16120 varies `balance` only, the code of arXiv 2406.03628 fixes the
-    weight.
-
-    Examples
-    --------
-    >>> len(size_grid()), len(size_grid(augment=[0.0], directional=4.0))
-    (85, 6)
-    """
-    shares = sorted({0.0, *balance, *([directional] if directional and math.isfinite(directional) else [])})
-    found = [NOTHING]
-    for share in shares:
-        for extra in sorted({*augment}):
-            for mix in sorted({*alpha}) if extra > 0 else [0.0]:
-                found.append(Candidate(share, extra, mix))
-    found += [Candidate(per_group={group: share}) for group in groups for share in shares if share > 0]
-    unique: list[Candidate] = []
-    for candidate in found:
-        if candidate not in unique:
-            unique.append(candidate)
-    return tuple(unique)

@@ -42,10 +42,6 @@ class SizeDecision:
     least_gain : float
         What the best candidate has to gain over adding nothing.
 
-    Notes
-    -----
-    Made by `choose_size`, which names the source.
-
     Examples
     --------
     >>> losses = np.array([[0.50, 0.52, 0.48, 0.51], [0.49, 0.53, 0.47, 0.51]])

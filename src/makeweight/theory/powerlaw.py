@@ -125,10 +125,6 @@ class StraightLine:
     explained : float
         Share of the variance explained, R^2.
 
-    Notes
-    -----
-    Made by `log_line`, which names the source.
-
     Examples
     --------
     >>> StraightLine(1.0, 2.0, 1.0).slope

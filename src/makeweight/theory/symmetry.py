@@ -35,10 +35,6 @@ class SlopeSymmetry:
     rejected : bool
         Whether the slopes move when the classes are balanced.
 
-    Notes
-    -----
-    Made by `slope_symmetry_test`, which names the source.
-
     Examples
     --------
     >>> SlopeSymmetry(1.0, 2, 0.6, "chi-square", 80, np.zeros(2), np.ones(2), False).advice
@@ -110,7 +106,7 @@ def slope_symmetry_test(
 
     Examples
     --------
-    >>> from makeweight.theory import LogisticWorld
+    >>> from makeweight.theory.published.worlds import LogisticWorld
     >>> rng = np.random.default_rng(0)
     >>> straight = LogisticWorld(np.full(3, 0.6), -2.0).sample(3000, rng)
     >>> bent = LogisticWorld(np.full(3, 0.6), -2.0, quadratic=0.5).sample(3000, rng)

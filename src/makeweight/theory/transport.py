@@ -10,7 +10,44 @@ import numpy.typing as npt
 from makeweight.errors import PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_matrix, fraction
 
-__all__ = ["TransportMap", "fit_transport", "shrunk_covariance"]
+__all__ = ["TransportMap", "fit_transport", "matrix_power", "shrunk_covariance"]
+
+
+def matrix_power(
+    covariance: Floats, exponent: float, *, least_variance: float = 0.0, digits: int | None = None
+) -> Floats:
+    """Return a symmetric power of a covariance.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (d, d)
+    exponent : float
+    least_variance : float, default 0
+        Variance that directions with less are given, as a share of the largest variance, or of one if that is
+        larger; with zero, directions without spread map to zero.
+    digits : int, optional
+        Decimals kept before and after, which hides the order in which a linear algebra library sums.
+
+    Notes
+    -----
+    Source: textbook spectral calculus.
+
+    Examples
+    --------
+    >>> matrix_power(np.diag([4.0, 0.0]), -0.5)
+    array([[0.5, 0. ],
+           [0. , 0. ]])
+    """
+    rounded = covariance if digits is None else np.round(covariance, digits)
+    values, vectors = np.linalg.eigh(rounded)
+    largest = float(values.max(initial=0.0))
+    if least_variance:
+        powered = np.maximum(values, least_variance * max(1.0, largest)) ** exponent
+    else:
+        kept = values > 1e-10 * max(largest, 1e-300)
+        powered = np.where(kept, np.where(kept, values, 1.0) ** exponent, 0.0)
+    power = np.einsum("ik,k,jk->ij", vectors, powered, vectors)
+    return np.asarray(power if digits is None else np.round(power, digits))
 
 
 def shrunk_covariance(rows: npt.ArrayLike, shrinkage: float | None = None) -> Floats:
@@ -70,10 +107,6 @@ class TransportMap:
         S_1^(1/2) S_0^(-1/2) on the moved columns, the identity elsewhere.
     moved : ndarray of shape (d,)
         Which columns move.
-
-    Notes
-    -----
-    Made by `fit_transport`, which names the source.
 
     Examples
     --------
@@ -143,13 +176,5 @@ def fit_transport(
     if chosen.any():
         before = shrunk_covariance(first[:, chosen], shrinkage)
         after = shrunk_covariance(second[:, chosen], shrinkage)
-        matrix[np.ix_(chosen, chosen)] = _power(after, 0.5) @ _power(before, -0.5)
+        matrix[np.ix_(chosen, chosen)] = matrix_power(after, 0.5) @ matrix_power(before, -0.5)
     return TransportMap(first.mean(axis=0), second.mean(axis=0), matrix, chosen)
-
-
-def _power(covariance: Floats, exponent: float) -> Floats:
-    """Return a symmetric matrix power; directions without spread map to zero."""
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > 1e-10 * max(float(values.max()), 1e-300)
-    powered = np.where(kept, np.where(kept, values, 1.0) ** exponent, 0.0)
-    return np.asarray((vectors * powered) @ vectors.T)

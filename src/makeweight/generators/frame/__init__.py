@@ -1,0 +1,1 @@
+"""What every generator shares: options, the table it was fitted to, and saving."""

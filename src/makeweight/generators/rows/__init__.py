@@ -1,0 +1,1 @@
+"""Help for generators that start from real rows: which are kept, on what scale, and how they vary."""
