@@ -82,7 +82,9 @@ def grow(values: Tensor, categorical: Tensor, label: Tensor, trees: int, generat
     side = torch.where(label[:, None] > 0, 1 / total[..., 1:], 1 / total[..., :1]) * bag * (0.5 * BAG * rows)
     weight = torch.stack([side * (label == k)[:, None] for k in (0, 1)], -1)  # B T N 2  balanced rows
     node = torch.zeros(shape, dtype=torch.long, device=device)
-    chosen, cuts, kinds = [], [], []
+    chosen: list[Tensor] = []
+    cuts: list[Tensor] = []
+    kinds: list[Tensor] = []
     spread = torch.arange(CANDIDATES, device=device)
     for level in range(depth):
         nodes = 2**level
@@ -122,7 +124,7 @@ def grow(values: Tensor, categorical: Tensor, label: Tensor, trees: int, generat
 
 
 def _random_rows(key: Tensor, node: Tensor, nodes: int, count: int) -> Tensor:
-    """Rows drawn from every node (B T nodes*count), from keys and nodes of rows (B T N); any row where there is none."""
+    """Rows drawn from every node (B T nodes*count) by keys (B T N), 0 outside the bag; any row where there is none."""
     order = (node + key.clamp_max(0.9999)).argsort(-1)  # within a node the rows outside the bag come first
     size = torch.zeros(*node.shape[:2], nodes, device=node.device).scatter_add_(2, node, torch.ones_like(key))
     held = torch.zeros_like(size).scatter_add_(2, node, (key > 0).to(size.dtype))
@@ -139,7 +141,9 @@ def judge(forest: Forest, values: Tensor) -> Tensor:
     node = torch.zeros(batch, trees, values.shape[1], dtype=torch.long, device=values.device)
     start = 0
     for level in range(forest.depth):
-        parts = [t[..., start : start + 2**level].gather(2, node) for t in (forest.column, forest.threshold, forest.equal)]
+        parts = [
+            t[..., start : start + 2**level].gather(2, node) for t in (forest.column, forest.threshold, forest.equal)
+        ]
         node = 2 * node + _test(values, *parts)
         start += 2**level
     return torch.logit(forest.leaf.gather(2, node).mean(1))

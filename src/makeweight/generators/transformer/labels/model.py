@@ -76,7 +76,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tenso
 
 def split(x: Tensor, heads: int) -> Tensor:
     """(… T E) -> (… H T F)."""
-    return x.unflatten(-1, (heads, -1)).transpose(-2, -3)
+    return x.reshape(*x.shape[:-1], heads, -1).transpose(-2, -3)
 
 
 def merge(x: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class CellLayer(nn.Module):
         """Mix cells (B D R E) and rows (B R W), whose first N = ``known`` are learned from."""
         x = self.norm_cell(cells)
         gate = self.gate(x).softmax(1)  # B D R pools
-        pooled = (x.unflatten(-1, (gate.shape[-1], -1)) * gate[..., None]).sum(1)  # B R pools F
+        pooled = (x.reshape(*x.shape[:-1], gate.shape[-1], -1) * gate[..., None]).sum(1)  # B R pools F
         row = row + self.gather(pooled.flatten(-2))
         cells = cells + self.tell(self.norm_row(row))[:, None]
         x = self.norm_column(cells)
@@ -160,7 +160,8 @@ class RowLayer(nn.Module):
         q = split(self.query(x), self.heads) * (gain * (x.shape[-1] // self.heads) ** -0.5)[:, None, None].to(x.dtype)
         bias = self.near[:, None, None].to(alike.dtype) * alike[:, None]
         mixed = attend(q.to(k.dtype), split(k, self.heads), split(v, self.heads), bias)
-        return self.feed(row + self.out(merge(mixed)))
+        out: Tensor = self.feed(row + self.out(merge(mixed)))
+        return out
 
 
 class LabelModel(nn.Module):

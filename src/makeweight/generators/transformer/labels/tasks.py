@@ -87,8 +87,11 @@ def draw(
     parts: list[LabelTasks] = []
     while sum(len(part.label) for part in parts) < wanted:
         parts.append(_fit(draw_tasks(prior, shape, generator), generator))
-    fields = ("values", "categorical", "label", "weight")
-    return LabelTasks(*(torch.cat([getattr(part, name) for part in parts])[:wanted] for name in fields), rows)
+    values, categorical, label, weight = (
+        torch.cat([getattr(part, name) for part in parts])[:wanted]
+        for name in ("values", "categorical", "label", "weight")
+    )
+    return LabelTasks(values, categorical, label, weight, rows)
 
 
 def _fit(tasks: Tasks, generator: torch.Generator) -> LabelTasks:
@@ -101,8 +104,8 @@ def _fit(tasks: Tasks, generator: torch.Generator) -> LabelTasks:
     ones, asked = label[:, :rows].sum(1), label[:, rows:]
     both = ((tasks.weight * asked).sum(1) > 0) & ((tasks.weight * (1 - asked)).sum(1) > 0)
     keep = (ones >= FEWEST) & (ones <= rows - FEWEST) & both
-    parts = (tasks.values[..., 1:], tasks.categorical[:, 1:], label, tasks.weight)
-    return LabelTasks(*(part[keep] for part in parts), rows)
+    values, categorical = tasks.values[keep][..., 1:], tasks.categorical[keep][:, 1:]
+    return LabelTasks(values, categorical, label[keep], tasks.weight[keep], rows)
 
 
 def validation_tasks(config: LabelConfig) -> Iterator[LabelTasks]:

@@ -34,10 +34,10 @@ from torch.optim import swa_utils
 
 from makeweight.errors import FileProblem, GeneratorError, OptionError
 from makeweight.generators.transformer.labels import evidence, weights
-from makeweight.generators.transformer.labels.config import LabelConfig, LabelTrainConfig
+from makeweight.generators.transformer.labels.config import LabelConfig
 from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, inputs_of
 from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
-from makeweight.generators.transformer.pretrain import running_mean
+from makeweight.generators.transformer.optimisers import build_optimisers, running_mean
 from makeweight.generators.transformer.weights import write_atomically
 
 __all__ = ["LabelFigures", "LabelTrainer", "balanced_loss", "pretrain_labels"]
@@ -74,10 +74,8 @@ class LabelFigures:
 def balanced_loss(odds: Tensor, tasks: LabelTasks) -> Tensor:
     """Log-loss of every task, both labels weighing the same: (B M) -> (B)."""
     loss = F.binary_cross_entropy_with_logits(odds, tasks.asked, reduction="none") * tasks.weight
-    total = 0.0
-    for side in (tasks.weight * tasks.asked, tasks.weight * (1 - tasks.asked)):
-        total = total + 0.5 * (loss * side).sum(1) / side.sum(1)
-    return cast(Tensor, total)
+    one, zero = tasks.weight * tasks.asked, tasks.weight * (1 - tasks.asked)
+    return 0.5 * ((loss * one).sum(1) / one.sum(1) + (loss * zero).sum(1) / zero.sum(1))
 
 
 def auroc(odds: Tensor, tasks: LabelTasks) -> Tensor:
@@ -97,21 +95,6 @@ def halved(inputs: LabelInputs) -> LabelInputs:
     """Inputs in bfloat16, but for the evidence that is added to the answer."""
     names = ("cell", "column", "row", "table", "alike")
     return dataclasses.replace(inputs, **{name: getattr(inputs, name).bfloat16() for name in names})
-
-
-def build_optimisers(model: LabelModel, train: LabelTrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for everything else."""
-    matrices: list[Tensor] = []
-    rest: list[Tensor] = []
-    for name, parameter in model.named_parameters():
-        inside = "layers." in name and name.endswith(".weight") and parameter.ndim == 2 and min(parameter.shape) > 8
-        (matrices if inside else rest).append(parameter)
-    return [
-        torch.optim.Muon(
-            matrices, lr=train.matrix_rate, weight_decay=train.weight_decay, adjust_lr_fn="original"
-        ),
-        torch.optim.AdamW(rest, lr=train.vector_rate, betas=(0.9, 0.98), weight_decay=train.weight_decay),
-    ]
 
 
 @dataclass
