@@ -104,9 +104,9 @@ class EvaluationProblem:
     @property
     def label_of_group(self) -> np.ndarray:
         """Class of every group."""
-        found = np.zeros(len(self.group_names), dtype=np.int64)
-        found[self.codes] = self.labels
-        return found
+        labels = np.zeros(len(self.group_names), dtype=np.int64)
+        labels[self.codes] = self.labels
+        return labels
 
     @property
     def prior(self) -> np.ndarray:
