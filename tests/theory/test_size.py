@@ -19,6 +19,7 @@ from makeweight.theory import (
     choose_from_risks,
     choose_size,
     fit_logistic,
+    least_correction,
 )
 from makeweight.theory.folds import stratified_folds
 from makeweight.theory.published.components import GaussianComponent
@@ -291,6 +292,19 @@ def test_infinite_risk_loses_and_all_infinite_is_refused() -> None:
     risks[1] = np.inf
     with pytest.raises(PlanError, match="infinite"):
         choose_from_risks([NOTHING, Candidate(1.0)], risks)
+
+
+def test_the_least_correction_that_does_as_well_is_taken() -> None:
+    """Sizes: the best is a full balance at c = 1; c = .5 is within a standard error of it, c = 0 is not."""
+    noise = np.array([np.tile(np.repeat([0.1, -0.1], width), 200 // width) for width in (1, 1, 1, 1, 2)])
+    sizes = [NOTHING, Candidate(0.5), *(Candidate(1.0, correction=c) for c in (0.0, 0.5, 1.0))]
+    losses = noise + np.array([[0.5], [0.4], [0.9], [0.3004], [0.3]])
+    decision = choose_from_losses(sizes, losses, np.repeat([0, 1], 200))
+    assert least_correction(decision, [2, 3, 4]) == 3
+    assert decision.standard_error(3, 4) == pytest.approx(0.1 * math.sqrt(2 / 400) / 1, rel=0.01)
+    assert least_correction(decision, [2, 3, 4], rule=0.0) == 4
+    assert least_correction(decision, [1, 2]) == 1
+    assert least_correction(decision, [2, 3, 4], rule=1e3) == 2
 
 
 def test_groups_of_label_and_attribute() -> None:

@@ -135,12 +135,12 @@ def choose_from_losses(
     usable = np.asarray(np.isfinite(table).all(axis=1))
     finite = np.where(usable[:, None], table, 0.0)
     risks, covariances = np.empty((len(table), len(names))), []
-    for k, name in enumerate(names):
+    for k, name in enumerate(names.tolist()):
         rows = (codes == k) & (weights > 0)
         if rows.sum() < 2:
             raise PlanError(
                 "one row has no spread",
-                where=f"group {name.item()!r}",
+                where=f"group {name!r}",
                 got=int(rows.sum()),
                 expected=">= 2 rows with weight",
             )
@@ -235,7 +235,7 @@ def _chosen(
     if not rule >= 0:
         raise OptionError("out of range", where="rule", got=rule, expected=">= 0")
     if not np.isfinite(means).any():
-        raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the Brier score")
+        raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the squared loss")
     covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
     best = int(np.argmin(means))
     errors, zero = _errors(covariance, best), candidates.index(NOTHING)

@@ -67,7 +67,7 @@ def choose_size(
         Temperature and offsets fitted out of fold; the shift from the training prior; or none.
     objective, rule
         As in `choose_from_losses`.
-    loss : {"log", "brier", "zero-one"}
+    loss : {"log", "squared", "zero-one"}
     sample_weight : array-like of shape (n,), optional
         Of the rows in calibration and risks; `fit_predict` sees to the fits, where a synthetic row should
         weigh what a real row of its group weighs on average.
