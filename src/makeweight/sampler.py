@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Integral, Real
@@ -16,12 +15,11 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, validate_data
 
 from makeweight._compat import HasMethods, Interval, StrOptions
-from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
-from makeweight.generators.fill import Budget, Generation, Progress, fill
-from makeweight.generators.registry import resolve
+from makeweight.generators.fill import Budget, Generation, Progress
+from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
@@ -29,8 +27,6 @@ from makeweight.table.schema import check_frame
 from makeweight.theory import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
-
-FIT_STREAM = 1
 
 
 def balance(
@@ -127,70 +123,18 @@ def balance(
         synthetic_weight=synthetic_weight,
         labels=labels,
     )
-    return _write(
+    return write_rows(
         table,
-        groups,
         plan,
         generator,
+        seed=seed_sequence(random_state),
         options=options,
+        groups=groups,
         copies=copies,
         on_shortfall=on_shortfall,
         budget=Budget(max_seconds=max_seconds, max_money=max_cost),
-        random_state=random_state,
         n_jobs=n_jobs,
         progress=progress,
-    )
-
-
-def _write(
-    table: Table,
-    groups: Groups,
-    plan: Plan,
-    generator: str | Generator,
-    *,
-    options: Mapping[str, Any] | None = None,
-    copies: CopyPolicy,
-    on_shortfall: Literal["raise", "warn"],
-    budget: Budget,
-    random_state: Any,
-    n_jobs: int | None,
-    progress: Callable[[Progress], object] | None,
-) -> Generation:
-    """Fit a copy of the generator and fill the plan."""
-    seed = _seed_sequence(random_state)
-    name = generator if isinstance(generator, str) else type(generator).__name__
-    fitted = copy.deepcopy(resolve(generator, options))
-    if plan.n_synthetic:
-        rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,)))
-        fitted = fitted.fit(table, rng=rng)
-    return fill(
-        fitted,
-        table,
-        plan,
-        seed=seed,
-        groups=groups,
-        name=name,
-        budget=budget,
-        copies=copies,
-        on_shortfall=on_shortfall,
-        n_jobs=n_jobs,
-        progress=progress,
-    )
-
-
-def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
-    if random_state is None:
-        return np.random.SeedSequence()
-    if isinstance(random_state, np.random.Generator):
-        return np.random.SeedSequence(int(random_state.integers(2**63)))
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.SeedSequence(int(random_state.randint(2**31)))
-    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool) and random_state >= 0:
-        return np.random.SeedSequence(int(random_state))
-    raise OptionError(
-        "not a random state",
-        got=repr(random_state),
-        expected="a whole number from 0 on, a generator, or None",
     )
 
 
@@ -373,15 +317,15 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self._validate_params()
         given = _Input(self, X, y, groups)
         table, cells = self._plan(given)
-        self.generation_ = _write(
+        self.generation_ = write_rows(
             table,
-            cells,
             self.plan_,
             self.generator,
+            seed=seed_sequence(self.random_state),
+            groups=cells,
             copies=self.copies,
             on_shortfall=self.on_shortfall,
             budget=Budget(max_seconds=self.max_seconds),
-            random_state=self.random_state,
             n_jobs=self.n_jobs,
             progress=_say if self.verbose else None,
         )

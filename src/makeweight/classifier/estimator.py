@@ -33,8 +33,9 @@ from makeweight.classifier.training import RealRows, fit_estimator, probabilitie
 from makeweight.classifier.validation import Validation
 from makeweight.errors import OptionError, PlanError
 from makeweight.generators.base import Generator
+from makeweight.generators.writing import seed_sequence
 from makeweight.plan import Groups
-from makeweight.sampler import SyntheticOverSampler, _seed_sequence
+from makeweight.sampler import SyntheticOverSampler
 from makeweight.theory import NOTHING, Candidate, SizeDecision, least_correction
 
 __all__ = ["SyntheticClassifier"]
@@ -235,7 +236,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         if self.bias_correction == "signed":
             check_takes_signed(self.estimator)
         real = self._real_rows(X, y, groups, sample_weight)
-        seed = _seed_sequence(self.random_state)
+        seed = seed_sequence(self.random_state)
         to_choose, to_test, to_write, to_fit = (np.random.default_rng(s) for s in seed.spawn(4))
         candidates = size_candidates(
             self.n_synthetic,

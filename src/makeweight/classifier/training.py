@@ -15,9 +15,10 @@ from sklearn.utils.validation import has_fit_parameter
 
 from makeweight.classifier.borrowing import borrow_frames, correctable
 from makeweight.errors import OptionError
-from makeweight.generators.fill import Generation
-from makeweight.plan import Groups
-from makeweight.sampler import SyntheticOverSampler, balance
+from makeweight.generators.fill import Budget, Generation
+from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.plan import Groups, Plan
+from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
 from makeweight.theory import BorrowedRows, Take
@@ -161,18 +162,18 @@ class RealRows:
             group_by=self.schema.group_by,
             kinds={column.name: column.kind for column in self.schema.features},
         )
-        keys, own = self.groups.keys, Groups(Table(frame, schema))
-        made = balance(
-            frame,
-            target=schema.target,
-            group_by=schema.group_by,
-            schema=schema,
-            generator=self.sampler.generator,
+        keys, table = self.groups.keys, Table(frame, schema)
+        own = Groups(table)
+        wanted = {keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()}
+        made = write_rows(
+            table,
+            Plan.make(own, wanted),
+            self.sampler.generator,
+            seed=seed_sequence(rng),
+            groups=own,
+            budget=Budget(max_seconds=self.sampler.max_seconds),
             copies=self.sampler.copies,
-            sampling_strategy={keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()},
             on_shortfall=self.sampler.on_shortfall,
-            max_seconds=self.sampler.max_seconds,
-            random_state=rng,
             n_jobs=self.sampler.n_jobs,
         )
         return made, schema

@@ -90,7 +90,7 @@ def _prepare(folder: Path, paths: dict[str, str], force: bool) -> None:
 
 
 def _write(path: str, frame: pd.DataFrame) -> None:
-    from makeweight.table.io import replace_file
+    from makeweight.table.files import replace_file
 
     text = frame.to_csv(index=False).encode()
     try:

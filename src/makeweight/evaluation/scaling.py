@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ from makeweight.evaluation.estimators import Matrix, make_estimator
 from makeweight.evaluation.problem import refuse_one_class
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
-from makeweight.generators.fill import fill
-from makeweight.generators.registry import resolve
+from makeweight.generators.writing import write_rows
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 from makeweight.table.containers import to_frame
@@ -310,9 +308,8 @@ def _run_fold(task: _Task, is_train: np.ndarray, seed: np.random.SeedSequence) -
     table = Table(frame, schema)
     groups = Groups(table)
     fit_seed, fill_seed, model_seed = seed.spawn(3)
-    generator = copy.deepcopy(resolve(task.generator)).fit(table, rng=np.random.default_rng(fit_seed))
     plan = Plan.make(groups, augment=max(task.sizes))
-    pool = fill(generator, table, plan, seed=fill_seed, groups=groups)
+    pool = write_rows(table, plan, task.generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
     matrix = Matrix(table)
     real, made, held_out = matrix.transform(frame), matrix.transform(pool.frame), matrix.transform(held)
     y_real, classes = pd.factorize(frame[task.target], sort=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import Problem, seed_of
 from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.check import CopyPolicy
-from makeweight.generators.fill import fill
+from makeweight.generators.writing import write_rows
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema
@@ -294,14 +293,13 @@ def _written(task: Task, table: Any, inner: tuple[int, ...]) -> tuple[pd.DataFra
     groups = Groups(table)
     extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
-    generator = copy.deepcopy(source.generator)
-    assert generator is not None
-    fitted = generator.fit(table, rng=np.random.default_rng(int(fit_seed)))
-    made = fill(
-        fitted,
+    assert source.generator is not None
+    made = write_rows(
         table,
         Plan.make(groups, augment=extra),
+        source.generator,
         seed=np.random.SeedSequence(int(fill_seed)),
+        fit_seed=np.random.SeedSequence(int(fit_seed)),
         groups=groups,
         name=source.name,
         copies=settings.copies,

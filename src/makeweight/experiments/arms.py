@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from makeweight.classifier.training import fit_estimator
 from makeweight.evaluation.learners import make_learner, softened
 from makeweight.experiments.judging import readout
-from makeweight.experiments.written import write_rows
+from makeweight.experiments.written import balanced_rows
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 from makeweight.theory import logit_shift
@@ -81,7 +81,7 @@ def train_arm(
         kept = [rng.choice(np.flatnonzero(codes == code), counts.min(), replace=False) for code in range(len(counts))]
         rows = frame.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
         return Trained(rows, np.ones(len(rows)), none)
-    made = write_rows(arm, frame, label, group_by, seed).frame[frame.columns]
+    made = balanced_rows(arm, frame, label, group_by, seed).frame[frame.columns]
     rows = pd.concat([frame, made], ignore_index=True)
     return Trained(rows, np.ones(len(rows)), made)
 

@@ -16,7 +16,7 @@ from makeweight.experiments.classifiers import published_classifier
 from makeweight.experiments.data import Parts, cells, paper_parts, read_csv, sides
 from makeweight.experiments.judging import judge
 from makeweight.experiments.spec import Experiment
-from makeweight.experiments.written import about_generator, write_rows
+from makeweight.experiments.written import about_generator, balanced_rows
 
 __all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "measure", "tasks"]
 
@@ -98,7 +98,7 @@ def pool(arm: str, data: str, task: str, folder: Path) -> tuple[pd.DataFrame, pd
         made = read_csv(folder / "paper" / data / f"{EXTERNAL}.csv")
     else:
         group_by = [parts.columns.spurious] if task == "spurious" else []
-        made = write_rows(arm, parts.seed, label, group_by, POOL_SEED, augment=OWN_POOL[task]).frame
+        made = balanced_rows(arm, parts.seed, label, group_by, POOL_SEED, augment=OWN_POOL[task]).frame
     rare, common = sides(made[parts.seed.columns], parts.columns, task, POOL_SEED)
     return rare.reset_index(drop=True), common.reset_index(drop=True)
 

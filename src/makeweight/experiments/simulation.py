@@ -25,7 +25,7 @@ from makeweight.experiments.judging import balanced_loss, judge
 from makeweight.experiments.same_information import copied
 from makeweight.experiments.spec import Experiment
 from makeweight.experiments.worlds import LABEL, SPURIOUS, draw
-from makeweight.experiments.written import about_generator, write_rows
+from makeweight.experiments.written import about_generator, balanced_rows
 from makeweight.theory.published.vtss import generator_quality_score, score_gap
 
 __all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "measure", "tasks"]
@@ -128,7 +128,7 @@ def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
         rows = pd.DataFrame(X, columns=features.columns).astype(features.dtypes)
         rows[LABEL] = y.astype(np.int64)
         more = max(0, n - int((y == 0).sum() - (y == 1).sum()))
-        made = write_rows(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more).frame
+        made = balanced_rows(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more).frame
         rare = made.loc[made[LABEL] == 1, features.columns]
         return rare.to_numpy(np.float64)[:n]
 

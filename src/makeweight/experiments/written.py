@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from makeweight.generators.fill import Generation, fill
+from makeweight.generators.fill import Generation
 from makeweight.generators.registry import resolve
+from makeweight.generators.writing import write_rows
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 
-__all__ = ["about_generator", "write_rows"]
+__all__ = ["about_generator", "balanced_rows"]
 
 
-def write_rows(
+def balanced_rows(
     generator: str, frame: pd.DataFrame, label: str, group_by: Sequence[str], seed: int, *, augment: int = 0
 ) -> Generation:
     """Fit a generator to a table and have it balance the groups, and write further rows of each.
@@ -40,8 +41,8 @@ def write_rows(
     fit_seed, fill_seed = np.random.SeedSequence(seed).spawn(2)
     table = Table(frame, Schema.infer(frame, target=label, group_by=group_by))
     groups = Groups(table)
-    fitted = resolve(generator).fit(table, rng=np.random.default_rng(fit_seed))
-    return fill(fitted, table, Plan.make(groups, augment=augment), seed=fill_seed, groups=groups, name=generator)
+    plan = Plan.make(groups, augment=augment)
+    return write_rows(table, plan, generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
 
 
 def about_generator(name: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 import jinja2
 
 from makeweight.errors import OptionError, nearest
-from makeweight.page import words
 from makeweight.page.comparison import comparison_view
 from makeweight.page.quality import quality_view
+from makeweight.page.words import clean, command, count, linked, name, number, shown
 
 __all__ = ["render"]
 
@@ -107,10 +107,9 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("makeweight.page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=words.clean,
+        finalize=clean,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    written = (words.name, words.count, words.number, words.shown, words.linked, words.command)
-    environment.filters |= {write.__name__: write for write in written}
+    environment.filters |= {write.__name__: write for write in (name, count, number, shown, linked, command)}
     return environment

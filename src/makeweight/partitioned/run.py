@@ -23,6 +23,7 @@ from makeweight.generators.check import CopyPolicy
 from makeweight.generators.ledger import Ledger
 from makeweight.generators.registry import names as generator_names
 from makeweight.generators.registry import resolve, stated_options
+from makeweight.generators.writing import FIT_STREAM
 from makeweight.partitioned import context, folder
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.result import PartitionedGeneration, tell_shortfall
@@ -38,7 +39,6 @@ __all__ = ["balance_partitions"]
 ROWS_PER_PART = 100_000
 #: Rows to learn from: of one group, of all groups, and of one group however many groups there are.
 PER_GROUP, IN_ALL, AT_LEAST = 10_000, 200_000, 100
-FIT_STREAM = 1
 
 
 def balance_partitions(

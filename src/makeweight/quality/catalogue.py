@@ -320,10 +320,10 @@ def codes_of(names: Iterable[str]) -> frozenset[str]:
     ['MWQ07', 'MWQ18']
     """
     by_name = {info.name: info.code for info in _ALL}
-    found = set()
+    codes = set()
     for name in names:
         code = by_name.get(name.lower(), name.upper())
         if code not in CATALOGUE:
             raise OptionError("no such check to mute", got=repr(name), hint=nearest(name, [*CATALOGUE, *by_name]))
-        found.add(code)
-    return frozenset(found)
+        codes.add(code)
+    return frozenset(codes)

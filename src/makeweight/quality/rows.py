@@ -12,12 +12,13 @@ import pandas as pd
 
 from makeweight.errors import SchemaError, nearest
 from makeweight.plan import describe_group
+from makeweight.quality.nulls import QualityFinding
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._numeric import read_numbers
 from makeweight.table.kinds._values import dense
 
-__all__ = ["KNOWN", "Comparison", "GroupRows", "Part", "prepare", "row_ids"]
+__all__ = ["KNOWN", "ComparedRows", "EncodedRows", "GroupRows", "is_missing", "read_rows", "row_ids"]
 
 #: Groups with fewer rows on a side are not compared: no test would see anything in them.
 FEWEST = 8
@@ -33,7 +34,7 @@ KNOWN = "real-identifier"
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class EncodedRows:
     """The rows of one table, encoded as the real table's columns are.
 
     Parameters
@@ -57,16 +58,16 @@ class Part:
     def __len__(self) -> int:
         return len(self.group)
 
-    def take(self, rows: np.ndarray) -> Part:
+    def take(self, rows: np.ndarray) -> EncodedRows:
         """Return some of the rows."""
-        return Part(
+        return EncodedRows(
             {name: values[rows] for name, values in self.values.items()},
             {name: values[rows] for name, values in self.digits.items()},
             {key: mask[rows] for key, mask in self.strange.items()},
             self.group[rows],
         )
 
-    def ordered(self) -> Part:
+    def ordered(self) -> EncodedRows:
         """Return the rows in an order that depends on their values alone."""
         keys = [*self.strange.values(), *self.digits.values(), *self.values.values(), self.group]
         return self.take(np.lexsort(keys))
@@ -86,7 +87,7 @@ class GroupRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ComparedRows:
     """All that the checks look at.
 
     Parameters
@@ -99,8 +100,8 @@ class Comparison:
         Features that are compared, sorted by name.
     levels : dict of name to list of str
         What the codes of a column stand for.
-    real, synthetic : Part
-    holdout : Part or None
+    real, synthetic : EncodedRows
+    holdout : EncodedRows or None
     groups : tuple of GroupRows
         All groups.
     removed : int
@@ -114,9 +115,9 @@ class Comparison:
     table: Table
     columns: tuple[Column, ...]
     levels: dict[Hashable, list[str]]
-    real: Part
-    synthetic: Part
-    holdout: Part | None
+    real: EncodedRows
+    synthetic: EncodedRows
+    holdout: EncodedRows | None
     groups: tuple[GroupRows, ...]
     removed: int
     ignored: tuple[str, ...]
@@ -134,12 +135,25 @@ class Comparison:
         enough.sort(key=lambda g: (-len(g.synthetic), g.name))
         return tuple(sorted(enough[:MOST_GROUPS], key=lambda g: g.position))
 
+    @property
     def judged(self) -> tuple[GroupRows, ...]:
         """Compared groups that have enough held-out rows too."""
         return tuple(g for g in self.compared if len(g.holdout) >= FEWEST)
 
+    def refusal(self, *, columns: str = "compare") -> QualityFinding | None:
+        """Return why nothing can be compared, for want of rows or of columns; None where it can."""
+        if not self.compared:
+            return QualityFinding((), f"No group has {FEWEST} or more rows in both tables.", "skipped")
+        if not self.columns:
+            return QualityFinding((), f"There is no column to {columns}.", "not applicable")
+        return None
+
+    def samples(self, groups: Sequence[GroupRows], *path: str) -> list[GroupRows]:
+        """Return groups with at most as many rows on each side as bound the time."""
+        return [self.sample(group, len(groups), *path) for group in groups]
+
     def sample(self, group: GroupRows, n_groups: int, *path: str) -> GroupRows:
-        """Return the group with at most as many rows on each side as bound the time."""
+        """Return one of so many groups with at most as many rows on each side as bound the time."""
         most = min(ROWS_PER_GROUP, max(200, ROWS_IN_ALL // max(1, n_groups)))
 
         def draw(rows: np.ndarray, side: str) -> np.ndarray:
@@ -155,7 +169,7 @@ class Comparison:
         )
 
 
-def prepare(
+def read_rows(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
     holdout: pd.DataFrame | None,
@@ -163,8 +177,8 @@ def prepare(
     *,
     contains_real: bool | None,
     seed: int,
-) -> Comparison:
-    """Read all rows in the terms of the real table.
+) -> ComparedRows:
+    """Return the rows of all tables in the terms of the real one.
 
     Parameters
     ----------
@@ -176,76 +190,76 @@ def prepare(
         Whether the real rows stand in `synthetic` too, and are to be left out; None finds out.
     seed : int
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     SchemaError
         When a column is lacking, or no synthetic row is left.
     """
     columns = tuple(sorted((c for c in schema.features if c.kind.is_learned), key=lambda c: str(c.name)))
-    by_role = [schema[name] for name in schema.group_columns]
-    synthetic, marked = _without_marked(synthetic, contains_real)
+    synthetic, removed = _without_marked(synthetic, contains_real)
     frames = {"real": real, "synthetic": synthetic, **({} if holdout is None else {"held-out": holdout})}
     for what, frame in frames.items():
         _refuse_lacking(frame, schema, what)
-    levels: dict[Hashable, list[str]] = {}
-    read: dict[str, Part] = {name: Part({}, {}, {}, np.zeros(len(frames[name]), int)) for name in frames}
-    cells = {name: np.zeros(len(frame), dtype=np.int64) for name, frame in frames.items()}
-    known = {name: np.ones(len(frame), dtype=bool) for name, frame in frames.items()}
-    for column in (*by_role, *columns):
-        texts = _read_column(column, frames, read)
-        levels[column.name] = texts
-        if column.name in schema.group_columns:
-            width = len(texts) + 1
-            for name, part in read.items():
-                codes = part.values.pop(column.name)
-                known[name] &= (codes < column.n_distinct) & ((codes >= 0) | (column.n_missing > 0))
-                cells[name] = cells[name] * width + codes % width
-    _mark_known_identifiers(schema, real, synthetic, read["synthetic"])
-    keys = np.unique(np.concatenate([cells[name][known[name]] for name in frames]))
-    named = [_group_values(int(key), by_role, levels) for key in keys]
-    names = [describe_group(schema.group_columns, values) for values in named]
-    order = np.argsort(np.array(names, dtype=object), kind="stable")
-    rank = np.argsort(order)
-    for name, part in read.items():
-        group = np.where(known[name], rank[np.clip(np.searchsorted(keys, cells[name]), 0, len(keys) - 1)], -1)
-        read[name] = replace(part, group=group).ordered()
-    removed = marked
-    if contains_real is not False and not marked:
-        read["synthetic"], removed = _without_real(read["real"], read["synthetic"], contains_real)
-    if not len(read["synthetic"]):
+    parts, levels, groups = _encode(frames, schema, columns)
+    if contains_real is not False and not removed:
+        parts["synthetic"], removed = _without_real(parts["real"], parts["synthetic"], contains_real)
+    if not len(parts["synthetic"]):
         raise SchemaError("the synthetic table has no synthetic rows", got=f"{removed:,} rows, all of them real")
-    held = read.get("held-out")
-    groups = tuple(
-        GroupRows(
-            names[order[i]],
-            str(named[order[i]][0]),
-            str(named[order[i]][1:]),
-            i,
-            *(_members(part, i) for part in (read["real"], read["synthetic"], held)),
-        )
-        for i in range(len(names))
-    )
-    ignored = tuple(sorted(str(n) for n in synthetic.columns if n not in schema and not _is_mark(n)))
-    return Comparison(
+    held = parts.get("held-out")
+    return ComparedRows(
         schema,
         Table(real, schema),
         columns,
         levels,
-        read["real"],
-        read["synthetic"],
+        parts["real"],
+        parts["synthetic"],
         held,
-        groups,
+        tuple(
+            GroupRows(
+                describe_group(schema.group_columns, values),
+                str(values[0]),
+                str(values[1:]),
+                i,
+                *(_members(part, i) for part in (parts["real"], parts["synthetic"], held)),
+            )
+            for i, values in enumerate(groups)
+        ),
         removed,
-        ignored,
+        tuple(sorted(str(name) for name in synthetic.columns if name not in schema and not _is_mark(name))),
         seed,
     )
 
 
-def row_ids(*parts: Part) -> list[np.ndarray]:
+def _encode(
+    frames: dict[str, pd.DataFrame], schema: Schema, columns: Sequence[Column]
+) -> tuple[dict[str, EncodedRows], dict[Hashable, list[str]], list[tuple[str | None, ...]]]:
+    """Return the encoded tables, what the codes of their columns stand for, and the values of every group."""
+    by_role = [schema[name] for name in schema.group_columns]
+    levels: dict[Hashable, list[str]] = {}
+    parts = {name: EncodedRows({}, {}, {}, np.zeros(len(frame), int)) for name, frame in frames.items()}
+    cells = {name: np.zeros(len(frame), dtype=np.int64) for name, frame in frames.items()}
+    known = {name: np.ones(len(frame), dtype=bool) for name, frame in frames.items()}
+    for column in (*by_role, *columns):
+        levels[column.name] = _read_column(column, frames, parts)
+        if column.name in schema.group_columns:
+            width = len(levels[column.name]) + 1
+            for name, part in parts.items():
+                codes = part.values.pop(column.name)
+                known[name] &= (codes < column.n_distinct) & ((codes >= 0) | (column.n_missing > 0))
+                cells[name] = cells[name] * width + codes % width
+    _mark_known_identifiers(schema, frames["real"], frames["synthetic"], parts["synthetic"])
+    keys = np.unique(np.concatenate([cells[name][known[name]] for name in frames]))
+    groups = [_group_values(int(key), by_role, levels) for key in keys]
+    names = np.array([describe_group(schema.group_columns, values) for values in groups], dtype=object)
+    order = np.argsort(names, kind="stable")
+    rank = np.argsort(order)
+    for name, part in parts.items():
+        places = rank[np.clip(np.searchsorted(keys, cells[name]), 0, len(keys) - 1)]
+        parts[name] = replace(part, group=np.where(known[name], places, -1)).ordered()
+    return parts, levels, [groups[i] for i in order]
+
+
+def row_ids(*parts: EncodedRows) -> list[np.ndarray]:
     """Number the distinct rows of several parts together, group included: equal rows, equal numbers."""
     ids = np.concatenate([part.group for part in parts]).astype(np.int64)
     for name in parts[0].values:
@@ -254,7 +268,12 @@ def row_ids(*parts: Part) -> list[np.ndarray]:
     return list(np.split(ids, np.cumsum([len(part) for part in parts])[:-1]))
 
 
-def _members(part: Part | None, position: int) -> np.ndarray:
+def is_missing(values: np.ndarray) -> np.ndarray:
+    """Return which encoded values are missing."""
+    return np.isnan(values) if values.dtype == np.float64 else values < 0
+
+
+def _members(part: EncodedRows | None, position: int) -> np.ndarray:
     return np.empty(0, dtype=np.int64) if part is None else np.flatnonzero(part.group == position)
 
 
@@ -263,16 +282,16 @@ def _is_mark(name: Hashable) -> bool:
 
 
 def _without_marked(frame: pd.DataFrame, contains_real: bool | None) -> tuple[pd.DataFrame, int]:
-    """Leave out the rows that their provenance says are real."""
+    """Return the rows whose provenance says that they are synthetic, and the number of the others."""
     mark = f"{PREFIX}synthetic"
     if contains_real is False or mark not in frame.columns:
         return frame, 0
-    made = frame[mark].astype(str).str.casefold().isin(("true", "1", "1.0")).to_numpy()
-    return frame[made], int((~made).sum())
+    is_synthetic = frame[mark].astype(str).str.casefold().isin(("true", "1", "1.0")).to_numpy()
+    return frame[is_synthetic], int((~is_synthetic).sum())
 
 
-def _without_real(real: Part, synthetic: Part, contains_real: bool | None) -> tuple[Part, int]:
-    """Leave out the original rows, where all of them stand in a longer table."""
+def _without_real(real: EncodedRows, synthetic: EncodedRows, contains_real: bool | None) -> tuple[EncodedRows, int]:
+    """Return the rows without the original ones, where all of those stand in a longer table, and their number."""
     if len(synthetic) <= len(real) and not contains_real:
         return synthetic, 0
     ours, theirs = row_ids(real, synthetic)
@@ -312,30 +331,29 @@ def _refuse_lacking(frame: pd.DataFrame, schema: Schema, what: str) -> None:
         raise SchemaError(f"the {what} table has no rows")
 
 
-def _read_column(column: Column, frames: dict[str, pd.DataFrame], read: dict[str, Part]) -> list[str]:
+def _read_column(column: Column, frames: dict[str, pd.DataFrame], parts: dict[str, EncodedRows]) -> list[str]:
     """Encode one column of all tables, and return what its codes stand for."""
     texts = [] if column.categories is None else [str(value) for value in column.categories]
     rank = np.argsort(np.argsort(texts, kind="stable"), kind="stable")  # codes do not depend on the rows' order
     unknown: dict[str, pd.Series[Any]] = {}
     for what, frame in frames.items():
-        part, series = read[what], dense(frame[column.name])
+        part, series = parts[what], dense(frame[column.name])
         if column.categories is not None:
             series = _as_text(column, series)
-        values, rejects = codec(column.kind).check(column, series)
+        encoded, rejects = codec(column.kind).check(column, series)
         for reason, mask in rejects.items():
             if reason == "unknown-category":
                 unknown[what] = series[mask].astype(str)
             part.strange[reason, column.name] = np.asarray(mask, dtype=bool)
         if column.kind in (Kind.CONTINUOUS, Kind.INTEGER):
-            raw = read_numbers(series)[0]
-            part.digits[column.name] = last_digits(raw)
+            part.digits[column.name] = last_digits(read_numbers(series)[0])
         if column.categories is not None:
-            values = np.where(values < 0, -1, rank[values])
-        part.values[column.name] = values + 0.0 if values.dtype == np.float64 else values.astype(np.int64)
-    new = sorted({text for found in unknown.values() for text in found})
-    for what, found in unknown.items():
-        mask = read[what].strange["unknown-category", column.name]
-        read[what].values[column.name][mask] = len(texts) + np.searchsorted(new, found.to_numpy(dtype=str))
+            encoded = np.where(encoded < 0, -1, rank[encoded])
+        part.values[column.name] = encoded + 0.0 if encoded.dtype == np.float64 else encoded.astype(np.int64)
+    new = sorted({text for values in unknown.values() for text in values})
+    for what, values in unknown.items():
+        mask = parts[what].strange["unknown-category", column.name]
+        parts[what].values[column.name][mask] = len(texts) + np.searchsorted(new, values.to_numpy(dtype=str))
     return sorted(texts) + new
 
 
@@ -381,8 +399,8 @@ def _group_values(key: int, columns: Sequence[Column], levels: dict[Hashable, li
     return tuple(values)
 
 
-def _mark_known_identifiers(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame, part: Part) -> None:
-    """Tell which rows carry an identifier of a real row."""
+def _mark_known_identifiers(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame, part: EncodedRows) -> None:
+    """Mark the rows that carry an identifier of a real row."""
     for column in schema.features:
         if column.kind is Kind.IDENTIFIER:
             known = set(real[column.name].dropna().astype(str))

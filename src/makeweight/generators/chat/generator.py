@@ -22,7 +22,7 @@ from makeweight.generators.chat.prompt import Prompter, Style
 from makeweight.generators.chat.session import Session
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["ChatGenerator"]
 

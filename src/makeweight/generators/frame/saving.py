@@ -17,7 +17,7 @@ import pandas as pd
 from makeweight.errors import FileProblem, MissingDependency, SchemaError, nearest
 from makeweight.plan import Groups
 from makeweight.table import Column, Kind, Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["fingerprint", "flat", "load_state", "options_of", "part", "parts", "save_state"]
 

@@ -1,0 +1,128 @@
+"""The one way from a table to synthetic rows: fit a copy of the generator, then fill the plan."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from makeweight.errors import OptionError
+from makeweight.generators.base import Generator
+from makeweight.generators.check import CopyPolicy
+from makeweight.generators.fill import Budget, Generation, Progress, fill
+from makeweight.generators.registry import resolve
+from makeweight.plan import Groups, Plan
+from makeweight.table import Table
+
+__all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
+
+#: Key of the stream that a generator learns with; the rounds of `fill` have streams of their own.
+FIT_STREAM = 1
+
+
+def write_rows(
+    table: Table,
+    plan: Plan,
+    generator: str | Generator,
+    *,
+    seed: np.random.SeedSequence,
+    fit_seed: np.random.SeedSequence | None = None,
+    options: Mapping[str, Any] | None = None,
+    groups: Groups | None = None,
+    name: str | None = None,
+    budget: Budget | None = None,
+    copies: CopyPolicy = "auto",
+    on_shortfall: Literal["raise", "warn"] = "raise",
+    n_jobs: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> Generation:
+    """Return the rows of a plan, written by a copy of the generator that learned from the table.
+
+    Parameters
+    ----------
+    table : Table
+        All rows that the generator may see.
+    plan : Plan
+        Of the groups of `table`. Without a synthetic row in it nothing is fitted.
+    generator : str or Generator
+        It is copied before it is fitted, so the object that comes in stays as it is.
+    seed : numpy.random.SeedSequence
+    fit_seed : numpy.random.SeedSequence, optional
+        Of the fit; by default derived from `seed`.
+    options : mapping of str to object, optional
+        Constructor arguments of a generator given by name.
+    groups, budget, copies, on_shortfall, n_jobs, progress
+        As in `makeweight.generators.fill.fill`.
+    name : str, optional
+        Of the generator, for the provenance; by default the name in the registry or the class.
+
+    Returns
+    -------
+    Generation
+
+    Raises
+    ------
+    OptionError
+        When there is no generator of that name, or an option does not fit it.
+    GeneratorError, GenerationShortfall
+        As in `makeweight.generators.fill.fill`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from makeweight.table import Schema
+    >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "y": ["a", "b", "a", "a"]})
+    >>> table = Table(frame, Schema.infer(frame, target="y"))
+    >>> plan = Plan.make(Groups(table))
+    >>> write_rows(table, plan, "random", seed=np.random.SeedSequence(0)).frame["x"].tolist()
+    [2.5, 2.5]
+    """
+    if name is None:
+        name = generator if isinstance(generator, str) else type(generator).__name__
+    fitted = copy.deepcopy(resolve(generator, options))
+    if plan.n_synthetic:
+        own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
+        fitted = fitted.fit(table, rng=np.random.default_rng(own))
+    return fill(
+        fitted,
+        table,
+        plan,
+        seed=seed,
+        groups=groups,
+        name=name,
+        budget=budget,
+        copies=copies,
+        on_shortfall=on_shortfall,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def seed_sequence(random_state: Any) -> np.random.SeedSequence:
+    """Return the seed that a random state stands for; a generator or RandomState moves on by one draw.
+
+    Raises
+    ------
+    OptionError
+        When it is none of int, numpy.random.Generator, RandomState and None.
+
+    Examples
+    --------
+    >>> seed_sequence(3).entropy
+    3
+    """
+    if random_state is None:
+        return np.random.SeedSequence()
+    if isinstance(random_state, np.random.Generator):
+        return np.random.SeedSequence(int(random_state.integers(2**63)))
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.SeedSequence(int(random_state.randint(2**31)))
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool) and random_state >= 0:
+        return np.random.SeedSequence(int(random_state))
+    raise OptionError(
+        "not a random state",
+        got=repr(random_state),
+        expected="a whole number from 0 on, a generator, or None",
+    )
