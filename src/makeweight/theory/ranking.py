@@ -55,11 +55,9 @@ class RankingTest:
     def answer(self) -> str:
         """The answer in one sentence."""
         if self.can_gain:
-            moved = (
-                f"balancing changes the order of a linear score (p = {self._p}; AUROC {self.gain:+.3f} on this table)"
-            )
+            moved = f"balancing changes the order of a linear score (p = {self._p}; AUROC {self.gain:+.4f} here)"
             return f"Rows may improve the ranking: {moved}."
-        seen = f"a change of {self.detectable:.3f} in AUROC would have been seen in four of five such tables"
+        seen = f"a change of {self.detectable:.4f} in AUROC would have been seen in four of five such tables"
         return f"Rows are unlikely to improve the ranking: no sign of it in a linear score (p = {self._p}; {seen})."
 
     @property
