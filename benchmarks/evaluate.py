@@ -26,13 +26,7 @@ RESULTS = Path(__file__).resolve().parent / "results" / "evaluate.json"
 def table(rows=10_000, columns=20, seed=0):
     """Return a mixed table with one rare row in ten."""
     X, y = make_classification(
-        rows,
-        columns,
-        n_informative=columns // 2,
-        n_clusters_per_class=3,
-        weights=[0.9],
-        flip_y=0.02,
-        random_state=seed,
+        rows, columns, n_informative=columns // 2, n_clusters_per_class=3, weights=[0.9], flip_y=0.02, random_state=seed
     )
     frame = pd.DataFrame(X.round(3), columns=[f"x{i}" for i in range(columns)])
     for name in frame.columns[-columns // 5 :]:

@@ -80,12 +80,7 @@ def section(name, results):
     data = next(iter(results.values()))["data"]
     groups = next(iter(results.values()))["groups"]
     rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in groups)
-    lines = [
-        f"## {data['name']}",
-        "",
-        f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.",
-        "",
-    ]
+    lines = [f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", ""]
     for generator, result in results.items():
         verdict = result["verdict"]
         command = command_of(name, generator, result["settings"]["budget_seconds"])

@@ -22,10 +22,11 @@ from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
 from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
 from makeweight.generators.ledger import Ledger, LedgerEntry
 from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose
+from makeweight.progress import Progress
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import identifier
 
-__all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "account_of", "fill", "stream"]
+__all__ = ["Generation", "Limits", "ShortfallWarning", "account_of", "fill", "stream"]
 
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000
@@ -39,54 +40,57 @@ class ShortfallWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Budget:
-    """When to stop short.
+class Limits:
+    """What limits hold while rows are written.
 
     Parameters
     ----------
+    copies : {"auto", "reject", "accept"}
+        What to do with exact copies of real rows; see `makeweight.generators.check.Checker`.
+    on_shortfall : {"raise", "warn"}
+        What to do when fewer rows than asked for could be accepted. With "warn", too, a group that the
+        generator fails to write is left short, and the others are written.
     max_seconds : float, optional
-        For everything.
+        Time for all rows.
+    max_cost : float, optional
+        US dollars, compared with what the generator says it has spent, as are `max_tokens`.
     max_proposed : int, optional
         Proposed rows per group and purpose; by default 200 per requested row, at least 10,000.
     max_tokens : int, optional
-    max_money : float, optional
-        In US dollars. Both are compared with what the generator says it has spent.
     patience : int
-        Rounds in a row without an accepted row.
+        Rounds in a row without an accepted row after which a group stays short.
+
+    Raises
+    ------
+    OptionError
+        When a value is out of its range.
+
+    Examples
+    --------
+    >>> from makeweight import balance
+    >>> frame = pd.DataFrame({"x": [1.0, 2.2, 3.1, 4.7, 0.5], "y": ["a", "a", "a", "a", "b"]})
+    >>> limits = Limits(copies="accept", max_seconds=60)
+    >>> len(balance(frame, target="y", generator="random", limits=limits, random_state=0))
+    3
     """
 
+    copies: CopyPolicy = "auto"
+    on_shortfall: Literal["raise", "warn"] = "raise"
     max_seconds: float | None = None
+    max_cost: float | None = None
     max_proposed: int | None = None
     max_tokens: int | None = None
-    max_money: float | None = None
     patience: int = 10
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far one group is.
-
-    Parameters
-    ----------
-    group : str
-    purpose : {"balance", "augment"}
-    accepted, requested, proposed : int
-        Rows of this group and purpose.
-    total_accepted, total_requested, total_proposed : int
-        Rows of the whole plan.
-    seconds : float
-        Since the start of the plan.
-    """
-
-    group: str
-    purpose: Purpose
-    accepted: int
-    requested: int
-    proposed: int
-    total_accepted: int
-    total_requested: int
-    total_proposed: int
-    seconds: float
+    def __post_init__(self) -> None:
+        if self.copies not in ("auto", "reject", "accept"):
+            raise OptionError("unknown policy for copies", got=repr(self.copies), expected="auto, reject or accept")
+        if self.on_shortfall not in ("raise", "warn"):
+            raise OptionError("unknown on_shortfall", got=repr(self.on_shortfall), expected="raise or warn")
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise OptionError("max_seconds is a time", got=repr(self.max_seconds), expected="seconds above 0, or None")
+        if self.max_cost is not None and not self.max_cost >= 0:
+            raise OptionError("max_cost is an amount of money", got=repr(self.max_cost), expected="US dollars, or None")
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,7 @@ class _Run:
     groups: Groups
     checker: Checker
     seed: np.random.SeedSequence
-    budget: Budget
+    limits: Limits
     progress: Callable[[Progress], object] | None
     tasks: list[_Task]
     start: float = field(default_factory=time.perf_counter)
@@ -183,31 +187,25 @@ class _Run:
             return
         with self.lock:
             accounts = [task.entry for task in self.tasks]
-            self.progress(
-                Progress(
-                    entry.name,
-                    entry.purpose,
-                    entry.accepted,
-                    entry.requested,
-                    entry.proposed,
-                    sum(a.accepted for a in accounts),
-                    sum(a.requested for a in accounts),
-                    sum(a.proposed for a in accounts),
-                    time.perf_counter() - self.start,
-                )
+            done, total, proposed = (
+                sum(getattr(account, name) for account in accounts) for name in ("accepted", "requested", "proposed")
             )
+            seconds = time.perf_counter() - self.start
+            left = seconds * (total - done) / done if done else None
+            detail = f"{entry.name} ({entry.purpose}), {done / max(1, proposed):.1%} accepted"
+            self.progress(Progress("writing rows", done, total, seconds, left, detail))
 
     def exhausted(self) -> str | None:
-        """Return which budget is spent, if one is."""
-        budget, spent = self.budget, _spent(self.generator)
+        """Return which limit is reached, if one is."""
+        limits, spent = self.limits, _spent(self.generator)
         if self.stop.is_set():
             return self.why
-        if budget.max_seconds is not None and time.perf_counter() - self.start >= budget.max_seconds:
-            return f"max_seconds={budget.max_seconds:g} reached"
-        if budget.max_tokens is not None and spent.tokens >= budget.max_tokens:
-            return f"max_tokens={budget.max_tokens} reached"
-        if budget.max_money is not None and (spent.money or 0.0) >= budget.max_money:
-            return f"max_money={budget.max_money:g} reached"
+        if limits.max_seconds is not None and time.perf_counter() - self.start >= limits.max_seconds:
+            return f"max_seconds={limits.max_seconds:g} reached"
+        if limits.max_tokens is not None and spent.tokens >= limits.max_tokens:
+            return f"max_tokens={limits.max_tokens} reached"
+        if limits.max_cost is not None and (spent.money or 0.0) >= limits.max_cost:
+            return f"max_cost={limits.max_cost:g} reached"
         return None
 
 
@@ -219,9 +217,7 @@ def fill(
     seed: np.random.SeedSequence,
     groups: Groups | None = None,
     name: str | None = None,
-    budget: Budget | None = None,
-    copies: CopyPolicy = "auto",
-    on_shortfall: Literal["raise", "warn"] = "raise",
+    limits: Limits | None = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     checker: Checker | None = None,
@@ -230,7 +226,7 @@ def fill(
     """Have a fitted generator write the rows of a plan, checked one by one.
 
     Per group it asks for what is missing, divided by the acceptance rate so far, and stops when the group is
-    full, a budget is spent, or `Budget.patience` rounds brought nothing. The stream of random numbers of a
+    full, a limit is reached, or `Limits.patience` rounds brought nothing. The stream of random numbers of a
     round depends on the seed, the group, the purpose and the round alone.
 
     Parameters
@@ -244,11 +240,7 @@ def fill(
         Of the table, where they are known already.
     name : str, optional
         Of the generator, for the provenance.
-    budget : Budget, optional
-    copies : {"auto", "reject", "accept"}
-        What to do with exact copies of real rows; see `makeweight.generators.check.Checker`.
-    on_shortfall : {"raise", "warn"}
-        With "warn", too, a group that the generator fails to write is left short, and the others are written.
+    limits : Limits, optional
     n_jobs : int, optional
         Threads that work on different groups at the same time.
     progress : callable, optional
@@ -283,8 +275,7 @@ def fill(
     0  2.5  b
     1  2.5  b
     """
-    if on_shortfall not in ("raise", "warn"):
-        raise OptionError("unknown on_shortfall", got=repr(on_shortfall), expected="raise or warn")
+    limits = Limits() if limits is None else limits
     groups = Groups(table) if groups is None else groups
     traits = traits_of(generator)
     tasks = [
@@ -294,22 +285,22 @@ def fill(
         if n
     ]
     _refuse_hopeless(tasks, traits.extrapolates, traits.min_rows)
-    checker = Checker(table, groups, traits, copies) if checker is None else checker
-    run = _Run(generator, table, groups, checker, seed, budget or Budget(), progress, tasks)
+    checker = Checker(table, groups, traits, limits.copies) if checker is None else checker
+    run = _Run(generator, table, groups, checker, seed, limits, progress, tasks)
     try:
-        _work(run, n_jobs, goes_on=on_shortfall == "warn")
+        _work(run, n_jobs, goes_on=limits.on_shortfall == "warn")
     except KeyboardInterrupt:
         run.stop.set()
         for task in tasks:
             if task.entry.shortfall:
                 task.entry.stopped = "interrupted"
     generation = _assemble(run, plan, name or type(generator).__name__, identifiers)
-    if run.failures and (on_shortfall == "raise" or not len(generation)):
+    if run.failures and (limits.on_shortfall == "raise" or not len(generation)):
         _, error = min(run.failures, key=lambda failure: failure[0])
         error.generation = generation
         raise error
     if generation.ledger.shortfall:
-        _tell_shortfall(generation, on_shortfall)
+        _tell_shortfall(generation, limits.on_shortfall)
     return generation
 
 
@@ -365,14 +356,14 @@ def _try_task(run: _Run, number: int, goes_on: bool) -> None:
 
 
 def _fill_task(run: _Run, task: _Task) -> None:
-    entry, budget = task.entry, run.budget
+    entry, limits = task.entry, run.limits
     began, idle = time.perf_counter(), 0
-    most = budget.max_proposed or max(10_000, 200 * entry.requested)
+    most = limits.max_proposed or max(10_000, 200 * entry.requested)
     while entry.shortfall:
         reason = run.exhausted()
         if reason is None and entry.proposed >= most:
             reason = f"{entry.proposed} rows proposed"
-        if reason is None and idle >= budget.patience:
+        if reason is None and idle >= limits.patience:
             reason = f"{idle} rounds without an accepted row"
         if reason is not None:
             entry.stopped = reason
