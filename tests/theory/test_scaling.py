@@ -100,7 +100,7 @@ def test_a_short_range_leaves_the_floor_open() -> None:
 
 
 def test_a_refusal_says_how_many_repeats_would_answer() -> None:
-    """Noise of .1 on a fall of .06: most tables with five repeats are refused; with the number that is named most are not."""
+    """Noise of .1 on a fall of .06: many tables with five repeats are refused, few with the number named."""
     sizes = np.array([0, 250, 500, 1000, 2000, 4000])
 
     def noisy_law(repeats: int, seed: int) -> ScalingLaw:
