@@ -323,13 +323,13 @@ class ScalingLaw:
         -------
         Interval
             k, negative where the rows do harm, infinite where no number of real rows is as good on the fitted
-            curve. The interval holds every k at which the two curves may meet.
+            curve. The interval holds every k at which the two curves may meet; an infinite end leaves a lower bound.
 
         Raises
         ------
         PlanError
-            When either curve is not identifiable, or n_real + k not known to within a factor of two; the message says
-            how many repeats would answer it.
+            When either curve is not identifiable, or neither the sign of k nor n_real + k to within a factor of two
+            is known; the message says how many repeats would answer it.
 
         Examples
         --------
@@ -349,11 +349,11 @@ class ScalingLaw:
         if len(met):
             low = min(point, float(sizes[met[0]])) if met[0] else 0.0
             high = max(point, float(sizes[met[-1]])) if met[-1] < len(sizes) - 1 else math.inf
-        if math.isfinite(point) and math.isinf(high) | (high > _FACTOR**2 * max(low, 1e-9)):
+        if low <= n_real <= high and high > _FACTOR**2 * low:
             spread = math.log(min(high, _FURTHEST * n_real) / max(low, n_real / _FURTHEST)) / math.log(_FACTOR**2)
             raise PlanError(
-                "the worth in real rows is not known to within a factor of two",
-                got=f"{low:.3g} to {high:.3g} real rows in all",
+                "whether the rows are worth any real ones is not known",
+                got=f"as good as {low:.3g} to {high:.3g} real rows, of which there are {n_real}",
                 hint=f"{self._more(max(spread, 1.5))} would answer it",
             )
         return Interval(point - n_real, low - n_real, high - n_real, self.level)
