@@ -47,6 +47,18 @@ def test_out_of_fold_a_generator_never_sees_the_held_out_rows(train, visible, mo
     assert all(sum(row in key for key in keys) == 3 for row in rows)
 
 
+def test_equal_rows_are_held_out_together(train, monkeypatch):
+    from makeweight.experiments import arms
+
+    seen = []
+    real = arms.train_arm
+    monkeypatch.setattr(arms, "train_arm", lambda arm, rows, seed: seen.append(rows.frame) or real(arm, rows, seed))
+    doubled = VisibleRows(pd.concat([train, train], ignore_index=True), "y")
+    out_of_fold("nothing", doubled, ["lr"], 0, 4)
+    assert len(seen) == 4
+    assert all((frame.value_counts() == 2).all() for frame in seen)
+
+
 def test_calibration_repairs_what_imbalance_did_to_probabilities(visible):
     test = worlds.draw("logit", 3, 1500, 1500, np.random.default_rng(1))
     nothing = train_arm("nothing", visible, 0)

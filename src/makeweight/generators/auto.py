@@ -91,17 +91,7 @@ class AutoGenerator(WithOptions):
     max_rows: int = option(200, int, 10)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Compare the two on held-out rows, and fit the better one to all.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        AutoGenerator
-        """
+        """Compare the two on held-out rows, and fit the better one to all."""
         self._check_options()
         to_compare, to_fit = rng.spawn(2)
         self.choice_ = self._choose(table, to_compare)
@@ -125,7 +115,7 @@ class AutoGenerator(WithOptions):
         return (f"generator auto took {self.choice_.picked}: {self.choice_.reason}", *own)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """The choice, in numbers, and the details of the generator that was picked."""
         return {"auto": asdict(self.choice_), **getattr(self._generator, "details", {})}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import platform
 import threading
@@ -11,161 +10,44 @@ import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GenerationShortfall, GeneratorError, OptionError
+from makeweight.errors import GenerationShortfall, GeneratorError
 from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
-from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
+from makeweight.generators.check import Checked, Checker, code_of
+from makeweight.generators.generation import Generation
 from makeweight.generators.ledger import Ledger, LedgerEntry
-from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose
+from makeweight.generators.limits import Limits, ShortfallWarning
+from makeweight.generators.streams import PURPOSES, account_of, stream
+from makeweight.plan import Group, GroupPlan, Groups, Plan
 from makeweight.progress import Progress
-from makeweight.table import Column, Kind, Schema, Table
+from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import identifier
 
 __all__ = ["Generation", "Limits", "ShortfallWarning", "account_of", "fill", "stream"]
 
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000
-PURPOSES: tuple[Purpose, ...] = ("balance", "augment")
 #: Makes fresh values of an identifier column.
 Identifiers = Callable[[Column, int, np.random.Generator], "pd.Series[Any]"]
 
 
-class ShortfallWarning(UserWarning):
-    """Fewer rows than asked for were accepted, and the caller chose to go on."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What limits hold while rows are written.
-
-    Parameters
-    ----------
-    copies : {"auto", "reject", "accept"}
-        What to do with exact copies of real rows; see `makeweight.generators.check.Checker`.
-    on_shortfall : {"raise", "warn"}
-        What to do when fewer rows than asked for could be accepted. With "warn", too, a group that the
-        generator fails to write is left short, and the others are written.
-    max_seconds : float, optional
-        Time for all rows.
-    max_cost : float, optional
-        US dollars, compared with what the generator says it has spent, as are `max_tokens`.
-    max_proposed : int, optional
-        Proposed rows per group and purpose; by default 200 per requested row, at least 10,000.
-    max_tokens : int, optional
-    patience : int
-        Rounds in a row without an accepted row after which a group stays short.
-
-    Raises
-    ------
-    OptionError
-        When a value is out of its range.
-
-    Examples
-    --------
-    >>> from makeweight import balance
-    >>> frame = pd.DataFrame({"x": [1.0, 2.2, 3.1, 4.7, 0.5], "y": ["a", "a", "a", "a", "b"]})
-    >>> limits = Limits(copies="accept", max_seconds=60)
-    >>> len(balance(frame, target="y", generator="random", limits=limits, random_state=0))
-    3
-    """
-
-    copies: CopyPolicy = "auto"
-    on_shortfall: Literal["raise", "warn"] = "raise"
-    max_seconds: float | None = None
-    max_cost: float | None = None
-    max_proposed: int | None = None
-    max_tokens: int | None = None
-    patience: int = 10
-
-    def __post_init__(self) -> None:
-        if self.copies not in ("auto", "reject", "accept"):
-            raise OptionError("unknown policy for copies", got=repr(self.copies), expected="auto, reject or accept")
-        if self.on_shortfall not in ("raise", "warn"):
-            raise OptionError("unknown on_shortfall", got=repr(self.on_shortfall), expected="raise or warn")
-        if self.max_seconds is not None and not self.max_seconds > 0:
-            raise OptionError("max_seconds is a time", got=repr(self.max_seconds), expected="seconds above 0, or None")
-        if self.max_cost is not None and not self.max_cost >= 0:
-            raise OptionError("max_cost is an amount of money", got=repr(self.max_cost), expected="US dollars, or None")
-
-
-@dataclass(frozen=True, eq=False)
-class Generation:
-    """Synthetic rows and all that is known of how they came about.
-
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_synthetic, n_columns)
-        With the columns, order and dtypes of the real table.
-    provenance : DataFrame of shape (n_synthetic, 3)
-        Per row: ``group`` (text), ``generator`` and ``purpose`` ("balance" or "augment").
-    positions : ndarray of int32, shape (n_synthetic,)
-        Position of every row's group in the plan.
-    ledger : Ledger
-    plan : Plan
-    schema : Schema
-    generator : str
-    seconds : float
-    spent : Cost
-    seed : int
-        Entropy from which every stream was spawned; given as ``random_state`` it gives the same rows.
-    versions : dict of str to str
-    notes : tuple of str
-        What a user should know about the rows.
-    details : dict
-        What the generator tells of its work, as plain values.
-    """
-
-    frame: pd.DataFrame
-    provenance: pd.DataFrame
-    positions: np.ndarray
-    ledger: Ledger
-    plan: Plan
-    schema: Schema
-    generator: str
-    seconds: float
-    spent: Cost
-    seed: int
-    versions: dict[str, str]
-    notes: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the rows as plain values for JSON."""
-        return {
-            "generator": self.generator,
-            "groups": self.plan.counts(),
-            "ledger": self.ledger.to_dict(),
-            "seconds": round(self.seconds, 6),
-            "tokens": self.spent.tokens,
-            "money": self.spent.money,
-            "seed": self.seed,
-            "versions": self.versions,
-            "notes": list(self.notes),
-            "details": self.details,
-        }
-
-
 @dataclass
-class _Task:
+class _GroupTask:
     """One group and purpose: its account and its accepted rows so far."""
 
     plan: GroupPlan
     position: int
     entry: LedgerEntry
-    parts: list[Checked] = field(default_factory=list)
     frames: list[pd.DataFrame] = field(default_factory=list)
 
 
 @dataclass
-class _Run:
+class _FillRun:
     """What all tasks of one call share."""
 
     generator: Generator
@@ -175,7 +57,7 @@ class _Run:
     seed: np.random.SeedSequence
     limits: Limits
     progress: Callable[[Progress], object] | None
-    tasks: list[_Task]
+    tasks: list[_GroupTask]
     start: float = field(default_factory=time.perf_counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -279,14 +161,14 @@ def fill(
     groups = Groups(table) if groups is None else groups
     traits = traits_of(generator)
     tasks = [
-        _Task(entry, position, LedgerEntry(entry.group, groups.describe(entry.group), purpose, n))
+        _GroupTask(entry, position, LedgerEntry(entry.group, groups.describe(entry.group), purpose, n))
         for position, entry in enumerate(plan)
         for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
         if n
     ]
     _refuse_hopeless(tasks, traits.extrapolates, traits.min_rows)
     checker = Checker(table, groups, traits, limits.copies) if checker is None else checker
-    run = _Run(generator, table, groups, checker, seed, limits, progress, tasks)
+    run = _FillRun(generator, table, groups, checker, seed, limits, progress, tasks)
     try:
         _work(run, n_jobs, goes_on=limits.on_shortfall == "warn")
     except KeyboardInterrupt:
@@ -304,7 +186,7 @@ def fill(
     return generation
 
 
-def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> None:
+def _refuse_hopeless(tasks: list[_GroupTask], extrapolates: bool, min_rows: int) -> None:
     for task in tasks:
         n_real = task.plan.n_real
         if not n_real and not extrapolates:
@@ -325,7 +207,7 @@ def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> N
             )
 
 
-def _work(run: _Run, n_jobs: int | None, *, goes_on: bool) -> None:
+def _work(run: _FillRun, n_jobs: int | None, *, goes_on: bool) -> None:
     if not run.tasks:
         return
     run.checker.prepare()
@@ -342,7 +224,7 @@ def _work(run: _Run, n_jobs: int | None, *, goes_on: bool) -> None:
         raise
 
 
-def _try_task(run: _Run, number: int, goes_on: bool) -> None:
+def _try_task(run: _FillRun, number: int, goes_on: bool) -> None:
     """Fill one group; where the generator fails, keep what was accepted, and end the others or go on."""
     entry = run.tasks[number].entry
     try:
@@ -355,7 +237,7 @@ def _try_task(run: _Run, number: int, goes_on: bool) -> None:
             run.stop.set()
 
 
-def _fill_task(run: _Run, task: _Task) -> None:
+def _fill_task(run: _FillRun, task: _GroupTask) -> None:
     entry, limits = task.entry, run.limits
     began, idle = time.perf_counter(), 0
     most = limits.max_proposed or max(10_000, 200 * entry.requested)
@@ -398,41 +280,7 @@ def _ask(entry: LedgerEntry) -> int:
     return math.ceil(1.1 * entry.shortfall * entry.proposed / entry.accepted)
 
 
-def stream(seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_: int) -> np.random.SeedSequence:
-    """Return the seed of one round: of nothing but the seed, the group, the purpose and the round."""
-    text = repr([None if value is None else str(value) for value in group])
-    digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
-    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, digest, PURPOSES.index(purpose), round_))
-
-
-def account_of(rng: np.random.Generator) -> tuple[object, int] | None:
-    """Tell the rounds of one account apart: a key of seed, group and purpose, and the round.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        As `propose` is given it.
-
-    Returns
-    -------
-    (key, round) or None
-        None for a stream that does not come from `fill`.
-
-    Examples
-    --------
-    >>> seed = np.random.SeedSequence(7)
-    >>> rounds = [np.random.default_rng(stream(seed, ("a",), "balance", k)) for k in (0, 1)]
-    >>> (first, zero), (second, one) = [account_of(rng) for rng in rounds]
-    >>> first == second, zero, one
-    (True, 0, 1)
-    """
-    seed = rng.bit_generator.seed_seq
-    if not isinstance(seed, np.random.SeedSequence) or len(seed.spawn_key) < 3:
-        return None
-    return (seed.entropy, *seed.spawn_key[:-1]), int(seed.spawn_key[-1])
-
-
-def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generator) -> pd.DataFrame:
+def _complete(run: _FillRun, group: Group, checked: Checked, rng: np.random.Generator) -> pd.DataFrame:
     """Write accepted rows with the real dtypes, and add what generators are not asked for."""
     table, n = run.table, checked.n_accepted
     columns: dict[Hashable, Any] = dict(checked.columns)
@@ -452,7 +300,7 @@ def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generato
     return table.decode(columns)
 
 
-def _assemble(run: _Run, plan: Plan, name: str, identifiers: Identifiers | None) -> Generation:
+def _assemble(run: _FillRun, plan: Plan, name: str, identifiers: Identifiers | None) -> Generation:
     schema, table = run.table.schema, run.table
     frames: list[Any] = [frame for task in run.tasks for frame in task.frames]
     sizes = [sum(map(len, task.frames)) for task in run.tasks]
@@ -502,7 +350,7 @@ def _assemble(run: _Run, plan: Plan, name: str, identifiers: Identifiers | None)
     )
 
 
-def _notes(run: _Run, n: int) -> tuple[str, ...]:
+def _notes(run: _FillRun, n: int) -> tuple[str, ...]:
     notes = []
     for column in run.table.schema.features if n else ():
         if column.kind is Kind.TEXT and not traits_of(run.generator).writes_text:

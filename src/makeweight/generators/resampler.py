@@ -108,17 +108,7 @@ class Resampler(WithOptions):
         return Traits(copies=copies, min_rows=1 if copies else 2)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Encode the rows, or a random subset of large groups.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        Resampler
-        """
+        """Encode the rows, or a random subset of large groups."""
         self._check_options()
         self._table = table
         self._groups = Groups(table)
@@ -154,12 +144,6 @@ class Resampler(WithOptions):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Resample one group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------

@@ -122,17 +122,7 @@ class SmoothedBootstrap(SavedGenerator):
     max_donors: int = option(20_000, int, 1)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Read marginals, group means, shared residuals and bandwidths off real rows.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        SmoothedBootstrap
-        """
+        """Read marginals, group means, shared residuals and bandwidths off real rows."""
         self._check_options()
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
@@ -159,12 +149,6 @@ class SmoothedBootstrap(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------

@@ -163,17 +163,7 @@ class TransportGenerator(SavedGenerator):
     max_donors: int = option(20_000, int, 1)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Keep the rows, or a random subset of large groups, on the scale on which they are moved.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        TransportGenerator
-        """
+        """Keep the rows, or a random subset of large groups, on the scale on which they are moved."""
         self._check_options()
         groups = Groups(table)
         self._know(KnownTable.of(table, groups))
@@ -196,12 +186,6 @@ class TransportGenerator(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------

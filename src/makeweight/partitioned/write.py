@@ -18,8 +18,9 @@ import pyarrow.parquet
 from makeweight.errors import GeneratorError
 from makeweight.generators.base import Generator
 from makeweight.generators.check import Checker
-from makeweight.generators.fill import PURPOSES, Generation, Limits, ShortfallWarning, fill
+from makeweight.generators.fill import Generation, Limits, ShortfallWarning, fill
 from makeweight.generators.ledger import LedgerEntry
+from makeweight.generators.streams import PURPOSES
 from makeweight.partitioned.folder import record_of, write_json
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared

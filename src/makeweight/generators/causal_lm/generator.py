@@ -16,12 +16,13 @@ import pandas as pd
 from makeweight.errors import GeneratorError, SchemaError
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.causal_lm.patterns import pattern_of, read_value
-from makeweight.generators.causal_lm.recipe import TrainingProgress, TrainingState
+from makeweight.generators.causal_lm.recipe import TrainingState
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState
 from makeweight.plan import Group, Groups, Plan
+from makeweight.progress import Progress
 from makeweight.table import Table
 from makeweight.table.text import parse
 
@@ -87,7 +88,7 @@ class CausalLMGenerator(SavedGenerator):
         A folder in which training is saved after every epoch, and from which it goes on after it was cut
         short.
     progress : callable, optional
-        Called with a `TrainingProgress` after every epoch.
+        Called with a `makeweight.progress.Progress` after every epoch.
     verbose : int
         Above 0, that goes to standard error.
 
@@ -143,23 +144,13 @@ class CausalLMGenerator(SavedGenerator):
     checkpoint_dir: str | os.PathLike[str] | None = option(
         None, (str, os.PathLike), words=(None,), takes="a folder", saved=False
     )
-    progress: Callable[[TrainingProgress], object] | None = option(
+    progress: Callable[[Progress], object] | None = option(
         None, object, test=lambda value: value is None or callable(value), takes="a function", saved=False
     )
     verbose: int = option(0, int, 0, saved=False)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Train the model on the rows of a table.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        CausalLMGenerator
-        """
+        """Train the model on the rows of a table."""
         from makeweight.generators.causal_lm.fitting import learn
 
         self._check_options()
@@ -278,9 +269,10 @@ class CausalLMGenerator(SavedGenerator):
         ]
         return cells
 
-    def _report(self, progress: TrainingProgress) -> None:
+    def _report(self, progress: Progress) -> None:
         if self.verbose:
-            show(progress)
+            left = f"at most {progress.seconds_left:.0f} s left"
+            sys.stderr.write(f"epoch {progress.done} of {progress.total}: {progress.detail}, {left}\n")
         if self.progress is not None:
             self.progress(progress)
 
@@ -316,12 +308,3 @@ def _parsed(text: str) -> dict[str, str | None] | None:
         return parse(text)
     except SchemaError:  # not a row: an answer like any other, counted by the check
         return None
-
-
-def show(progress: TrainingProgress) -> None:
-    """Write a line on how far training is to standard error."""
-    held_out = "" if np.isnan(progress.validation_loss) else f", held out {progress.validation_loss:.4f}"
-    sys.stderr.write(
-        f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.4f}{held_out}, "
-        f"{progress.rows_per_second:,.0f} rows/s, at most {progress.seconds_left:.0f} s left\n"
-    )

@@ -210,12 +210,6 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Ask for up to `n` rows of a group: one wave of at most `concurrency` requests.
 
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
-
         Returns
         -------
         DataFrame of shape (at most n, n_columns)
@@ -284,7 +278,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         return self._session.notes
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was asked and answered, as plain values."""
         return self._session.details
 

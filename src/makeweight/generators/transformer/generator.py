@@ -133,17 +133,7 @@ class InContextTransformer(SavedGenerator):
     device: str = option("auto", words=("auto", "cpu", "cuda"), saved=False)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Check the options, load the weights, and encode real rows as context.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        InContextTransformer
-        """
+        """Check the options, load the weights, and encode real rows as context."""
         self._check_options()
         groups = Groups(table)
         self._know(KnownTable.of(table, groups))
@@ -219,7 +209,7 @@ class InContextTransformer(SavedGenerator):
         )
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Which weights wrote the rows."""
         return {"weights": {name: getattr(self._manifest, name) for name in ("sha256", "config", "steps")}}
 
@@ -257,12 +247,6 @@ class InContextTransformer(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
