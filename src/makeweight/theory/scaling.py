@@ -305,7 +305,13 @@ class ScalingLaw:
         return Recommendation(size, tolerance, self.gain(size).estimate, float(solution), reason)
 
     def worth_in_real_rows(
-        self, n_augment: float, real_sizes: npt.ArrayLike, real_risks: npt.ArrayLike, n_real: int
+        self,
+        n_augment: float,
+        real_sizes: npt.ArrayLike,
+        real_risks: npt.ArrayLike,
+        n_real: int,
+        *,
+        row_covariance: npt.ArrayLike | None = None,
     ) -> Interval:
         """Return k such that n_real + k real rows would give the same risk as N augmentation rows.
 
@@ -318,6 +324,8 @@ class ScalingLaw:
         real_risks : array-like of shape (s,) or (r, s)
         n_real : int
             Real rows at hand.
+        row_covariance : array-like of shape (s, s), optional
+            Of the real curve, as in `fit`.
 
         Returns
         -------
@@ -339,7 +347,9 @@ class ScalingLaw:
         46
         """
         ours = self.predict_interval(n_augment)
-        real = ScalingLaw(1, 1, level=self.level).fit(np.asarray(real_sizes, dtype=np.float64) - 1, real_risks)
+        real = ScalingLaw(1, 1, level=self.level).fit(
+            np.asarray(real_sizes, dtype=np.float64) - 1, real_risks, row_covariance=row_covariance
+        )
         real._ready()
         point = real._fit.law.effective_size_for(ours.estimate - real._fit.law.floor)
         sizes = n_real * np.geomspace(1 / _FURTHEST, _FURTHEST, 401)
