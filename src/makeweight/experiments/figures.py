@@ -227,7 +227,7 @@ def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame)
         ax.minorticks_off()
         ax.set_title(data, loc="left", fontsize=8)
         ax.set_xlabel("context rows n; dotted: a + b / √n, fitted")
-        ax.set_ylabel("KL(law ‖ generator), nats")
+        ax.set_ylabel("energy distance from the law")
     _legend(figure, axes)
     yield experiment.name, figure
 
