@@ -19,8 +19,7 @@ import sys
 import time
 
 import numpy as np
-import torch
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.network import Network
 
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.contexts import ColumnSpec
@@ -29,7 +28,7 @@ from quality import DATA
 
 WHOLE = """
 import sys, time
-from makeweight.sampler import balance
+from makeweight import Limits, balance
 import pandas as pd
 frame = pd.read_csv(sys.argv[1])
 made = balance(frame, target=sys.argv[2], generator="transformer", limits=Limits(copies="accept"), random_state=0,
@@ -52,7 +51,7 @@ def told(seconds: tuple[float, float]) -> str:
     return f"{seconds[0]:.2f} s ({seconds[1]:.2f})"
 
 
-def measure(model: InContextModel, context: int, columns: int, rows: int) -> list[tuple[float, float]]:
+def measure(model: Network, context: int, columns: int, rows: int) -> list[tuple[float, float]]:
     """Seconds to encode four column orders of a table, and to write rows of its rare label."""
     rng = np.random.default_rng(0)
     values = rng.normal(size=(context, columns))
@@ -62,13 +61,13 @@ def measure(model: InContextModel, context: int, columns: int, rows: int) -> lis
     specs = [ColumnSpec(True)] + [ColumnSpec(column >= columns - coded) for column in range(columns)]
     clock = Clock()
     reader = RowModel(model, table, specs, orders=4, max_context=context, rng=rng)
-    reader.prompt()
+    reader.contexts()
     encoding, clock = clock.read(), Clock()
     reader.sample((1,), rows, rng)
     return [encoding, clock.read()]
 
 
-def operations(model: InContextModel, context: int, columns: int, rows: int) -> float:
+def operations(model: Network, context: int, columns: int, rows: int) -> float:
     """Floating-point operations of the matrix products that writing takes."""
     width, layers = model.config.width, model.config.layers
     product = 2 * width * width
@@ -82,7 +81,7 @@ def operations(model: InContextModel, context: int, columns: int, rows: int) -> 
 
 def peak() -> float:
     """Operations a second of the processor in a product of large matrices."""
-    a = torch.randn(1_500, 1_500)
+    a = np.random.default_rng(0).standard_normal((1_500, 1_500), dtype=np.float32)
     best = np.inf
     for _ in range(5):
         clock = Clock()
@@ -118,9 +117,9 @@ def whole(name: str, folder: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--weights", default=str(weights.embedded()))
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
     clock = Clock()
     model, manifest = weights.load(options.weights)
     loading = clock.read()
@@ -140,7 +139,6 @@ def main() -> int:
         encoding, writing = measure(model, *size)
         print(f"{name}: encode {told(encoding)}, write {told(writing)}")
     if DATA.is_dir():
-        os.environ["OMP_NUM_THREADS"] = str(options.threads)
         for name in ("craft", "adult"):
             whole(name, options.weights)
     return 0

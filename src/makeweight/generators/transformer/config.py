@@ -14,7 +14,7 @@ PRIOR_VERSION = 2
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network; see :mod:`makeweight.generators.transformer.model`.
+    """The network; see :mod:`makeweight.generators.transformer.network`.
 
     Examples
     --------
