@@ -19,11 +19,11 @@ import sys
 import time
 
 import numpy as np
-from makeweight.generators.transformer.network import Network
 
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.contexts import ColumnSpec
 from makeweight.generators.transformer.decode import RowModel
+from makeweight.generators.transformer.network import Network
 from quality import DATA
 
 WHOLE = """

@@ -39,6 +39,7 @@ def random_table(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_logits_on_numpy_are_those_on_torch(seed):
+    """Kernel regressions with large weights multiply what float32 rounds away: the limit grows with those."""
     values, categorical = random_table(seed)
     given = np.arange(len(categorical)) < 1
     shown, asked = values[: 2 * len(values) // 3][None], values[2 * len(values) // 3 :][None]
@@ -47,6 +48,7 @@ def test_logits_on_numpy_are_those_on_torch(seed):
         flags = categorical[None], given[None]
         prompt = TablePrompt(network, shown, *flags, np.random.default_rng(seed))
         walks.append(Walk(prompt, asked.shape[1]))
+    limit = max(1e-4, 2.5e-7 * abs(walks[0].prompt.context.kernel.weights).sum(-1).max())
     for column in range(len(categorical)):
         logits = []
         for walk, xp in zip(walks, (on_numpy, on_torch), strict=True):
@@ -57,7 +59,7 @@ def test_logits_on_numpy_are_those_on_torch(seed):
                 walk.push(xp.array(asked[:, :, column], walk.prompt.network.like))
             logits.append([xp.to_numpy(part) for part in numbers])
         for one, two in zip(*logits, strict=True):
-            np.testing.assert_allclose(one, two, atol=1e-4, rtol=0)
+            np.testing.assert_allclose(one, two, atol=limit, rtol=0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -140,7 +140,7 @@ def searchsorted(values: Numbers, wanted: Numbers, side: str) -> Numbers:
     lead = wanted.shape[:-1]
     out = np.empty(wanted.shape, np.int64)
     for at in np.ndindex(lead):
-        out[at] = values[at].searchsorted(wanted[at], side=side)  # type: ignore[call-overload]
+        out[at] = values[at].searchsorted(wanted[at], side=side)
     return out
 
 
