@@ -91,4 +91,4 @@ class Table:
         column = self.schema[name]
         decoded: pd.Series[Any] = codec(column.kind).decode(column, values)
         real: Any = self.frame[name].dtype
-        return decoded.astype(real) if isinstance(real, pd.SparseDtype) else decoded
+        return decoded if decoded.dtype == real else decoded.astype(real)
