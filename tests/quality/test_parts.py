@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from makeweight.quality.copies import _repeated
 from makeweight.quality.nulls import family, with_observed
 from makeweight.quality.ranks import Stratum, area_of
-from makeweight.quality.rows import EncodedRows, last_digits, read_rows, row_ids
+from makeweight.quality.reading import last_digits, read_rows
+from makeweight.quality.rows import EncodedRows, row_ids
 from makeweight.quality.strength import Blocks, associate
 from makeweight.quality.values import impossible
 from makeweight.table import Schema

@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.classifier.borrowing import correctable, uncorrected
-from makeweight.classifier.calibration import fit_calibrator
 from makeweight.classifier.convexity import check_minimum, check_takes_signed
 from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, results_of
@@ -29,11 +28,14 @@ from makeweight.classifier.sizes import (
     size_candidates,
 )
 from makeweight.classifier.symmetry import slopes_verdict
-from makeweight.classifier.training import RealRows, fit_estimator, probabilities, weight_keyword
+from makeweight.classifier.training import RealRows
 from makeweight.classifier.validation import Validation
 from makeweight.errors import OptionError, PlanError
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import seed_sequence
+from makeweight.measure.calibration import fit_calibrator
+from makeweight.measure.learners import fit_estimator, weight_keyword
+from makeweight.measure.probabilities import probabilities
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.theory import NOTHING, Candidate, SizeDecision, least_correction
@@ -64,10 +66,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     ----------
     estimator : classifier
         With ``predict_proba``; a pipeline gets rows as they come, mixed types and missing values included.
-    sampler : SyntheticOverSampler, str, Generator or None
-        How rows are written: its generator, ``group_by``, ``schema``, ``copies``, ``on_shortfall`` and
-        ``max_seconds`` are used; sizes are set here. The name of a generator, or a generator, is short for a
-        sampler that has it.
+    generator : str, Generator, SyntheticOverSampler or None
+        Who writes rows: a name that ``makeweight generators`` lists, or an object. Of a configured sampler the
+        generator, ``options``, ``group_by``, ``kinds`` and ``limits`` are used; sizes are set here.
     n_synthetic : {"auto", "balance"}, int or dict, default="auto"
         Rows that bring groups up: chosen; up to the largest group; that many for every smaller group; or
         numbers of rows *to add* by label, or by tuple of label and attributes.
@@ -121,7 +122,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     -----
     By default 9 candidates in 2 x 5 folds are fitted: some 91 fits of `estimator` on up to four times the
     rows, and 11 of the generator. With logistic regression on 1,000 x 10 that is half a minute of one core,
-    and with ``sampler="smoothed-bootstrap"`` two seconds. Without choice and with ``calibrate="logit-shift"``
+    and with ``generator="smoothed-bootstrap"`` two seconds. Without choice and with ``calibrate="logit-shift"``
     or None nothing is validated and one fit is made. More than six groups are brought up together, never one
     by one.
 
@@ -138,6 +139,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     groups of at most half the largest group's rows. Every size is tried with c = 0, .5 and 1. Negative
     weights are refused by, or break, other learners; here the Hessian is checked to be positive definite
     where the fit stops.
+
+    Probabilities of `estimator` are mixed with 0.2 % of the uniform distribution before they are calibrated or
+    judged, so that one row with probability zero decides nothing. Equal rows are never on both sides of a split.
 
     Accuracy (`score`) is that of the calibrated classes: with a balanced prior rare classes are predicted
     more often than they occur.
@@ -165,7 +169,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "estimator": [HasMethods(["fit", "predict"])],
-        "sampler": [SyntheticOverSampler, str, HasMethods(["fit", "propose", "cost"]), None],
+        "generator": [SyntheticOverSampler, str, HasMethods(["fit", "propose", "cost"]), None],
         "n_synthetic": [StrOptions({"auto", "balance"}), Interval(Integral, 0, None, closed="left"), Mapping],
         "augment": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
@@ -182,7 +186,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     def __init__(
         self,
         estimator: Any,
-        sampler: SyntheticOverSampler | str | Generator | None = None,
+        generator: SyntheticOverSampler | str | Generator | None = None,
         *,
         n_synthetic: Any = "auto",
         augment: Any = "auto",
@@ -197,7 +201,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
-        self.sampler = sampler
+        self.generator = generator
         self.n_synthetic = n_synthetic
         self.augment = augment
         self.alpha = alpha
@@ -247,7 +251,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             corrections=CORRECTIONS if real.signed and len(correctable(real.groups.counts)) else (0.0,),
         )
         is_open, given = honours(self.n_synthetic, self.augment), GIVES_ALL
-        if is_open and len(candidates) > 1 and real.groups.counts.min() < 2:
+        if is_open and len(candidates) > 1 and real.strata.distinct().min() < 2:
             candidates, given = (NOTHING,), NOTHING_TO_HOLD_OUT
         prior, weights = target_shares(self.target_prior, real)
         method = self._calibration(real)
@@ -270,7 +274,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             objective=self.objective,
             calibration=method,
             target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
-            folds=self._folds(real.groups) if sizes else 0,
+            folds=self._folds(real) if sizes else 0,
             repeats=self.repeats if sizes else 0,
             fits=1 + (validation.fits if validation else 0),
             slope_symmetry=test,
@@ -302,7 +306,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     def _real_rows(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> RealRows:
         """Read the input, and remember its columns and classes."""
-        sampler = sampler_of(self.sampler)
+        sampler = sampler_of(self.generator)
         correct = density_ratio if self.bias_correction == "density-ratio" else None
         signed = self.bias_correction == "signed"
         real = read_rows(X, y, groups, sample_weight, sampler=sampler, correct=correct, signed=signed)
@@ -319,12 +323,12 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             return "none"
         few = int(np.bincount(real.label_codes).min())
         if self.calibrate == "auto":
-            usable = few >= LEAST_TO_CALIBRATE and real.groups.counts.min() >= 2
+            usable = few >= LEAST_TO_CALIBRATE and real.strata.distinct().min() >= 2
             return "platt" if usable else "logit-shift"
         return self.calibrate
 
-    def _folds(self, groups: Groups) -> int:
-        return min(self.cv, int(groups.counts.min()))
+    def _folds(self, real: RealRows) -> int:
+        return min(self.cv, int(real.strata.distinct().min()))
 
     def _validated(
         self, real: RealRows, candidates: tuple[Candidate, ...], method: str, rng: np.random.Generator
@@ -333,19 +337,20 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         needs_rows = method in ("platt", "isotonic")
         if len(candidates) == 1 and not needs_rows:
             return None, None, []
-        folds = self._folds(real.groups)
+        folds = self._folds(real)
         if folds < 2:
-            lonely = real.groups.describe(real.groups.keys[int(real.groups.counts.argmin())])
+            lonely = int(real.strata.distinct().argmin())
+            n_rows = int(real.groups.counts[lonely])
             raise PlanError(
                 "a group of one row cannot be held out",
-                where=lonely,
-                got="1 row",
-                expected="2 or more rows of every group",
+                where=real.strata.names[lonely],
+                got="1 row" if n_rows == 1 else f"{n_rows} equal rows",
+                expected="2 or more different rows of every group",
                 hint=HOW_WITHOUT,
             )
         notes = ["sizes were compared after Platt scaling"] if method == "isotonic" else []
         if folds < self.cv:
-            notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} rows")
+            notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} different rows")
         listed = [NOTHING, *(candidate for candidate in candidates if candidate != NOTHING)]
         validation = Validation(real, self.estimator, listed, self.n_jobs)
         sizes = validation.choose(

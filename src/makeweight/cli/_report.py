@@ -38,8 +38,10 @@ def report_of(outcome: Outcome) -> dict[str, Any]:
     request, generation = outcome.request, outcome.generation
     after = _accepted(generation.ledger)
     report = generation.to_dict()
-    for group in report["groups"]:
-        group["n_after"] = group["n_real"] + after.get(group["group"], 0)
+    report["groups"] = [
+        counts | {"n_after": entry.n_real + after.get(str(counts["group"]), 0)}
+        for entry, counts in zip(generation.plan, generation.plan.counts(), strict=True)
+    ]
     n_real = len(outcome.file.frame)
     return {
         "source": outcome.file.source,

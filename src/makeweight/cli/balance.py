@@ -203,7 +203,7 @@ def run(request: Request) -> Outcome:
         When something is wrong with the request, the table or the place to write to; nothing is written then.
     """
     from makeweight.cli._progress import Reporter
-    from makeweight.generators.fill import ShortfallWarning
+    from makeweight.generators.fill import Limits, ShortfallWarning
     from makeweight.generators.registry import resolve
     from makeweight.table.io import write_table
 
@@ -217,7 +217,7 @@ def run(request: Request) -> Outcome:
         progress.say(f"reading {request.data}")
         file = _options.load(request.data, request.kinds, request.missing, request.no_header)
         _check_binary_output(request, file)
-        schema = _options.infer(file, request.target, request.group_by, request.kinds)
+        _options.infer(file, request.target, request.group_by, request.kinds)
         progress.say(f"fitting {request.generator}")
         from makeweight.sampler import balance  # only now, so that mistakes are told quickly
 
@@ -232,11 +232,8 @@ def run(request: Request) -> Outcome:
                 augment=request.augment,
                 alpha=request.alpha,
                 synthetic_weight=request.synthetic_weight,
-                schema=schema,
-                copies=request.copies,
-                on_shortfall=request.on_shortfall,
-                max_seconds=request.max_seconds,
-                max_cost=request.max_cost,
+                kinds=request.kinds,
+                limits=Limits(request.copies, request.on_shortfall, request.max_seconds, request.max_cost),
                 random_state=seed,
                 n_jobs=request.jobs,
                 progress=progress,

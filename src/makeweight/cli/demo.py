@@ -49,7 +49,7 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
     folder = Path(output)
     paths = {name: str(folder / file) for name, file in FILES.items()}
     _prepare(folder, paths, force)
-    all_splits = _effect.splits(seed, repeats)
+    all_splits = _effect.splits(_effect.breast_cancer(), seed, repeats)
     first = next(all_splits)
     _write(paths["train"], first.train)
     _write(paths["test"], first.test)

@@ -96,7 +96,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     help="What to do with exact copies of real rows.",
 )
 @click.option(
-    "--budget-seconds",
+    "--max-seconds",
     metavar="S",
     type=click.FloatRange(min=0),
     default=300,
@@ -185,7 +185,7 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
     if log is not None and given["force"]:
         log.unlink(missing_ok=True)
     from makeweight.cli._evaluation import Steps
-    from makeweight.evaluation import compare
+    from makeweight.evaluation import Design, Execution, compare
 
     read = [part for text in given["missing"] for part in ("--missing", text)]
     with Steps(err) as steps:
@@ -198,19 +198,23 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
             options=given["options"],
             arms=given["arms"],
             estimators=given["estimators"],
-            repeats=given["repeats"],
-            folds=given["folds"],
-            splits=given["splits"],
-            augment=given["augment"],
-            synthetic_weight=given["synthetic_weight"],
-            copies=given["copies"],
-            external=outside,
-            budget_seconds=given["budget_seconds"] or None,
+            design=Design(
+                repeats=given["repeats"],
+                folds=given["folds"],
+                splits=given["splits"],
+                augment=given["augment"],
+                synthetic_weight=given["synthetic_weight"],
+                copies=given["copies"],
+                external=outside,
+            ),
+            execution=Execution(
+                engine=given["engine"],
+                log=log,
+                name=given["data"],
+                read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
+            ),
+            max_seconds=given["max_seconds"] or None,
             random_state=given["seed"],
-            engine=given["engine"],
             n_jobs=given["jobs"],
-            log=log,
-            name=given["data"],
             progress=steps,
-            read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
         )

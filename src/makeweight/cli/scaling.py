@@ -14,6 +14,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from makeweight.evaluation import ScalingCurve
+    from makeweight.progress import Progress
 
 
 def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int] | None:
@@ -31,10 +32,11 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True)
 @click.option(
     "--estimator",
-    type=click.Choice(["lr", "rf", "hgb", "xgb"]),
+    metavar="NAME",
     default="lr",
     show_default=True,
-    help="Logistic regression, random forest, histogram gradient boosting or XGBoost.",
+    help="Logistic regression, random forest (rf), histogram gradient boosting (hgb) or xgb; rf-default, "
+    "hgb-default and xgb-default are at the settings of their libraries.",
 )
 @click.option(
     "--sizes",
@@ -83,9 +85,9 @@ def command(
 
     err = _show.console(err=True)
 
-    def progress(done: int, total: int) -> None:
+    def show(progress: Progress) -> None:
         if err.is_terminal:
-            err.print(f"fold {done} of {total}", end="\r" if done < total else "\n")
+            err.print(f"fold {progress.done} of {progress.total}", end="\r" if progress.done < progress.total else "\n")
 
     curve = scaling_curve(
         file.frame,
@@ -100,7 +102,7 @@ def command(
         calibrate=not no_calibration,
         random_state=seed,
         n_jobs=jobs,
-        progress=progress,
+        progress=show,
     )
     try:
         if output is not None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from scipy.stats import entropy
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
+from makeweight.evaluation.design import ComparisonSettings, Reproduction
 from makeweight.evaluation.metrics import METRICS, Metric
-from makeweight.evaluation.problem import Problem
+from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference
-from makeweight.evaluation.verdict import Verdict
+from makeweight.evaluation.verdict import ComparisonVerdict
 
 __all__ = ["Comparison"]
 
@@ -28,32 +29,33 @@ class Comparison:
 
     Attributes
     ----------
-    verdict : Verdict
+    verdict : ComparisonVerdict
     scores : Scores
         Means, intervals and paired differences of every arm.
     focus : tuple of Arm
         The arms that the verdict is about.
-    problem : Problem
+    problem : EvaluationProblem
         The real rows.
     splits : tuple of (repeat, fold)
         Those that were run.
     cut : tuple of str
-        What the budget left out.
+        What `max_seconds` left out.
     n_added : dict of variant to int
         Rows that an arm adds to the whole table.
-    settings, reproduce : dict
+    settings : ComparisonSettings
+    reproduce : Reproduction
     seconds : float
     """
 
-    verdict: Verdict
+    verdict: ComparisonVerdict
     scores: Scores
     focus: tuple[Arm, ...]
-    problem: Problem
+    problem: EvaluationProblem
     splits: tuple[tuple[int, int], ...]
     cut: tuple[str, ...]
     n_added: dict[str, int]
-    settings: dict[str, Any]
-    reproduce: dict[str, Any]
+    settings: ComparisonSettings
+    reproduce: Reproduction
     seconds: float
 
     @property
@@ -75,7 +77,7 @@ class Comparison:
             "version": 1,
             "verdict": self.verdict.to_dict(),
             "data": {
-                "name": self.settings["name"],
+                "name": self.settings.name,
                 "n_rows": len(problem),
                 "n_columns": problem.frame.shape[1],
                 "target": str(problem.target),
@@ -92,12 +94,12 @@ class Comparison:
             "results": self._results(),
             "group_risks": self._group_risks(),
             "class_report": self._class_report(),
-            "failures": scores.failures(),
+            "failures": [asdict(failure) for failure in scores.failures()],
             "cut": list(self.cut),
             "ledger": self._ledger(),
-            "settings": self.settings,
+            "settings": asdict(self.settings),
             "seconds": round(self.seconds, 1),
-            "reproduce": self.reproduce,
+            "reproduce": asdict(self.reproduce),
         }
 
     def _arm(self, arm: Arm) -> dict[str, Any]:
@@ -169,10 +171,10 @@ class Comparison:
         for estimator in self.scores.estimators:
             for arm in self.scores.arms:
                 records = self.scores.records(estimator, arm.name)
-                if any("error" in record for record in records):
+                if any(record.error for record in records):
                     continue
                 for name in self.problem.class_names:
-                    rows = [row for record in records for row in record["classes"] if row["class"] == name]
+                    rows = [record.classes[name] for record in records if name in record.classes]
                     if len(rows) < len(records):
                         continue
                     means = {key: sum(row[key] for row in rows) / len(rows) for key in REPORT}
@@ -184,7 +186,7 @@ class Comparison:
         for arm in self.scores.arms:
             if arm.focus:
                 for estimator in self.scores.estimators:
-                    ledger = self.scores.records(estimator, arm.name)[0].get("ledger")
+                    ledger = self.scores.records(estimator, arm.name)[0].ledger
                     if ledger is not None:
                         return dict(ledger)
         return None

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from makeweight.errors import OptionError, nearest
-from makeweight.evaluation.estimators import make_estimator
+from makeweight.measure.learners import make_learner
 
 __all__ = ["PUBLISHED", "WeightedForest", "published_classifier"]
 
@@ -20,12 +20,8 @@ N_TREES = 100
 class WeightedForest:
     """A random forest in which weights multiply the counts of a uniform bootstrap.
 
-    So did scikit-learn's when the published numbers were made. Later versions draw the bootstrap with
+    So did scikit-learn's when the published experiments were run. Later versions draw the bootstrap with
     probabilities in proportion to the weights, which is another forest. Without weights both are the same.
-
-    Parameters
-    ----------
-    seed : int
 
     Examples
     --------
@@ -71,10 +67,6 @@ class EarlierXgb:
 
     Those took one Newton step from even odds, 4 (share - 1/2) on the scale of log-odds, as the first
     prediction; later versions take the log-odds of the share itself. On balanced rows both start at zero.
-
-    Parameters
-    ----------
-    seed : int
     """
 
     def __init__(self, seed: int) -> None:
@@ -84,7 +76,7 @@ class EarlierXgb:
         """Fit, and return the fitted XGBoost classifier."""
         share = float(np.average(y, weights=sample_weight))
         start = 1 / (1 + np.exp(-4 * (share - 0.5)))
-        model = make_estimator("xgb", self.seed).set_params(base_score=start)
+        model = make_learner("xgb-default", self.seed, len(y)).set_params(base_score=start)
         return model.fit(X, y, sample_weight=sample_weight)
 
 
@@ -96,18 +88,7 @@ PUBLISHED: dict[str, Callable[[int], Any]] = {
 
 
 def published_classifier(name: str, seed: int) -> Any:
-    """Return a classifier of the published experiments.
-
-    Parameters
-    ----------
-    name : {"rf", "xgb", "lr"}
-    seed : int
-
-    Raises
-    ------
-    OptionError
-        When there is none of that name.
-    """
+    """Return a classifier of `PUBLISHED`; an OptionError where there is none of that name."""
     if name not in PUBLISHED:
         raise OptionError("unknown classifier", got=repr(name), hint=nearest(name, PUBLISHED))
     return PUBLISHED[name](seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -11,8 +10,8 @@ import pandas as pd
 
 from makeweight.errors import MissingDependency
 from makeweight.generators.base import Cost, Generator, Traits
+from makeweight.generators.frame.options import WithOptions, option
 from makeweight.generators.registry import resolve
-from makeweight.generators.rows.donors import is_number, refuse_wrong
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 
@@ -45,7 +44,8 @@ class Choice:
     error: float | None = None
 
 
-class AutoGenerator:
+@dataclass(eq=False, repr=False)
+class AutoGenerator(WithOptions):
     """The transformer or the smoothed bootstrap, whichever finds held-out real rows likelier.
 
     Both are fitted to the training rows of every fold and asked for the log-probability of the others given
@@ -87,27 +87,12 @@ class AutoGenerator:
 
     traits = Traits()
 
-    def __init__(self, folds: int = 2, max_rows: int = 200) -> None:
-        self.folds = folds
-        self.max_rows = max_rows
+    folds: int = option(2, int, 2)
+    max_rows: int = option(200, int, 10)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Compare the two on held-out rows, and fit the better one to all.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        AutoGenerator
-        """
-        checks = (
-            ("folds", is_number(self.folds, 2, np.inf, kind=Integral), "a whole number, 2 or more"),
-            ("max_rows", is_number(self.max_rows, 10, np.inf, kind=Integral), "a whole number, 10 or more"),
-        )
-        refuse_wrong(self, checks)
+        """Compare the two on held-out rows, and fit the better one to all."""
+        self._check_options()
         to_compare, to_fit = rng.spawn(2)
         self.choice_ = self._choose(table, to_compare)
         self._generator: Generator = resolve(self.choice_.picked).fit(table, rng=to_fit)
@@ -130,7 +115,7 @@ class AutoGenerator:
         return (f"generator auto took {self.choice_.picked}: {self.choice_.reason}", *own)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """The choice, in numbers, and the details of the generator that was picked."""
         return {"auto": asdict(self.choice_), **getattr(self._generator, "details", {})}
 

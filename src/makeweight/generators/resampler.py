@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,8 @@ from sklearn.base import clone
 
 from makeweight.errors import GeneratorError, OptionError, nearest
 from makeweight.generators.base import Cost, Traits
+from makeweight.generators.frame.known import no_rows
+from makeweight.generators.frame.options import WithOptions, option
 from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Kind, Table
@@ -37,7 +40,8 @@ ADASYN_PER_ROW = 4
 SECONDS_PER_ROW = 4e-6
 
 
-class Resampler:
+@dataclass(eq=False, repr=False)
+class Resampler(WithOptions):
     """Over-sample with imbalanced-learn: copies (random), SMOTE and its kin.
 
     For all but ``random``, numbers are standardised and a missing one becomes the median plus an indicator;
@@ -92,17 +96,10 @@ class Resampler:
     True
     """
 
-    def __init__(
-        self,
-        method: str | BaseOverSampler = "random",
-        k_neighbors: int | None = None,
-        max_dummies: int = 2_000,
-        max_donors: int = 20_000,
-    ) -> None:
-        self.method = method
-        self.k_neighbors = k_neighbors
-        self.max_dummies = max_dummies
-        self.max_donors = max_donors
+    method: str | BaseOverSampler = option("random", object, takes="a name, or an over-sampler of imbalanced-learn")
+    k_neighbors: int | None = option(None, int, 1, words=(None,))
+    max_dummies: int = option(2_000, int, 1)
+    max_donors: int = option(20_000, int, 1)
 
     @property
     def traits(self) -> Traits:
@@ -111,22 +108,8 @@ class Resampler:
         return Traits(copies=copies, min_rows=1 if copies else 2)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Encode the rows, or a random subset of large groups.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        Resampler
-        """
-        for name in ("k_neighbors", "max_dummies", "max_donors"):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
-            if not whole and not (name == "k_neighbors" and value is None):
-                raise OptionError("not a number", where=name, got=repr(value), expected="a whole number, 1 or more")
+        """Encode the rows, or a random subset of large groups."""
+        self._check_options()
         self._table = table
         self._groups = Groups(table)
         self._sampler = _sampler(self.method)
@@ -162,23 +145,13 @@ class Resampler:
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Resample one group.
 
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
-
         Returns
         -------
         DataFrame of shape (n, n_learned)
             Fewer rows where the method writes fewer; with text columns for ``random``.
         """
         if group not in self._groups:
-            raise GeneratorError(
-                "the group has no real row to resample",
-                where=self._groups.describe(group),
-                hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )
+            raise no_rows(self._groups.columns, group)
         if _copies(self._sampler):
             return self._copy(group, n, rng)
         code = self._groups.position(group)

@@ -18,7 +18,7 @@ __all__ = ["render"]
 
 VERSION = 1
 #: Per format: its template, and what it shows of a result.
-FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Mapping[str, object]]]] = {
     "makeweight.comparison": ("comparison.html", comparison_view),
     "makeweight.quality": ("quality.html", quality_view),
 }
@@ -41,7 +41,7 @@ PARTS = {
 
 
 def render(result: Mapping[str, Any]) -> str:
-    """Write a result as one HTML page that needs nothing but itself.
+    """Return a result as one HTML page that needs nothing but itself.
 
     The same result gives the same page, byte for byte.
 

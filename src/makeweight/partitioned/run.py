@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+import makeweight.partitioned.context as context
+import makeweight.partitioned.folder as folder
 from makeweight.engine import check_engine
 from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
@@ -24,7 +26,6 @@ from makeweight.generators.ledger import Ledger
 from makeweight.generators.registry import names as generator_names
 from makeweight.generators.registry import resolve, stated_options
 from makeweight.generators.writing import FIT_STREAM
-from makeweight.partitioned import context, folder
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.result import PartitionedGeneration, tell_shortfall
 from makeweight.partitioned.shared import Shared

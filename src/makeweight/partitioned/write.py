@@ -18,8 +18,9 @@ import pyarrow.parquet
 from makeweight.errors import GeneratorError
 from makeweight.generators.base import Generator
 from makeweight.generators.check import Checker
-from makeweight.generators.fill import PURPOSES, Generation, ShortfallWarning, fill
+from makeweight.generators.fill import Generation, Limits, ShortfallWarning, fill
 from makeweight.generators.ledger import LedgerEntry
+from makeweight.generators.streams import PURPOSES
 from makeweight.partitioned.folder import record_of, write_json
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared
@@ -103,7 +104,7 @@ class Job:
                     seed=seed,
                     groups=self.groups,
                     name=self.name,
-                    on_shortfall="warn",
+                    limits=Limits(on_shortfall="warn"),
                     checker=self.checker,
                     identifiers=lambda column, n, rng: self.names.make(column, n, rng, piece.before),
                 )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from makeweight.quality.nulls import QualityFinding, items_of, with_observed
+from makeweight.quality.nulls import QualityFinding, items_of
 from makeweight.quality.rows import ComparedRows, GroupRows
 from makeweight.quality.strength import Blocks, associate, encode
 from makeweight.table import Column
@@ -59,7 +59,8 @@ class Associations:
 
     @cached_property
     def _samples(self) -> list[GroupRows]:
-        return [_fewer(self.rows, group) for group in self.rows.samples(self.rows.compared, "association")]
+        samples = self.rows.samples(self.rows.compared, "association")
+        return [self.rows.thinned(group, MOST_ROWS, "association", "rows") for group in samples]
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -84,7 +85,7 @@ class Associations:
         statistics, owners = [], []
         for group in self._samples:
             blocks = encode(self.rows, self.columns, group)
-            labels = _labels(self.rows, group, "association")
+            labels = self.rows.labels(group, "association")
             ours, theirs = associate(blocks, blocks, labels), associate(blocks, blocks, 1.0 - labels)
             self._matrices.append((group, theirs[0], ours[0]))
             gaps = np.abs(ours - theirs)[:, *upper].T
@@ -107,7 +108,7 @@ class Associations:
         if not columns:
             return QualityFinding((), "There is no column to go with the label.", "not applicable")
         order = sorted(labels_seen)
-        drawn = [_labels(self.rows, group, "label") for group in self._samples]
+        drawn = [self.rows.labels(group, "label") for group in self._samples]
         weighed = [
             np.where(draws > 0, 1.0 / len(group.synthetic), 1.0 / len(group.real))
             for group, draws in zip(self._samples, drawn, strict=True)
@@ -182,17 +183,3 @@ def _share_retained(real: np.ndarray, synthetic: np.ndarray) -> float | None:
     if not clear.any():
         return None
     return float(real[clear] @ synthetic[clear] / (real[clear] @ real[clear]))
-
-
-def _fewer(rows: ComparedRows, group: GroupRows) -> GroupRows:
-    rng = rows.rng("association", "rows", group.name)
-    sides = [
-        side if len(side) <= MOST_ROWS else np.sort(rng.choice(side, MOST_ROWS, replace=False))
-        for side in (group.real, group.synthetic)
-    ]
-    return replace(group, real=sides[0], synthetic=sides[1])
-
-
-def _labels(rows: ComparedRows, group: GroupRows, purpose: str) -> np.ndarray:
-    n = len(group.real) + len(group.synthetic)
-    return with_observed(n, len(group.synthetic), rows.rng(purpose, group.name))

@@ -72,38 +72,28 @@ class Check:
 
     def to_dict(self, *, most_items: int = 200) -> dict[str, object]:
         """Return the outcome as plain values for JSON."""
+        info = self.info
         return {
-            "code": self.code,
-            "name": self.info.name,
-            "title": self.info.title,
-            "fault": self.fault,
+            "code": info.code,
+            "name": info.name,
+            "title": info.title,
+            "fault": info.fault,
             "drawer": self.drawer,
-            "severity": self.severity,
-            "measure": self.info.measure,
+            "severity": info.severity,
+            "measure": info.measure,
             "value": self.value,
-            "interval": _pair(self.interval),
-            "null_interval": _pair(self.chance),
-            "threshold": self.info.issue,
-            "tip_threshold": self.info.tip,
+            "interval": self.interval and list(self.interval),
+            "null_interval": self.chance and list(self.chance),
+            "threshold": info.issue,
+            "tip_threshold": info.tip,
             "p": self.p,
             "p_holm": self.p_holm,
             "explanation": self.explanation,
             "blind": self.blind,
             "facts": dict(self.facts),
-            "items": [
-                {
-                    "group": item.group,
-                    "column": item.column,
-                    "value": item.value,
-                    "p": item.p,
-                    "interval": _pair(item.interval),
-                    "null_interval": _pair(item.chance),
-                    "text": item.text,
-                }
-                for item in self.items[:most_items]
-            ],
-            "why": self.info.why,
-            "anchor": self.info.anchor,
+            "items": [item.to_dict() for item in self.items[:most_items]],
+            "why": info.why,
+            "anchor": info.anchor,
         }
 
 
@@ -199,7 +189,3 @@ def _blind(info: CheckInfo, finding: QualityFinding, drawer: str) -> str:
         return ""
     where = " ".join(filter(None, [worst.column, f"in {worst.group}" if worst.group else ""]))
     return f"{where}: chance alone gives up to {worst.chance[1]:.2f}, an issue begins at {info.issue:g}."
-
-
-def _pair(interval: tuple[float, float] | None) -> list[float] | None:
-    return None if interval is None else [interval[0], interval[1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -169,17 +169,8 @@ class Distances:
     def _shown(self) -> list[_Near]:
         if not self.rows.columns:
             return []
-        shown = []
         most = max(50, CURVE_ROWS // max(1, len(self.rows.compared)))
-        for group in self.rows.compared:
-            rng = self.rows.rng("curves", group.name)
-            sides = [
-                side if len(side) <= most else np.sort(rng.choice(side, most, replace=False))
-                for side in (group.real, group.synthetic, group.holdout)
-            ]
-            fewer = replace(group, real=sides[0], synthetic=sides[1], holdout=sides[2])
-            shown.append(self._points(fewer))
-        return shown
+        return [self._points(self.rows.thinned(group, most, "curves")) for group in self.rows.compared]
 
     def sample(self) -> list[RowPair]:
         """Return a few synthetic rows, each with the real row nearest to it."""

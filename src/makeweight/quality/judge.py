@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, items_of, with_observed
+from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, items_of
 from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows
 from makeweight.quality.twosample import feature_matrix, folds_of, make_classifier
 
@@ -44,7 +44,7 @@ def label_consistency(rows: ComparedRows) -> QualityFinding:
         if group.name not in compared:
             continue
         real, synthetic = ((verdicts[(place == i) & (side == s)] == own[i]).astype(float) for s in (REAL, SYNTHETIC))
-        draws = with_observed(len(real) + len(synthetic), len(synthetic), rows.rng("judge", group.name))
+        draws = rows.labels(group, "judge")
         confirmed = np.concatenate([real, synthetic])
         statistics.append(confirmed @ (1.0 - draws) / len(real) - confirmed @ draws / len(synthetic))
         owners.append((group.name, float(real.mean()), float(synthetic.mean())))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import wasserstein_distance
 
-from makeweight.quality.nulls import PERMUTATIONS, QualityFinding, groups_of, items_of, with_observed
+from makeweight.quality.nulls import PERMUTATIONS, QualityFinding, groups_of, items_of
 from makeweight.quality.rows import ComparedRows, GroupRows, is_missing
 from makeweight.table import Column
 
@@ -119,10 +119,7 @@ class Marginals:
 
     @cached_property
     def _labels(self) -> list[np.ndarray]:
-        return [
-            with_observed(len(g.real) + len(g.synthetic), len(g.synthetic), self.rows.rng("marginals", g.name))
-            for g in self._samples
-        ]
+        return [self.rows.labels(group, "marginals") for group in self._samples]
 
     @cached_property
     def binned(self) -> list[_Binned]:

@@ -52,6 +52,18 @@ class Item:
     text: str = ""
     interval: tuple[float, float] | None = None
 
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {
+            "group": self.group,
+            "column": self.column,
+            "value": self.value,
+            "p": self.p,
+            "interval": self.interval and list(self.interval),
+            "null_interval": self.chance and list(self.chance),
+            "text": self.text,
+        }
+
 
 @dataclass(frozen=True)
 class QualityFinding:

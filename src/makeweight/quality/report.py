@@ -21,8 +21,9 @@ from makeweight.quality.distances import Distances
 from makeweight.quality.judge import label_consistency
 from makeweight.quality.marginals import Marginals
 from makeweight.quality.nulls import PERMUTATIONS, QualityFinding
+from makeweight.quality.reading import read_rows
 from makeweight.quality.result import ColumnLeftOut, ComparedData, GroupSizes, QualityResult
-from makeweight.quality.rows import FEWEST, MOST_GROUPS, ROWS_IN_ALL, ROWS_PER_GROUP, ComparedRows, read_rows
+from makeweight.quality.rows import FEWEST, MOST_GROUPS, ROWS_IN_ALL, ROWS_PER_GROUP, ComparedRows
 from makeweight.quality.twosample import TwoSample, holdout_fresh
 from makeweight.quality.values import identifiers, impossible
 from makeweight.quality.verdict import QualityVerdict, reach

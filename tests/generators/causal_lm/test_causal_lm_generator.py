@@ -13,7 +13,7 @@ from makeweight.errors import FileProblem, GeneratorError, SchemaError
 from makeweight.generators import contract
 from makeweight.generators.causal_lm import CausalLMGenerator
 from makeweight.generators.contract import CHECKS, example_table
-from makeweight.generators.fill import Budget, fill
+from makeweight.generators.fill import Limits, fill
 from makeweight.generators.registry import names, resolve
 from makeweight.plan import Groups, Plan
 from makeweight.table import Table
@@ -58,8 +58,7 @@ def test_without_constraints_the_check_decides():
             table,
             plan,
             seed=np.random.SeedSequence(0),
-            budget=Budget(patience=1),
-            on_shortfall="warn",
+            limits=Limits(patience=1, on_shortfall="warn"),
         )
     assert made.ledger.proposed == made.ledger.accepted + sum(made.ledger.rejected.values())
     assert sum(made.ledger.rejected.values()) > 0
@@ -194,9 +193,8 @@ def own(folder, tmp_path):
         ({"version": 99}, "another version"),
         ({"run": "rm"}, "unknown key in the manifest"),
         ({"options": {}}, "keys are missing in the options"),
-        ({"outcome": []}, "keys are missing in the outcome"),
-        ({"form": "other"}, "unknown form"),
-        ({"columns": 3}, "damaged"),
+        ({"facts": {}}, "keys are missing in the facts"),
+        ({"facts": {"form": "other", "outcome": {}, "longest": 9}}, "unknown form"),
     ],
 )
 def test_what_is_not_known_is_refused(own, keys, says):
@@ -255,8 +253,8 @@ def test_how_training_went_is_known_after_it():
     with pytest.raises(GeneratorError, match="not fitted"):
         _ = CausalLMGenerator(**TINY).training
     training = fitted(example_table()).training
-    assert training["epochs"] == len(training["losses"]) == 2
-    assert training["stopped"] == "all epochs"
+    assert training.epoch == len(training.losses) == 2
+    assert training.stopped == "all epochs"
 
 
 @pytest.mark.long

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -13,11 +15,14 @@ import pandas as pd
 
 from makeweight.errors import GeneratorError, SchemaError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.causal_lm.options import check_options, tell
 from makeweight.generators.causal_lm.patterns import pattern_of, read_value
-from makeweight.generators.causal_lm.recipe import TrainingProgress
+from makeweight.generators.causal_lm.recipe import TrainingState
 from makeweight.generators.causal_lm.rows import RowText
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.options import option
+from makeweight.generators.frame.saving import SavedGenerator, SavedState
 from makeweight.plan import Group, Groups, Plan
+from makeweight.progress import Progress
 from makeweight.table import Table
 from makeweight.table.text import parse
 
@@ -36,7 +41,8 @@ LONGER = 2
 SECONDS_PER_ROW = 0.01
 
 
-class CausalLMGenerator:
+@dataclass(eq=False, repr=False)
+class CausalLMGenerator(SavedGenerator):
     """A causal language model, fine-tuned on the rows of the table written as sentences.
 
     A row is written as ``y is rare, size is 0.5, colour is red``: target and grouping attributes first, the
@@ -58,9 +64,11 @@ class CausalLMGenerator:
         At most; "auto" is as many as read 60,000 rows, from 5 to 200. Training stops when the loss of
         held-out rows is no better for `patience` epochs, and keeps the best weights.
     batch_size : int
+        Rows per step of training.
     learning_rate : float or "auto"
         "auto" is 0.003 from scratch, 0.001 for an adapter, and 0.00005 for a whole pretrained model.
     patience : int
+        Epochs without a lower loss of held-out rows after which training stops.
     validation_share : float
         Share of the rows, of every group alike, that are held out; 0 trains on all rows to the last epoch.
         Tables of fewer than 20 rows are trained on in full.
@@ -80,7 +88,7 @@ class CausalLMGenerator:
         A folder in which training is saved after every epoch, and from which it goes on after it was cut
         short.
     progress : callable, optional
-        Called with a `TrainingProgress` after every epoch.
+        Called with a `makeweight.progress.Progress` after every epoch.
     verbose : int
         Above 0, that goes to standard error.
 
@@ -115,71 +123,49 @@ class CausalLMGenerator:
     """
 
     traits = Traits(writes_text=True, extrapolates=True)
+    saved_as = "causal-lm"
+    saved_facts = ("form", "outcome", "longest")
+    saved_folders = ("model", "adapter")
 
-    def __init__(
-        self,
-        model: str = "distilgpt2",
-        lora: int | bool | Literal["auto"] = "auto",
-        epochs: int | Literal["auto"] = "auto",
-        batch_size: int = 16,
-        learning_rate: float | Literal["auto"] = "auto",
-        patience: int = 10,
-        validation_share: float = 0.1,
-        max_seconds: float | None = None,
-        constrain: bool = True,
-        temperature: float = 1.0,
-        device: str = "auto",
-        layers: int = 3,
-        width: int = 64,
-        rows_at_once: int = 128,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        progress: Callable[[TrainingProgress], object] | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.model = model
-        self.lora = lora
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
-        self.validation_share = validation_share
-        self.max_seconds = max_seconds
-        self.constrain = constrain
-        self.temperature = temperature
-        self.device = device
-        self.layers = layers
-        self.width = width
-        self.rows_at_once = rows_at_once
-        self.checkpoint_dir = checkpoint_dir
-        self.progress = progress
-        self.verbose = verbose
+    model: str = option("distilgpt2", str, test=bool, takes="a name or a folder")
+    lora: int | bool | Literal["auto"] = option("auto", (bool, int), 1, words=("auto",))
+    epochs: int | Literal["auto"] = option("auto", int, 1, words=("auto",))
+    batch_size: int = option(16, int, 1)
+    learning_rate: float | Literal["auto"] = option("auto", float, 0, above=True, words=("auto",))
+    patience: int = option(10, int, 1)
+    validation_share: float = option(0.1, float, 0, 0.5)
+    max_seconds: float | None = option(None, float, 0, above=True, words=(None,))
+    constrain: bool = option(True, bool)
+    temperature: float = option(1.0, float, 0, above=True)
+    device: str = option("auto", str, takes='"auto", "cpu", "cuda" ...', saved=False)
+    layers: int = option(3, int, 1)
+    width: int = option(64, int, 32, test=lambda value: value % 32 == 0, takes="a multiple of 32")
+    rows_at_once: int = option(128, int, 1)
+    checkpoint_dir: str | os.PathLike[str] | None = option(
+        None, (str, os.PathLike), words=(None,), takes="a folder", saved=False
+    )
+    progress: Callable[[Progress], object] | None = option(
+        None, object, test=lambda value: value is None or callable(value), takes="a function", saved=False
+    )
+    verbose: int = option(0, int, 0, saved=False)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Train the model on the rows of a table.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        CausalLMGenerator
-        """
+        """Train the model on the rows of a table."""
         from makeweight.generators.causal_lm.fitting import learn
 
-        check_options(vars(self))
+        self._check_options()
         groups = Groups(table)
+        self._known = KnownTable.of(table, groups)
         self._grammars: Grammars | None = None
         cells = self._read(table)
         learned = learn(
-            vars(self),
+            self.get_params(deep=False),
             self._rows,
             groups,
             cells,
             epochs=self._epochs(len(table)),
             seed=np.random.SeedSequence(int(rng.integers(2**63))),
-            progress=self._tell,
+            progress=self._report,
         )
         self._language, self._outcome, self._longest = learned.language, learned.outcome, learned.longest
         return self
@@ -215,6 +201,12 @@ class CausalLMGenerator:
         seen = self._epochs(plan.n_real) * plan.n_real
         return Cost(seconds=SECONDS_PER_ROW * (plan.n_synthetic + seen))
 
+    def _state(self) -> SavedState:
+        import makeweight.generators.causal_lm.persistence as persistence
+
+        outcome = persistence.plain_outcome(self._outcome)
+        return SavedState({"form": self._language.form, "outcome": outcome, "longest": self._longest}, {})
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted generator: manifest, tokenizer, and weights or adapter as safetensors.
 
@@ -230,54 +222,19 @@ class CausalLMGenerator:
         """
         import makeweight.generators.causal_lm.persistence as persistence
 
-        options = {name: getattr(self, name) for name in persistence.OPTIONS}
-        columns = persistence.describe(self._rows, self._patterns)
-        persistence.save(Path(folder), self._language, options, columns, self._outcome, self._longest)
+        super().save(folder)
+        persistence.save_language(Path(folder), self._language)
 
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str], table: Table, *, device: str = "auto") -> Self:
-        """Load a generator that was saved.
-
-        Parameters
-        ----------
-        folder : path
-        table : Table
-            The table it was fitted to, or one with the same columns and values: what its columns can have is
-            not saved, only a fingerprint of it.
-        device : str
-
-        Returns
-        -------
-        CausalLMGenerator
-
-        Raises
-        ------
-        FileProblem
-            When the folder has something that is not known, or lacks something.
-        SchemaError
-            When the table is not of the kind that the generator was fitted to.
-        """
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         import makeweight.generators.causal_lm.persistence as persistence
         from makeweight.generators.causal_lm.model import choose_device
 
-        saved = persistence.load(Path(folder))
-        generator = cls(**saved.options, device=device)
-        check_options(vars(generator))
-        generator._read(table)
-        found = persistence.describe(generator._rows, generator._patterns)
-        if found != saved.columns:
-            differing = [name for name in {**found, **saved.columns} if found.get(name) != saved.columns.get(name)]
-            raise SchemaError(
-                "the table is not the one that the generator was fitted to",
-                where=f"folder {str(folder)!r}",
-                got=f"other values, or another kind, in {', '.join(map(repr, differing[:5]))}",
-                hint="load it with the table it was fitted to, or fit it anew",
-            )
-        generator._grammars = None
-        generator._language = saved.language
-        generator._language.model.to(choose_device(device)).eval()
-        generator._outcome, generator._longest = saved.outcome, saved.longest
-        return generator
+        self._read(table)
+        self._grammars = None
+        self._language = persistence.load_language(folder, state.facts["form"], self.model)
+        self._language.model.to(choose_device(self.device)).eval()
+        self._outcome = persistence.read_outcome(state.facts["outcome"])
+        self._longest = int(state.facts["longest"])
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -286,20 +243,17 @@ class CausalLMGenerator:
         return state
 
     @property
-    def training(self) -> dict[str, Any]:
-        """How training went: epochs, the best of them, its loss on held-out rows, seconds, why it stopped."""
+    def training(self) -> TrainingState:
+        """How training went.
+
+        Raises
+        ------
+        GeneratorError
+            Before `fit`.
+        """
         if not hasattr(self, "_outcome"):
             raise GeneratorError("the generator is not fitted", hint="call fit, or load a saved one")
-        outcome = self._outcome
-        return {
-            "epochs": outcome.epoch,
-            "best_epoch": outcome.best_epoch,
-            "best_loss": outcome.best_loss,
-            "seconds": outcome.seconds,
-            "rows_per_second": outcome.rows_per_second,
-            "stopped": outcome.stopped,
-            "losses": list(outcome.losses),
-        }
+        return self._outcome
 
     def _epochs(self, n_rows: int) -> int:
         if self.epochs != "auto":
@@ -315,11 +269,12 @@ class CausalLMGenerator:
         ]
         return cells
 
-    def _tell(self, told: TrainingProgress) -> None:
+    def _report(self, progress: Progress) -> None:
         if self.verbose:
-            tell(told)
+            left = f"at most {progress.seconds_left:.0f} s left"
+            sys.stderr.write(f"epoch {progress.done} of {progress.total}: {progress.detail}, {left}\n")
         if self.progress is not None:
-            self.progress(told)
+            self.progress(progress)
 
     def _write_constrained(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
         from makeweight.generators.causal_lm.constraints import Grammars

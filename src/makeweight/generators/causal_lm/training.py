@@ -14,9 +14,10 @@ import torch
 from makeweight.errors import GeneratorError
 from makeweight.generators.causal_lm.corpus import Corpus
 from makeweight.generators.causal_lm.model import Language
-from makeweight.generators.causal_lm.recipe import Outcome, Recipe, TrainingProgress
+from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
+from makeweight.progress import Progress
 
-__all__ = ["Trainer", "batch_loss", "pace", "precision", "split", "train"]
+__all__ = ["LanguageTrainer", "batch_loss", "pace", "precision", "split", "train"]
 
 IGNORED = -100
 WARMUP, FLOOR = 0.05, 0.1
@@ -27,7 +28,7 @@ MIN_TO_VALIDATE = 20
 VALIDATION_ORDERS = 4
 
 
-class Trainer:
+class LanguageTrainer:
     """The state of a training: weights, optimizer and the best weights so far.
 
     Parameters
@@ -41,7 +42,7 @@ class Trainer:
 
     def __init__(self, language: Language, corpus: Corpus, recipe: Recipe, seed: np.random.SeedSequence) -> None:
         self.language, self.corpus, self.recipe, self.seed = language, corpus, recipe, seed
-        self.outcome = Outcome()
+        self.outcome = TrainingState()
         self.parameters = language.trained()
         self.optimizer = torch.optim.AdamW(
             list(self.parameters.values()), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY
@@ -109,25 +110,25 @@ class Trainer:
 
 
 def train(
-    trainer: Trainer,
+    trainer: LanguageTrainer,
     *,
-    progress: Callable[[TrainingProgress], object] | None = None,
-    after_epoch: Callable[[Trainer], object] | None = None,
-) -> Outcome:
+    progress: Callable[[Progress], object] | None = None,
+    after_epoch: Callable[[LanguageTrainer], object] | None = None,
+) -> TrainingState:
     """Train until the last epoch, until the validation loss stays, or until the time is up.
 
     Parameters
     ----------
-    trainer : Trainer
+    trainer : LanguageTrainer
         New, or brought to where an earlier one was.
     progress : callable, optional
-        Called with a `TrainingProgress` after every epoch.
+        Called with a `makeweight.progress.Progress` after every epoch.
     after_epoch : callable, optional
         Called with the trainer then, to save it.
 
     Returns
     -------
-    Outcome
+    TrainingState
         The model has the best weights.
 
     Raises
@@ -155,18 +156,9 @@ def train(
             left = (recipe.epochs - outcome.epoch) * (time.perf_counter() - began)
             if recipe.max_seconds is not None:
                 left = min(left, max(0.0, recipe.max_seconds - outcome.seconds))
-            progress(
-                TrainingProgress(
-                    outcome.epoch,
-                    recipe.epochs,
-                    outcome.step,
-                    loss,
-                    held_out,
-                    outcome.rows_per_second,
-                    outcome.seconds,
-                    left,
-                )
-            )
+            detail = f"loss {loss:.4f}" + ("" if math.isnan(held_out) else f", held out {held_out:.4f}")
+            detail += f", {outcome.rows_per_second:,.0f} rows/s"
+            progress(Progress("training, epochs", outcome.epoch, recipe.epochs, outcome.seconds, left, detail))
         if after_epoch is not None:
             after_epoch(trainer)
     trainer.restore()
@@ -174,7 +166,7 @@ def train(
     return outcome
 
 
-def _reason_to_stop(outcome: Outcome, recipe: Recipe, late: bool) -> str:
+def _reason_to_stop(outcome: TrainingState, recipe: Recipe, late: bool) -> str:
     if outcome.epoch >= recipe.epochs:
         return "all epochs"
     if late:
