@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,7 +22,7 @@ from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
 from makeweight.progress import Progress
 from makeweight.table import Schema, Table
-from makeweight.table.containers import append_rows, append_values, to_frame, to_series
+from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
 from makeweight.table.schema import check_frame
 from makeweight.theory import objective_weights
 
@@ -314,7 +314,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return given.extend(made.frame)
 
     def _plan(self, given: _Input) -> tuple[Table, Groups]:
-        schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=self.kinds)
+        schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=given.kinds)
         given.check_labels()
         table = Table(given.frame, schema)
         groups = Groups(table)
@@ -364,13 +364,16 @@ class _Input:
     def __init__(self, sampler: SyntheticOverSampler, X: Any, y: Any, groups: Any) -> None:
         self.X, self.y = _checked_features(sampler, X), y
         self.is_list = isinstance(X, list | tuple)
-        features = to_frame(self.X)
+        given = to_frame(self.X)
+        features = with_plain_names(given)
         self.names = list(features.columns)
+        plain = dict(zip(given.columns, self.names, strict=True))
+        self.kinds: dict[Any, Any] = {plain.get(name, name): kind for name, kind in (sampler.kinds or {}).items()}
         self.labels, self.classes = _labels(y, len(features))
         self.frame = features.copy(deep=False)
         self.target = _free_name(self.labels.name, "target", self.names)
         self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
-        self.attributes = _names(sampler.group_by)
+        self.attributes = [plain.get(name, name) for name in _names(sampler.group_by, given.columns)]
         for name, values in _group_columns(groups, len(features)).items():
             attribute = _free_name(name, "group", list(self.frame.columns))
             self.frame[attribute] = values.array
@@ -388,8 +391,8 @@ class _Input:
         if self.classes is not None:
             new = np.eye(len(self.classes), dtype=np.asarray(self.y).dtype)[labels.to_numpy(dtype=np.int64)]
             return X, np.concatenate([np.asarray(self.y), new])
-        if isinstance(self.y, pd.DataFrame):
-            return X, append_rows(self.y, labels.to_frame(self.y.columns[0]))
+        if _is_table(self.y):
+            return X, append_rows(self.y, labels.to_frame(to_frame(self.y).columns[0]))
         return (X.tolist() if self.is_list else X), append_values(self.y, labels)
 
 
@@ -408,6 +411,8 @@ def _checked_features(sampler: SyntheticOverSampler, X: Any) -> Any:
     if hasattr(X, "column_names"):
         sampler.n_features_in_ = X.num_columns
         sampler.feature_names_in_ = np.asarray(X.column_names, dtype=object)
+    elif len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1:
+        sampler.n_features_in_ = X.shape[1]  # scikit-learn remembers names only where all are text
     else:
         validate_data(sampler, X=X, reset=True, skip_check_array=True)
     return X
@@ -417,10 +422,11 @@ def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
     """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
     if y is None:
         raise ValueError("This sampler requires y to be passed, but the target y is None.")
-    if isinstance(y, pd.DataFrame):
-        if y.shape[1] == 1:
-            return to_series(y.iloc[:, 0], n_rows), None
-        y = y.to_numpy()
+    if _is_table(y):
+        frame = to_frame(y)
+        if frame.shape[1] == 1:
+            return to_series(frame.iloc[:, 0], n_rows), None
+        y = frame.to_numpy()
     dimensions = getattr(y, "ndim", None) or (np.ndim(y) if isinstance(y, list | tuple) else 1)
     if dimensions == 1:
         return to_series(y, n_rows), None
@@ -435,7 +441,7 @@ def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
 def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
     if groups is None:
         return {}
-    if hasattr(groups, "columns") or hasattr(groups, "column_names"):
+    if _is_table(groups):
         frame = to_frame(groups)
         return {name: to_series(frame[name], n_rows) for name in frame.columns}
     if np.ndim(groups) == 2:
@@ -445,10 +451,15 @@ def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
     return {getattr(groups, "name", None) or "group": series}
 
 
-def _names(group_by: Any) -> list[Hashable]:
+def _is_table(data: Any) -> bool:
+    return hasattr(data, "columns") or hasattr(data, "column_names")
+
+
+def _names(group_by: Any, columns: pd.Index[Any]) -> list[Hashable]:
     if group_by is None:
         return []
-    return list(group_by) if isinstance(group_by, list | tuple) else [group_by]
+    one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
+    return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
 
 
 def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:

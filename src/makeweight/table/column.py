@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -106,6 +107,8 @@ class Column:
         What stands for a missing value in a column of Python objects.
     spelling : Spelling or None
         How a column of text writes its numbers, dates or addresses, or a column of whole numbers its dates.
+    zone : tzinfo or None
+        Of a column of Python objects with dates.
     places : int or None
         Digits behind the point of a column of Decimals.
     bounds : tuple of Decimal or None
@@ -131,6 +134,7 @@ class Column:
     python_type: type | None = None
     missing_value: Any = None
     spelling: Spelling | None = None
+    zone: tzinfo | None = None
     places: int | None = None
     bounds: tuple[Decimal, Decimal] | None = None
     warnings: tuple[str, ...] = ()

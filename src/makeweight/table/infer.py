@@ -90,10 +90,10 @@ def _reading(series: pd.Series[Any], kind: Kind | None, form: str | None) -> Rea
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         if kind not in (None, Kind.DATETIME):
             return None
-        numbers = texts_in(series).dropna()
-        if not pd.api.types.is_integer_dtype(numbers.dtype) or not len(numbers):
+        low, high = series.min(), series.max()
+        if pd.api.types.is_complex_dtype(dtype) or not low < high or not may_be_dates(low, high):
             return None
-        if kind is None and not may_be_dates(int(numbers.min()), int(numbers.max())):
+        if not pd.api.types.is_integer_dtype(texts_in(series).dtype):
             return None
         reading = read_spelled(series, Kind.DATETIME if kind else None, form)
         is_date = reading is not None and pd.api.types.is_datetime64_any_dtype(reading.values.dtype)
@@ -180,7 +180,8 @@ def _numeric_kind(series: pd.Series[Any], present: pd.Series[Any]) -> tuple[Kind
         step = math.gcd(*(int(value) - bounds[0] for value in distinct))
     unique = len(distinct) == len(present)
     if unique and bounds is not None and len(present) >= ENOUGH_ROWS:
-        check = check_of([str(int(value)) for value in distinct])
+        first = [str(int(value)) for value in distinct[:READ]]
+        check = check_of(first) and check_of([str(int(value)) for value in distinct])
         if check is not None:
             return Kind.IDENTIFIER, f"every value is different, and ends in a check digit ({check})"
     return number_kind(

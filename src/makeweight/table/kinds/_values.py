@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from makeweight.errors import SchemaError
+from makeweight.table.arrow import plain_arrow
 from makeweight.table.column import Column, Kind
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -30,6 +32,11 @@ def dense(series: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(series.dtype, pd.SparseDtype):
         sparse: Any = series.sparse
         series = pd.Series(sparse.to_dense())
+    if isinstance(series.dtype, pd.ArrowDtype):
+        plain = plain_arrow(pa.array(series.array), series.name)
+        if plain.type != series.dtype.pyarrow_dtype:
+            return pd.Series(pd.arrays.ArrowExtensionArray(plain), index=series.index, name=series.name)
+        return series
     dtype = series.dtype
     return series if not isinstance(dtype, np.dtype) or dtype == _common(dtype) else series.astype(_common(dtype))
 

@@ -134,7 +134,8 @@ def texts_in(series: pd.Series[Any]) -> pd.Series[Any]:
     """Return a series as it is, but whole numbers of any dtype as integers, which are written without a point."""
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_integer_dtype(series.dtype):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        if not (np.isfinite(numbers) & (numbers != np.round(numbers))).any():
+        known = ~np.isnan(numbers)
+        if (numbers[known] == np.round(numbers[known])).all() and (np.abs(numbers[known]) < 2**53).all():
             return pd.Series(pd.arrays.IntegerArray(np.nan_to_num(numbers).astype(np.int64), np.isnan(numbers)))
     return series
 
@@ -146,7 +147,6 @@ def blanks_of(column: Column, series: pd.Series[Any]) -> np.ndarray:
     return np.asarray(series.isin(BLANKS | {column.missing_value}), dtype=bool)
 
 
-def may_be_dates(low: int, high: int) -> bool:
+def may_be_dates(low: float, high: float) -> bool:
     """Tell whether whole numbers of a range may be dates without anything between."""
-    length = len(str(low))
-    return low > 0 and length == len(str(high)) and length in DATE_LENGTHS
+    return any(10 ** (length - 1) <= low and high < 10**length for length in DATE_LENGTHS)
