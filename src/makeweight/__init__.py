@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from makeweight.classifier import SyntheticClassifier
     from makeweight.evaluation import Comparison, ScalingCurve, compare, scaling_curve
     from makeweight.generators.fill import Generation, Limits
-    from makeweight.partitioned import PartitionedGeneration, balance_partitions
+    from makeweight.partitioned import OutputFolder, PartitionedGeneration, balance_partitions
     from makeweight.plan import Plan
     from makeweight.progress import Progress
     from makeweight.quality import QualityReport
@@ -24,6 +24,7 @@ __all__ = [
     "Comparison",
     "Generation",
     "Limits",
+    "OutputFolder",
     "PartitionedGeneration",
     "Plan",
     "Progress",
@@ -44,6 +45,7 @@ _HOMES = {
     "Comparison": "makeweight.evaluation",
     "Generation": "makeweight.generators.fill",
     "Limits": "makeweight.generators.fill",
+    "OutputFolder": "makeweight.partitioned",
     "PartitionedGeneration": "makeweight.partitioned",
     "Plan": "makeweight.plan",
     "Progress": "makeweight.progress",

@@ -19,9 +19,9 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import seed_sequence, write_rows
-from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
+from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
-from makeweight.table import Schema, Table
+from makeweight.table import Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
 from makeweight.table.schema import check_frame
 from makeweight.theory import objective_weights
@@ -100,15 +100,9 @@ def balance(
     (['b', 'b', 'b'], 3)
     """
     real = to_frame(frame)
-    table = Table(real, Schema.infer(real, target=target, group_by=group_by, kinds=kinds))
+    table = Table(real, Target(target, tuple(group_by), kinds or {}).schema(real))
     groups = Groups(table)
-    plan = Plan.make(
-        groups,
-        sampling_strategy,
-        augment=augment,
-        alpha=alpha,
-        synthetic_weight=synthetic_weight,
-    )
+    plan = Amount(sampling_strategy, augment, alpha, synthetic_weight).plan(groups)
     return write_rows(
         table,
         plan,
@@ -314,19 +308,13 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return given.extend(made.frame)
 
     def _plan(self, given: _Input) -> tuple[Table, Groups]:
-        schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=given.kinds)
+        schema = Target(given.target, tuple(given.attributes), given.kinds).schema(given.frame)
         given.check_labels()
         table = Table(given.frame, schema)
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
-        self.plan_ = Plan.make(
-            groups,
-            self.sampling_strategy,
-            augment=self.augment,
-            alpha=self.alpha,
-            synthetic_weight=self.synthetic_weight,
-            labels=labels,
-        )
+        amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
+        self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
             for entry in self.plan_
@@ -367,7 +355,7 @@ class _Input:
         given = to_frame(self.X)
         features = with_plain_names(given)
         self.names = list(features.columns)
-        plain = dict(zip(given.columns, self.names, strict=True))
+        plain: dict[Any, Hashable] = dict(zip(given.columns, self.names, strict=True))
         self.kinds: dict[Any, Any] = {plain.get(name, name): kind for name, kind in (sampler.kinds or {}).items()}
         self.labels, self.classes = _labels(y, len(features))
         self.frame = features.copy(deep=False)

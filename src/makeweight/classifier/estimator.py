@@ -260,9 +260,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         chosen = candidates[0] if sizes is None else sizes.candidates[position]
         self._refit(real, chosen, to_write, int(to_fit.integers(2**31)))
         takes = chosen.takes(_counts(real.groups))
-        rows, found = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
+        rows, held_out = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
         self.calibrator_ = fit_calibrator(
-            method, found, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
+            method, held_out, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
         )
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         self.decision_ = _decision(
@@ -296,8 +296,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """
         check_is_fitted(self)
         X = read_features(self, X)
-        made = self.calibrator_.apply(probabilities(self.estimator_, X, self.classes_))
-        return np.asarray(made)
+        calibrated = self.calibrator_.apply(probabilities(self.estimator_, X, self.classes_))
+        return np.asarray(calibrated)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class at the target prior, shape (n,)."""
@@ -407,7 +407,7 @@ def _choice(
 
 
 def _decision(
-    real: RealRows, chosen: Candidate, sizes: SizeDecision | None, *, position: int, **told: Any
+    real: RealRows, chosen: Candidate, sizes: SizeDecision | None, *, position: int, **facts: Any
 ) -> ClassifierDecision:
     """Return the record of a choice."""
     counts = _counts(real.groups)
@@ -419,5 +419,5 @@ def _decision(
         correction=chosen.correction,
         candidates=() if sizes is None else results_of(sizes, counts),
         chosen=position,
-        **told,
+        **facts,
     )

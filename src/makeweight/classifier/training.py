@@ -106,9 +106,9 @@ class RealRows:
     @property
     def label_of_group(self) -> np.ndarray:
         """Class number of every group."""
-        found = np.zeros(len(self.groups), dtype=np.int64)
-        found[self.codes] = self.label_codes
-        return found
+        labels = np.zeros(len(self.groups), dtype=np.int64)
+        labels[self.codes] = self.label_codes
+        return labels
 
     def write(self, rows: np.ndarray, sizes: Mapping[Any, int], rng: np.random.Generator) -> Pool:
         """Fit a generator to some of the real rows, and to nothing else, and have it write.
@@ -129,11 +129,11 @@ class RealRows:
         if not wanted:
             return Pool({}, {}, None)
         frame, codes = self.frame.iloc[rows].reset_index(drop=True), self.codes[rows]
-        made, schema = self._generate(frame, wanted, rng)
-        written, keys = [entry.group for entry in made.plan], self.groups.keys
+        generation, schema = self._generate(frame, wanted, rng)
+        written, keys = [entry.group for entry in generation.plan], self.groups.keys
         frames, weights = {}, {}
         for code, stream in zip(wanted, rng.spawn(len(wanted)), strict=True):
-            own = made.frame[made.positions == written.index(keys[code])].reset_index(drop=True)
+            own = generation.frame[generation.positions == written.index(keys[code])].reset_index(drop=True)
             weights[code] = np.ones(len(own))
             if self.correct is not None:
                 weights[code] = self.correct(frame[codes == code], own, schema, stream)
@@ -145,7 +145,7 @@ class RealRows:
                 n = min(wanted[code], int(counts.max() - counts[code]))
                 (stream,) = rng.spawn(1)
                 borrowed[code] = borrow_frames(frame, schema, codes, code, n, self._written, stream)
-        return Pool(frames, weights, made, borrowed)
+        return Pool(frames, weights, generation, borrowed)
 
     def _written(self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator) -> pd.DataFrame:
         """Return what a generator writes that learns from some rows."""
@@ -159,12 +159,12 @@ class RealRows:
             frame,
             target=self.schema.target,
             group_by=self.schema.group_by,
-            kinds={column.name: column.kind for column in self.schema.features},
+            kinds={column.name: column.stated for column in self.schema.features},
         )
         keys, table = self.groups.keys, Table(frame, schema)
         own = Groups(table)
         wanted = {keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()}
-        made = write_rows(
+        generation = write_rows(
             table,
             Plan.make(own, wanted),
             self.sampler.generator,
@@ -174,7 +174,7 @@ class RealRows:
             limits=self.sampler.limits,
             n_jobs=self.sampler.n_jobs,
         )
-        return made, schema
+        return generation, schema
 
     def training_set(
         self, rows: np.ndarray, pool: Pool, takes: Mapping[Any, Take]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from makeweight.cli import _options, _outputs, _show
+from makeweight.cli._codes import GATE_FAILED, INTERRUPTED
 from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from makeweight.evaluation import Comparison
-
-NO_GAIN, INTERRUPTED = 3, 130
 
 
 def _names(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -163,7 +162,7 @@ def command(context: click.Context, /, **given: Any) -> None:
     for path in filter(None, (output, html)):
         err.print(f"wrote {path}")
     if given["require_gain"] and not found.helps:
-        context.exit(NO_GAIN)
+        context.exit(GATE_FAILED)
 
 
 def _write(result: dict[str, Any], output: str | None, html: str | None) -> None:

@@ -130,7 +130,7 @@ def _draw(curve: ScalingCurve, figure: str) -> None:
 def _print(curve: ScalingCurve) -> None:
     out = _show.console()
     means, errors, law = curve.risks.mean(axis=0), curve.law.standard_errors_, curve.law
-    calibrated = "calibrated, " if curve.settings["calibrated"] else ""
+    calibrated = "calibrated, " if curve.settings.calibrated else ""
     rows = [["no synthetic row", f"{curve.nothing.mean():.4f}", ""]]
     rows += [
         ["balanced" if not size else f"balanced + {size:,} per group", f"{risk:.4f}", f"{error:.4f}"]

@@ -1,4 +1,4 @@
-"""What a comparison found, as numbers and as plain values."""
+"""The result of a comparison, as numbers and as plain values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPORT = ("pre", "rec", "spe", "f1", "geo", "iba")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Comparison:
         }
 
     def _results(self) -> list[dict[str, Any]]:
-        scores, found = self.scores, []
+        scores, rows = self.scores, []
         for estimator in scores.estimators:
             for arm in scores.arms:
                 for metric in METRICS:
@@ -134,7 +134,7 @@ class Comparison:
                     to_nothing = None
                     if metric.name == "balanced_log_loss":
                         to_nothing = scores.difference(estimator, arm.name, metric.name, NOTHING)
-                    found.append(
+                    rows.append(
                         {
                             "estimator": estimator,
                             "arm": arm.name,
@@ -145,15 +145,15 @@ class Comparison:
                             "difference_to_nothing": to_nothing.to_dict() if to_nothing else None,
                         }
                     )
-        return found
+        return rows
 
     def _group_risks(self) -> list[dict[str, Any]]:
-        scores, found = self.scores, []
+        scores, rows = self.scores, []
         for estimator in scores.estimators:
             for arm in scores.arms:
                 for position, group in enumerate(self.problem.group_names):
                     difference = scores.group_difference(estimator, arm.name, position)
-                    found.append(
+                    rows.append(
                         {
                             "estimator": estimator,
                             "arm": arm.name,
@@ -163,23 +163,23 @@ class Comparison:
                             "difference": difference.to_dict() if difference and arm.name != REFERENCE else None,
                         }
                     )
-        return found
+        return rows
 
     def _class_report(self) -> list[dict[str, Any]]:
         """Return imbalanced-learn's numbers per class, averaged over the splits that have them all."""
-        found = []
+        rows = []
         for estimator in self.scores.estimators:
             for arm in self.scores.arms:
                 records = self.scores.records(estimator, arm.name)
                 if any(record.error for record in records):
                     continue
                 for name in self.problem.class_names:
-                    rows = [record.classes[name] for record in records if name in record.classes]
-                    if len(rows) < len(records):
+                    reports = [record.classes[name] for record in records if name in record.classes]
+                    if len(reports) < len(records):
                         continue
-                    means = {key: sum(row[key] for row in rows) / len(rows) for key in REPORT}
-                    found.append({"estimator": estimator, "arm": arm.name, "class": name, **means})
-        return found
+                    means = {key: sum(report[key] for report in reports) / len(reports) for key in REPORT}
+                    rows.append({"estimator": estimator, "arm": arm.name, "class": name, **means})
+        return rows
 
     def _ledger(self) -> dict[str, Any] | None:
         """Return the account of the chosen generator on the first split."""

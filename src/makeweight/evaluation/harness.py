@@ -37,7 +37,6 @@ from makeweight.generators.base import Generator
 from makeweight.generators.registry import stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
 from makeweight.progress import Progress
-from makeweight.table import Kind
 from makeweight.table.containers import to_frame
 
 __all__ = ["compare"]
@@ -191,14 +190,14 @@ def compare(
 def _table_words(
     execution: Execution, target: Hashable, group_by: Sequence[Hashable], kinds: Mapping[Any, Any] | None
 ) -> list[str]:
-    """Return how the command line is told what the table is."""
+    """Return the words of the command line that name the table."""
     return [
         execution.name,
         "--target",
         str(target),
         *repeated("--group-by", group_by),
         *execution.read_options,
-        *repeated("--kind", [f"{column}={Kind.parse(kind).value}" for column, kind in (kinds or {}).items()]),
+        *repeated("--kind", [f"{column}={kind}" for column, kind in (kinds or {}).items()]),
     ]
 
 
@@ -258,7 +257,7 @@ def _focus(arms: Sequence[Arm]) -> list[Arm]:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """Splits to run, and what has been found."""
+    """Splits to run, and their records so far."""
 
     problem: EvaluationProblem
     settings: Settings
@@ -290,8 +289,8 @@ class _Work:
                 break
             tasks = self._missing(self.splits[done : done + wave], there)
             began = self.clock.seconds
-            found = run(run_task, tasks, engine=self.engine, n_jobs=self.n_jobs)
-            for place, (_, records) in enumerate(found, start=1):
+            results = run(run_task, tasks, engine=self.engine, n_jobs=self.n_jobs)
+            for place, (_, records) in enumerate(results, start=1):
                 new = [record for record in records if record.key not in there]
                 self.log.add(new)
                 there.update(record.key for record in new)
@@ -321,15 +320,15 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
     if done == len(splits):
         return ()
     took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
-    told = []
+    messages = []
     if done < folds:
-        told.append(f"{done} of {folds} folds were run: {took}")
+        messages.append(f"{done} of {folds} folds were run: {took}")
         if clock.budget is not None and clock.seconds > clock.budget:
-            told.append(f"the budget is exceeded: {done} splits are the least that have an interval")
+            messages.append(f"the budget is exceeded: {done} splits are the least that have an interval")
     repeats, ran = -(-len(splits) // folds), max(1, done // folds)
     if repeats > ran:
-        told.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
-    return tuple(told)
+        messages.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
+    return tuple(messages)
 
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:

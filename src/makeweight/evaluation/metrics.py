@@ -114,9 +114,9 @@ def measure(
     Examples
     --------
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    >>> found = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
+    >>> measured = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
     ...                 n_groups=2, rare=1, class_names=["no", "yes"])
-    >>> round(found.metrics["balanced_log_loss"], 3), found.metrics["auroc"], found.error
+    >>> round(measured.metrics["balanced_log_loss"], 3), measured.metrics["auroc"], measured.error
     (0.266, 1.0, [0.0, 0.0])
     """
     problems: dict[str, str] = {}

@@ -13,7 +13,7 @@ import pandas as pd
 from makeweight.errors import SchemaError, nearest
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups
-from makeweight.table import Kind, Schema, Table
+from makeweight.table import Schema, Table
 
 __all__ = ["EvaluationProblem", "canonical", "seed_of"]
 
@@ -28,7 +28,7 @@ class EvaluationProblem:
         Columns sorted by name, rows by a hash of their content.
     target : hashable
     group_by : tuple of hashable
-    kinds : dict of column to Kind
+    kinds : dict of column to kind, with its style where it has one
         Of the features, found on the whole table.
     strata : Strata
         Groups of the rows, and which rows are equal.
@@ -42,7 +42,7 @@ class EvaluationProblem:
     frame: pd.DataFrame
     target: Hashable
     group_by: tuple[Hashable, ...]
-    kinds: dict[Hashable, Kind]
+    kinds: dict[Hashable, str]
     strata: Strata
     labels: np.ndarray
     class_names: tuple[str, ...]
@@ -76,7 +76,7 @@ class EvaluationProblem:
             ordered,
             target,
             tuple(group_by),
-            {column.name: column.kind for column in schema.features},
+            {column.name: column.stated for column in schema.features},
             Strata.of(table, groups),
             labels.astype(np.int64),
             tuple(map(str, classes.tolist())),
@@ -104,9 +104,9 @@ class EvaluationProblem:
     @property
     def label_of_group(self) -> np.ndarray:
         """Class of every group."""
-        found = np.zeros(len(self.group_names), dtype=np.int64)
-        found[self.codes] = self.labels
-        return found
+        labels = np.zeros(len(self.group_names), dtype=np.int64)
+        labels[self.codes] = self.labels
+        return labels
 
     @property
     def prior(self) -> np.ndarray:

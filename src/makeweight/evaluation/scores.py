@@ -85,8 +85,8 @@ class Scores:
         values = self._values(estimator, arm, read)
         if values is None:
             return None
-        found = corrected(values, self._share)
-        return replace(found, low=max(found.low, 0.0), high=min(found.high, most))
+        level = corrected(values, self._share)
+        return replace(level, low=max(level.low, 0.0), high=min(level.high, most))
 
     def group_difference(self, estimator: str, arm: str, group: int) -> Difference | None:
         """Return the paired difference of one group's log-loss to the reference."""
@@ -104,7 +104,7 @@ class Scores:
         return self._corrected[key].get(arm)
 
     def _family(self, estimator: str, metric: str, reference: str) -> dict[str, Difference]:
-        found: dict[str, Difference] = {}
+        differences: dict[str, Difference] = {}
         for calibrated in (False, True):
             mine = {
                 arm.name: difference
@@ -113,11 +113,11 @@ class Scores:
                 if (difference := self._paired(estimator, arm.name, reference, _metric(metric))) is not None
             }
             p_values = holm([difference.p for difference in mine.values()])
-            found |= {
+            differences |= {
                 name: replace(difference, p_holm=p)
                 for (name, difference), p in zip(mine.items(), p_values, strict=True)
             }
-        return found
+        return differences
 
     def _paired(self, estimator: str, arm: str, reference: str, read: Read) -> Difference | None:
         ours, theirs = self._values(estimator, arm, read), self._values(estimator, reference, read)

@@ -163,14 +163,14 @@ def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.
         return {}
     folds = min(task.settings.inner_folds, int(problem.strata.distinct(train).min()))
     inner = problem.strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
-    found: dict[tuple[Variant, str], np.ndarray] = {}
+    held_out_of: dict[tuple[Variant, str], np.ndarray] = {}
     for fold in range(folds):
         held = inner == fold
         learned = _learn(task, train[~held], train[held], (fold,))
         for key, predicted in learned.probabilities.items():
-            whole = found.setdefault(key, np.empty((len(train), len(problem.class_names))))
+            whole = held_out_of.setdefault(key, np.empty((len(train), len(problem.class_names))))
             whole[held] = predicted
-    return found
+    return held_out_of
 
 
 def _read_out(
@@ -204,16 +204,16 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
     model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
     began = time.perf_counter()
     table = problem.table(train)
-    made, purposes, ledger = _written(task, table, inner)
+    written, purposes, ledger = _written(task, table, inner)
     writing = time.perf_counter() - began
     matrix = Matrix(table)
     real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
     labels, codes = problem.labels[train], problem.codes[train]
-    extra = matrix.transform(made) if len(made) else real[:0]
-    extra_labels = _codes_of(made[problem.target], problem)
+    extra = matrix.transform(written) if len(written) else real[:0]
+    extra_labels = _codes_of(written[problem.target], problem)
     learned = _Learned({}, {}, {}, {}, ledger)
     for variant in source.variants:
-        taken = purposes == "balance" if variant == "balanced" else np.ones(len(made), dtype=bool)
+        taken = purposes == "balance" if variant == "balanced" else np.ones(len(written), dtype=bool)
         rows = np.arange(len(train))
         if variant == "undersample":
             rows = undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
@@ -252,7 +252,7 @@ def _written(
     extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
     assert source.generator is not None
-    made = write_rows(
+    generation = write_rows(
         table,
         Plan.make(groups, augment=extra),
         source.generator,
@@ -262,7 +262,7 @@ def _written(
         name=source.name,
         limits=Limits(copies=settings.copies),
     )
-    return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
+    return generation.frame, generation.provenance["purpose"].astype(object).to_numpy(), generation.ledger.to_dict()
 
 
 def _codes_of(labels: pd.Series[Any], problem: EvaluationProblem) -> np.ndarray:

@@ -195,11 +195,11 @@ def _overall(codes: Sequence[str]) -> str:
     >>> _overall(["hurts", "no-difference"]), _overall(["hurts", "helps-ranking"])
     ('hurts', 'mixed')
     """
-    found = set(codes)
-    if {"helps-ranking", "hurts"} <= found:
+    present = set(codes)
+    if {"helps-ranking", "hurts"} <= present:
         return "mixed"
     order = ("helps-ranking", "hurts", "helps-calibration-only", "no-difference", "failed")
-    return next(code for code in order if code in found)
+    return next(code for code in order if code in present)
 
 
 def _joined(findings: Sequence[EstimatorFinding]) -> str:
@@ -277,15 +277,15 @@ def _error(scores: Scores, arm: Arm) -> str:
 
 def _of_estimator(scores: Scores, finding: EstimatorFinding) -> str:
     """Say what was found with one estimator, and by which arm."""
-    told = f"{finding.label}: {CODES[finding.code]}"
+    text = f"{finding.label}: {CODES[finding.code]}"
     if finding.code == "failed":
-        return f"{told}: {_error(scores, finding.arm)}"
-    return f"{told} ({finding.arm.label}: {_changes(scores, finding.estimator, finding.arm)})"
+        return f"{text}: {_error(scores, finding.arm)}"
+    return f"{text} ({finding.arm.label}: {_changes(scores, finding.estimator, finding.arm)})"
 
 
 def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequence[str]) -> list[str]:
     """Name the groups whose log-loss is shown to change, with Holm's correction over groups."""
-    told = []
+    details = []
     for finding in findings:
         if finding.code not in ("helps-ranking", "hurts"):
             continue
@@ -301,13 +301,13 @@ def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequen
             if p < LEVEL and abs(difference.mean) >= SMALLEST
         ]
         which = "; ".join(parts) if parts else "shown for no single group"
-        told.append(f"change of log-loss by group with {finding.label}, {finding.arm.label}: {which}")
-    return told
+        details.append(f"change of log-loss by group with {finding.label}, {finding.arm.label}: {which}")
+    return details
 
 
 def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
     """Name arms without synthetic rows that are shown to help where synthetic rows do."""
-    told = []
+    details = []
     for finding in findings:
         cheaper = [
             arm.label
@@ -318,8 +318,8 @@ def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
             and _shown(scores, finding.estimator, arm)
         ]
         if cheaper:
-            told.append(f"with {finding.label} without synthetic rows these help, too: {', '.join(cheaper)}")
-    return told
+            details.append(f"with {finding.label} without synthetic rows these help, too: {', '.join(cheaper)}")
+    return details
 
 
 def _best(scores: Scores) -> list[str]:

@@ -324,7 +324,7 @@ def _styled(spelling: DateSpelling, texts: Any, stated: bool) -> DateSpelling | 
         return None
     if not stated and any(part in ("%Y", "%y") for part in parts) and not values.dt.year.between(1700, 2300).all():
         return None
-    if styled.letters & {"L"} and (styled.order or (values < pd.Timestamp("1970-01-02")).all()):
+    if not stated and styled.letters & {"L"} and (styled.order or (values < pd.Timestamp("1970-01-02")).all()):
         return None  # times of day
     if days and any(
         name.lower() != days[day].lower()

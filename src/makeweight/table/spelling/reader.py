@@ -123,6 +123,9 @@ def _of(texts: Any, kind: Kind | None, form: str | None) -> tuple[Spelling, str 
         dates = None if chance and kind is None else spelled_dates(texts, stated=kind is Kind.DATETIME, form=form)
         if dates is not None or kind is Kind.DATETIME:
             return dates
+    if form is not None and spelled_addresses(pa.array([form])) is not None:
+        addresses = spelled_addresses(texts)
+        return None if addresses is None else (addresses, None)
     numbers = spelled_numbers(texts, stated=numeric, integer=kind is Kind.INTEGER, form=form)
     if numbers is not None or numeric:
         return numbers
