@@ -217,7 +217,7 @@ def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[
         "data": problem.fingerprint,
         "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
-        "kinds": {str(column): kind.value for column, kind in problem.kinds.items()},
+        "kinds": {str(column): kind for column, kind in problem.kinds.items()},
         "folds": settings.folds,
         "inner_folds": settings.inner_folds,
         "augment": settings.augment,

@@ -76,7 +76,7 @@ def infer_column(
             dtype=series.dtype,
             spelling=reading.spelling,
             python_type=python_type_of(series, missing_mask(series)),
-            missing_value=reading.blank or first_missing(series, missing_mask(series)),
+            missing_value=first_missing(series, missing_mask(series)) if reading.blank is None else reading.blank,
             warnings=(*typed.warnings, *([reading.note.replace("COL", str(series.name))] if reading.note else [])),
         )
     return replace(column, warnings=(*column.warnings, *warnings_of(column)))
@@ -90,8 +90,10 @@ def _reading(series: pd.Series[Any], kind: Kind | None, form: str | None) -> Rea
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         if kind not in (None, Kind.DATETIME):
             return None
+        if pd.api.types.is_complex_dtype(dtype) or not series.notna().any():
+            return None
         low, high = series.min(), series.max()
-        if pd.api.types.is_complex_dtype(dtype) or not low < high or not may_be_dates(low, high):
+        if not low < high or not may_be_dates(low, high):
             return None
         if not pd.api.types.is_integer_dtype(texts_in(series).dtype):
             return None

@@ -144,12 +144,12 @@ def _ticks(series: pd.Series[Any], duration: bool, zone: dt.tzinfo | None = None
     """Return microseconds on the wall clock (or of a duration) as int64; missing values are arbitrary."""
     try:
         if isinstance(series.dtype, pd.ArrowDtype):
-            zone = _arrow_zone(series.dtype)
-            plain: Any = "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+            own = _arrow_zone(series.dtype)
+            plain: Any = "timedelta64[us]" if duration else f"datetime64[us, {own}]" if own else "datetime64[us]"
             series = series.astype(plain)
         elif series.dtype == object:
-            series = pd.to_timedelta(series) if duration else pd.to_datetime(series, utc=zone is not None)
-            series = series if zone is None else series.dt.tz_convert(zone)
+            dates: Any = pd.to_timedelta(series) if duration else pd.to_datetime(series, utc=zone is not None)
+            series = dates if zone is None else dates.dt.tz_convert(zone)
     except (TypeError, ValueError) as error:
         raise SchemaError(
             "values are not dates",

@@ -20,6 +20,7 @@ from makeweight.table.kinds._values import is_decimal, missing_mask, python_type
 ROUNDS = 20
 #: Fewer names than this share characters or check digits by chance.
 ENOUGH = 20
+ENOUGH_TO_COUNT = 10
 #: Different characters in one place, at most, where a format allows no others.
 FEW_CHARACTERS = 5
 DIGIT_VALUES = {character: str(value) for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
@@ -132,13 +133,12 @@ def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
 
 def _counted_on(real: list[str], n: int) -> Iterable[str]:
     """Return names that go on counting, where the real ones are a fixed text around a number that counts."""
-    first = re.fullmatch(r"(.*?)(\d+)(\D*)", real[0], re.DOTALL) if len(real) >= 10 else None
-    if first is None or check_of(real) is not None:
+    if len(real) < ENOUGH_TO_COUNT or check_of(real) is not None:
         return ()
-    prefix, _, suffix = first.groups()
+    prefix = re.sub(r"\d+$", "", real[0][: _common(real)])
+    suffix = re.sub(r"^\d+", "", real[0][len(real[0]) - _common([value[::-1] for value in real]) :])
     inner = [value[len(prefix) : len(value) - len(suffix)] for value in real]
-    alike = all(value.startswith(prefix) and value.endswith(suffix) for value in real)
-    if not alike or not all(number.isdecimal() and number.isascii() for number in inner):
+    if not all(number.isdecimal() and number.isascii() for number in inner):
         return ()
     numbers = [int(number) for number in inner]
     if len(set(numbers)) < len(real) or max(numbers) - min(numbers) >= 2 * len(real):

@@ -328,7 +328,7 @@ def _styled(spelling: DateSpelling, texts: Any, stated: bool) -> DateSpelling | 
         return None  # times of day
     if days and any(
         name.lower() != days[day].lower()
-        for name, day in zip(fields[parts.index("%a")].to_pylist(), values.dt.weekday.tolist(), strict=True)
+        for name, day in zip(fields[parts.index("%a")].to_pylist(), values.dt.day_of_week.tolist(), strict=True)
     ):
         return None
     return replace(styled, offsets=_offsets(fields[parts.index("%z")], values)) if "%z" in parts else styled
