@@ -402,7 +402,7 @@ def test_blanks_among_numbers_are_missing():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(-(10**9), 10**9), min_size=5, max_size=40, unique=True),
-    st.integers(0, 4),
+    st.sampled_from([0, 1, 2, 4]),
     st.sampled_from(["", ",", ".", " ", "'"]),
     st.sampled_from(["", "$", "€", "EUR "]),
     st.sampled_from(["", " kg", "%", " €"]),

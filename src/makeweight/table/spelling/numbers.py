@@ -132,7 +132,10 @@ def _shape(group: str, mark: str, indian: bool) -> str:
     if not group:
         return rf"\d+{tail}|{_escaped(mark)}\d+"
     between = _escaped(group)
-    head = rf"\d{{1,2}}(?:{between}\d\d)*{between}\d{{3}}|\d{{1,3}}" if indian else rf"\d{{1,3}}(?:{between}\d{{3}})*"
+    first, groups = r"[1-9]\d{0,2}", rf"(?:{between}\d{{3}})+"
+    if indian:
+        first, groups = r"[1-9]\d?", rf"(?:{between}\d\d)*{between}\d{{3}}"
+    head = rf"{first}{groups}|\d{{1,3}}"
     return rf"(?:{head}){tail}"
 
 
