@@ -39,7 +39,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 from peers_judge import DATA, ROOT, TABLES, Case, figures, load, worth
 
 WORKER = Path(__file__).with_name("peers_worker.py")

@@ -17,8 +17,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from makeweight import Schema
-from makeweight.evaluation.estimators import Matrix
 from makeweight.experiments.judging import judge
+from makeweight.measure.matrix import Matrix
 from makeweight.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.decode import ColumnSpec, RowModel
+from makeweight.generators.transformer.contexts import ColumnSpec
+from makeweight.generators.transformer.decode import RowModel
 from makeweight.generators.transformer.model import InContextModel
 from quality import DATA
 

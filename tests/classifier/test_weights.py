@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from classifier_for_tests import NO_ROWS, QUICK, Recorder, numbers
 from generators_for_tests import Shuffler
 from makeweight import SyntheticClassifier
-from makeweight.classifier.training import weight_keyword
 from makeweight.errors import OptionError
+from makeweight.measure.learners import weight_keyword
 
 
 @pytest.fixture

@@ -155,9 +155,9 @@ def test_equal_rows_share_a_fold_and_groups_are_spread():
     frame = mixed(200, 60).assign(a=np.resize([1.0, 2.0, 3.0, 4.0], 200))[["a", "sex", "y"]]
     frame["b"] = np.repeat(np.arange(50.0), 4)
     problem = Problem.read(frame, "y")
-    assigned = problem.assign(np.arange(200), 5, seed_of(0, 0))
-    for unit in np.unique(problem.units):
-        assert len(set(assigned[problem.units == unit])) == 1
+    assigned = problem.strata.assign(5, np.random.default_rng(seed_of(0, 0)))
+    for unit in np.unique(problem.strata.units):
+        assert len(set(assigned[problem.strata.units == unit])) == 1
     for code in (0, 1):
         counts = np.bincount(assigned[problem.codes == code], minlength=5)
         assert counts.max() - counts.min() <= 2
@@ -168,7 +168,7 @@ def test_a_row_that_is_much_of_its_group_is_spread():
     frame.loc[:59, ["a", "c"]] = 0.5
     frame.loc[60:64, ["a", "c"]] = 0.25
     problem = Problem.read(frame, "y")
-    assigned = problem.assign(np.arange(200), 5, seed_of(0, 0))
+    assigned = problem.strata.assign(5, np.random.default_rng(seed_of(0, 0)))
     often, twice = ((problem.frame["a"] == value).to_numpy() for value in (0.5, 0.25))
     assert len(set(assigned[often & (problem.codes == 0)])) == 5
     assert len(set(assigned[twice])) == 1

@@ -11,8 +11,9 @@ from generators_for_tests import Shuffler
 from makeweight.cli._app import app
 from makeweight.errors import MakeweightError
 from makeweight.evaluation import scaling_curve
-from makeweight.evaluation.estimators import ESTIMATORS, Matrix, make_estimator
 from makeweight.evaluation.scaling import _nested_order
+from makeweight.measure.learners import LEARNERS, make_learner
+from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
 from makeweight.theory import NOTHING
 from makeweight.theory.published.worlds import CraftWorld
@@ -107,14 +108,14 @@ def test_every_prefix_has_the_groups_in_their_shares():
         assert abs(codes[order[:size]].mean() - 0.1) <= 1 / size
 
 
-@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "xgb"])
+@pytest.mark.parametrize("name", [name for name in LEARNERS if "xgb" not in name])
 def test_estimators_take_any_table(name):
     frame = two_gaussians(60, 20).assign(when=pd.Timestamp("2024-01-01"), gap=np.nan)
     frame.loc[::3, "gap"] = 1.5
     table = Table(frame, Schema.infer(frame, target="y"))
     X = Matrix(table).transform(frame)
     assert np.isfinite(X).all()
-    probabilities = make_estimator(name, 0).fit(X, frame["y"]).predict_proba(X)
+    probabilities = make_learner(name, 0, 60).fit(X, frame["y"]).predict_proba(X)
     assert probabilities.shape == (60, 2)
 
 
@@ -135,7 +136,7 @@ def test_categories_that_the_training_rows_lack_are_no_category():
         ({"sizes": [-5, 10]}, "rows per group"),
         ({"repeats": 0}, "repeats"),
         ({"folds": 1}, "folds"),
-        ({"folds": 30}, "too few rows for the folds"),
+        ({"folds": 30}, "too few rows in a group for the folds"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, says):

@@ -89,6 +89,14 @@ class Forgetful(Shuffler):
         return cls().fit(table, rng=np.random.default_rng(1))
 
 
+class Undeclared(Shuffler):
+    def __init__(self, width=1):
+        self.width = width
+
+    def get_params(self, deep=True):
+        return {"width": self.width}
+
+
 class Fragile(Shuffler):
     def propose(self, group, n, *, rng):
         assert len(self.groups_.rows(group)) > 5
@@ -105,6 +113,7 @@ class Fragile(Shuffler):
         (WritesTooMany, contract.check_a_proposal_has_at_most_n_rows_of_learned_columns),
         (HasItsOwnStream, contract.check_the_stream_decides),
         (Free, contract.check_cost_is_known_before),
+        (Undeclared, contract.check_options),
         (Fragile, contract.check_few_rows),
         (Forgetful, contract.check_a_saved_generator_writes_the_same_rows),
     ],

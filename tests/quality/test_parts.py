@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from makeweight.quality.copies import _repeated
 from makeweight.quality.nulls import family, with_observed
 from makeweight.quality.ranks import Stratum, area_of
-from makeweight.quality.rows import Part, last_digits, prepare, row_ids
+from makeweight.quality.reading import last_digits, read_rows
+from makeweight.quality.rows import EncodedRows, row_ids
 from makeweight.quality.strength import Blocks, associate
 from makeweight.quality.values import impossible
 from makeweight.table import Schema
@@ -126,7 +127,7 @@ def test_the_last_digit_is_where_the_text_ends(number, decimals):
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1.5, float("nan")])), min_size=2, max_size=20))
 def test_equal_rows_have_equal_numbers(rows):
     codes, numbers = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    part = Part({"a": codes, "b": numbers}, {}, {}, np.zeros(len(rows), dtype=int))
+    part = EncodedRows({"a": codes, "b": numbers}, {}, {}, np.zeros(len(rows), dtype=int))
     first, second = part.take(np.arange(len(rows) // 2)), part.take(np.arange(len(rows) // 2, len(rows)))
     ids = np.concatenate(row_ids(first, second))
     frame = pd.DataFrame({"a": codes, "b": numbers, "id": ids})
@@ -138,7 +139,7 @@ def test_the_chance_of_new_values_is_hypergeometric():
     real = pd.DataFrame({"x": ["p"] * 40, "y": ["a", "b"] * 20})
     made = pd.DataFrame({"x": ["p"] * 10 + ["q"] * 10, "y": ["a"] * 20})
     schema = Schema.infer(real, target="y", kinds={"x": "categorical"})
-    (item,) = impossible(prepare(real, made, None, schema, contains_real=None, seed=0)).items
+    (item,) = impossible(read_rows(real, made, None, schema, contains_real=None, seed=0)).items
     exact = hypergeom.pmf(0, 40, 10, 20)  # none of the ten among the twenty real rows of the group
     assert item.value == 0.5
     assert item.p == pytest.approx(exact * (5 + 2 + 1))  # things looked for: 5, two categories, the target

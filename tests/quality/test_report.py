@@ -12,7 +12,7 @@ import pytest
 from makeweight.errors import OptionError, SchemaError
 from makeweight.quality import CATALOGUE, DRAWERS, QualityReport, checks
 from makeweight.quality.distances import NO_HOLDOUT
-from makeweight.quality.nulls import Finding, Item
+from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.quality.verdict import COMPARING, ENOUGH, reach
 from makeweight.sampler import balance
 from quality import worlds
@@ -263,20 +263,20 @@ def test_a_check_that_fails_is_an_issue(monkeypatch):
 
 
 def test_a_result_that_is_not_a_number_is_an_issue():
-    findings = {code: Finding((), "", "passed") for code in CATALOGUE}
-    findings["MWQ15"] = Finding((Item(float("nan"), 1.0),), "")
+    findings = {code: QualityFinding((), "", "passed") for code in CATALOGUE}
+    findings["MWQ15"] = QualityFinding((Item(float("nan"), 1.0),), "")
     judged = {check.code: check for check in checks.judge_all(findings, (), 0.05)}
     assert judged["MWQ15"].drawer == "issue"
     assert "could not be computed" in judged["MWQ15"].explanation
 
 
 def test_an_effect_counts_only_where_chance_is_ruled_out():
-    findings = {code: Finding((), "", "passed") for code in CATALOGUE}
+    findings = {code: QualityFinding((), "", "passed") for code in CATALOGUE}
     for p, drawer in ((0.04, "issue"), (0.2, "passed")):
-        findings["MWQ08"] = Finding((Item(0.4, p), Item(0.01, 0.001)), "")
+        findings["MWQ08"] = QualityFinding((Item(0.4, p), Item(0.01, 0.001)), "")
         judged = {check.code: check for check in checks.judge_all(findings, (), 0.05)}
         assert judged["MWQ08"].drawer == drawer
-    findings["MWQ08"] = Finding((Item(0.1, 0.001),), "")
+    findings["MWQ08"] = QualityFinding((Item(0.1, 0.001),), "")
     assert checks.judge_all(findings, (), 0.05)[7].drawer == "tip"
 
 

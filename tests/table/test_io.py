@@ -17,7 +17,8 @@ from makeweight.errors import FileProblem, SchemaError
 from makeweight.table import Kind
 from makeweight.table.cells import Style, read_column
 from makeweight.table.delimited import DelimitedText, Dialect, Quoting
-from makeweight.table.io import check_destination, format_of, read_table, write_table
+from makeweight.table.files import check_destination, format_of
+from makeweight.table.io import read_table, write_table
 
 
 def read_bytes(tmp_path, content, name="t.csv", **options):

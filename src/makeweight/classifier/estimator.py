@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.classifier.borrowing import correctable, uncorrected
-from makeweight.classifier.calibration import fit_calibrator
 from makeweight.classifier.convexity import check_minimum, check_takes_signed
 from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, results_of
@@ -29,11 +28,14 @@ from makeweight.classifier.sizes import (
     size_candidates,
 )
 from makeweight.classifier.symmetry import slopes_verdict
-from makeweight.classifier.training import RealRows, fit_estimator, probabilities, weight_keyword
+from makeweight.classifier.training import RealRows
 from makeweight.classifier.validation import Validation
 from makeweight.errors import OptionError, PlanError
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import seed_sequence
+from makeweight.measure.calibration import fit_calibrator
+from makeweight.measure.learners import fit_estimator, weight_keyword
+from makeweight.measure.probabilities import probabilities
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.theory import NOTHING, Candidate, SizeDecision, least_correction
@@ -138,6 +140,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     groups of at most half the largest group's rows. Every size is tried with c = 0, .5 and 1. Negative
     weights are refused by, or break, other learners; here the Hessian is checked to be positive definite
     where the fit stops.
+
+    Probabilities of `estimator` are mixed with 0.2 % of the uniform distribution before they are calibrated or
+    judged, so that one row with probability zero decides nothing. Equal rows are never on both sides of a split.
 
     Accuracy (`score`) is that of the calibrated classes: with a balanced prior rare classes are predicted
     more often than they occur.
@@ -247,7 +252,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             corrections=CORRECTIONS if real.signed and len(correctable(real.groups.counts)) else (0.0,),
         )
         is_open, given = honours(self.n_synthetic, self.augment), GIVES_ALL
-        if is_open and len(candidates) > 1 and real.groups.counts.min() < 2:
+        if is_open and len(candidates) > 1 and real.strata.distinct().min() < 2:
             candidates, given = (NOTHING,), NOTHING_TO_HOLD_OUT
         prior, weights = target_shares(self.target_prior, real)
         method = self._calibration(real)
@@ -270,7 +275,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             objective=self.objective,
             calibration=method,
             target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
-            folds=self._folds(real.groups) if sizes else 0,
+            folds=self._folds(real) if sizes else 0,
             repeats=self.repeats if sizes else 0,
             fits=1 + (validation.fits if validation else 0),
             slope_symmetry=test,
@@ -319,12 +324,12 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             return "none"
         few = int(np.bincount(real.label_codes).min())
         if self.calibrate == "auto":
-            usable = few >= LEAST_TO_CALIBRATE and real.groups.counts.min() >= 2
+            usable = few >= LEAST_TO_CALIBRATE and real.strata.distinct().min() >= 2
             return "platt" if usable else "logit-shift"
         return self.calibrate
 
-    def _folds(self, groups: Groups) -> int:
-        return min(self.cv, int(groups.counts.min()))
+    def _folds(self, real: RealRows) -> int:
+        return min(self.cv, int(real.strata.distinct().min()))
 
     def _validated(
         self, real: RealRows, candidates: tuple[Candidate, ...], method: str, rng: np.random.Generator
@@ -333,19 +338,20 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         needs_rows = method in ("platt", "isotonic")
         if len(candidates) == 1 and not needs_rows:
             return None, None, []
-        folds = self._folds(real.groups)
+        folds = self._folds(real)
         if folds < 2:
-            lonely = real.groups.describe(real.groups.keys[int(real.groups.counts.argmin())])
+            lonely = int(real.strata.distinct().argmin())
+            n_rows = int(real.groups.counts[lonely])
             raise PlanError(
                 "a group of one row cannot be held out",
-                where=lonely,
-                got="1 row",
-                expected="2 or more rows of every group",
+                where=real.strata.names[lonely],
+                got="1 row" if n_rows == 1 else f"{n_rows} equal rows",
+                expected="2 or more different rows of every group",
                 hint=HOW_WITHOUT,
             )
         notes = ["sizes were compared after Platt scaling"] if method == "isotonic" else []
         if folds < self.cv:
-            notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} rows")
+            notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} different rows")
         listed = [NOTHING, *(candidate for candidate in candidates if candidate != NOTHING)]
         validation = Validation(real, self.estimator, listed, self.n_jobs)
         sizes = validation.choose(

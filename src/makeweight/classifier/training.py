@@ -1,32 +1,26 @@
-"""Training sets of real and synthetic rows, and estimators fitted to them."""
+"""Training sets of real and synthetic rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context
-from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from makeweight.classifier.borrowing import borrow_frames, correctable
-from makeweight.errors import OptionError
 from makeweight.generators.fill import Budget, Generation
 from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.measure.splits import Strata
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
 from makeweight.theory import BorrowedRows, Take
 
-__all__ = ["FLOOR", "Pool", "RealRows", "fit_estimator", "probabilities", "seeded", "weight_keyword"]
-
-#: Probabilities are kept this far from zero, so that every log-loss is finite.
-FLOOR = 1e-12
+__all__ = ["Pool", "RealRows", "take_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +87,11 @@ class RealRows:
     weights: np.ndarray
     correct: Correct | None = None
     signed: bool = False
+
+    @cached_property
+    def strata(self) -> Strata:
+        """Groups of the rows, and which rows are equal."""
+        return Strata.of(Table(self.frame, self.schema), self.groups)
 
     @property
     def codes(self) -> np.ndarray:
@@ -236,106 +235,3 @@ def take_rows(X: Any, rows: np.ndarray) -> Any:
     if hasattr(X, "column_names"):
         return X.take(rows)
     return X[rows]
-
-
-def weight_keyword(estimator: Any) -> str | None:
-    """Return the name under which an estimator's ``fit`` takes sample weights; None if it takes none.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from sklearn.pipeline import make_pipeline
-    >>> weight_keyword(make_pipeline(LogisticRegression())), weight_keyword(KNeighborsClassifier())
-    ('logisticregression__sample_weight', None)
-    """
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        inner = weight_keyword(last)
-        return None if inner is None else f"{name}__{inner}"
-    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
-
-
-def seeded(estimator: Any, seed: int) -> Any:
-    """Return a clone in which every random state that was left open is set.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> seeded(LogisticRegression(), 7).random_state
-    7
-    """
-    fresh = clone(estimator)
-    open_states = [
-        name
-        for name, value in fresh.get_params(deep=True).items()
-        if (name == "random_state" or name.endswith("__random_state")) and value is None
-    ]
-    return fresh.set_params(**dict.fromkeys(open_states, seed))
-
-
-def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, seed: int) -> Any:
-    """Fit a clone of an estimator, with weights where they differ from one.
-
-    Parameters
-    ----------
-    estimator : classifier
-    X, y, weights
-        As `RealRows.training_set` returns them.
-    seed : int
-        For random states that are None.
-
-    Returns
-    -------
-    classifier
-
-    Raises
-    ------
-    OptionError
-        When weights are needed and the estimator takes none.
-
-    Examples
-    --------
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
-    >>> fit_estimator(KNeighborsClassifier(1), X, y, np.array([1.0, 0.5]), 0)
-    Traceback (most recent call last):
-    ...
-    makeweight.errors.OptionError: KNeighborsClassifier takes no sample_weight, and rows need weights...
-    """
-    fresh = seeded(estimator, seed)
-    if np.all(weights == 1.0):
-        return fresh.fit(X, y)
-    keyword = weight_keyword(fresh)
-    if keyword is None:
-        raise OptionError(
-            f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
-            hint='leave alpha="auto" or augment=0, and bias_correction=None, or take an estimator that does',
-        )
-    # These weights are ours, not the user's: they go to the last step whatever was asked to be routed.
-    with config_context(enable_metadata_routing=False):
-        return fresh.fit(X, y, **{keyword: weights})
-
-
-def _last(estimator: BaseEstimator) -> Any:
-    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
-
-
-def probabilities(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
-    """Return an estimator's probabilities, one column per class in sorted order, away from zero.
-
-    Parameters
-    ----------
-    estimator : classifier
-        Fitted.
-    X : container of shape (n, d)
-    classes : ndarray of shape (k,)
-
-    Returns
-    -------
-    ndarray of shape (n, k)
-    """
-    found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    own = list(estimator.classes_)
-    table = np.clip(found[:, [own.index(label) for label in classes]], FLOOR, None)
-    return np.asarray(table / table.sum(axis=1, keepdims=True))

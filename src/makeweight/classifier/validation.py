@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.training import Pool, RealRows, fit_estimator, probabilities, take_rows
+from makeweight.classifier.training import Pool, RealRows, take_rows
+from makeweight.engine import run
 from makeweight.errors import PlanError
+from makeweight.measure.learners import fit_estimator
+from makeweight.measure.probabilities import probabilities
 from makeweight.theory import Candidate, SizeDecision, Take, choose_size
 
 __all__ = ["Validation"]
@@ -66,6 +69,7 @@ class Validation:
             rng=rng,
             candidates=self.candidates,
             groups=self.real.codes,
+            assign=partial(self.real.strata.assign, folds),
             folds=folds,
             repeats=repeats,
             calibrate=calibrate,
@@ -87,12 +91,10 @@ class Validation:
         plans = [c.takes(dict(zip(sizes, counts, strict=True))) for c in self.candidates]
         pool = self.real.write(rows, sizes, to_write)
         unique = {_key(plan): plan for plan in plans}
-        answers = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_predict)(self.real, self.estimator, rows, held, pool, plan, seed)
-            for plan in unique.values()
-        )
+        fit = partial(_fit_and_predict, self.real, self.estimator, rows, held, pool, seed)
+        answers = dict(run(fit, list(unique.values()), n_jobs=self.n_jobs or 1))
         self.fits += len(unique)
-        found = dict(zip(unique, answers, strict=True))
+        found = {key: answers[place] for place, key in enumerate(unique)}
         self._out_of_fold.append((held, [found[_key(plan)] for plan in plans]))
         return found
 
@@ -112,8 +114,8 @@ def _fit_and_predict(
     rows: np.ndarray,
     held: np.ndarray,
     pool: Pool,
-    takes: Takes,
     seed: int,
+    takes: Takes,
 ) -> np.ndarray:
     X, y, weights = real.training_set(rows, pool, takes)
     fitted = fit_estimator(estimator, X, y, weights, seed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["ARMS", "Split", "measure", "splits", "summary"]
+__all__ = ["ARMS", "Split", "breast_cancer", "measure", "splits", "summary"]
 
 TARGET, RARE = "diagnosis", "malignant"
 TEST_SHARE, RARE_SHARE = 0.4, 0.05
@@ -25,22 +25,43 @@ class Split:
     test: pd.DataFrame
 
 
-def splits(seed: int, repeats: int) -> Iterator[Split]:
-    """Split the breast-cancer table of scikit-learn again and again, and thin its malignant rows."""
+def breast_cancer() -> pd.DataFrame:
+    """Return the breast-cancer table of scikit-learn with its diagnoses."""
     from sklearn.datasets import load_breast_cancer
-    from sklearn.model_selection import train_test_split
 
     bunch = load_breast_cancer(as_frame=True)
-    frame = bunch.data.assign(**{TARGET: bunch.target_names[bunch.target]})
+    return pd.DataFrame(bunch.data.assign(**{TARGET: bunch.target_names[bunch.target]}))
+
+
+def splits(frame: pd.DataFrame, seed: int, repeats: int) -> Iterator[Split]:
+    """Yield repeated splits that keep equal rows together, with the malignant training rows thinned."""
+    from sklearn.model_selection import train_test_split
+
+    from makeweight.measure.splits import Strata
+    from makeweight.table import Schema, Table
+
+    units = Strata.of(Table(frame, Schema.infer(frame, target=TARGET))).units
+    firsts = np.unique(units, return_index=True)[1]
     for child in np.random.SeedSequence(seed).spawn(repeats):
         rng = np.random.default_rng(child)
-        train, test = train_test_split(
-            frame, test_size=TEST_SHARE, stratify=frame[TARGET], random_state=int(rng.integers(2**31))
+        sides = train_test_split(
+            np.arange(len(firsts)),
+            test_size=TEST_SHARE,
+            stratify=frame[TARGET].iloc[firsts],
+            random_state=int(rng.integers(2**31)),
         )
+        train, test = (frame.iloc[_rows_of(units, side)] for side in sides)
         is_rare = (train[TARGET] == RARE).to_numpy()
         n_rare = round((~is_rare).sum() * RARE_SHARE / (1 - RARE_SHARE))
         kept = np.concatenate([np.flatnonzero(~is_rare), rng.choice(np.flatnonzero(is_rare), n_rare, replace=False)])
         yield Split(train.iloc[np.sort(kept)].reset_index(drop=True), test.reset_index(drop=True))
+
+
+def _rows_of(units: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the rows of some units, in the order of the units."""
+    order = np.argsort(units, kind="stable")
+    starts = np.searchsorted(units[order], [chosen, chosen + 1])
+    return np.concatenate([order[start:end] for start, end in starts.T])
 
 
 def measure(split: Split, balanced: pd.DataFrame, seed: int) -> dict[str, dict[str, float]]:

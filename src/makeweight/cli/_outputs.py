@@ -47,7 +47,7 @@ def check(option: str, path: str | None, endings: tuple[str, ...], *, force: boo
             expected=" or ".join(endings),
             hint=f"{option} {Path(path).with_suffix(endings[0]) if Path(path).name else 'FILE' + endings[0]}",
         )
-    from makeweight.table.io import check_place
+    from makeweight.table.files import check_place
 
     check_place(path, force=force)
 
@@ -59,7 +59,7 @@ def write(path: str, content: str | bytes) -> None:
     ------
     FileProblem
     """
-    from makeweight.table.io import replace_file
+    from makeweight.table.files import replace_file
 
     data = content.encode() if isinstance(content, str) else content
     try:

@@ -309,7 +309,7 @@ def _check_pieces(request: Request) -> None:
 
 def _check_output(request: Request) -> None:
     """Refuse, before any work, an output that cannot be written."""
-    from makeweight.table.io import check_destination
+    from makeweight.table.files import check_destination
 
     if request.dry_run:
         return

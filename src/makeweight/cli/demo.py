@@ -49,7 +49,7 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
     folder = Path(output)
     paths = {name: str(folder / file) for name, file in FILES.items()}
     _prepare(folder, paths, force)
-    all_splits = _effect.splits(seed, repeats)
+    all_splits = _effect.splits(_effect.breast_cancer(), seed, repeats)
     first = next(all_splits)
     _write(paths["train"], first.train)
     _write(paths["test"], first.test)
@@ -90,7 +90,7 @@ def _prepare(folder: Path, paths: dict[str, str], force: bool) -> None:
 
 
 def _write(path: str, frame: pd.DataFrame) -> None:
-    from makeweight.table.io import replace_file
+    from makeweight.table.files import replace_file
 
     text = frame.to_csv(index=False).encode()
     try:

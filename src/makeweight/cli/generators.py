@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -11,15 +12,22 @@ from makeweight.cli import _show
 from makeweight.cli._options import json_option
 from makeweight.generators import DEFAULT_GENERATOR
 
+if TYPE_CHECKING:
+    from makeweight.generators.registry import GeneratorInfo
+
 ROOMY = 160
 
 
 @click.command()
+@click.argument("name", required=False)
 @json_option
-def command(as_json: bool) -> None:
-    """List the generators: what each needs, and what it is good for."""
-    from makeweight.generators.registry import available
+def command(name: str | None, as_json: bool) -> None:
+    """List the generators: what each needs, and what it is good for; or the options of the one called NAME."""
+    from makeweight.generators.registry import available, described
 
+    if name is not None:
+        _show_options(described(name), as_json)
+        return
     found = available()
     if as_json:
         fields = ("name", "summary", "needs", "good_for", "origin", "usable", "problem")
@@ -44,8 +52,18 @@ def command(as_json: bool) -> None:
             out.print(f"{info.name} cannot be used here: {info.problem}")
     out.print()
     out.print(
-        f"Choose one with --generator NAME (default: {DEFAULT_GENERATOR}), and set its options with --option KEY=VALUE."
+        f"Choose one with --generator NAME (default: {DEFAULT_GENERATOR}), and set its options with --option KEY=VALUE "
+        "(`makeweight generators NAME` lists them)."
     )
+
+
+def _show_options(info: GeneratorInfo, as_json: bool) -> None:
+    rows = info.options()
+    if as_json:
+        _show.print_json({"generator": info.name, "options": [asdict(row) for row in rows]})
+        return
+    columns: dict[str, dict[str, Any]] = {"option": {"no_wrap": True}, "takes": {}, "default": {}, "meaning": {}}
+    _show.show(_show.console(), _show.table(columns, [(r.name, r.takes, r.default, r.meaning) for r in rows]))
 
 
 def _name(name: str, usable: bool) -> Text:

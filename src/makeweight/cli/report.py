@@ -12,6 +12,7 @@ from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import FileProblem, OptionError
 
 if TYPE_CHECKING:
+    from makeweight.quality.report import QualityReport
     from makeweight.table.io import TableFile
 
 FAILED = 3
@@ -74,11 +75,11 @@ def command(
     from makeweight.quality.catalogue import codes_of
 
     _outputs.check("-o", output, (*_outputs.PAGE, *_outputs.JSON), force=force)
-    codes_of(mute)  # a mistyped check is told before a large file is read
+    codes_of(mute)  # a mistyped check is refused before a large file is read
     err = _show.console(err=True)
     files = _read(real, synthetic, holdout, kinds, missing, no_header)
-    known = _ledger(ledger)
-    from makeweight.quality import QualityReport  # only now, so that mistakes are told quickly
+    record = _ledger(ledger)
+    from makeweight.quality.report import QualityReport  # only now, so that mistakes are refused quickly
 
     if err.is_terminal:
         err.print("looking at the rows: this takes seconds to a few minutes")
@@ -96,26 +97,25 @@ def command(
         group_by=group_by,
         holdout=files["holdout"].frame if "holdout" in files else None,
         kinds=kinds,
-        ledger=known,
+        ledger=record,
         mute=mute,
         contains_real=contains_real,
         random_state=seed,
         sources={**{name: str(file.source) for name, file in files.items()}, "options": "\0".join(options)},
     )
-    result = report.to_dict()
     try:
         if output is not None:
-            _write(result, output)
+            _write(report, output)
     finally:  # a full disk costs the file, not the answer
         if as_json:
-            _show.print_json(result)
+            _show.print_json(report.to_dict())
         else:
             from makeweight.cli._quality import print_quality
 
-            print_quality(_show.console(), result)
+            print_quality(_show.console(), report.result)
     if output is not None:
         err.print(f"wrote {output}")
-    if result["counts"]["issue"] * (fail_on != "never") or result["counts"]["tip"] * (fail_on == "tip"):
+    if report.counts["issue"] * (fail_on != "never") or report.counts["tip"] * (fail_on == "tip"):
         context.exit(FAILED)
 
 
@@ -158,10 +158,8 @@ def _ledger(path: str | None) -> Any:
         ) from error
 
 
-def _write(result: dict[str, Any], path: str) -> None:
+def _write(report: QualityReport, path: str) -> None:
     if path.lower().endswith(_outputs.JSON):
-        _outputs.write_json(path, result)
+        _outputs.write_json(path, report.to_dict())
     else:
-        from makeweight.page import render
-
-        _outputs.write(path, render(result))
+        _outputs.write(path, report.to_html())

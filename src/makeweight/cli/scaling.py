@@ -31,10 +31,11 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True)
 @click.option(
     "--estimator",
-    type=click.Choice(["lr", "rf", "hgb", "xgb"]),
+    metavar="NAME",
     default="lr",
     show_default=True,
-    help="Logistic regression, random forest, histogram gradient boosting or XGBoost.",
+    help="Logistic regression, random forest (rf), histogram gradient boosting (hgb) or xgb; rf-default, "
+    "hgb-default and xgb-default are at the settings of their libraries.",
 )
 @click.option(
     "--sizes",

@@ -6,7 +6,7 @@ import pickle
 import platform
 import shlex
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from makeweight.errors import OptionError
 from makeweight.evaluation.arms import Arm, Source, catalogue, choose
 from makeweight.evaluation.budget import LEAST_SPLITS, Clock, Progress, next_wave
 from makeweight.evaluation.comparison import Comparison
-from makeweight.evaluation.learners import make_learner
 from makeweight.evaluation.problem import Problem, match_columns
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.store import Log
@@ -28,6 +27,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.registry import stated_options
+from makeweight.measure.learners import Learner, make_learner, named_learners
 from makeweight.table import Kind
 from makeweight.table.containers import to_frame
 
@@ -48,7 +48,7 @@ def compare(
     generator: str | Generator = DEFAULT_GENERATOR,
     options: Mapping[str, Any] | None = None,
     arms: Sequence[str] | None = None,
-    estimators: Sequence[str] = ESTIMATORS,
+    estimators: Sequence[str] | Mapping[str, Learner] = ESTIMATORS,
     repeats: int = 5,
     folds: int = 5,
     splits: int | None = None,
@@ -86,8 +86,9 @@ def compare(
         Its constructor arguments.
     arms : sequence of str, optional
         By name; all by default. The reference, calibration without synthetic rows, is always run.
-    estimators : sequence of str
-        Names as in `makeweight.evaluation.learners.make_learner`.
+    estimators : sequence of str, or mapping of str to classifier
+        Names as in `makeweight.measure.learners.make_learner`; or any scikit-learn classifiers with
+        ``predict_proba``, by a name for each. They get a numeric matrix.
     repeats, folds : int
     splits : int, optional
         Run the first so many of repeats x folds splits.
@@ -145,23 +146,20 @@ def compare(
     problem = Problem.read(to_frame(data), target, group_by, kinds)
     _check(problem, repeats, folds, splits, augment, synthetic_weight, budget_seconds, random_state)
     check_engine(engine)
-    if not estimators:
-        raise OptionError("no estimator is asked for", hint="leave estimators at its default")
-    learners = {estimator: str(make_learner(estimator, random_state, len(problem))) for estimator in estimators}
+    learners = named_learners(estimators)
+    described = {name: str(make_learner(learner, random_state, len(problem))) for name, learner in learners.items()}
     outside = {file: match_columns(to_frame(rows), problem, file) for file, rows in (external or {}).items()}
     sources = choose(catalogue(generator, options, outside, synthetic_weight), arms)
     focus = _focus([arm for source in sources for arm in source.arms])
     largest = int(problem.counts.max())
     n_augment = largest if augment is None else augment
-    settings = Settings(
-        folds, INNER_FOLDS, n_augment / largest, copies, tuple(estimators), random_state, synthetic_weight
-    )
+    settings = Settings(folds, INNER_FOLDS, n_augment / largest, copies, learners, random_state, synthetic_weight)
     wanted = tuple((r, f) for r in range(repeats) for f in range(folds))[:splits]
     clock = Clock(budget_seconds)
     with Log(log, _identity(problem, settings, sources)) as kept:
         work = _Work(problem, settings, sources, wanted, clock, kept, engine, n_jobs, progress)
         ran = wanted[: work.run()]
-        scores = Scores(kept.records, work.arms, estimators, ran, folds)
+        scores = Scores(kept.records, work.arms, tuple(learners), ran, folds)
     cut = _cut(len(ran), wanted, folds, clock)
     balance = int((largest - problem.counts).sum())
     n_added = {"balanced": balance, "augmented": balance + n_augment * len(problem.group_names)}
@@ -193,11 +191,15 @@ def compare(
         "options": stated_options(options),
         "repeats": repeats,
         "splits": len(ran),
-        **asdict(settings),
+        "folds": folds,
+        "inner_folds": INNER_FOLDS,
+        "copies": copies,
+        "random_state": random_state,
+        "synthetic_weight": synthetic_weight,
         "augment": n_augment,
         "budget_seconds": budget_seconds,
         "auto": AUTO,
-        "estimators": learners,
+        "estimators": described,
         "engine": engine,
         "n_jobs": n_jobs,
         "external": {
@@ -292,7 +294,7 @@ def _check(
         raise OptionError(
             "budget_seconds is a time", got=repr(budget), expected="seconds above 0, or None for no limit"
         )
-    problem.check_folds(folds)
+    problem.strata.check(folds)
 
 
 def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -> dict[str, Any]:
@@ -310,6 +312,9 @@ def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -
         "synthetic_weight": settings.synthetic_weight,
         "random_state": settings.random_state,
         "generators": chosen,
+        "classifiers": {
+            name: joblib.hash(learner) for name, learner in settings.estimators.items() if not isinstance(learner, str)
+        },
         "auto": AUTO,
         "versions": _versions(),
     }

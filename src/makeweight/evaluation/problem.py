@@ -1,9 +1,8 @@
-"""A table in an order of its own, and folds in which no row has its equal on the other side."""
+"""A table in an order of its own, with its groups and classes."""
 
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,32 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import PlanError, SchemaError, nearest
+from makeweight.errors import SchemaError, nearest
+from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups
 from makeweight.table import Kind, Schema, Table
 
 __all__ = ["Problem", "canonical", "seed_of"]
-
-#: A row that occurs more often than both, in rows and as a share of its group, is spread over folds.
-ATOM_ROWS, ATOM_SHARE = 10, 0.02
-
-
-def refuse_one_class(groups: Groups) -> None:
-    """Refuse a target with which there is nothing to tell apart.
-
-    Raises
-    ------
-    PlanError
-    """
-    labels = {key[0] for key in groups.keys}
-    if len(labels) < 2:
-        raise PlanError(
-            "the target has one class",
-            where=f"column {groups.columns[0]!r}",
-            got=", ".join(map(repr, labels)) or None,
-            expected="at least two",
-            hint="check the target column",
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +30,11 @@ class Problem:
     group_by : tuple of hashable
     kinds : dict of column to Kind
         Of the features, found on the whole table.
-    codes : ndarray of int, shape (n,)
-        Group of every row.
+    strata : Strata
+        Groups of the rows, and which rows are equal.
     labels : ndarray of int, shape (n,)
         Class of every row.
-    units : ndarray of int, shape (n,)
-        Rows equal in all columns that are learned have one number, but for rows that occur very often.
-    group_names, class_names : tuple of str
+    class_names : tuple of str
     fingerprint : str
         Hash of the rows and columns, whatever their order.
     """
@@ -66,10 +43,8 @@ class Problem:
     target: Hashable
     group_by: tuple[Hashable, ...]
     kinds: dict[Hashable, Kind]
-    codes: np.ndarray
+    strata: Strata
     labels: np.ndarray
-    units: np.ndarray
-    group_names: tuple[str, ...]
     class_names: tuple[str, ...]
     fingerprint: str
 
@@ -93,26 +68,33 @@ class Problem:
         Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)  # refuses what cannot be used
         ordered = canonical(frame)
         schema = Schema.infer(ordered, target=target, group_by=group_by, kinds=kinds)
-        groups = Groups(Table(ordered, schema))
+        table = Table(ordered, schema)
+        groups = Groups(table)
         refuse_one_class(groups)
         labels, classes = pd.factorize(ordered[target], sort=True)
-        known = [*(column.name for column in schema.learned), *schema.group_columns]
-        units = _units(pd.util.hash_pandas_object(ordered[known], index=False), groups.codes)
         return cls(
             ordered,
             target,
             tuple(group_by),
             {column.name: column.kind for column in schema.features},
-            groups.codes.astype(np.int64),
+            Strata.of(table, groups),
             labels.astype(np.int64),
-            units,
-            tuple(map(groups.describe, groups.keys)),
             tuple(map(str, classes.tolist())),
             _digest(ordered),
         )
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Group of every row."""
+        return self.strata.codes
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return self.strata.names
 
     @property
     def counts(self) -> np.ndarray:
@@ -132,63 +114,6 @@ class Problem:
         held = np.bincount(self.label_of_group, minlength=len(self.class_names))
         return np.asarray(held / held.sum())
 
-    def check_folds(self, folds: int) -> None:
-        """Refuse folds that a group cannot fill.
-
-        Raises
-        ------
-        PlanError
-            Naming the group.
-        """
-        pairs = pd.DataFrame({"group": self.codes, "unit": self.units}).drop_duplicates()
-        different = np.bincount(pairs["group"])
-        rarest = int(different.argmin())
-        if different[rarest] < 2 * folds:
-            n_rows = int(self.counts[rarest])
-            alike = f", {different[rarest]} of them different" if n_rows > different[rarest] else ""
-            most = int(different[rarest]) // 2
-            hint = f"use {most} folds or fewer" if most > 1 else "leave the group out, or join it to another"
-            raise PlanError(
-                "too few rows in a group for the folds",
-                where=self.group_names[rarest],
-                got=f"{n_rows} rows{alike}",
-                expected=f"{2 * folds} or more different rows: two per fold",
-                hint=hint,
-            )
-
-    def assign(self, rows: np.ndarray, folds: int, seed: np.random.SeedSequence) -> np.ndarray:
-        """Return a fold per row, stratified by group; equal rows are in one fold.
-
-        Parameters
-        ----------
-        rows : ndarray of int
-            Positions in `frame`.
-        folds : int
-        seed : numpy.random.SeedSequence
-
-        Returns
-        -------
-        ndarray of int, shape of `rows`
-        """
-        rng = np.random.default_rng(seed)
-        assigned = np.empty(len(rows), dtype=np.int64)
-        codes = self.codes[rows]
-        for code in np.unique(codes):
-            mine = np.flatnonzero(codes == code)
-            unit, sizes = np.unique(self.units[rows[mine]], return_inverse=True, return_counts=True)[1:]
-            order = rng.permutation(len(sizes))
-            fold_of = np.empty(len(sizes), dtype=np.int64)
-            if sizes.max() == 1:
-                fold_of[order] = np.arange(len(order)) % folds
-            else:
-                filled = [(0, fold) for fold in range(folds)]
-                for position in order:
-                    size, fold = filled[0]
-                    fold_of[position] = fold
-                    heapq.heapreplace(filled, (size + int(sizes[position]), fold))
-            assigned[mine] = fold_of[unit]
-        return assigned
-
     def equal_rows(self, rows: pd.DataFrame) -> int:
         """Return how many of other rows equal a real one in all columns."""
         ours, theirs = (
@@ -202,18 +127,6 @@ class Problem:
         frame = self.frame.iloc[rows].reset_index(drop=True)
         schema = Schema.infer(frame, target=self.target, group_by=self.group_by, kinds=self.kinds)
         return Table(frame, schema)
-
-
-def _units(keys: pd.Series[Any], codes: np.ndarray) -> np.ndarray:
-    """Number rows by content; a content that is an atom of its group's distribution gets one per row.
-
-    Kept together, a row that is, say, a quarter of its group would be all of one fold and none of the others.
-    """
-    units, _ = pd.factorize(keys)
-    sizes, limits = np.bincount(units)[units], np.maximum(ATOM_ROWS, ATOM_SHARE * np.bincount(codes))[codes]
-    common = np.flatnonzero(sizes > limits)
-    units[common] = units.max() + 1 + np.arange(len(common))
-    return np.unique(units, return_inverse=True)[1]
 
 
 def canonical(frame: pd.DataFrame) -> pd.DataFrame:

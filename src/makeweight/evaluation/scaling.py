@@ -7,16 +7,18 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 
+from makeweight.engine import run
 from makeweight.errors import OptionError, PlanError
-from makeweight.evaluation.estimators import Matrix, make_estimator
-from makeweight.evaluation.problem import refuse_one_class
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import write_rows
+from makeweight.measure.learners import Learner, fit_estimator, make_learner
+from makeweight.measure.matrix import Matrix
+from makeweight.measure.probabilities import probabilities
+from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 from makeweight.table.containers import to_frame
@@ -40,8 +42,6 @@ __all__ = ["ScalingCurve", "scaling_curve"]
 MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 #: Shares of the real training rows from which the curve on real rows alone is drawn.
 REAL_SHARES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-#: Probabilities are this far from 0 and 1 before they are calibrated: below what 100 trees can tell apart.
-LEAST_PROBABILITY = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ def scaling_curve(
     group_by: Sequence[Hashable] = (),
     kinds: Mapping[Any, str] | None = None,
     generator: str | Generator = DEFAULT_GENERATOR,
-    estimator: str = "lr",
+    estimator: Learner = "lr",
     sizes: Sequence[int] | None = None,
     repeats: int = 5,
     folds: int = 5,
@@ -174,8 +174,8 @@ def scaling_curve(
     Repeated cross-validation, stratified by group. In every fold the schema, the generator and the classifier
     see training rows only; the generator balances the groups and writes one pool, whose prefixes are the
     sizes. Predictions are calibrated (temperature and offsets, balanced weights) on the other folds of the
-    same repeat, so that a fall of the curve is more than a shift of probabilities; before that they are kept
-    1e-3 away from 0 and 1, since a forest's exact zeros have no logarithm.
+    same repeat, so that a fall of the curve is more than a shift of probabilities. Equal rows are never on both
+    sides of a split.
 
     Parameters
     ----------
@@ -184,7 +184,8 @@ def scaling_curve(
     group_by : sequence of hashable
     kinds : mapping of column to kind, optional
     generator : str or Generator
-    estimator : {"lr", "rf", "hgb", "xgb"}
+    estimator : str or classifier
+        As in `makeweight.measure.learners.make_learner`.
     sizes : sequence of int, optional
         Augmentation rows N per group; by default 0, 1/4, 1/2, 1, 2 and 4 times the largest group.
     repeats, folds : int
@@ -215,9 +216,11 @@ def scaling_curve(
     start = time.perf_counter()
     frame = to_frame(data)
     schema = Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)
-    groups = Groups(Table(frame, schema))
-    _check(groups, repeats, folds)
-    make_estimator(estimator, 0)
+    table = Table(frame, schema)
+    groups = Groups(table)
+    strata = Strata.of(table, groups)
+    _check(groups, strata, repeats, folds)
+    make_learner(estimator, 0, len(frame))
     largest = round(int(groups.counts.max()) * (folds - 1) / folds)
     points = sorted({0, *(sizes if sizes is not None else (round(m * largest) for m in MULTIPLES))})
     if len(points) < 2 or points[0] < 0:
@@ -225,16 +228,18 @@ def scaling_curve(
     stated = {column.name: column.kind for column in schema.features}
     task = _Task(frame, target, tuple(group_by), stated, generator, estimator, tuple(points))
     seeds = np.random.SeedSequence(random_state).spawn(repeats)
-    assigned = [_assign(groups.codes, folds, np.random.default_rng(seed)) for seed in seeds]
-    jobs = [(r, f) for r in range(repeats) for f in range(folds)]
-    run = joblib.Parallel(n_jobs=n_jobs or 1, return_as="generator")(
-        joblib.delayed(_run_fold)(task, assigned[r] != f, seeds[r].spawn(folds)[f]) for r, f in jobs
-    )
-    found = []
-    for done, result in enumerate(run, start=1):
-        found.append(result)
+    assigned = [strata.assign(folds, np.random.default_rng(seed)) for seed in seeds]
+    jobs = [
+        _Fold(task, assigned[r] != f, stream)
+        for r, seed in enumerate(seeds)
+        for f, stream in enumerate(seed.spawn(folds))
+    ]
+    by_fold: dict[int, _Predicted] = {}
+    for index, result in run(_run_fold, jobs, n_jobs=n_jobs or 1):
+        by_fold[index] = result
         if progress is not None:
-            progress(done, len(jobs))
+            progress(len(by_fold), len(jobs))
+    found = [by_fold[index] for index in range(len(jobs))]
     labels, _ = pd.factorize(frame[target], sort=True)
     arms = len(found[0].predictions)
     risks = np.concatenate(
@@ -245,7 +250,7 @@ def scaling_curve(
     )
     settings = {
         "generator": generator if isinstance(generator, str) else type(generator).__name__,
-        "estimator": estimator,
+        "estimator": estimator if isinstance(estimator, str) else repr(estimator),
         "repeats": repeats,
         "folds": folds,
         "calibrated": calibrate,
@@ -264,50 +269,43 @@ class _Task:
     group_by: tuple[Hashable, ...]
     kinds: dict[Hashable, Any]
     generator: str | Generator
-    estimator: str
+    estimator: Learner
     sizes: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Fold:
+    """The rows of one fold to learn from, and its seed."""
+
+    task: _Task
+    is_train: np.ndarray
+    seed: np.random.SeedSequence
+
+
+@dataclass(frozen=True, eq=False)
+class _Predicted:
     """Held-out class probabilities per arm: one per size, then nothing, then the shares of real rows."""
 
     predictions: list[np.ndarray]
     real_sizes: np.ndarray
 
 
-def _check(groups: Groups, repeats: int, folds: int) -> None:
+def _check(groups: Groups, strata: Strata, repeats: int, folds: int) -> None:
     for name, value, least in (("repeats", repeats, 1), ("folds", folds, 2)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
     refuse_one_class(groups)
-    rarest = int(groups.counts.argmin())
-    if groups.counts[rarest] < 2 * folds:
-        raise PlanError(
-            "too few rows for the folds",
-            where=groups.describe(groups.keys[rarest]),
-            got=int(groups.counts[rarest]),
-            expected=f"{2 * folds} or more: two per fold",
-            hint="use fewer folds",
-        )
+    strata.check(folds)
 
 
-def _assign(codes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
-    """Return fold numbers, stratified by group."""
-    assigned = np.empty(len(codes), dtype=np.int64)
-    for code in np.unique(codes):
-        rows = np.flatnonzero(codes == code)
-        assigned[rng.permutation(rows)] = np.arange(len(rows)) % folds
-    return assigned
-
-
-def _run_fold(task: _Task, is_train: np.ndarray, seed: np.random.SeedSequence) -> _Fold:
+def _run_fold(fold: _Fold) -> _Predicted:
+    task, is_train = fold.task, fold.is_train
     frame = task.frame[is_train].reset_index(drop=True)
     held = task.frame[~is_train]
     schema = Schema.infer(frame, target=task.target, group_by=task.group_by, kinds=task.kinds)
     table = Table(frame, schema)
     groups = Groups(table)
-    fit_seed, fill_seed, model_seed = seed.spawn(3)
+    fit_seed, fill_seed, model_seed = fold.seed.spawn(3)
     plan = Plan.make(groups, augment=max(task.sizes))
     pool = write_rows(table, plan, task.generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
     matrix = Matrix(table)
@@ -315,23 +313,27 @@ def _run_fold(task: _Task, is_train: np.ndarray, seed: np.random.SeedSequence) -
     y_real, classes = pd.factorize(frame[task.target], sort=True)
     y_made = pd.Index(classes).get_indexer(pd.Index(pool.frame[task.target]))
     rank = _rank_in_group(pool.positions, (pool.provenance["purpose"] == "augment").to_numpy())
+    known = np.arange(len(classes))
     state = int(model_seed.generate_state(1)[0] % 2**31)
     predictions = []
     for size in task.sizes:
         used = rank < size
         X, y = np.concatenate([real, made[used]]), np.concatenate([y_real, y_made[used]])
-        predictions.append(_predict(task.estimator, state, X, y, held_out))
+        predictions.append(_predict(task.estimator, state, X, y, held_out, known))
     order = _nested_order(groups.codes, np.random.default_rng(model_seed))
     real_sizes = np.array([round(share * len(frame)) for share in REAL_SHARES])
     for size in (len(frame), *real_sizes[:-1]):
         rows = order[:size]
-        predictions.append(_predict(task.estimator, state, real[rows], y_real[rows], held_out))
+        predictions.append(_predict(task.estimator, state, real[rows], y_real[rows], held_out, known))
     predictions.append(predictions[len(task.sizes)])  # all real rows end the curve on real rows alone
-    return _Fold(predictions, real_sizes)
+    return _Predicted(predictions, real_sizes)
 
 
-def _predict(name: str, seed: int, X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    return np.asarray(make_estimator(name, seed).fit(X, y).predict_proba(held_out))
+def _predict(
+    learner: Learner, seed: int, X: np.ndarray, y: np.ndarray, held_out: np.ndarray, classes: np.ndarray
+) -> np.ndarray:
+    model = fit_estimator(make_learner(learner, seed, len(y)), X, y, np.ones(len(y)), seed)
+    return probabilities(model, held_out, classes)
 
 
 def _rank_in_group(positions: np.ndarray, augment: np.ndarray) -> np.ndarray:
@@ -353,7 +355,7 @@ def _nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _risks(
-    found: list[_Fold],
+    found: list[_Predicted],
     assigned: np.ndarray,
     labels: np.ndarray,
     codes: np.ndarray,
@@ -372,9 +374,8 @@ def _risks(
             held = assigned == fold
             judged = made[held]
             if calibrate:
-                sure = np.clip(made, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-                scale = fit_calibration(sure[~held], labels[~held], sample_weight=weights[~held])
-                judged = scale.apply(sure[held])
+                scale = fit_calibration(made[~held], labels[~held], sample_weight=weights[~held])
+                judged = scale.apply(made[held])
             losses = row_losses(labels[held], judged, "log")
             sums = np.bincount(codes[held], losses, minlength=n_groups)
             risks[fold, arm] = sums / np.bincount(codes[held], minlength=n_groups)

@@ -11,16 +11,18 @@ import numpy as np
 import pandas as pd
 
 from makeweight.classifier import SyntheticClassifier
-from makeweight.classifier.training import fit_estimator
 from makeweight.errors import GenerationShortfall, MakeweightError
 from makeweight.evaluation.arms import Arm, Source, Variant
-from makeweight.evaluation.estimators import Matrix
-from makeweight.evaluation.learners import FrameClassifier, make_learner, softened
 from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import Problem, seed_of
 from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.writing import write_rows
+from makeweight.measure.calibration import tuned_offsets
+from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner
+from makeweight.measure.matrix import Matrix
+from makeweight.measure.probabilities import probabilities
+from makeweight.measure.training import balancing_weights, undersampled
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema
@@ -45,7 +47,7 @@ class Settings:
     augment : float
         Augmentation rows per group, as a multiple of the largest group.
     copies : {"auto", "reject", "accept"}
-    estimators : tuple of str
+    estimators : dict of str to str or classifier
     random_state : int
     synthetic_weight : float or None
         Of the chosen generator's rows, where real ones weigh 1.
@@ -55,7 +57,7 @@ class Settings:
     inner_folds: int
     augment: float
     copies: CopyPolicy
-    estimators: tuple[str, ...]
+    estimators: dict[str, Learner]
     random_state: int
     synthetic_weight: float | None = None
 
@@ -125,7 +127,8 @@ def run_task(task: Task) -> list[dict[str, Any]]:
 def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
     problem, settings = task.problem, task.settings
     everything = np.arange(len(problem))
-    assigned = problem.assign(everything, settings.folds, seed_of(settings.random_state, task.repeat))
+    rng = np.random.default_rng(seed_of(settings.random_state, task.repeat))
+    assigned = problem.strata.assign(settings.folds, rng)
     train, held = everything[assigned != task.fold], everything[assigned == task.fold]
     learned = _learn(task, train, held, ())
     out_of_fold = _out_of_fold(task, train)
@@ -134,12 +137,12 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
     for arm, name in pairs:
         key = (arm.variant, name)
         if task.source.kind == "auto" and arm.calibrated:
-            probabilities = learned.calibrated[name]
-            decisions = probabilities.argmax(axis=1)
+            predicted = learned.calibrated[name]
+            decisions = predicted.argmax(axis=1)
         else:
-            probabilities, decisions = _read_out(arm, problem, train, learned.probabilities[key], out_of_fold.get(key))
+            predicted, decisions = _read_out(arm, problem, train, learned.probabilities[key], out_of_fold.get(key))
         found = measure(
-            probabilities,
+            predicted,
             decisions,
             problem.labels[held],
             problem.codes[held],
@@ -168,16 +171,15 @@ def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.
     problem, source = task.problem, task.source
     if source.kind in ("constant", "auto") or all(arm.readout in ("raw", "shift") for arm in source.arms):
         return {}
-    pairs = pd.DataFrame({"group": problem.codes[train], "unit": problem.units[train]}).drop_duplicates()
-    folds = min(task.settings.inner_folds, int(pairs["group"].value_counts().min()))
-    inner = problem.assign(train, folds, task.seed("inner"))
+    folds = min(task.settings.inner_folds, int(problem.strata.distinct(train).min()))
+    inner = problem.strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
     found: dict[tuple[Variant, str], np.ndarray] = {}
     for fold in range(folds):
         held = inner == fold
         learned = _learn(task, train[~held], train[held], (fold,))
-        for key, probabilities in learned.probabilities.items():
+        for key, predicted in learned.probabilities.items():
             whole = found.setdefault(key, np.empty((len(train), len(problem.class_names))))
-            whole[held] = probabilities
+            whole[held] = predicted
     return found
 
 
@@ -199,42 +201,6 @@ def _read_out(
         return raw, (np.log(raw) + offsets).argmax(axis=1)
     calibrated = fit_calibration(out_of_fold, labels, sample_weight=weights).apply(raw)
     return calibrated, calibrated.argmax(axis=1)
-
-
-def tuned_offsets(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return offsets on log-probabilities with the least weighted error: for two classes a threshold.
-
-    More than two classes are tuned one after the other, twice, from equal offsets.
-
-    Examples
-    --------
-    >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
-    >>> offsets = tuned_offsets(p, np.array([0, 0, 1]), np.array([0.5, 0.5, 1.0]))
-    >>> (np.log(p) + offsets).argmax(axis=1).tolist()
-    [0, 0, 1]
-    """
-    scores = np.log(probabilities)
-    k = scores.shape[1]
-    offsets = np.zeros(k)
-    for c in [1] if k == 2 else [*range(k), *range(k)]:
-        rivals = scores + offsets
-        rivals[:, c] = -np.inf
-        rival = rivals.argmax(axis=1)
-        needed = rivals[np.arange(len(labels)), rival] - scores[:, c]  # offset above which the row goes to c
-        order = np.argsort(needed, kind="stable")
-        gain = np.where(labels == c, weights, 0.0) - np.where(labels == rival, weights, 0.0)
-        total = np.append(0.0, np.cumsum(gain[order]))
-        edges = needed[order]
-        last = np.append(edges[1:] > edges[:-1], True)  # a cut lies between different values
-        allowed = np.append(True, last)
-        best = int(np.where(allowed, total, -np.inf).argmax())
-        if best == 0:
-            offsets[c] = edges[0] - 1.0
-        elif best == len(edges):
-            offsets[c] = edges[-1] + 1.0
-        else:
-            offsets[c] = (edges[best - 1] + edges[best]) / 2
-    return offsets
 
 
 def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]) -> _Learned:
@@ -260,18 +226,18 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
         taken = purposes == "balance" if variant == "balanced" else np.ones(len(made), dtype=bool)
         rows = np.arange(len(train))
         if variant == "undersample":
-            rows = _undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
+            rows = undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
         X, y = np.concatenate([real[rows], extra[taken]]), np.append(labels[rows], extra_labels[taken])
         weights = np.ones(len(y))
         if variant in ("balanced", "augmented") and task.weighs:
             weights[len(rows) :] = settings.synthetic_weight
         if variant == "weights":
-            weights = len(codes) / len(problem.group_names) / np.bincount(codes)[codes]
-        for name in settings.estimators:
+            weights = balancing_weights(codes)
+        for name, learner in settings.estimators.items():
             start = time.perf_counter()
-            model = fit_estimator(make_learner(name, model_seed, len(y)), X, y, weights, model_seed)
+            model = fit_estimator(make_learner(learner, model_seed, len(y)), X, y, weights, model_seed)
             key = (variant, name)
-            learned.probabilities[key] = softened(model, held_out, np.arange(len(problem.class_names)))
+            learned.probabilities[key] = probabilities(model, held_out, np.arange(len(problem.class_names)))
             learned.seconds[key] = time.perf_counter() - start + writing
             learned.n_added[key] = len(y) - len(train)
     return learned
@@ -312,13 +278,6 @@ def _codes_of(labels: pd.Series[Any], problem: Problem) -> np.ndarray:
     return np.array([positions[str(label)] for label in labels.tolist()], dtype=np.int64)
 
 
-def _undersampled(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return as many rows of every group as the smallest has."""
-    least = int(np.bincount(codes).min())
-    kept = [rng.choice(np.flatnonzero(codes == c), least, replace=False) for c in range(int(codes.max()) + 1)]
-    return np.sort(np.concatenate(kept))
-
-
 def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     """Fit a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
     problem, settings, source = task.problem, task.settings, task.source
@@ -328,19 +287,19 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     learned = _Learned({}, {}, {}, {})
     assert source.generator is not None
     generator = Remembering(source.generator)  # the seed is the same, and so are the folds and their rows
-    for name in settings.estimators:
+    for name, learner in settings.estimators.items():
         start = time.perf_counter() + generator.memory.saved  # each takes as long as it would alone
         sampler = SyntheticOverSampler(
             generator, group_by=list(problem.group_by) or None, copies=settings.copies, schema=problem.kinds
         )
         model = SyntheticClassifier(
-            FrameClassifier(name, schema),
+            FrameClassifier(learner, schema),
             sampler,
             random_state=int(task.seed("auto").generate_state(1)[0]),
             **AUTO,
         )
         model.fit(rows, problem.labels[train])
-        learned.probabilities["all", name] = np.asarray(model.estimator_.predict_proba(held_rows))
+        learned.probabilities["all", name] = probabilities(model.estimator_, held_rows, model.classes_)
         learned.calibrated[name] = model.predict_proba(held_rows)
         learned.seconds["all", name] = time.perf_counter() + generator.memory.saved - start
         learned.n_added["all", name] = model.decision_.n_synthetic

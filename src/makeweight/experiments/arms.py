@@ -13,10 +13,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from makeweight.classifier.training import fit_estimator
-from makeweight.evaluation.learners import make_learner, softened
 from makeweight.experiments.judging import readout
 from makeweight.experiments.written import balanced_rows
+from makeweight.measure.learners import fit_estimator, make_learner
+from makeweight.measure.probabilities import probabilities
+from makeweight.measure.splits import Strata
+from makeweight.measure.training import balancing_weights, undersampled
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 from makeweight.theory import logit_shift
@@ -74,12 +76,9 @@ def train_arm(
         return Trained(frame, ones, none)
     if arm in (WEIGHTS, UNDERSAMPLE):
         codes = Groups(Table(frame, Schema.infer(frame, target=label, group_by=group_by))).codes
-        counts = np.bincount(codes)
         if arm == WEIGHTS:
-            return Trained(frame, len(frame) / len(counts) / counts[codes], none)
-        rng = np.random.default_rng(seed)
-        kept = [rng.choice(np.flatnonzero(codes == code), counts.min(), replace=False) for code in range(len(counts))]
-        rows = frame.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
+            return Trained(frame, balancing_weights(codes), none)
+        rows = frame.iloc[undersampled(codes, np.random.default_rng(seed))].reset_index(drop=True)
         return Trained(rows, np.ones(len(rows)), none)
     made = balanced_rows(arm, frame, label, group_by, seed).frame[frame.columns]
     rows = pd.concat([frame, made], ignore_index=True)
@@ -95,12 +94,12 @@ def predict(
     found = {}
     for name in learners:
         model = fit_estimator(_learner(name, seed, len(X)), X, y, trained.weights, seed)
-        found[name] = softened(model, held, np.array([0, 1]))[:, 1]
+        found[name] = probabilities(model, held, np.array([0, 1]))[:, 1]
     return found
 
 
 def _learner(name: str, seed: int, n_rows: int) -> Any:
-    """Return a classifier of `makeweight.evaluation`, or a small neural network."""
+    """Return a classifier of `makeweight.measure`, or a small neural network."""
     if name != "mlp":
         return make_learner(name, seed, n_rows)
     network = MLPClassifier((64, 64), early_stopping=False, max_iter=200, random_state=seed)
@@ -123,18 +122,14 @@ def out_of_fold(
     the calibration over-confident.
     """
     frame = frame.reset_index(drop=True)
-    codes = Groups(Table(frame, Schema.infer(frame, target=label, group_by=group_by))).codes
-    rng = np.random.default_rng([seed, zlib.crc32(b"folds")])
-    assigned = np.empty(len(frame), dtype=np.int64)
-    for code in np.unique(codes):
-        rows = rng.permutation(np.flatnonzero(codes == code))
-        assigned[rows] = np.arange(len(rows)) % folds
+    strata = Strata.of(Table(frame, Schema.infer(frame, target=label, group_by=group_by)))
+    assigned = strata.assign(folds, np.random.default_rng([seed, zlib.crc32(b"folds")]))
     found = {name: np.empty(len(frame)) for name in learners}
     for fold in range(folds):
         held = assigned == fold
         trained = train_arm(arm, frame[~held], label, group_by, seed, external)
-        for name, probabilities in predict(trained, frame[held], label, learners, seed).items():
-            found[name][held] = probabilities
+        for name, predicted in predict(trained, frame[held], label, learners, seed).items():
+            found[name][held] = predicted
     return found
 
 

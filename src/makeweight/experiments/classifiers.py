@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from makeweight.errors import OptionError, nearest
-from makeweight.evaluation.estimators import make_estimator
+from makeweight.measure.learners import make_learner
 
 __all__ = ["PUBLISHED", "WeightedForest", "published_classifier"]
 
@@ -84,7 +84,7 @@ class EarlierXgb:
         """Fit, and return the fitted XGBoost classifier."""
         share = float(np.average(y, weights=sample_weight))
         start = 1 / (1 + np.exp(-4 * (share - 0.5)))
-        model = make_estimator("xgb", self.seed).set_params(base_score=start)
+        model = make_learner("xgb-default", self.seed, len(y)).set_params(base_score=start)
         return model.fit(X, y, sample_weight=sample_weight)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from makeweight.errors import FileProblem
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["DONE", "FAILED", "Store"]
 

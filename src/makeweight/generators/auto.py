@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -11,8 +10,8 @@ import pandas as pd
 
 from makeweight.errors import MissingDependency
 from makeweight.generators.base import Cost, Generator, Traits
+from makeweight.generators.frame.options import Option, WithOptions
 from makeweight.generators.registry import resolve
-from makeweight.generators.rows.donors import is_number, refuse_wrong
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 
@@ -45,7 +44,7 @@ class Choice:
     error: float | None = None
 
 
-class AutoGenerator:
+class AutoGenerator(WithOptions):
     """The transformer or the smoothed bootstrap, whichever finds held-out real rows likelier.
 
     Both are fitted to the training rows of every fold and asked for the log-probability of the others given
@@ -86,6 +85,7 @@ class AutoGenerator:
     """
 
     traits = Traits()
+    options = (Option("folds", int, 2), Option("max_rows", int, 10))
 
     def __init__(self, folds: int = 2, max_rows: int = 200) -> None:
         self.folds = folds
@@ -103,11 +103,7 @@ class AutoGenerator:
         -------
         AutoGenerator
         """
-        checks = (
-            ("folds", is_number(self.folds, 2, np.inf, kind=Integral), "a whole number, 2 or more"),
-            ("max_rows", is_number(self.max_rows, 10, np.inf, kind=Integral), "a whole number, 10 or more"),
-        )
-        refuse_wrong(self, checks)
+        self._check_options()
         to_compare, to_fit = rng.spawn(2)
         self.choice_ = self._choose(table, to_compare)
         self._generator: Generator = resolve(self.choice_.picked).fit(table, rng=to_fit)

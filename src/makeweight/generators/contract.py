@@ -25,10 +25,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
-from makeweight.errors import MakeweightError
+from makeweight.errors import MakeweightError, OptionError
 from makeweight.generators.base import Cost, Generator, traits_of
 from makeweight.generators.fill import fill
+from makeweight.generators.frame.options import options_of
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 
@@ -206,6 +208,31 @@ def check_a_saved_generator_writes_the_same_rows(make: Make) -> None:
     raise AssertionError("a manifest with an unknown key is loaded")
 
 
+def check_options(make: Make) -> None:
+    """``get_params``, ``set_params`` and the table of options agree with the constructor.
+
+    Generators without ``get_params`` pass.
+    """
+    generator: Any = make()
+    if not hasattr(generator, "get_params"):
+        return
+    params = generator.get_params(deep=False)
+    rows = options_of(type(generator))
+    assert list(params) == [row.name for row in rows], "every argument of the constructor is an option"
+    for row in rows:
+        assert row.takes, f"the option {row.name} says what it takes"
+        assert row.meaning, f"the option {row.name} is documented"
+    twin = clone(generator)
+    assert type(twin) is type(generator), "a clone is of the same class"
+    assert all(twin.get_params(deep=False)[name] is value for name, value in params.items()), "a clone has its options"
+    assert generator.set_params(**params) is generator, "set_params returns the generator"
+    try:
+        generator.set_params(no_such_option=1)
+    except OptionError:
+        return
+    raise AssertionError("set_params takes an unknown option")
+
+
 #: All checks, in the order in which they are worth reading.
 CHECKS: tuple[Callable[[Make], None], ...] = (
     check_is_a_generator,
@@ -215,6 +242,7 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_exactly_the_rows_asked_for,
     check_the_stream_decides,
     check_few_rows,
+    check_options,
     check_cost_is_known_before,
     check_a_saved_generator_writes_the_same_rows,
 )

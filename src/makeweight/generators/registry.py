@@ -12,12 +12,14 @@ from typing import Any, Literal
 
 from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.generators.base import Generator
+from makeweight.generators.frame.options import SECRET, OptionRow, options_of
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "CostClass",
     "GeneratorInfo",
     "available",
+    "described",
     "names",
     "resolve",
     "stated_options",
@@ -25,9 +27,6 @@ __all__ = [
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"
-
-#: How the names of options end whose values are never written down.
-SECRET = ("key", "token", "secret", "password")
 
 #: What setting a generator to work takes: next to nothing, seconds in which a network that was trained
 #: beforehand reads the table, the training of a model, or a paid service.
@@ -73,6 +72,16 @@ class GeneratorInfo:
     def usable(self) -> bool:
         """Whether it can be used here."""
         return self.problem is None
+
+    def options(self) -> tuple[OptionRow, ...]:
+        """Return what can be set with ``--option NAME=VALUE``.
+
+        Raises
+        ------
+        MissingDependency
+            When a package that it needs is not installed.
+        """
+        return tuple(row for row in options_of(self.load()) if row.name not in self.preset)
 
     def load(self) -> type[Generator]:
         """Import the class.
@@ -212,6 +221,25 @@ def available() -> list[GeneratorInfo]:
     return infos
 
 
+def described(name: str) -> GeneratorInfo:
+    """Return what the registry says of a generator.
+
+    Raises
+    ------
+    OptionError
+        When there is none of that name.
+
+    Examples
+    --------
+    >>> [row.name for row in described("smote").options()]
+    ['k_neighbors', 'max_dummies', 'max_donors']
+    """
+    for info in _catalogue():
+        if info.name == name:
+            return info
+    raise OptionError("unknown generator", got=repr(name), hint=nearest(name, names()))
+
+
 def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None) -> Generator:
     """Return the generator of a name, set up with options, or the instance that was given.
 
@@ -249,10 +277,7 @@ def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None
         if options:
             raise OptionError("options go with a generator's name", got=f"options {dict(options)} and an instance")
         return generator
-    found = [info for info in _catalogue() if info.name == generator]
-    if not found:
-        raise OptionError("unknown generator", got=repr(generator), hint=nearest(generator, names()))
-    info = found[0]
+    info = described(generator)
     cls = info.load()
     parameters = inspect.signature(cls).parameters
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())

@@ -14,6 +14,8 @@ from sklearn.base import clone
 
 from makeweight.errors import GeneratorError, OptionError, nearest
 from makeweight.generators.base import Cost, Traits
+from makeweight.generators.frame.known import no_rows
+from makeweight.generators.frame.options import Option, WithOptions
 from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Kind, Table
@@ -37,7 +39,7 @@ ADASYN_PER_ROW = 4
 SECONDS_PER_ROW = 4e-6
 
 
-class Resampler:
+class Resampler(WithOptions):
     """Over-sample with imbalanced-learn: copies (random), SMOTE and its kin.
 
     For all but ``random``, numbers are standardised and a missing one becomes the median plus an indicator;
@@ -92,6 +94,13 @@ class Resampler:
     True
     """
 
+    options = (
+        Option("method", object, takes="a name, or an over-sampler of imbalanced-learn"),
+        Option("k_neighbors", int, 1, words=(None,)),
+        Option("max_dummies", int, 1),
+        Option("max_donors", int, 1),
+    )
+
     def __init__(
         self,
         method: str | BaseOverSampler = "random",
@@ -122,11 +131,7 @@ class Resampler:
         -------
         Resampler
         """
-        for name in ("k_neighbors", "max_dummies", "max_donors"):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
-            if not whole and not (name == "k_neighbors" and value is None):
-                raise OptionError("not a number", where=name, got=repr(value), expected="a whole number, 1 or more")
+        self._check_options()
         self._table = table
         self._groups = Groups(table)
         self._sampler = _sampler(self.method)
@@ -174,11 +179,7 @@ class Resampler:
             Fewer rows where the method writes fewer; with text columns for ``random``.
         """
         if group not in self._groups:
-            raise GeneratorError(
-                "the group has no real row to resample",
-                where=self._groups.describe(group),
-                hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )
+            raise no_rows(self._groups.columns, group)
         if _copies(self._sampler):
             return self._copy(group, n, rng)
         code = self._groups.position(group)

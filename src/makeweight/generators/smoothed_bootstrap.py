@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
-import os
 from collections.abc import Hashable
-from dataclasses import dataclass
-from numbers import Integral
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GeneratorError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.frame.saving import fingerprint, flat, load_state, options_of, part, parts, save_state
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
 from makeweight.generators.rows.bandwidth import Smoothing, choose_smoothing
-from makeweight.generators.rows.donors import evenly, is_number, kept_rows, refuse_wrong
+from makeweight.generators.rows.donors import IGNORED, Donors, evenly, kept_rows
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
@@ -30,47 +28,15 @@ __all__ = ["SmoothedBootstrap"]
 #: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
 BLOCK = 256
 CANDIDATES = 128
-#: What one differing category adds to a squared distance: as much as one continuous column does on average.
-MISMATCH = 2.0
-#: Stands for a category that is about to be replaced, which no distance may depend on.
-IGNORED = -2
 #: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
 RESIDUAL_FACTOR = 0.8
 #: Categories are taken to be drawn anew at least so often when a likelihood is asked for.
 LEAST_SHARE = 1e-3
-NAME = "smoothed-bootstrap"
 #: For the cost before `fit`.
 USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class _Donors:
-    """Real rows to write from, group after group.
-
-    Parameters
-    ----------
-    scores, whitened : ndarray of float64, shape (n, d)
-        Normal scores with the group's mean where a value is missing, and the same whitened.
-    observed : ndarray of bool, shape (n, d)
-    codes : ndarray of int32, shape (n, q)
-        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
-    start : ndarray of int, shape (n_groups + 1,)
-    rows : ndarray of int, shape (n,)
-        Where they stand in the table.
-    """
-
-    scores: np.ndarray
-    whitened: np.ndarray
-    observed: np.ndarray
-    codes: np.ndarray
-    start: np.ndarray
-    rows: np.ndarray
-
-    def size(self, position: int) -> int:
-        return int(self.start[position + 1] - self.start[position])
-
-
-class SmoothedBootstrap:
+class SmoothedBootstrap(SavedGenerator):
     r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
     1. Numbers and dates become normal scores by the empirical distribution of the whole table
@@ -143,6 +109,20 @@ class SmoothedBootstrap:
     """
 
     traits = Traits()
+    options = (
+        Option("bandwidth", float, 0, above=True, words=("auto",)),
+        Option("recombine", float, 0, 1, words=("auto",)),
+        Option("n_neighbors", int, 1),
+        Option("borrowed_rows", float, 0),
+        Option("max_donors", int, 1),
+    )
+    saved_as = "smoothed-bootstrap"
+    saved_facts = tuple(field.name for field in dataclasses.fields(Smoothing))
+    saved_arrays = ("donors", "shared", "levels", "marginal")
+    _numeric: list[Column]
+    _marginals: list[NormalScores]
+    _coded: list[Column]
+    _levels: dict[Hashable, np.ndarray]
 
     def __init__(
         self,
@@ -170,8 +150,9 @@ class SmoothedBootstrap:
         -------
         SmoothedBootstrap
         """
-        self._validate()
-        groups = self._look(table)
+        self._check_options()
+        groups = Groups(table)
+        self._known = KnownTable.of(table, groups)
         to_keep, to_break_ties, to_leave_out = rng.spawn(3)
         rows, start = kept_rows(groups, self.max_donors, len(table.schema.learned), to_keep)
         self._keep_texts(table, rows)
@@ -180,7 +161,7 @@ class SmoothedBootstrap:
         self._whitened_means = self._shared.whiten(self._shared.means)
         observed = ~np.isnan(scores)
         complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
-        self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
+        self._donors = Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
         self._smoothing: Smoothing = choose_smoothing(
             self._donors.whitened,
             codes,
@@ -206,13 +187,7 @@ class SmoothedBootstrap:
         -------
         DataFrame of shape (n, n_learned + n_text)
         """
-        if group not in self._positions:
-            raise GeneratorError(
-                "the group has no real row to start from",
-                where=self._describe(group),
-                hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )
-        position = self._positions[group]
+        position = self._known.position(group)
         names = ("order", "residuals", "noise", "candidates", "others", "picks")
         streams = dict(zip(names, rng.spawn(len(names)), strict=True))
         order = evenly(self._donors.size(position), n, streams["order"]) + int(self._donors.start[position])
@@ -246,33 +221,18 @@ class SmoothedBootstrap:
             A number counts with the mass of a tenth of a normal score's standard deviation, or of all its
             ties, as in the transformer's ``log_prob``. -inf for groups and categories that the table lacks.
         """
-        given = [self._writer.schema[name] for name in self._writer.schema.group_columns]
-        positions = positions_of(frame, given, list(self._positions))
+        positions = positions_of(frame, self._known.given, self._known.groups)
         low, high, codes = self._intervals(frame)
         total = np.full(len(frame), -np.inf)
-        streams = np.random.default_rng(0).spawn(len(self._positions))
+        streams = np.random.default_rng(0).spawn(len(self._known.groups))
         for position in np.unique(positions[positions >= 0]):
             rows = positions == position
             kernels = self._kernels(position)
             total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], streams[position])
         return total
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Save the fitted generator: a manifest, and its rows as normal scores and codes in safetensors.
-
-        Parameters
-        ----------
-        folder : path
-            New, or empty.
-
-        Raises
-        ------
-        FileProblem
-            When there is something in the folder.
-        MissingDependency
-            When safetensors is not installed.
-        """
-        positions = {column.name: j for j, column in enumerate(self._writer.schema.learned)}
+    def _state(self) -> SavedState:
+        positions = {column.name: j for j, column in enumerate(self._known.learned)}
         marginals = zip(self._numeric, self._marginals, strict=True)
         arrays = flat(
             donors=self._donors,
@@ -280,80 +240,26 @@ class SmoothedBootstrap:
             levels={positions[name]: levels for name, levels in self._levels.items()},
             marginal={positions[column.name]: marginal for column, marginal in marginals},
         )
-        save_state(folder, NAME, self._fingerprint, options_of(self), dataclasses.asdict(self._smoothing), arrays)
+        return SavedState(dataclasses.asdict(self._smoothing), arrays)
 
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str], table: Table) -> Self:
-        """Load a generator that was saved.
-
-        Parameters
-        ----------
-        folder : path
-        table : Table
-            The table it was fitted to, or one with the same columns, values and groups.
-
-        Returns
-        -------
-        SmoothedBootstrap
-
-        Raises
-        ------
-        FileProblem
-            When the folder has something that is not known, or lacks something.
-        SchemaError
-            When the table is not of the kind that the generator was fitted to.
-        """
-        options, facts, arrays = load_state(
-            folder,
-            NAME,
-            table,
-            options=inspect.signature(cls).parameters,
-            facts=[field.name for field in dataclasses.fields(Smoothing)],
-            arrays=("donors", "shared", "levels", "marginal"),
-        )
-        generator = cls(**options)
-        generator._validate()
-        generator._look(table)
-        learned, numeric = table.schema.learned, parts(arrays, "marginal")
-        generator._levels = {learned[j].name: arrays[f"levels.{j}"] for j in parts(arrays, "levels")}
-        generator._marginals = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
-        generator._numeric = [learned[j] for j in numeric]
-        generator._coded = [column for j, column in enumerate(learned) if j not in numeric]
-        generator._with_missing = [j for j, column in enumerate(generator._numeric) if column.n_missing]
-        generator._donors = part(arrays, "donors", _Donors)
-        generator._keep_texts(table, generator._donors.rows)
-        generator._shared = part(arrays, "shared", SharedResiduals)
-        generator._whitened_means = generator._shared.whiten(generator._shared.means)
-        generator._smoothing = Smoothing(**facts)
-        return generator
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
+        arrays, learned = state.arrays, self._known.learned
+        numeric = parts(arrays, "marginal")
+        self._levels = {learned[j].name: arrays[f"levels.{j}"] for j in parts(arrays, "levels")}
+        self._marginals = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
+        self._numeric = [learned[j] for j in numeric]
+        self._coded = [column for j, column in enumerate(learned) if j not in numeric]
+        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+        self._donors = part(arrays, "donors", Donors)
+        self._keep_texts(table, self._donors.rows)
+        self._shared = part(arrays, "shared", SharedResiduals)
+        self._whitened_means = self._shared.whiten(self._shared.means)
+        self._smoothing = Smoothing(**state.facts)
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._writer.schema.learned) if hasattr(self, "_writer") else USUAL_COLUMNS
+        columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
         return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
-
-    def _validate(self) -> None:
-        checks = (
-            (
-                "bandwidth",
-                _is_auto(self.bandwidth) or is_number(self.bandwidth, 0, np.inf, above=True),
-                '"auto", or a number above 0',
-            ),
-            ("recombine", _is_auto(self.recombine) or is_number(self.recombine, 0, 1), '"auto", or a number in [0, 1]'),
-            ("n_neighbors", is_number(self.n_neighbors, 1, np.inf, kind=Integral), "a whole number, 1 or more"),
-            ("borrowed_rows", is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
-            ("max_donors", is_number(self.max_donors, 1, np.inf, kind=Integral), "a whole number, 1 or more"),
-        )
-        refuse_wrong(self, checks)
-
-    def _look(self, table: Table) -> Groups:
-        """Remember what the table is, and none of its rows."""
-        groups = Groups(table)
-        self._describe = groups.describe
-        self._positions = {key: position for position, key in enumerate(groups.keys)}
-        self._writer = Table(table.frame.iloc[:0].copy(), table.schema)
-        self._fingerprint = fingerprint(table)
-        return groups
 
     def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
         """Remember the texts of the rows that are kept."""
@@ -365,10 +271,10 @@ class SmoothedBootstrap:
 
     def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return the donors' normal scores and codes, one column of the table at a time."""
-        self._numeric: list[Column] = []
-        self._marginals: list[NormalScores] = []
-        self._coded: list[Column] = []
-        self._levels: dict[Hashable, np.ndarray] = {}
+        self._numeric = []
+        self._marginals = []
+        self._coded = []
+        self._levels = {}
         scores: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         learned = table.schema.learned
@@ -428,37 +334,17 @@ class SmoothedBootstrap:
         uniforms = streams["picks"].random((len(rows), 2 + codes.shape[1]))
         takes = uniforms[:, 2:] < self._smoothing.share
         kept = np.where(takes, IGNORED, codes)
-        near = self._near(rows, whitened, kept, first + chosen, uniforms[:, 0])
+        near = donors.near(rows, whitened, kept, first + chosen, uniforms[:, 0], self.n_neighbors)
         borrows = uniforms[:, 1] * (size - 1 + self.borrowed_rows) < self.borrowed_rows
         if borrows.any():
-            near[borrows] = self._near(rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0])
+            near[borrows] = donors.near(
+                rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0], self.n_neighbors
+            )
         for k, j in enumerate(self._with_missing, start=len(self._coded)):
             # A value that was missing has the score of the mean so far: it gets the near row's.
             appears = takes[:, k] & (codes[:, k] < 0) & donors.observed[near, j]
             scores[appears, j] += a * (donors.scores[near[appears], j] - self._shared.means[position, j])
         np.copyto(codes, donors.codes[near], where=takes)
-
-    def _near(
-        self,
-        rows: np.ndarray,
-        whitened: np.ndarray,
-        codes: np.ndarray,
-        candidates: np.ndarray,
-        uniforms: np.ndarray,
-    ) -> np.ndarray:
-        """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
-        there = self._donors.whitened[candidates]
-        distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
-        for mine, theirs in zip(codes.T, self._donors.codes[candidates].T, strict=True):
-            distances += (MISMATCH * (mine != IGNORED))[:, None] * (mine[:, None] != theirs)
-        distances[rows[:, None] == candidates] = np.inf
-        k = min(self.n_neighbors, len(candidates))
-        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        nearest.sort(axis=1)
-        usable = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
-        nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
-        picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
-        return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])
 
     def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the scores that the values of rows own, low and high, and their codes."""
@@ -498,17 +384,13 @@ class SmoothedBootstrap:
             values = column.snap(self._marginals[j].inverse(scores.pop()))
             if j in self._with_missing:
                 values[codes.pop() < 0] = np.nan
-            columns[column.name] = self._writer.decode({column.name: values})[column.name]
+            columns[column.name] = self._known.decode({column.name: values})[column.name]
         for column, values in zip(self._coded, codes, strict=True):
             levels = self._levels.get(column.name)
             columns[column.name] = values if levels is None else np.where(values < 0, np.nan, levels[values])
         for name, texts in self._texts.items():
             columns[name] = texts.iloc[order]
-        return self._writer.decode({name: columns[name] for name in self._writer.frame.columns if name in columns})
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
+        return self._known.decode(columns)
 
 
 def _side_by_side(columns: list[np.ndarray], n: int, dtype: type) -> np.ndarray:

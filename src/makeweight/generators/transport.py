@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-import os
 from collections.abc import Hashable
 from dataclasses import dataclass
-from numbers import Integral
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GeneratorError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.frame.saving import fingerprint, flat, load_state, options_of, part, parts, save_state
-from makeweight.generators.rows.donors import evenly, is_number, kept_rows, refuse_wrong
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
+from makeweight.generators.rows.donors import IGNORED, MISMATCH, evenly, kept_rows
 from makeweight.generators.rows.moving import Standard, centred, filled, is_bent, root
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.plan import Group, Groups, Plan
@@ -29,14 +28,10 @@ BLOCK = 256
 CANDIDATES = 128
 #: A source with fewer rows than this is joined by all other groups.
 MIN_SOURCE = 50
-#: What one differing category adds to a squared distance: as much as one number does on average.
-MISMATCH = 2.0
 #: Share of a group's near rows that come from any group, in rows: a group of one row has no other.
 BORROWED_NEIGHBOURS = 0.5
 #: Smoothing of residuals that have to be used more than once, as in the smoothed bootstrap.
 SMOOTHING_FACTOR = 0.8
-NAME = "transport"
-SPACES = ("auto", "normal-scores", "standardised")
 SECONDS_PER_CELL = 1e-6
 
 
@@ -82,7 +77,7 @@ class _Source:
     covariance: np.ndarray
 
 
-class TransportGenerator:
+class TransportGenerator(SavedGenerator):
     r"""Residuals of a large group, moved to the mean and covariance of the group to be written.
 
     1. Numbers and dates are standardised; those with a point mass or skewed residuals become normal scores
@@ -157,6 +152,16 @@ class TransportGenerator:
     """
 
     traits = Traits()
+    options = (
+        Option("space", words=("auto", "normal-scores", "standardised")),
+        Option("borrowed_rows", float, 0),
+        Option("recombine", float, 0, 1),
+        Option("n_neighbors", int, 1),
+        Option("max_donors", int, 1),
+    )
+    saved_as = "transport"
+    saved_arrays = ("kept", "scores", "standard")
+    _scales: list[Standard | NormalScores]
 
     def __init__(
         self,
@@ -184,25 +189,20 @@ class TransportGenerator:
         -------
         TransportGenerator
         """
-        self._validate()
-        groups = self._look(table)
+        self._check_options()
+        groups = Groups(table)
+        self._know(KnownTable.of(table, groups))
         to_keep, to_break_ties, to_fill = rng.spawn(3)
-        rows, start = kept_rows(groups, self.max_donors, len(table.schema.learned), to_keep)
+        rows, start = kept_rows(groups, self.max_donors, len(self._known.learned), to_keep)
         scores, codes = self._read(table, rows, start, to_break_ties)
         self._keep(_Kept(filled(scores, start, to_fill), codes, start))
         return self
 
-    def _look(self, table: Table) -> Groups:
-        """Remember what the table is, and none of its rows."""
-        groups, schema = Groups(table), table.schema
-        self._describe = groups.describe
-        self._positions = {key: position for position, key in enumerate(groups.keys)}
-        self._writer = Table(table.frame.iloc[:0].copy(), schema)
-        self._fingerprint = fingerprint(table)
-        self._numeric = [column for column in schema.learned if column.kind.is_numeric]
-        self._coded = [column for column in schema.learned if column.kind.is_coded]
+    def _know(self, known: KnownTable) -> None:
+        self._known = known
+        self._numeric = [column for column in known.learned if column.kind.is_numeric]
+        self._coded = [column for column in known.learned if column.kind.is_coded]
         self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
-        return groups
 
     def _keep(self, kept: _Kept) -> None:
         self._kept = kept
@@ -222,13 +222,7 @@ class TransportGenerator:
         -------
         DataFrame of shape (n, n_learned)
         """
-        if group not in self._positions:
-            raise GeneratorError(
-                "the group has no real row to move residuals to",
-                where=self._describe(group),
-                hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )
-        position = self._positions[group]
+        position = self._known.position(group)
         names = ("order", "noise", "candidates", "anywhere", "picks")
         streams = dict(zip(names, rng.spawn(len(names)), strict=True))
         source = self._source(position)
@@ -249,93 +243,36 @@ class TransportGenerator:
             codes[block] = self._categories(position, scores[block], streams)
         return self._decode(scores, codes)
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Save the fitted generator: a manifest, and its rows on their scales in safetensors.
-
-        Parameters
-        ----------
-        folder : path
-            New, or empty.
-
-        Raises
-        ------
-        FileProblem
-            When there is something in the folder.
-        MissingDependency
-            When safetensors is not installed.
-        """
+    def _state(self) -> SavedState:
         scales = dict(enumerate(self._scales))
         arrays = flat(
             kept=self._kept,
             scores={j: scale for j, scale in scales.items() if isinstance(scale, NormalScores)},
             standard={j: scale for j, scale in scales.items() if isinstance(scale, Standard)},
         )
-        save_state(folder, NAME, self._fingerprint, options_of(self), {}, arrays)
+        return SavedState({}, arrays)
 
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str], table: Table) -> Self:
-        """Load a generator that was saved.
-
-        Parameters
-        ----------
-        folder : path
-        table : Table
-            The table it was fitted to, or one with the same columns, values and groups.
-
-        Returns
-        -------
-        TransportGenerator
-
-        Raises
-        ------
-        FileProblem
-            When the folder has something that is not known, or lacks something.
-        SchemaError
-            When the table is not of the kind that the generator was fitted to.
-        """
-        options, _, arrays = load_state(
-            folder,
-            NAME,
-            table,
-            options=inspect.signature(cls).parameters,
-            facts=(),
-            arrays=("kept", "scores", "standard"),
-        )
-        generator = cls(**options)
-        generator._validate()
-        generator._look(table)
-        generator._keep(part(arrays, "kept", _Kept))
-        bent = parts(arrays, "scores")
-        generator._scales = [
-            part(arrays, f"scores.{j}", NormalScores) if j in bent else part(arrays, f"standard.{j}", Standard)
-            for j in range(len(generator._numeric))
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
+        self._know(self._known)
+        self._keep(part(state.arrays, "kept", _Kept))
+        bent = parts(state.arrays, "scores")
+        self._scales = [
+            part(state.arrays, f"scores.{j}", NormalScores)
+            if j in bent
+            else part(state.arrays, f"standard.{j}", Standard)
+            for j in range(len(self._numeric))
         ]
-        return generator
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
         columns = len(self._numeric) + len(self._coded) if hasattr(self, "_numeric") else 10
         return Cost(seconds=0.1 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
 
-    def _validate(self) -> None:
-        checks = (
-            ("space", self.space in SPACES, " or ".join(map(repr, SPACES))),
-            ("borrowed_rows", is_number(self.borrowed_rows, 0, np.inf), "a number, 0 or more"),
-            ("recombine", is_number(self.recombine, 0, 1), "a number in [0, 1]"),
-            (
-                "n_neighbors",
-                is_number(self.n_neighbors, 1, np.inf, kind=Integral),
-                "a whole number, 1 or more",
-            ),
-            ("max_donors", is_number(self.max_donors, 1, np.inf, kind=Integral), "a whole number, 1 or more"),
-        )
-        refuse_wrong(self, checks)
-
     def _read(
         self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return scores with NaN where missing, and codes, one column of the table at a time."""
-        self._scales: list[Standard | NormalScores] = []
+        self._scales = []
         scores = np.empty((len(rows), len(self._numeric)))
         for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
             values = table.encode(column.name)
@@ -393,7 +330,7 @@ class TransportGenerator:
         swaps = uniforms[:, 3:] < self.recombine
         if not swaps.any():
             return np.asarray(codes)
-        fixed = np.where(swaps, -2, codes)  # no code is -2: a column that is swapped matches none
+        fixed = np.where(swaps, IGNORED, codes)  # no code is that: a column that is swapped matches none
         second = self._near(scores, fixed, chosen, uniforms[:, 1])
         afar = uniforms[:, 2] * (size - 1 + BORROWED_NEIGHBOURS) < BORROWED_NEIGHBOURS
         if afar.any():
@@ -422,7 +359,7 @@ class TransportGenerator:
             columns[column.name] = self._values(j, column, scores, codes)
         for j, column in enumerate(self._coded):
             columns[column.name] = codes[:, j]
-        return self._writer.decode({name: columns[name] for name in self._writer.frame.columns if name in columns})
+        return self._known.decode(columns)
 
     def _values(self, j: int, column: Column, scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
         values = column.snap(self._scales[j].inverse(scores[:, j]))

@@ -44,8 +44,8 @@ BARS = {"n_real": ("before", "real rows"), "n_after": ("after", "synthetic rows 
 RISKS = {"log_loss": "log-loss by group", "error": "error by group"}
 
 
-def comparison_view(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay out a comparison for its template."""
+def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return what the template shows of a comparison."""
     ids = Ids()
     tone, badge = VERDICTS[result["verdict"]["code"]]
     names = {estimator: ESTIMATORS.get(estimator, estimator) for estimator in result["estimators"]}
@@ -69,7 +69,7 @@ def comparison_view(result: Mapping[str, Any]) -> dict[str, Any]:
         "tone": tone,
         "badge": badge,
         "facts": _facts(result),
-        "sections": [(anchor, label) for anchor, label, there in sections if there],
+        "sections": [(anchor, label) for anchor, label, is_shown in sections if is_shown],
         "bars": bars(ids, result["groups"], BARS, stacked=True),
         "forests": forests,
         "widths": _widths([row for f in every for row in f.rows]),
@@ -99,7 +99,7 @@ def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _key(arms: Sequence[Mapping[str, Any]], *, outside: bool) -> list[tuple[str, str]]:
-    """Say what the marks mean."""
+    """Return the marks and what they mean."""
     key = [("mark control", "without synthetic rows")]
     if any(arm["synthetic"] for arm in arms):
         key.append(("mark synthetic", "with synthetic rows"))
@@ -117,19 +117,19 @@ def _forests(
     compared_with: str,
 ) -> list[tuple[Mapping[str, Any], list[Forest]]]:
     """Return per metric the arms of every estimator that has results."""
-    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    by_arm: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for row in result["results"]:
-        found.setdefault((row["metric"], row["estimator"]), {})[row["arm"]] = row
-    made = []
+        by_arm.setdefault((row["metric"], row["estimator"]), {})[row["arm"]] = row
+    forests = []
     for metric in metrics:
         several = [
-            forest(ids, metric, name, result["arms"], found[metric["name"], estimator], compared_with)
+            forest(ids, metric, name, result["arms"], by_arm[metric["name"], estimator], compared_with)
             for estimator, name in names.items()
-            if (metric["name"], estimator) in found
+            if (metric["name"], estimator) in by_arm
         ]
         if several:
-            made.append((metric, several))
-    return made
+            forests.append((metric, several))
+    return forests
 
 
 def _widths(rows: Sequence[ForestRow]) -> tuple[int, int]:
@@ -142,10 +142,10 @@ def _widths(rows: Sequence[ForestRow]) -> tuple[int, int]:
 def _failures(
     failures: Sequence[Mapping[str, Any]], names: Mapping[str, str], labels: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """Tell of failures with the same message once."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    """Return failures by message: their arms, estimators and number."""
+    by_message: dict[str, list[Mapping[str, Any]]] = {}
     for failure in failures:
-        found.setdefault(str(failure["error"]), []).append(failure)
+        by_message.setdefault(str(failure["error"]), []).append(failure)
     return [
         {
             "arms": "; ".join(dict.fromkeys(labels[one["arm"]] for one in same)),
@@ -153,7 +153,7 @@ def _failures(
             "times": "once" if len(same) == 1 else f"{len(same)} times",
             "error": cut(error, 400),
         }
-        for error, same in found.items()
+        for error, same in by_message.items()
     ]
 
 
@@ -161,7 +161,7 @@ def _reports(
     report: Sequence[Mapping[str, Any]], names: Mapping[str, str], labels: Mapping[str, str]
 ) -> list[tuple[str, list[tuple[str, str, list[str]]]]]:
     """Return imbalanced-learn's numbers per estimator: arm, class, numbers."""
-    made = []
+    reports = []
     for estimator, name in names.items():
         rows = [
             (labels[row["arm"]], str(row["class"]), [number(row[key]) for key in REPORT])
@@ -169,5 +169,5 @@ def _reports(
             if row["estimator"] == estimator
         ]
         if rows:
-            made.append((name, rows))
-    return made
+            reports.append((name, rows))
+    return reports

@@ -8,15 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from makeweight.page.svg import Ids, Scale, element, finite, picture
+from makeweight.page.svg import Ids, Scale, element, finite, picture, text_anchor
 from makeweight.page.words import number, real_number, share
 
 __all__ = ["Curves", "curves"]
 
-#: Height of the drawing in pixels, of which the axis takes the lowest.
-HEIGHT, AXIS = 240, 24
-
-
+#: Height of the drawing in pixels, and of the plot above its axis.
+HEIGHT, PLOT = 240, 216
 #: The lines that there may be: key of the distances, class, meaning.
 LINES = (
     ("synthetic", "curve synthetic", "synthetic rows"),
@@ -49,7 +47,7 @@ class Curves:
 
 
 def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
-    """Draw which share of the rows is nearer than a distance; None where nothing was measured.
+    """Return a drawing of which share of the rows is nearer than a distance; None where nothing was measured.
 
     Parameters
     ----------
@@ -65,44 +63,10 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     if not values:
         return None
     scale = Scale(0.0, max(values) or 1.0, pad=1)
-    plot = HEIGHT - AXIS
-    parts: list[Markup] = []
-    for level in (0.25, 0.5, 0.75, 1.0):
-        y = 8 + (plot - 8) * (1 - level)
-        parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
-    for at, text in scale.ticks(4):
-        position = scale.at(at)
-        anchor = "start" if position < 5 else "end" if position > 95 else "middle"
-        parts.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=plot, y2=plot + 4, class_="grid"))
-        parts.append(element("text", text, x=scale.x(at), y=HEIGHT - 6, class_="tick", text_anchor=anchor))
-    parts.append(element("line", x1=0, x2="100%", y1=plot, y2=plot, class_="base"))
-    drawn = [
-        element(
-            "polyline",
-            points=" ".join(
-                f"{scale.at(max(d, 0.0)):.2f},{100 * (1 - level):.2f}"
-                for level, d in zip(levels, distances[key], strict=True)
-                if real_number(d)
-            ),
-            class_=style,
-        )
-        for key, style, _ in reversed(lines)
-    ]
-    stretched = element(
-        "svg",
-        *drawn,
-        x=0,
-        y=8,
-        width="100%",
-        height=plot - 8,
-        viewBox="0 0 100 100",
-        preserveAspectRatio="none",
-    )
     drawing = picture(
         ids,
-        *parts,
-        stretched,
+        *_frame(scale),
+        _drawn(scale, levels, [(distances[key], style) for key, style, _ in reversed(lines)]),
         title="Distance to the nearest real row",
         description=_described(levels, [(meaning, distances[key]) for key, _, meaning in lines]),
         class_="curves",
@@ -117,8 +81,33 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     )
 
 
+def _frame(scale: Scale) -> list[Markup]:
+    """Return the grid and the axis."""
+    parts: list[Markup] = []
+    for level in (0.25, 0.5, 0.75, 1.0):
+        y = 8 + (PLOT - 8) * (1 - level)
+        parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
+        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
+    for at, text in scale.ticks(4):
+        anchor = text_anchor(scale.at(at), 5)
+        parts.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=PLOT, y2=PLOT + 4, class_="grid"))
+        parts.append(element("text", text, x=scale.x(at), y=HEIGHT - 6, class_="tick", text_anchor=anchor))
+    return [*parts, element("line", x1=0, x2="100%", y1=PLOT, y2=PLOT, class_="base")]
+
+
+def _drawn(scale: Scale, levels: Sequence[float], lines: Sequence[tuple[Sequence[Any], str]]) -> Markup:
+    """Return the lines, stretched over the plot."""
+    shapes = []
+    for distances, style in lines:
+        points = [(d, level) for level, d in zip(levels, distances, strict=True) if real_number(d)]
+        text = " ".join(f"{scale.at(max(d, 0.0)):.2f},{100 * (1 - level):.2f}" for d, level in points)
+        shapes.append(element("polyline", points=text, class_=style))
+    place = {"x": 0, "y": 8, "width": "100%", "height": PLOT - 8}
+    return element("svg", *shapes, **place, viewBox="0 0 100 100", preserveAspectRatio="none")
+
+
 def _described(levels: Sequence[float], lines: Sequence[tuple[str, Sequence[Any]]]) -> str:
-    """Say where the middle of each curve is."""
+    """Return where the middle of each curve is, as a text."""
     middle = min(range(len(levels)), key=lambda i: abs(levels[i] - 0.5))
-    told = "; ".join(f"{meaning}: {number(values[middle])}" for meaning, values in lines)
-    return f"{share(levels[middle])} of the rows are nearer than this, {told}. The table below has the numbers."
+    middles = "; ".join(f"{meaning}: {number(values[middle])}" for meaning, values in lines)
+    return f"{share(levels[middle])} of the rows are nearer than this, {middles}. The table below has the numbers."

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from makeweight.page.intervals import Axis, axis, interval_text, strip
+from makeweight.page.intervals import Axis, axis, ends, interval_text, strip, widths
 from makeweight.page.svg import Ids, Scale, element, finite, scale_of
 from makeweight.page.words import count, cut, decimals, number, real_number
 
@@ -44,7 +44,7 @@ class Bars:
 
 
 def bars(ids: Ids, groups: Sequence[Mapping[str, Any]], parts: Mapping[str, tuple[str, str]], *, stacked: bool) -> Bars:
-    """Draw one bar per group and part, on one scale.
+    """Return one bar per group and part, on one scale.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def bars(ids: Ids, groups: Sequence[Mapping[str, Any]], parts: Mapping[str, tupl
 
 
 def _bar(on: Axis, values: Sequence[Any], *, stacked: bool) -> Markup:
-    """Draw the bars of a group in the middle of its row, one after the other or one below the other."""
+    """Return the bars of a group in the middle of its row, one after the other or one below the other."""
     drawn, scale = [], on.scale
     begin, top = 0.0, -7.0 if stacked else -5.5 * len(values) + 1
     for i, value in enumerate(values):
@@ -85,7 +85,7 @@ def _bar(on: Axis, values: Sequence[Any], *, stacked: bool) -> Markup:
 
 
 def _extent(groups: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
-    """Say how many groups there are, and how large."""
+    """Return how many groups there are, and how large, as a text."""
     sizes = finite(group.get(keys[0]) for group in groups) if keys else []
     if not sizes:
         return "No rows."
@@ -123,7 +123,7 @@ def risk_tables(
     estimators: Mapping[str, str],
     what: Mapping[str, str],
 ) -> list[RiskTable]:
-    """Lay out the risk of every arm by group, per estimator and risk.
+    """Return the risk of every arm by group, per estimator and risk.
 
     Parameters
     ----------
@@ -132,13 +132,13 @@ def risk_tables(
     what : mapping of str to str
         The risks by their key, such as ``{"log_loss": "log-loss"}``.
     """
-    made = []
+    tables = []
     for key, label in what.items():
         for estimator, name in estimators.items():
             own = {(r["arm"], r["group"]): r[key] for r in risks if r["estimator"] == estimator}
             if finite(risk["mean"] for risk in own.values()):
-                made.append(_risk_table(ids, own, arms, name, label))
-    return made
+                tables.append(_risk_table(ids, own, arms, name, label))
+    return tables
 
 
 def _risk_table(
@@ -151,13 +151,10 @@ def _risk_table(
     groups = list(dict.fromkeys(group for _, group in own))
     shown = groups
     if len(groups) > SIDE_BY_SIDE:
-        found = {g: finite(r["mean"] for (_, group), r in own.items() if group == g) for g in groups}
-        shown = sorted(groups, key=lambda group: -max(found[group], default=0.0))[:SIDE_BY_SIDE]
+        known = {g: finite(r["mean"] for (_, group), r in own.items() if group == g) for g in groups}
+        shown = sorted(groups, key=lambda group: -max(known[group], default=0.0))[:SIDE_BY_SIDE]
     kept = [risk for (_, group), risk in own.items() if group in shown]
-    scale = scale_of([risk[end] for risk in kept for end in ("low", "mean", "high")], pad=6)
-    places = decimals(
-        risk["high"] - risk["low"] for risk in kept if real_number(risk["low"]) and real_number(risk["high"])
-    )
+    scale, places = scale_of(ends(kept), pad=6), decimals(widths(kept))
     axes = [
         axis(
             ids,

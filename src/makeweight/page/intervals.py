@@ -9,10 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of
+from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of, text_anchor
 from makeweight.page.words import cut, decimals, number, p_value, real_number, signed
 
-__all__ = ["Axis", "Forest", "ForestRow", "axis", "forest", "interval_text", "strip"]
+__all__ = ["Axis", "Forest", "ForestRow", "axis", "ends", "forest", "interval_text", "strip", "widths"]
 
 #: Where Holm's corrected p-value is below, a difference counts.
 LEVEL = 0.05
@@ -38,15 +38,15 @@ class Axis:
 
 
 def axis(ids: Ids, scale: Scale, *, title: str, description: str, reference: tuple[float, str] | None = None) -> Axis:
-    """Draw the axis of a column of strips: ticks, and a named line that they are compared with."""
+    """Return the axis of a column of strips: ticks, and a named line that they are compared with."""
     grid = ids("grid")
     lines, labels = [], []
     for at, text in scale.ticks(3):
         x, y = scale.x(at), 14 if reference is None else 30
         lines.append(element("line", x1=x, x2=x, y1=0, y2="100%", class_="grid"))
-        labels.append(element("text", text, x=x, y=y, class_="tick", text_anchor=_anchor(scale.at(at), 5)))
+        labels.append(element("text", text, x=x, y=y, class_="tick", text_anchor=text_anchor(scale.at(at), 5)))
     if reference is not None and scale.holds(reference[0]):
-        x, anchor = scale.x(reference[0]), _anchor(scale.at(reference[0]), 20)
+        x, anchor = scale.x(reference[0]), text_anchor(scale.at(reference[0]), 20)
         lines.append(element("line", x1=x, x2=x, y1=0, y2="100%", class_="reference"))
         labels.append(element("text", reference[1], x=x, y=12, class_="reference-name", text_anchor=anchor))
     drawing = picture(
@@ -60,13 +60,8 @@ def axis(ids: Ids, scale: Scale, *, title: str, description: str, reference: tup
     return Axis(scale, grid, drawing)
 
 
-def _anchor(position: float, near: float) -> str:
-    """Return which end of a text is at a position, for the text to stay inside."""
-    return "start" if position < near else "end" if position > 100 - near else "middle"
-
-
 def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
-    """Draw one dot with its interval; beyond the axis an arrow points to where it is.
+    """Return one dot with its interval; beyond the axis an arrow points to where it is.
 
     Parameters
     ----------
@@ -88,7 +83,7 @@ def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
 
 
 def interval_text(ends: Sequence[Any], places: int, *, sign: bool = False) -> str:
-    """Write an interval, such as ``[0.41, 0.44]``; nothing where there is none."""
+    """Return an interval as a text, such as ``[0.41, 0.44]``; nothing where there is none."""
     low, high = ends
     if not (real_number(low) and real_number(high)):
         return ""
@@ -134,7 +129,7 @@ def forest(
     results: Mapping[str, Mapping[str, Any]],
     compared_with: str,
 ) -> Forest:
-    """Lay out the arms of one estimator and metric.
+    """Return the arms of one estimator and metric, drawn and written.
 
     Parameters
     ----------
@@ -154,7 +149,7 @@ def forest(
     about = f"{metric['label']} of every arm, {estimator}"
     level = axis(
         ids,
-        scale_of(_ends(measured), include=line[:1], pad=5),
+        scale_of(ends(measured), include=line[:1], pad=5),
         title=about,
         description=_described(metric, arms, results),
         reference=line or None,
@@ -163,13 +158,13 @@ def forest(
     if differences:
         against = axis(
             ids,
-            scale_of(_ends(differences), include=[0.0], pad=5),
+            scale_of(ends(differences), include=[0.0], pad=5),
             title=f"Differences in {about}",
             description=f"Differences to {compared_with}; the numbers stand in the same rows.",
             reference=(0.0, "no difference"),
         )
     best = _best(metric, arms, results)
-    places = decimals(_widths(measured)), decimals(_widths(differences))
+    places = decimals(widths(measured)), decimals(widths(differences))
     rows = [_row(arm, results.get(arm["name"], UNKNOWN), level, against, places, best) for arm in arms]
     beyond = [not level.scale.holds(value) for value in finite(row["mean"] for row in measured)]
     if against is not None:
@@ -217,11 +212,13 @@ def _reference(metric: Mapping[str, Any]) -> tuple[float, str] | tuple[()]:
     return value, "ln 2: a constant" if two else f"{number(value).rstrip('0')}: a constant"
 
 
-def _ends(rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+def ends(rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return the means of risks or scores, and the ends of their intervals."""
     return [row[key] for row in rows for key in ("low", "mean", "high")]
 
 
-def _widths(rows: Iterable[Mapping[str, Any]]) -> list[float]:
+def widths(rows: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Return how wide the intervals are that are known."""
     return [r["high"] - r["low"] for r in rows if real_number(r["low"]) and real_number(r["high"])]
 
 

@@ -42,7 +42,7 @@ class Maps:
 
 
 def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
-    """Draw the associations of real rows, of synthetic rows, and how they differ; None for one column."""
+    """Return the associations of real rows, of synthetic rows, and how they differ; None for one column."""
     columns, real, synthetic = associations["columns"], associations["real"], associations["synthetic"]
     size = range(len(columns))
     if len(columns) < 2:
@@ -118,7 +118,7 @@ def _map(ids: Ids, names: Sequence[str], matrix: Sequence[Sequence[Any]], title:
 
 
 def _square(x: float, y: float, cell: float, value: Any) -> Markup | None:
-    """Draw a square whose area is the strength; a cross where there is none to draw."""
+    """Return a square whose area is the strength; a cross where there is none to draw."""
     if not finite([value]):
         middle = x + cell / 2, y + cell / 2
         return element("path", d=f"M{middle[0] - 2:.2f} {middle[1] - 2:.2f}l4 4m0-4l-4 4", class_="unknown")

@@ -49,7 +49,7 @@ class Marginal:
 
 
 def marginals(ids: Ids, columns: Sequence[Mapping[str, Any]]) -> list[Marginal]:
-    """Draw all columns, those that drift most first; what could not be measured comes before them."""
+    """Return all columns drawn, those that drift most first; what could not be measured comes before them."""
     order = sorted(
         range(len(columns)),
         key=lambda i: (real_number(columns[i]["drift"]), -(finite([columns[i]["drift"]]) or [0.0])[0], i),
@@ -84,7 +84,7 @@ def _marginal(ids: Ids, column: Mapping[str, Any]) -> Marginal:
 
 
 def _missing(shares: Mapping[str, Any]) -> str:
-    """Say how many values are missing, where any is."""
+    """Return how many values are missing, where any is."""
     real, synthetic = shares["real"], shares["synthetic"]
     return f"{share(real)} real, {share(synthetic)} synthetic" if real or synthetic else ""
 
@@ -97,7 +97,7 @@ def _histogram(
     title: str,
     description: str,
 ) -> Markup:
-    """Draw real shares as a filled silhouette and synthetic ones as a line over it."""
+    """Return a drawing of real shares as a filled silhouette and synthetic ones as a line over it."""
     ends = finite(edges)
     scale = Scale(ends[0], ends[-1]) if ends[-1] > ends[0] else Scale(ends[0] - 0.5, ends[0] + 0.5)
     widths = [max(scale.at(b) - scale.at(a), 0.2) for a, b in itertools.pairwise(ends)]
@@ -125,7 +125,7 @@ def _histogram(
 
 
 def _bars(names: Sequence[str], real: Sequence[Any], synthetic: Sequence[Any]) -> list[tuple[str, Markup, str, str]]:
-    """Draw a pair of bars for every value that is common or has changed."""
+    """Return a pair of bars for every value that is common or has changed."""
     pairs = [((finite([r]) or [0.0])[0], (finite([s]) or [0.0])[0]) for r, s in zip(real, synthetic, strict=True)]
     chosen = sorted(range(len(names)), key=lambda i: -max(pairs[i]))[:VALUES]
     scale = Scale(0.0, max((max(pair) for pair in pairs), default=0.0) or 1.0)

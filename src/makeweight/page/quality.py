@@ -17,7 +17,7 @@ from makeweight.page.words import count, cut, file_name, number, p_value, share,
 __all__ = ["quality_view"]
 
 #: Drawer: its class, whether it is open from the start, and what stands before the title, which says what is
-#: so when the check passes. An issue is told by its fault instead.
+#: so when the check passes. An issue shows its fault instead.
 DRAWERS = {
     "issue": ("bad", True, ""),
     "tip": ("caution", True, "Not quite:"),
@@ -40,6 +40,27 @@ PRIVATE = "It holds real rows and values of the real table: share it only with w
 
 
 @dataclass(frozen=True)
+class CheckCard:
+    """One check, its numbers as texts, and the places that its explanation does not name."""
+
+    code: str
+    title: str
+    severity: str
+    measured: bool
+    unknown: bool
+    value: str
+    interval: str
+    limits: str
+    explanation: str
+    blind: str
+    places: Sequence[str]
+    why: str
+    measure: str
+    chance: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Drawer:
     """The checks that ended alike."""
 
@@ -48,11 +69,11 @@ class Drawer:
     anchor: str
     open: bool
     before: str
-    checks: Sequence[dict[str, Any]]
+    checks: Sequence[CheckCard]
 
 
-def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay out a quality report for its template."""
+def quality_view(result: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return what the template shows of a quality report."""
     ids = Ids()
     drawers = _drawers(result["checks"])
     issues = len(drawers[0].checks)
@@ -89,7 +110,7 @@ def quality_view(result: Mapping[str, Any]) -> dict[str, Any]:
         ("ledger", "Ledger", result["ledger"]),
         ("reproduce", "Reproduce", True),
     ]
-    return {**view, "sections": [(anchor, label) for anchor, label, there in sections if there]}
+    return {**view, "sections": [(anchor, label) for anchor, label, is_shown in sections if is_shown]}
 
 
 def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -111,40 +132,36 @@ def _groups_lead(data: Mapping[str, Any]) -> str:
 
 
 def _left_out(data: Mapping[str, Any]) -> list[str]:
-    """Say what the checks did not look at."""
-    told = [cut(note, 400) for note in data["notes"]]
+    """Return what the checks did not look at, as texts."""
+    lines = [cut(note, 400) for note in data["notes"]]
     columns = [f"{cut(one['column'], 40)} ({cut(one['reason'])})" for one in data["not_compared"]]
     if columns:
         more = f"; and {len(columns) - 20} more" if len(columns) > 20 else ""
-        told.append(f"Columns that were not compared: {'; '.join(columns[:20])}{more}")
-    return told
+        lines.append(f"Columns that were not compared: {'; '.join(columns[:20])}{more}")
+    return lines
 
 
 def _associations_note(associations: Mapping[str, Any] | None) -> str:
-    """Say how much of the associations is kept, and how many columns are not among them."""
+    """Return how much of the associations is kept, and how many columns are not among them, as a text."""
     if not associations:
         return ""
     kept, cut_off = associations["retained"], associations["cut"]
-    told = [f"{share(max(kept, 0.0))} of the real associations are retained."] if kept is not None else []
-    return " ".join([*told, *([f"{count(cut_off)} columns were not looked at."] if cut_off else [])])
+    text = [f"{share(max(kept, 0.0))} of the real associations are retained."] if kept is not None else []
+    return " ".join([*text, *([f"{count(cut_off)} columns were not looked at."] if cut_off else [])])
 
 
 def _drawers(checks: Sequence[Mapping[str, Any]]) -> list[Drawer]:
-    """Put the checks into their drawers, the gravest first."""
-    found: dict[str, list[dict[str, Any]]] = {drawer: [] for drawer in DRAWERS}
-    for check in checks:
-        found[check["drawer"]].append(_check(check))
-    made = []
+    """Return the drawers with their checks, the gravest first."""
+    drawers = []
     for drawer, (style, is_open, before) in DRAWERS.items():
-        held = found[drawer]
-        label = f"{drawer}s" if drawer in ("issue", "tip") and len(held) != 1 else drawer
-        made.append(Drawer(label, style, drawer.replace(" ", "-"), is_open, before, held))
-    return made
+        inside = [_card(check) for check in checks if check["drawer"] == drawer]
+        label = f"{drawer}s" if drawer in ("issue", "tip") and len(inside) != 1 else drawer
+        drawers.append(Drawer(label, style, drawer.replace(" ", "-"), is_open, before, inside))
+    return drawers
 
 
-def _check(check: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the numbers of a check, and what is said of places that its explanation does not name."""
-    fault, told = check["fault"], check["explanation"].casefold()
+def _card(check: Mapping[str, Any]) -> CheckCard:
+    fault, explanation = check["fault"], check["explanation"].casefold()
     limits = []
     if check["tip_threshold"] is not None:
         limits.append(f"tip {shown(check['tip_threshold'])}")
@@ -155,27 +172,27 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
         chance.append(f"Chance alone gives {interval_text(check['null_interval'], 3)}")
     if check["p_holm"] is not None:
         chance.append(f"p = {p_value(check['p_holm'])} after Holm's correction")
-    return {
-        "code": check["code"],
-        "title": fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
-        "severity": check["severity"],
-        "measured": check["value"] is not None,
-        "unknown": check["drawer"] in ("issue", "tip", "skipped"),
-        "value": number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
-        "interval": interval_text(check["interval"], 3) if check["interval"] else "",
-        "limits": f"limits: {', '.join(limits)}" if limits else "",
-        "explanation": check["explanation"],
-        "blind": check["blind"],
-        "places": [item["text"] for item in check["items"] if item["text"].casefold() not in told],
-        "why": check["why"],
-        "measure": check["measure"],
-        "chance": "; ".join(chance) + "." if chance else "",
-        "anchor": check["anchor"],
-    }
+    return CheckCard(
+        code=check["code"],
+        title=fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
+        severity=check["severity"],
+        measured=check["value"] is not None,
+        unknown=check["drawer"] in ("issue", "tip", "skipped"),
+        value=number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
+        interval=interval_text(check["interval"], 3) if check["interval"] else "",
+        limits=f"limits: {', '.join(limits)}" if limits else "",
+        explanation=check["explanation"],
+        blind=check["blind"],
+        places=[item["text"] for item in check["items"] if item["text"].casefold() not in explanation],
+        why=check["why"],
+        measure=check["measure"],
+        chance="; ".join(chance) + "." if chance else "",
+        anchor=check["anchor"],
+    )
 
 
 def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]:
-    """Take every column once, where it drifts most; return the first ones, and the rest behind a fold."""
+    """Return the columns shown first, each where it drifts most, and the rest behind a fold."""
     worst: dict[str, Marginal] = {}
     for marginal in drawn:
         worst.setdefault(marginal.column, marginal)
@@ -183,8 +200,8 @@ def _columns(drawn: Sequence[Marginal]) -> tuple[list[Marginal], list[Marginal]]
     return first, [m for m in drawn if not any(m is one for one in first)]
 
 
-def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a synthetic row beside its nearest real row; of many columns, those that differ come first."""
+def _pair(pair: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return a synthetic row beside its nearest real row; of many columns, those that differ come first."""
     synthetic, real = pair["synthetic"], pair["nearest"]
     cells = [(column, value, real.get(column), value != real.get(column)) for column, value in synthetic.items()]
     left_out = 0

@@ -10,15 +10,15 @@ from typing import Any
 import jinja2
 
 from makeweight.errors import OptionError, nearest
-from makeweight.page import words
 from makeweight.page.comparison import comparison_view
 from makeweight.page.quality import quality_view
+from makeweight.page.words import clean, command, count, linked, name, number, shown
 
 __all__ = ["render"]
 
 VERSION = 1
 #: Per format: its template, and what it shows of a result.
-FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Mapping[str, object]]]] = {
     "makeweight.comparison": ("comparison.html", comparison_view),
     "makeweight.quality": ("quality.html", quality_view),
 }
@@ -41,7 +41,7 @@ PARTS = {
 
 
 def render(result: Mapping[str, Any]) -> str:
-    """Write a result as one HTML page that needs nothing but itself.
+    """Return a result as one HTML page that needs nothing but itself.
 
     The same result gives the same page, byte for byte.
 
@@ -107,10 +107,9 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("makeweight.page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=words.clean,
+        finalize=clean,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    written = (words.name, words.count, words.number, words.shown, words.linked, words.command)
-    environment.filters |= {write.__name__: write for write in written}
+    environment.filters |= {write.__name__: write for write in (name, count, number, shown, linked, command)}
     return environment

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from makeweight.page.words import clean, number, real_number
 
-__all__ = ["Ids", "Scale", "element", "finite", "picture", "scale_of"]
+__all__ = ["Ids", "Scale", "element", "finite", "picture", "scale_of", "text_anchor"]
 
 #: Larger values are drawn there, and smaller ones at 0; their numbers stand beside.
 HUGE, TINY = 1e300, 1e-300
@@ -34,7 +34,7 @@ class Ids:
 
 
 def element(tag: str, *children: Any, **attributes: Any) -> Markup:
-    """Write an element; texts are escaped, attributes that are None are left out.
+    """Return an element; texts are escaped, attributes that are None are left out.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def _plain(value: Any) -> str:
 
 
 def picture(ids: Ids, *children: Any, title: str, description: str, **attributes: Any) -> Markup:
-    """Write a drawing with its title and description, for those who do not see it."""
+    """Return a drawing with its title and description, for those who do not see it."""
     own = ids("picture")
     return element(
         "svg",
@@ -66,6 +66,11 @@ def picture(ids: Ids, *children: Any, title: str, description: str, **attributes
         aria_labelledby=f"{own}-title {own}-text",
         **attributes,
     )
+
+
+def text_anchor(position: float, near: float) -> str:
+    """Return which end of a text is at a position in percent, for the text to stay inside."""
+    return "start" if position < near else "end" if position > 100 - near else "middle"
 
 
 def finite(values: Iterable[Any]) -> list[float]:
@@ -113,7 +118,7 @@ class Scale:
         return f"{self.at(value):.2f}".rstrip("0").rstrip(".") + "%"
 
     def holds(self, value: float) -> bool:
-        """Tell whether a value is between the ends."""
+        """Return whether a value is between the ends."""
         return self.low <= value <= self.high
 
     def ticks(self, most: int = 4) -> list[tuple[float, str]]:
@@ -126,15 +131,13 @@ class Scale:
         """
         power = math.floor(math.log10((self.high - self.low) / most))
         huge = max(abs(self.low), abs(self.high)) >= 1e7
-        made: list[tuple[float, str]] = []
         for digits, places in ((1, 0), (2, 0), (2.5, 1), (5, 0), (10, -1), (20, -1)):
             step = digits * 10.0**power
             first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
             if last - first < most:
                 shown = max(places, 0) if huge else min(max(places - power, 0), 12)
-                made = [(i * step, number(i * step, shown)) for i in range(first, last + 1)]
-                break
-        return made
+                return [(i * step, number(i * step, shown)) for i in range(first, last + 1)]
+        return []
 
 
 def scale_of(values: Sequence[Any], *, include: Iterable[Any] = (), pad: float = 0.0, far: float = 3.0) -> Scale:

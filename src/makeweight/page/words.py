@@ -39,7 +39,7 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-
 
 
 def clean(value: Any) -> Any:
-    r"""Replace the characters of a text that no HTML file may hold by U+FFFD; leave all else as it is.
+    r"""Return a value; in a text, the characters that no HTML file may hold become U+FFFD.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def clean(value: Any) -> Any:
 
 
 def cut(text: Any, length: int = NAME) -> str:
-    """Shorten a text to at most so many characters, with an ellipsis in its middle.
+    """Return a text shortened to at most so many characters, with an ellipsis in its middle.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def cut(text: Any, length: int = NAME) -> str:
 
 
 def name(text: Any, length: int = NAME) -> Markup:
-    """Write a name of the user's table: isolated, escaped, cut where long, never empty."""
+    """Return a name of the user's table: isolated, escaped, cut where long, never empty."""
     short = cut(text, length)
     whole = clean(str(text))
     if not short:
@@ -79,7 +79,7 @@ def name(text: Any, length: int = NAME) -> Markup:
 
 
 def linked(text: Any, codes: Collection[str]) -> Markup:
-    """Write a text in which the codes of checks lead to the checks.
+    """Return a text in which the codes of checks lead to the checks.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def linked(text: Any, codes: Collection[str]) -> Markup:
 
 
 def command(text: str) -> Markup:
-    """Write a command so that its lines do not break within the name of an option.
+    """Return a command so that its lines do not break within the name of an option.
 
     Examples
     --------
@@ -118,14 +118,14 @@ def file_name(path: str) -> str:
 
 
 def real_number(value: Any) -> bool:
-    """Tell whether a value is a number and not NaN; booleans are none."""
+    """Return whether a value is a number and not NaN; a boolean is not."""
     if isinstance(value, float):
         return not math.isnan(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def count(value: Any) -> str:
-    """Write a number of rows.
+    """Return a number of rows as a text.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def count(value: Any) -> str:
 
 
 def number(value: Any, places: int = 3) -> str:
-    """Write a number with fixed decimals; a huge one as a power of ten.
+    """Return a number with fixed decimals; a huge one as a power of ten.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def number(value: Any, places: int = 3) -> str:
 
 
 def signed(value: Any, places: int = 3) -> str:
-    """Write a difference with its sign; what rounds to nothing has none.
+    """Return a difference with its sign; what rounds to nothing has none.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def signed(value: Any, places: int = 3) -> str:
 
 
 def share(value: Any) -> str:
-    """Write a share in percent; a tiny one is not written as none.
+    """Return a share in percent as a text; a tiny one is not written as none.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def share(value: Any) -> str:
 
 
 def p_value(value: Any) -> str:
-    """Write a p-value.
+    """Return a p-value as a text.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def decimals(widths: Iterable[Any], *, fewest: int = 3, most: int = 6) -> int:
 
 
 def shown(value: Any) -> str:
-    """Write any value of a result: of a check, a setting, a threshold.
+    """Return any value of a result as a text: of a check, a setting, a threshold.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import Part, batches, to_frame
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = [
     "BucketTask",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from makeweight.errors import FileProblem, OptionError
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["MANIFEST", "WORK", "begin", "check", "finish", "read_manifest", "record_of", "write_json"]
 

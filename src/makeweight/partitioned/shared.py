@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from makeweight.errors import EngineError, GeneratorError
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["Shared"]
 

@@ -26,7 +26,7 @@ from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import to_arrow
 from makeweight.plan import GroupPlan, Groups, Plan, describe_group
 from makeweight.table import Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["CopyTask", "Job", "Piece", "WriteTask", "entries_of", "is_recorded", "pieces_of", "write"]
 

@@ -3,6 +3,6 @@
 from makeweight.quality.catalogue import CATALOGUE, DRAWERS, CheckInfo
 from makeweight.quality.checks import Check
 from makeweight.quality.report import QualityReport
-from makeweight.quality.verdict import Verdict
+from makeweight.quality.verdict import QualityVerdict
 
-__all__ = ["CATALOGUE", "DRAWERS", "Check", "CheckInfo", "QualityReport", "Verdict"]
+__all__ = ["CATALOGUE", "DRAWERS", "Check", "CheckInfo", "QualityReport", "QualityVerdict"]

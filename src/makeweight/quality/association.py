@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from makeweight.quality.marginals import nothing_to_compare
-from makeweight.quality.nulls import Finding, items_of, with_observed
-from makeweight.quality.rows import Comparison, GroupRows
+from makeweight.quality.nulls import QualityFinding, items_of
+from makeweight.quality.rows import ComparedRows, GroupRows
 from makeweight.quality.strength import Blocks, associate, encode
 from makeweight.table import Column
 
-__all__ = ["Associations"]
+__all__ = ["AssociationMaps", "Associations"]
 
 MOST_COLUMNS = 40
 #: Rows per side and group; the time grows with their number times the square of the number of levels.
@@ -26,23 +24,43 @@ CLEAR = 0.1
 RETAINED = 0.5
 
 
+@dataclass(frozen=True)
+class AssociationMaps:
+    """Associations of every pair of columns, averaged over groups by their synthetic rows.
+
+    Parameters
+    ----------
+    columns : list of str
+    real, synthetic : list of list of float
+    retained : float or None
+        Share of the real associations that the synthetic rows keep.
+    cut : int
+        Columns that are not among them.
+    """
+
+    columns: list[str]
+    real: list[list[float]]
+    synthetic: list[list[float]]
+    retained: float | None
+    cut: int
+
+
 class Associations:
     """Association matrices of real and synthetic rows, with what chance would give.
 
     Parameters
     ----------
-    rows : Comparison
+    rows : ComparedRows
     """
 
-    def __init__(self, rows: Comparison) -> None:
+    def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows
         self._matrices: list[tuple[GroupRows, np.ndarray, np.ndarray]] = []
 
     @cached_property
     def _samples(self) -> list[GroupRows]:
-        compared = self.rows.compared
-        drawn = [self.rows.sample(group, len(compared), "association") for group in compared]
-        return [_fewer(self.rows, group) for group in drawn]
+        samples = self.rows.samples(self.rows.compared, "association")
+        return [self.rows.thinned(group, MOST_ROWS, "association", "rows") for group in samples]
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -56,18 +74,18 @@ class Associations:
         kept = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
         return tuple(varied[i] for i in kept)
 
-    def pairs(self) -> Finding:
+    def pairs(self) -> QualityFinding:
         """MWQ09."""
-        if not self._samples:
-            return nothing_to_compare()
+        if refusal := self.rows.refusal(columns="pair"):
+            return refusal
         if len(self.columns) < 2:
-            return Finding((), "There are fewer than two columns to pair.", "not applicable")
+            return QualityFinding((), "There are fewer than two columns to pair.", "not applicable")
         upper = np.triu_indices(len(self.columns), 1)
         names = [f"{self.columns[i].name} with {self.columns[j].name}" for i, j in zip(*upper, strict=True)]
         statistics, owners = [], []
         for group in self._samples:
             blocks = encode(self.rows, self.columns, group)
-            labels = _labels(self.rows, group, "association")
+            labels = self.rows.labels(group, "association")
             ours, theirs = associate(blocks, blocks, labels), associate(blocks, blocks, 1.0 - labels)
             self._matrices.append((group, theirs[0], ours[0]))
             gaps = np.abs(ours - theirs)[:, *upper].T
@@ -76,21 +94,21 @@ class Associations:
         retained = self._retained()
         return _judge(np.vstack(statistics), owners, retained, "pair of columns")
 
-    def with_label(self) -> Finding:
+    def with_label(self) -> QualityFinding:
         """MWQ10."""
         target = self.rows.schema.target
         labels_seen = {group.label for group in self._samples}
         if len(labels_seen) < 2:
-            return Finding(
+            return QualityFinding(
                 (),
                 "The synthetic rows that can be compared have one label only; MWQ17 judges whether they deserve it.",
                 "not applicable",
             )
         columns = self.columns
         if not columns:
-            return Finding((), "There is no column to go with the label.", "not applicable")
+            return QualityFinding((), "There is no column to go with the label.", "not applicable")
         order = sorted(labels_seen)
-        drawn = [_labels(self.rows, group, "label") for group in self._samples]
+        drawn = [self.rows.labels(group, "label") for group in self._samples]
         weighed = [
             np.where(draws > 0, 1.0 / len(group.synthetic), 1.0 / len(group.real))
             for group, draws in zip(self._samples, drawn, strict=True)
@@ -123,8 +141,8 @@ class Associations:
         synthetic = np.concatenate([matrix[upper] for _, _, matrix in self._matrices])
         return _share_retained(real, synthetic)
 
-    def shown(self) -> dict[str, Any] | None:
-        """Return the matrices, averaged over groups by their synthetic rows, as plain values."""
+    def maps(self) -> AssociationMaps | None:
+        """Return the matrices, averaged over groups; None where no pair was measured."""
         if not self._matrices:
             return None
         weights = np.array([len(group.synthetic) for group, _, _ in self._matrices], dtype=float)
@@ -133,16 +151,18 @@ class Associations:
             sum(w * matrices[side] for w, matrices in zip(weights, self._matrices, strict=True)) for side in (1, 2)
         )
         varied = sum(column.n_states > 1 for column in self.rows.columns)
-        return {
-            "columns": [str(column.name) for column in self.columns],
-            "real": np.asarray(real).tolist(),
-            "synthetic": np.asarray(synthetic).tolist(),
-            "retained": self._retained(),
-            "cut": varied - len(self.columns),
-        }
+        return AssociationMaps(
+            [str(column.name) for column in self.columns],
+            np.asarray(real).tolist(),
+            np.asarray(synthetic).tolist(),
+            self._retained(),
+            varied - len(self.columns),
+        )
 
 
-def _judge(statistics: np.ndarray, owners: Sequence[tuple[str, str]], retained: float | None, what: str) -> Finding:
+def _judge(
+    statistics: np.ndarray, owners: Sequence[tuple[str, str]], retained: float | None, what: str
+) -> QualityFinding:
     def describe(i: int, value: float, chance: tuple[float, float]) -> str:
         group, name = owners[i]
         return f"{name}{f' in {group}' if group else ''}: {value:.2f} apart (chance: up to {chance[1]:.2f})"
@@ -150,7 +170,7 @@ def _judge(statistics: np.ndarray, owners: Sequence[tuple[str, str]], retained: 
     items = items_of(statistics, [(group or None, name) for group, name in owners], describe)
     worst = max(items, key=lambda item: item.value)
     kept = "" if retained is None else f" {max(retained, 0.0):.0%} of the real associations are retained."
-    return Finding(
+    return QualityFinding(
         items,
         f"The {what} that differs most: {worst.text}.{kept}",
         grave=retained is not None and retained < RETAINED,
@@ -163,17 +183,3 @@ def _share_retained(real: np.ndarray, synthetic: np.ndarray) -> float | None:
     if not clear.any():
         return None
     return float(real[clear] @ synthetic[clear] / (real[clear] @ real[clear]))
-
-
-def _fewer(rows: Comparison, group: GroupRows) -> GroupRows:
-    rng = rows.rng("association", "rows", group.name)
-    sides = [
-        side if len(side) <= MOST_ROWS else np.sort(rng.choice(side, MOST_ROWS, replace=False))
-        for side in (group.real, group.synthetic)
-    ]
-    return replace(group, real=sides[0], synthetic=sides[1])
-
-
-def _labels(rows: Comparison, group: GroupRows, purpose: str) -> np.ndarray:
-    n = len(group.real) + len(group.synthetic)
-    return with_observed(n, len(group.synthetic), rows.rng(purpose, group.name))

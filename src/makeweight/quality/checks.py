@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from makeweight.quality.catalogue import CATALOGUE, CheckInfo
-from makeweight.quality.nulls import Finding, Item
+from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.theory import holm
 
 __all__ = ["Check", "attempt", "judge_all"]
@@ -27,7 +27,7 @@ class Check:
     drawer : str
         One of `makeweight.quality.DRAWERS`.
     explanation : str
-        What was found, in numbers; or why nothing was.
+        What was measured, in numbers; or why nothing was.
     value : float or None
         The effect that decided, in the units of the limits.
     interval : tuple of float or None
@@ -70,68 +70,49 @@ class Check:
         """The title, turned to what is wrong when the check finds a fault."""
         return self.info.fault
 
-    def to_dict(self, *, most_items: int = 200) -> dict[str, Any]:
+    def to_dict(self, *, most_items: int = 200) -> dict[str, object]:
         """Return the outcome as plain values for JSON."""
+        info = self.info
         return {
-            "code": self.code,
-            "name": self.info.name,
-            "title": self.info.title,
-            "fault": self.fault,
+            "code": info.code,
+            "name": info.name,
+            "title": info.title,
+            "fault": info.fault,
             "drawer": self.drawer,
-            "severity": self.severity,
-            "measure": self.info.measure,
+            "severity": info.severity,
+            "measure": info.measure,
             "value": self.value,
-            "interval": _pair(self.interval),
-            "null_interval": _pair(self.chance),
-            "threshold": self.info.issue,
-            "tip_threshold": self.info.tip,
+            "interval": self.interval and list(self.interval),
+            "null_interval": self.chance and list(self.chance),
+            "threshold": info.issue,
+            "tip_threshold": info.tip,
             "p": self.p,
             "p_holm": self.p_holm,
             "explanation": self.explanation,
             "blind": self.blind,
             "facts": dict(self.facts),
-            "items": [
-                {
-                    "group": item.group,
-                    "column": item.column,
-                    "value": item.value,
-                    "p": item.p,
-                    "interval": _pair(item.interval),
-                    "null_interval": _pair(item.chance),
-                    "text": item.text,
-                }
-                for item in self.items[:most_items]
-            ],
-            "why": self.info.why,
-            "anchor": self.info.anchor,
+            "items": [item.to_dict() for item in self.items[:most_items]],
+            "why": info.why,
+            "anchor": info.anchor,
         }
 
 
 def attempt(measure: Callable[[], T]) -> T | Exception:
-    """Run a check; what it raises is its outcome, and an issue."""
+    """Return the outcome of a check, or what it raised, which is an issue."""
     try:
         return measure()
     except Exception as error:  # noqa: BLE001 - a check that fails must show in the report, not end it
         return error
 
 
-def judge_all(findings: Mapping[str, Finding | Exception], muted: Iterable[str], level: float) -> tuple[Check, ...]:
-    """Sort the outcomes into drawers.
-
-    Parameters
-    ----------
-    findings : mapping of code to Finding or Exception
-    muted : iterable of str
-    level : float
-
-    Returns
-    -------
-    tuple of Check
-    """
+def judge_all(
+    findings: Mapping[str, QualityFinding | Exception], muted: Iterable[str], level: float
+) -> tuple[Check, ...]:
+    """Return the outcomes of all checks in their drawers; each outcome in `findings` is by its code."""
     least = {
         code: min(item.p for item in finding.items if item.p is not None)
         for code, finding in findings.items()
-        if isinstance(finding, Finding) and any(item.p is not None for item in finding.items)
+        if isinstance(finding, QualityFinding) and any(item.p is not None for item in finding.items)
     }
     corrected = dict(zip(least, holm(list(least.values())), strict=True))
     checks = []
@@ -151,7 +132,7 @@ def judge_all(findings: Mapping[str, Finding | Exception], muted: Iterable[str],
 
 
 def _trusted(checks: list[Check]) -> list[Check]:
-    """Draw no conclusion from held-out rows that are none."""
+    """Return the checks, without conclusions from held-out rows that are none."""
     fresh = next(check for check in checks if check.info.name == "holdout-fresh")
     if fresh.drawer != "issue":
         return checks
@@ -160,7 +141,7 @@ def _trusted(checks: list[Check]) -> list[Check]:
     return [Check(c.info, "skipped", text) if c.code in leaning else c for c in checks]
 
 
-def _judge(info: CheckInfo, finding: Finding, p: float | None, p_holm: float | None, level: float) -> Check:
+def _judge(info: CheckInfo, finding: QualityFinding, p: float | None, p_holm: float | None, level: float) -> Check:
     if not finding.items:
         return Check(info, finding.drawer or "passed", finding.summary, facts=finding.facts)
     factor = 1.0 if p is None or p_holm is None or p <= 0 else p_holm / p
@@ -179,10 +160,10 @@ def _judge(info: CheckInfo, finding: Finding, p: float | None, p_holm: float | N
     explanation = finding.summary
     if drawer in ("issue", "tip") and telling:
         large = [item for item in telling if item.value > info.tip]
-        told = [item.text for item in large[:SHOWN_ITEMS] if item.text not in finding.summary]
+        texts = [item.text for item in large[:SHOWN_ITEMS] if item.text not in finding.summary]
         more = len(large) - SHOWN_ITEMS
-        if told:
-            explanation += " Beyond chance: " + "; ".join(told) + (f"; and {more} more" if more > 0 else "") + "."
+        if texts:
+            explanation += " Beyond chance: " + "; ".join(texts) + (f"; and {more} more" if more > 0 else "") + "."
     return Check(
         info,
         drawer,
@@ -198,8 +179,8 @@ def _judge(info: CheckInfo, finding: Finding, p: float | None, p_holm: float | N
     )
 
 
-def _blind(info: CheckInfo, finding: Finding, drawer: str) -> str:
-    """Say what a passed test would not have noticed, where that is larger than an issue."""
+def _blind(info: CheckInfo, finding: QualityFinding, drawer: str) -> str:
+    """Return what a passed test would not have noticed, where that is larger than an issue."""
     limits = [item for item in finding.items if item.chance is not None]
     if drawer != "passed" or not info.tests or not limits:
         return ""
@@ -208,7 +189,3 @@ def _blind(info: CheckInfo, finding: Finding, drawer: str) -> str:
         return ""
     where = " ".join(filter(None, [worst.column, f"in {worst.group}" if worst.group else ""]))
     return f"{where}: chance alone gives up to {worst.chance[1]:.2f}, an issue begins at {info.issue:g}."
-
-
-def _pair(interval: tuple[float, float] | None) -> list[float] | None:
-    return None if interval is None else [interval[0], interval[1]]

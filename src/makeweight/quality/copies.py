@@ -5,34 +5,32 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from makeweight.quality.marginals import nothing_to_compare
-from makeweight.quality.nulls import PERMUTATIONS, Finding, Item, items_of
-from makeweight.quality.rows import FEWEST, Comparison, GroupRows, Part, row_ids
+from makeweight.quality.nulls import PERMUTATIONS, Item, QualityFinding, items_of
+from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows, row_ids
 
 __all__ = ["exact_copies", "excess_copies", "repeats"]
 
 
-def exact_copies(rows: Comparison) -> Finding:
+def exact_copies(rows: ComparedRows) -> QualityFinding:
     """MWQ04: synthetic rows that equal a real row of their group."""
     if not rows.columns:
-        return Finding((), "There is no column in which rows could be equal.", "not applicable")
+        return QualityFinding((), "There is no column in which rows could be equal.", "not applicable")
     if not any(len(g.real) and len(g.synthetic) for g in rows.groups):
-        return Finding((), "No group has rows in both tables.", "skipped")
+        return QualityFinding((), "No group has rows in both tables.", "skipped")
     items, copied, reference = excess_copies(
         rows, rows.real, rows.synthetic, [(g, g.real, g.synthetic) for g in rows.groups], "copies"
     )
     text = f"{copied:.1%} of the synthetic rows equal a real row of their group; of the real rows, "
     text += f"{reference:.1%} equal another one."
     if not items:
-        few = nothing_to_compare()
-        return Finding((), f"{text} {few.summary}", few.drawer)
-    return Finding(items, text, facts={"copied": copied, "reference": reference})
+        return QualityFinding((), f"{text} No group has {FEWEST} or more rows in both tables.", "skipped")
+    return QualityFinding(items, text, facts={"copied": copied, "reference": reference})
 
 
 def excess_copies(
-    rows: Comparison,
-    real: Part,
-    other: Part,
+    rows: ComparedRows,
+    real: EncodedRows,
+    other: EncodedRows,
     groups: list[tuple[GroupRows, np.ndarray, np.ndarray]],
     purpose: str,
 ) -> tuple[tuple[Item, ...], float, float]:
@@ -40,8 +38,8 @@ def excess_copies(
 
     Parameters
     ----------
-    rows : Comparison
-    real, other : Part
+    rows : ComparedRows
+    real, other : EncodedRows
     groups : list of (group, positions in `real`, positions in `other`)
     purpose : str
         Names the stream.
@@ -85,68 +83,60 @@ def excess_copies(
     return items, share, reference
 
 
-def repeats(rows: Comparison) -> Finding:
+def repeats(rows: ComparedRows) -> QualityFinding:
     """MWQ05: synthetic rows that equal another synthetic row of their group."""
-    if not rows.columns:
-        return Finding((), "There is no column in which rows could be equal.", "not applicable")
-    compared = rows.compared
-    if not compared:
-        return nothing_to_compare()
-    ids_real, ids_made = row_ids(rows.real, rows.synthetic)
+    if refusal := rows.refusal(columns="compare rows by"):
+        return refusal
+    ids_real, ids_synthetic = row_ids(rows.real, rows.synthetic)
     statistics, owners = [], []
     distinct = rows_in = 0
-    for group in compared:
-        both = np.concatenate([ids_real[group.real], ids_made[group.synthetic]])
+    for group in rows.compared:
+        both = np.concatenate([ids_real[group.real], ids_synthetic[group.synthetic]])
         ids = np.unique(both, return_inverse=True)[1].ravel()
         n_real, n = len(group.real), len(group.synthetic)
         shares = [
-            (_repeated(made, n, min(n, n_real)), _repeated(real, n_real, min(n, n_real)))
-            for real, made in _draws(ids, n, rows.rng("repeats", group.name))
+            (_repeated(marked, n, min(n, n_real)), _repeated(real, n_real, min(n, n_real)))
+            for real, marked in _draws(ids, n, rows.rng("repeats", group.name))
         ]
-        statistics.append([made - real for made, real in shares])
+        statistics.append([synthetic - real for synthetic, real in shares])
         different = len(np.unique(ids[-n:]))
         owners.append((group.name, *shares[0], min(n, n_real), different, n))
         distinct, rows_in = distinct + different, rows_in + n
 
     def describe(i: int, value: float, chance: tuple[float, float]) -> str:
-        name, made, real, size, different, n = owners[i]
-        text = f"{name}: {different:,} of {n:,} rows are different; of {size:,} rows, {made:.1%} repeat another"
+        name, synthetic, real, size, different, n = owners[i]
+        text = f"{name}: {different:,} of {n:,} rows are different; of {size:,} rows, {synthetic:.1%} repeat another"
         return f"{text}, of as many real ones {real:.1%}"
 
     items = items_of(np.array(statistics), [(owner[0], None) for owner in owners], describe)
-    return Finding(
+    return QualityFinding(
         items,
         f"{distinct:,} of {rows_in:,} synthetic rows are different from each other.",
         facts={"distinct": distinct, "rows": rows_in},
     )
 
 
-def _shared(ids: np.ndarray) -> np.ndarray:
-    """Tell which rows have an equal row at all."""
-    return np.asarray(np.bincount(ids)[ids] > 1)
-
-
 def _draws(ids: np.ndarray, n_marked: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return, observed first, the counts of unmarked and marked rows by id, of ids that occur twice."""
-    matters = np.flatnonzero(_shared(ids))
+    matters = np.flatnonzero(np.bincount(ids)[ids] > 1)
     inner = np.unique(ids[matters], return_inverse=True)[1].ravel()
     width = int(inner.max(initial=-1)) + 1
     totals = np.bincount(inner, minlength=width)
     observed = np.bincount(inner[matters >= len(ids) - n_marked], minlength=width)
-    made = [observed]
+    draws = [observed]
     for _ in range(PERMUTATIONS):
         n_here = rng.hypergeometric(len(matters), len(ids) - len(matters), n_marked) if len(matters) else 0
         chosen = rng.permutation(len(matters))[:n_here]
-        made.append(np.bincount(inner[chosen], minlength=width))
-    return [(totals - marked, marked) for marked in made]
+        draws.append(np.bincount(inner[chosen], minlength=width))
+    return [(totals - marked, marked) for marked in draws]
 
 
-def _copy_draws(ids: np.ndarray, n_made: int, rng: np.random.Generator) -> list[tuple[float, float]]:
-    """Return the share of made rows that equal a real one, and of real ones that equal another real one."""
-    n_real = len(ids) - n_made
+def _copy_draws(ids: np.ndarray, n_marked: int, rng: np.random.Generator) -> list[tuple[float, float]]:
+    """Return the share of marked rows that equal a real one, and of real ones that equal another real one."""
+    n_real = len(ids) - n_marked
     return [
-        (float(made[real > 0].sum()) / n_made, float(real[real > 1].sum()) / n_real)
-        for real, made in _draws(ids, n_made, rng)
+        (float(marked[real > 0].sum()) / n_marked, float(real[real > 1].sum()) / n_real)
+        for real, marked in _draws(ids, n_marked, rng)
     ]
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from makeweight.quality.nulls import ALL_GROUPS, Finding, items_of, with_observed
+from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, items_of, with_observed
 from makeweight.quality.ranks import Stratum, area_items, area_of
-from makeweight.quality.rows import Comparison, GroupRows, Part
-from makeweight.table import Schema
+from makeweight.quality.rows import ComparedRows, EncodedRows, GroupRows
 
-__all__ = ["Distances"]
+__all__ = ["NO_HOLDOUT", "DistanceCurves", "Distances", "RowPair"]
 
 LEVELS = np.linspace(0.0, 1.0, 41)
 SHOWN_ROWS = 8
@@ -23,6 +22,26 @@ NO_HOLDOUT = (
     "No held-out rows were given: whether the generator memorised its rows cannot be told from its rows "
     "alone. Set rows aside before generating, and name them with --holdout."
 )
+
+
+@dataclass(frozen=True)
+class DistanceCurves:
+    """Quantiles, at every level, of the distance to the nearest real row, of each kind of rows."""
+
+    levels: list[float]
+    synthetic: list[float]
+    holdout: list[float] | None
+    real: list[float]
+
+
+@dataclass(frozen=True)
+class RowPair:
+    """A synthetic row and the real row nearest to it among those looked at, as texts by column."""
+
+    group: str
+    synthetic: dict[str, str]
+    nearest: dict[str, str]
+    distance: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +62,15 @@ class Distances:
 
     Parameters
     ----------
-    rows : Comparison
+    rows : ComparedRows
     """
 
-    def __init__(self, rows: Comparison) -> None:
+    def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows
 
     @cached_property
     def _near(self) -> list[_Near]:
-        judged = self.rows.judged()
-        return [self._points(self.rows.sample(group, len(judged), "distances")) for group in judged]
+        return [self._points(group) for group in self.rows.samples(self.rows.judged, "distances")]
 
     def _points(self, group: GroupRows) -> _Near:
         parts = [(self.rows.real, group.real), (self.rows.synthetic, group.synthetic)]
@@ -73,11 +91,10 @@ class Distances:
             points[sizes[1] :] if len(parts) > 2 else points[:0],
         )
 
-    def nearest(self) -> Finding:
+    def nearest(self) -> QualityFinding:
         """MWQ06."""
-        refused = self._refused()
-        if refused is not None:
-            return refused
+        if refusal := self._refusal():
+            return refusal
         names = [near.group.name for near in self._near]
         sizes = np.array([len(near.synthetic) for near in self._near], dtype=float)
         table = np.array([self._lean(near) for near in self._near])
@@ -90,7 +107,7 @@ class Distances:
             return f"{text} (chance: {chance[0]:+.2f} to {chance[1]:+.2f})"
 
         items = items_of(table, [(name, None) for name in names], describe)
-        return Finding(items, f"{items[-1].text}; 0 is what fresh rows do, 1 what copies do.")
+        return QualityFinding(items, f"{items[-1].text}; 0 is what fresh rows do, 1 what copies do.")
 
     def _lean(self, near: _Near) -> np.ndarray:
         """Return by how much synthetic rows are nearer to real than to held-out rows, per draw.
@@ -109,11 +126,10 @@ class Distances:
         base = len(near.real) / len(reference)
         return np.asarray((credit @ labels - base) / (1.0 - base))
 
-    def membership(self) -> Finding:
+    def membership(self) -> QualityFinding:
         """MWQ07."""
-        refused = self._refused()
-        if refused is not None:
-            return refused
+        if refusal := self._refusal():
+            return refusal
         strata = {}
         for near in self._near:
             member, other = (-_nearest(points, near.synthetic)[1] for points in (near.real, near.holdout))
@@ -122,71 +138,61 @@ class Distances:
             strata[ALL_GROUPS] = [stratum for (stratum,) in strata.values()]
         areas = {name: area_of(parts, self.rows.rng("membership", name)) for name, parts in strata.items()}
         items = area_items(areas)
-        return Finding(items, f"{items[-1].text}; 0.5 is a coin.")
+        return QualityFinding(items, f"{items[-1].text}; 0.5 is a coin.")
 
-    def _refused(self) -> Finding | None:
+    def _refusal(self) -> QualityFinding | None:
         if self.rows.holdout is None:
-            return Finding((), NO_HOLDOUT, "skipped")
+            return QualityFinding((), NO_HOLDOUT, "skipped")
         if not self.rows.columns:
-            return Finding((), "There is no column to measure distances by.", "not applicable")
-        if not self.rows.judged():
-            return Finding((), "No group has 8 or more real, synthetic and held-out rows.", "skipped")
+            return QualityFinding((), "There is no column to measure distances by.", "not applicable")
+        if not self.rows.judged:
+            return QualityFinding((), "No group has 8 or more real, synthetic and held-out rows.", "skipped")
         return None
 
-    def curves(self) -> dict[str, Any] | None:
-        """Return quantiles of the distance to the nearest real row, of each kind of rows."""
-        found: dict[str, list[np.ndarray]] = {"synthetic": [], "holdout": [], "real": []}
-        for near in self._shown:
-            found["synthetic"].append(_nearest(near.synthetic, near.real)[1])
-            found["real"].append(_nearest_other(near.real))
-            if len(near.holdout):
-                found["holdout"].append(_nearest(near.holdout, near.real)[1])
-        if not found["synthetic"]:
+    def curves(self) -> DistanceCurves | None:
+        """Return how far rows are from the nearest real row; None where no group can be compared."""
+        if not self._shown:
             return None
-        quantiles: dict[str, Any] = {
-            side: np.quantile(np.concatenate(parts), LEVELS).tolist() if parts else None
-            for side, parts in found.items()
-        }
-        return {"levels": LEVELS.tolist(), **quantiles}
+
+        def quantiles(distances: Iterable[np.ndarray]) -> list[float]:
+            return [float(q) for q in np.quantile(np.concatenate(list(distances)), LEVELS)]
+
+        held = [near for near in self._shown if len(near.holdout)]
+        return DistanceCurves(
+            LEVELS.tolist(),
+            quantiles(_nearest(near.synthetic, near.real)[1] for near in self._shown),
+            quantiles(_nearest(near.holdout, near.real)[1] for near in held) if held else None,
+            quantiles(_nearest_other(near.real) for near in self._shown),
+        )
 
     @cached_property
     def _shown(self) -> list[_Near]:
         if not self.rows.columns:
             return []
-        shown = []
         most = max(50, CURVE_ROWS // max(1, len(self.rows.compared)))
-        for group in self.rows.compared:
-            rng = self.rows.rng("curves", group.name)
-            sides = [
-                side if len(side) <= most else np.sort(rng.choice(side, most, replace=False))
-                for side in (group.real, group.synthetic, group.holdout)
-            ]
-            fewer = replace(group, real=sides[0], synthetic=sides[1], holdout=sides[2])
-            shown.append(self._points(fewer))
-        return shown
+        return [self._points(self.rows.thinned(group, most, "curves")) for group in self.rows.compared]
 
-    def sample(self) -> list[dict[str, Any]]:
-        """Return a few synthetic rows, each with the real row nearest to it among those looked at."""
-        shown: list[dict[str, Any]] = []
+    def sample(self) -> list[RowPair]:
+        """Return a few synthetic rows, each with the real row nearest to it."""
+        shown: list[RowPair] = []
         per_group = max(1, SHOWN_ROWS // max(1, len(self._shown)))
         for near in self._shown[:SHOWN_ROWS]:
             rng = self.rows.rng("rows shown", near.group.name)
             chosen = np.sort(rng.choice(len(near.synthetic), min(per_group, len(near.synthetic)), replace=False))
             partner, distance = _nearest(near.synthetic[chosen], near.real)
-            ours = describe_rows(self.rows, self.rows.synthetic, near.group.synthetic[chosen])
-            theirs = describe_rows(self.rows, self.rows.real, near.group.real[partner])
+            ours = _texts(self.rows, self.rows.synthetic, near.group.synthetic[chosen])
+            theirs = _texts(self.rows, self.rows.real, near.group.real[partner])
             shown += [
-                {"group": near.group.name, "synthetic": made, "nearest": real, "distance": float(d)}
-                for made, real, d in zip(ours, theirs, distance, strict=True)
+                RowPair(near.group.name, synthetic, real, float(d))
+                for synthetic, real, d in zip(ours, theirs, distance, strict=True)
             ]
         return shown
 
 
-def describe_rows(rows: Comparison, part: Part, positions: np.ndarray) -> list[dict[str, str]]:
+def _texts(rows: ComparedRows, part: EncodedRows, positions: np.ndarray) -> list[dict[str, str]]:
     """Return rows as text, in the order of the real table's columns."""
     cells: dict[str, list[str]] = {}
-    schema: Schema = rows.schema
-    for column in schema.features:
+    for column in rows.schema.features:
         if column.name not in part.values:
             continue
         values = part.values[column.name][positions]
@@ -206,7 +212,7 @@ def describe_rows(rows: Comparison, part: Part, positions: np.ndarray) -> list[d
 
 
 def _axes(values: np.ndarray, is_real: np.ndarray) -> list[np.ndarray]:
-    """Place one column: a number on [0, 1], a category as dummies at distance 1 from each other."""
+    """Return the axes of one column: a number on [0, 1], a category as dummies at distance 1 from each other."""
     if values.dtype != np.float64:
         _, codes = np.unique(values, return_inverse=True)
         dummies = np.eye(int(codes.max()) + 1)[codes.ravel()] / np.sqrt(2.0)
@@ -237,5 +243,4 @@ def _nearest_other(points: np.ndarray) -> np.ndarray:
 
     if len(points) < 2:
         return np.empty(0)
-    found = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(points).kneighbors(points)[0]
-    return np.asarray(found[:, 1])
+    return np.asarray(NearestNeighbors(n_neighbors=2, algorithm="brute").fit(points).kneighbors(points)[0][:, 1])

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import wasserstein_distance
 
-from makeweight.quality.nulls import PERMUTATIONS, Finding, groups_of, items_of, with_observed
-from makeweight.quality.rows import FEWEST, Comparison, GroupRows
+from makeweight.quality.nulls import PERMUTATIONS, QualityFinding, groups_of, items_of
+from makeweight.quality.rows import ComparedRows, GroupRows, is_missing
 from makeweight.table import Column
 
-__all__ = ["Marginals"]
+__all__ = ["ColumnShares", "Marginals"]
 
 #: Numbers are compared on at most this many quantile bins, categories on the most frequent ones.
 MOST_BINS = 100
@@ -65,28 +64,62 @@ class _Binned:
         return np.asarray(self.widths @ cumulative)
 
 
+@dataclass(frozen=True)
+class ColumnShares:
+    """The values of one column in one group, as shares of few enough bins to be drawn.
+
+    Parameters
+    ----------
+    drift : float
+    statistic : str
+        What the drift is.
+    wasserstein : float or None
+        In standard deviations, of numbers.
+    labels : list of str or None
+        Of categories, the most frequent first; the last may stand for all others.
+    edges, edge_labels : list or None
+        Of the bins of numbers, and how the table would write them.
+    missing, real, synthetic : dict or list of float
+        Shares of the rows; with edges, what is left to 1 is missing.
+    p : float or None
+        Corrected for the number of columns and groups.
+    """
+
+    column: str
+    kind: str
+    group: str
+    n_real: int
+    n_synthetic: int
+    drift: float
+    statistic: str
+    wasserstein: float | None
+    labels: list[str] | None
+    edges: list[float] | None
+    edge_labels: list[str] | None
+    missing: dict[str, float]
+    real: list[float]
+    synthetic: list[float]
+    p: float | None
+
+
 class Marginals:
     """Counts of binned values of all columns and compared groups, as observed and under permutations.
 
     Parameters
     ----------
-    rows : Comparison
+    rows : ComparedRows
     """
 
-    def __init__(self, rows: Comparison) -> None:
+    def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows
 
     @cached_property
     def _samples(self) -> list[GroupRows]:
-        compared = self.rows.compared
-        return [self.rows.sample(group, len(compared), "marginals") for group in compared]
+        return self.rows.samples(self.rows.compared, "marginals")
 
     @cached_property
     def _labels(self) -> list[np.ndarray]:
-        return [
-            with_observed(len(g.real) + len(g.synthetic), len(g.synthetic), self.rows.rng("marginals", g.name))
-            for g in self._samples
-        ]
+        return [self.rows.labels(group, "marginals") for group in self._samples]
 
     @cached_property
     def binned(self) -> list[_Binned]:
@@ -97,12 +130,10 @@ class Marginals:
             for column in self.rows.columns
         ]
 
-    def drift(self) -> Finding:
+    def drift(self) -> QualityFinding:
         """MWQ08."""
-        if not self.rows.compared:
-            return nothing_to_compare()
-        if not self.binned:
-            return Finding((), "There is no column to compare.", "not applicable")
+        if refusal := self.rows.refusal():
+            return refusal
         statistics, owners, units = [], [], []
         for binned in self.binned:
             statistics.append(binned.drift)
@@ -122,30 +153,32 @@ class Marginals:
         worst = max(items, key=lambda item: item.value)
         n_columns = len(self.rows.columns)
         looked_at = f"{n_columns} columns in {groups_of(len(self._samples))}"
-        return Finding(items, f"{looked_at}; the largest drift is {worst.text}.")
+        return QualityFinding(items, f"{looked_at}; the largest drift is {worst.text}.")
 
-    def rare(self) -> Finding:
+    def rare(self) -> QualityFinding:
         """MWQ11."""
-        if not self.rows.compared:
-            return nothing_to_compare()
-        found = [(group, *self._rare_in(group)) for group in self._samples]
-        found = [(group, present, lost) for group, present, lost in found if present[1:].any()]
-        if not found:
-            return Finding((), "No group has rare categories.", "not applicable")
-        expected = [float(present[1:].mean()) for _, present, _ in found]
+        if refusal := self.rows.refusal():
+            return refusal
+        counts = [(group, *self._rare_in(group)) for group in self._samples]
+        counts = [(group, present, lost) for group, present, lost in counts if present[1:].any()]
+        if not counts:
+            return QualityFinding((), "No group has rare categories.", "not applicable")
+        expected = [float(present[1:].mean()) for _, present, _ in counts]
 
         def describe(i: int, value: float, chance: tuple[float, float]) -> str:
-            group, present, lost = found[i]
+            group, present, lost = counts[i]
             text = f"{group.name}: {present[0]:.0f} rare categories are written, fresh rows would show "
             return text + f"{expected[i]:.1f}" + (f"; lacking are {', '.join(lost)}" if lost else "")
 
         items = items_of(
-            np.array([1.0 - present / mean for (_, present, _), mean in zip(found, expected, strict=True)]),
-            [(group.name, None) for group, _, _ in found],
+            np.array([1.0 - present / mean for (_, present, _), mean in zip(counts, expected, strict=True)]),
+            [(group.name, None) for group, _, _ in counts],
             describe,
         )
-        written = sum(present[0] for _, present, _ in found)
-        return Finding(items, f"{written:.0f} rare categories are written; fresh rows would show {sum(expected):.0f}.")
+        written = sum(present[0] for _, present, _ in counts)
+        return QualityFinding(
+            items, f"{written:.0f} rare categories are written; fresh rows would show {sum(expected):.0f}."
+        )
 
     def _rare_in(self, group: GroupRows) -> tuple[np.ndarray, list[str]]:
         """Return how many rare categories are written, per draw, and the likeliest of those that are not."""
@@ -154,40 +187,40 @@ class Marginals:
             if binned.group.name != group.name or binned.levels is None:
                 continue
             rare = (binned.totals < RARE * binned.totals.sum()) & (binned.totals > 1) & (binned.levels >= 0)
-            found = binned.counts[rare] > 0
-            present += found.sum(axis=0)
+            is_written = binned.counts[rare] > 0
+            present += is_written.sum(axis=0)
             names = self.rows.levels[binned.column.name]
             lacking += [
                 (-float(row[1:].mean()), f"{binned.column.name}={names[level]}")
-                for row, level in zip(found, binned.levels[rare], strict=True)
+                for row, level in zip(is_written, binned.levels[rare], strict=True)
                 if not row[0]
             ]
         return present, [name for _, name in sorted(lacking)[:5]]
 
-    def digits(self) -> Finding:
+    def digits(self) -> QualityFinding:
         """MWQ13."""
         ours, theirs = self.rows.real.digits, self.rows.synthetic.digits
         if not ours:
-            return Finding((), "There is no column of numbers.", "not applicable")
+            return QualityFinding((), "There is no column of numbers.", "not applicable")
         names = sorted(ours, key=str)
         return self._patterns({str(name): (ours[name], theirs[name]) for name in names}, "last digits")
 
-    def missing(self) -> Finding:
+    def missing(self) -> QualityFinding:
         """MWQ14."""
         patterns = [
             np.column_stack([np.zeros(len(part), dtype=bool), *map(is_missing, part.values.values())])
             for part in (self.rows.real, self.rows.synthetic)
         ]
         if not any(mask.any() for mask in patterns):
-            return Finding((), "No value is missing in either table.", "not applicable")
+            return QualityFinding((), "No value is missing in either table.", "not applicable")
         _, codes = np.unique(np.vstack(patterns), axis=0, return_inverse=True)
         real, synthetic = np.split(codes.ravel(), [len(self.rows.real)])
         return self._patterns({"": (real, synthetic)}, "missing values")
 
-    def _patterns(self, codes: dict[str, tuple[np.ndarray, np.ndarray]], what: str) -> Finding:
+    def _patterns(self, codes: dict[str, tuple[np.ndarray, np.ndarray]], what: str) -> QualityFinding:
         """Compare the distribution of codes within groups by total variation."""
-        if not self.rows.compared:
-            return nothing_to_compare()
+        if refusal := self.rows.refusal():
+            return refusal
         statistics, where = [], []
         for group, labels in zip(self._samples, self._labels, strict=True):
             for name, (real, synthetic) in codes.items():
@@ -203,26 +236,16 @@ class Marginals:
 
         items = items_of(np.array(statistics), where, describe)
         worst = max(items, key=lambda item: item.value)
-        return Finding(items, f"The largest difference: {worst.text}.")
+        return QualityFinding(items, f"The largest difference: {worst.text}.")
 
-    def shown(self, finding: Finding | None) -> list[dict[str, Any]]:
-        """Return the marginals as plain values, the most drifting first."""
+    def shown(self, finding: QualityFinding | None) -> list[ColumnShares]:
+        """Return the shares of all columns, the most drifting first."""
         least: dict[tuple[str | None, str | None], float] = {}
         for item in () if finding is None else finding.items:
             place = item.group, item.column
             least[place] = min(least.get(place, 1.0), 1.0 if item.p is None else item.p)
-        shown = [_shown(self.rows, b) | {"p": least.get((b.group.name, str(b.column.name)))} for b in self.binned]
-        return sorted(shown, key=lambda entry: (-entry["drift"], entry["column"], entry["group"]))
-
-
-def is_missing(values: np.ndarray) -> np.ndarray:
-    """Tell which encoded values are missing."""
-    return np.isnan(values) if values.dtype == np.float64 else values < 0
-
-
-def nothing_to_compare() -> Finding:
-    """Say that no group has rows enough on both sides."""
-    return Finding((), f"No group has {FEWEST} or more rows in both tables.", "skipped")
+        shown = [_shares(self.rows, b, least.get((b.group.name, str(b.column.name)))) for b in self.binned]
+        return sorted(shown, key=lambda column: (-column.drift, column.column, column.group))
 
 
 def _differences(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
@@ -243,7 +266,7 @@ def _count(codes: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.asarray(one_hot @ labels, dtype=np.float64), np.bincount(codes, minlength=width).astype(float)
 
 
-def _bin_column(rows: Comparison, column: Column, group: GroupRows, labels: np.ndarray) -> _Binned:
+def _bin_column(rows: ComparedRows, column: Column, group: GroupRows, labels: np.ndarray) -> _Binned:
     values = np.concatenate(
         [rows.real.values[column.name][group.real], rows.synthetic.values[column.name][group.synthetic]]
     )
@@ -269,59 +292,63 @@ def _bin_column(rows: Comparison, column: Column, group: GroupRows, labels: np.n
     return _Binned(column, group, counts, totals, widths, None, bool(gone.any()))
 
 
-def _shown(rows: Comparison, binned: _Binned) -> dict[str, Any]:
-    """Return one marginal as shares per bin, few enough to be drawn."""
+def _shares(rows: ComparedRows, binned: _Binned, p: float | None) -> ColumnShares:
+    """Return the shares of one column in one group."""
     name = binned.column.name
     real = rows.real.values[name][binned.group.real]
     synthetic = rows.synthetic.values[name][binned.group.synthetic]
-    entry: dict[str, Any] = {
-        "column": str(name),
-        "kind": binned.column.kind.value,
-        "group": binned.group.name,
-        "n_real": len(real),
-        "n_synthetic": len(synthetic),
-        "drift": float(binned.drift[0]),
-        "statistic": _measure(binned),
-        "wasserstein": None,
-        "labels": None,
-        "edges": None,
-        "edge_labels": None,
-        "missing": {"real": float(is_missing(real).mean()), "synthetic": float(is_missing(synthetic).mean())},
-    }
-    return entry | (_bars(rows, binned) if binned.levels is not None else _bins(rows, binned, real, synthetic))
+    labels, edges, wasserstein = None, None, None
+    if binned.levels is not None:
+        labels, *shares = _bars(rows, binned)
+    else:
+        edges, wasserstein, *shares = _bins(real, synthetic)
+    return ColumnShares(
+        column=str(name),
+        kind=binned.column.kind.value,
+        group=binned.group.name,
+        n_real=len(real),
+        n_synthetic=len(synthetic),
+        drift=float(binned.drift[0]),
+        statistic=_measure(binned),
+        wasserstein=wasserstein,
+        labels=labels,
+        edges=edges,
+        edge_labels=None if edges is None else [_number(rows, binned.column, edge) for edge in edges],
+        missing={"real": float(is_missing(real).mean()), "synthetic": float(is_missing(synthetic).mean())},
+        real=shares[0],
+        synthetic=shares[1],
+        p=p,
+    )
 
 
-def _bars(rows: Comparison, binned: _Binned) -> dict[str, Any]:
-    """Return the shares of the most frequent categories, and of all others together."""
+def _bars(rows: ComparedRows, binned: _Binned) -> tuple[list[str], list[float], list[float]]:
+    """Return the most frequent categories and all others together, and their real and synthetic shares."""
     assert binned.levels is not None
     order = np.argsort(-binned.totals, kind="stable")
     top = order[: SHOWN_BINS - 1] if len(order) > SHOWN_BINS else order
     labels = [_level(rows, binned.column.name, int(level)) for level in binned.levels[top]]
-    if len(order) > len(top):
-        labels.append(f"({len(order) - len(top)} others)")
-    bars: dict[str, Any] = {"labels": labels}
-    made = binned.counts[:, 0]
-    for side, counts in (("real", binned.totals - made), ("synthetic", made)):
-        shares = counts / max(1.0, counts.sum())
-        others = [max(0.0, 1.0 - float(shares[top].sum()))] if len(order) > len(top) else []
-        bars[side] = shares[top].tolist() + others
-    return bars
+    n_others = len(order) - len(top)
+
+    def shares(counts: np.ndarray) -> list[float]:
+        each = counts / max(1.0, counts.sum())
+        return [*each[top].tolist(), *([max(0.0, 1.0 - float(each[top].sum()))] if n_others else [])]
+
+    synthetic = binned.counts[:, 0]
+    return labels + [f"({n_others} others)"] * (n_others > 0), shares(binned.totals - synthetic), shares(synthetic)
 
 
-def _bins(rows: Comparison, binned: _Binned, real: np.ndarray, synthetic: np.ndarray) -> dict[str, Any]:
-    """Return the shares of bins of equal width; what is left to 1 is missing."""
-    here = [side[~np.isnan(side)] for side in (real, synthetic)]
-    pooled = np.concatenate(here)
-    edges = _edges(pooled)
-    bins: dict[str, Any] = {
-        "edges": edges.tolist(),
-        "edge_labels": [_number(rows, binned.column, edge) for edge in edges],
-    }
-    if all(len(side) for side in here) and pooled.std() > 0:
-        bins["wasserstein"] = float(wasserstein_distance(*here) / pooled.std())
-    for name, side, n in (("real", here[0], len(real)), ("synthetic", here[1], len(synthetic))):
-        bins[name] = (np.histogram(side, edges)[0] / n).tolist() if len(edges) > 1 else []
-    return bins
+def _bins(real: np.ndarray, synthetic: np.ndarray) -> tuple[list[float], float | None, list[float], list[float]]:
+    """Return the edges of bins of equal width, the Wasserstein distance, and the shares of real and synthetic rows."""
+    present = [side[~np.isnan(side)] for side in (real, synthetic)]
+    pooled = np.concatenate(present)
+    edges, distance = _edges(pooled), None
+    if all(len(side) for side in present) and pooled.std() > 0:
+        distance = float(wasserstein_distance(*present) / pooled.std())
+    shares = [
+        (np.histogram(side, edges)[0] / n).tolist() if len(edges) > 1 else []
+        for side, n in zip(present, (len(real), len(synthetic)), strict=True)
+    ]
+    return edges.tolist(), distance, shares[0], shares[1]
 
 
 def _edges(pooled: np.ndarray) -> np.ndarray:
@@ -334,11 +361,11 @@ def _edges(pooled: np.ndarray) -> np.ndarray:
     return np.linspace(distinct[0], distinct[-1], min(SHOWN_BINS, len(distinct)) + 1)
 
 
-def _level(rows: Comparison, name: Hashable, level: int) -> str:
+def _level(rows: ComparedRows, name: Hashable, level: int) -> str:
     return {-1: "(missing)", -2: "(others)"}.get(level) or rows.levels[name][level]
 
 
-def _number(rows: Comparison, column: Column, value: float) -> str:
+def _number(rows: ComparedRows, column: Column, value: float) -> str:
     """Write an encoded number as the table does."""
     if column.kind.value == "datetime":
         return str(rows.table.decode({column.name: np.array([np.round(value)])})[column.name].iloc[0])

@@ -10,11 +10,12 @@ import numpy as np
 __all__ = [
     "ALL_GROUPS",
     "PERMUTATIONS",
-    "Finding",
     "Item",
+    "QualityFinding",
     "family",
     "groups_of",
     "items_of",
+    "merge_rare",
     "shuffled_labels",
     "with_observed",
 ]
@@ -51,10 +52,22 @@ class Item:
     text: str = ""
     interval: tuple[float, float] | None = None
 
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {
+            "group": self.group,
+            "column": self.column,
+            "value": self.value,
+            "p": self.p,
+            "interval": self.interval and list(self.interval),
+            "null_interval": self.chance and list(self.chance),
+            "text": self.text,
+        }
+
 
 @dataclass(frozen=True)
-class Finding:
-    """What a check found.
+class QualityFinding:
+    """What a check measured.
 
     Parameters
     ----------
@@ -78,7 +91,7 @@ class Finding:
 
 
 def shuffled_labels(n: int, n_marked: int, rng: np.random.Generator, draws: int = PERMUTATIONS) -> np.ndarray:
-    """Mark `n_marked` of `n` rows at random, many times.
+    """Return `n_marked` of `n` rows marked at random, many times.
 
     Returns
     -------
@@ -157,7 +170,7 @@ def items_of(
     intervals : sequence of (low, high), optional
     """
     units = [1.0] * len(where) if units is None else units
-    found = zip(where, statistics[:, 0], family(statistics), chance_of(statistics), units, strict=True)
+    columns = zip(where, statistics[:, 0], family(statistics), chance_of(statistics), units, strict=True)
     return tuple(
         Item(
             float(unit * value),
@@ -168,7 +181,7 @@ def items_of(
             describe(i, float(value), (low, high)),
             None if intervals is None else intervals[i],
         )
-        for i, ((group, column), value, p, (low, high), unit) in enumerate(found)
+        for i, ((group, column), value, p, (low, high), unit) in enumerate(columns)
     )
 
 
@@ -181,3 +194,20 @@ def groups_of(n: int) -> str:
     ('1 group', '4 groups')
     """
     return f"{n} group" + ("" if n == 1 else "s")
+
+
+def merge_rare(codes: np.ndarray, most: int) -> np.ndarray:
+    """Return codes as numbers from 0 on; of very many, the rarest become one, the last.
+
+    Examples
+    --------
+    >>> merge_rare(np.array([7, 5, 5, 9, 9, 8]), 3).tolist()
+    [2, 0, 0, 1, 1, 2]
+    """
+    _, numbers, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    if len(counts) > most:
+        order = np.argsort(-counts, kind="stable")
+        merged = np.full(len(counts), most - 1)
+        merged[order[: most - 1]] = np.arange(most - 1)
+        numbers = merged[numbers]
+    return np.asarray(numbers)

@@ -6,20 +6,27 @@ import platform
 import secrets
 import shlex
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from makeweight.errors import OptionError
-from makeweight.quality import account, copies, judge, twosample, values
+from makeweight.quality.account import balance, read_ledger, rejected, shortfall
 from makeweight.quality.association import Associations
 from makeweight.quality.catalogue import DRAWERS, codes_of
 from makeweight.quality.checks import Check, attempt, judge_all
+from makeweight.quality.copies import exact_copies, repeats
 from makeweight.quality.distances import Distances
+from makeweight.quality.judge import label_consistency
 from makeweight.quality.marginals import Marginals
-from makeweight.quality.nulls import PERMUTATIONS, Finding
-from makeweight.quality.rows import FEWEST, MOST_GROUPS, ROWS_IN_ALL, ROWS_PER_GROUP, Comparison, prepare
-from makeweight.quality.verdict import Verdict, reach
+from makeweight.quality.nulls import PERMUTATIONS, QualityFinding
+from makeweight.quality.reading import read_rows
+from makeweight.quality.result import ColumnLeftOut, ComparedData, GroupSizes, QualityResult
+from makeweight.quality.rows import FEWEST, MOST_GROUPS, ROWS_IN_ALL, ROWS_PER_GROUP, ComparedRows
+from makeweight.quality.twosample import TwoSample, holdout_fresh
+from makeweight.quality.values import identifiers, impossible
+from makeweight.quality.verdict import QualityVerdict, reach
 from makeweight.table import Schema
 from makeweight.table.containers import to_frame
 
@@ -27,6 +34,7 @@ __all__ = ["QualityReport"]
 
 #: Marginals in the result, those that drift most.
 MOST_SHOWN = 300
+T = TypeVar("T")
 PACKAGES = ("makeweight", "numpy", "scipy", "pandas", "scikit-learn")
 
 
@@ -70,7 +78,7 @@ class QualityReport:
     ----------
     checks : tuple of Check
         In the order of the codes.
-    verdict : Verdict
+    verdict : QualityVerdict
 
     Raises
     ------
@@ -111,11 +119,11 @@ class QualityReport:
         if hasattr(synthetic, "ledger") and hasattr(synthetic, "frame"):
             ledger = synthetic if ledger is None else ledger
             synthetic = synthetic.frame
-        self.ledger = account.read_ledger(ledger)
+        self.ledger = read_ledger(ledger)
         frame = to_frame(real)
         schema = Schema.infer(frame, target=target, group_by=tuple(group_by), kinds=kinds)
         self._kinds = {str(name): str(kind) for name, kind in (kinds or {}).items()}
-        self.rows: Comparison = prepare(
+        self.rows: ComparedRows = read_rows(
             frame,
             to_frame(synthetic),
             None if holdout is None else to_frame(holdout),
@@ -136,8 +144,8 @@ class QualityReport:
     @property
     def counts(self) -> dict[str, int]:
         """Number of checks in each drawer."""
-        found = Counter(check.drawer for check in self.checks)
-        return {drawer: found[drawer] for drawer in DRAWERS}
+        n_checks = Counter(check.drawer for check in self.checks)
+        return {drawer: n_checks[drawer] for drawer in DRAWERS}
 
     @property
     def issues(self) -> tuple[Check, ...]:
@@ -147,83 +155,58 @@ class QualityReport:
     def _run(self) -> None:
         rows, ledger = self.rows, self.ledger
         self._marginals, self._associations = Marginals(rows), Associations(rows)
-        self._distances, two_sample = Distances(rows), twosample.TwoSample(rows)
-        measures: dict[str, Callable[[], Finding]] = {
-            "MWQ01": lambda: account.shortfall(ledger),
-            "MWQ02": lambda: account.rejected(ledger),
-            "MWQ03": lambda: twosample.holdout_fresh(rows),
-            "MWQ04": lambda: copies.exact_copies(rows),
-            "MWQ05": lambda: copies.repeats(rows),
+        self._distances, two_sample = Distances(rows), TwoSample(rows)
+        measures: dict[str, Callable[[], QualityFinding]] = {
+            "MWQ01": lambda: shortfall(ledger),
+            "MWQ02": lambda: rejected(ledger),
+            "MWQ03": lambda: holdout_fresh(rows),
+            "MWQ04": lambda: exact_copies(rows),
+            "MWQ05": lambda: repeats(rows),
             "MWQ06": self._distances.nearest,
             "MWQ07": self._distances.membership,
             "MWQ08": self._marginals.drift,
             "MWQ09": self._associations.pairs,
             "MWQ10": self._associations.with_label,
             "MWQ11": self._marginals.rare,
-            "MWQ12": lambda: values.impossible(rows),
+            "MWQ12": lambda: impossible(rows),
             "MWQ13": self._marginals.digits,
             "MWQ14": self._marginals.missing,
             "MWQ15": two_sample.overall,
             "MWQ16": two_sample.by_group,
-            "MWQ17": lambda: judge.label_consistency(rows),
-            "MWQ18": lambda: account.balance(rows),
-            "MWQ19": lambda: values.identifiers(rows),
+            "MWQ17": lambda: label_consistency(rows),
+            "MWQ18": lambda: balance(rows),
+            "MWQ19": lambda: identifiers(rows),
         }
         self._findings = {code: attempt(measure) for code, measure in measures.items() if code not in self.muted}
         self.checks = judge_all(self._findings, self.muted, self.level)
-        self.verdict: Verdict = reach(self.checks, self.sources.get("real", "real.csv"))
+        self.verdict: QualityVerdict = reach(self.checks, self.sources.get("real", "real.csv"))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole report as plain values for JSON; text and page are written from it."""
-        rows, schema = self.rows, self.rows.schema
-        compared = {column.name for column in rows.columns}
-        compared_groups = {group.name for group in rows.compared}
+    @cached_property
+    def result(self) -> QualityResult:
+        """The whole report as one value."""
         drift = self._findings.get("MWQ08")
-        parts: dict[str, Callable[[], Any]] = {
-            "marginals": lambda: self._marginals.shown(drift if isinstance(drift, Finding) else None)[:MOST_SHOWN],
-            "associations": self._associations.shown,
-            "distances": self._distances.curves,
-            "sample": self._distances.sample,
-        }
-        shown = {name: attempt(part) for name, part in parts.items()}
-        failed = [f"{name} cannot be shown: {e}" for name, e in shown.items() if isinstance(e, Exception)]
-        return {
-            "format": "makeweight.quality",
-            "version": 1,
-            "verdict": self.verdict.to_dict(),
-            "data": {
-                "real": self.sources.get("real"),
-                "synthetic": self.sources.get("synthetic"),
-                "holdout": self.sources.get("holdout"),
-                "n_real": len(rows.real),
-                "n_synthetic": len(rows.synthetic),
-                "n_holdout": None if rows.holdout is None else len(rows.holdout),
-                "n_columns": len(schema.columns),
-                "target": str(schema.target),
-                "group_by": [str(name) for name in schema.group_by],
-                "original_rows_removed": rows.removed,
-                "not_compared": [
-                    {"column": str(column.name), "reason": f"{column.kind.value}: {column.reason}"}
-                    for column in sorted(schema.features, key=lambda c: str(c.name))
-                    if column.name not in compared
-                ],
-                "notes": [*self._notes(), *failed],
-            },
-            "groups": [
-                {
-                    "group": group.name,
-                    "n_real": len(group.real),
-                    "n_synthetic": len(group.synthetic),
-                    "n_holdout": len(group.holdout),
-                    "compared": group.name in compared_groups,
-                }
-                for group in rows.groups
-            ],
-            "counts": self.counts,
-            "checks": [check.to_dict() for check in self.checks],
-            **{name: None if isinstance(part, Exception) else part for name, part in shown.items()},
-            "ledger": self.ledger,
-            "settings": {
+        failures: list[str] = []
+
+        def shown(name: str, part: Callable[[], T]) -> T | None:
+            value = attempt(part)
+            if isinstance(value, Exception):
+                failures.append(f"{name} cannot be shown: {value}")
+                return None
+            return value
+
+        finding = drift if isinstance(drift, QualityFinding) else None
+        return QualityResult(
+            verdict=self.verdict,
+            marginals=shown("marginals", lambda: self._marginals.shown(finding)[:MOST_SHOWN]),
+            associations=shown("associations", self._associations.maps),
+            distances=shown("distances", self._distances.curves),
+            sample=shown("sample", self._distances.sample),
+            data=self._data(failures),
+            groups=self._sizes(),
+            counts=self.counts,
+            checks=self.checks,
+            ledger=self.ledger,
+            settings={
                 "level": self.level,
                 "permutations": PERMUTATIONS,
                 "fewest_rows": FEWEST,
@@ -233,16 +216,49 @@ class QualityReport:
                 "mute": sorted(self.muted),
                 "kinds": self._kinds,
             },
-            "reproduce": {
+            reproduce={
                 "command": self._command(),
                 "seed": self.seed,
                 "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
             },
-        }
+        )
+
+    def _data(self, failures: Sequence[str]) -> ComparedData:
+        rows, schema = self.rows, self.rows.schema
+        compared = {column.name for column in rows.columns}
+        return ComparedData(
+            real=self.sources.get("real"),
+            synthetic=self.sources.get("synthetic"),
+            holdout=self.sources.get("holdout"),
+            n_real=len(rows.real),
+            n_synthetic=len(rows.synthetic),
+            n_holdout=None if rows.holdout is None else len(rows.holdout),
+            n_columns=len(schema.columns),
+            target=str(schema.target),
+            group_by=[str(name) for name in schema.group_by],
+            original_rows_removed=rows.removed,
+            not_compared=[
+                ColumnLeftOut(str(column.name), f"{column.kind.value}: {column.reason}")
+                for column in sorted(schema.features, key=lambda c: str(c.name))
+                if column.name not in compared
+            ],
+            notes=[*self._notes(), *failures],
+        )
+
+    def _sizes(self) -> list[GroupSizes]:
+        compared = {group.name for group in self.rows.compared}
+        return [
+            GroupSizes(g.name, len(g.real), len(g.synthetic), len(g.holdout), g.name in compared)
+            for g in self.rows.groups
+        ]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the whole report as plain values for JSON; the page is written from it."""
+        return self.result.to_dict()
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
-        from makeweight.page import render
+        from makeweight.page.render import render
 
         return render(self.to_dict())
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import SchemaError, nearest
-from makeweight.plan import describe_group
-from makeweight.table import Column, Kind, Schema, Table
-from makeweight.table.kinds import codec
-from makeweight.table.kinds._numeric import read_numbers
-from makeweight.table.kinds._values import dense
+from makeweight.quality.nulls import QualityFinding, with_observed
+from makeweight.table import Column, Schema, Table
 
-__all__ = ["KNOWN", "Comparison", "GroupRows", "Part", "prepare", "row_ids"]
+__all__ = ["KNOWN", "ComparedRows", "EncodedRows", "GroupRows", "is_missing", "row_ids"]
 
 #: Groups with fewer rows on a side are not compared: no test would see anything in them.
 FEWEST = 8
@@ -25,15 +20,12 @@ FEWEST = 8
 ROWS_PER_GROUP = 5_000
 ROWS_IN_ALL = 10_000
 MOST_GROUPS = 50
-#: Added by `makeweight balance --provenance`, `--alpha` and `--synthetic-weight`.
-PREFIX = "makeweight_"
-MOST_DIGITS = 9
 #: Not a strange value, but one that should not be there: an identifier of a real row.
 KNOWN = "real-identifier"
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class EncodedRows:
     """The rows of one table, encoded as the real table's columns are.
 
     Parameters
@@ -57,16 +49,16 @@ class Part:
     def __len__(self) -> int:
         return len(self.group)
 
-    def take(self, rows: np.ndarray) -> Part:
+    def take(self, rows: np.ndarray) -> EncodedRows:
         """Return some of the rows."""
-        return Part(
+        return EncodedRows(
             {name: values[rows] for name, values in self.values.items()},
             {name: values[rows] for name, values in self.digits.items()},
             {key: mask[rows] for key, mask in self.strange.items()},
             self.group[rows],
         )
 
-    def ordered(self) -> Part:
+    def ordered(self) -> EncodedRows:
         """Return the rows in an order that depends on their values alone."""
         keys = [*self.strange.values(), *self.digits.values(), *self.values.values(), self.group]
         return self.take(np.lexsort(keys))
@@ -86,7 +78,7 @@ class GroupRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ComparedRows:
     """All that the checks look at.
 
     Parameters
@@ -99,8 +91,8 @@ class Comparison:
         Features that are compared, sorted by name.
     levels : dict of name to list of str
         What the codes of a column stand for.
-    real, synthetic : Part
-    holdout : Part or None
+    real, synthetic : EncodedRows
+    holdout : EncodedRows or None
     groups : tuple of GroupRows
         All groups.
     removed : int
@@ -114,9 +106,9 @@ class Comparison:
     table: Table
     columns: tuple[Column, ...]
     levels: dict[Hashable, list[str]]
-    real: Part
-    synthetic: Part
-    holdout: Part | None
+    real: EncodedRows
+    synthetic: EncodedRows
+    holdout: EncodedRows | None
     groups: tuple[GroupRows, ...]
     removed: int
     ignored: tuple[str, ...]
@@ -134,12 +126,39 @@ class Comparison:
         enough.sort(key=lambda g: (-len(g.synthetic), g.name))
         return tuple(sorted(enough[:MOST_GROUPS], key=lambda g: g.position))
 
+    @property
     def judged(self) -> tuple[GroupRows, ...]:
         """Compared groups that have enough held-out rows too."""
         return tuple(g for g in self.compared if len(g.holdout) >= FEWEST)
 
+    def refusal(self, *, columns: str = "compare") -> QualityFinding | None:
+        """Return why nothing can be compared, for want of rows or of columns; None where it can."""
+        if not self.compared:
+            return QualityFinding((), f"No group has {FEWEST} or more rows in both tables.", "skipped")
+        if not self.columns:
+            return QualityFinding((), f"There is no column to {columns}.", "not applicable")
+        return None
+
+    def samples(self, groups: Sequence[GroupRows], *path: str) -> list[GroupRows]:
+        """Return groups with at most as many rows on each side as bound the time."""
+        return [self.sample(group, len(groups), *path) for group in groups]
+
+    def labels(self, group: GroupRows, purpose: str) -> np.ndarray:
+        """Return which rows are called synthetic, as observed and then shuffled: shape (n, 1 + draws)."""
+        n_synthetic = len(group.synthetic)
+        return with_observed(len(group.real) + n_synthetic, n_synthetic, self.rng(purpose, group.name))
+
+    def thinned(self, group: GroupRows, most: int, *path: str) -> GroupRows:
+        """Return the group with at most so many rows on each side."""
+        rng = self.rng(*path, group.name)
+        real, synthetic, holdout = (
+            side if len(side) <= most else np.sort(rng.choice(side, most, replace=False))
+            for side in (group.real, group.synthetic, group.holdout)
+        )
+        return replace(group, real=real, synthetic=synthetic, holdout=holdout)
+
     def sample(self, group: GroupRows, n_groups: int, *path: str) -> GroupRows:
-        """Return the group with at most as many rows on each side as bound the time."""
+        """Return one of so many groups with at most as many rows on each side as bound the time."""
         most = min(ROWS_PER_GROUP, max(200, ROWS_IN_ALL // max(1, n_groups)))
 
         def draw(rows: np.ndarray, side: str) -> np.ndarray:
@@ -155,97 +174,7 @@ class Comparison:
         )
 
 
-def prepare(
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    holdout: pd.DataFrame | None,
-    schema: Schema,
-    *,
-    contains_real: bool | None,
-    seed: int,
-) -> Comparison:
-    """Read all rows in the terms of the real table.
-
-    Parameters
-    ----------
-    real, synthetic, holdout : DataFrame
-        Not changed.
-    schema : Schema
-        Of `real`.
-    contains_real : bool or None
-        Whether the real rows stand in `synthetic` too, and are to be left out; None finds out.
-    seed : int
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    SchemaError
-        When a column is lacking, or no synthetic row is left.
-    """
-    columns = tuple(sorted((c for c in schema.features if c.kind.is_learned), key=lambda c: str(c.name)))
-    by_role = [schema[name] for name in schema.group_columns]
-    synthetic, marked = _without_marked(synthetic, contains_real)
-    frames = {"real": real, "synthetic": synthetic, **({} if holdout is None else {"held-out": holdout})}
-    for what, frame in frames.items():
-        _refuse_lacking(frame, schema, what)
-    levels: dict[Hashable, list[str]] = {}
-    read: dict[str, Part] = {name: Part({}, {}, {}, np.zeros(len(frames[name]), int)) for name in frames}
-    cells = {name: np.zeros(len(frame), dtype=np.int64) for name, frame in frames.items()}
-    known = {name: np.ones(len(frame), dtype=bool) for name, frame in frames.items()}
-    for column in (*by_role, *columns):
-        texts = _read_column(column, frames, read)
-        levels[column.name] = texts
-        if column.name in schema.group_columns:
-            width = len(texts) + 1
-            for name, part in read.items():
-                codes = part.values.pop(column.name)
-                known[name] &= (codes < column.n_distinct) & ((codes >= 0) | (column.n_missing > 0))
-                cells[name] = cells[name] * width + codes % width
-    _mark_known_identifiers(schema, real, synthetic, read["synthetic"])
-    keys = np.unique(np.concatenate([cells[name][known[name]] for name in frames]))
-    named = [_group_values(int(key), by_role, levels) for key in keys]
-    names = [describe_group(schema.group_columns, values) for values in named]
-    order = np.argsort(np.array(names, dtype=object), kind="stable")
-    rank = np.argsort(order)
-    for name, part in read.items():
-        group = np.where(known[name], rank[np.clip(np.searchsorted(keys, cells[name]), 0, len(keys) - 1)], -1)
-        read[name] = replace(part, group=group).ordered()
-    removed = marked
-    if contains_real is not False and not marked:
-        read["synthetic"], removed = _without_real(read["real"], read["synthetic"], contains_real)
-    if not len(read["synthetic"]):
-        raise SchemaError("the synthetic table has no synthetic rows", got=f"{removed:,} rows, all of them real")
-    held = read.get("held-out")
-    groups = tuple(
-        GroupRows(
-            names[order[i]],
-            str(named[order[i]][0]),
-            str(named[order[i]][1:]),
-            i,
-            *(_members(part, i) for part in (read["real"], read["synthetic"], held)),
-        )
-        for i in range(len(names))
-    )
-    ignored = tuple(sorted(str(n) for n in synthetic.columns if n not in schema and not _is_mark(n)))
-    return Comparison(
-        schema,
-        Table(real, schema),
-        columns,
-        levels,
-        read["real"],
-        read["synthetic"],
-        held,
-        groups,
-        removed,
-        ignored,
-        seed,
-    )
-
-
-def row_ids(*parts: Part) -> list[np.ndarray]:
+def row_ids(*parts: EncodedRows) -> list[np.ndarray]:
     """Number the distinct rows of several parts together, group included: equal rows, equal numbers."""
     ids = np.concatenate([part.group for part in parts]).astype(np.int64)
     for name in parts[0].values:
@@ -254,136 +183,6 @@ def row_ids(*parts: Part) -> list[np.ndarray]:
     return list(np.split(ids, np.cumsum([len(part) for part in parts])[:-1]))
 
 
-def _members(part: Part | None, position: int) -> np.ndarray:
-    return np.empty(0, dtype=np.int64) if part is None else np.flatnonzero(part.group == position)
-
-
-def _is_mark(name: Hashable) -> bool:
-    return str(name).startswith(PREFIX)
-
-
-def _without_marked(frame: pd.DataFrame, contains_real: bool | None) -> tuple[pd.DataFrame, int]:
-    """Leave out the rows that their provenance says are real."""
-    mark = f"{PREFIX}synthetic"
-    if contains_real is False or mark not in frame.columns:
-        return frame, 0
-    made = frame[mark].astype(str).str.casefold().isin(("true", "1", "1.0")).to_numpy()
-    return frame[made], int((~made).sum())
-
-
-def _without_real(real: Part, synthetic: Part, contains_real: bool | None) -> tuple[Part, int]:
-    """Leave out the original rows, where all of them stand in a longer table."""
-    if len(synthetic) <= len(real) and not contains_real:
-        return synthetic, 0
-    ours, theirs = row_ids(real, synthetic)
-    width = int(max(ours.max(initial=-1), theirs.max(initial=-1))) + 1
-    needed = np.bincount(ours, minlength=width)
-    lacking = int(np.maximum(needed - np.bincount(theirs, minlength=width), 0).sum())
-    if lacking and contains_real:
-        raise SchemaError(
-            "the real rows are not all in the synthetic table",
-            got=f"{lacking:,} of {len(real):,} lacking",
-            hint="leave out --contains-real, or give the table that was balanced as REAL",
-        )
-    if lacking:
-        return synthetic, 0
-    known = np.zeros(len(theirs), dtype=bool)
-    for (reason, _), mask in synthetic.strange.items():
-        known |= mask & (reason == KNOWN)
-    order = np.lexsort([~known, theirs])  # of equal rows, the originals are those with the identifiers
-    starts = np.searchsorted(theirs[order], theirs[order])
-    among_equals = np.empty(len(theirs), dtype=np.int64)
-    among_equals[order] = np.arange(len(theirs)) - starts
-    return synthetic.take(np.flatnonzero(among_equals >= needed[theirs])), len(real)
-
-
-def _refuse_lacking(frame: pd.DataFrame, schema: Schema, what: str) -> None:
-    if not frame.columns.is_unique:
-        raise SchemaError("two columns have one name", where=f"{what} table")
-    lacking = [name for name in schema.names if name not in frame.columns]
-    if lacking:
-        raise SchemaError(
-            f"the {what} table lacks a column of the real one",
-            where=f"column {lacking[0]!r}",
-            got=f"{len(lacking)} lacking" if len(lacking) > 1 else None,
-            hint=nearest(str(lacking[0]), [n for n in frame.columns if n not in schema] or frame.columns),
-        )
-    if not len(frame):
-        raise SchemaError(f"the {what} table has no rows")
-
-
-def _read_column(column: Column, frames: dict[str, pd.DataFrame], read: dict[str, Part]) -> list[str]:
-    """Encode one column of all tables, and return what its codes stand for."""
-    texts = [] if column.categories is None else [str(value) for value in column.categories]
-    rank = np.argsort(np.argsort(texts, kind="stable"), kind="stable")  # codes do not depend on the rows' order
-    unknown: dict[str, pd.Series[Any]] = {}
-    for what, frame in frames.items():
-        part, series = read[what], dense(frame[column.name])
-        if column.categories is not None:
-            series = _as_text(column, series)
-        values, rejects = codec(column.kind).check(column, series)
-        for reason, mask in rejects.items():
-            if reason == "unknown-category":
-                unknown[what] = series[mask].astype(str)
-            part.strange[reason, column.name] = np.asarray(mask, dtype=bool)
-        if column.kind in (Kind.CONTINUOUS, Kind.INTEGER):
-            raw = read_numbers(series)[0]
-            part.digits[column.name] = last_digits(raw)
-        if column.categories is not None:
-            values = np.where(values < 0, -1, rank[values])
-        part.values[column.name] = values + 0.0 if values.dtype == np.float64 else values.astype(np.int64)
-    new = sorted({text for found in unknown.values() for text in found})
-    for what, found in unknown.items():
-        mask = read[what].strange["unknown-category", column.name]
-        read[what].values[column.name][mask] = len(texts) + np.searchsorted(new, found.to_numpy(dtype=str))
-    return sorted(texts) + new
-
-
-def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
-    """Spell numbers as the categories do, where those are text and this file has numbers only."""
-    assert column.categories is not None
-    is_text = len(column.categories) and all(isinstance(value, str) for value in column.categories)
-    if not is_text or not pd.api.types.is_numeric_dtype(series.dtype):
-        return series
-    spelled = series.astype(object).map(lambda v: v if pd.isna(v) else str(int(v)) if float(v).is_integer() else str(v))
-    return spelled.where(series.notna(), None)
-
-
-def last_digits(values: np.ndarray) -> np.ndarray:
-    """Return the position of the last digit of numbers: decimals, or minus the number of final zeros.
-
-    Examples
-    --------
-    >>> last_digits(np.array([0.25, 7.0, 30.0, 0.0, np.nan]))
-    array([ 2,  0, -1,  0,  0])
-    """
-    digits = np.zeros(len(values), dtype=np.int64)
-    present = np.isfinite(values) & (values != 0)
-    left = present.copy()
-    slack = 1e-9 + 1e-12 * np.abs(np.where(present, values, 0.0))
-    for position in range(-6, MOST_DIGITS + 1):
-        if not left.any():
-            break
-        with np.errstate(invalid="ignore"):
-            fits = left & (np.abs(np.round(values, position) - values) <= slack)
-        digits[fits] = position
-        left &= ~fits
-    digits[left] = MOST_DIGITS + 1
-    return digits
-
-
-def _group_values(key: int, columns: Sequence[Column], levels: dict[Hashable, list[str]]) -> tuple[str | None, ...]:
-    values: list[str | None] = []
-    for column in reversed(columns):
-        width = len(levels[column.name]) + 1
-        code, key = key % width, key // width
-        values.insert(0, levels[column.name][code] if code < width - 1 else None)
-    return tuple(values)
-
-
-def _mark_known_identifiers(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame, part: Part) -> None:
-    """Tell which rows carry an identifier of a real row."""
-    for column in schema.features:
-        if column.kind is Kind.IDENTIFIER:
-            known = set(real[column.name].dropna().astype(str))
-            part.strange[KNOWN, column.name] = synthetic[column.name].astype(str).isin(known).to_numpy()
+def is_missing(values: np.ndarray) -> np.ndarray:
+    """Return which encoded values are missing."""
+    return np.isnan(values) if values.dtype == np.float64 else values < 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from makeweight.quality.rows import Comparison, GroupRows
+from makeweight.quality.nulls import merge_rare
+from makeweight.quality.rows import ComparedRows, GroupRows
 from makeweight.table import Column
 
 __all__ = ["Blocks", "associate", "encode"]
@@ -35,8 +36,8 @@ class Blocks:
     is_number: np.ndarray
 
 
-def encode(rows: Comparison, columns: Sequence[Column], group: GroupRows) -> Blocks:
-    """Turn columns into blocks, by rules that do not know which rows are synthetic."""
+def encode(rows: ComparedRows, columns: Sequence[Column], group: GroupRows) -> Blocks:
+    """Return columns as blocks, by rules that do not know which rows are synthetic."""
     blocks, starts, kinds, at = [], [], [], 0
     for column in columns:
         name: Hashable = column.name
@@ -54,20 +55,14 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     gone = np.isnan(values)
     ranks = np.zeros(len(values))
     if not gone.all():
-        found = rankdata(values[~gone])
-        ranks[~gone] = found / len(found) - found.mean() / len(found)
+        places = rankdata(values[~gone])
+        ranks[~gone] = places / len(places) - places.mean() / len(places)
     return ranks[:, None]
 
 
 def _dummies(codes: np.ndarray) -> np.ndarray:
-    levels, found = np.unique(codes, return_inverse=True)
-    found = found.ravel()
-    if len(levels) > MOST_LEVELS:
-        order = np.argsort(-np.bincount(found), kind="stable")
-        merged = np.full(len(levels), MOST_LEVELS - 1)
-        merged[order[: MOST_LEVELS - 1]] = np.arange(MOST_LEVELS - 1)
-        found = merged[found]
-    return np.eye(int(found.max()) + 1)[found]
+    numbers = merge_rare(codes, MOST_LEVELS)
+    return np.asarray(np.eye(int(numbers.max()) + 1)[numbers])
 
 
 def associate(left: Blocks, right: Blocks, weights: np.ndarray) -> np.ndarray:

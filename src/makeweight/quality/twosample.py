@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from makeweight.quality.copies import excess_copies
-from makeweight.quality.marginals import nothing_to_compare
-from makeweight.quality.nulls import ALL_GROUPS, Finding, groups_of
+from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, groups_of, merge_rare
 from makeweight.quality.ranks import Area, Stratum, area_items, area_of
-from makeweight.quality.rows import FEWEST, Comparison, GroupRows, Part
+from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows
 
-__all__ = ["TwoSample", "feature_matrix", "holdout_fresh", "make_classifier"]
+__all__ = ["TwoSample", "feature_matrix", "folds_of", "holdout_fresh", "make_classifier"]
 
 FOLDS = 5
 #: Rows of a leaf; fitted in folds to fewer rows than fill two leaves, a classifier tells nothing apart.
@@ -30,72 +30,59 @@ class TwoSample:
 
     Parameters
     ----------
-    rows : Comparison
+    rows : ComparedRows
     """
 
-    def __init__(self, rows: Comparison) -> None:
+    def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows
-        self._areas: tuple[Area, dict[str, Area]] | None = None
 
-    def _measured(self) -> tuple[Area, dict[str, Area]]:
-        if self._areas is None:
-            compared = self.rows.compared
-            groups = [self.rows.sample(group, len(compared), "two-sample") for group in compared]
-            self._areas = cross_fitted(
-                self.rows,
-                self.rows.real,
-                self.rows.synthetic,
-                [(g, g.real, g.synthetic) for g in groups],
-                "two-sample",
-            )
-        return self._areas
+    @cached_property
+    def _areas(self) -> tuple[Area, dict[str, Area]]:
+        groups = [(g, g.real, g.synthetic) for g in self.rows.samples(self.rows.compared, "two-sample")]
+        return cross_fitted(self.rows, self.rows.real, self.rows.synthetic, groups, "two-sample")
 
-    def overall(self) -> Finding:
+    def overall(self) -> QualityFinding:
         """MWQ15."""
-        refused = self._refused()
-        if refused is not None:
-            return refused
-        items = area_items({ALL_GROUPS: self._measured()[0]})
-        return Finding(items, f"{items[0].text}; 0.5 is a coin.")
+        if refusal := self._refusal():
+            return refusal
+        items = area_items({ALL_GROUPS: self._areas[0]})
+        return QualityFinding(items, f"{items[0].text}; 0.5 is a coin.")
 
-    def by_group(self) -> Finding:
+    def by_group(self) -> QualityFinding:
         """MWQ16."""
-        refused = self._refused()
-        if refused is not None:
-            return refused
-        items = area_items(self._measured()[1])
+        if refusal := self._refusal():
+            return refusal
+        items = area_items(self._areas[1])
         worst = max(items, key=lambda item: item.value)
-        return Finding(items, f"The largest of {groups_of(len(items))}: {worst.text}.")
+        return QualityFinding(items, f"The largest of {groups_of(len(items))}: {worst.text}.")
 
-    def _refused(self) -> Finding | None:
-        if not self.rows.compared:
-            return nothing_to_compare()
-        if not self.rows.columns:
-            return Finding((), "There is no column to tell rows apart by.", "not applicable")
+    def _refusal(self) -> QualityFinding | None:
+        if refusal := self.rows.refusal(columns="tell rows apart by"):
+            return refusal
         n_rows = sum(len(group.real) + len(group.synthetic) for group in self.rows.compared)
         if n_rows < FEWEST_ROWS:
             few = f"The groups that are compared have {n_rows} rows: a classifier needs {FEWEST_ROWS}."
-            return Finding((), few, "skipped")
+            return QualityFinding((), few, "skipped")
         return None
 
 
-def holdout_fresh(rows: Comparison) -> Finding:
+def holdout_fresh(rows: ComparedRows) -> QualityFinding:
     """MWQ03: held-out rows are neither among the real rows nor from elsewhere."""
     if rows.holdout is None:
-        return Finding((), "No held-out rows were given.", "skipped")
+        return QualityFinding((), "No held-out rows were given.", "skipped")
     both = [g for g in rows.groups if min(len(g.real), len(g.holdout)) >= FEWEST]
     if not both or not rows.columns:
-        return Finding((), "No group has 8 or more rows in both the real and the held-out table.", "skipped")
+        return QualityFinding((), "No group has 8 or more rows in both the real and the held-out table.", "skipped")
     copies, share, reference = excess_copies(
         rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in both], "holdout"
     )
-    sampled = [rows.sample(g, len(both), "holdout") for g in both]
-    area, _ = cross_fitted(rows, rows.real, rows.holdout, [(g, g.real, g.holdout) for g in sampled], "holdout")
+    sampled = [(g, g.real, g.holdout) for g in rows.samples(both, "holdout")]
+    area, _ = cross_fitted(rows, rows.real, rows.holdout, sampled, "holdout")
     (apart,) = area_items({"held-out and real rows": area})
     overlap = [  # an excess of 0 and of 1 become 0.5 and 1, to be judged by the limits of the AUC
         replace(item, value=0.5 + item.value / 2, p=min(1.0, 2 * (item.p or 1.0)), chance=None) for item in copies
     ]
-    return Finding(
+    return QualityFinding(
         (*overlap, replace(apart, p=min(1.0, 2 * (apart.p or 1.0)))),
         f"{share:.1%} of the held-out rows equal a real row (of the real rows, {reference:.1%} equal "
         f"another); a classifier tells held-out from real rows with an AUC of {area.value:.2f}.",
@@ -103,13 +90,13 @@ def holdout_fresh(rows: Comparison) -> Finding:
 
 
 def cross_fitted(
-    rows: Comparison,
-    low: Part,
-    high: Part,
+    rows: ComparedRows,
+    low: EncodedRows,
+    high: EncodedRows,
     groups: Sequence[tuple[GroupRows, np.ndarray, np.ndarray]],
     purpose: str,
 ) -> tuple[Area, dict[str, Area]]:
-    """Score every row by a classifier that has not seen it, and measure the area under the curve.
+    """Return the area under the curve of scores by a classifier that has not seen the row.
 
     One classifier for all groups, which knows the group and weighs both tables alike in each, so that
     neither the shares of the groups nor their sizes tell rows apart; small groups borrow from large ones.
@@ -126,10 +113,7 @@ def cross_fitted(
     weights = np.concatenate([np.repeat([0.5 / len(a), 0.5 / len(b)], [len(a), len(b)]) for _, a, b in groups])
     weights *= len(weights) / weights.sum()
     rng = rows.rng(purpose, "folds")
-    fold = np.empty(len(place), dtype=np.int64)
-    for cell in np.unique(place * 2 + is_high):
-        here = np.flatnonzero(place * 2 + is_high == cell)
-        fold[here] = (rng.permutation(len(here)) + rng.integers(FOLDS)) % FOLDS
+    fold = folds_of(place * 2 + is_high, rng)
     scores = np.empty(len(place))
     seed = int(rng.integers(2**31 - 1))
     for k in range(FOLDS):
@@ -152,14 +136,23 @@ def cross_fitted(
     return overall, by_group
 
 
+def folds_of(cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a fold for every row, each cell spread over all of them."""
+    fold = np.empty(len(cells), dtype=np.int64)
+    for cell in np.unique(cells):
+        here = np.flatnonzero(cells == cell)
+        fold[here] = (rng.permutation(len(here)) + rng.integers(FOLDS)) % FOLDS
+    return fold
+
+
 def feature_matrix(
-    rows: Comparison, pieces: Sequence[tuple[Part, np.ndarray]], cell: np.ndarray
+    rows: ComparedRows, pieces: Sequence[tuple[EncodedRows, np.ndarray]], cell: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all columns, and a further category, as numbers, and which of them are categories.
 
     Parameters
     ----------
-    rows : Comparison
+    rows : ComparedRows
     pieces : sequence of (part, positions)
         The rows, piece by piece.
     cell : ndarray of int, shape (n,)
@@ -174,20 +167,8 @@ def feature_matrix(
     for column in rows.columns:
         values = np.concatenate([part.values[column.name][positions] for part, positions in pieces])
         is_code.append(values.dtype != np.float64)
-        columns.append(_few_codes(values) if is_code[-1] else _few_numbers(values))
-    return np.column_stack([*columns, _few_codes(cell)]), np.array([*is_code, True])
-
-
-def _few_codes(values: np.ndarray) -> np.ndarray:
-    """Number the codes that occur; of very many, keep the frequent ones apart and merge the others."""
-    _, found, counts = np.unique(values, return_inverse=True, return_counts=True)
-    found = found.ravel()
-    if len(counts) > MOST_CODES:
-        order = np.argsort(-counts, kind="stable")
-        merged = np.full(len(counts), MOST_CODES - 1)
-        merged[order[: MOST_CODES - 1]] = np.arange(MOST_CODES - 1)
-        found = merged[found]
-    return np.asarray(found, dtype=float)
+        columns.append(merge_rare(values, MOST_CODES) if is_code[-1] else _few_numbers(values))
+    return np.column_stack([*columns, merge_rare(cell, MOST_CODES)]).astype(float), np.array([*is_code, True])
 
 
 def _few_numbers(values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ from collections.abc import Hashable
 import numpy as np
 from scipy.special import gammaln
 
-from makeweight.quality.nulls import Finding, Item
-from makeweight.quality.rows import KNOWN, Comparison
+from makeweight.quality.nulls import Item, QualityFinding
+from makeweight.quality.rows import KNOWN, ComparedRows
 
 __all__ = ["identifiers", "impossible"]
 
@@ -25,7 +25,7 @@ WORDS = {
 }
 
 
-def impossible(rows: Comparison) -> Finding:
+def impossible(rows: ComparedRows) -> QualityFinding:
     """MWQ12: values that no real row has, where fresh rows would bring fewer of them.
 
     Notes
@@ -35,11 +35,10 @@ def impossible(rows: Comparison) -> Finding:
     all be synthetic with probability prod_g C(n_g - k_g, real_g) / C(n_g, real_g) at most. For a range, which
     has two ends, this is multiplied by k + 1; then by the number of things that were looked for (Bonferroni).
     """
-    made = rows.synthetic
-    n = len(made)
+    n = len(rows.synthetic)
     events = _events(rows)
     if not events:
-        return Finding((), "Every value is one that the real table could have.", facts={"rows": 0.0})
+        return QualityFinding((), "Every value is one that the real table could have.", facts={"rows": 0.0})
     looked_for = sum(5 + len(rows.levels[c.name]) for c in rows.columns) + len(rows.schema.group_columns)
     any_row = np.zeros(n, dtype=bool)
     items = []
@@ -50,14 +49,14 @@ def impossible(rows: Comparison) -> Finding:
         what = f"{name}: {k:,} of {n:,} values {WORDS.get(reason, reason)}" + (f" ({text})" if text else "")
         items.append(Item(k / n, min(1.0, p), None, None, str(name), what))
     first = "; ".join(item.text for item in items[:3])
-    return Finding(
+    return QualityFinding(
         tuple(items),
         f"{int(any_row.sum()):,} of {n:,} rows have a value that no real row has: {first}.",
         facts={"rows": float(any_row.sum())},
     )
 
 
-def _events(rows: Comparison) -> dict[tuple[str, Hashable, str], np.ndarray]:
+def _events(rows: ComparedRows) -> dict[tuple[str, Hashable, str], np.ndarray]:
     """Return the synthetic rows with each thing that no real row has; new categories one by one."""
     events: dict[tuple[str, Hashable, str], np.ndarray] = {}
     for (reason, name), mask in rows.synthetic.strange.items():
@@ -73,7 +72,7 @@ def _events(rows: Comparison) -> dict[tuple[str, Hashable, str], np.ndarray]:
     return events
 
 
-def _all_synthetic(rows: Comparison, mask: np.ndarray) -> float:
+def _all_synthetic(rows: ComparedRows, mask: np.ndarray) -> float:
     """Return the chance that rows with the mask's group counts would all be synthetic."""
     chance = 0.0
     for group in rows.groups:
@@ -90,13 +89,13 @@ def _log_share(n: int, real: int, k: int) -> float:
     return float(gammaln(n - k + 1) - gammaln(n - k - real + 1) - gammaln(n + 1) + gammaln(n - real + 1))
 
 
-def identifiers(rows: Comparison) -> Finding:
+def identifiers(rows: ComparedRows) -> QualityFinding:
     """MWQ19: synthetic rows that carry the identifier of a real row."""
     shares = {name: float(mask.mean()) for (r, name), mask in rows.synthetic.strange.items() if r == KNOWN}
     if not shares:
-        return Finding((), "There is no identifier column.", "not applicable")
+        return QualityFinding((), "There is no identifier column.", "not applicable")
     items = tuple(
         Item(share, None, None, None, str(name), f"{name}: {share:.1%} of the values belong to a real row")
         for name, share in sorted(shares.items(), key=lambda pair: str(pair[0]))
     )
-    return Finding(items, "; ".join(item.text for item in items) + ".")
+    return QualityFinding(items, "; ".join(item.text for item in items) + ".")

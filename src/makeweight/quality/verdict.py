@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makeweight.quality.distances import NO_HOLDOUT
 from makeweight.quality.judge import MEANINGLESS
@@ -12,7 +12,7 @@ from makeweight.quality.judge import MEANINGLESS
 if TYPE_CHECKING:
     from makeweight.quality.checks import Check
 
-__all__ = ["Verdict", "reach"]
+__all__ = ["QualityVerdict", "reach"]
 
 #: Fewer different rows than this among a hundred is one row written over and over.
 FEW_DIFFERENT = 0.1
@@ -25,7 +25,7 @@ ENOUGH = 40
 
 
 @dataclass(frozen=True)
-class Verdict:
+class QualityVerdict:
     """What follows from the checks.
 
     Parameters
@@ -44,48 +44,35 @@ class Verdict:
     details: tuple[str, ...]
     next: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "code": self.code,
-            "sentence": self.sentence,
-            "details": list(self.details),
-            "next": self.next,
-        }
 
-
-def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
-    """Work out the verdict.
+def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
+    """Return the verdict.
 
     Parameters
     ----------
     checks : sequence of Check
     real : str
         Name of the real table, for what is to be run next.
-
-    Returns
-    -------
-    Verdict
     """
     by_code = {check.code: check for check in checks}
-    found = [(code, sentence, advice) for code, rule, advice in _RULES if (sentence := rule(by_code))]
+    reached = [(code, sentence, advice) for code, rule, advice in _RULES if (sentence := rule(by_code))]
     issues = [check for check in checks if check.drawer == "issue"]
-    details = [sentence for _, sentence, _ in found[1:]]
+    details = [sentence for _, sentence, _ in reached[1:]]
     details += [f"{check.code} {check.explanation}" for check in issues]
     skipped = [check for check in checks if check.drawer == "skipped"]
     for reason in dict.fromkeys(check.explanation for check in skipped):
         codes = ", ".join(check.code for check in skipped if check.explanation == reason)
         details.append(f"Not judged ({codes}): {reason}")
-    if found:
-        code, sentence, advice = found[0]
-        return Verdict(code, sentence, tuple(details), advice)
+    if reached:
+        code, sentence, advice = reached[0]
+        return QualityVerdict(code, sentence, tuple(details), advice)
     passed = sum(check.drawer == "passed" for check in checks)
     if issues:
         worst = sorted(issues, key=lambda c: (("high", "medium", "low").index(c.severity), c.code))[0]
         sentence = f"One check finds a fault: {worst.fault} ({worst.code})."
         if len(issues) > 1:
             sentence = f"{len(issues)} checks find faults; the gravest: {worst.fault} ({worst.code})."
-        return Verdict(
+        return QualityVerdict(
             "faults",
             sentence,
             tuple(details),
@@ -97,7 +84,9 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
     unseen, lacking = _unseen(by_code)
     if unseen:
         sentence = f"Not judged: {unseen}." + (" Nor was whether rows were memorised." if unfamiliar else "")
-        return Verdict("not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)]))
+        return QualityVerdict(
+            "not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)])
+        )
     tips = sum(check.drawer == "tip" for check in checks)
     muted = sum(check.drawer == "muted" for check in checks)
     also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
@@ -108,7 +97,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> Verdict:
     if unfamiliar:
         sentence += " Whether rows were memorised was not judged."
     following = [*_holdout(by_code["MWQ06"], real), "Measure whether the rows help: makeweight evaluate."]
-    return Verdict("no-fault", sentence, tuple(details), following[0])
+    return QualityVerdict("no-fault", sentence, tuple(details), following[0])
 
 
 def _unseen(checks: Checks) -> tuple[str, str]:

@@ -39,11 +39,11 @@ def to_frame(data: Any) -> pd.DataFrame:
         return data
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return pd.DataFrame(data, columns=[f"x{i}" for i in range(data.shape[1])], copy=False)
-    if _is_polars(data, "DataFrame"):
+    if _is(data, "polars", "DataFrame"):
         return _arrow_frame(data.to_arrow())
-    if _is_arrow(data):
+    if _is(data, "pyarrow", "Table"):
         return _arrow_frame(data)
-    hint = "call .collect() first" if _is_polars(data, "LazyFrame") else "convert it to a pandas frame"
+    hint = "call .collect() first" if _is(data, "polars", "LazyFrame") else "convert it to a pandas frame"
     raise SchemaError(
         "not a table",
         got=type(data).__name__,
@@ -60,10 +60,10 @@ def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
     SchemaError
         When its length is not `n_rows`.
     """
-    if _is_polars(values, "Series") or hasattr(values, "combine_chunks") or type(values).__module__ == "pyarrow.lib":
+    if _is(values, "polars", "Series") or hasattr(values, "combine_chunks") or type(values).__module__ == "pyarrow.lib":
         import pyarrow as pa
 
-        column = values.to_arrow() if _is_polars(values, "Series") else values
+        column = values.to_arrow() if _is(values, "polars", "Series") else values
         name = getattr(values, "name", None) or "target"
         series = _arrow_frame(pa.table({name: column}))[name]
     else:
@@ -98,7 +98,7 @@ def append_rows(data: Any, rows: pd.DataFrame) -> Any:
         return _append_pandas(data, rows)
     if isinstance(data, np.ndarray):
         return np.concatenate([data, rows.to_numpy(dtype=data.dtype)])
-    if _is_polars(data, "DataFrame"):
+    if _is(data, "polars", "DataFrame"):
         import polars as pl
 
         return pl.concat([data, pl.from_pandas(rows[data.columns]).cast(dict(data.schema))])
@@ -118,7 +118,7 @@ def append_values(values: Any, new: pd.Series[Any]) -> Any:
         joined = pd.concat([values, new.astype(values.dtype)], ignore_index=True)
         joined.name = values.name
         return joined
-    if _is_polars(values, "Series"):
+    if _is(values, "polars", "Series"):
         import polars as pl
 
         return pl.concat([values, pl.from_pandas(new).cast(values.dtype)])
@@ -126,12 +126,8 @@ def append_values(values: Any, new: pd.Series[Any]) -> Any:
         import pyarrow as pa
 
         added = pa.array(new, from_pandas=True).cast(values.type)
-        real = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
-        return (
-            pa.chunked_array([*real, added])
-            if isinstance(values, pa.ChunkedArray)
-            else pa.concat_arrays([values, added])
-        )
+        chunked = isinstance(values, pa.ChunkedArray)
+        return pa.chunked_array([*values.chunks, added]) if chunked else pa.concat_arrays([values, added])
     array = np.asarray(values)
     added = new.to_numpy(dtype=array.dtype)
     return np.concatenate([array, added.reshape(-1, *array.shape[1:])])
@@ -171,11 +167,7 @@ def _cast(column: Any, dtype: Any) -> Any:
     return column.cast(dtype)
 
 
-def _is_polars(data: Any, name: str) -> bool:
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(data, getattr(polars, name))
-
-
-def _is_arrow(data: Any) -> bool:
-    pyarrow = sys.modules.get("pyarrow")
-    return pyarrow is not None and isinstance(data, pyarrow.Table)
+def _is(data: Any, package: str, name: str) -> bool:
+    """Tell whether `data` is of a class of a package, without importing it."""
+    module = sys.modules.get(package)
+    return module is not None and isinstance(data, getattr(module, name))

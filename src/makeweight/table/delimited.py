@@ -314,12 +314,12 @@ def _records(sample: str, delimiter: str, *, complete: bool) -> list[list[tuple[
     record: list[tuple[str, bool]] = []
     position = 0
     while position < len(sample):
-        found = cell.match(sample, position) or re.compile(r"()([^\r\n]*)(\r\n|\n|\r|\Z)").match(sample, position)
-        assert found is not None
-        quoted, bare, end = found.groups()
+        match = cell.match(sample, position) or re.compile(r"()([^\r\n]*)(\r\n|\n|\r|\Z)").match(sample, position)
+        assert match is not None
+        quoted, bare, end = match.groups()
         is_quoted = sample[position] == '"' and quoted is not None
         record.append((quoted.replace('""', '"') if is_quoted else bare or "", is_quoted))
-        position = found.end()
+        position = match.end()
         if end != delimiter:
             if (record != [("", False)]) and (end or complete):
                 records.append(record)
@@ -330,8 +330,8 @@ def _records(sample: str, delimiter: str, *, complete: bool) -> list[list[tuple[
 
 
 def _line_end(sample: str) -> str:
-    found = re.search(r"\r\n|\n|\r", sample)
-    return found.group() if found else "\n"
+    match = re.search(r"\r\n|\n|\r", sample)
+    return match.group() if match else "\n"
 
 
 def _quoting(records: list[list[tuple[str, bool]]], n_columns: int) -> tuple[Quoting, ...]:

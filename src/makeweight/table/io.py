@@ -5,11 +5,8 @@ Real rows are written back exactly as they were read. A file appears under its n
 
 from __future__ import annotations
 
-import os
-import secrets
-import stat
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -24,36 +21,9 @@ from makeweight.table.cells import Style, read_column
 from makeweight.table.column import Kind
 from makeweight.table.containers import append_rows, to_frame
 from makeweight.table.delimited import DelimitedText, Dialect, refuse_values_as_names
+from makeweight.table.files import STANDARD, format_of, replace_file
 
-__all__ = [
-    "STANDARD",
-    "TableFile",
-    "check_destination",
-    "format_of",
-    "read_table",
-    "replace_file",
-    "write_table",
-]
-
-#: The name of standard input and of standard output.
-STANDARD = "-"
-FORMATS = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".feather": "feather",
-    ".arrow": "feather",
-}
-COMPRESSED = {
-    ".gz": "gunzip -c",
-    ".bz2": "bunzip2 -c",
-    ".xz": "xz -dc",
-    ".zst": "zstd -dc",
-    ".zip": "unzip -p",
-}
+__all__ = ["TableFile", "read_table", "write_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,84 +153,6 @@ def write_table(
         raise FileProblem("cannot write the file", where=name, got=error.strerror or str(error)) from error
 
 
-def check_destination(destination: str | Path, *, force: bool = False) -> None:
-    """Refuse a place where nothing can be written, or where there is something already.
-
-    Raises
-    ------
-    FileProblem
-    """
-    name = str(destination)
-    if name == STANDARD:
-        return
-    format_of(name)
-    check_place(name, force=force)
-
-
-def check_place(name: str, *, force: bool = False) -> None:
-    """Refuse a file of any kind that cannot be written, or is there already.
-
-    Raises
-    ------
-    FileProblem
-    """
-    path = Path(name)
-    if path.is_dir():
-        raise FileProblem("the output is a directory", where=name, hint="name a file in it")
-    if not path.parent.is_dir():
-        raise FileProblem("no such directory", where=str(path.parent), hint=f"mkdir -p {path.parent}")
-    if path.is_file() and not force:
-        raise FileProblem("the output file exists", where=name, hint="--force replaces it, or choose another name")
-    if not path.exists() or path.is_file():
-        _refuse_unwritable(path)
-
-
-def _refuse_unwritable(path: Path) -> None:
-    """Put a file there and take it away: permissions alone do not tell what a file system takes."""
-    probe = _temporary(path.resolve())
-    try:
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        probe.unlink()
-    except OSError as error:
-        raise FileProblem(
-            "the directory cannot be written to", where=str(path.parent), got=error.strerror or str(error)
-        ) from error
-
-
-def _temporary(target: Path) -> Path:
-    return target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
-
-
-def format_of(name: str) -> str:
-    """Return the format that a file's name stands for.
-
-    Raises
-    ------
-    FileProblem
-        When it stands for none.
-
-    Examples
-    --------
-    >>> format_of("rows.TSV")
-    'tsv'
-    """
-    suffix = Path(name).suffix.lower()
-    if suffix in FORMATS:
-        return FORMATS[suffix]
-    if not Path(name).is_file() and Path(name).exists():  # a pipe or a device
-        return "csv"
-    hint = "rename the file, or give text as standard input: -"
-    if suffix in COMPRESSED:
-        hint = f"{COMPRESSED[suffix]} {name} | makeweight ... -"
-    raise FileProblem(
-        "unknown kind of file",
-        where=name,
-        got=repr(suffix) if suffix else "a name without an extension",
-        expected=".csv, .tsv, .parquet or .feather",
-        hint=hint,
-    )
-
-
 def _load(name: str) -> tuple[bytes, str, str]:
     if name == STANDARD:
         raw = sys.stdin.buffer.read()
@@ -361,8 +253,8 @@ def _write_text(
             for part in dialect.lines([*_real_cells(file), *_extra_cells(extra, 0, n_real)]):
                 stream.write(part)
     styles = [file.styles.get(name, Style()) for name in names]
-    made = [style.render(rows[name]) for style, name in zip(styles, file.frame.columns, strict=True)]
-    for part in dialect.lines([*made, *_extra_cells(extra, n_real, n_real + len(rows))]):
+    new = [style.render(rows[name]) for style, name in zip(styles, file.frame.columns, strict=True)]
+    for part in dialect.lines([*new, *_extra_cells(extra, n_real, n_real + len(rows))]):
         stream.write(part)
 
 
@@ -400,37 +292,3 @@ def _write_binary(
         pyarrow.parquet.write_table(table, stream)
     else:
         pyarrow.feather.write_feather(table, stream)
-
-
-def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write to a temporary file beside the path, and rename it when it is complete and on the disk.
-
-    Parameters
-    ----------
-    path : Path
-        Keeps its permissions where it exists; a link keeps pointing to its file.
-    write : callable
-        Gets the open temporary file.
-
-    Raises
-    ------
-    OSError
-        When the disk is full or may not be written to; there is then no file, or the one that was there.
-    """
-    if path.exists() and not path.is_file():  # a pipe or a device has no name to be renamed to
-        with path.open("wb") as stream:
-            write(stream)
-        return
-    target = path.resolve()
-    temporary = _temporary(target)
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

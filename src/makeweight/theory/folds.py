@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from makeweight.theory._checks import Floats
+from makeweight.theory._checks import Floats, Integers
 
 __all__ = ["stratified_folds"]
 
 
-def stratified_folds(labels: Floats, folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def stratified_folds(labels: Floats | Integers, folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return a fold number per row, balanced within each label.
 
     Examples

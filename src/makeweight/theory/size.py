@@ -13,6 +13,7 @@ from makeweight.theory._checks import Floats, Integers, as_codes, as_weights, ch
 from makeweight.theory.calibration import fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 from makeweight.theory.decision import SizeDecision, choose_from_losses
+from makeweight.theory.folds import stratified_folds
 from makeweight.theory.risk import row_losses
 
 __all__ = ["choose_size"]
@@ -25,6 +26,9 @@ FitPredict = Callable[[Integers, Any, Mapping[Hashable, Take], Integers], Floats
 
 Missing predictions say that these takes cannot be fitted: the candidate then has an infinite risk.
 """
+
+Assign = Callable[[np.random.Generator], Integers]
+"""assign(rng): a fold number from 0 to folds - 1 per row, for one repeat."""
 
 
 def choose_size(
@@ -42,6 +46,7 @@ def choose_size(
     loss: str = "log",
     rule: float = 1.0,
     sample_weight: npt.ArrayLike | None = None,
+    assign: Assign | None = None,
 ) -> SizeDecision:
     """Choose rows to balance, rows to augment and alpha jointly, by repeated stratified validation.
 
@@ -71,6 +76,10 @@ def choose_size(
     sample_weight : array-like of shape (n,), optional
         Of the rows in calibration and risks; `fit_predict` sees to the fits, where a synthetic row should
         weigh what a real row of its group weighs on average.
+
+    assign : callable, optional
+        ``assign(rng) -> fold numbers`` of shape (n,), for rows that belong together; every fold needs rows of every
+        group. By default folds are stratified by group.
 
     Returns
     -------
@@ -122,7 +131,7 @@ def choose_size(
     weights = given / np.bincount(codes, given)[codes]
     losses = np.zeros((len(listed), len(codes)))
     for stream in rng.spawn(repeats):
-        assigned = _assign(codes, folds, stream)
+        assigned = stratified_folds(codes, folds, stream) if assign is None else assign(stream)
         found, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given)
         for k, (raw, priors) in enumerate(zip(found, shifts, strict=True)):
             if np.isnan(raw).any():
@@ -158,15 +167,6 @@ def _label_of_groups(codes: Integers, target: Integers, keys: list[Hashable]) ->
     if len(np.unique(label_of)) < 2:
         raise PlanError("only one class is present", where="labels", got=1, expected=">= 2")
     return label_of
-
-
-def _assign(codes: Integers, folds: int, rng: np.random.Generator) -> Integers:
-    """Return fold numbers, stratified by group."""
-    assigned = np.empty(len(codes), dtype=np.int64)
-    for k in range(int(codes.max()) + 1):
-        rows = np.flatnonzero(codes == k)
-        assigned[rng.permutation(rows)] = np.arange(len(rows)) % folds
-    return assigned
 
 
 def _out_of_fold(

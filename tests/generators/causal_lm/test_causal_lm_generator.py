@@ -194,9 +194,8 @@ def own(folder, tmp_path):
         ({"version": 99}, "another version"),
         ({"run": "rm"}, "unknown key in the manifest"),
         ({"options": {}}, "keys are missing in the options"),
-        ({"outcome": []}, "keys are missing in the outcome"),
-        ({"form": "other"}, "unknown form"),
-        ({"columns": 3}, "damaged"),
+        ({"facts": {}}, "keys are missing in the facts"),
+        ({"facts": {"form": "other", "outcome": {}, "longest": 9}}, "unknown form"),
     ],
 )
 def test_what_is_not_known_is_refused(own, keys, says):
@@ -255,8 +254,8 @@ def test_how_training_went_is_known_after_it():
     with pytest.raises(GeneratorError, match="not fitted"):
         _ = CausalLMGenerator(**TINY).training
     training = fitted(example_table()).training
-    assert training["epochs"] == len(training["losses"]) == 2
-    assert training["stopped"] == "all epochs"
+    assert training.epoch == len(training.losses) == 2
+    assert training.stopped == "all epochs"
 
 
 @pytest.mark.long

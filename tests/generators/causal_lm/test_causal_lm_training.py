@@ -15,7 +15,7 @@ from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.recipe import Recipe
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.sampling import draw, left_padded
-from makeweight.generators.causal_lm.training import Trainer, batch_loss
+from makeweight.generators.causal_lm.training import LanguageTrainer, batch_loss
 from makeweight.generators.check import Checker
 from makeweight.generators.contract import example_table
 from makeweight.plan import Groups
@@ -126,7 +126,7 @@ def test_rows_are_held_out_group_by_group():
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best():
     language, corpus = small()
     recipe = Recipe(epochs=60, batch_size=8, learning_rate=0.03, validation_share=0.3, patience=2, max_seconds=None)
-    trainer = Trainer(language, corpus, recipe, np.random.SeedSequence(0))
+    trainer = LanguageTrainer(language, corpus, recipe, np.random.SeedSequence(0))
     with torch.random.fork_rng(devices=[]):
         outcome = training.train(trainer)
     assert outcome.stopped == "no better"

@@ -13,9 +13,9 @@ import torch
 import makeweight.generators.causal_lm.model as models
 from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.persistence import Checkpoint
-from makeweight.generators.causal_lm.recipe import Outcome, Recipe, TrainingProgress
+from makeweight.generators.causal_lm.recipe import Recipe, TrainingProgress, TrainingState
 from makeweight.generators.causal_lm.rows import RowText
-from makeweight.generators.causal_lm.training import Trainer, train
+from makeweight.generators.causal_lm.training import LanguageTrainer, train
 from makeweight.plan import Groups
 
 __all__ = ["Learned", "learn"]
@@ -33,13 +33,13 @@ class Learned:
     Parameters
     ----------
     language : Language
-    outcome : Outcome
+    outcome : TrainingState
     longest : int
         Tokens of the longest real row.
     """
 
     language: models.Language
-    outcome: Outcome
+    outcome: TrainingState
     longest: int
 
 
@@ -104,7 +104,7 @@ def _train(
     epochs: int,
     seed: np.random.SeedSequence,
     progress: Callable[[TrainingProgress], object],
-) -> Outcome:
+) -> TrainingState:
     rate = options["learning_rate"]
     recipe = Recipe(
         epochs,
@@ -114,7 +114,7 @@ def _train(
         options["patience"],
         options["max_seconds"],
     )
-    trainer = Trainer(language, corpus, recipe, seed)
+    trainer = LanguageTrainer(language, corpus, recipe, seed)
     if options["checkpoint_dir"] is None:
         return train(trainer, progress=progress)
     checkpoint = Checkpoint(Path(options["checkpoint_dir"]), trainer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -13,10 +14,12 @@ import pandas as pd
 
 from makeweight.errors import GeneratorError, SchemaError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.causal_lm.options import check_options, tell
+from makeweight.generators.causal_lm.options import OPTIONS
 from makeweight.generators.causal_lm.patterns import pattern_of, read_value
-from makeweight.generators.causal_lm.recipe import TrainingProgress
+from makeweight.generators.causal_lm.recipe import TrainingProgress, TrainingState
 from makeweight.generators.causal_lm.rows import RowText
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.saving import SavedGenerator, SavedState
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.text import parse
@@ -36,7 +39,7 @@ LONGER = 2
 SECONDS_PER_ROW = 0.01
 
 
-class CausalLMGenerator:
+class CausalLMGenerator(SavedGenerator):
     """A causal language model, fine-tuned on the rows of the table written as sentences.
 
     A row is written as ``y is rare, size is 0.5, colour is red``: target and grouping attributes first, the
@@ -58,9 +61,11 @@ class CausalLMGenerator:
         At most; "auto" is as many as read 60,000 rows, from 5 to 200. Training stops when the loss of
         held-out rows is no better for `patience` epochs, and keeps the best weights.
     batch_size : int
+        Rows per step of training.
     learning_rate : float or "auto"
         "auto" is 0.003 from scratch, 0.001 for an adapter, and 0.00005 for a whole pretrained model.
     patience : int
+        Epochs without a lower loss of held-out rows after which training stops.
     validation_share : float
         Share of the rows, of every group alike, that are held out; 0 trains on all rows to the last epoch.
         Tables of fewer than 20 rows are trained on in full.
@@ -115,6 +120,11 @@ class CausalLMGenerator:
     """
 
     traits = Traits(writes_text=True, extrapolates=True)
+    options = OPTIONS
+    saved_as = "causal-lm"
+    saved_facts = ("form", "outcome", "longest")
+    saved_folders = ("model", "adapter")
+    _grammars: Grammars | None
 
     def __init__(
         self,
@@ -168,18 +178,19 @@ class CausalLMGenerator:
         """
         from makeweight.generators.causal_lm.fitting import learn
 
-        check_options(vars(self))
+        self._check_options()
         groups = Groups(table)
-        self._grammars: Grammars | None = None
+        self._known = KnownTable.of(table, groups)
+        self._grammars = None
         cells = self._read(table)
         learned = learn(
-            vars(self),
+            self.get_params(deep=False),
             self._rows,
             groups,
             cells,
             epochs=self._epochs(len(table)),
             seed=np.random.SeedSequence(int(rng.integers(2**63))),
-            progress=self._tell,
+            progress=self._report,
         )
         self._language, self._outcome, self._longest = learned.language, learned.outcome, learned.longest
         return self
@@ -215,6 +226,12 @@ class CausalLMGenerator:
         seen = self._epochs(plan.n_real) * plan.n_real
         return Cost(seconds=SECONDS_PER_ROW * (plan.n_synthetic + seen))
 
+    def _state(self) -> SavedState:
+        import makeweight.generators.causal_lm.persistence as persistence
+
+        outcome = persistence.plain_outcome(self._outcome)
+        return SavedState({"form": self._language.form, "outcome": outcome, "longest": self._longest}, {})
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted generator: manifest, tokenizer, and weights or adapter as safetensors.
 
@@ -230,54 +247,19 @@ class CausalLMGenerator:
         """
         import makeweight.generators.causal_lm.persistence as persistence
 
-        options = {name: getattr(self, name) for name in persistence.OPTIONS}
-        columns = persistence.describe(self._rows, self._patterns)
-        persistence.save(Path(folder), self._language, options, columns, self._outcome, self._longest)
+        super().save(folder)
+        persistence.save_language(Path(folder), self._language)
 
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str], table: Table, *, device: str = "auto") -> Self:
-        """Load a generator that was saved.
-
-        Parameters
-        ----------
-        folder : path
-        table : Table
-            The table it was fitted to, or one with the same columns and values: what its columns can have is
-            not saved, only a fingerprint of it.
-        device : str
-
-        Returns
-        -------
-        CausalLMGenerator
-
-        Raises
-        ------
-        FileProblem
-            When the folder has something that is not known, or lacks something.
-        SchemaError
-            When the table is not of the kind that the generator was fitted to.
-        """
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         import makeweight.generators.causal_lm.persistence as persistence
         from makeweight.generators.causal_lm.model import choose_device
 
-        saved = persistence.load(Path(folder))
-        generator = cls(**saved.options, device=device)
-        check_options(vars(generator))
-        generator._read(table)
-        found = persistence.describe(generator._rows, generator._patterns)
-        if found != saved.columns:
-            differing = [name for name in {**found, **saved.columns} if found.get(name) != saved.columns.get(name)]
-            raise SchemaError(
-                "the table is not the one that the generator was fitted to",
-                where=f"folder {str(folder)!r}",
-                got=f"other values, or another kind, in {', '.join(map(repr, differing[:5]))}",
-                hint="load it with the table it was fitted to, or fit it anew",
-            )
-        generator._grammars = None
-        generator._language = saved.language
-        generator._language.model.to(choose_device(device)).eval()
-        generator._outcome, generator._longest = saved.outcome, saved.longest
-        return generator
+        self._read(table)
+        self._grammars = None
+        self._language = persistence.load_language(folder, state.facts["form"], self.model)
+        self._language.model.to(choose_device(self.device)).eval()
+        self._outcome = persistence.read_outcome(state.facts["outcome"])
+        self._longest = int(state.facts["longest"])
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -286,20 +268,17 @@ class CausalLMGenerator:
         return state
 
     @property
-    def training(self) -> dict[str, Any]:
-        """How training went: epochs, the best of them, its loss on held-out rows, seconds, why it stopped."""
+    def training(self) -> TrainingState:
+        """How training went.
+
+        Raises
+        ------
+        GeneratorError
+            Before `fit`.
+        """
         if not hasattr(self, "_outcome"):
             raise GeneratorError("the generator is not fitted", hint="call fit, or load a saved one")
-        outcome = self._outcome
-        return {
-            "epochs": outcome.epoch,
-            "best_epoch": outcome.best_epoch,
-            "best_loss": outcome.best_loss,
-            "seconds": outcome.seconds,
-            "rows_per_second": outcome.rows_per_second,
-            "stopped": outcome.stopped,
-            "losses": list(outcome.losses),
-        }
+        return self._outcome
 
     def _epochs(self, n_rows: int) -> int:
         if self.epochs != "auto":
@@ -315,11 +294,11 @@ class CausalLMGenerator:
         ]
         return cells
 
-    def _tell(self, told: TrainingProgress) -> None:
+    def _report(self, progress: TrainingProgress) -> None:
         if self.verbose:
-            tell(told)
+            show(progress)
         if self.progress is not None:
-            self.progress(told)
+            self.progress(progress)
 
     def _write_constrained(self, prompt: list[int], n: int, rng: np.random.Generator) -> pd.DataFrame:
         from makeweight.generators.causal_lm.constraints import Grammars
@@ -353,3 +332,12 @@ def _parsed(text: str) -> dict[str, str | None] | None:
         return parse(text)
     except SchemaError:  # not a row: an answer like any other, counted by the check
         return None
+
+
+def show(progress: TrainingProgress) -> None:
+    """Write a line on how far training is to standard error."""
+    held_out = "" if np.isnan(progress.validation_loss) else f", held out {progress.validation_loss:.4f}"
+    sys.stderr.write(
+        f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.4f}{held_out}, "
+        f"{progress.rows_per_second:,.0f} rows/s, at most {progress.seconds_left:.0f} s left\n"
+    )

@@ -8,9 +8,8 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -18,34 +17,13 @@ from safetensors.torch import load_file, save_file
 
 import makeweight.generators.causal_lm.model as models
 from makeweight.errors import FileProblem
-from makeweight.generators.causal_lm.recipe import Outcome
-from makeweight.generators.causal_lm.rows import RowText
-from makeweight.generators.causal_lm.training import Trainer
-from makeweight.generators.frame.saving import exactly
+from makeweight.generators.causal_lm.recipe import TrainingState
+from makeweight.generators.causal_lm.training import LanguageTrainer
 
-__all__ = ["OPTIONS", "Checkpoint", "Saved", "describe", "load", "save"]
+__all__ = ["ADAPTER", "MODEL", "Checkpoint", "load_language", "plain_outcome", "read_outcome", "save_language"]
 
-FORMAT, VERSION = "makeweight causal-lm", 1
-#: Options of the generator that are saved.
-OPTIONS = (
-    "model",
-    "lora",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "patience",
-    "validation_share",
-    "max_seconds",
-    "constrain",
-    "temperature",
-    "layers",
-    "width",
-    "rows_at_once",
-)
-KEYS = {"format", "version", "form", "options", "columns", "outcome", "longest"}
-OUTCOME = {field.name for field in dataclasses.fields(Outcome)}
-MANIFEST, MODEL, ADAPTER = "manifest.json", "model", "adapter"
-#: All that a saved generator consists of; other files are refused.
+MODEL, ADAPTER = "model", "adapter"
+#: All that the folders of a saved generator consist of; other files are refused.
 FILES = {
     MODEL: {
         "config.json",
@@ -64,72 +42,24 @@ FILES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Saved:
-    """What a folder holds.
+def save_language(folder: Path, language: models.Language) -> None:
+    """Write tokenizer, and weights or adapter, into folders of their own."""
+    if language.form == "adapter":
+        language.model.save_pretrained(folder / ADAPTER, safe_serialization=True)
+    else:
+        language.model.save_pretrained(folder / MODEL, max_shard_size="1000GB")
+    language.tokenizer.save_pretrained(folder / MODEL)
+
+
+def load_language(folder: Path, form: Literal["scratch", "full", "adapter"], base: str) -> models.Language:
+    """Read what `save_language` wrote.
 
     Parameters
     ----------
-    language : Language
-    options : dict
-    columns : dict of label to str
-        Fingerprints of what every column can have.
-    outcome : Outcome
-    longest : int
-        Tokens of the longest real row.
-    """
-
-    language: models.Language
-    options: dict[str, Any]
-    columns: dict[str, str]
-    outcome: Outcome
-    longest: int
-
-
-def describe(rows: RowText, patterns: list[str]) -> dict[str, str]:
-    """Return a fingerprint of every column: its kind, its values and its role."""
-    described = {
-        spelling.label: f"{spelling.column.kind.value}:{_digest(pattern)}"
-        for spelling, pattern in zip(rows.columns, patterns, strict=True)
-    }
-    for spelling in rows.groups:
-        described[spelling.label] = f"group:{_digest(repr((spelling.values, spelling.column.n_missing > 0)))}"
-    return described
-
-
-def save(
-    folder: Path,
-    language: models.Language,
-    options: Mapping[str, Any],
-    columns: Mapping[str, str],
-    outcome: Outcome,
-    longest: int,
-) -> None:
-    """Write a generator into a new or empty folder; see `CausalLMGenerator.save`."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
-    (folder / MODEL).mkdir(parents=True)
-    if language.form == "adapter":
-        language.model.save_pretrained(folder / ADAPTER, safe_serialization=True)
-        language.tokenizer.save_pretrained(folder / MODEL)
-    else:
-        language.model.save_pretrained(folder / MODEL, max_shard_size="1000GB")
-        language.tokenizer.save_pretrained(folder / MODEL)
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "form": language.form,
-        "options": dict(options),
-        "columns": dict(columns),
-        "outcome": _plain(outcome),
-        "longest": longest,
-    }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def load(folder: Path) -> Saved:
-    """Read what `save` wrote.
+    folder : Path
+    form : {"scratch", "full", "adapter"}
+    base : str
+        The pretrained model that an adapter belongs to.
 
     Raises
     ------
@@ -138,62 +68,28 @@ def load(folder: Path) -> Saved:
     GeneratorError
         When the pretrained model that an adapter belongs to cannot be had.
     """
-    manifest = _manifest(folder)
-    form = manifest["form"]
-    _refuse_unknown_files(folder, {MODEL, ADAPTER} if form == "adapter" else {MODEL})
+    if form not in ("scratch", "full", "adapter"):
+        raise FileProblem("unknown form of a model", where=str(folder), got=repr(form))
+    _refuse_unknown_files(folder, [MODEL, ADAPTER] if form == "adapter" else [MODEL])
     if form == "adapter":
         from peft import PeftModel
 
         _refuse_other_adapters(folder / ADAPTER / "adapter_config.json")
-        language = models.load(manifest["options"]["model"])
+        language = models.load(base)
         adapted = PeftModel.from_pretrained(language.model, str(folder / ADAPTER), local_files_only=True)
-        language = models.Language(adapted, language.tokenizer, form)
-    else:
-        language = models.load(str(folder / MODEL), local_only=True)
-        language = models.Language(language.model, language.tokenizer, form)
-    return Saved(language, manifest["options"], manifest["columns"], _outcome(manifest["outcome"]), manifest["longest"])
+        return models.Language(adapted, language.tokenizer, form)
+    language = models.load(str(folder / MODEL), local_only=True)
+    return models.Language(language.model, language.tokenizer, form)
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileProblem(
-            "not a saved generator",
-            where=str(path),
-            got=str(error).splitlines()[0],
-            hint="name the folder that CausalLMGenerator.save was given",
-        ) from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise FileProblem("not a saved generator of this kind", where=str(path), expected=repr(FORMAT))
-    if manifest.get("version") != VERSION:
-        raise FileProblem(
-            "saved by another version",
-            where=str(path),
-            got=manifest.get("version"),
-            expected=VERSION,
-            hint="fit the generator anew",
-        )
-    exactly(manifest, KEYS, path, "manifest")
-    exactly(manifest["options"], set(OPTIONS), path, "options")
-    exactly(manifest["outcome"], OUTCOME, path, "outcome")
-    if manifest["form"] not in ("scratch", "full", "adapter"):
-        raise FileProblem("unknown form of a model", where=str(path), got=repr(manifest["form"]))
-    columns, longest = manifest["columns"], manifest["longest"]
-    if not isinstance(columns, dict) or not isinstance(longest, int):
-        raise FileProblem("the manifest is damaged", where=str(path), expected="columns and a length")
-    return manifest
-
-
-def _refuse_unknown_files(folder: Path, parts: set[str]) -> None:
-    allowed = {MANIFEST} | {f"{part}/{name}" for part in parts for name in FILES[part]}
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if found - allowed:
+def _refuse_unknown_files(folder: Path, parts: list[str]) -> None:
+    known = {f"{part}/{name}" for part in parts for name in FILES[part]}
+    present = {path.relative_to(folder).as_posix() for part in FILES for path in (folder / part).rglob("*")}
+    if present - known:
         raise FileProblem(
             "unknown file in a saved generator",
             where=str(folder),
-            got=sorted(found - allowed)[:5],
+            got=sorted(present - known)[:5],
             hint="remove it, if you know where it came from",
         )
 
@@ -213,7 +109,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def plain_outcome(outcome: TrainingState) -> dict[str, object]:
     """Return an outcome as values of JSON, in which what is not a number is null."""
     plain = dataclasses.asdict(outcome)
     plain["best_loss"] = outcome.best_loss if math.isfinite(outcome.best_loss) else None
@@ -221,10 +117,11 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return plain
 
 
-def _outcome(plain: Mapping[str, Any]) -> Outcome:
+def read_outcome(plain: Mapping[str, Any]) -> TrainingState:
+    """Return the outcome that `plain_outcome` wrote."""
     losses = [(loss, math.nan if held_out is None else held_out) for loss, held_out in plain["losses"]]
     best = math.inf if plain["best_loss"] is None else plain["best_loss"]
-    return Outcome(**{**plain, "best_loss": best, "losses": losses})
+    return TrainingState(**{**plain, "best_loss": best, "losses": losses})
 
 
 class Checkpoint:
@@ -233,10 +130,10 @@ class Checkpoint:
     Parameters
     ----------
     folder : Path
-    trainer : Trainer
+    trainer : LanguageTrainer
     """
 
-    def __init__(self, folder: Path, trainer: Trainer) -> None:
+    def __init__(self, folder: Path, trainer: LanguageTrainer) -> None:
         self._state, self._tensors = folder / "training.json", folder / "training-{}.safetensors"
         self._trainer = trainer
         self._names = list(trainer.parameters)
@@ -250,7 +147,7 @@ class Checkpoint:
         ]
         self._fingerprint = _digest(repr((recipe, shapes, rows, trainer.seed.entropy)))
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: LanguageTrainer) -> None:
         """Write where a training stands; the last one stays until this one is complete."""
         self._state.parent.mkdir(parents=True, exist_ok=True)
         tensors = {f"now.{name}": value.detach().cpu().contiguous() for name, value in trainer.parameters.items()}
@@ -260,7 +157,7 @@ class Checkpoint:
                 tensors[f"optimizer.{key}.{self._names[position]}"] = value.cpu().clone()
         path = Path(str(self._tensors).format(trainer.outcome.epoch))
         save_file(tensors, path)
-        state = {"fingerprint": self._fingerprint, "file": path.name, "outcome": _plain(trainer.outcome)}
+        state = {"fingerprint": self._fingerprint, "file": path.name, "outcome": plain_outcome(trainer.outcome)}
         draft = self._state.with_suffix(".draft")
         draft.write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
         os.replace(draft, self._state)
@@ -288,7 +185,7 @@ class Checkpoint:
                     hint=hint,
                 )
             tensors = load_file(self._state.parent / Path(state["file"]).name)
-            outcome = _outcome(state["outcome"])
+            outcome = read_outcome(state["outcome"])
         except (ValueError, KeyError, TypeError, SafetensorError, FileNotFoundError) as error:
             raise FileProblem(
                 "the saved training cannot be read", where=str(self._state), got=repr(error), hint=hint

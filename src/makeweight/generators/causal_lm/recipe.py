@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-__all__ = ["Outcome", "Recipe", "TrainingProgress"]
+__all__ = ["Recipe", "TrainingProgress", "TrainingState"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TrainingProgress:
 
 
 @dataclass
-class Outcome:
+class TrainingState:
     """Where training stands, and in the end how it went.
 
     Parameters

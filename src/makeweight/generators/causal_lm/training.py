@@ -14,9 +14,9 @@ import torch
 from makeweight.errors import GeneratorError
 from makeweight.generators.causal_lm.corpus import Corpus
 from makeweight.generators.causal_lm.model import Language
-from makeweight.generators.causal_lm.recipe import Outcome, Recipe, TrainingProgress
+from makeweight.generators.causal_lm.recipe import Recipe, TrainingProgress, TrainingState
 
-__all__ = ["Trainer", "batch_loss", "pace", "precision", "split", "train"]
+__all__ = ["LanguageTrainer", "batch_loss", "pace", "precision", "split", "train"]
 
 IGNORED = -100
 WARMUP, FLOOR = 0.05, 0.1
@@ -27,7 +27,7 @@ MIN_TO_VALIDATE = 20
 VALIDATION_ORDERS = 4
 
 
-class Trainer:
+class LanguageTrainer:
     """The state of a training: weights, optimizer and the best weights so far.
 
     Parameters
@@ -41,7 +41,7 @@ class Trainer:
 
     def __init__(self, language: Language, corpus: Corpus, recipe: Recipe, seed: np.random.SeedSequence) -> None:
         self.language, self.corpus, self.recipe, self.seed = language, corpus, recipe, seed
-        self.outcome = Outcome()
+        self.outcome = TrainingState()
         self.parameters = language.trained()
         self.optimizer = torch.optim.AdamW(
             list(self.parameters.values()), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY
@@ -109,16 +109,16 @@ class Trainer:
 
 
 def train(
-    trainer: Trainer,
+    trainer: LanguageTrainer,
     *,
     progress: Callable[[TrainingProgress], object] | None = None,
-    after_epoch: Callable[[Trainer], object] | None = None,
-) -> Outcome:
+    after_epoch: Callable[[LanguageTrainer], object] | None = None,
+) -> TrainingState:
     """Train until the last epoch, until the validation loss stays, or until the time is up.
 
     Parameters
     ----------
-    trainer : Trainer
+    trainer : LanguageTrainer
         New, or brought to where an earlier one was.
     progress : callable, optional
         Called with a `TrainingProgress` after every epoch.
@@ -127,7 +127,7 @@ def train(
 
     Returns
     -------
-    Outcome
+    TrainingState
         The model has the best weights.
 
     Raises
@@ -174,7 +174,7 @@ def train(
     return outcome
 
 
-def _reason_to_stop(outcome: Outcome, recipe: Recipe, late: bool) -> str:
+def _reason_to_stop(outcome: TrainingState, recipe: Recipe, late: bool) -> str:
     if outcome.epoch >= recipe.epochs:
         return "all epochs"
     if late:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from makeweight.errors import FileProblem
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["Recording", "Recordings", "key_of"]
 

@@ -15,10 +15,10 @@ from makeweight.errors import GeneratorError
 from makeweight.generators.chat.cache import Recording, Recordings, key_of
 from makeweight.generators.chat.endpoint import Endpoint
 from makeweight.generators.chat.limits import Pace, Retry
-from makeweight.generators.chat.problems import Problem
+from makeweight.generators.chat.problems import ChatProblem
 from makeweight.generators.chat.transport import AnswerTooLarge, AnswerTooSlow, http_client
 
-__all__ = ["Answer", "Client", "Request", "in_parallel", "read_answer"]
+__all__ = ["Answer", "ChatRequest", "Client", "in_parallel", "read_answer"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ REFUSED = frozenset({400, 422, 501})
 
 
 @dataclass(frozen=True)
-class Request:
+class ChatRequest:
     """What is asked.
 
     Parameters
@@ -158,7 +158,7 @@ class Client:
             )
             weakref.finalize(self, self._api.close)
 
-    def recorded(self, request: Request) -> Answer | None:
+    def recorded(self, request: ChatRequest) -> Answer | None:
         """Return the answer that is recorded for a request; one that is no answer at all is asked again."""
         found = self.recordings.get(key_of(self.endpoint.address, request.body))
         if found is None:
@@ -168,7 +168,7 @@ class Client:
         answer = read_answer(found.answer, recorded=True)
         return None if self.online and answer.failure == "not-a-chat-completion" else answer
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: ChatRequest) -> Answer:
         """Send a request and keep the raw answer before reading it.
 
         Raises
@@ -190,7 +190,7 @@ class Client:
         self.recordings.add(Recording(key, self.endpoint.address, request.table, request.body, raw, failure))
         return Answer(failure=failure) if raw is None else read_answer(raw)
 
-    def _send(self, request: Request) -> tuple[str | None, str | None]:
+    def _send(self, request: ChatRequest) -> tuple[str | None, str | None]:
         """Return the raw body, or why there is none, after as many attempts as it takes."""
         failures = timeouts = 0
         put_off = 0.0
@@ -204,7 +204,7 @@ class Client:
                 except AnswerTooLarge:
                     return None, "answer-too-large"
                 except (openai.APIError, AnswerTooSlow) as error:
-                    problem = Problem.of(error)
+                    problem = ChatProblem.of(error)
                 else:
                     self.pace.praise()
                     return raw, None
@@ -241,7 +241,7 @@ class Client:
                 raise error.__cause__ from None
             raise
 
-    def _give_up(self, problem: Problem, body: dict[str, Any], given_up: Sequence[str]) -> bool:
+    def _give_up(self, problem: ChatProblem, body: dict[str, Any], given_up: Sequence[str]) -> bool:
         """Give up a parameter that the endpoint refuses; tell whether there was one to give up."""
         with self._lock:
             if tuple(self.given_up) != tuple(given_up):
@@ -251,7 +251,7 @@ class Client:
             self.given_up.extend(left)
             return bool(left)
 
-    def _fail(self, problem: Problem, attempts: int) -> NoReturn:
+    def _fail(self, problem: ChatProblem, attempts: int) -> NoReturn:
         """Say why there is no answer, without the key, and with what to do about it."""
         if self.cancelled.is_set():
             raise KeyboardInterrupt

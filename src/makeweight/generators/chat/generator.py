@@ -17,12 +17,13 @@ from makeweight.generators.chat.cache import Recordings
 from makeweight.generators.chat.client import Client
 from makeweight.generators.chat.endpoint import Endpoint
 from makeweight.generators.chat.limits import Retry, Spending
-from makeweight.generators.chat.options import check_options
+from makeweight.generators.chat.options import OPTIONS
 from makeweight.generators.chat.prompt import Prompter, Style
 from makeweight.generators.chat.session import Session
+from makeweight.generators.frame.options import WithOptions
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["ChatGenerator"]
 
@@ -31,26 +32,9 @@ LATENCY, TOKENS_PER_SECOND = 1.0, 60.0
 #: For forecasts before `fit`: tokens of a row, and of what a request says besides its examples.
 ROW_TOKENS, PROMPT_TOKENS = 40, 500
 FORMAT, MANIFEST = 1, "manifest.json"
-#: What is saved of a generator: no key, and nothing that lets rows leave the machine.
-SAVED = (
-    "model",
-    "base_url",
-    "rows_per_request",
-    "examples",
-    "concurrency",
-    "max_requests",
-    "max_tokens",
-    "max_cost",
-    "temperature",
-    "description",
-    "style",
-    "price",
-    "timeout",
-    "retries",
-)
 
 
-class ChatGenerator:
+class ChatGenerator(WithOptions):
     """Asks a chat model for rows, with fresh real rows as examples in every request.
 
     Works with whatever speaks the chat-completions protocol: OpenAI, Azure, vLLM, Ollama, llama.cpp,
@@ -71,12 +55,14 @@ class ChatGenerator:
     concurrency : int
         Requests under way at most; fewer for a while where the endpoint says that there are too many.
     max_requests, max_tokens : int, optional
+        In all, as long as the generator is not fitted anew.
     max_cost : float, optional
         In US dollars; needs `price` where the endpoint is not on this machine. A request that might exceed a
         budget is not sent; the rows accepted until then are kept.
     cache_dir : str, optional
         Folder that keeps every raw answer, and real rows with it: a rerun asks for nothing twice.
     temperature : float
+        Of the model: 0 is the likeliest answer, larger ones vary more.
     description : str or mapping, optional
         What the table is about; or the meaning of columns by name, with that of the table under "".
     style : {"json", "sentence", "csv"}
@@ -131,6 +117,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
     """
 
     traits = Traits(writes_text=True, extrapolates=True)
+    options = OPTIONS
 
     def __init__(
         self,
@@ -173,8 +160,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         self.retries = retries
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("model", "style"))
-        return f"{type(self).__name__}({shown})"
+        return f"{type(self).__name__}(model={self.model!r}, style={self.style!r})"  # an address can hold a password
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
         """Take the real rows as examples; send nothing.
@@ -189,7 +175,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         -------
         ChatGenerator
         """
-        check_options(self)
+        self._check_options()
         endpoint = self._endpoint()
         price = self._price(endpoint)
         if self.max_cost is not None and price is None:
@@ -312,8 +298,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         """
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        options = {name: getattr(self, name) for name in SAVED}
-        manifest = {"format": FORMAT, "generator": "chat", "options": options}
+        manifest = {"format": FORMAT, "generator": "chat", "options": self._saved_options()}
         text = json.dumps(manifest, indent=2) + "\n"
         replace_file(path / MANIFEST, lambda stream: stream.write(text.encode()))
 
@@ -351,7 +336,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         known = isinstance(manifest, dict) and manifest.keys() == {"format", "generator", "options"}
         if not known or (manifest["format"], manifest["generator"]) != (FORMAT, "chat"):
             raise FileProblem("the manifest is of something else", where=str(path), expected="generator chat")
-        strange = sorted(set(manifest["options"]) - set(SAVED))
+        strange = sorted(set(manifest["options"]) - {option.name for option in OPTIONS if option.saved})
         if strange:
             raise FileProblem("the manifest has unknown options", where=str(path), got=strange)
         loaded = cls(**{**manifest["options"], **options})

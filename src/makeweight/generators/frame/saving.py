@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import inspect
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from makeweight.errors import FileProblem, MissingDependency, SchemaError, nearest
-from makeweight.plan import Groups
-from makeweight.table import Column, Kind, Table
-from makeweight.table.io import replace_file
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.options import WithOptions
+from makeweight.table import Table
+from makeweight.table.files import replace_file
 
-__all__ = ["fingerprint", "flat", "load_state", "options_of", "part", "parts", "save_state"]
+__all__ = ["SavedGenerator", "SavedState", "flat", "part", "parts", "save_state"]
 
 T = TypeVar("T")
 FORMAT, VERSION = "makeweight generator", 1
@@ -69,35 +69,6 @@ def parts(arrays: Mapping[str, np.ndarray], name: str) -> list[int]:
     return sorted({int(key[1]) for key in keys if key[0] == name and key[1:] and key[1].isdigit()})
 
 
-def options_of(generator: object, *, without: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the constructor's arguments of a generator, as it stores them.
-
-    Examples
-    --------
-    >>> from makeweight.generators.transport import TransportGenerator
-    >>> options_of(TransportGenerator(recombine=0.5), without=("space", "max_donors"))
-    {'borrowed_rows': 10.0, 'recombine': 0.5, 'n_neighbors': 5}
-    """
-    names = [name for name in inspect.signature(type(generator)).parameters if name not in set(without)]
-    return {name: getattr(generator, name) for name in names}
-
-
-def fingerprint(table: Table) -> dict[str, str]:
-    """Return what a loaded generator has to find again: every column's kind and values, and the groups.
-
-    Text columns, of which generators keep real values, count with all their values.
-    """
-    schema = table.schema
-    names = [column.name for column in schema.learned]
-    found = {schema[name].label: _digest(_values(schema[name])) for name in (*names, *schema.group_columns)}
-    found["groups"] = _digest(repr(Groups(table).keys))
-    for column in schema.features:
-        if column.kind is Kind.TEXT:
-            values = pd.util.hash_pandas_object(table.frame[column.name], index=False)
-            found[column.label] = _digest(values.to_numpy().tobytes().hex())
-    return found
-
-
 def save_state(
     folder: str | os.PathLike[str],
     name: str,
@@ -114,7 +85,7 @@ def save_state(
     name : str
         Of the kind of generator.
     table_columns : mapping of str to str
-        As `fingerprint` returns it.
+        As of `KnownTable.fingerprint`.
     options, facts : mapping
         Plain values: constructor arguments, and whatever else is not an array.
     arrays : mapping of str to ndarray
@@ -150,63 +121,111 @@ def save_state(
     replace_file(folder / MANIFEST, lambda stream: stream.write(text.encode("utf-8")))
 
 
-def load_state(
-    folder: str | os.PathLike[str],
-    name: str,
-    table: Table,
-    *,
-    options: Iterable[str],
-    facts: Iterable[str],
-    arrays: Iterable[str],
-    folders: Iterable[str] = (),
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
-    """Read what `save_state` wrote, and refuse what is unknown, missing, damaged or of another table.
+@dataclass(frozen=True, eq=False)
+class SavedState:
+    """What a fitted generator is, besides its options and its table.
 
     Parameters
     ----------
-    folder : path
-    name : str
-        Of the kind of generator.
-    table : Table
-        The table it was fitted to, or one with the same columns, values and groups.
-    options, facts : iterable of str
-        The keys that have to be there, and no others.
-    arrays : iterable of str
-        The names that arrays may begin with, as `flat` was given them.
-    folders : iterable of str
-        Folders beside the manifest that the generator reads itself.
-
-    Returns
-    -------
-    options, facts, arrays : dict
-
-    Raises
-    ------
-    FileProblem
-        When the folder is not such a generator, or not whole.
-    SchemaError
-        When the table is another.
+    facts : mapping of str to object
+        Plain values.
+    arrays : mapping of str to ndarray
+        As `flat` names them.
     """
-    folder = Path(folder)
-    manifest = _manifest(folder, name)
-    path = folder / MANIFEST
-    exactly(manifest["options"], options, path, "options")
-    exactly(manifest["facts"], facts, path, "facts")
-    unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *folders}
-    if unknown:
-        raise FileProblem(
-            "unknown file in a saved generator",
-            where=str(folder),
-            got=sorted(unknown)[:5],
-            hint="remove it, if you know where it came from",
-        )
-    _same_table(manifest["columns"], fingerprint(table), folder)
-    state = _arrays(folder / TENSORS, manifest["sha256"])
-    known = set(arrays)
-    strange = [key for key in state if key.partition(".")[0] not in known]
-    if strange:
-        raise FileProblem("unknown array in a saved generator", where=str(folder), got=strange[:5])
-    return manifest["options"], manifest["facts"], state
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+class SavedGenerator(WithOptions):
+    """A generator that can be saved: it gives its state away in `_state`, and takes it back in `_restore`.
+
+    Attributes
+    ----------
+    saved_as : str
+        Names the kind of generator in the manifest.
+    saved_facts, saved_arrays, saved_folders : tuple of str
+        Facts, first parts of the names of arrays, and folders beside the manifest; others are refused.
+    """
+
+    saved_as: ClassVar[str]
+    saved_facts: ClassVar[tuple[str, ...]] = ()
+    saved_arrays: ClassVar[tuple[str, ...]] = ()
+    saved_folders: ClassVar[tuple[str, ...]] = ()
+    _known: KnownTable
+
+    def _state(self) -> SavedState:
+        raise NotImplementedError
+
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
+        """Take a state back; options and `_known` are set already."""
+        raise NotImplementedError
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save the fitted generator: a manifest, and what it learned from real rows as safetensors.
+
+        Parameters
+        ----------
+        folder : path
+            New, or empty. The manifest makes it whole.
+
+        Raises
+        ------
+        FileProblem
+            When there is something in the folder.
+        MissingDependency
+            When safetensors is not installed.
+        """
+        state = self._state()
+        save_state(folder, self.saved_as, self._known.fingerprint, self._saved_options(), state.facts, state.arrays)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], table: Table, **options: Any) -> Self:
+        """Load a generator that was saved, and refuse what is unknown, missing, damaged or of another table.
+
+        Parameters
+        ----------
+        folder : path
+        table : Table
+            The table it was fitted to, or one with the same columns, values and groups.
+        **options
+            Those that are not saved, such as a device.
+
+        Returns
+        -------
+        generator
+            Of this class.
+
+        Raises
+        ------
+        FileProblem
+            When the folder is not such a generator, or not whole.
+        SchemaError
+            When the table is another.
+        """
+        folder = Path(folder)
+        manifest = _manifest(folder, cls.saved_as)
+        path = folder / MANIFEST
+        _exactly(manifest["options"], [option.name for option in cls.options if option.saved], path, "options")
+        _exactly(manifest["facts"], cls.saved_facts, path, "facts")
+        unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *cls.saved_folders}
+        if unknown:
+            raise FileProblem(
+                "unknown file in a saved generator",
+                where=str(folder),
+                got=sorted(unknown)[:5],
+                hint="remove it, if you know where it came from",
+            )
+        generator = cls(**manifest["options"], **options)
+        generator._known = KnownTable.of(table)
+        _refuse_other_table(manifest["columns"], generator._known.fingerprint, folder)
+        arrays = _arrays(folder / TENSORS, manifest["sha256"])
+        strange = [key for key in arrays if key.partition(".")[0] not in cls.saved_arrays]
+        if strange:
+            raise FileProblem("unknown array in a saved generator", where=str(folder), got=strange[:5])
+        generator._check_options()
+        generator._restore(table, SavedState(manifest["facts"], arrays), folder)
+        return generator
 
 
 def _manifest(folder: Path, name: str) -> dict[str, Any]:
@@ -230,7 +249,7 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
             expected=VERSION,
             hint="fit the generator anew",
         )
-    exactly(manifest, KEYS, path, "manifest")
+    _exactly(manifest, KEYS, path, "manifest")
     if manifest["generator"] != name:
         raise FileProblem(
             "another generator was saved here",
@@ -241,9 +260,9 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
     return manifest
 
 
-def exactly(found: Any, known: Iterable[str], path: Path, what: str) -> None:
+def _exactly(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
     """Refuse a part of a manifest that has other keys than those that are known."""
-    wanted, keys = set(known), set(found) if isinstance(found, dict) else set()
+    wanted, keys = set(known), set(entries) if isinstance(entries, dict) else set()
     for name in sorted(keys - wanted):
         raise FileProblem(
             f"unknown key in the {what}", where=str(path), got=repr(name), hint=nearest(name, sorted(wanted))
@@ -252,9 +271,9 @@ def exactly(found: Any, known: Iterable[str], path: Path, what: str) -> None:
         raise FileProblem(f"keys are missing in the {what}", where=str(path), got=sorted(wanted - keys))
 
 
-def _same_table(saved: Any, found: Mapping[str, str], folder: Path) -> None:
+def _refuse_other_table(saved: Any, present: Mapping[str, str], folder: Path) -> None:
     saved = saved if isinstance(saved, dict) else {}
-    differing = [name for name in {**found, **saved} if found.get(name) != saved.get(name)]
+    differing = [name for name in {**present, **saved} if present.get(name) != saved.get(name)]
     if differing:
         raise SchemaError(
             "the table is not the one that the generator was fitted to",
@@ -290,13 +309,3 @@ def _safetensors() -> Any:
             "saving and loading generators needs safetensors", got=str(error), hint="pip install safetensors"
         ) from error
     return library
-
-
-def _values(column: Column) -> str:
-    categories = None if column.categories is None else column.categories.tolist()
-    numbers = (column.low, column.high, column.decimals, column.origin, column.step)
-    return repr((column.kind.value, str(column.dtype), column.n_missing > 0, numbers, categories))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

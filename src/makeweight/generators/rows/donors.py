@@ -1,21 +1,22 @@
-"""What generators that start from real rows share: which rows they keep, how they use them, option checks."""
+"""What generators that start from real rows share: which rows they keep, how they use them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from numbers import Real
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from makeweight.errors import OptionError
 from makeweight.plan import Groups
 
-__all__ = ["evenly", "is_number", "kept_rows", "refuse_wrong"]
+__all__ = ["IGNORED", "MISMATCH", "Donors", "evenly", "kept_rows"]
 
 #: Encoded cells kept over all groups, and rows that a group keeps at least (if it has them).
 MAX_CELLS = 4_000_000
 MIN_ROWS = 500
+#: What one differing category adds to a squared distance: as much as one continuous column does on average.
+MISMATCH = 2.0
+#: Stands for a category that is about to be replaced, which no distance may depend on.
+IGNORED = -2
 
 
 def kept_rows(groups: Groups, max_rows: int, n_columns: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -55,27 +56,52 @@ def evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
 
 
-def is_number(value: Any, low: float, high: float, *, kind: type = Real, above: bool = False) -> bool:
-    """Tell whether a value is a number of a kind in [low, high], or in (low, high] with `above`.
-
-    Examples
-    --------
-    >>> is_number(0.5, 0, 1), is_number(True, 0, 1), is_number(0, 0, 1, above=True)
-    (True, False, False)
-    """
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    return right and bool(low <= value <= high) and not (above and value == low)
-
-
-def refuse_wrong(generator: object, checks: Iterable[tuple[str, bool, str]]) -> None:
-    """Raise OptionError for the first option that is not right.
+@dataclass(frozen=True, eq=False)
+class Donors:
+    """Real rows to write from, group after group.
 
     Parameters
     ----------
-    generator : object
-        Whose options are attributes of their names.
-    checks : iterable of (name, is_right, expected)
+    scores, whitened : ndarray of float64, shape (n, d)
+        Normal scores with the group's mean where a value is missing, and the same whitened.
+    observed : ndarray of bool, shape (n, d)
+    codes : ndarray of int32, shape (n, q)
+        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
+    start : ndarray of int, shape (n_groups + 1,)
+    rows : ndarray of int, shape (n,)
+        Where they stand in the table.
     """
-    for name, is_right, expected in checks:
-        if not is_right:
-            raise OptionError("option out of range", where=name, got=repr(getattr(generator, name)), expected=expected)
+
+    scores: np.ndarray
+    whitened: np.ndarray
+    observed: np.ndarray
+    codes: np.ndarray
+    start: np.ndarray
+    rows: np.ndarray
+
+    def size(self, position: int) -> int:
+        """Return how many rows of a group are kept."""
+        return int(self.start[position + 1] - self.start[position])
+
+    def near(
+        self,
+        rows: np.ndarray,
+        whitened: np.ndarray,
+        codes: np.ndarray,
+        candidates: np.ndarray,
+        uniforms: np.ndarray,
+        n_neighbors: int,
+    ) -> np.ndarray:
+        """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
+        there = self.whitened[candidates]
+        distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
+        for mine, theirs in zip(codes.T, self.codes[candidates].T, strict=True):
+            distances += (MISMATCH * (mine != IGNORED))[:, None] * (mine[:, None] != theirs)
+        distances[rows[:, None] == candidates] = np.inf
+        k = min(n_neighbors, len(candidates))
+        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        nearest.sort(axis=1)
+        usable = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
+        nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
+        picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
+        return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from makeweight.errors import FileProblem
 from makeweight.generators.transformer.manifest import read_manifest
-from makeweight.table.io import replace_file
+from makeweight.table.files import replace_file
 
 __all__ = ["draw_curve"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +11,21 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
 
-from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.frame.saving import fingerprint, flat, load_state, options_of, part, save_state
-from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.adapt import Adaptation, adapt
 from makeweight.generators.transformer.config import CONFIGS
-from makeweight.generators.transformer.decode import MEBIBYTE, ColumnSpec, RowModel
+from makeweight.generators.transformer.contexts import ColumnSpec
+from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
+from makeweight.generators.transformer.encoding import frame_numbers, table_numbers
 from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.optimisers import choose_device
 from makeweight.plan import Group, Groups, Plan
-from makeweight.table import Column, Table
+from makeweight.table import Table
 
 __all__ = ["InContextTransformer"]
 
@@ -38,11 +40,11 @@ LEAST_CONTEXT, LEAST_PER_GROUP = 100, 10
 DRAWS = (8, 16)
 #: Rows of a group of which half of the rows of "auto" begin as real ones.
 DONORS = 500
-#: What a saved generator does not take along: its weights lie in a folder of it, and devices differ.
-NAME, WEIGHTS, NOT_SAVED = "transformer", "weights", ("weights", "device")
+#: Beside the manifest of a saved generator.
+WEIGHTS = "weights"
 
 
-class InContextTransformer:
+class InContextTransformer(SavedGenerator):
     """New rows by the chain rule over columns, from a transformer that was pretrained to do that.
 
     Nothing is trained: `fit` encodes real rows of *all* groups as context, in several random column orders,
@@ -76,6 +78,7 @@ class InContextTransformer:
     max_memory : int
         Mebibytes for contexts and for rows being written.
     device : {"auto", "cpu", "cuda"}
+        Where the network runs; "auto" takes a GPU where there is one.
 
     Raises
     ------
@@ -114,6 +117,20 @@ class InContextTransformer:
     """
 
     traits = Traits()
+    options = (
+        Option("weights", (str, Path), words=(None,), takes="a folder", saved=False),
+        Option("orders", int, 1, words=("auto",)),
+        Option("max_context", int, 2, words=("auto",)),
+        Option("temperature", float, 0, math.inf, above=True, test=math.isfinite),
+        Option("donors", float, 0, 1, words=("auto",)),
+        Option("adapt", int, 0),
+        Option("max_memory", int, 1),
+        Option("device", words=("auto", "cpu", "cuda"), saved=False),
+    )
+    saved_as = "transformer"
+    saved_facts = ("seed", "adaptation")
+    saved_arrays = ("values", "codes")
+    saved_folders = (WEIGHTS,)
 
     def __init__(
         self,
@@ -147,10 +164,11 @@ class InContextTransformer:
         -------
         InContextTransformer
         """
-        self._validate()
-        groups = self._look(table)
-        model, self._manifest = weights.load(self.weights or weights.embedded(), self._device())
-        values = self._values(table)
+        self._check_options()
+        groups = Groups(table)
+        self._know(KnownTable.of(table, groups))
+        model, self._manifest = weights.load(self.weights or weights.embedded(), choose_device(self.device))
+        values = table_numbers(self._known, table)
         first = np.unique(groups.codes, return_index=True)[1]
         codes = values[first, : len(self._given)]
         self.adaptation_: Adaptation | None = None
@@ -167,15 +185,8 @@ class InContextTransformer:
         self._read_rows(model, values, codes, int(rng.integers(2**62)))
         return self
 
-    def _look(self, table: Table) -> Groups:
-        """Remember what the table is, and none of its rows."""
-        groups = Groups(table)
-        self._describe, self._keys = groups.describe, groups.keys
-        self._writer = Table(table.frame.iloc[:0].copy(), table.schema)
-        self._fingerprint = fingerprint(table)
-        self._given = [table.schema[name] for name in groups.columns]
-        self._learned = list(table.schema.learned)
-        return groups
+    def _know(self, known: KnownTable) -> None:
+        self._known, self._given, self._learned = known, known.given, known.learned
 
     def _specs(self) -> list[ColumnSpec]:
         specs = [ColumnSpec(True) for _ in self._given]
@@ -200,7 +211,7 @@ class InContextTransformer:
     def _read_rows(self, model: InContextModel, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
         """Encode contexts of the real rows."""
         self._seed = seed
-        self._codes = {key: codes[i] for i, key in enumerate(self._keys)}
+        self._codes = codes
         most = self._context(values)
         draws = int(np.clip(-(-len(values) // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
         self._rows = RowModel(
@@ -218,13 +229,13 @@ class InContextTransformer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the rows."""
-        told = getattr(self, "adaptation_", None)
-        if told is None:
+        adaptation = getattr(self, "adaptation_", None)
+        if adaptation is None:
             return ()
-        kept = f"the network of step {told.best_step}" if told.best_step else "the pretrained network"
+        kept = f"the network of step {adaptation.best_step}" if adaptation.best_step else "the pretrained network"
         return (
-            f"adapted to the table: {kept} was kept after {told.steps} steps; held-out rows "
-            f"{told.before:.3f} nats per cell before, {told.after:.3f} with what was kept",
+            f"adapted to the table: {kept} was kept after {adaptation.steps} steps; held-out rows "
+            f"{adaptation.before:.3f} nats per cell before, {adaptation.after:.3f} with what was kept",
         )
 
     @property
@@ -232,69 +243,37 @@ class InContextTransformer:
         """Which weights wrote the rows."""
         return {"weights": {name: getattr(self._manifest, name) for name in ("sha256", "config", "steps")}}
 
+    def _state(self) -> SavedState:
+        adaptation = None if self.adaptation_ is None else dataclasses.asdict(self.adaptation_)
+        facts = {"seed": self._seed, "adaptation": adaptation}
+        return SavedState(facts, {"values": self._rows.values, "codes": self._codes})
+
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
+        self._know(self._known)
+        self.weights = folder / WEIGHTS
+        model, self._manifest = weights.load(self.weights, choose_device(self.device))
+        adaptation = state.facts["adaptation"]
+        self.adaptation_ = None if adaptation is None else Adaptation(**adaptation)
+        arrays = part(flat(state=state.arrays), "state", _State)
+        self._read_rows(model, arrays.values, arrays.codes, int(state.facts["seed"]))
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted generator: its weights, and the real rows it reads, as safetensors.
 
         Parameters
         ----------
         folder : path
-            New, or empty. The manifest is written last and makes it whole.
+            New, or empty.
 
         Raises
         ------
         FileProblem
             When there is something in the folder.
         """
-        told = None if self.adaptation_ is None else dataclasses.asdict(self.adaptation_)
-        facts = {"seed": self._seed, "adaptation": told}
-        arrays = {"values": self._rows.values, "codes": np.stack([self._codes[key] for key in self._keys])}
-        options = options_of(self, without=NOT_SAVED)
-        save_state(folder, NAME, self._fingerprint, options, facts, arrays)
+        super().save(folder)
         names = ("config", "steps", "tasks", "seconds", "device", "validation")
-        known = {name: getattr(self._manifest, name) for name in names}
-        weights.save(self._rows.model, Path(folder) / WEIGHTS, **known)
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str], table: Table, *, device: str = "auto") -> Self:
-        """Load a generator that was saved.
-
-        Parameters
-        ----------
-        folder : path
-        table : Table
-            The table it was fitted to, or one with the same columns, values and groups.
-        device : str
-
-        Returns
-        -------
-        InContextTransformer
-
-        Raises
-        ------
-        FileProblem
-            When the folder has something that is not known, or lacks something.
-        SchemaError
-            When the table is not of the kind that the generator was fitted to.
-        """
-        options = [name for name in inspect.signature(cls).parameters if name not in NOT_SAVED]
-        found, facts, arrays = load_state(
-            folder,
-            NAME,
-            table,
-            options=options,
-            facts=("seed", "adaptation"),
-            arrays=("values", "codes"),
-            folders=(WEIGHTS,),
-        )
-        generator = cls(**found, weights=Path(folder) / WEIGHTS, device=device)
-        generator._validate()
-        generator._look(table)
-        model, generator._manifest = weights.load(generator.weights or "", generator._device())
-        told = facts["adaptation"]
-        generator.adaptation_ = None if told is None else Adaptation(**told)
-        state = part(flat(state=arrays), "state", _State)
-        generator._read_rows(model, state.values, state.codes, int(facts["seed"]))
-        return generator
+        facts = {name: getattr(self._manifest, name) for name in names}
+        weights.save(self._rows.model, Path(folder) / WEIGHTS, **facts)
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
@@ -310,15 +289,9 @@ class InContextTransformer:
         DataFrame of shape (n, n_learned)
             The first rows of a longer request are those of a shorter one.
         """
-        if group not in self._codes:
-            raise GeneratorError(
-                "the group has no real row to learn from",
-                where=self._describe(group),
-                hint="ask for groups that have rows, or use a generator that can extrapolate",
-            )
+        codes = self._codes[self._known.position(group)]
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
-        codes = self._codes[group]
         donors = self.donors
         if isinstance(donors, str):
             real = int((self._rows.values[:, : len(codes)] == codes).all(1).sum())
@@ -334,7 +307,7 @@ class InContextTransformer:
                 columns[column.name] = np.where(np.isnan(values), -1, values).astype(np.int32)
             else:
                 columns[column.name] = column.snap(values)
-        return self._writer.decode(columns)
+        return self._known.writer.decode(columns)
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
@@ -360,7 +333,7 @@ class InContextTransformer:
         ndarray of float64, shape (m,)
             −inf for a category, a group or a missing value that the context lacks.
         """
-        return self._rows.log_prob(self._read(frame))
+        return self._rows.log_prob(frame_numbers(self._known, frame))
 
     def predict_proba(self, frame: pd.DataFrame, *, balanced: bool = True) -> np.ndarray:
         """Probabilities of the labels by Bayes' rule.
@@ -380,8 +353,8 @@ class InContextTransformer:
         labels = np.unique(self._rows.values[:, 0])
         prior = np.full(len(labels), 1 / len(labels)) if balanced else None
         target = self._given[0].name
-        asked = frame if target in frame.columns else frame.assign(**{str(target): None})
-        return self._rows.predict_proba(self._read(asked, with_target=target in frame.columns), prior=prior)
+        numbers = frame_numbers(self._known, frame, with_target=target in frame.columns)
+        return self._rows.predict_proba(numbers, prior=prior)
 
     def impute(self, frame: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
         """Draw the missing values of learned columns, given the rest of their row.
@@ -397,64 +370,12 @@ class InContextTransformer:
         DataFrame of shape (m, n_columns)
             Other columns and known values are as they were.
         """
-        rows = self._rows.impute(self._read(frame), rng, temperature=self.temperature)
+        rows = self._rows.impute(frame_numbers(self._known, frame), rng, temperature=self.temperature)
         drawn = self._decode(rows).set_axis(frame.index)
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])
         return filled
-
-    def _validate(self) -> None:
-        counts = {"orders": 1, "max_context": 2, "max_memory": 1, "adapt": 0}
-        for name, least in counts.items():
-            value = getattr(self, name)
-            if name in ("orders", "max_context") and isinstance(value, str) and value == "auto":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                expected = f"a whole number, {least} or more"
-                raise OptionError("option out of range", where=name, got=repr(value), expected=expected)
-        share = isinstance(self.donors, int | float) and not isinstance(self.donors, bool)
-        if self.donors != "auto" and not (share and 0 <= self.donors <= 1):  # type: ignore[operator]
-            raise OptionError(
-                "option out of range", where="donors", got=repr(self.donors), expected="'auto', or 0 to 1"
-            )
-        number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
-        if not number or not 0 < self.temperature < np.inf:
-            raise OptionError(
-                "option out of range",
-                where="temperature",
-                got=repr(self.temperature),
-                expected="a number above 0",
-            )
-
-    def _device(self) -> torch.device:
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise OptionError("unknown device", got=repr(self.device), expected="'auto', 'cpu' or 'cuda'")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise OptionError("no CUDA device is available", where="device", hint='device="auto"')
-        has_cuda = torch.cuda.is_available() and self.device != "cpu"
-        return torch.device("cuda" if has_cuda else "cpu")
-
-    def _values(self, table: Table) -> np.ndarray:
-        """Group columns, then learned columns, as numbers; a missing attribute is a category of its own."""
-        parts = [_own_category(column, table.encode(column.name)) for column in self._given]
-        parts += [_as_numbers(column, table.encode(column.name)) for column in self._learned]
-        return np.stack(parts, axis=1)
-
-    def _read(self, frame: pd.DataFrame, with_target: bool = True) -> np.ndarray:
-        """Encode rows that need not be of the table; unknown categories get a code that no context has."""
-        parts = []
-        for position, column in enumerate([*self._given, *self._learned]):
-            if position == 0 and not with_target:
-                parts.append(np.zeros(len(frame)))
-                continue
-            encoded = encode_foreign(column, frame)
-            is_group = position < len(self._given)
-            numbers = _own_category(column, encoded) if is_group else _as_numbers(column, encoded)
-            if column.kind.is_coded:
-                numbers[encoded == UNKNOWN] = column.n_distinct + 1
-            parts.append(numbers)
-        return np.stack(parts, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -463,16 +384,3 @@ class _State:
 
     values: np.ndarray
     codes: np.ndarray
-
-
-def _as_numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
-    """float64 with NaN for missing."""
-    numbers = encoded.astype(np.float64)
-    if column.kind.is_coded:
-        numbers[encoded < 0] = np.nan
-    return numbers
-
-
-def _own_category(column: Column, codes: np.ndarray) -> np.ndarray:
-    """float64 codes in which missing is the last category."""
-    return np.where(codes < 0, column.n_distinct, codes).astype(np.float64)

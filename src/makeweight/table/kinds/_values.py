@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import SchemaError
-from makeweight.table.column import Column
+from makeweight.table.column import Column, Kind
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rejects = dict[str, Mask]
@@ -46,6 +46,27 @@ def python_type_of(series: pd.Series[Any], missing: Mask) -> type | None:
     return types.pop() if len(types) == 1 else None
 
 
+def column_of(series: pd.Series[Any], kind: Kind, reason: str, missing: Mask, n_distinct: int, **values: Any) -> Column:
+    """Return a column with what every kind records, and `values` that are its kind's own."""
+    return Column(
+        name=series.name,
+        kind=kind,
+        dtype=series.dtype,
+        reason=reason,
+        n_rows=len(series),
+        n_missing=int(missing.sum()),
+        n_distinct=n_distinct,
+        python_type=python_type_of(series, missing),
+        missing_value=first_missing(series, missing),
+        **values,
+    )
+
+
+def range_of(values: np.ndarray) -> dict[str, float | None]:
+    """Return `low` and `high` of values that are not missing."""
+    return {"low": float(values.min()), "high": float(values.max())} if len(values) else {"low": None, "high": None}
+
+
 def floats(series: pd.Series[Any]) -> np.ndarray:
     """Return numbers of any dtype (nullable, Arrow, Decimal objects) as float64 with NaN for missing."""
     if isinstance(series.dtype, np.dtype) and series.dtype != object:
@@ -62,9 +83,9 @@ def allow_missing(column: Column, missing: Mask, rejects: Rejects) -> None:
         rejects[MISSING] = missing
 
 
-def python_objects(column: Column, values: np.ndarray, missing: Mask, make: Callable[[Any], Any]) -> pd.Series[Any]:
+def python_objects(column: Column, values: Iterable[Any], missing: Mask, make: Callable[[Any], Any]) -> pd.Series[Any]:
     """Write values as the Python objects that the original column holds."""
-    out = np.empty(len(values), dtype=object)
+    out = np.empty(len(missing), dtype=object)
     for position, value in enumerate(values):
         out[position] = column.missing_value if missing[position] else make(value)
     return pd.Series(out, name=column.name, dtype=object)

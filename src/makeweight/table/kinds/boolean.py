@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import makeweight.table.kinds.categorical as categorical
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
-from makeweight.table.kinds import categorical
 from makeweight.table.kinds._values import Rejects
 
 TEXTS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}

@@ -12,9 +12,8 @@ from makeweight.table.column import MAX_CATEGORIES, Column, Kind
 from makeweight.table.kinds._values import (
     Rejects,
     allow_missing,
-    first_missing,
+    column_of,
     missing_mask,
-    python_type_of,
     to_dtype,
 )
 
@@ -58,19 +57,7 @@ def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.CATEGORICAL)
             hint=f"--kind {series.name}=identifier (fresh values) or --kind {series.name}=text "
             "(a real row's value), or drop the column",
         )
-    missing = missing_mask(series)
-    return Column(
-        name=series.name,
-        kind=kind,
-        dtype=series.dtype,
-        reason=reason,
-        n_rows=len(series),
-        n_missing=int(missing.sum()),
-        n_distinct=len(categories),
-        categories=categories,
-        python_type=python_type_of(series, missing),
-        missing_value=first_missing(series, missing),
-    )
+    return column_of(series, kind, reason, missing_mask(series), len(categories), categories=categories)
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:

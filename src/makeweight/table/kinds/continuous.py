@@ -18,13 +18,12 @@ from makeweight.table.kinds._numeric import (
     grid_of,
 )
 from makeweight.table.kinds._values import (
-    Rejects,
+    column_of,
     decimal_of,
-    first_missing,
     floats,
     is_decimal,
     python_objects,
-    python_type_of,
+    range_of,
     to_dtype,
 )
 
@@ -33,20 +32,8 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     """Read range, decimals, grid and missing values off a real column."""
     values, missing = finite_floats(series, series.name)
     present = np.unique(values[~missing])
-    column = Column(
-        name=series.name,
-        kind=Kind.CONTINUOUS,
-        dtype=series.dtype,
-        reason=reason,
-        n_rows=len(series),
-        n_missing=int(missing.sum()),
-        n_distinct=len(present),
-        low=float(present.min()) if len(present) else None,
-        high=float(present.max()) if len(present) else None,
-        decimals=count_decimals(present, series.dtype),
-        python_type=python_type_of(series, missing),
-        missing_value=first_missing(series, missing),
-    )
+    decimals = count_decimals(present, series.dtype)
+    column = column_of(series, Kind.CONTINUOUS, reason, missing, len(present), decimals=decimals, **range_of(present))
     return replace(column, grid=grid_of(column, common_divisor(present, column.decimals, column.dtype)))
 
 
@@ -57,9 +44,7 @@ def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
     return values if column.decimals is None else np.round(values, column.decimals)
 
 
-def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
-    """Encode proposed values and say which the real column cannot have."""
-    return check_numbers(column, series)
+check = check_numbers
 
 
 def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._values import (
     Rejects,
     allow_missing,
-    first_missing,
+    column_of,
     missing_mask,
+    python_objects,
     python_type_of,
+    range_of,
     to_dtype,
 )
 
@@ -24,6 +27,13 @@ STEPS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
 
 DTYPES = ("datetime64", "timedelta64", "timestamp", "date32", "date64", "duration")
 PYTHON_TYPES = (dt.datetime, dt.date, dt.timedelta, pd.Timestamp, pd.Timedelta, np.datetime64, np.timedelta64)
+
+#: From what pandas computes with to the objects of a column.
+PLAIN: dict[type | None, Callable[[Any], Any]] = {
+    dt.date: lambda value: value.date(),
+    dt.datetime: lambda value: value.to_pydatetime(),
+    dt.timedelta: lambda value: value.to_pytimedelta(),
+}
 
 
 def is_duration(column_or_dtype: Any, python_type: type | None = None) -> bool:
@@ -56,21 +66,9 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     origin = int(ticks.min()) if len(ticks) else 0
     step = next(step for step in STEPS if not len(ticks) or not ((ticks - origin) % step).any())
     values = (ticks - origin) / step
-    return Column(
-        name=series.name,
-        kind=Kind.DATETIME,
-        dtype=series.dtype,
-        reason=reason,
-        n_rows=len(series),
-        n_missing=int(missing.sum()),
-        n_distinct=len(np.unique(ticks)),
-        low=0.0 if len(ticks) else None,
-        high=float(values.max()) if len(ticks) else None,
-        decimals=0,
-        origin=origin,
-        step=step,
-        python_type=kind,
-        missing_value=first_missing(series, missing),
+    n_distinct = len(np.unique(ticks))
+    return column_of(
+        series, Kind.DATETIME, reason, missing, n_distinct, decimals=0, origin=origin, step=step, **range_of(values)
     )
 
 
@@ -115,7 +113,7 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
         written = pd.Series(ticks.astype("datetime64[us]"))
     written = written.mask(missing)
     if column.dtype == object:
-        return _objects(column, written, missing)
+        return python_objects(column, written, missing, PLAIN.get(column.python_type, lambda value: value))
     zone = getattr(column.dtype, "tz", None) or _arrow_zone(column.dtype)
     if zone is not None:
         # A wall-clock time that occurs twice is the earlier one; one that never occurs moves forward.
@@ -126,22 +124,6 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
 
 def _arrow_zone(dtype: Any) -> str | None:
     return getattr(dtype.pyarrow_dtype, "tz", None) if isinstance(dtype, pd.ArrowDtype) else None
-
-
-def _objects(column: Column, written: pd.Series[Any], missing: np.ndarray) -> pd.Series[Any]:
-    out = np.empty(len(written), dtype=object)
-    for position, value in enumerate(written):
-        if missing[position]:
-            out[position] = column.missing_value
-        elif column.python_type is dt.date:
-            out[position] = value.date()
-        elif column.python_type is dt.datetime:
-            out[position] = value.to_pydatetime()
-        elif column.python_type is dt.timedelta:
-            out[position] = value.to_pytimedelta()
-        else:
-            out[position] = value
-    return pd.Series(out, name=column.name, dtype=object)
 
 
 def _ticks(series: pd.Series[Any], duration: bool) -> np.ndarray:

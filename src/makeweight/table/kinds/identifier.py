@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import makeweight.table.kinds.text as text
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
-from makeweight.table.kinds import text
 from makeweight.table.kinds._values import missing_mask, python_type_of, to_dtype
 
 ROUNDS = 20
@@ -59,10 +59,10 @@ def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator
     if _holds_numbers(real):
         return _next_numbers(column, present, n)
     if _type(real) is uuid.UUID:
-        made: list[Any] = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(n)]
+        values: list[Any] = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(n)]
     else:
-        made = _like(present.astype(str).tolist(), n, rng)
-    return to_dtype(column, pd.Series(made, dtype=object))
+        values = _like(present.astype(str).tolist(), n, rng)
+    return to_dtype(column, pd.Series(values, dtype=object))
 
 
 def _type(series: pd.Series[Any]) -> type | None:
@@ -99,22 +99,17 @@ def _next_numbers(column: Column, present: pd.Series[Any], n: int) -> pd.Series[
 
 
 def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
-    used, made = set(real), list[str]()
-    for _ in range(ROUNDS):
-        if len(made) == n or not real:
+    taken = dict.fromkeys(real)
+    n_real = len(taken)
+    for _ in range(ROUNDS if real else 0):
+        if len(taken) == n_real + n:
             break
-        for value in shaped(real, n - len(made), rng):
-            if value not in used:
-                used.add(value)
-                made.append(value)
+        taken.update(dict.fromkeys(shaped(real, n_real + n - len(taken), rng)))
     number = 0
-    while len(made) < n:
+    while len(taken) < n_real + n:
         number += 1
-        value = f"{real[number % len(real)] if real else 'row'}-{number}"
-        if value not in used:
-            used.add(value)
-            made.append(value)
-    return made
+        taken[f"{real[number % len(real)] if real else 'row'}-{number}"] = None
+    return list(islice(taken, n_real, None))
 
 
 def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:

@@ -14,13 +14,12 @@ from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._numeric import check_numbers, common_divisor, finite_floats, grid_of
 from makeweight.table.kinds._values import (
     Mask,
-    Rejects,
-    first_missing,
+    column_of,
     floats,
     is_decimal,
     missing_mask,
     python_objects,
-    python_type_of,
+    range_of,
     to_dtype,
 )
 
@@ -59,20 +58,8 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
             )
         present = np.array([value - origin for value in exact], dtype=np.float64)
     present = np.unique(present)
-    column = Column(
-        name=series.name,
-        kind=Kind.INTEGER,
-        dtype=series.dtype,
-        reason=reason,
-        n_rows=len(series),
-        n_missing=int(missing.sum()),
-        n_distinct=len(present),
-        low=float(present.min()) if len(present) else None,
-        high=float(present.max()) if len(present) else None,
-        decimals=0,
-        origin=origin,
-        python_type=python_type_of(series, missing),
-        missing_value=first_missing(series, missing),
+    column = column_of(
+        series, Kind.INTEGER, reason, missing, len(present), decimals=0, origin=origin, **range_of(present)
     )
     return replace(column, grid=grid_of(column, common_divisor(present, 0, column.dtype)))
 
@@ -87,9 +74,7 @@ def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
     return values
 
 
-def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
-    """Encode proposed values and say which the real column cannot have."""
-    return check_numbers(column, series)
+check = check_numbers
 
 
 def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:

@@ -7,22 +7,12 @@ from typing import Any
 import pandas as pd
 
 from makeweight.table.column import Column, Kind
-from makeweight.table.kinds._values import Mask, Rejects, allow_missing, first_missing, missing_mask
+from makeweight.table.kinds._values import Mask, Rejects, allow_missing, column_of, missing_mask
 
 
 def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Column:
     """Count missing and distinct values of a real column."""
-    missing = missing_mask(series)
-    return Column(
-        name=series.name,
-        kind=kind,
-        dtype=series.dtype,
-        reason=reason,
-        n_rows=len(series),
-        n_missing=int(missing.sum()),
-        n_distinct=int(series.nunique()),
-        missing_value=first_missing(series, missing),
-    )
+    return column_of(series, kind, reason, missing_mask(series), int(series.nunique()))
 
 
 def check(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], Rejects]:

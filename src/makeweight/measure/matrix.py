@@ -1,76 +1,18 @@
-"""Classifiers by name, and the numeric matrix that a table of any kind becomes for them."""
+"""The numeric matrix that a table of any kind becomes for a classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.table import Column, Table
 
-__all__ = ["ESTIMATORS", "Matrix", "make_estimator"]
+__all__ = ["Matrix"]
 
 #: Categories that get a column of their own; rarer ones share none.
 MOST_CATEGORIES = 50
-
-
-def _xgb(seed: int) -> Any:
-    try:
-        from xgboost import XGBClassifier
-    except ImportError as error:
-        raise MissingDependency(
-            "the estimator 'xgb' needs a package that is not installed",
-            got=str(error),
-            hint="pip install xgboost, or use --estimator hgb",
-        ) from error
-    return XGBClassifier(random_state=seed, n_jobs=1)
-
-
-#: Name to a function from a seed to a classifier at the settings of its library.
-ESTIMATORS: dict[str, Callable[[int], Any]] = {
-    "lr": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, random_state=seed)),
-    "rf": lambda seed: RandomForestClassifier(criterion="entropy", random_state=seed, n_jobs=1),
-    "hgb": lambda seed: HistGradientBoostingClassifier(random_state=seed),
-    "xgb": _xgb,
-}
-
-
-def make_estimator(name: str, seed: int) -> Any:
-    """Return a fresh classifier.
-
-    Parameters
-    ----------
-    name : {"lr", "rf", "hgb", "xgb"}
-        Logistic regression on standardised columns, random forest (entropy), histogram gradient boosting,
-        XGBoost.
-    seed : int
-
-    Returns
-    -------
-    scikit-learn classifier
-
-    Raises
-    ------
-    OptionError
-        When there is none of that name.
-    MissingDependency
-        When XGBoost is asked for and not installed.
-
-    Examples
-    --------
-    >>> type(make_estimator("rf", 0)).__name__
-    'RandomForestClassifier'
-    """
-    if name not in ESTIMATORS:
-        raise OptionError("unknown estimator", got=repr(name), hint=nearest(name, ESTIMATORS))
-    return ESTIMATORS[name](seed)
 
 
 class Matrix:

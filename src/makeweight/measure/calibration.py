@@ -8,12 +8,10 @@ from typing import Protocol
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
+from makeweight.measure.probabilities import floored
 from makeweight.theory import fit_calibration, logit_shift
 
-__all__ = ["Calibrator", "Identity", "Isotonic", "fit_calibrator"]
-
-#: Isotonic steps may reach zero and one, which no finite sample shows: probabilities keep this distance.
-FLOOR = 1e-6
+__all__ = ["Calibrator", "Identity", "Isotonic", "fit_calibrator", "tuned_offsets"]
 
 
 class Calibrator(Protocol):
@@ -59,11 +57,11 @@ class Isotonic:
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities of shape (n, k)."""
         if len(self.steps) == 1:
-            second = np.clip(self.steps[0].predict(probabilities[:, 1]), FLOOR, 1 - FLOOR)
-            return np.column_stack([1 - second, second])
+            second = self.steps[0].predict(probabilities[:, 1])
+            return floored(np.column_stack([1 - second, second]))
         columns = [step.predict(column) for step, column in zip(self.steps, probabilities.T, strict=True)]
-        table = np.clip(np.column_stack(columns), FLOOR, None)
-        return np.asarray(table / table.sum(axis=1, keepdims=True))
+        table = np.column_stack(columns) + np.finfo(np.float64).tiny
+        return floored(table / table.sum(axis=1, keepdims=True))
 
 
 def fit_calibrator(
@@ -113,3 +111,39 @@ def fit_calibrator(
             for k in classes
         )
     )
+
+
+def tuned_offsets(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return offsets on log-probabilities with the least weighted error: for two classes a threshold.
+
+    More than two classes are tuned one after the other, twice, from equal offsets.
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    >>> offsets = tuned_offsets(p, np.array([0, 0, 1]), np.array([0.5, 0.5, 1.0]))
+    >>> (np.log(p) + offsets).argmax(axis=1).tolist()
+    [0, 0, 1]
+    """
+    scores = np.log(probabilities)
+    k = scores.shape[1]
+    offsets = np.zeros(k)
+    for c in [1] if k == 2 else [*range(k), *range(k)]:
+        rivals = scores + offsets
+        rivals[:, c] = -np.inf
+        rival = rivals.argmax(axis=1)
+        needed = rivals[np.arange(len(labels)), rival] - scores[:, c]  # offset above which the row goes to c
+        order = np.argsort(needed, kind="stable")
+        gain = np.where(labels == c, weights, 0.0) - np.where(labels == rival, weights, 0.0)
+        total = np.append(0.0, np.cumsum(gain[order]))
+        edges = needed[order]
+        last = np.append(edges[1:] > edges[:-1], True)  # a cut lies between different values
+        allowed = np.append(True, last)
+        best = int(np.where(allowed, total, -np.inf).argmax())
+        if best == 0:
+            offsets[c] = edges[0] - 1.0
+        elif best == len(edges):
+            offsets[c] = edges[-1] + 1.0
+        else:
+            offsets[c] = (edges[best - 1] + edges[best]) / 2
+    return offsets

@@ -1,0 +1,1 @@
+"""How anything is measured on real rows: splits, training sets, learners, probabilities, calibration."""

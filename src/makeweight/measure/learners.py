@@ -1,0 +1,289 @@
+"""Classifiers by name or as they are brought, and how they are fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
+
+from makeweight.errors import MissingDependency, OptionError, nearest
+from makeweight.measure.matrix import Matrix
+from makeweight.table import Schema, Table
+
+__all__ = [
+    "LEARNERS",
+    "Classifier",
+    "FrameClassifier",
+    "Learner",
+    "fit_estimator",
+    "make_learner",
+    "named_learners",
+    "seeded",
+    "weight_keyword",
+]
+
+#: A tree of the quick forest is grown from at most so many rows.
+TREE_ROWS = 3000
+
+
+class Classifier(Protocol):
+    """Any scikit-learn classifier with probabilities."""
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Learn from rows and labels."""
+        ...
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return probabilities of the classes, shape (n, k)."""
+        ...
+
+
+#: A name of `LEARNERS`, or a classifier, unfitted.
+Learner = str | Classifier
+
+
+def _logistic(seed: int, n_rows: int) -> Any:
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, random_state=seed))
+
+
+def _forest(seed: int, n_rows: int) -> Any:
+    share = min(1.0, TREE_ROWS / max(1, n_rows))
+    return RandomForestClassifier(50, min_samples_leaf=3, max_samples=share, random_state=seed, n_jobs=1)
+
+
+def _boosted(seed: int, n_rows: int) -> Any:
+    return HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed)
+
+
+def _xgb_default(seed: int, n_rows: int) -> Any:
+    try:
+        from xgboost import XGBClassifier
+    except ImportError as error:
+        raise MissingDependency(
+            "the estimator 'xgb' needs a package that is not installed",
+            got=str(error),
+            hint="pip install xgboost, or use --estimator hgb",
+        ) from error
+    return XGBClassifier(random_state=seed, n_jobs=1)
+
+
+def _xgb(seed: int, n_rows: int) -> Any:
+    return _xgb_default(seed, n_rows).set_params(max_depth=3, learning_rate=0.1, n_estimators=100)
+
+
+#: Name to a function from a seed and the number of training rows to a classifier.
+LEARNERS: dict[str, Callable[[int, int], Any]] = {
+    "lr": _logistic,
+    "rf": _forest,
+    "hgb": _boosted,
+    "xgb": _xgb,
+    "rf-default": lambda seed, n_rows: RandomForestClassifier(criterion="entropy", random_state=seed, n_jobs=1),
+    "hgb-default": lambda seed, n_rows: HistGradientBoostingClassifier(random_state=seed),
+    "xgb-default": _xgb_default,
+}
+
+
+def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
+    """Return a fresh classifier.
+
+    Parameters
+    ----------
+    learner : str or scikit-learn classifier
+        "lr": logistic regression on standardised columns. "rf": forest of 50 trees with 3 rows per leaf, each
+        tree grown from at most 3,000 rows. "hgb": 60 boosted trees of 15 leaves. "xgb": 100 trees of depth 3.
+        "rf-default" (with entropy), "hgb-default", "xgb-default": at the settings of their libraries. A
+        classifier is cloned.
+    seed : int
+        For every random state that is open.
+    n_rows : int
+        Training rows.
+
+    Returns
+    -------
+    scikit-learn classifier
+
+    Raises
+    ------
+    OptionError
+        When there is no learner of that name, or the object is no classifier with probabilities.
+    MissingDependency
+        When XGBoost is asked for and not installed.
+
+    Examples
+    --------
+    >>> make_learner("rf", 0, 12_000).max_samples
+    0.25
+    >>> make_learner(LogisticRegression(C=0.1), 7, 100)
+    LogisticRegression(C=0.1, random_state=7)
+    """
+    if isinstance(learner, str):
+        if learner not in LEARNERS:
+            raise OptionError("unknown estimator", got=repr(learner), hint=nearest(learner, LEARNERS))
+        return LEARNERS[learner](seed, n_rows)
+    if not (hasattr(learner, "fit") and hasattr(learner, "predict_proba") and hasattr(learner, "get_params")):
+        raise OptionError(
+            "not an estimator",
+            got=repr(learner),
+            expected="a name, or a scikit-learn classifier with predict_proba",
+            hint=f"names: {', '.join(LEARNERS)}",
+        )
+    return seeded(learner, seed)
+
+
+def named_learners(estimators: Sequence[str] | Mapping[str, Learner]) -> dict[str, Learner]:
+    """Return learners by name, from names alone or from a mapping of names to classifiers.
+
+    Raises
+    ------
+    OptionError
+        When there is none.
+
+    Examples
+    --------
+    >>> named_learners(["lr", "rf"])
+    {'lr': 'lr', 'rf': 'rf'}
+    """
+    if isinstance(estimators, str):
+        raise OptionError("estimators is a sequence of names", got=repr(estimators), expected=f"[{estimators!r}]")
+    if not estimators:
+        raise OptionError("no estimator is asked for", hint="leave estimators at its default")
+    return dict(estimators) if isinstance(estimators, Mapping) else {name: name for name in estimators}
+
+
+def weight_keyword(estimator: Any) -> str | None:
+    """Return the name under which an estimator's ``fit`` takes sample weights; None if it takes none.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> weight_keyword(make_pipeline(LogisticRegression())), weight_keyword(KNeighborsClassifier())
+    ('logisticregression__sample_weight', None)
+    """
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_keyword(last)
+        return None if inner is None else f"{name}__{inner}"
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return a clone in which every random state that was left open is set.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> seeded(LogisticRegression(), 7).random_state
+    7
+    """
+    fresh = clone(estimator)
+    open_states = [
+        name
+        for name, value in fresh.get_params(deep=True).items()
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+    return fresh.set_params(**dict.fromkeys(open_states, seed))
+
+
+def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, seed: int) -> Any:
+    """Fit a clone of an estimator, with weights where they differ from one.
+
+    Parameters
+    ----------
+    estimator : classifier
+    X, y, weights
+        Features, labels and weights; a weight may be negative.
+    seed : int
+        For random states that are None.
+
+    Returns
+    -------
+    classifier
+
+    Raises
+    ------
+    OptionError
+        When weights are needed and the estimator takes none.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
+    >>> fit_estimator(KNeighborsClassifier(1), X, y, np.array([1.0, 0.5]), 0)
+    Traceback (most recent call last):
+    ...
+    makeweight.errors.OptionError: KNeighborsClassifier takes no sample_weight, and rows need weights...
+    """
+    fresh = seeded(estimator, seed)
+    if np.all(weights == 1.0):
+        return fresh.fit(X, y)
+    keyword = weight_keyword(fresh)
+    if keyword is None:
+        raise OptionError(
+            f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
+            hint='leave alpha="auto" or augment=0, and bias_correction=None, or take an estimator that does',
+        )
+    # These weights are ours, not the user's: they go to the last step whatever was asked to be routed.
+    with config_context(enable_metadata_routing=False):
+        return fresh.fit(X, y, **{keyword: weights})
+
+
+def _last(estimator: BaseEstimator) -> Any:
+    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+
+
+class FrameClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A learner on rows as they come: the matrix is read off the rows that it is fitted to.
+
+    Parameters
+    ----------
+    learner : str or classifier
+        As in `make_learner`.
+    schema : Schema
+        Of the features of all rows that it may be fitted to.
+    random_state : int or None
+
+    Attributes
+    ----------
+    classes_ : ndarray of int, shape (k,)
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"colour": ["red", "blue"] * 20, "size": [1.5, 2.5, 3.5, 4.5] * 10})
+    >>> y = np.array([0, 1] * 20)
+    >>> FrameClassifier("lr", Schema.infer(X), 0).fit(X, y).predict_proba(X[:2]).argmax(axis=1)
+    array([0, 1])
+    """
+
+    def __init__(self, learner: Learner, schema: Schema, random_state: int | None = None) -> None:
+        self.learner = learner
+        self.schema = schema
+        self.random_state = random_state
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """Fit the matrix and the classifier."""
+        self.matrix_ = Matrix(Table(X, self.schema))
+        seed = self.random_state or 0
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        model = make_learner(self.learner, seed, len(X))
+        self.model_ = fit_estimator(model, self.matrix_.transform(X), np.asarray(y), weights, seed)
+        self.classes_ = np.asarray(self.model_.classes_)
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the classifier's probabilities, shape (n, k)."""
+        return np.asarray(self.model_.predict_proba(self.matrix_.transform(X)))
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the likeliest classes, shape (n,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])

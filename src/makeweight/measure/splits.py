@@ -1,0 +1,150 @@
+"""Folds that are stratified by group and keep equal rows together."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import PlanError
+from makeweight.plan import Groups
+from makeweight.table import Table
+
+__all__ = ["Strata", "refuse_one_class"]
+
+#: A row that occurs more often than both, in rows and as a share of its group, is spread over folds.
+ATOM_ROWS, ATOM_SHARE = 10, 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Strata:
+    """Which rows must be split alike, and which must stay together.
+
+    A row whose equal is in the training rows measures memory, not generalisation.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n,)
+        Group of every row.
+    units : ndarray of int, shape (n,)
+        Rows equal in all learned columns share a number, except rows that occur very often.
+    names : tuple of str
+        Names of the groups.
+
+    Examples
+    --------
+    >>> from makeweight import Schema
+    >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5] * 2, "y": ["a", "a", "b", "b"] * 2})
+    >>> strata = Strata.of(Table(frame, Schema.infer(frame, target="y")))
+    >>> assigned = strata.assign(2, np.random.default_rng(0))
+    >>> bool((assigned[:4] == assigned[4:]).all()), strata.distinct().tolist()
+    (True, [2, 2])
+    """
+
+    codes: np.ndarray
+    units: np.ndarray
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: Table, groups: Groups | None = None) -> Strata:
+        """Return the strata of a table with a target."""
+        groups = Groups(table) if groups is None else groups
+        known = [*(column.name for column in table.schema.learned), *table.schema.group_columns]
+        codes = groups.codes.astype(np.int64)
+        units = _units(pd.util.hash_pandas_object(table.frame[known], index=False), codes)
+        return cls(codes, units, tuple(map(groups.describe, groups.keys)))
+
+    def distinct(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return how many different rows each group has, among all rows or some."""
+        chosen = slice(None) if rows is None else rows
+        pairs = pd.DataFrame({"group": self.codes[chosen], "unit": self.units[chosen]}).drop_duplicates()
+        return np.bincount(pairs["group"], minlength=len(self.names))
+
+    def check(self, folds: int) -> None:
+        """Refuse folds that a group cannot fill with two different rows each.
+
+        Raises
+        ------
+        PlanError
+            Naming the group.
+        """
+        different = self.distinct()
+        rarest = int(different.argmin())
+        if different[rarest] >= 2 * folds:
+            return
+        n_rows = int(np.bincount(self.codes)[rarest])
+        alike = f", {different[rarest]} of them different" if n_rows > different[rarest] else ""
+        most = int(different[rarest]) // 2
+        raise PlanError(
+            "too few rows in a group for the folds",
+            where=self.names[rarest],
+            got=f"{n_rows} rows{alike}",
+            expected=f"{2 * folds} or more different rows: two per fold",
+            hint=f"use {most} folds or fewer" if most > 1 else "leave the group out, or join it to another",
+        )
+
+    def assign(self, folds: int, rng: np.random.Generator, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return a fold per row.
+
+        Parameters
+        ----------
+        folds : int
+        rng : numpy.random.Generator
+        rows : ndarray of int, optional
+            Split these rows only.
+
+        Returns
+        -------
+        ndarray of int, shape of `rows`
+        """
+        codes, units = (self.codes, self.units) if rows is None else (self.codes[rows], self.units[rows])
+        assigned = np.empty(len(codes), dtype=np.int64)
+        for code in np.unique(codes):
+            mine = np.flatnonzero(codes == code)
+            unit, sizes = np.unique(units[mine], return_inverse=True, return_counts=True)[1:]
+            order = rng.permutation(len(sizes))
+            fold_of = np.empty(len(sizes), dtype=np.int64)
+            if sizes.max() == 1:
+                fold_of[order] = np.arange(len(order)) % folds
+            else:
+                filled = [(0, fold) for fold in range(folds)]
+                for position in order:
+                    size, fold = filled[0]
+                    fold_of[position] = fold
+                    heapq.heapreplace(filled, (size + int(sizes[position]), fold))
+            assigned[mine] = fold_of[unit]
+        return assigned
+
+
+def refuse_one_class(groups: Groups) -> None:
+    """Refuse a target with a single class.
+
+    Raises
+    ------
+    PlanError
+    """
+    labels = {key[0] for key in groups.keys}
+    if len(labels) < 2:
+        raise PlanError(
+            "the target has one class",
+            where=f"column {groups.columns[0]!r}",
+            got=", ".join(map(repr, labels)) or None,
+            expected="at least two",
+            hint="check the target column",
+        )
+
+
+def _units(keys: pd.Series[Any], codes: np.ndarray) -> np.ndarray:
+    """Number rows by content, in order of appearance.
+
+    A content that is an atom of its group's distribution gets one number per row: kept together, a row that is
+    a quarter of its group would be all of one fold and none of the others.
+    """
+    units, _ = pd.factorize(keys)
+    sizes, limits = np.bincount(units)[units], np.maximum(ATOM_ROWS, ATOM_SHARE * np.bincount(codes))[codes]
+    common = np.flatnonzero(sizes > limits)
+    units[common] = units.max() + 1 + np.arange(len(common))
+    return np.unique(units, return_inverse=True)[1]
