@@ -93,7 +93,7 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if column.kind.is_numeric and not np.isnan(values).all():
                 self._scores[column.name] = NormalScores.fit(values[~np.isnan(values)])
         cells = self._cells(table)
-        self._discriminant(self._design(cells), codes, weights)
+        self._discriminant(self._design(cells, len(table)), codes, weights)
         kept = self._compared(codes)
         scale = np.bincount(codes, weights=weights) / np.bincount(codes[kept], weights=weights[kept])
         self._kept = [values[kept] for values in cells]
@@ -106,11 +106,11 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Return probabilities of shape (n, k)."""
         cells = self._cells(Table(X[self.schema.names].reset_index(drop=True), self.schema))
-        odds = self._log_prior + DISCRIMINANT * _bounded(self._design(cells) @ self._slopes + self._offsets)
+        odds = self._log_prior + DISCRIMINANT * _bounded(self._design(cells, len(X)) @ self._slopes + self._offsets)
         step = max(1, BLOCK // len(self._votes))
         for start in range(0, len(X), step):
             rows = slice(start, start + step)
-            evidence, vote = self._kernels([values[rows] for values in cells])
+            evidence, vote = self._kernels([values[rows] for values in cells], len(odds[rows]))
             odds[rows] += EVIDENCE * _bounded(evidence) + VOTE * _bounded(vote)
         return np.asarray(softmax(odds, axis=1))
 
@@ -128,7 +128,7 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             cells.append(values)
         return cells
 
-    def _design(self, cells: list[np.ndarray]) -> np.ndarray:
+    def _design(self, cells: list[np.ndarray], n: int) -> np.ndarray:
         """Return numbers for the discriminant: scores, indicators of missing values and of categories."""
         parts = []
         for column, values in zip(self._columns, cells, strict=True):
@@ -139,7 +139,7 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     parts.append(missing[:, None].astype(np.float64))
             else:
                 parts.append((values[:, None] == np.arange(column.n_distinct)).astype(np.float64))
-        return np.concatenate(parts, axis=1) if parts else np.zeros((len(cells[0]) if cells else 0, 1))
+        return np.concatenate(parts, axis=1) if parts else np.zeros((n, 1))
 
     def _discriminant(self, design: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
         k = len(self.classes_)
@@ -169,10 +169,9 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         chosen = np.concatenate([np.flatnonzero(place < share), rng.permutation(rest)[:spare]])
         return np.sort(chosen)
 
-    def _kernels(self, cells: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _kernels(self, cells: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the sum over columns of log-densities by class, and log vote shares, each of shape (n, k)."""
         mass = self._votes.sum(axis=0)
-        n = len(cells[0]) if cells else 0
         evidence = np.zeros((n, len(mass)))
         similarity = np.zeros((n, len(self._votes)))
         for column, query, context in zip(self._columns, cells, self._kept, strict=True):
