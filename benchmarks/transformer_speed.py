@@ -32,7 +32,7 @@ import sys, time
 from makeweight.sampler import balance
 import pandas as pd
 frame = pd.read_csv(sys.argv[1])
-made = balance(frame, target=sys.argv[2], generator="transformer", copies="accept", random_state=0,
+made = balance(frame, target=sys.argv[2], generator="transformer", limits=Limits(copies="accept"), random_state=0,
                options={"weights": sys.argv[3]})
 print(len(frame), len(made.frame), time.process_time())
 """

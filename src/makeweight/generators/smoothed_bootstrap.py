@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
-from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
 from makeweight.generators.rows.bandwidth import Smoothing, choose_smoothing
 from makeweight.generators.rows.donors import IGNORED, Donors, evenly, kept_rows
@@ -36,6 +37,7 @@ LEAST_SHARE = 1e-3
 USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
 
+@dataclass(eq=False, repr=False)
 class SmoothedBootstrap(SavedGenerator):
     r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
@@ -109,47 +111,18 @@ class SmoothedBootstrap(SavedGenerator):
     """
 
     traits = Traits()
-    options = (
-        Option("bandwidth", float, 0, above=True, words=("auto",)),
-        Option("recombine", float, 0, 1, words=("auto",)),
-        Option("n_neighbors", int, 1),
-        Option("borrowed_rows", float, 0),
-        Option("max_donors", int, 1),
-    )
     saved_as = "smoothed-bootstrap"
     saved_facts = tuple(field.name for field in dataclasses.fields(Smoothing))
     saved_arrays = ("donors", "shared", "levels", "marginal")
-    _numeric: list[Column]
-    _marginals: list[NormalScores]
-    _coded: list[Column]
-    _levels: dict[Hashable, np.ndarray]
 
-    def __init__(
-        self,
-        bandwidth: float | str = "auto",
-        recombine: float | str = "auto",
-        n_neighbors: int = 15,
-        borrowed_rows: float = 1.0,
-        max_donors: int = 20_000,
-    ) -> None:
-        self.bandwidth = bandwidth
-        self.recombine = recombine
-        self.n_neighbors = n_neighbors
-        self.borrowed_rows = borrowed_rows
-        self.max_donors = max_donors
+    bandwidth: float | str = option("auto", float, 0, above=True, words=("auto",))
+    recombine: float | str = option("auto", float, 0, 1, words=("auto",))
+    n_neighbors: int = option(15, int, 1)
+    borrowed_rows: float = option(1.0, float, 0)
+    max_donors: int = option(20_000, int, 1)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Read marginals, group means, shared residuals and bandwidths off real rows.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        SmoothedBootstrap
-        """
+        """Read marginals, group means, shared residuals and bandwidths off real rows."""
         self._check_options()
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
@@ -176,12 +149,6 @@ class SmoothedBootstrap(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
@@ -231,6 +198,46 @@ class SmoothedBootstrap(SavedGenerator):
             total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], streams[position])
         return total
 
+    def cost(self, plan: Plan) -> Cost:
+        """Return the seconds expected, from the number of cells to read and to write."""
+        columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
+        return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
+
+    def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
+        """Remember the texts of the rows that are kept."""
+        self._texts = {
+            column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
+            for column in table.schema.features
+            if column.kind is Kind.TEXT
+        }
+
+    def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the donors' normal scores and codes, one column of the table at a time."""
+        self._numeric: list[Column] = []
+        self._marginals: list[NormalScores] = []
+        self._coded: list[Column] = []
+        self._levels: dict[Hashable, np.ndarray] = {}
+        scores: list[np.ndarray] = []
+        codes: list[np.ndarray] = []
+        learned = table.schema.learned
+        for column, stream in zip(learned, rng.spawn(len(learned)), strict=True):
+            values = table.encode(column.name) if column.kind.is_numeric else table.encode(column.name, rows)
+            levels = lumps(values) if column.kind.is_numeric and column.n_distinct <= MAX_LUMPS else None
+            if levels is not None:
+                self._levels[column.name] = levels
+                present = values[rows]
+                values = np.where(np.isnan(present), -1, np.searchsorted(levels, present))
+            if column.kind.is_coded or levels is not None:
+                self._coded.append(column)
+                codes.append(values.astype(np.int32))
+                continue
+            self._numeric.append(column)
+            self._marginals.append(NormalScores.fit(values[~np.isnan(values)]))
+            scores.append(self._marginals[-1].transform(values[rows], stream.random(len(rows))))
+        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+        codes += [np.where(np.isnan(scores[j]), -1, 0).astype(np.int32) for j in self._with_missing]
+        return _side_by_side(scores, len(rows), np.float64), _side_by_side(codes, len(rows), np.int32)
+
     def _state(self) -> SavedState:
         positions = {column.name: j for j, column in enumerate(self._known.learned)}
         marginals = zip(self._numeric, self._marginals, strict=True)
@@ -255,46 +262,6 @@ class SmoothedBootstrap(SavedGenerator):
         self._shared = part(arrays, "shared", SharedResiduals)
         self._whitened_means = self._shared.whiten(self._shared.means)
         self._smoothing = Smoothing(**state.facts)
-
-    def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
-        return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
-
-    def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
-        """Remember the texts of the rows that are kept."""
-        self._texts = {
-            column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
-            for column in table.schema.features
-            if column.kind is Kind.TEXT
-        }
-
-    def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the donors' normal scores and codes, one column of the table at a time."""
-        self._numeric = []
-        self._marginals = []
-        self._coded = []
-        self._levels = {}
-        scores: list[np.ndarray] = []
-        codes: list[np.ndarray] = []
-        learned = table.schema.learned
-        for column, stream in zip(learned, rng.spawn(len(learned)), strict=True):
-            values = table.encode(column.name) if column.kind.is_numeric else table.encode(column.name, rows)
-            levels = lumps(values) if column.kind.is_numeric and column.n_distinct <= MAX_LUMPS else None
-            if levels is not None:
-                self._levels[column.name] = levels
-                present = values[rows]
-                values = np.where(np.isnan(present), -1, np.searchsorted(levels, present))
-            if column.kind.is_coded or levels is not None:
-                self._coded.append(column)
-                codes.append(values.astype(np.int32))
-                continue
-            self._numeric.append(column)
-            self._marginals.append(NormalScores.fit(values[~np.isnan(values)]))
-            scores.append(self._marginals[-1].transform(values[rows], stream.random(len(rows))))
-        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
-        codes += [np.where(np.isnan(scores[j]), -1, 0).astype(np.int32) for j in self._with_missing]
-        return _side_by_side(scores, len(rows), np.float64), _side_by_side(codes, len(rows), np.int32)
 
     def _block(
         self, position: int, rows: np.ndarray, streams: dict[str, np.random.Generator]

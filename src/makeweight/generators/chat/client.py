@@ -48,7 +48,7 @@ class ChatRequest:
         Digest of the names of the columns whose values are in it.
     """
 
-    body: dict[str, Any]
+    body: dict[str, object]
     table: str
 
 
@@ -104,7 +104,7 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
     return Answer(text, cut=finish == "length", tokens=tokens, recorded=recorded)
 
 
-def _tokens(body: dict[str, Any]) -> tuple[int, int] | None:
+def _tokens(body: dict[str, object]) -> tuple[int, int] | None:
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -226,7 +226,7 @@ class Client:
             if problem.status != 429:
                 self.cancelled.wait(wait)
 
-    def _once(self, body: dict[str, Any], given_up: Sequence[str]) -> str:
+    def _once(self, body: dict[str, object], given_up: Sequence[str]) -> str:
         assert self._api is not None
         sent = {name: value for name, value in body.items() if name not in given_up}
         # Parameters that older versions of the client do not know go beside those that it does.
@@ -241,7 +241,7 @@ class Client:
                 raise error.__cause__ from None
             raise
 
-    def _give_up(self, problem: ChatProblem, body: dict[str, Any], given_up: Sequence[str]) -> bool:
+    def _give_up(self, problem: ChatProblem, body: dict[str, object], given_up: Sequence[str]) -> bool:
         """Give up a parameter that the endpoint refuses; tell whether there was one to give up."""
         with self._lock:
             if tuple(self.given_up) != tuple(given_up):

@@ -138,7 +138,7 @@ class Prompter:
         """Return a group as text."""
         return self.groups.describe(group)
 
-    def response_format(self, group: Group) -> dict[str, Any]:
+    def response_format(self, group: Group) -> dict[str, object]:
         """Return the JSON schema of an answer, as structured outputs take it."""
         row = {
             "type": "object",

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -138,7 +137,7 @@ class Session:
         return prompts, requests
 
     def _request(self, group: Group, prompt: ChatPrompt, seed: int) -> ChatRequest:
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "model": self._model,
             "messages": [
                 {"role": "system", "content": prompt.system},
@@ -237,7 +236,7 @@ class Session:
         """Return the rows of an answer, what it is like, and why rows of it are not valid."""
         fields = self.prompter.fields
         unreadable: Counter[str] = Counter()
-        rows: list[dict[str, Any]] = []
+        rows: list[dict[str, object]] = []
         if answer.failure is not None:
             unreadable[answer.failure] += 1
         else:
@@ -283,7 +282,7 @@ class Session:
         return (*notes, variety) if variety else tuple(notes)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was asked and answered, as plain values."""
         spending, client = self.spending, self.client
         return {

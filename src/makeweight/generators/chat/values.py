@@ -23,7 +23,7 @@ NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
 WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:[A-Za-zµ°%²³/]{{1,15}}\.?)?[.;]?$")
 
 
-def to_frame(rows: Sequence[dict[str, Any]], fields: Sequence[Field]) -> pd.DataFrame:
+def to_frame(rows: Sequence[dict[str, object]], fields: Sequence[Field]) -> pd.DataFrame:
     """Return rows as a frame of the table's columns.
 
     Parameters

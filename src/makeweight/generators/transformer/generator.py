@@ -14,7 +14,7 @@ import pandas as pd
 
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
-from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.adapt import Adaptation, adapt
@@ -44,6 +44,7 @@ DONORS = 500
 WEIGHTS = "weights"
 
 
+@dataclass(eq=False, repr=False)
 class InContextTransformer(SavedGenerator):
     """New rows by the chain rule over columns, from a transformer that was pretrained to do that.
 
@@ -117,53 +118,22 @@ class InContextTransformer(SavedGenerator):
     """
 
     traits = Traits()
-    options = (
-        Option("weights", (str, Path), words=(None,), takes="a folder", saved=False),
-        Option("orders", int, 1, words=("auto",)),
-        Option("max_context", int, 2, words=("auto",)),
-        Option("temperature", float, 0, math.inf, above=True, test=math.isfinite),
-        Option("donors", float, 0, 1, words=("auto",)),
-        Option("adapt", int, 0),
-        Option("max_memory", int, 1),
-        Option("device", words=("auto", "cpu", "cuda"), saved=False),
-    )
     saved_as = "transformer"
     saved_facts = ("seed", "adaptation")
     saved_arrays = ("values", "codes")
     saved_folders = (WEIGHTS,)
 
-    def __init__(
-        self,
-        weights: str | Path | None = None,
-        orders: int | str = "auto",
-        max_context: int | str = "auto",
-        temperature: float = 1.0,
-        donors: float | str = "auto",
-        adapt: int = 0,
-        max_memory: int = 768,
-        device: str = "auto",
-    ) -> None:
-        self.weights = weights
-        self.orders = orders
-        self.max_context = max_context
-        self.temperature = temperature
-        self.donors = donors
-        self.adapt = adapt
-        self.max_memory = max_memory
-        self.device = device
+    weights: str | Path | None = option(None, (str, Path), words=(None,), takes="a folder", saved=False)
+    orders: int | str = option("auto", int, 1, words=("auto",))
+    max_context: int | str = option("auto", int, 2, words=("auto",))
+    temperature: float = option(1.0, float, 0, math.inf, above=True, test=math.isfinite)
+    donors: float | str = option("auto", float, 0, 1, words=("auto",))
+    adapt: int = option(0, int, 0)
+    max_memory: int = option(768, int, 1)
+    device: str = option("auto", words=("auto", "cpu", "cuda"), saved=False)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Check the options, load the weights, and encode real rows as context.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        InContextTransformer
-        """
+        """Check the options, load the weights, and encode real rows as context."""
         self._check_options()
         groups = Groups(table)
         self._know(KnownTable.of(table, groups))
@@ -239,7 +209,7 @@ class InContextTransformer(SavedGenerator):
         )
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Which weights wrote the rows."""
         return {"weights": {name: getattr(self._manifest, name) for name in ("sha256", "config", "steps")}}
 
@@ -277,12 +247,6 @@ class InContextTransformer(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
