@@ -47,7 +47,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
 @click.option("--no-calibration", is_flag=True, help="Judge the probabilities as they are.")
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@_options.seed_option
 @click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Folds at the same time.")
 @click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
 @click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")
@@ -81,6 +81,7 @@ def command(
     _outputs.check("-o", output, _outputs.JSON, force=force)
     _outputs.check("--figure", figure, _outputs.FIGURE, force=force)
     file = _options.load(data, kinds, missing, no_header)
+    schema = _options.infer(file, target, group_by, kinds)
     from makeweight.evaluation import scaling_curve
 
     err = _show.console(err=True)
@@ -92,7 +93,7 @@ def command(
     curve = scaling_curve(
         file.frame,
         target=target,
-        group_by=group_by,
+        group_by=tuple(map(str, schema.group_by)),
         kinds=dict(kinds),
         generator=generator,
         estimator=estimator,
@@ -114,6 +115,7 @@ def command(
             _show.print_json(curve.to_dict())
         else:
             _print(curve)
+    err.print(f"seed {seed}")
     for path in filter(None, (output, figure)):
         err.print(f"wrote {path}")
 
