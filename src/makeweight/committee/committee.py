@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from makeweight._compat import Interval, StrOptions
 from makeweight.committee.combination import fit_combination
 from makeweight.committee.members import Member, choose_members, prior_weights
-from makeweight.committee.reading import LabelledRows, read_features, take_rows
+from makeweight.committee.reading import CommitteeRows
 from makeweight.engine import run
 from makeweight.generators.writing import seed_sequence
+from makeweight.labelled import read_features, take_rows
 from makeweight.measure.learners import fit_estimator
 from makeweight.measure.probabilities import probabilities
 from makeweight.table.containers import to_frame
@@ -60,6 +61,8 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     weights_ : ndarray of shape (m,)
         Of the members, in their order.
     combination_ : Combination
+    labels_ : ndarray of int, shape (n,)
+        Positions in `classes_` of the labels of `fit`.
     oof_ : ndarray of shape (n, k)
         Probabilities of the rows of `fit`, by fits that have not seen them.
     loss_ : float
@@ -133,7 +136,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self
         """
         self._validate_params()
-        rows = LabelledRows.read(self, X, y, groups, sample_weight, self.kinds)
+        rows = CommitteeRows.read(self, X, y, groups, sample_weight, self.kinds)
         members = choose_members(self.members)
         self.classes_, self.members_ = rows.classes, tuple(member.name for member in members)
         folds, repeats = self._rounds(rows)
@@ -152,7 +155,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         prior = np.array(prior_weights(members))
         self.combination_ = fit_combination(logs, rows.labels, rows.weights, prior, PRIOR_ROWS)
         self.weights_ = self.combination_.weights
-        self.oof_ = self.combination_.apply(logs)
+        self.labels_, self.oof_ = rows.labels, self.combination_.apply(logs)
         share, each = rows.weights / rows.weights.sum(), np.arange(len(rows))
         self.loss_ = float(-share @ np.log(self.oof_[each, rows.labels]))
         self.member_losses_ = -logs[:, each, rows.labels] @ share
@@ -163,14 +166,16 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         features = read_features(self, X)
         frame = to_frame(features)
-        logs = sum(fits.logs(features, frame) for fits in self._fits) / len(self._fits)
+        logs = np.zeros((len(self.members_), len(frame), len(self.classes_)))
+        for fits in self._fits:
+            logs += fits.logs(features, frame) / len(self._fits)
         return self.combination_.apply(logs)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest classes, shape (n,)."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
-    def _rounds(self, rows: LabelledRows) -> tuple[int, int]:
+    def _rounds(self, rows: CommitteeRows) -> tuple[int, int]:
         """Return folds, at most one per row of the rarest group, and repeats."""
         rarest = int(rows.strata.distinct().min())
         folds = max(2, min(self.cv, rarest))
@@ -189,7 +194,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 class _Round:
     """One fold: the rows to predict by fits to the others."""
 
-    rows: LabelledRows
+    rows: CommitteeRows
     members: tuple[Member, ...]
     held: np.ndarray
     seed: int
@@ -208,7 +213,7 @@ class _Fits:
             probabilities(model, frame if member.reads_table else features, self.classes)
             for member, model in self.models
         ]
-        return np.log(np.stack(tables))
+        return np.asarray(np.log(np.stack(tables)))
 
 
 def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:

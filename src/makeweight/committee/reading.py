@@ -1,26 +1,25 @@
-"""Labelled rows as a committee reads them: features as given, and as a table whose kinds are known."""
+"""Labelled rows as a committee reads them: features as given, and as a frame whose kinds are known."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from makeweight.classifier.inputs import read_features
-from makeweight.classifier.training import take_rows
+from makeweight.labelled import LabelledRows
 from makeweight.measure.splits import Strata, refuse_one_class
-from makeweight.plan import Groups
-from makeweight.sampler import _Input
+from makeweight.plan import Groups, Target
 from makeweight.table import Kind, Schema, Table
 from makeweight.theory._checks import as_weights
 
-__all__ = ["LabelledRows", "read_features", "take_rows"]
+__all__ = ["CommitteeRows"]
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledRows:
+class CommitteeRows:
     """Rows with labels, weights, and what must be split alike or kept together.
 
     Parameters
@@ -48,21 +47,25 @@ class LabelledRows:
     strata: Strata
 
     @classmethod
-    def read(cls, estimator: Any, X: Any, y: Any, groups: Any, sample_weight: Any, kinds: Any) -> LabelledRows:
+    def read(
+        cls, estimator: Any, X: Any, y: Any, groups: Any, sample_weight: Any, kinds: Mapping[Any, Any] | None
+    ) -> CommitteeRows:
         """Check what was given to an estimator's ``fit``; the estimator remembers the columns."""
-        estimator.group_by = None
-        given = _Input(estimator, X, y, groups)
-        del estimator.group_by
+        given = LabelledRows(estimator, X, y, groups)
         given.check_labels()
-        schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=kinds)
-        table = Table(given.frame, schema)
+        table = Table(given.frame, Target(given.target, tuple(given.attributes), kinds or {}).schema(given.frame))
         cells = Groups(table)
         refuse_one_class(cells)
         labels, classes = pd.factorize(given.labels, sort=True)
-        weights = as_weights(sample_weight, len(labels))
-        own = {column.name: column.kind for column in schema.features if column.name in set(given.names)}
-        frame = given.frame[given.names].reset_index(drop=True)
-        return cls(given.X, frame, own, labels, np.asarray(classes), weights, Strata.of(table, cells))
+        return cls(
+            given.X,
+            given.frame[given.names].reset_index(drop=True),
+            {column.name: column.kind for column in table.schema.features if column.name in set(given.names)},
+            labels.astype(np.int64),
+            np.asarray(classes),
+            as_weights(sample_weight, len(labels)),
+            Strata.of(table, cells),
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
