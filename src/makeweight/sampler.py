@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 from imblearn.over_sampling.base import BaseOverSampler
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, validate_data
 
 from makeweight._compat import HasMethods, Interval, StrOptions
+from makeweight.committee.committee import Committee
+from makeweight.committee.soft import soft_labels
+from makeweight.errors import PlanError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.labelled import LabelledRows
+from makeweight.measure.training import balancing_weights
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.table import Table
-from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
-from makeweight.table.schema import check_frame
+from makeweight.table.containers import to_frame
 from makeweight.theory import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
+
+#: Key of the stream that a teacher is fitted with.
+TEACHER_STREAM = 2
+#: Rows that carry probabilities: at least so many, and so many for every real one (docs/soft-rows.md).
+SOFT_ROWS, SOFT_SHARE = 8_000, 2
 
 
 def balance(
@@ -153,8 +159,12 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
         Threads that work on different groups; the rows do not depend on it.
-    verbose : int, default=0
-        Above 0, progress goes to standard error.
+    soft_labels : bool or classifier, default=False
+        Let every row carry p(label | row): real and synthetic rows stand once per label, with the label's probability
+        as ``sample_weight_``. True asks a `makeweight.Committee`; a classifier with ``predict_proba`` is cross-fitted
+        in its place. Rows lie evenly over the groups, 8,000 of them or twice the real ones where that is more, unless
+        `sampling_strategy` or `augment` say otherwise. The learner needs sample weights, and in a pipeline they do not
+        reach it: fit it to what ``fit_resample`` returns.
 
     Attributes
     ----------
@@ -167,6 +177,10 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     is_synthetic_ : ndarray of bool, shape (n_rows,)
     sample_weight_ : ndarray of float64, shape (n_rows,)
         Weights for the returned rows.
+    probabilities_ : ndarray of shape (n_real + n_synthetic, k)
+        With `soft_labels`: of the real rows, by fits that have not seen them, then of the synthetic ones.
+    teacher_ : Committee
+        With `soft_labels`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X has column names.
@@ -214,7 +228,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "limits": [Limits, None],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
+        "soft_labels": [bool, HasMethods(["fit", "predict_proba"])],
     }
 
     def __init__(
@@ -231,7 +245,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         limits: Limits | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        soft_labels: Any = False,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.generator = generator
@@ -244,7 +258,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.limits = limits
         self.random_state = random_state
         self.n_jobs = n_jobs
-        self.verbose = verbose
+        self.soft_labels = soft_labels
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> SyntheticOverSampler:
         """Check the input and work out the plan; write nothing.
@@ -261,7 +275,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self
         """
         self._validate_params()
-        self._plan(_Input(self, X, y, groups))
+        self._plan(LabelledRows(self, X, y, groups, self.group_by))
         return self
 
     def fit_resample(self, X: Any, y: Any, *, groups: Any = None) -> tuple[Any, Any]:
@@ -289,31 +303,68 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             When fewer rows than asked for could be accepted.
         """
         self._validate_params()
-        given = _Input(self, X, y, groups)
+        given = LabelledRows(self, X, y, groups, self.group_by)
         table, cells = self._plan(given)
-        self.generation_ = write_rows(
+        seed = seed_sequence(self.random_state)
+        made = self.generation_ = write_rows(
             table,
             self.plan_,
             self.generator,
-            seed=seed_sequence(self.random_state),
+            seed=seed,
             groups=cells,
             options=self.options,
             limits=self.limits,
             n_jobs=self.n_jobs,
-            progress=_say if self.verbose else None,
         )
-        made = self.generation_
+        if self.soft_labels is not False:
+            return self._soften(given, cells, seed)
         self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
         self.sample_weight_ = row_weights(cells, made)
         return given.extend(made.frame)
 
-    def _plan(self, given: _Input) -> tuple[Table, Groups]:
-        schema = Target(given.target, tuple(given.attributes), given.kinds).schema(given.frame)
+    def _soften(self, given: LabelledRows, cells: Groups, seed: np.random.SeedSequence) -> tuple[Any, Any]:
+        """Ask the teacher what every row is, and return rows once per label."""
+        features, written = given.frame[given.names], self.generation_.frame
+        stream = np.random.SeedSequence(seed.entropy, spawn_key=(TEACHER_STREAM,))
+        balanced = balancing_weights(cells.codes) if given.attributes else None
+        self.teacher_ = Committee(
+            "auto" if self.soft_labels is True else [("teacher", self.soft_labels)],
+            kinds={name: kind for name, kind in given.stated(self.kinds).items() if name in given.names},
+            random_state=int(stream.generate_state(1)[0]),
+            n_jobs=self.n_jobs,
+        ).fit(
+            features,
+            given.labels.to_numpy(),
+            groups=given.frame[given.attributes] if given.attributes else None,
+            sample_weight=balanced,
+        )
+        classes = self.teacher_.classes_
+        synthetic = np.empty((0, len(classes)))
+        if len(written):
+            synthetic = self.teacher_.predict_proba(written[given.names])
+        weight = 1.0 if self.synthetic_weight is None else self.synthetic_weight
+        soft = soft_labels(
+            self.teacher_.labels_, self.teacher_.oof_, synthetic, sample_weight=balanced, synthetic_weight=weight
+        )
+        self.probabilities_ = np.concatenate([self.teacher_.oof_, synthetic])
+        n_real = len(features)
+        every = pd.concat([given.frame[[*given.names, given.target]], written[[*given.names, given.target]]])
+        further = every.iloc[soft.rows[n_real:]].reset_index(drop=True)
+        labels = pd.Series(classes[soft.labels[n_real:]], name=given.target)
+        further[given.target] = labels.astype(given.frame[given.target].dtype)
+        self.is_synthetic_ = np.arange(len(soft.rows)) >= n_real
+        self.sample_weight_ = soft.weights
+        return given.extend(further)
+
+    def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
+        schema = Target(given.target, tuple(given.attributes), given.stated(self.kinds)).schema(given.frame)
         given.check_labels()
         table = Table(given.frame, schema)
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
         amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
+        if self.soft_labels is not False:
+            amount = _soft_amount(amount, groups)
         self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
@@ -334,6 +385,22 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return tags
 
 
+def _soft_amount(amount: Amount, groups: Groups) -> Amount:
+    """Return as many rows for every group, unless something else is asked for."""
+    if amount.alpha is not None:
+        raise PlanError(
+            "alpha weighs augmentation rows by their purpose, and soft labels by their probability",
+            got=f"alpha={amount.alpha}, soft_labels=True",
+            hint="leave alpha out, or weigh all synthetic rows by synthetic_weight",
+        )
+    if amount.sampling_strategy != "auto" or amount.augment:
+        return amount
+    each = max(SOFT_ROWS, SOFT_SHARE * len(groups.codes)) // len(groups)
+    return replace(
+        amount, sampling_strategy={key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}, augment=each
+    )
+
+
 def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     """Return weights that realise the plan's synthetic_weight or alpha."""
     n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
@@ -344,119 +411,3 @@ def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     positions = np.concatenate([groups.codes, made.positions])
     purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
     return objective_weights(positions, purposes, made.plan.alpha) * n_rows
-
-
-class _Input:
-    """What was given to a sampler: one frame with the target and attributes, and the way back."""
-
-    def __init__(self, sampler: SyntheticOverSampler, X: Any, y: Any, groups: Any) -> None:
-        self.X, self.y = _checked_features(sampler, X), y
-        self.is_list = isinstance(X, list | tuple)
-        given = to_frame(self.X)
-        features = with_plain_names(given)
-        self.names = list(features.columns)
-        plain: dict[Any, Hashable] = dict(zip(given.columns, self.names, strict=True))
-        self.kinds: dict[Any, Any] = {plain.get(name, name): kind for name, kind in (sampler.kinds or {}).items()}
-        self.labels, self.classes = _labels(y, len(features))
-        self.frame = features.copy(deep=False)
-        self.target = _free_name(self.labels.name, "target", self.names)
-        self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
-        self.attributes = [plain.get(name, name) for name in _names(sampler.group_by, given.columns)]
-        for name, values in _group_columns(groups, len(features)).items():
-            attribute = _free_name(name, "group", list(self.frame.columns))
-            self.frame[attribute] = values.array
-            self.attributes.append(attribute)
-
-    def check_labels(self) -> None:
-        """Refuse targets that are no labels."""
-        if self.classes is None:
-            check_classification_targets(self.labels.to_numpy())
-
-    def extend(self, rows: pd.DataFrame) -> tuple[Any, Any]:
-        """Put synthetic rows below the real ones, in the containers that were given."""
-        X = append_rows(self.X, rows[self.names])
-        labels = rows[self.target]
-        if self.classes is not None:
-            new = np.eye(len(self.classes), dtype=np.asarray(self.y).dtype)[labels.to_numpy(dtype=np.int64)]
-            return X, np.concatenate([np.asarray(self.y), new])
-        if _is_table(self.y):
-            return X, append_rows(self.y, labels.to_frame(to_frame(self.y).columns[0]))
-        return (X.tolist() if self.is_list else X), append_values(self.y, labels)
-
-
-def _plain(series: pd.Series[Any]) -> bool:
-    return isinstance(series.dtype, np.dtype)
-
-
-def _checked_features(sampler: SyntheticOverSampler, X: Any) -> Any:
-    """Validate X as scikit-learn does, and remember its width and column names."""
-    if scipy.sparse.issparse(X):
-        raise TypeError("Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert it.")
-    if not hasattr(X, "columns") and not hasattr(X, "column_names"):
-        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=sampler, input_name="X")
-    else:
-        check_frame(to_frame(X))
-    if hasattr(X, "column_names"):
-        sampler.n_features_in_ = X.num_columns
-        sampler.feature_names_in_ = np.asarray(X.column_names, dtype=object)
-    elif len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1:
-        sampler.n_features_in_ = X.shape[1]  # scikit-learn remembers names only where all are text
-    else:
-        validate_data(sampler, X=X, reset=True, skip_check_array=True)
-    return X
-
-
-def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
-    """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
-    if y is None:
-        raise ValueError("This sampler requires y to be passed, but the target y is None.")
-    if _is_table(y):
-        frame = to_frame(y)
-        if frame.shape[1] == 1:
-            return to_series(frame.iloc[:, 0], n_rows), None
-        y = frame.to_numpy()
-    dimensions = getattr(y, "ndim", None) or (np.ndim(y) if isinstance(y, list | tuple) else 1)
-    if dimensions == 1:
-        return to_series(y, n_rows), None
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        return to_series(array[:, 0], n_rows), None
-    if type_of_target(array).startswith("multilabel") and (array.sum(axis=1) == 1).all():
-        return to_series(array.argmax(axis=1), n_rows), list(range(array.shape[1]))
-    raise ValueError("Multilabel and multioutput targets are not supported.")
-
-
-def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
-    if groups is None:
-        return {}
-    if _is_table(groups):
-        frame = to_frame(groups)
-        return {name: to_series(frame[name], n_rows) for name in frame.columns}
-    if np.ndim(groups) == 2:
-        array = np.asarray(groups)
-        return {f"group{i}": to_series(array[:, i], n_rows) for i in range(array.shape[1])}
-    series = to_series(groups, n_rows)
-    return {getattr(groups, "name", None) or "group": series}
-
-
-def _is_table(data: Any) -> bool:
-    return hasattr(data, "columns") or hasattr(data, "column_names")
-
-
-def _names(group_by: Any, columns: pd.Index[Any]) -> list[Hashable]:
-    if group_by is None:
-        return []
-    one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
-    return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
-
-
-def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:
-    free = default if name is None else name
-    while free in taken:
-        free = f"{free}_"
-    return free
-
-
-def _say(progress: Progress) -> None:
-    rate = progress.done / max(progress.seconds, 1e-9)
-    sys.stderr.write(f"{progress.detail}: {progress.done} of {progress.total} rows, {rate:,.0f} rows/s\n")

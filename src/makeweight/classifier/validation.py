@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.training import Pool, RealRows, take_rows
+from makeweight.classifier.training import Pool, RealRows
 from makeweight.engine import run
 from makeweight.errors import PlanError
+from makeweight.labelled import take_rows
 from makeweight.measure.learners import fit_estimator
 from makeweight.measure.probabilities import probabilities
 from makeweight.theory import Candidate, SizeDecision, Take, choose_size
@@ -49,13 +50,21 @@ class Validation:
         self._out_of_fold: list[tuple[np.ndarray, list[np.ndarray]]] = []
 
     def choose(
-        self, *, folds: int, repeats: int, calibrate: str | None, objective: str, rng: np.random.Generator
+        self,
+        *,
+        folds: int,
+        repeats: int,
+        calibrate: str | None,
+        objective: str,
+        rule: float,
+        guardrail: float,
+        rng: np.random.Generator,
     ) -> SizeDecision:
         """Validate all candidates.
 
         Parameters
         ----------
-        folds, repeats, calibrate, objective, rng
+        folds, repeats, calibrate, objective, rule, guardrail, rng
             As in `makeweight.theory.choose_size`.
 
         Returns
@@ -74,6 +83,8 @@ class Validation:
             repeats=repeats,
             calibrate=calibrate,
             objective=objective,
+            rule=rule,
+            guardrail=guardrail,
             sample_weight=self.real.weights,
         )
 

@@ -1,0 +1,204 @@
+"""What is given to a scikit-learn estimator: features, labels and groups, as one frame and back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, validate_data
+
+from makeweight.errors import SchemaError
+from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
+from makeweight.table.schema import check_frame
+
+__all__ = ["LabelledRows", "read_features", "take_rows"]
+
+
+class LabelledRows:
+    """One frame of features, target and attributes, and the way back to what was given.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+        It remembers the number of columns of X, and their names.
+    X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n, d)
+    y : array-like of shape (n,), or one-hot rows
+    groups : array-like of shape (n,) or (n, n_attributes), or None
+        Attributes that are not columns of X.
+    group_by : column name, list of them, or None
+        Attributes among the columns of X.
+
+    Attributes
+    ----------
+    X : container
+        As given; checked, and an array where it was a list.
+    frame : DataFrame of shape (n, d + 1 + n_attributes)
+        Features, target and attributes.
+    names : list
+        Features.
+    target : hashable
+    attributes : list of hashable
+    labels : Series
+    classes : list of int or None
+        Positions of the ones, where y has one-hot rows.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, groups: Any, group_by: Any = None) -> None:
+        self.X, self.y = _checked_features(estimator, X), y
+        self.is_list = isinstance(X, list | tuple)
+        given = to_frame(self.X)
+        features = with_plain_names(given)
+        self.names = list(features.columns)
+        self._plain_names: dict[Any, Hashable] = dict(zip(given.columns, self.names, strict=True))
+        self.labels, self.classes = _labels(y, len(features))
+        self.frame = features.copy(deep=False)
+        self.target = _free_name(self.labels.name, "target", self.names)
+        self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
+        self.attributes = [self._plain_names.get(name, name) for name in _names(group_by, given.columns)]
+        for name, values in _group_columns(groups, len(features)).items():
+            attribute = _free_name(name, "group", list(self.frame.columns))
+            self.frame[attribute] = values.array
+            self.attributes.append(attribute)
+
+    def stated(self, kinds: Mapping[Any, str] | None) -> dict[Hashable, str]:
+        """Return stated kinds by the names that the frame has, which stand for any labels of columns."""
+        return {self._plain_names.get(name, name): kind for name, kind in (kinds or {}).items()}
+
+    def check_labels(self) -> None:
+        """Refuse targets that are no labels."""
+        if self.classes is None:
+            check_classification_targets(self.labels.to_numpy())
+
+    def extend(self, rows: pd.DataFrame) -> tuple[Any, Any]:
+        """Put synthetic rows below the real ones, in the containers that were given."""
+        X = append_rows(self.X, rows[self.names])
+        labels = rows[self.target]
+        if self.classes is not None:
+            new = np.eye(len(self.classes), dtype=np.asarray(self.y).dtype)[labels.to_numpy(dtype=np.int64)]
+            return X, np.concatenate([np.asarray(self.y), new])
+        if _is_table(self.y):
+            return X, append_rows(self.y, labels.to_frame(to_frame(self.y).columns[0]))
+        return (X.tolist() if self.is_list else X), append_values(self.y, labels)
+
+
+def read_features(fitted: BaseEstimator, X: Any) -> Any:
+    """Return rows to predict, checked for the columns that an estimator was fitted to.
+
+    Parameters
+    ----------
+    fitted : scikit-learn estimator
+    X : container of shape (n, d)
+
+    Returns
+    -------
+    As `X`, or an ndarray where it is a list.
+
+    Raises
+    ------
+    ValueError
+        When columns are others than in ``fit``.
+    """
+    if hasattr(X, "column_names"):
+        names = list(map(str, X.column_names))
+        if names != list(map(str, fitted.feature_names_in_)):
+            raise SchemaError(
+                "columns are not those of fit", got=names, expected=list(map(str, fitted.feature_names_in_))
+            )
+        return X
+    if not hasattr(X, "columns"):
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=fitted, input_name="X")
+    validate_data(fitted, X=X, reset=False, skip_check_array=True)
+    return X
+
+
+def take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return some rows of a table, in its container.
+
+    Examples
+    --------
+    >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
+    array([3, 1])
+    """
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[rows]
+    if hasattr(X, "column_names"):
+        return X.take(rows)
+    return X[rows]
+
+
+def _plain(series: pd.Series[Any]) -> bool:
+    return isinstance(series.dtype, np.dtype)
+
+
+def _checked_features(estimator: Any, X: Any) -> Any:
+    """Validate X as scikit-learn does, and remember its width and column names."""
+    if scipy.sparse.issparse(X):
+        raise TypeError("Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert it.")
+    if not hasattr(X, "columns") and not hasattr(X, "column_names"):
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
+    else:
+        check_frame(to_frame(X))
+    if hasattr(X, "column_names"):
+        estimator.n_features_in_ = X.num_columns
+        estimator.feature_names_in_ = np.asarray(X.column_names, dtype=object)
+    elif len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1:
+        estimator.n_features_in_ = X.shape[1]  # scikit-learn remembers names only where all are text
+    else:
+        validate_data(estimator, X=X, reset=True, skip_check_array=True)
+    return X
+
+
+def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
+    """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
+    if y is None:
+        raise ValueError("This sampler requires y to be passed, but the target y is None.")
+    if _is_table(y):
+        frame = to_frame(y)
+        if frame.shape[1] == 1:
+            return to_series(frame.iloc[:, 0], n_rows), None
+        y = frame.to_numpy()
+    dimensions = getattr(y, "ndim", None) or (np.ndim(y) if isinstance(y, list | tuple) else 1)
+    if dimensions == 1:
+        return to_series(y, n_rows), None
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        return to_series(array[:, 0], n_rows), None
+    if type_of_target(array).startswith("multilabel") and (array.sum(axis=1) == 1).all():
+        return to_series(array.argmax(axis=1), n_rows), list(range(array.shape[1]))
+    raise ValueError("Multilabel and multioutput targets are not supported.")
+
+
+def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
+    if groups is None:
+        return {}
+    if _is_table(groups):
+        frame = to_frame(groups)
+        return {name: to_series(frame[name], n_rows) for name in frame.columns}
+    if np.ndim(groups) == 2:
+        array = np.asarray(groups)
+        return {f"group{i}": to_series(array[:, i], n_rows) for i in range(array.shape[1])}
+    series = to_series(groups, n_rows)
+    return {getattr(groups, "name", None) or "group": series}
+
+
+def _is_table(data: Any) -> bool:
+    return hasattr(data, "columns") or hasattr(data, "column_names")
+
+
+def _names(group_by: Any, columns: pd.Index[Any]) -> list[Hashable]:
+    if group_by is None:
+        return []
+    one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
+    return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
+
+
+def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:
+    free = default if name is None else name
+    while free in taken:
+        free = f"{free}_"
+    return free
