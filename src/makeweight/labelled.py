@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from makeweight.errors import SchemaError
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
+from makeweight.table.kinds._values import dense
 from makeweight.table.schema import check_frame
 
 __all__ = ["LabelledRows", "read_features", "take_rows"]
@@ -55,7 +56,8 @@ class LabelledRows:
         features = with_plain_names(given)
         self.names = list(features.columns)
         self._plain_names: dict[Any, Hashable] = dict(zip(given.columns, self.names, strict=True))
-        self.labels, self.classes = _labels(y, len(features))
+        labels, self.classes = _labels(y, len(features))
+        self.labels = dense(labels)
         self.frame = features.copy(deep=False)
         self.target = _free_name(self.labels.name, "target", self.names)
         self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
@@ -71,8 +73,15 @@ class LabelledRows:
 
     def check_labels(self) -> None:
         """Refuse targets that are no labels."""
-        if self.classes is None:
-            check_classification_targets(self.labels.to_numpy())
+        if self.classes is not None:
+            return
+        values = self.labels.to_numpy()
+        kind = pd.api.types.infer_dtype(self.labels, skipna=True)
+        if kind not in ("string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "complex"):
+            values = pd.factorize(self.labels)[0]  # dates, Decimals and other objects are labels like texts
+        elif values.dtype == object and kind in ("integer", "floating"):
+            values = values.astype(np.float64)  # also NumPy's scalars
+        check_classification_targets(values)
 
     def extend(self, rows: pd.DataFrame) -> tuple[Any, Any]:
         """Put synthetic rows below the real ones, in the containers that were given."""

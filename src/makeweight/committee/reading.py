@@ -28,7 +28,7 @@ class CommitteeRows:
         As given.
     frame : DataFrame of shape (n, d)
         The same.
-    kinds : dict of column to Kind
+    kinds : dict of column to kind, with its style where it has one
         Found on all rows.
     labels : ndarray of int, shape (n,)
         Positions in `classes`.

@@ -138,7 +138,7 @@ def append_values(values: Any, new: pd.Series[Any]) -> Any:
     if isinstance(values, list):
         return values + new.tolist()
     if isinstance(values, pd.Series):
-        joined = pd.concat([values, new.astype(values.dtype)], ignore_index=True)
+        joined = pd.concat([values, new.astype(values.dtype)], ignore_index=True).astype(values.dtype)
         joined.name = values.name
         return joined
     if _is(values, "polars", "Series"):

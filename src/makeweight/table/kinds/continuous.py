@@ -57,7 +57,9 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
     """Write encoded values with the dtype of the real column."""
     missing = np.isnan(values)
     if column.dtype == object or is_decimal(column.dtype):
-        make = decimal_of(column) if column.python_type is Decimal or is_decimal(column.dtype) else float
+        make: Any = column.python_type or float
+        if make is Decimal or is_decimal(column.dtype):
+            make = decimal_of(column)
         written = python_objects(column, values, missing, make)
         return written if column.dtype == object else to_dtype(column, written)
     if isinstance(column.dtype, np.dtype):
