@@ -32,7 +32,7 @@ from sklearn.metrics import roc_auc_score
 
 from makeweight.generators.base import Traits
 from makeweight.generators.check import COPY, SURPLUS, Checker
-from makeweight.generators.fill import Generation, fill
+from makeweight.generators.fill import Generation, Limits, fill
 from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
@@ -108,8 +108,7 @@ def written(generator: Any, table: Table, seed: int) -> tuple[pd.DataFrame, dict
         table,
         Plan.make(groups),
         seed=np.random.SeedSequence(seed),
-        copies="accept",
-        on_shortfall="warn",
+        limits=Limits(copies="accept", on_shortfall="warn"),
     )
     return made.frame, account(made, time.perf_counter() - start)
 
@@ -156,15 +155,7 @@ def measure(seed: int, options: dict[str, str]) -> list[dict[str, Any]]:
 def show(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print the means over seeds, and return them."""
     frame = pd.DataFrame(records)
-    numbers = [
-        "log_loss",
-        "log_loss_calibrated",
-        "auroc",
-        "rows_per_second",
-        "valid",
-        "copies",
-        "fit_seconds",
-    ]
+    numbers = ["log_loss", "log_loss_calibrated", "auroc", "rows_per_second", "valid", "copies", "fit_seconds"]
     means = frame.groupby("arm", sort=False)[numbers].mean()
     print(f"{'arm':36s} log-loss calibrated  AUROC   rows/s  valid copies  fit s")
     for arm, line in means.iterrows():

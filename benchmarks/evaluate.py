@@ -1,6 +1,6 @@
 """How long does a comparison take on 10,000 rows x 20 columns, and does it keep its budget?
 
-    python benchmarks/evaluate.py [--generator transformer] [--budget-seconds 300] [--jobs 2] [--splits N]
+    python benchmarks/evaluate.py [--generator transformer] [--max-seconds 300] [--jobs 2] [--splits N]
 
 A table of 16 numeric and 4 categorical columns with one rare row in ten. Prints seconds per arm and
 split, and what was cut.
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import make_classification
 
-from makeweight.evaluation import compare
+from makeweight.evaluation import Design, compare
 from makeweight.generators import DEFAULT_GENERATOR
 
 RESULTS = Path(__file__).resolve().parent / "results" / "evaluate.json"
@@ -26,13 +26,7 @@ RESULTS = Path(__file__).resolve().parent / "results" / "evaluate.json"
 def table(rows=10_000, columns=20, seed=0):
     """Return a mixed table with one rare row in ten."""
     X, y = make_classification(
-        rows,
-        columns,
-        n_informative=columns // 2,
-        n_clusters_per_class=3,
-        weights=[0.9],
-        flip_y=0.02,
-        random_state=seed,
+        rows, columns, n_informative=columns // 2, n_clusters_per_class=3, weights=[0.9], flip_y=0.02, random_state=seed
     )
     frame = pd.DataFrame(X.round(3), columns=[f"x{i}" for i in range(columns)])
     for name in frame.columns[-columns // 5 :]:
@@ -44,7 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--columns", type=int, default=20)
-    parser.add_argument("--budget-seconds", type=float, default=300)
+    parser.add_argument("--max-seconds", type=float, default=300)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--splits", type=int)
     parser.add_argument("--generator", default=DEFAULT_GENERATOR)
@@ -55,14 +49,19 @@ def main():
         frame,
         target="y",
         generator=options.generator,
-        budget_seconds=options.budget_seconds,
+        max_seconds=options.max_seconds,
         n_jobs=options.jobs,
-        splits=options.splits,
+        design=Design(splits=options.splits),
         progress=lambda p: print(f"{p.done}/{p.total} {p.seconds:.0f} s, {p.seconds_left:.0f} s left"),
     )
     seconds = time.perf_counter() - start
     records = pd.DataFrame(
-        [r for e in found.scores.estimators for a in found.scores.arms for r in found.scores.records(e, a.name)]
+        [
+            r.to_dict()
+            for e in found.scores.estimators
+            for a in found.scores.arms
+            for r in found.scores.records(e, a.name)
+        ]
     )
     per_source = records.groupby("source")["task_seconds"].sum() / len(found.splits)
     fits = records.groupby(["arm", "estimator"])["seconds"].mean().unstack().round(2)
@@ -74,7 +73,7 @@ def main():
         "generator": options.generator,
         "rows": options.rows,
         "columns": options.columns,
-        "budget_seconds": options.budget_seconds,
+        "max_seconds": options.max_seconds,
         "jobs": options.jobs,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "seconds": round(seconds, 1),

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from makeweight.evaluation import compare
+from makeweight.evaluation import Design, compare
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -41,9 +41,8 @@ def main():
                 generator=GENERATORS[name](),
                 arms=[name, f"{name}+augment"],
                 estimators=[options.estimator],
-                repeats=options.repeats,
-                copies="accept",
-                budget_seconds=None,
+                design=Design(repeats=options.repeats, copies="accept"),
+                max_seconds=None,
                 random_state=seed,
             )
             codes[result.verdict.code] += 1

@@ -1,7 +1,7 @@
 """Does adding rows help on real tables? Runs the comparison on all of them, and writes docs/evidence.md.
 
     python benchmarks/evidence.py [--data DIR] [--generators NAME,...] [--only TABLE,...]
-        [--budget-seconds 600] [--jobs 2] [--keep]
+        [--max-seconds 600] [--jobs 2] [--keep]
 
 The page has the verdicts as they come; the numbers behind them are in benchmarks/results/evidence. With --keep
 results that are there are not measured again.
@@ -47,7 +47,7 @@ and with few splits only large differences can be shown; the numbers of a split 
 
 def measure(name, generator, options, data):
     """Run one comparison."""
-    command = command_of(name, generator, options.budget_seconds)
+    command = command_of(name, generator, options.max_seconds)
     print("$", command, file=sys.stderr, flush=True)
     words = [sys.executable, "-m", *shlex.split(command), "--jobs", str(options.jobs)]
     place = result_of(name, generator)
@@ -72,7 +72,7 @@ def result_of(name, generator):
 
 def command_of(name, generator, budget):
     chosen = "" if generator == DEFAULT_GENERATOR else f" --generator {generator}"
-    return f"makeweight evaluate {name}.csv {TABLES[name]}{chosen} --budget-seconds {budget:g}"
+    return f"makeweight evaluate {name}.csv {TABLES[name]}{chosen} --max-seconds {budget:g}"
 
 
 def section(name, results):
@@ -80,15 +80,10 @@ def section(name, results):
     data = next(iter(results.values()))["data"]
     groups = next(iter(results.values()))["groups"]
     rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in groups)
-    lines = [
-        f"## {data['name']}",
-        "",
-        f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.",
-        "",
-    ]
+    lines = [f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", ""]
     for generator, result in results.items():
         verdict = result["verdict"]
-        command = command_of(name, generator, result["settings"]["budget_seconds"])
+        command = command_of(name, generator, result["settings"]["max_seconds"])
         lines += [
             f"    {command}",
             "",
@@ -118,7 +113,7 @@ def summary(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with real/; else MAKEWEIGHT_DATA")
-    parser.add_argument("--budget-seconds", type=float, default=600)
+    parser.add_argument("--max-seconds", type=float, default=600)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--generators", default=",".join(GENERATORS))
     parser.add_argument("--only", default=",".join(TABLES))

@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from clusters import cluster
 from makeweight.partitioned import balance_partitions
+from makeweight.progress import Progress
 
 RESULTS = Path(__file__).resolve().parent / "results" / "partitioned.json"
 PART = 100_000
@@ -71,8 +72,8 @@ def measure(n_rows: int, folder: Path) -> dict[str, object]:
     steps: dict[str, float] = {}
     began = time.perf_counter()
 
-    def watch(step: str, done: int, total: int) -> None:
-        steps.setdefault(step, time.perf_counter() - began)
+    def report(progress: Progress) -> None:
+        steps.setdefault(progress.step, time.perf_counter() - began)
 
     with cluster(1) as started:
         pid = started.workers[0].pid
@@ -84,9 +85,9 @@ def measure(n_rows: int, folder: Path) -> dict[str, object]:
             target="y",
             group_by=["sex"],
             generator="smoothed-bootstrap",
-            seed=1,
+            random_state=1,
             engine=started.engine,
-            watch=watch,
+            progress=report,
         )
         seconds = time.perf_counter() - began
         highest = peak(pid)

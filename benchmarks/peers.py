@@ -67,14 +67,7 @@ REQUIREMENTS = {
         "transformers>=5.5.3",
     ],
     "be-great": [TORCH, "be_great==0.0.14"],
-    "realtabformer": [
-        TORCH,
-        "realtabformer==0.2.4",
-        "transformers<5",
-        "datasets<4.5",
-        "huggingface-hub<1",
-        "pandas<3",
-    ],
+    "realtabformer": [TORCH, "realtabformer==0.2.4", "transformers<5", "datasets<4.5", "huggingface-hub<1", "pandas<3"],
     "forest-diffusion": ["ForestDiffusion==1.0.6", "xgboost-cpu", "pandas<3"],
 }
 #: Installed without its own requirements: the language half pulls gigabytes that the tabular half never uses.

@@ -201,7 +201,7 @@ def smote(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
 
 
 def makeweight(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
-    from makeweight.generators.fill import fill
+    from makeweight.generators.fill import Limits, fill
     from makeweight.generators.registry import resolve
     from makeweight.plan import Groups, Plan
     from makeweight.table import Schema, Table
@@ -217,7 +217,7 @@ def makeweight(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
 
     def draw() -> pd.DataFrame:
         seed = np.random.SeedSequence(task["seed"])
-        made = fill(generator, table, plan, seed=seed, groups=groups, on_shortfall="warn")
+        made = fill(generator, table, plan, seed=seed, groups=groups, limits=Limits(on_shortfall="warn"))
         task["found"]["drawn"] = made.ledger.proposed
         return made.frame[train.columns]
 

@@ -86,12 +86,7 @@ def learners(protocol: str, seed: int) -> dict[str, Any]:
         from catboost import CatBoostClassifier
 
         boosting = CatBoostClassifier(
-            iterations=200,
-            learning_rate=0.05,
-            depth=6,
-            random_seed=seed,
-            verbose=0,
-            allow_writing_files=False,
+            iterations=200, learning_rate=0.05, depth=6, random_seed=seed, verbose=0, allow_writing_files=False
         )
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return {"logistic": logistic, "forest": forest, "catboost" if HAS_CATBOOST else "boosting": boosting}

@@ -178,10 +178,7 @@ def main() -> None:
             results["cases"] = known["cases"]
     for name in arguments.only:
         results["cases"][name] = case = run(name, arguments.seeds)
-        print(
-            f"{name:34s} any {case['any_issue_or_tip']:.2f}  issues {case['issue']}  tips {case['tip']}",
-            flush=True,
-        )
+        print(f"{name:34s} any {case['any_issue_or_tip']:.2f}  issues {case['issue']}  tips {case['tip']}", flush=True)
         arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ relative difference; the median relative difference by data set; and the means o
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,16 +22,7 @@ from makeweight.experiments.tables import agreement, published_numbers, summaris
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reproduction"
 NAMES = {"gpt2_finetuned": "GPT-2 *"}
-LAST_STEP = (
-    "classifier",
-    "arm",
-    "stage",
-    "reproduced",
-    "published",
-    "within sd",
-    "equal calibration",
-    "AUROC",
-)
+LAST_STEP = ("classifier", "arm", "stage", "reproduced", "published", "within sd", "equal calibration", "AUROC")
 
 
 def row(*cells: object) -> str:
@@ -72,10 +63,7 @@ def last_step(experiment: Experiment, found: pd.DataFrame) -> Iterator[str]:
 def line(learner: str, arm: str, stage: str, cells: pd.DataFrame) -> str:
     loss, told, verdict = cells.loc["bce"], "-", ""
     if np.isfinite(loss["published"]):
-        told, verdict = (
-            f"{loss['published']:.4f} (sd {loss['published_sd']:.4f})",
-            "yes" if loss["within"] else "no",
-        )
+        told, verdict = (f"{loss['published']:.4f} (sd {loss['published_sd']:.4f})", "yes" if loss["within"] else "no")
     mean, ranking, auroc = (cells.loc[metric, "mean"] for metric in ("bce", "bce_ranking", "auroc"))
     return row(
         learner,
@@ -90,8 +78,10 @@ def line(learner: str, arm: str, stage: str, cells: pd.DataFrame) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("experiments", nargs="*", default=["imbalance", "spurious"])
     folder = data_folder(None)
-    for name in sys.argv[1:] or ("imbalance", "spurious"):
+    for name in parser.parse_args().experiments:
         experiment = read_experiment(name)
         stored = summarise(Store(RESULTS / name).latest())
         found = agreement(stored, published_numbers(experiment, folder))

@@ -37,7 +37,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
-from makeweight import SyntheticOverSampler
+from makeweight import Limits, SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from quality import DATA, ROOT, TARGETS, balanced_log_loss, opal_split, split_arm
@@ -110,10 +110,7 @@ def learner(name: str, frame: pd.DataFrame, seed: int) -> Any:
     numbers = [c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])]
     texts = [c for c in frame.columns if c not in numbers]
     read = make_column_transformer(
-        (
-            make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
-            numbers,
-        ),
+        (make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
     )
     model: Any = {
@@ -138,7 +135,7 @@ def filled(arm: str, folder: str, train: pd.DataFrame, seed: int) -> tuple[pd.Da
     if name == "transformer":
         options["weights"] = folder
     generator = resolve(name, options)
-    sampler = SyntheticOverSampler(generator, random_state=seed, copies="accept", **given)
+    sampler = SyntheticOverSampler(generator, random_state=seed, limits=Limits(copies="accept"), **given)
     X, y = sampler.fit_resample(train.drop(columns="label"), train["label"])
     return X.assign(label=y), sampler.sample_weight_
 

@@ -135,7 +135,7 @@ def measure(protocol: str, arm: str, seed: int, folder: str) -> list[dict[str, A
             if name in ("transformer", "closed form"):
                 options["weights"] = closed_form(folder) if name == "closed form" else folder
             generator = resolve("transformer" if name == "closed form" else name, options)
-            sampler = SyntheticOverSampler(generator, random_state=seed + draw, schema=kinds, **given)
+            sampler = SyntheticOverSampler(generator, random_state=seed + draw, kinds=kinds, **given)
             X, y = sampler.fit_resample(train[columns], train[target])
             rows = X.assign(**{target: y})
         seconds = time.process_time() - began

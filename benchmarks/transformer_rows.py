@@ -16,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from makeweight.generators.fill import Limits
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
 from makeweight.sampler import balance
@@ -39,7 +40,7 @@ def rows(name: str, seen: pd.DataFrame, folder: str) -> pd.DataFrame:
         target=TARGET,
         generator=resolve(name, options),
         sampling_strategy=wanted,
-        copies="accept",
+        limits=Limits(copies="accept"),
         random_state=0,
     )
     return made.frame
@@ -70,13 +71,7 @@ def main() -> int:
         women = (part["sex"] == "Female").to_numpy()
         for chosen, colour, label in ((~women, "C0", "men"), (women, "C1", "women")):
             axis.scatter(
-                part["age"][chosen],
-                part["hours.per.week"][chosen],
-                s=7,
-                c=colour,
-                alpha=0.55,
-                lw=0,
-                label=label,
+                part["age"][chosen], part["hours.per.week"][chosen], s=7, c=colour, alpha=0.55, lw=0, label=label
             )
         axis.set(title=name, xlim=(15, 92), ylim=(0, 101), xlabel="age")
         whole = np.mean(part["hours.per.week"] == 40)
@@ -101,8 +96,7 @@ def main() -> int:
             axis.set_ylabel("hours per week")
             axis.legend(loc="upper right", fontsize=8, markerscale=2)
     figure.suptitle(
-        f"{WRITTEN} rows of income >50K; every generator saw {SEEN} real ones, and 900 of the other label",
-        fontsize=11,
+        f"{WRITTEN} rows of income >50K; every generator saw {SEEN} real ones, and 900 of the other label", fontsize=11
     )
     figure.savefig(options.output, dpi=90)
     print(f"written to {options.output}")

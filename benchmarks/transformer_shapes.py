@@ -65,6 +65,7 @@ def tables() -> dict[str, tuple[pd.DataFrame, tuple[str, ...], dict[str, str]]]:
 def measure(name: str, folder: str | None, out: multiprocessing.Queue) -> None:
     import torch
 
+    from makeweight import Limits
     from makeweight.generators.registry import resolve
     from makeweight.sampler import balance
 
@@ -81,7 +82,7 @@ def measure(name: str, folder: str | None, out: multiprocessing.Queue) -> None:
         kinds=kinds,
         generator=resolve("transformer", options),
         sampling_strategy=strategy,
-        copies="accept",
+        limits=Limits(copies="accept"),
         random_state=0,
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

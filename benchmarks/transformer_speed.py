@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.decode import ColumnSpec, RowModel
+from makeweight.generators.transformer.contexts import ColumnSpec
+from makeweight.generators.transformer.decode import RowModel
 from makeweight.generators.transformer.model import InContextModel
 from quality import DATA
 
@@ -31,7 +32,7 @@ import sys, time
 from makeweight.sampler import balance
 import pandas as pd
 frame = pd.read_csv(sys.argv[1])
-made = balance(frame, target=sys.argv[2], generator="transformer", copies="accept", random_state=0,
+made = balance(frame, target=sys.argv[2], generator="transformer", limits=Limits(copies="accept"), random_state=0,
                options={"weights": sys.argv[3]})
 print(len(frame), len(made.frame), time.process_time())
 """

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from generators_for_tests import Copier, Shuffler
-from makeweight import SyntheticOverSampler
+from makeweight import Limits, SyntheticOverSampler
 from makeweight.errors import GeneratorError, PlanError, SchemaError
 from makeweight.generators.registry import names
 from makeweight.sampler import balance
@@ -83,7 +83,7 @@ def test_balances_a_mixed_frame(generator):
 def test_every_dtype_survives(generator, name, data):
     column = data.draw(COLUMNS[name])
     X = pd.DataFrame({"a": column, "b": np.arange(ROWS) * 1.5})
-    sampler = SyntheticOverSampler(generator=generator, random_state=0, copies="accept")
+    sampler = SyntheticOverSampler(generator=generator, random_state=0, limits=Limits(copies="accept"))
     X_res, y_res = sampler.fit_resample(X, LABELS)
     assert X_res["a"].dtype == column.dtype
     pd.testing.assert_series_equal(X_res["a"].iloc[:ROWS], X["a"], check_freq=False)
@@ -99,7 +99,7 @@ def test_every_dtype_survives_arrow_and_polars(name, data):
         table = pa.table({"a": pa.array(column, from_pandas=True), "b": np.arange(ROWS) * 1.5})
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # objects of several types have no Arrow type
         return
-    sampler = SyntheticOverSampler(random_state=0, copies="accept")
+    sampler = SyntheticOverSampler(random_state=0, limits=Limits(copies="accept"))
     out, labels = sampler.fit_resample(table, pa.array(LABELS))
     assert out.schema == table.schema
     assert out.slice(0, ROWS).equals(table)
@@ -124,7 +124,7 @@ def test_polars_types_survive():
             "nothing": pl.Series([None] * 12, dtype=pl.Float32),
         }
     )
-    out, _ = SyntheticOverSampler(random_state=0, copies="accept").fit_resample(frame, LABELS)
+    out, _ = SyntheticOverSampler(random_state=0, limits=Limits(copies="accept")).fit_resample(frame, LABELS)
     assert out.schema == frame.schema
     assert out.head(12).equals(frame)
     assert len(out) == 16
@@ -266,7 +266,7 @@ def test_one_to_five_rows_of_a_class(generator, rare):
     if generator in ("adasyn", "borderline-smote"):  # these two need a boundary between the classes
         apart = 5 + 3 * np.arange(rare)
         X = pd.DataFrame({"size": np.r_[apart, np.setdiff1d(np.arange(40), apart)] + 0.5})
-        sampler.set_params(copies="accept")
+        sampler.set_params(limits=Limits(copies="accept"))
     _, y_res = sampler.fit_resample(X, y)
     assert Counter(y_res) == {"yes": 40 - rare, "no": 40 - rare}
 
@@ -321,10 +321,10 @@ def test_weights_that_do_not_fit_are_refused(options, says):
 
 def test_column_names_that_collide_with_the_target():
     X = pd.DataFrame({"target": np.arange(12) * 1.5, "y": ["a", "b"] * 6})
-    X_res, _ = SyntheticOverSampler(random_state=0, copies="accept").fit_resample(X, LABELS)
+    X_res, _ = SyntheticOverSampler(random_state=0, limits=Limits(copies="accept")).fit_resample(X, LABELS)
     assert list(X_res.columns) == ["target", "y"]
     y = pd.Series(LABELS, name="y")
-    X_res, y_res = SyntheticOverSampler(random_state=0, copies="accept").fit_resample(X, y)
+    X_res, y_res = SyntheticOverSampler(random_state=0, limits=Limits(copies="accept")).fit_resample(X, y)
     assert y_res.name == "y"
     assert set(X_res["y"]) == {"a", "b"}
 
@@ -332,7 +332,7 @@ def test_column_names_that_collide_with_the_target():
 def test_stated_kinds_decide():
     X = pd.DataFrame({"code": np.r_[np.arange(30), np.arange(30)], "x": np.arange(60) * 0.25})
     y = ["a"] * 40 + ["b"] * 20
-    sampler = SyntheticOverSampler(schema={"code": "categorical"}, random_state=0)
+    sampler = SyntheticOverSampler(kinds={"code": "categorical"}, random_state=0)
     sampler.fit_resample(X, y)
     assert sampler.generation_.schema["code"].kind == "categorical"
 
@@ -363,7 +363,7 @@ X12 = pd.DataFrame({"a": np.arange(12.0), "b": ["p", "q", "r"] * 4})
             ValueError,
             "unknown generator",
         ),
-        (lambda s: s.set_params(schema={"a": "numbre"}).fit_resample(X12, LABELS), ValueError, "kind"),
+        (lambda s: s.set_params(kinds={"a": "numbre"}).fit_resample(X12, LABELS), ValueError, "kind"),
         (lambda s: s.set_params(augment=-1).fit_resample(X12, LABELS), ValueError, "'augment' parameter"),
         (
             lambda s: s.set_params(sampling_strategy={"maybe": 9}).fit_resample(X12, LABELS),
@@ -405,5 +405,7 @@ def test_random_states_of_every_kind():
 
 def test_copies_on_request():
     X, y = mixed()
-    X_res, _ = SyntheticOverSampler(generator=Copier(), copies="accept", random_state=0).fit_resample(X, y)
+    X_res, _ = SyntheticOverSampler(generator=Copier(), limits=Limits(copies="accept"), random_state=0).fit_resample(
+        X, y
+    )
     assert len(X_res) == 90

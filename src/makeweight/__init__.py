@@ -1,4 +1,7 @@
-"""makeweight adds the rows a table is missing."""
+"""makeweight adds the rows a table is missing.
+
+Every public name is imported from here, such as ``from makeweight import balance``.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,58 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from makeweight.classifier import SyntheticClassifier
+    from makeweight.evaluation import Comparison, ScalingCurve, compare, scaling_curve
+    from makeweight.generators.fill import Generation, Limits
+    from makeweight.partitioned import OutputFolder, PartitionedGeneration, balance_partitions
     from makeweight.plan import Plan
-    from makeweight.sampler import SyntheticOverSampler
+    from makeweight.progress import Progress
+    from makeweight.quality import QualityReport
+    from makeweight.sampler import SyntheticOverSampler, balance
     from makeweight.table import Schema
 
 __version__ = "0.1.0"
-__all__ = ["Plan", "Schema", "SyntheticClassifier", "SyntheticOverSampler", "__version__"]
+__all__ = [
+    "Comparison",
+    "Generation",
+    "Limits",
+    "OutputFolder",
+    "PartitionedGeneration",
+    "Plan",
+    "Progress",
+    "QualityReport",
+    "ScalingCurve",
+    "Schema",
+    "SyntheticClassifier",
+    "SyntheticOverSampler",
+    "__version__",
+    "balance",
+    "balance_partitions",
+    "compare",
+    "scaling_curve",
+]
 
+#: Module of every public name. They are imported when they are first used, so `import makeweight` stays quick.
 _HOMES = {
+    "Comparison": "makeweight.evaluation",
+    "Generation": "makeweight.generators.fill",
+    "Limits": "makeweight.generators.fill",
+    "OutputFolder": "makeweight.partitioned",
+    "PartitionedGeneration": "makeweight.partitioned",
     "Plan": "makeweight.plan",
+    "Progress": "makeweight.progress",
+    "QualityReport": "makeweight.quality",
+    "ScalingCurve": "makeweight.evaluation",
     "Schema": "makeweight.table",
     "SyntheticClassifier": "makeweight.classifier",
     "SyntheticOverSampler": "makeweight.sampler",
+    "balance": "makeweight.sampler",
+    "balance_partitions": "makeweight.partitioned",
+    "compare": "makeweight.evaluation",
+    "scaling_curve": "makeweight.evaluation",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Public names are imported when they are first used, so that `import makeweight` stays quick.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from makeweight.errors import PlanError, nearest
-from makeweight.table import Table
+from makeweight.table import Schema, Table
 
-__all__ = ["Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "describe_group"]
+__all__ = ["Amount", "Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "Target", "describe_group"]
 
 #: The values of the target and the grouping attributes that name a group; None is a missing attribute.
 Group = tuple[Hashable, ...]
@@ -122,9 +122,9 @@ class Groups:
         if len(parts) != len(self.columns) and isinstance(name, str):
             parts = tuple(part.strip().rpartition("=")[2] for part in name.split(","))
         if len(parts) == len(self.columns):
-            found = [_value_of(part, values) for part, values in zip(parts, self._values, strict=True)]
-            if all(hit for hit, _ in found):
-                return tuple(value for _, value in found)
+            matches = [_value_of(part, values) for part, values in zip(parts, self._values, strict=True)]
+            if all(matched for matched, _ in matches):
+                return tuple(value for _, value in matches)
         known = [self.describe(key) if len(self.columns) > 1 else key[0] for key in self.keys]
         raise PlanError(
             f"no group {name!r}",
@@ -153,6 +153,97 @@ def _value_of(part: Any, values: tuple[Hashable, ...]) -> tuple[bool, Hashable]:
         return True, None
     texts = [value for value in values if str(value) == str(part)]
     return (True, texts[0]) if len(texts) == 1 else (False, None)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the groups of a table are formed by, and the kinds of its columns that are stated.
+
+    Parameters
+    ----------
+    name : hashable
+        Column with the labels.
+    group_by : tuple of hashable
+        Grouping attributes.
+    kinds : mapping of column to kind
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"code": [1, 2, 2], "y": ["a", "b", "a"]})
+    >>> Target("y", kinds={"code": "categorical"}).schema(frame)["code"].kind.value
+    'categorical'
+    """
+
+    name: Hashable
+    group_by: tuple[Hashable, ...] = ()
+    kinds: Mapping[Any, str] = field(default_factory=dict)
+
+    def schema(self, frame: pd.DataFrame) -> Schema:
+        """Return the schema of a table; SchemaError when it does not have these columns."""
+        return Schema.infer(frame, target=self.name, group_by=self.group_by, kinds=self.kinds)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How many rows are wanted, and what they weigh.
+
+    Parameters
+    ----------
+    sampling_strategy : str, float, mapping or callable
+        As imbalanced-learn's, over groups.
+    augment : int
+        Further rows for *every* group.
+    alpha : float in [0, 1], optional
+        Weight of the augmentation term.
+    synthetic_weight : float, optional
+        Weight of a synthetic row, where a real one weighs 1; instead of alpha.
+
+    Raises
+    ------
+    PlanError
+        When a number is out of its range, or two of them exclude each other.
+    """
+
+    sampling_strategy: Strategy = "auto"
+    augment: int = 0
+    alpha: float | None = None
+    synthetic_weight: float | None = None
+
+    def __post_init__(self) -> None:
+        augment, alpha, synthetic_weight = self.augment, self.alpha, self.synthetic_weight
+        if isinstance(augment, bool) or not isinstance(augment, int | np.integer) or augment < 0:
+            raise PlanError("augment is a number of rows", got=repr(augment), expected="0 or more")
+        if alpha is not None and not 0 <= alpha <= 1:
+            raise PlanError("alpha is a weight", got=alpha, expected="a number in [0, 1]")
+        if alpha and not augment:
+            raise PlanError(
+                "alpha weights augmentation rows, and none are asked for",
+                got=f"alpha={alpha}, augment=0",
+                hint="set augment to the number of further rows per group",
+            )
+        if synthetic_weight is not None and not (np.isfinite(synthetic_weight) and synthetic_weight >= 0):
+            raise PlanError(
+                "synthetic_weight is what a synthetic row weighs beside a real one",
+                got=synthetic_weight,
+                expected="a number, 0 or more",
+            )
+        if synthetic_weight is not None and alpha is not None:
+            raise PlanError(
+                "alpha and synthetic_weight both say what synthetic rows weigh",
+                got=f"alpha={alpha}, synthetic_weight={synthetic_weight}",
+                hint="leave one of them out",
+            )
+
+    def plan(self, groups: Groups, labels: Any = None) -> Plan:
+        """Return the rows per group; see `Plan.make`."""
+        return Plan.make(
+            groups,
+            self.sampling_strategy,
+            augment=self.augment,
+            alpha=self.alpha,
+            synthetic_weight=self.synthetic_weight,
+            labels=labels,
+        )
 
 
 @dataclass(frozen=True)
@@ -287,28 +378,7 @@ class Plan:
                 expected="at least two",
                 hint="balancing needs something to balance against: check the target column",
             )
-        if isinstance(augment, bool) or not isinstance(augment, int | np.integer) or augment < 0:
-            raise PlanError("augment is a number of rows", got=repr(augment), expected="0 or more")
-        if alpha is not None and not 0 <= alpha <= 1:
-            raise PlanError("alpha is a weight", got=alpha, expected="a number in [0, 1]")
-        if alpha and not augment:
-            raise PlanError(
-                "alpha weights augmentation rows, and none are asked for",
-                got=f"alpha={alpha}, augment=0",
-                hint="set augment to the number of further rows per group",
-            )
-        if synthetic_weight is not None and not (np.isfinite(synthetic_weight) and synthetic_weight >= 0):
-            raise PlanError(
-                "synthetic_weight is what a synthetic row weighs beside a real one",
-                got=synthetic_weight,
-                expected="a number, 0 or more",
-            )
-        if synthetic_weight is not None and alpha is not None:
-            raise PlanError(
-                "alpha and synthetic_weight both say what synthetic rows weigh",
-                got=f"alpha={alpha}, synthetic_weight={synthetic_weight}",
-                hint="leave one of them out",
-            )
+        Amount(strategy, augment, alpha, synthetic_weight)  # refuses numbers that are out of their range
         wanted = _wanted(groups, strategy, labels)
         keys = [*groups.keys, *(key for key in wanted if key not in groups)]
         counts = dict(zip(groups.keys, groups.counts.tolist(), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_array, validate_data
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
-from makeweight.generators.check import CopyPolicy
-from makeweight.generators.fill import Budget, Generation, Progress
+from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import seed_sequence, write_rows
-from makeweight.plan import STRATEGIES, Groups, Plan, Strategy
-from makeweight.table import Schema, Table
+from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
+from makeweight.progress import Progress
+from makeweight.table import Table
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
 from makeweight.table.schema import check_frame
 from makeweight.theory import objective_weights
@@ -40,16 +40,11 @@ def balance(
     augment: int = 0,
     alpha: float | None = None,
     synthetic_weight: float | None = None,
-    schema: Schema | None = None,
     kinds: Mapping[Any, str] | None = None,
-    copies: CopyPolicy = "auto",
-    on_shortfall: Literal["raise", "warn"] = "raise",
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
+    limits: Limits | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
-    labels: Any = None,
 ) -> Generation:
     """Write the rows that a table is missing.
 
@@ -72,22 +67,16 @@ def balance(
         Weight of the augmentation rows; see `makeweight.theory.objective_weights`.
     synthetic_weight : float, optional
         Instead of alpha: weight of a synthetic row, where a real one weighs 1.
-    schema : Schema, optional
-        Of `frame`, where it is known already.
     kinds : mapping of column to kind, optional
         Columns whose kind is stated rather than inferred.
-    copies : {"auto", "reject", "accept"}
-        What to do with exact copies of real rows.
-    on_shortfall : {"raise", "warn"}
-    max_seconds : float, optional
-    max_cost : float, optional
-        US dollars to spend at most, for generators that cost money.
+    limits : Limits, optional
+        Time (seconds) and money (US dollars) to spend at most, what to do with exact copies of real rows, and
+        with a shortfall.
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
         Threads that work on different groups.
     progress : callable, optional
-    labels : array-like, optional
-        What a callable strategy is called with.
+        Called with a `makeweight.progress.Progress` after every round of rows.
 
     Returns
     -------
@@ -111,18 +100,9 @@ def balance(
     (['b', 'b', 'b'], 3)
     """
     real = to_frame(frame)
-    if schema is None:
-        schema = Schema.infer(real, target=target, group_by=group_by, kinds=kinds)
-    table = Table(real, schema)
+    table = Table(real, Target(target, tuple(group_by), kinds or {}).schema(real))
     groups = Groups(table)
-    plan = Plan.make(
-        groups,
-        sampling_strategy,
-        augment=augment,
-        alpha=alpha,
-        synthetic_weight=synthetic_weight,
-        labels=labels,
-    )
+    plan = Amount(sampling_strategy, augment, alpha, synthetic_weight).plan(groups)
     return write_rows(
         table,
         plan,
@@ -130,9 +110,7 @@ def balance(
         seed=seed_sequence(random_state),
         options=options,
         groups=groups,
-        copies=copies,
-        on_shortfall=on_shortfall,
-        budget=Budget(max_seconds=max_seconds, max_money=max_cost),
+        limits=limits,
         n_jobs=n_jobs,
         progress=progress,
     )
@@ -148,6 +126,8 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     ----------
     generator : str or Generator, default="transformer"
         A name that ``makeweight generators`` lists, or an object with ``fit``, ``propose`` and ``cost``.
+    options : dict of str to object, optional
+        Constructor arguments of a generator that is given by its name.
     sampling_strategy : str, float, dict or callable, default="auto"
         As in imbalanced-learn, over groups when there are grouping attributes: "minority", "not minority",
         "not majority" (= "auto"), "all"; the ratio of the rarer to the other of two groups; *final* counts by
@@ -164,15 +144,12 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         Instead of alpha: the weight that ``sample_weight_`` gives a synthetic row, where a real one weighs 1.
         At 0.1 the rows are a prior that real rows correct, rather than more of the same evidence (catalytic
         priors: Huang, Stein, Rubin and Kou, PNAS 2020). Most of the imbalance stays: calibrate.
-    schema : dict of column to kind, optional
+    kinds : dict of column to kind, optional
         Columns whose kind ("continuous", "integer", "categorical", "boolean", "datetime", "text",
         "identifier") is stated rather than inferred.
-    copies : {"auto", "reject", "accept"}, default="auto"
-        What to do with exact copies of real rows; "auto" rejects them where the table has few duplicates.
-    on_shortfall : {"raise", "warn"}, default="raise"
-        What to do when fewer rows than asked for could be accepted.
-    max_seconds : float, optional
-        Time to spend at most.
+    limits : Limits, optional
+        Time (seconds) and money (US dollars) to spend at most, what to do with exact copies of real rows (they
+        are rejected where the table has few duplicates), and with a shortfall (an error).
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
         Threads that work on different groups; the rows do not depend on it.
@@ -222,6 +199,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "generator": [str, HasMethods(["fit", "propose", "cost"])],
+        "options": [Mapping, None],
         "sampling_strategy": [
             Interval(Real, 0, 1, closed="right"),
             StrOptions(set(STRATEGIES)),
@@ -232,10 +210,8 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "augment": [Interval(Integral, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="both"), None],
         "synthetic_weight": [Interval(Real, 0, None, closed="left"), None],
-        "schema": [Mapping, None],
-        "copies": [StrOptions({"auto", "reject", "accept"})],
-        "on_shortfall": [StrOptions({"raise", "warn"})],
-        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
+        "kinds": [Mapping, None],
+        "limits": [Limits, None],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -245,29 +221,27 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self,
         generator: str | Generator = DEFAULT_GENERATOR,
         *,
+        options: Mapping[str, Any] | None = None,
         sampling_strategy: Strategy = "auto",
         group_by: Any = None,
         augment: int = 0,
         alpha: float | None = None,
         synthetic_weight: float | None = None,
-        schema: Mapping[Any, str] | None = None,
-        copies: CopyPolicy = "auto",
-        on_shortfall: Literal["raise", "warn"] = "raise",
-        max_seconds: float | None = None,
+        kinds: Mapping[Any, str] | None = None,
+        limits: Limits | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.generator = generator
+        self.options = options
         self.group_by = group_by
         self.augment = augment
         self.alpha = alpha
         self.synthetic_weight = synthetic_weight
-        self.schema = schema
-        self.copies = copies
-        self.on_shortfall = on_shortfall
-        self.max_seconds = max_seconds
+        self.kinds = kinds
+        self.limits = limits
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -323,9 +297,8 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             self.generator,
             seed=seed_sequence(self.random_state),
             groups=cells,
-            copies=self.copies,
-            on_shortfall=self.on_shortfall,
-            budget=Budget(max_seconds=self.max_seconds),
+            options=self.options,
+            limits=self.limits,
             n_jobs=self.n_jobs,
             progress=_say if self.verbose else None,
         )
@@ -335,19 +308,13 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return given.extend(made.frame)
 
     def _plan(self, given: _Input) -> tuple[Table, Groups]:
-        schema = Schema.infer(given.frame, target=given.target, group_by=given.attributes, kinds=self.schema)
+        schema = Target(given.target, tuple(given.attributes), self.kinds or {}).schema(given.frame)
         given.check_labels()
         table = Table(given.frame, schema)
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
-        self.plan_ = Plan.make(
-            groups,
-            self.sampling_strategy,
-            augment=self.augment,
-            alpha=self.alpha,
-            synthetic_weight=self.synthetic_weight,
-            labels=labels,
-        )
+        amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
+        self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
             for entry in self.plan_
@@ -480,10 +447,5 @@ def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:
 
 
 def _say(progress: Progress) -> None:
-    rate = progress.total_accepted / max(progress.seconds, 1e-9)
-    share = progress.total_accepted / max(1, progress.total_proposed)
-    sys.stderr.write(
-        f"{progress.group} ({progress.purpose}): {progress.accepted} of {progress.requested} rows, "
-        f"{rate:,.0f} rows/s, {share:.0%} accepted, "
-        f"{progress.total_accepted} of {progress.total_requested} in all\n"
-    )
+    rate = progress.done / max(progress.seconds, 1e-9)
+    sys.stderr.write(f"{progress.detail}: {progress.done} of {progress.total} rows, {rate:,.0f} rows/s\n")

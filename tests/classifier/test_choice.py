@@ -15,7 +15,8 @@ from classifier_for_tests import (
     numbers,
 )
 from generators_for_tests import Shuffler
-from makeweight import SyntheticClassifier
+from makeweight import SyntheticClassifier, SyntheticOverSampler
+from makeweight.errors import OptionError
 from makeweight.theory import NOTHING
 from makeweight.theory.published.worlds import LogisticWorld, mirror_world
 
@@ -139,3 +140,10 @@ def test_nothing_is_validated_where_nothing_is_open():
     model = SyntheticClassifier(LogisticRegression(), calibrate="logit-shift", **NO_ROWS).fit(X, y)
     assert (model.decision_.fits, model.decision_.folds, model.decision_.candidates) == (1, 0, ())
     assert model.generation_ is None
+
+
+def test_options_of_a_configured_sampler_reach_its_generator():
+    X, y = numbers()
+    sampler = SyntheticOverSampler("smoothed-bootstrap", options={"bandwidth": "no bandwidth"})
+    with pytest.raises(OptionError, match="bandwidth"):
+        SyntheticClassifier(LogisticRegression(), sampler, n_synthetic="balance", **QUICK).fit(X, y)

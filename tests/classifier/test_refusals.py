@@ -51,9 +51,9 @@ def test_fewer_rows_than_folds():
     ("options", "error", "says"),
     [
         ({"estimator": LinearSVC()}, OptionError, "no predict_proba"),
-        ({"sampler": SyntheticOverSampler(augment=3)}, OptionError, "sizes are the classifier's"),
-        ({"sampler": SyntheticOverSampler(synthetic_weight=9)}, OptionError, "sizes are the classifier's"),
-        ({"sampler": "smot"}, OptionError, "unknown generator"),
+        ({"generator": SyntheticOverSampler(augment=3)}, OptionError, "sizes are the classifier's"),
+        ({"generator": SyntheticOverSampler(synthetic_weight=9)}, OptionError, "sizes are the classifier's"),
+        ({"generator": "smot"}, OptionError, "unknown generator"),
         ({"augment": 0, "alpha": 0.5}, PlanError, "none are asked for"),
         ({"augment": 9, "alpha": 0}, PlanError, "no weight"),
         ({"n_synthetic": {0: 5}}, PlanError, "largest group"),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from makeweight.cli._options import read_strategy
-from makeweight.cli.balance import Request
+from makeweight.cli._request import BalanceRequest
 from makeweight.cli.balance import run as run_request
 
 
@@ -237,7 +237,7 @@ def test_strategies_are_read(text, strategy):
 
 
 def test_a_request_can_be_run_without_the_command_line(csv, tmp_path):
-    outcome = run_request(Request(str(csv), "paid", output=str(tmp_path / "o.csv"), seed=3))
+    outcome = run_request(BalanceRequest(str(csv), "paid", output=str(tmp_path / "o.csv"), seed=3))
     assert outcome.generation.ledger.accepted == 24
     assert not outcome.interrupted
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from makeweight.generators.transformer.generator import InContextTransformer
-from makeweight.partitioned.source import Source
+from makeweight.partitioned.source import PartSource
 from partitioned_tables import cut
 
 PIECES = ("--target", "paid", "--engine", "local", "--seed", 1)
@@ -60,14 +60,14 @@ def test_an_interrupt_says_how_to_go_on(run, parts, monkeypatch):
     monkeypatch.setattr(InContextTransformer, "propose", interrupt)
     result = run("balance", "parts", *PIECES, "-o", "out")
     assert result.code == 130
-    assert result.err == "interrupted: 3 parts are done in out; the same command with --resume goes on\n"
+    assert result.err == "interrupted: 3 parts are done in out; the same command with --resume continues\n"
     monkeypatch.setattr(InContextTransformer, "propose", propose)
     assert run("balance", "parts", *PIECES, "-o", "out").code == 2
     result = run("balance", "parts", *PIECES, "-o", "out", "--resume")
     assert result.code == 0
-    assert "3 of 4 parts were there already" in result.err
+    assert "3 of 4 parts were written before" in result.err
     assert len(pd.read_parquet("out")) == 64
-    monkeypatch.setattr(Source, "open", interrupt)
+    monkeypatch.setattr(PartSource, "open", interrupt)
     result = run("balance", "parts", *PIECES, "-o", "other")
     assert (result.code, result.err) == (130, "interrupted: nothing was written\n")
 
@@ -102,8 +102,8 @@ def test_a_shortfall_says_how_to_finish(run, parts):
         (("parts", *PIECES, "-o", "out", "--missing", "?"), "--missing does not", "Parquet"),
         (("parts", *PIECES, "-o", "out", "--generator", "chat"), "asks an endpoint", "engine"),
         (("part", *PIECES, "-o", "out"), "no such file or folder", "did you mean 'parts'"),
-        (("parts", *PIECES, "-o", "out", "--resume", "--force"), "goes on", "leave one of them out"),
-        (("parts", *PIECES, "-o", "parts"), "in one another", "-o"),
+        (("parts", *PIECES, "-o", "out", "--resume", "--force"), "continues", "leave one of them out"),
+        (("parts", *PIECES, "-o", "parts"), "lies within the other", "-o"),
         (("parts", *PIECES, "-o", "out", "--kind", "paid=text"), "are categories", "leave it out"),
         (("parts", *PIECES[2:], "--target", "piad", "-o", "out"), "unknown column", "did you mean 'paid'"),
         (("parts", "--target", "paid", "--engine", "dask", "-o", "out"), "unknown engine", "dask scheduler"),
@@ -145,5 +145,5 @@ def test_a_command_that_is_killed_is_taken_up_again(run, parts):
     assert result.code == 0
     assert result.json["ledger"]["accepted"] == 300_024
     assert {"name": done["name"], "sha256": done["sha256"]}.items() <= result.json["parts"][3].items()
-    assert "parts were there already" in result.err
+    assert "parts were written before" in result.err
     assert not list((parts.parent / "out").glob(".*"))

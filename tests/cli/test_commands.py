@@ -13,7 +13,7 @@ from rich.console import Console
 from makeweight.cli import _show, doctor
 from makeweight.cli._app import COMMANDS, app
 from makeweight.cli._progress import Reporter, state
-from makeweight.generators.fill import Progress
+from makeweight.progress import Progress
 
 
 def test_help_is_quick():
@@ -232,8 +232,8 @@ def test_demo_needs_a_folder_it_can_make(run, csv):
 
 
 def test_progress_says_how_far_and_how_fast():
-    progress = Progress("y=b", "balance", 40, 50, 80, 50, 200, 100, 2.0)
-    assert state(progress) == "50/200 rows, 25 rows/s, 50.0 % accepted, 6.0 s left"
+    progress = Progress("writing rows", 50, 200, 2.0, 6.0, "y=b (balance), 50.0% accepted")
+    assert state(progress) == "50/200, 25 per second, 6.0 s left, y=b (balance), 50.0% accepted"
     console = Console(force_terminal=True, width=80, file=open("/dev/null", "w"))  # noqa: SIM115
     with Reporter(console) as reporter:
         reporter(progress)

@@ -9,6 +9,7 @@ import pytest
 
 from makeweight.cli import _outputs
 from makeweight.errors import FileProblem
+from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.store import Log
 
 #: Option of a command, and a file that it would write.
@@ -118,6 +119,6 @@ def test_a_disk_that_fills_up_on_the_way_is_told(tmp_path):
     with Path("/dev/full").open("w") as full:
         log._stream = full
         with pytest.raises(FileProblem, match=r"cannot keep results as they come .*No space left"):
-            log.add([{"a": "b" * 100_000}])
+            log.add([ArmRecord(0, 0, "real", "nothing", "lr", error="b" * 100_000)])
         log._stream = None
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,25 @@ import pytest
 
 from generators_for_evaluation import GENERATORS, table
 from generators_for_tests import Copier, Mute, Shuffler
+from makeweight import evaluation
 from makeweight.errors import FileProblem, MakeweightError, PlanError
-from makeweight.evaluation import compare
+from makeweight.evaluation import Design, Execution
 from makeweight.evaluation.arms import REFERENCE
-from makeweight.evaluation.problem import Problem, seed_of
+from makeweight.evaluation.problem import EvaluationProblem, seed_of
 from makeweight.evaluation.training import AUTO
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.theory.published.worlds import CraftWorld
 
-QUICK = {"target": "y", "estimators": ["lr"], "repeats": 1, "folds": 3, "budget_seconds": None}
+QUICK = {"target": "y", "estimators": ["lr"], "repeats": 1, "folds": 3, "max_seconds": None}
+
+
+def compare(frame, **options):
+    """Compare, with the fields of Design and Execution among the options."""
+    grouped = {
+        argument: kind(**{name: options.pop(name) for name in kind.__dataclass_fields__ if name in options})
+        for argument, kind in (("design", Design), ("execution", Execution))
+    }
+    return evaluation.compare(frame, **options, **grouped)
 
 
 def mixed(n=240, rare=60, seed=0):
@@ -154,7 +165,7 @@ def test_no_generator_sees_a_held_out_row_nor_its_equal():
 def test_equal_rows_share_a_fold_and_groups_are_spread():
     frame = mixed(200, 60).assign(a=np.resize([1.0, 2.0, 3.0, 4.0], 200))[["a", "sex", "y"]]
     frame["b"] = np.repeat(np.arange(50.0), 4)
-    problem = Problem.read(frame, "y")
+    problem = EvaluationProblem.read(frame, "y")
     assigned = problem.strata.assign(5, np.random.default_rng(seed_of(0, 0)))
     for unit in np.unique(problem.strata.units):
         assert len(set(assigned[problem.strata.units == unit])) == 1
@@ -167,7 +178,7 @@ def test_a_row_that_is_much_of_its_group_is_spread():
     frame = mixed(200, 60)[["a", "c", "y"]]
     frame.loc[:59, ["a", "c"]] = 0.5
     frame.loc[60:64, ["a", "c"]] = 0.25
-    problem = Problem.read(frame, "y")
+    problem = EvaluationProblem.read(frame, "y")
     assigned = problem.strata.assign(5, np.random.default_rng(seed_of(0, 0)))
     often, twice = ((problem.frame["a"] == value).to_numpy() for value in (0.5, 0.25))
     assert len(set(assigned[often & (problem.codes == 0)])) == 5
@@ -266,7 +277,7 @@ def test_external_rows_are_stamped_and_do_not_decide():
     arm = next(arm for arm in found.to_dict()["arms"] if arm["name"] == "external:more")
     assert arm["external"]
     assert arm["n_added"] == 417
-    assert found.settings["external"]["more"] == {"rows": 417, "equal_to_real_rows": 7}
+    assert asdict(found.settings.external["more"]) == {"rows": 417, "equal_to_real_rows": 7}
     assert "smoothed bootstrap" in found.verdict.sentence
     assert "external" not in found.verdict.sentence
     alone = compare(frame, **QUICK, arms=["external:more"], external={"more": more})
@@ -283,14 +294,14 @@ class Sleeper(Shuffler):
 def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     frame = mixed(120, 40)
     options = {**QUICK, "folds": 4, "repeats": 3, "arms": ["weights", "random"]}
-    found = compare(frame, **{**options, "budget_seconds": 1e-3})
+    found = compare(frame, **{**options, "max_seconds": 1e-3})
     assert len(found.splits) == 2
     assert len(found.scores.arms) == 6
     assert found.cut[0].startswith("2 of 4 folds were run")
     assert any("1 of 3 repeats was run" in cut for cut in found.cut)
     assert any("budget is exceeded" in cut for cut in found.cut)
     assert not any("of the time" in cut for cut in found.cut)
-    timed = {**options, "budget_seconds": 1e-3, "generator": Sleeper()}
+    timed = {**options, "max_seconds": 1e-3, "generator": Sleeper()}
     slow = compare(frame, **{**timed, "arms": ["Sleeper", "smoothed-bootstrap"]})
     assert slow.cut[-1].endswith("rows by Sleeper: --generator smoothed-bootstrap is quicker")
     alone = compare(frame, **{**timed, "arms": ["Sleeper"]})
@@ -299,7 +310,7 @@ def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     assert len(whole.splits) == 12
     assert whole.cut == ()
     seen = []
-    compare(frame, **{**options, "splits": 5, "budget_seconds": 600}, progress=seen.append)
+    compare(frame, **{**options, "splits": 5, "max_seconds": 600}, progress=seen.append)
     assert [p.done for p in seen] == list(range(1, 11))
     assert seen[-1].total == 10
     assert all(p.seconds_left >= 0 for p in seen)
@@ -329,7 +340,7 @@ SLOW = """
 import sys, time
 sys.path.insert(0, {tests!r})
 from generators_for_evaluation import Perfect, table
-from makeweight.evaluation import compare
+from makeweight.evaluation import Design, Execution, compare
 from pathlib import Path
 
 class Slow(Perfect):
@@ -339,8 +350,8 @@ class Slow(Perfect):
 
 if __name__ == "__main__":
     print("started", flush=True)
-    compare(table(60, 30), target="y", estimators=["lr"], generator=Slow(), arms=["Slow"], repeats=9,
-            budget_seconds=None, log=Path({log!r}),
+    compare(table(60, 30), target="y", estimators=["lr"], generator=Slow(), arms=["Slow"], design=Design(repeats=9),
+            max_seconds=None, execution=Execution(log=Path({log!r})),
             progress=lambda p: print(p.done, flush=True))
 """
 
@@ -379,7 +390,7 @@ def test_an_interrupt_keeps_what_was_found(tmp_path):
         ({"generator": "transprt"}, "unknown generator.*\n.*'transport'"),
         ({"folds": 1}, "folds is a whole number"),
         ({"splits": 1}, "splits is a whole number"),
-        ({"budget_seconds": -1}, "budget_seconds is a time"),
+        ({"max_seconds": -1}, "max_seconds is a time"),
         ({"engine": "cloud"}, "unknown engine"),
         ({"external": {"e": pd.DataFrame({"a": [1]})}}, "lack a column"),
         ({"folds": 40}, r"too few rows in a group for the folds \(y=rare\): got 60 rows"),
@@ -430,7 +441,7 @@ def test_rows_of_the_true_law_help_a_forest():
         arms=["Oracle", "Oracle+augment"],
         estimators=["rf", "lr"],
         repeats=2,
-        budget_seconds=None,
+        max_seconds=None,
         n_jobs=2,
     )
     assert found.verdict.code in ("helps-ranking", "mixed")

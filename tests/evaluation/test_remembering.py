@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from makeweight.evaluation import harness
+from makeweight.evaluation import Design, harness
 from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.contract import example_table
 from makeweight.generators.registry import resolve
@@ -95,11 +95,11 @@ def test_estimators_of_a_comparison_share_the_work_of_the_generator():
             generator=Counting(),
             arms=["auto"],
             estimators=list(estimators),
-            splits=2,
-            budget_seconds=None,
+            design=Design(splits=2),
+            max_seconds=None,
         )
         mine = found.scores.records("hgb", "auto+platt")
-        return [(r["metrics"], r["n_added"]) for r in mine], Counting.fits
+        return [(r.metrics, r.n_added) for r in mine], Counting.fits
 
     (among_others, shared), (alone, single) = compared("lr", "hgb"), compared("hgb")
     assert among_others == alone

@@ -98,7 +98,7 @@ def test_group_by_averages_over_cells():
     frame = two_gaussians(300, 80)
     curve = scaling_curve(frame, target="y", group_by=["colour"], repeats=1, folds=2, sizes=[0, 50])
     assert curve.law.n_groups == 4
-    assert set(curve.settings["groups"]) == {f"y={y}, colour={c}" for y in ("common", "rare") for c in ("red", "green")}
+    assert set(curve.settings.groups) == {f"y={y}, colour={c}" for y in ("common", "rare") for c in ("red", "green")}
 
 
 def test_every_prefix_has_the_groups_in_their_shares():

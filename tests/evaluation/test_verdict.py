@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from makeweight.evaluation.arms import REFERENCE, Arm
+from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.verdict import judge
 
@@ -20,19 +21,20 @@ def verdict(loss, auroc, raw=0.0):
     splits = [(repeat, fold) for repeat in range(2) for fold in range(5)]
     noise = np.random.default_rng(0).normal(0, 0.002, (len(splits), len(ARMS)))
     records = [
-        {
-            "estimator": "lr",
-            "arm": arm.name,
-            "repeat": repeat,
-            "fold": fold,
-            "n_added": 100,
-            "log_loss": [0.5, 0.5],
-            "group_error": [0.2, 0.2],
-            "metrics": {
+        ArmRecord(
+            repeat,
+            fold,
+            arm.source,
+            arm.name,
+            "lr",
+            n_added=100,
+            log_loss=[0.5, 0.5],
+            group_error=[0.2, 0.2],
+            metrics={
                 "balanced_log_loss": 0.5 + shift + noise[i, j],
                 "auroc": 0.8 + (auroc if arm.name == "rows+platt" else 0.0) + noise[i, j],
             },
-        }
+        )
         for i, (repeat, fold) in enumerate(splits)
         for j, (arm, shift) in enumerate(zip(ARMS, (0.1, 0.0, 0.1 + raw, loss), strict=True))
     ]

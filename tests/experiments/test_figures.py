@@ -19,12 +19,7 @@ def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
     runs = {
         "imbalance": {**craft, "arms": ["nothing", "ros"], "steps": [0, 9], "seeds": [1, 2]},
         "opal": {"data": ["gender/imbalanced"], "arms": ["nothing", "gpt4"], "seeds": [1, 2]},
-        "capacity": {
-            "data": ["gaussian-2"],
-            "arms": ["smoothed-bootstrap"],
-            "steps": [25, 100, 400],
-            "seeds": [1, 2],
-        },
+        "capacity": {"data": ["gaussian-2"], "arms": ["smoothed-bootstrap"], "steps": [25, 100, 400], "seeds": [1, 2]},
     }
     for name, chosen in runs.items():
         run_experiment(read_experiment(name).select(**chosen), Store(results / name), folder=data_dir)
@@ -68,21 +63,21 @@ def test_a_law_is_fitted_per_curve(finished):
     )
     effective = 1800 + 2 * 200 * law["step"]
     law["value"] = 0.5 + 300 / effective + rng.normal(0, 0.001, 50)
-    [found] = fit_laws(law).to_dict("records")
-    assert found["identifiable"]
-    assert found["floor_low"] < 0.5 < found["floor_high"]
-    assert found["exponent"] == pytest.approx(1, abs=0.4)
+    [curve] = fit_laws(law)
+    assert (curve.n, curve.law.identifiable_) == (5, True)
+    assert curve.law.floor_.low < 0.5 < curve.law.floor_.high
+    assert curve.law.exponent_.estimate == pytest.approx(1, abs=0.4)
 
 
 def test_the_published_curve_has_a_law_of_its_own(data_dir):
     laws = published_laws(published_numbers(read_experiment("augmentation"), data_dir))
-    by_curve = laws.set_index(["data", "learner"])
-    craft = by_curve.loc[("craft", "xgb")]
-    assert craft["identifiable"]
-    assert craft["floor_low"] < craft["floor"] < np.exp(-0.523)
-    assert not by_curve.loc[("gender", "rf"), "identifiable"]
-    assert "does not fall" in by_curve.loc[("gender", "rf"), "reason"]
-    assert set(laws["arm"]) == {"gpt2_finetuned"}
+    by_curve = {(curve.data, curve.learner): curve.law for curve in laws}
+    craft = by_curve["craft", "xgb"]
+    assert craft.identifiable_
+    assert craft.floor_.low < craft.floor_.estimate < np.exp(-0.523)
+    assert not by_curve["gender", "rf"].identifiable_
+    assert "does not fall" in by_curve["gender", "rf"].reason_
+    assert {curve.arm for curve in laws} == {"gpt2_finetuned"}
 
 
 def test_a_rate_is_fitted_to_points_above_their_noise():

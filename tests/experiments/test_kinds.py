@@ -7,10 +7,11 @@ from scipy.special import expit
 
 from makeweight.errors import OptionError
 from makeweight.experiments import opal, same_information, simulation, worlds
-from makeweight.experiments.arms import out_of_fold, predict, readouts, train_arm
-from makeweight.experiments.capacity import law, measure
+from makeweight.experiments.arms import VisibleRows, out_of_fold, predict, readouts, train_arm
+from makeweight.experiments.capacity import CapacitySettings, law, measure
 from makeweight.experiments.data import opal_split
 from makeweight.experiments.judging import balanced_loss, calibrated_on_halves, judge
+from makeweight.experiments.records import ExperimentTask
 
 
 @pytest.fixture(scope="module")
@@ -18,35 +19,52 @@ def train():
     return worlds.draw("logit", 3, 300, 40, np.random.default_rng(0))
 
 
-def test_arms_balance_weigh_and_leave_out(train):
-    assert len(train_arm("nothing", train, "y", [], 0).rows) == 340
-    weighted = train_arm("weights", train, "y", [], 0)
+@pytest.fixture(scope="module")
+def visible(train):
+    return VisibleRows(train, "y")
+
+
+def test_arms_balance_weigh_and_leave_out(train, visible):
+    assert len(train_arm("nothing", visible, 0).rows) == 340
+    weighted = train_arm("weights", visible, 0)
     assert weighted.weights[train["y"] == 1].sum() == pytest.approx(weighted.weights[train["y"] == 0].sum())
-    assert train_arm("undersample", train, "y", [], 0).rows["y"].value_counts().tolist() == [40, 40]
-    written = train_arm("smoothed-bootstrap", train, "y", [], 0)
+    assert train_arm("undersample", visible, 0).rows["y"].value_counts().tolist() == [40, 40]
+    written = train_arm("smoothed-bootstrap", visible, 0)
     assert written.rows["y"].value_counts().tolist() == [300, 300]
     assert len(written.synthetic) == 260
 
 
-def test_out_of_fold_a_generator_never_sees_the_held_out_rows(train, monkeypatch):
+def test_out_of_fold_a_generator_never_sees_the_held_out_rows(train, visible, monkeypatch):
     from makeweight.experiments import arms
 
     seen = []
     real = arms.train_arm
-    monkeypatch.setattr(arms, "train_arm", lambda arm, frame, *rest: seen.append(frame) or real(arm, frame, *rest))
-    out_of_fold("random", train, "y", [], ["lr"], 0, 4)
+    monkeypatch.setattr(arms, "train_arm", lambda arm, rows, seed: seen.append(rows.frame) or real(arm, rows, seed))
+    out_of_fold("random", visible, ["lr"], 0, 4)
     keys = [set(map(tuple, frame.to_numpy().tolist())) for frame in seen]
     rows = list(map(tuple, train.to_numpy().tolist()))
     assert len(seen) == 4
     assert all(sum(row in key for key in keys) == 3 for row in rows)
 
 
-def test_calibration_repairs_what_imbalance_did_to_probabilities(train):
+def test_equal_rows_are_held_out_together(train, monkeypatch):
+    from makeweight.experiments import arms
+
+    seen = []
+    real = arms.train_arm
+    monkeypatch.setattr(arms, "train_arm", lambda arm, rows, seed: seen.append(rows.frame) or real(arm, rows, seed))
+    doubled = VisibleRows(pd.concat([train, train], ignore_index=True), "y")
+    out_of_fold("nothing", doubled, ["lr"], 0, 4)
+    assert len(seen) == 4
+    assert all((frame.value_counts() == 2).all() for frame in seen)
+
+
+def test_calibration_repairs_what_imbalance_did_to_probabilities(visible):
     test = worlds.draw("logit", 3, 1500, 1500, np.random.default_rng(1))
-    nothing = train_arm("nothing", train, "y", [], 0)
+    nothing = train_arm("nothing", visible, 0)
     p = predict(nothing, test, "y", ["lr"], 0)["lr"]
-    held_out = out_of_fold("nothing", train, "y", [], ["lr"], 0, 5)["lr"]
-    made = readouts("nothing", nothing, train["y"].to_numpy(), p, held_out)
+    held_out = out_of_fold("nothing", visible, ["lr"], 0, 5)["lr"]
+    made = readouts("nothing", visible.labels(), p, held_out)
     losses = {name: balanced_loss(test["y"].to_numpy(), values) for name, values in made.items()}
     assert losses["as is"] > losses["shift"] + 0.1
     assert losses["as is"] > losses["platt"] + 0.1
@@ -90,26 +108,22 @@ def test_every_arm_of_a_simulated_cell_sees_the_same_rows(small, tmp_path, monke
     seen = []
     real = simulation.train_arm
     monkeypatch.setattr(
-        simulation, "train_arm", lambda arm, frame, *rest: seen.append(frame) or real(arm, frame, *rest)
+        simulation, "train_arm", lambda arm, rows, seed: seen.append(rows.frame) or real(arm, rows, seed)
     )
     chosen = small.select(seeds=[3], arms=["nothing", "oracle", "real-x2"])
     found = [list(simulation.measure(task, tmp_path)) for task in simulation.tasks(chosen)]
     assert len(seen) == 3
     for frame in seen[1:]:
         pd.testing.assert_frame_equal(frame, seen[0])
-    stages = [{record["stage"] for record in records} for records in found]
+    stages = [{record.stage for record in records} for records in found]
     assert stages == [{"as is", "platt", "shift", "ranking"}, *[{"as is", "platt", "ranking"}] * 2]
 
 
 def test_same_information_adds_only_what_it_says(tmp_path, monkeypatch):
     monkeypatch.setattr(same_information, "MAJORITY", 150)
-    task = {
-        "data": "craft",
-        "arm": "smoothed-bootstrap",
-        "seed": 1,
-        "settings": {"folds": 2, "learners": ["lr"]},
-    }
-    values = {(r["stage"], r["metric"]): r["value"] for r in same_information.measure(task, tmp_path)}
+    settings = same_information.InformationSettings(2, ("lr",))
+    task = ExperimentTask("craft", "smoothed-bootstrap", 1, settings)
+    values = {(r.stage, r.metric): r.value for r in same_information.measure(task, tmp_path)}
     assert values["rows", "copies"] == 0
     assert 0.7 < values["ranking", "auroc"] < 0.95
     assert {stage for stage, _ in values} == {"as is", "platt", "ranking", "rows"}
@@ -117,25 +131,19 @@ def test_same_information_adds_only_what_it_says(tmp_path, monkeypatch):
 
 def test_gpt4_rows_fill_the_groups(data_dir):
     train, _, written = opal_split("craft/imbalanced", 1, data_dir)
-    added = opal._needed(train, written, ["Target"])
+    added = opal.missing_rows(train, written, ["Target"])
     assert len(added) == 80
     assert (added["Target"] == 0).all()
-    task = {"data": "gender/spurious", "arm": "gpt4", "seed": 1, "settings": {"learners": ["lr"]}}
-    values = {r["metric"]: r["value"] for r in opal.measure(task, data_dir)}
+    task = ExperimentTask("gender/spurious", "gpt4", 1, opal.OpalSettings(("lr",)))
+    values = {r.metric: r.value for r in opal.measure(task, data_dir)}
     assert values["worst_group_error"] >= values["error"] > 0
     assert values["added"] == 12  # of the 30 that are missing: it wrote few rows where label and attribute differ
 
 
 def test_more_context_brings_a_generator_nearer_to_the_law(tmp_path):
     def kl(n):
-        task = {
-            "data": "gaussian-2",
-            "arm": "smoothed-bootstrap",
-            "step": n,
-            "seed": 1,
-            "settings": {"rows": 1000},
-        }
-        return next(r["value"] for r in measure(task, tmp_path) if r["metric"] == "kl")
+        task = ExperimentTask("gaussian-2", "smoothed-bootstrap", 1, CapacitySettings(1000), step=n)
+        return next(r.value for r in measure(task, tmp_path) if r.metric == "kl")
 
     assert kl(20) > kl(800)
     assert law("network-3")[1] == "categorical"

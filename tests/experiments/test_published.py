@@ -22,10 +22,10 @@ PUBLISHED = [
 def scores(experiment, folder, arm, learner, step, stage, metric="bce"):
     chosen = experiment.select(data=["craft"], arms=[arm], learners=[learner], steps=[step])
     return [
-        record["value"]
+        number.value
         for task in tasks(chosen)
-        for record in measure(task, folder)
-        if (record["stage"], record["metric"]) == (stage, metric)
+        for number in measure(task, folder)
+        if (number.stage, number.metric) == (stage, metric)
     ]
 
 
@@ -63,10 +63,7 @@ def test_training_sets_have_the_published_sizes(tmp_path):
         experiment = read_experiment(name).select(data=["craft"], arms=["ros"], learners=["xgb"], steps=[4], seeds=[1])
         [task] = tasks(experiment)
         found = {stage: (rows, weights) for stage, rows, weights in training_sets(task, parts, tmp_path)}
-        assert {stage: len(rows) for stage, (rows, _) in found.items()} == {
-            "balanced": 1000,
-            "augmented": 1600,
-        }
+        assert {stage: len(rows) for stage, (rows, _) in found.items()} == {"balanced": 1000, "augmented": 1600}
         assert found["balanced"][1] is None
         assert found["augmented"][1].tolist() == [1.0] * 1000 + [0.5] * 600
         of_row = cells(found["balanced"][0], COLUMNS["craft"])
@@ -85,7 +82,7 @@ def test_our_pools_hold_both_sides_and_come_from_seed_rows_only(tmp_path):
 def test_all_real_rows_are_one_step(tmp_path):
     chosen = read_experiment("augmentation").select(data=["craft"], arms=["real-rows"], learners=["xgb"], seeds=[42])
     [task] = tasks(chosen)
-    values = {r["metric"]: r["value"] for r in measure(task, tmp_path)}
+    values = {r.metric: r.value for r in measure(task, tmp_path)}
     assert np.log(values["bce"]) == pytest.approx(-0.64296, abs=1e-5)
 
 

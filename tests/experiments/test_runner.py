@@ -1,19 +1,25 @@
 """What is done is not done again, what fails is written down, and what is cut off goes on."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from clusters import cluster
 from makeweight.errors import EngineError, FileProblem, OptionError
 from makeweight.experiments import read_experiment, run_experiment
+from makeweight.experiments.records import DONE, ResultRow
 from makeweight.experiments.runner import plan_tasks
-from makeweight.experiments.store import DONE
 
 CELL = ["data", "arm", "learner", "seed", "stage", "metric"]
 
 
 def numbers(store):
     return store.read().sort_values(CELL)[[*CELL, "value"]].reset_index(drop=True)
+
+
+def stored(frame):
+    return [ResultRow(**row) for row in frame.to_dict("records")]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,7 @@ def complete(finished):
 
 def test_a_run_stores_every_task_and_a_second_one_does_nothing(small, store, tmp_path, complete):
     seen = []
-    first = run_experiment(small, store, folder=tmp_path, progress=lambda *args: seen.append(args[:2]))
+    first = run_experiment(small, store, folder=tmp_path, progress=lambda p: seen.append((p.done, p.total)))
     assert (first.planned, first.before, first.done, first.failed) == (12, 0, 12, 0)
     assert seen == [(k, 12) for k in range(1, 13)]
     second = run_experiment(small, store, folder=tmp_path)
@@ -34,8 +40,8 @@ def test_a_run_stores_every_task_and_a_second_one_does_nothing(small, store, tmp
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_a_whole_one(small, store, tmp_path, complete):
-    def stop(done, total, task):
-        if done == 5:
+    def stop(progress):
+        if progress.done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -54,8 +60,8 @@ def test_processes_find_the_same(small, store, tmp_path, complete):
 def test_a_cluster_that_loses_a_worker_finds_the_same(small, store, tmp_path, complete):
     with cluster() as dask:
 
-        def kill(done, total, task):
-            if done == 2:
+        def kill(progress):
+            if progress.done == 2:
                 dask.workers[0].kill()
 
         found = run_experiment(small, store, folder=tmp_path, engine=dask.engine, progress=kill)
@@ -99,30 +105,29 @@ def test_a_result_is_replaced_when_it_is_measured_again(small, store, tmp_path):
 
 
 def test_keys_follow_settings_and_leave_the_folder_out(small, tmp_path):
-    keys = {task["key"] for task in plan_tasks(small, tmp_path)}
-    assert keys == {task["key"] for task in plan_tasks(small, tmp_path / "elsewhere")}
+    keys = {task.key for task in plan_tasks(small, tmp_path)}
+    assert keys == {task.key for task in plan_tasks(small, tmp_path / "elsewhere")}
     assert len(keys) == 12
     few = plan_tasks(small, tmp_path, fraction=0.5)
-    assert {task["key"] for task in few} < keys
-    other = small.select(learners=["lr"])
-    other.settings["folds"] = 3
-    assert not keys & {task["key"] for task in plan_tasks(other, tmp_path)}
+    assert {task.key for task in few} < keys
+    other = replace(small, settings=replace(small.settings, folds=3))
+    assert not keys & {task.key for task in plan_tasks(other, tmp_path)}
 
 
 def test_keys_follow_the_rows_of_the_data(data_dir, tmp_path):
     chosen = read_experiment("imbalance").select(data=["gender"], arms=["nothing"], steps=[0], learners=["xgb"])
-    [key, *_] = [task["key"] for task in plan_tasks(chosen, data_dir)]
+    [key, *_] = [task.key for task in plan_tasks(chosen, data_dir)]
     place = tmp_path / "paper" / "gender"
     place.mkdir(parents=True)
     for file in (data_dir / "paper" / "gender").glob("*.csv"):
         place.joinpath(file.name).write_text(file.read_text())
-    assert plan_tasks(chosen, tmp_path)[0]["key"] == key
+    assert plan_tasks(chosen, tmp_path)[0].key == key
     test = pd.read_csv(place / "test.csv")
     test.iloc[:-1].to_csv(place / "test.csv", index=False)
     from makeweight.experiments.data import paper_parts
 
     paper_parts.cache_clear()
-    assert plan_tasks(chosen, tmp_path)[0]["key"] != key
+    assert plan_tasks(chosen, tmp_path)[0].key != key
 
 
 def test_bad_input_is_refused_before_anything_runs(small, store, tmp_path):
@@ -141,7 +146,7 @@ def test_parts_that_were_joined_before_a_crash_are_read_once(small, store, tmp_p
     run_experiment(small.select(seeds=[1]), store, folder=tmp_path)
     rows = store.read()
     task = rows[rows["key"] == rows["key"][0]]
-    store.append(task.to_dict("records"))  # as if the join had been cut off before it took the part away
+    store.append(stored(task))  # as if the join had been cut off before it took the part away
     assert len(store.read()) == len(rows)
 
 
@@ -149,13 +154,13 @@ def test_runs_under_other_keys_are_not_mixed_into_one_mean(small, store, tmp_pat
     run_experiment(small.select(seeds=[1]), store, folder=tmp_path)
     rows = store.read()
     older = rows[rows["arm"] == "random"].assign(value=99.0, key="older", finished=1.0)
-    store.append(older.to_dict("records"))
+    store.append(stored(older))
     failed = older.iloc[:1].assign(
         arm="nothing", learner="", stage="", metric="", value=0.5, status="failed", key="failed"
     )
-    store.append(failed.to_dict("records"))
+    store.append(stored(failed))
     alone = failed.assign(arm="smote", key="alone")
-    store.append(alone.to_dict("records"))
+    store.append(stored(alone))
     latest = store.latest()
     assert len(store.read()) == len(rows) + len(older) + 2
     assert 99.0 not in set(latest["value"])

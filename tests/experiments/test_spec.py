@@ -13,7 +13,7 @@ def test_every_experiment_of_the_package_can_be_planned(name, data_dir):
     experiment = read_experiment(name)
     assert experiment.kind in KINDS
     one = experiment.select(data=experiment.data[:1], seeds=experiment.seeds[:1], steps=experiment.steps[:1])
-    assert len({task["key"] for task in plan_tasks(one, data_dir)}) == len(plan_tasks(one, data_dir)) > 0
+    assert len({task.key for task in plan_tasks(one, data_dir)}) == len(plan_tasks(one, data_dir)) > 0
 
 
 def test_the_seeds_are_the_published_ones():
@@ -33,7 +33,7 @@ def test_a_scale_replaces_lists_and_settings():
     plan = read_experiment("simulations")
     cluster = plan.scaled("cluster")
     assert len(cluster.seeds) == 100
-    assert cluster.settings["n1"] == [25, 50, 100, 300, 1000]
+    assert cluster.settings.n1 == (25, 50, 100, 300, 1000)
     assert cluster.data == plan.data
     assert plan.scaled(None) is plan
     with pytest.raises(OptionError, match=r"(?s)no such scale.*cluster"):
@@ -48,6 +48,8 @@ def test_a_scale_replaces_lists_and_settings():
         (("kind = ", "kindd = "), "unknown key"),
         (('kind = "simulation"', 'kind = "simulations"'), r"(?s)unknown kind.*did you mean 'simulation'"),
         (("seeds = [1, 2, 3, 4]", "seeds = 1"), "not a list"),
+        (("folds = 2", "fold = 2"), r"(?s)unknown key.*settings.*did you mean 'folds'"),
+        (("folds = 2", 'folds = "2"'), r"(?s)not a value of this setting.*settings\.folds.*'2'"),
         (("seeds = [1, 2, 3, 4]", ""), r"a key is missing.*seeds"),
         (("seeds = [", "seeds = "), "not TOML"),
     ],

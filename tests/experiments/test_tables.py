@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from makeweight.experiments import read_experiment
-from makeweight.experiments.store import TYPES
+from makeweight.experiments.records import TYPES
 from makeweight.experiments.tables import agreement, published_numbers, summarise, versus, worth
 
 
@@ -51,12 +51,7 @@ def test_an_arm_that_only_failed_is_not_missing():
 
 
 def test_published_numbers_are_read_and_compared(tmp_path):
-    values = {
-        "imbalance_base_mean": 1.6,
-        "imbalance_base_std": 0.1,
-        "balance_base_mean": 1.5,
-        "balance_base_std": 0.1,
-    }
+    values = {"imbalance_base_mean": 1.6, "imbalance_base_std": 0.1, "balance_base_mean": 1.5, "balance_base_std": 0.1}
     place = tmp_path / "paper"
     place.mkdir()
     place.joinpath("published_results.json").write_text(
@@ -93,10 +88,7 @@ def test_numbers_in_the_experiments_own_file_are_taken():
 
 def test_differences_are_paired_by_seed():
     both = pd.concat(
-        [
-            rows(seed=[1, 2, 3], value=[1.0, 5.0, 9.0], arm="nothing"),
-            rows(seed=[1, 2, 3], value=[0.9, 4.9, 8.9]),
-        ]
+        [rows(seed=[1, 2, 3], value=[1.0, 5.0, 9.0], arm="nothing"), rows(seed=[1, 2, 3], value=[0.9, 4.9, 8.9])]
     )
     found = versus(both, "bce", "balanced").set_index("arm")
     assert found.loc["ros", "difference"] == pytest.approx(-0.1)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from makeweight import Schema
+from makeweight import Limits, Schema
 from makeweight.errors import OptionError
 from makeweight.generators.auto import AutoGenerator, _judged
 from makeweight.generators.contract import CHECKS, example_table
@@ -48,7 +48,7 @@ def categories(rng, n):
 @pytest.mark.parametrize("law", [two_curves, categories])
 def test_the_notes_say_what_was_taken_and_why(law):
     frame = frame_of(law)
-    made = balance(frame, target="y", generator="auto", random_state=0, copies="accept")
+    made = balance(frame, target="y", generator="auto", random_state=0, limits=Limits(copies="accept"))
     told = made.details["auto"]
     assert told["picked"] in ("transformer", "smoothed-bootstrap")
     assert told["rows"] > 50

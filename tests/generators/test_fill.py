@@ -23,7 +23,7 @@ from makeweight import Plan, Schema
 from makeweight.errors import GenerationShortfall, GeneratorError, MakeweightError, OptionError
 from makeweight.generators import fill as fill_module
 from makeweight.generators.base import remark
-from makeweight.generators.fill import Budget, ShortfallWarning, fill
+from makeweight.generators.fill import Limits, ShortfallWarning, fill
 from makeweight.plan import Groups
 from makeweight.table import Table
 
@@ -114,7 +114,7 @@ def longer(frame, rows):
 def test_ledger_identities_hold_whatever_is_proposed(spoil, share, seed, augment):
     generator = Spoiler(spoil, share)
     try:
-        generation = run(generator, strategy={"rare": 40}, augment=0, seed=seed, budget=Budget(patience=3))
+        generation = run(generator, strategy={"rare": 40}, augment=0, seed=seed, limits=Limits(patience=3))
     except GenerationShortfall as error:
         generation = error.generation
         assert generation.ledger.shortfall > 0
@@ -210,12 +210,12 @@ def test_a_group_that_fails_can_be_a_shortfall():
     table = make_table(attributes=["sex"])
     first, *others = Groups(table).keys
     with pytest.warns(ShortfallWarning, match="the pen broke"):
-        generation = run(Failing(first), table, augment=10, on_shortfall="warn")
+        generation = run(Failing(first), table, augment=10, limits=Limits(on_shortfall="warn"))
     check_identities(generation)
     for entry in generation.ledger:
         assert (entry.group in others) == (entry.stopped == "full")
     with pytest.raises(GeneratorError, match="the pen broke") as error:
-        run(Failing(("rare",)), on_shortfall="warn")
+        run(Failing(("rare",)), limits=Limits(on_shortfall="warn"))
     assert error.value.generation.ledger.requested == error.value.generation.ledger.shortfall == 80
 
 
@@ -228,11 +228,11 @@ def test_copies_are_rejected_where_the_table_has_few_duplicates():
 
 
 def test_copies_are_counted_and_kept_where_duplicates_are_many_or_on_request():
-    for generation in (run(Copier(), make_table(duplicates=True)), run(Copier(), copies="accept")):
+    for generation in (run(Copier(), make_table(duplicates=True)), run(Copier(), limits=Limits(copies="accept"))):
         assert generation.ledger.shortfall == 0
         assert generation.ledger.copies == generation.ledger.accepted
     with pytest.raises(OptionError, match="policy for copies"):
-        run(Copier(), copies="maybe")
+        Limits(copies="maybe")
 
 
 def test_few_possible_rows_are_no_reason_to_run_short():
@@ -249,31 +249,31 @@ def test_a_mute_generator_ends():
 
 def test_shortfall_can_be_a_warning():
     with pytest.warns(ShortfallWarning, match="0 of 80 rows"):
-        generation = run(Mute(), on_shortfall="warn")
+        generation = run(Mute(), limits=Limits(on_shortfall="warn"))
     assert list(generation.frame.columns) == list(make_table().frame.columns)
     assert len(generation) == 0
     with pytest.raises(OptionError, match="on_shortfall"):
-        run(Mute(), on_shortfall="ignore")
+        Limits(on_shortfall="ignore")
 
 
 def test_time_is_bounded():
     slow = Spoiler(lambda frame, rows: time.sleep(0.05) or out_of_range(frame, rows), 0.999)
     began = time.perf_counter()
     with pytest.raises(GenerationShortfall, match="max_seconds"):
-        run(slow, budget=Budget(max_seconds=0.2, max_proposed=10**9, patience=10**6))
+        run(slow, limits=Limits(max_seconds=0.2, max_proposed=10**9, patience=10**6))
     assert time.perf_counter() - began < 5
 
 
 def test_proposals_are_bounded():
     with pytest.raises(GenerationShortfall) as error:
-        run(Spoiler(out_of_range, 1.0), budget=Budget(max_proposed=300, patience=10**6))
+        run(Spoiler(out_of_range, 1.0), limits=Limits(max_proposed=300, patience=10**6))
     assert error.value.generation.ledger.proposed == 300
 
 
-@pytest.mark.parametrize("budget", [Budget(max_tokens=250), Budget(max_money=0.25)])
-def test_tokens_and_money_are_bounded(budget):
+@pytest.mark.parametrize("limits", [Limits(max_tokens=250), Limits(max_cost=0.25)])
+def test_tokens_and_money_are_bounded(limits):
     with pytest.raises(GenerationShortfall) as error:
-        run(Spender(), budget=budget)
+        run(Spender(), limits=limits)
     assert error.value.generation.spent.tokens in (250, 300)
     check_identities(error.value.generation)
 
@@ -334,8 +334,8 @@ def test_empty_cells_are_reported_and_need_a_generator_that_extrapolates():
 def test_progress_is_told_after_every_round():
     seen = []
     run(Spoiler(out_of_range), augment=5, progress=seen.append)
-    assert seen[-1].total_accepted == seen[-1].total_requested == 90
-    assert all(step.accepted <= step.requested for step in seen)
+    assert seen[-1].done == seen[-1].total == 90
+    assert all(step.done <= step.total for step in seen)
 
 
 def test_rows_come_in_bounded_batches(monkeypatch):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from makeweight import Schema
+from makeweight import Limits, Schema
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.contract import example_table
 from makeweight.generators.fill import fill
@@ -148,7 +148,7 @@ def test_few_rows_of_every_kind(kinds, rare):
     table = example_table(n=60, rare=rare, kinds=kinds)
     generator = TransportGenerator().fit(table, rng=np.random.default_rng(0))
     plan = Plan.make(Groups(table), augment=20)
-    made = fill(generator, table, plan, seed=np.random.SeedSequence(0), copies="accept")
+    made = fill(generator, table, plan, seed=np.random.SeedSequence(0), limits=Limits(copies="accept"))
     assert len(made) == plan.n_synthetic
 
 

@@ -7,11 +7,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from makeweight import SyntheticClassifier
 from makeweight.cli import _effect
-from makeweight.evaluation import compare, scaling_curve
+from makeweight.evaluation import Design, compare, scaling_curve
 from makeweight.experiments import arms
 from makeweight.experiments.worlds import LABEL, draw
 
-QUICK = {"target": "y", "repeats": 1, "folds": 3, "generator": "random"}
+QUICK = {"target": "y", "generator": "random"}
 
 
 class Remembers(ClassifierMixin, BaseEstimator):
@@ -54,12 +54,18 @@ def assert_no_twin():
 
 
 def test_compare(learner):
-    compare(doubled(), estimators={"memory": learner}, arms=["random", "weights"], **QUICK)
+    compare(
+        doubled(),
+        estimators={"memory": learner},
+        arms=["random", "weights"],
+        design=Design(repeats=1, folds=3),
+        **QUICK,
+    )
     assert_no_twin()
 
 
 def test_scaling_curve(learner):
-    scaling_curve(doubled(), estimator=learner, sizes=[0, 20], **QUICK)
+    scaling_curve(doubled(), estimator=learner, sizes=[0, 20], repeats=1, folds=3, **QUICK)
     assert_no_twin()
 
 
@@ -83,7 +89,8 @@ def test_a_synthetic_classifier_counts_different_rows():
 def test_same_information_and_simulations(learner, monkeypatch, arm):
     monkeypatch.setattr(arms, "make_learner", lambda *_: learner)
     once = draw("ring", 4, 60, 30, np.random.default_rng(0))
-    arms.out_of_fold(arm, pd.concat([once, once], ignore_index=True), LABEL, [], ["lr"], 0, 3)
+    twice = arms.VisibleRows(pd.concat([once, once], ignore_index=True), LABEL)
+    arms.out_of_fold(arm, twice, ["lr"], 0, 3)
     assert_no_twin()
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from makeweight.errors import OptionError
-from makeweight.evaluation import compare
+from makeweight.evaluation import Design, compare
 from makeweight.evaluation import verdict as evaluation_verdict
 from makeweight.page import comparison, render
 from makeweight.quality import QualityReport
@@ -322,7 +322,7 @@ def test_a_fresh_comparison_is_shown():
         target="y",
         generator="smoothed-bootstrap",
         estimators=["lr"],
-        repeats=1,
+        design=Design(repeats=1),
         arms=["smoothed-bootstrap"],
     )
     text = " ".join(Page(render(found.to_dict())).text)

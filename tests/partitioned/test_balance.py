@@ -25,19 +25,27 @@ from makeweight.errors import (
 )
 from makeweight.generators.base import Traits
 from makeweight.generators.check import COPY
-from makeweight.generators.fill import ShortfallWarning
-from makeweight.partitioned import balance_partitions, context
+from makeweight.generators.fill import Limits, ShortfallWarning
+from makeweight.partitioned import OutputFolder, balance_partitions, context
 from makeweight.partitioned.folder import MANIFEST, WORK
 from makeweight.partitioned.write import pieces_of
 from makeweight.plan import GroupPlan, Plan
 from partitioned_tables import cut, synthetic
 
-REQUEST = {"target": "y", "group_by": ["sex"], "seed": 3, "rows_per_part": 90}
+REQUEST = {"target": "y", "group_by": ["sex"], "random_state": 3}
+#: Fields of `OutputFolder`.
+FOLDER = ("existing", "synthetic_only", "rows_per_part", "context_rows")
+
+
+def write(source, output, rows_per_part=90, **options):
+    """Balance a table in parts of 90 rows; fields of the output folder are given like other options."""
+    given = {name: options.pop(name) for name in FOLDER if name in options}
+    return balance_partitions(source, OutputFolder(output, rows_per_part=rows_per_part, **given), **options)
 
 
 def balanced(table, folder, edges=(100, 101, 250), output="out", row_group_size=None, **options):
     parts = cut(table, folder / f"parts-{output}", edges, row_group_size)
-    return balance_partitions(parts, folder / output, **{**REQUEST, **options})
+    return write(parts, folder / output, **{**REQUEST, **options})
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +97,7 @@ def test_the_manifest_tells_of_every_part(usual):
         assert hashlib.sha256(raw).hexdigest() == part["sha256"]
         if part["kind"] == "synthetic":
             assert sum(account["accepted"] for account in part["ledger"]) == part["rows"]
-    assert manifest["asked"]["seed"] == 3
+    assert manifest["asked"]["random_state"] == 3
 
 
 def test_synthetic_values_are_values_of_the_real_columns(usual, whole):
@@ -125,20 +133,20 @@ def test_any_number_of_workers_gives_the_same_bytes(usual, whole, tmp_path):
 
 
 def test_the_seed_matters(usual, whole, tmp_path):
-    balanced(whole, tmp_path, augment=5, seed=4)
+    balanced(whole, tmp_path, augment=5, random_state=4)
     assert not synthetic(tmp_path / "out")["amount"].equals(usual[1]["amount"])
 
 
 def test_one_file_and_synthetic_rows_alone(whole, tmp_path):
     pq.write_table(whole, tmp_path / "big.parquet", row_group_size=64)
-    made = balance_partitions(tmp_path / "big.parquet", tmp_path / "out", synthetic_only=True, **REQUEST)
+    made = write(tmp_path / "big.parquet", tmp_path / "out", synthetic_only=True, **REQUEST)
     assert len(pd.read_parquet(tmp_path / "out")) == len(made)
-    assert {part["kind"] for part in made.parts} == {"synthetic"}
+    assert {part.kind for part in made.parts} == {"synthetic"}
 
 
 def test_a_balanced_folder_can_be_balanced_again(usual, tmp_path):
-    made = balance_partitions(usual[2] / "out", tmp_path / "again", **{**REQUEST, "augment": 2})
-    assert [part["name"] for part in made.parts][-1] == "more-synthetic-00000.parquet"
+    made = write(usual[2] / "out", tmp_path / "again", **{**REQUEST, "augment": 2})
+    assert [part.name for part in made.parts][-1] == "more-synthetic-00000.parquet"
     assert made.ledger.accepted == 2 * len(made.plan.groups)
 
 
@@ -191,7 +199,7 @@ def test_a_copy_of_any_real_row_is_known(tmp_path, monkeypatch, bucket):
         balanced(table, tmp_path, **options)
     ledger = error.value.generation.ledger
     assert ledger.copies == ledger.proposed == ledger.rejected[COPY] > 0
-    made = balanced(table, tmp_path, output="kept", copies="accept", **options)
+    made = balanced(table, tmp_path, output="kept", limits=Limits(copies="accept"), **options)
     assert made.ledger.copies == made.ledger.accepted == made.ledger.requested
 
 
@@ -254,40 +262,40 @@ def test_an_interrupted_run_goes_on_where_it_was(whole, tmp_path):
     assert "synthetic-00000.parquet" in done
     assert "synthetic-00009.parquet" not in done
     Stopped.left = 10**6
-    again = {**REQUEST, "generator": Stopped(), "resume": True, "rows_per_part": 20}
-    made = balance_partitions(tmp_path / "parts-out", tmp_path / "out", **again)
-    assert {part["name"] for part in made.parts if not part["made"]} == done
+    again = {**REQUEST, "generator": Stopped(), "existing": "resume", "rows_per_part": 20}
+    made = write(tmp_path / "parts-out", tmp_path / "out", **again)
+    assert {part.name for part in made.parts if not part.is_new} == done
     pd.testing.assert_frame_equal(synthetic(tmp_path / "out"), synthetic(tmp_path / "calm"))
 
     # A finished folder has nothing left to do, and a part that is not what it was is made again.
-    assert not any(part["made"] for part in balance_partitions(tmp_path / "parts-out", tmp_path / "out", **again).parts)
+    assert not any(part.is_new for part in write(tmp_path / "parts-out", tmp_path / "out", **again).parts)
     spoilt = tmp_path / "out" / "synthetic-00001.parquet"
     raw = spoilt.read_bytes()
     spoilt.write_bytes(raw[:-9] + b"x" * 9)
-    made = balance_partitions(tmp_path / "parts-out", tmp_path / "out", **again)
-    assert [part["name"] for part in made.parts if part["made"]] == ["synthetic-00001.parquet"]
+    made = write(tmp_path / "parts-out", tmp_path / "out", **again)
+    assert [part.name for part in made.parts if part.is_new] == ["synthetic-00001.parquet"]
     assert spoilt.read_bytes() == raw
 
 
 def test_only_the_same_request_goes_on(whole, tmp_path):
-    made = balanced(whole, tmp_path, seed=None)
+    made = balanced(whole, tmp_path, random_state=None)
     source, output = tmp_path / "parts-out", tmp_path / "out"
-    again = balance_partitions(source, output, **{**REQUEST, "seed": None}, resume=True)
+    again = write(source, output, **{**REQUEST, "random_state": None}, existing="resume")
     assert again.seed == made.seed
     with pytest.raises(OptionError, match=r"begun with another augment.*got 1, expected 0"):
-        balance_partitions(source, output, **{**REQUEST, "seed": None}, augment=1, resume=True)
+        write(source, output, **{**REQUEST, "random_state": None}, augment=1, existing="resume")
     with pytest.raises(FileProblem, match="output folder exists") as error:
-        balance_partitions(source, output, **REQUEST)
+        write(source, output, **REQUEST)
     assert "--resume" in error.value.hint
-    balance_partitions(source, output, **REQUEST, force=True)
-    with pytest.raises(FileProblem, match="nothing to go on with"):
-        balance_partitions(source, tmp_path / "new", **REQUEST, resume=True)
-    with pytest.raises(FileProblem, match="in one another"):
-        balance_partitions(source, source / "out", **REQUEST)
+    write(source, output, **REQUEST, existing="replace")
+    with pytest.raises(FileProblem, match="nothing to continue"):
+        write(source, tmp_path / "new", **REQUEST, existing="resume")
+    with pytest.raises(FileProblem, match="lies within the other"):
+        write(source, source / "out", **REQUEST)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")
     with pytest.raises(FileProblem, match="not empty"):
-        balance_partitions(source, tmp_path / "mine", **REQUEST, force=True)
+        write(source, tmp_path / "mine", **REQUEST, existing="replace")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
 
 
@@ -298,15 +306,15 @@ def test_a_shortfall_keeps_the_parts_and_can_be_accepted_later(whole, tmp_path):
     check_identities(error.value.generation.ledger)
     assert not (tmp_path / "out" / MANIFEST).exists()
     with pytest.warns(ShortfallWarning, match="the pen broke"):
-        made = balance_partitions(
+        made = write(
             tmp_path / "parts-out",
             tmp_path / "out",
             **REQUEST,
             generator=generator,
-            resume=True,
-            on_shortfall="warn",
+            existing="resume",
+            limits=Limits(on_shortfall="warn"),
         )
-    assert not any(part["made"] for part in made.parts)
+    assert not any(part.is_new for part in made.parts)
     stopped = {entry.group: entry.stopped for entry in made.ledger}
     assert stopped["yes", "f"] == "full"
     assert stopped["yes", "m"].startswith("failed: the pen broke")
@@ -315,7 +323,7 @@ def test_a_shortfall_keeps_the_parts_and_can_be_accepted_later(whole, tmp_path):
 
 def test_a_mute_generator_leaves_empty_parts(whole, tmp_path):
     with pytest.warns(ShortfallWarning, match="0 of"):
-        balanced(whole, tmp_path, generator=Mute(), on_shortfall="warn")
+        balanced(whole, tmp_path, generator=Mute(), limits=Limits(on_shortfall="warn"))
     assert len(synthetic(tmp_path / "out")) == 0
 
 
@@ -401,7 +409,7 @@ def test_folders_that_are_no_table(whole, tmp_path, spoil, error, message):
     folder = cut(whole, tmp_path / "parts", (100, 101, 250))
     spoil(folder)
     with pytest.raises(error, match=message):
-        balance_partitions(folder, tmp_path / "out", **REQUEST)
+        write(folder, tmp_path / "out", **REQUEST)
     assert not (tmp_path / "out").exists()
 
 
@@ -419,8 +427,9 @@ def rewrite(folder, change, number=1):
         ({"engine": "spark"}, OptionError, "unknown engine"),
         ({"generator": "chat"}, OptionError, "endpoint"),
         ({"rows_per_part": 0}, OptionError, "rows_per_part"),
-        ({"seed": -1}, OptionError, "seed"),
-        ({"on_shortfall": "ignore"}, OptionError, "on_shortfall"),
+        ({"random_state": -1}, OptionError, "random state"),
+        ({"limits": Limits(max_seconds=1)}, OptionError, "only copies and on_shortfall"),
+        ({"existing": "ignore"}, OptionError, "existing"),
         ({"sampling_strategy": lambda y: {}}, OptionError, "asks for the labels"),
         ({"sampling_strategy": "some"}, PlanError, "strategy"),
     ],
@@ -428,5 +437,5 @@ def rewrite(folder, change, number=1):
 def test_requests_that_do_not_fit(whole, tmp_path, options, error, message):
     folder = cut(whole, tmp_path / "parts", (100,))
     with pytest.raises(error, match=message):
-        balance_partitions(folder, tmp_path / "out", **{**REQUEST, **options})
+        write(folder, tmp_path / "out", **{**REQUEST, **options})
     assert not (tmp_path / "out").exists()

@@ -9,10 +9,10 @@ import pytest
 
 from clusters import cluster
 from generators_for_tests import Shuffler
-from makeweight.partitioned import balance_partitions
+from makeweight.partitioned import OutputFolder, balance_partitions
 from partitioned_tables import cut
 
-REQUEST = {"target": "y", "group_by": ["sex"], "seed": 3, "rows_per_part": 20, "augment": 20}
+REQUEST = {"target": "y", "group_by": ["sex"], "random_state": 3, "augment": 20}
 EDGES = (50, 100, 101, 250, 300, 350)
 
 
@@ -40,7 +40,7 @@ def bytes_of(folder):
 def alone(whole, tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone")
     source = cut(whole, folder / "parts", EDGES)
-    balance_partitions(source, folder / "out", generator=Killer(), **REQUEST)
+    balance_partitions(source, OutputFolder(folder / "out", rows_per_part=20), generator=Killer(), **REQUEST)
     return source, bytes_of(folder / "out")
 
 
@@ -50,7 +50,11 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(alone, tmp_path):
     mark = tmp_path / "killed"
     with cluster(2) as started:
         made = balance_partitions(
-            source, tmp_path / "out", generator=Killer(str(mark)), engine=started.engine, **REQUEST
+            source,
+            OutputFolder(tmp_path / "out", rows_per_part=20),
+            generator=Killer(str(mark)),
+            engine=started.engine,
+            **REQUEST,
         )
         assert sum(worker.poll() is not None for worker in started.workers) == 1
     assert mark.exists()
@@ -64,13 +68,14 @@ def test_processes_of_which_one_is_killed_give_the_same_bytes(alone, tmp_path):
     seen = []
     balance_partitions(
         source,
-        tmp_path / "out",
+        OutputFolder(tmp_path / "out", rows_per_part=20),
         generator=Killer(str(mark)),
         n_jobs=2,
-        watch=lambda *step: seen.append(step),
+        progress=seen.append,
         **REQUEST,
     )
     assert mark.exists()
     assert bytes_of(tmp_path / "out") == expected
     parts = len(EDGES) + 1
-    assert [step for step in seen if step[0] == "reading"] == [("reading", k, parts) for k in range(parts + 1)]
+    reading = [(progress.done, progress.total) for progress in seen if progress.step == "reading"]
+    assert reading == [(k, parts) for k in range(parts + 1)]

@@ -75,19 +75,19 @@ def test_five_million_rows_under_a_limit_with_a_killed_worker(source, tmp_path, 
             tmp_path / "out",
             target="y",
             generator="smoothed-bootstrap",
-            seed=1,
+            random_state=1,
             engine=started.engine,
         )
         peaks = {worker.pid: peak(worker.pid) for worker in started.workers[1:]}
-    synthetic = [part for part in made.parts if part["kind"] == "synthetic"]
+    synthetic = [part for part in made.parts if part.kind == "synthetic"]
     assert 10 <= killed[0] < len(synthetic)
     counts = made.plan.groups
     assert made.plan.n_real == PARTS * ROWS
     assert made.ledger.requested == made.ledger.accepted == counts[0].n_real - counts[1].n_real
-    assert sum(part["rows"] for part in made.parts) == 2 * counts[0].n_real
+    assert sum(part.rows for part in made.parts) == 2 * counts[0].n_real
     largest = 0
     for part in synthetic:
-        frame = pd.read_parquet(tmp_path / "out" / part["name"], columns=["id", "y"])
+        frame = pd.read_parquet(tmp_path / "out" / part.name, columns=["id", "y"])
         assert set(frame["y"]) == {"yes"}
         assert frame["id"].is_unique
         assert frame["id"].min() > max(largest, PARTS * ROWS - 1)

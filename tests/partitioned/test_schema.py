@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from makeweight import Schema
 from makeweight.errors import PlanError, SchemaError
-from makeweight.partitioned import survey
+from makeweight.partitioned import Work, survey
 from makeweight.partitioned.facts import exact_decimals
-from makeweight.partitioned.source import Source
-from makeweight.plan import Groups
+from makeweight.partitioned.source import PartSource
+from makeweight.plan import Amount, Groups, Target
 from makeweight.table import Table
 from makeweight.table.containers import to_frame
 from makeweight.table.kinds._numeric import count_decimals
@@ -42,10 +42,11 @@ def assert_same_columns(found, known):
             assert mine.categories.tolist() == theirs.categories.tolist()
 
 
-def surveyed(table, edges, row_group_size=None, group_by=("sex",), **options):
+def surveyed(table, edges, row_group_size=None, group_by=("sex",), kinds=None):
     folder = Path(tempfile.mkdtemp())
     try:
-        return survey(cut(table, folder / "parts", edges, row_group_size), target="y", group_by=group_by, **options)
+        parts = cut(table, folder / "parts", edges, row_group_size)
+        return survey(parts, Target("y", group_by, kinds or {}), Amount(), Work())
     finally:
         shutil.rmtree(folder)
 
@@ -181,12 +182,12 @@ def test_a_column_without_a_value_in_some_parts(tmp_path):
     first = pa.table({"x": pa.nulls(5), "y": table["y"][:5]})
     pa.parquet.write_table(first, folder / "part.0.parquet")
     schema, _ = inferred(table, group_by=())
-    assert_same_columns(survey(folder, target="y").schema, schema)
+    assert_same_columns(survey(folder, Target("y"), Amount(), Work()).schema, schema)
 
 
 def test_part_files_come_in_the_order_of_their_numbers(tmp_path):
     cut(make_table(12), tmp_path / "parts", range(12))
-    assert [Path(file).name for file in Source.open(tmp_path / "parts").files] == [
+    assert [Path(file).name for file in PartSource.open(tmp_path / "parts").files] == [
         f"part.{number}.parquet" for number in range(12)
     ]
 

@@ -68,11 +68,11 @@ def check_minimum(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> No
     ------
     PlanError
     """
-    found = smallest_curvature(fitted, X, y, weights)
-    if found <= LEAST_CURVATURE:
+    curvature = smallest_curvature(fitted, X, y, weights)
+    if curvature <= LEAST_CURVATURE:
         raise PlanError(
             "the corrected loss is not convex at its solution",
-            got=f"smallest eigenvalue {found:.2g}",
+            got=f"smallest eigenvalue {curvature:.2g}",
             expected="> 0",
             hint='use a smaller C, or bias_correction="density-ratio"',
         )

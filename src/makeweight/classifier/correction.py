@@ -15,12 +15,12 @@ __all__ = ["density_ratio"]
 FOLDS = 5
 
 
-def density_ratio(real: pd.DataFrame, made: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> np.ndarray:
+def density_ratio(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> np.ndarray:
     """Return a weight per synthetic row of one group: the density of real rows over that of synthetic ones.
 
     Parameters
     ----------
-    real, made : DataFrame
+    real, synthetic : DataFrame
         Rows of the group with the columns of `schema`.
     schema : Schema
     rng : numpy.random.Generator
@@ -44,24 +44,24 @@ def density_ratio(real: pd.DataFrame, made: pd.DataFrame, schema: Schema, rng: n
     --------
     >>> rng = np.random.default_rng(0)
     >>> real = pd.DataFrame({"x": rng.normal(size=300).round(3), "y": "a"})
-    >>> made = pd.DataFrame({"x": (rng.normal(size=600) + 1).round(3), "y": "a"})
-    >>> weights = density_ratio(real, made, Schema.infer(real), rng)
-    >>> bool((weights * made["x"]).mean() < 0.3 < made["x"].mean())
+    >>> synthetic = pd.DataFrame({"x": (rng.normal(size=600) + 1).round(3), "y": "a"})
+    >>> weights = density_ratio(real, synthetic, Schema.infer(real), rng)
+    >>> bool((weights * synthetic["x"]).mean() < 0.3 < synthetic["x"].mean())
     True
     """
-    folds = min(FOLDS, len(real), len(made))
+    folds = min(FOLDS, len(real), len(synthetic))
     if folds < 2:
         raise PlanError(
             "too few rows to correct the bias of a group",
-            got=f"{len(real)} real and {len(made)} synthetic",
+            got=f"{len(real)} real and {len(synthetic)} synthetic",
             expected="two of each",
             hint="set bias_correction=None",
         )
     dummies = Dummies(schema, one_hot=True)
     if not dummies.width:
-        return np.ones(len(made))
-    both = Table(pd.concat([real, made], ignore_index=True)[schema.names], schema)
+        return np.ones(len(synthetic))
+    both = Table(pd.concat([real, synthetic], ignore_index=True)[schema.names], schema)
     matrix = dummies.fit_encode(both, np.arange(len(both)))
     first, second = matrix[: len(real)], matrix[len(real) :]
     ratio = cross_fitted_ratio(first, second, rng=rng, folds=folds)
-    return density_ratio_weights(ratio, len(real), len(made))
+    return density_ratio_weights(ratio, len(real), len(synthetic))

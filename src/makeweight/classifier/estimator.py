@@ -66,10 +66,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     ----------
     estimator : classifier
         With ``predict_proba``; a pipeline gets rows as they come, mixed types and missing values included.
-    sampler : SyntheticOverSampler, str, Generator or None
-        How rows are written: its generator, ``group_by``, ``schema``, ``copies``, ``on_shortfall`` and
-        ``max_seconds`` are used; sizes are set here. The name of a generator, or a generator, is short for a
-        sampler that has it.
+    generator : str, Generator, SyntheticOverSampler or None
+        Who writes rows: a name that ``makeweight generators`` lists, or an object. Of a configured sampler the
+        generator, ``options``, ``group_by``, ``kinds`` and ``limits`` are used; sizes are set here.
     n_synthetic : {"auto", "balance"}, int or dict, default="auto"
         Rows that bring groups up: chosen; up to the largest group; that many for every smaller group; or
         numbers of rows *to add* by label, or by tuple of label and attributes.
@@ -123,7 +122,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     -----
     By default 9 candidates in 2 x 5 folds are fitted: some 91 fits of `estimator` on up to four times the
     rows, and 11 of the generator. With logistic regression on 1,000 x 10 that is half a minute of one core,
-    and with ``sampler="smoothed-bootstrap"`` two seconds. Without choice and with ``calibrate="logit-shift"``
+    and with ``generator="smoothed-bootstrap"`` two seconds. Without choice and with ``calibrate="logit-shift"``
     or None nothing is validated and one fit is made. More than six groups are brought up together, never one
     by one.
 
@@ -170,7 +169,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "estimator": [HasMethods(["fit", "predict"])],
-        "sampler": [SyntheticOverSampler, str, HasMethods(["fit", "propose", "cost"]), None],
+        "generator": [SyntheticOverSampler, str, HasMethods(["fit", "propose", "cost"]), None],
         "n_synthetic": [StrOptions({"auto", "balance"}), Interval(Integral, 0, None, closed="left"), Mapping],
         "augment": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
@@ -187,7 +186,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     def __init__(
         self,
         estimator: Any,
-        sampler: SyntheticOverSampler | str | Generator | None = None,
+        generator: SyntheticOverSampler | str | Generator | None = None,
         *,
         n_synthetic: Any = "auto",
         augment: Any = "auto",
@@ -202,7 +201,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
-        self.sampler = sampler
+        self.generator = generator
         self.n_synthetic = n_synthetic
         self.augment = augment
         self.alpha = alpha
@@ -261,9 +260,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         chosen = candidates[0] if sizes is None else sizes.candidates[position]
         self._refit(real, chosen, to_write, int(to_fit.integers(2**31)))
         takes = chosen.takes(_counts(real.groups))
-        rows, found = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
+        rows, held_out = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
         self.calibrator_ = fit_calibrator(
-            method, found, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
+            method, held_out, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
         )
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         self.decision_ = _decision(
@@ -297,8 +296,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """
         check_is_fitted(self)
         X = read_features(self, X)
-        made = self.calibrator_.apply(probabilities(self.estimator_, X, self.classes_))
-        return np.asarray(made)
+        calibrated = self.calibrator_.apply(probabilities(self.estimator_, X, self.classes_))
+        return np.asarray(calibrated)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class at the target prior, shape (n,)."""
@@ -307,7 +306,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     def _real_rows(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> RealRows:
         """Read the input, and remember its columns and classes."""
-        sampler = sampler_of(self.sampler)
+        sampler = sampler_of(self.generator)
         correct = density_ratio if self.bias_correction == "density-ratio" else None
         signed = self.bias_correction == "signed"
         real = read_rows(X, y, groups, sample_weight, sampler=sampler, correct=correct, signed=signed)
@@ -408,7 +407,7 @@ def _choice(
 
 
 def _decision(
-    real: RealRows, chosen: Candidate, sizes: SizeDecision | None, *, position: int, **told: Any
+    real: RealRows, chosen: Candidate, sizes: SizeDecision | None, *, position: int, **facts: Any
 ) -> ClassifierDecision:
     """Return the record of a choice."""
     counts = _counts(real.groups)
@@ -420,5 +419,5 @@ def _decision(
         correction=chosen.correction,
         candidates=() if sizes is None else results_of(sizes, counts),
         chosen=position,
-        **told,
+        **facts,
     )

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from makeweight.classifier.training import Correct, RealRows, take_rows
 from makeweight.errors import OptionError, PlanError, SchemaError
+from makeweight.generators.base import Generator
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler, _Input
 from makeweight.table import Schema, Table
@@ -19,7 +20,7 @@ from makeweight.theory._checks import as_weights
 __all__ = ["read_features", "read_rows", "sampler_of"]
 
 
-def sampler_of(sampler: Any) -> SyntheticOverSampler:
+def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
     """Return a fresh sampler, of which only the way of writing counts.
 
     Raises
@@ -32,18 +33,18 @@ def sampler_of(sampler: Any) -> SyntheticOverSampler:
     >>> sampler_of("smote").generator
     'smote'
     """
-    if sampler is None:
+    if generator is None:
         return SyntheticOverSampler()
-    if not isinstance(sampler, SyntheticOverSampler):
-        return SyntheticOverSampler(generator=sampler)
-    fresh: SyntheticOverSampler = clone(sampler)
+    if not isinstance(generator, SyntheticOverSampler):
+        return SyntheticOverSampler(generator=generator)
+    fresh: SyntheticOverSampler = clone(generator)
     fresh._validate_params()
     sizes = {"sampling_strategy": "auto", "augment": 0, "alpha": None, "synthetic_weight": None}
     for name, default in sizes.items():
         if getattr(fresh, name) != default:
             raise OptionError(
                 "the sizes are the classifier's, not the sampler's",
-                where=f"sampler.{name}",
+                where=f"generator.{name}",
                 got=repr(getattr(fresh, name)),
                 hint="set n_synthetic, augment and alpha of the classifier",
             )
@@ -92,7 +93,7 @@ def read_rows(
     if len(rows) < len(labels):
         features, frame = take_rows(features, rows), frame.iloc[rows].reset_index(drop=True)
         labels, weights = labels[rows], weights[rows]
-    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=sampler.schema)
+    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=sampler.kinds)
     classes = np.unique(labels)
     if len(classes) < 2:
         raise PlanError(

@@ -75,12 +75,12 @@ def size_candidates(
     largest = int(groups.counts.max())
     bases = _bases(n_synthetic, groups, largest)
     extras = _extras(augment, alpha, largest, takes_weights)
-    found = [Candidate(base.balance, n, a, base.per_group) for base in bases for n, a in extras]
+    sizes = [Candidate(base.balance, n, a, base.per_group) for base in bases for n, a in extras]
     if n_synthetic == "auto" and 2 < len(groups) <= ALONE:
         smaller = [code for code, count in enumerate(groups.counts.tolist()) if count < largest]
-        found += [Candidate(0.0, n, a, {code: 1.0}) for code in smaller for n, a in extras[:1]]
+        sizes += [Candidate(0.0, n, a, {code: 1.0}) for code in smaller for n, a in extras[:1]]
     unique: list[Candidate] = []
-    for candidate in (c for size in found for c in _corrected(size, corrections)):
+    for candidate in (c for size in sizes for c in _corrected(size, corrections)):
         if candidate not in unique:
             unique.append(candidate)
     return tuple(unique)

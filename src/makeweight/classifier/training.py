@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.classifier.borrowing import borrow_frames, correctable
-from makeweight.generators.fill import Budget, Generation
+from makeweight.generators.fill import Generation
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.measure.splits import Strata
 from makeweight.plan import Groups, Plan
@@ -106,9 +106,9 @@ class RealRows:
     @property
     def label_of_group(self) -> np.ndarray:
         """Class number of every group."""
-        found = np.zeros(len(self.groups), dtype=np.int64)
-        found[self.codes] = self.label_codes
-        return found
+        labels = np.zeros(len(self.groups), dtype=np.int64)
+        labels[self.codes] = self.label_codes
+        return labels
 
     def write(self, rows: np.ndarray, sizes: Mapping[Any, int], rng: np.random.Generator) -> Pool:
         """Fit a generator to some of the real rows, and to nothing else, and have it write.
@@ -129,11 +129,11 @@ class RealRows:
         if not wanted:
             return Pool({}, {}, None)
         frame, codes = self.frame.iloc[rows].reset_index(drop=True), self.codes[rows]
-        made, schema = self._generate(frame, wanted, rng)
-        written, keys = [entry.group for entry in made.plan], self.groups.keys
+        generation, schema = self._generate(frame, wanted, rng)
+        written, keys = [entry.group for entry in generation.plan], self.groups.keys
         frames, weights = {}, {}
         for code, stream in zip(wanted, rng.spawn(len(wanted)), strict=True):
-            own = made.frame[made.positions == written.index(keys[code])].reset_index(drop=True)
+            own = generation.frame[generation.positions == written.index(keys[code])].reset_index(drop=True)
             weights[code] = np.ones(len(own))
             if self.correct is not None:
                 weights[code] = self.correct(frame[codes == code], own, schema, stream)
@@ -145,7 +145,7 @@ class RealRows:
                 n = min(wanted[code], int(counts.max() - counts[code]))
                 (stream,) = rng.spawn(1)
                 borrowed[code] = borrow_frames(frame, schema, codes, code, n, self._written, stream)
-        return Pool(frames, weights, made, borrowed)
+        return Pool(frames, weights, generation, borrowed)
 
     def _written(self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator) -> pd.DataFrame:
         """Return what a generator writes that learns from some rows."""
@@ -164,18 +164,17 @@ class RealRows:
         keys, table = self.groups.keys, Table(frame, schema)
         own = Groups(table)
         wanted = {keys[code]: int(own.counts[own.position(keys[code])]) + n for code, n in sizes.items()}
-        made = write_rows(
+        generation = write_rows(
             table,
             Plan.make(own, wanted),
             self.sampler.generator,
             seed=seed_sequence(rng),
             groups=own,
-            budget=Budget(max_seconds=self.sampler.max_seconds),
-            copies=self.sampler.copies,
-            on_shortfall=self.sampler.on_shortfall,
+            options=self.sampler.options,
+            limits=self.sampler.limits,
             n_jobs=self.sampler.n_jobs,
         )
-        return made, schema
+        return generation, schema
 
     def training_set(
         self, rows: np.ndarray, pool: Pool, takes: Mapping[Any, Take]

@@ -80,7 +80,7 @@ class Validation:
     def out_of_fold(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows, of shape (n repeats,), and their held-out probabilities under one candidate."""
         rows = np.concatenate([held for held, _ in self._out_of_fold])
-        return rows, np.concatenate([found[position] for _, found in self._out_of_fold])
+        return rows, np.concatenate([by_takes[position] for _, by_takes in self._out_of_fold])
 
     def _draw(self, rows: np.ndarray, sizes: Mapping[Hashable, int], rng: np.random.Generator) -> Any:
         """Write the pool of one fold and fit every candidate to it; `_look_up` then reads the answers."""
@@ -94,14 +94,14 @@ class Validation:
         fit = partial(_fit_and_predict, self.real, self.estimator, rows, held, pool, seed)
         answers = dict(run(fit, list(unique.values()), n_jobs=self.n_jobs or 1))
         self.fits += len(unique)
-        found = {key: answers[place] for place, key in enumerate(unique)}
-        self._out_of_fold.append((held, [found[_key(plan)] for plan in plans]))
-        return found
+        by_takes = {key: answers[place] for place, key in enumerate(unique)}
+        self._out_of_fold.append((held, [by_takes[_key(plan)] for plan in plans]))
+        return by_takes
 
 
 def _look_up(rows: Any, pool: Any, takes: Takes, held: Any) -> np.ndarray:
-    found: np.ndarray = pool[_key(takes)]
-    return found
+    by_takes: np.ndarray = pool[_key(takes)]
+    return by_takes
 
 
 def _key(takes: Takes) -> tuple[Take, ...]:

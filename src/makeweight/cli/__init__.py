@@ -15,11 +15,10 @@ from collections.abc import Sequence
 import click
 
 from makeweight.cli._app import app
+from makeweight.cli._codes import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, SHORTFALL
 from makeweight.errors import FileProblem, GenerationShortfall, MakeweightError, OptionError, nearest
 
 __all__ = ["main"]
-
-BAD_INPUT, SHORTFALL, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -33,7 +32,7 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code. Mistakes of the user are told on standard error; anything else is raised.
+        The exit code. Mistakes of the user are reported on standard error; anything else is raised.
     """
     given = list(sys.argv[1:] if args is None else args)
     try:

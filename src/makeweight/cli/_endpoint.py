@@ -11,7 +11,7 @@ import click
 from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
-    from makeweight.cli.balance import Request
+    from makeweight.cli._request import BalanceRequest
     from makeweight.generators.base import Generator
     from makeweight.plan import Plan
     from makeweight.table import Table
@@ -44,7 +44,7 @@ def endpoint_options(function: F) -> F:
     return function
 
 
-def options_of(request: Request) -> dict[str, Any]:
+def options_of(request: BalanceRequest) -> dict[str, object]:
     """Return the options of the generator, those among them that have a flag of their own.
 
     A generator that asks an endpoint keeps the answers beside the output, unless another folder is named.
@@ -54,7 +54,7 @@ def options_of(request: Request) -> dict[str, Any]:
     OptionError
         When a flag is for generators that ask an endpoint, and this one does not.
     """
-    options: dict[str, Any] = dict(request.options)
+    options: dict[str, object] = dict(request.options)
     if not _asks(request.generator):
         for flag, given in (("--yes", request.yes), ("--replay", request.replay is not None)):
             if given:
@@ -78,7 +78,7 @@ def options_of(request: Request) -> dict[str, Any]:
     return options
 
 
-def seed_of(request: Request) -> int:
+def seed_of(request: BalanceRequest) -> int:
     """Return the seed: stated; any; or, where a rerun is to find its answers again, always the same."""
     if request.seed is not None:
         return request.seed

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from makeweight.evaluation import Comparison
-    from makeweight.evaluation.budget import Progress
     from makeweight.evaluation.statistics import Difference
+    from makeweight.progress import Progress
 
 #: Where standard error is no terminal, progress is a line every so many seconds.
 EVERY = 30.0
@@ -72,14 +72,12 @@ def state(progress: Progress) -> str:
 
     Examples
     --------
-    >>> from makeweight.evaluation.budget import Progress
-    >>> state(Progress(12, 175, 1, 25, 20.0, 250.0))
+    >>> from makeweight.progress import Progress
+    >>> state(Progress("comparing", 12, 175, 20.0, 250.0, "split 2 of at most 25"))
     'split 2 of at most 25, 20.0 s, at most 4 min 10 s left'
     """
-    return (
-        f"split {min(progress.split + 1, progress.splits)} of at most {progress.splits}, "
-        f"{_show.seconds(progress.seconds)}, at most {_show.seconds(progress.seconds_left)} left"
-    )
+    left = _show.seconds(progress.seconds_left or 0.0)
+    return f"{progress.detail}, {_show.seconds(progress.seconds)}, at most {left} left"
 
 
 def show(out: Console, found: Comparison) -> None:
@@ -98,18 +96,18 @@ def show(out: Console, found: Comparison) -> None:
     )
     notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in found.cut)]
     notes += [
-        f"{name} is external information: its {told['rows']:,} rows may have seen those that they are judged "
-        f"on, and {told['equal_to_real_rows']:,} of them equal real ones"
-        for name, told in found.settings["external"].items()
+        f"{name} is external information: its {rows.rows:,} rows may have seen those that they are judged "
+        f"on, and {rows.equal_to_real_rows:,} of them equal real ones"
+        for name, rows in found.settings.external.items()
     ]
     for note in notes:
         out.print(f"- {note}")
     failures = scores.failures()
     for failure in failures[:SHOWN]:
-        out.print(f"- failed: {failure['arm']}, {failure['estimator']}, {failure['split']}: {failure['error']}")
+        out.print(f"- failed: {failure.arm}, {failure.estimator}, {failure.split}: {failure.error}")
     if len(failures) > SHOWN:
         out.print(f"- and {len(failures) - SHOWN} more failures: -o FILE has them all")
-    out.print(f"- {_show.seconds(found.seconds)}, seed {found.reproduce['seed']}")
+    out.print(f"- {_show.seconds(found.seconds)}, seed {found.reproduce.seed}")
 
 
 def _differences(found: Comparison) -> Table:

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makeweight.cli import _options, _show
+from makeweight.cli._codes import INTERRUPTED
 from makeweight.cli._progress import Reporter
-from makeweight.cli._report import plan_rows, print_groups, print_ledger, print_plan
+from makeweight.cli._report import print_groups, print_ledger, print_plan
 from makeweight.errors import GenerationShortfall, OptionError
 
 if TYPE_CHECKING:
-    from makeweight.cli.balance import Request
+    from makeweight.cli._request import BalanceRequest
     from makeweight.partitioned import PartitionedGeneration
 
-INTERRUPTED = 130
 
-
-def run(request: Request) -> int:
+def run(request: BalanceRequest) -> int:
     """Balance a partitioned table, and say what came of it; return the exit code.
 
     Raises
@@ -29,87 +28,78 @@ def run(request: Request) -> int:
         When something is wrong with the request, the table or the folder.
     """
     from makeweight.generators.fill import ShortfallWarning
-    from makeweight.partitioned import balance_partitions
+    from makeweight.partitioned import OutputFolder, balance_partitions
 
     _check(request)
     err = _show.console(err=True)
     start = time.perf_counter()
     try:
         with Reporter(err) as progress, warnings.catch_warnings():
-            warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
-            made = balance_partitions(
+            warnings.simplefilter("ignore", ShortfallWarning)  # the ledger shows it
+            result = balance_partitions(
                 request.data,
-                request.output,
+                OutputFolder(
+                    request.output,
+                    existing="resume" if request.resume else "replace" if request.force else "refuse",
+                    synthetic_only=request.synthetic_only,
+                ),
                 target=request.target,
                 group_by=request.group_by,
                 generator=request.generator,
                 options=request.options,
-                sampling_strategy=_options.read_strategy(request.strategy),
+                sampling_strategy=request.amount.sampling_strategy,
                 augment=request.augment,
                 kinds=request.kinds,
-                copies=request.copies,
-                on_shortfall=request.on_shortfall,
-                synthetic_only=request.synthetic_only,
-                seed=request.seed,
+                limits=request.limits,
+                random_state=request.seed,
                 engine=str(request.engine),
                 n_jobs=request.jobs,
-                resume=request.resume,
-                force=request.force,
-                watch=_watch(progress),
+                progress=progress,
             )
     except GenerationShortfall as error:
         _print(request, error.generation, time.perf_counter() - start, finished=False)
         error.hint = (
             "finish with what there is: the same command with --resume --on-shortfall warn, "
-            "or begin anew with --force and another --generator"
+            "or start again with --force and another --generator"
         )
         raise
     except KeyboardInterrupt:
         err.print(f"interrupted: {_left(request)}")
         return INTERRUPTED
-    _print(request, made, time.perf_counter() - start, finished=True)
+    _print(request, result, time.perf_counter() - start, finished=True)
     if request.as_json:
-        _show.print_json({"source": request.data, "output": request.output, **made.to_dict()})
+        _show.print_json({"source": request.data, "output": request.output, **result.to_dict()})
     return 0
 
 
-def dry_run(request: Request) -> int:
+def dry_run(request: BalanceRequest) -> int:
     """Read the table once, and print the plan; write nothing."""
     from makeweight.generators.registry import resolve
-    from makeweight.partitioned import survey
+    from makeweight.partitioned import Work, survey
 
     _check(request)
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
-        found = survey(
-            request.data,
-            target=request.target,
-            group_by=request.group_by,
-            kinds=request.kinds,
-            sampling_strategy=_options.read_strategy(request.strategy),
-            augment=request.augment,
-            engine=str(request.engine),
-            n_jobs=request.jobs,
-            watch=_watch(progress),
-        )
-    cost = generator.cost(found.plan)
+        work = Work(str(request.engine), request.jobs, progress)
+        plan = survey(request.data, request.columns, request.amount, work).plan
+    cost = generator.cost(plan)
     if not request.as_json:
-        print_plan(_show.console(), request, found.plan, cost)
+        print_plan(_show.console(), request, plan, cost)
         return 0
     _show.print_json(
         {
             "source": request.data,
             "generator": request.generator,
-            "groups": plan_rows(found.plan),
-            "n_real": found.plan.n_real,
-            "n_synthetic": found.plan.n_synthetic,
+            "groups": plan.counts(),
+            "n_real": plan.n_real,
+            "n_synthetic": plan.n_synthetic,
             "expected": asdict(cost),
         }
     )
     return 0
 
 
-def _check(request: Request) -> None:
+def _check(request: BalanceRequest) -> None:
     """Refuse what a folder of part files cannot have."""
     _options.refuse_roles_of_other_kinds(request.target, request.group_by, request.kinds)
     columns = "real part files are copied as they are; the manifest says what every part is"
@@ -121,7 +111,7 @@ def _check(request: Request) -> None:
         ("--synthetic-weight", request.synthetic_weight is not None, columns),
         ("--no-header", request.no_header, text),
         ("--missing", request.missing, text),
-        ("--max-seconds", request.max_seconds is not None, "stop with Ctrl-C, and go on with --resume"),
+        ("--max-seconds", request.max_seconds is not None, "stop with Ctrl-C, and continue with --resume"),
         ("--max-cost", request.max_cost is not None, endpoint),
         ("--yes", request.yes, endpoint),
         ("--replay", request.replay is not None, endpoint),
@@ -130,19 +120,12 @@ def _check(request: Request) -> None:
         if given:
             raise OptionError(f"{flag} does not go with --engine", hint=hint)
     if request.resume and request.force:
-        raise OptionError("--resume goes on and --force begins anew", hint="leave one of them out")
+        raise OptionError("--resume continues and --force starts again", hint="leave one of them out")
     if request.output == "-" and not request.dry_run:
         raise OptionError("--engine writes a folder of part files", hint="-o balanced/")
 
 
-def _watch(progress: Reporter) -> Any:
-    def watch(step: str, done: int, total: int) -> None:
-        progress.say(step if total < 2 else f"{step}: {done:,} of {total:,} parts")
-
-    return watch
-
-
-def _left(request: Request) -> str:
+def _left(request: BalanceRequest) -> str:
     """Say what an interrupted run has left."""
     from makeweight.partitioned.folder import WORK
 
@@ -150,32 +133,32 @@ def _left(request: Request) -> str:
     if not (output / WORK).is_dir():
         return "nothing was written"
     done = len(list((output / WORK).glob("*.parquet.json")))
-    return f"{done:,} parts are done in {request.output}; the same command with --resume goes on"
+    return f"{done:,} parts are done in {request.output}; the same command with --resume continues"
 
 
-def _print(request: Request, made: PartitionedGeneration, seconds: float, *, finished: bool) -> None:
+def _print(request: BalanceRequest, result: PartitionedGeneration, seconds: float, *, finished: bool) -> None:
     err = _show.console(err=True)
-    real = [part for part in made.parts if part["kind"] == "real"]
+    real = [part for part in result.parts if part.kind == "real"]
     err.print(
-        f"{request.data}: {made.plan.n_real:,} rows x {len(made.schema.columns)} columns, "
-        f"{made.n_context:,} of them to learn from"
+        f"{request.data}: {result.plan.n_real:,} rows x {len(result.schema.columns)} columns, "
+        f"{result.n_context:,} of them to learn from"
     )
-    print_groups(err, made.plan, made.ledger)
-    print_ledger(err, made.ledger)
+    print_groups(err, result.plan, result.ledger)
+    print_ledger(err, result.ledger)
     err.print()
-    new = sum(part["rows"] for part in made.parts if part["made"] and part["kind"] == "synthetic")
+    new = sum(part.rows for part in result.parts if part.is_new and part.kind == "synthetic")
     speed = f"{_show.seconds(seconds)} ({_show.per_second(new, seconds)})"
-    err.print(f"{new:,} rows by {made.generator} in {speed}, seed {made.seed}")
-    for note in made.notes:
+    err.print(f"{new:,} rows by {result.generator} in {speed}, seed {result.seed}")
+    for note in result.notes:
         err.print(f"note: {note}")
-    there = sum(not part["made"] for part in made.parts)
+    there = sum(not part.is_new for part in result.parts)
     if there:
-        err.print(f"{there:,} of {len(made.parts):,} parts were there already")
-    if finished and made.ledger.shortfall:
-        err.print(f"warning: {made.ledger.shortfall:,} rows short, see the ledger")
+        err.print(f"{there:,} of {len(result.parts):,} parts were written before")
+    if finished and result.ledger.shortfall:
+        err.print(f"warning: {result.ledger.shortfall:,} rows short, see the ledger")
     if finished:
-        n_rows = sum(part["rows"] for part in made.parts)
+        n_rows = sum(part.rows for part in result.parts)
         err.print(
             f"wrote {n_rows:,} rows to {request.output}: {len(real):,} copies of real part files "
-            f"and {len(made.parts) - len(real):,} synthetic ones"
+            f"and {len(result.parts) - len(real):,} synthetic ones"
         )

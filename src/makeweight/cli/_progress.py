@@ -1,4 +1,4 @@
-"""Progress of a generation on a terminal: rows, rows per second, acceptance rate, time left."""
+"""Progress on a terminal: how far, how fast, time left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from makeweight.cli import _show
 
 if TYPE_CHECKING:
-    from makeweight.generators.fill import Progress
+    from makeweight.progress import Progress
 
 
 class Reporter:
@@ -51,32 +51,28 @@ class Reporter:
         self._task = self._bar.add_task(text, total=None, state="")
 
     def __call__(self, progress: Progress) -> None:
-        """Show what `makeweight.generators.fill.fill` reports."""
+        """Show how far a step is."""
         if self._task is None:
             self.say("")
         assert self._task is not None
         self._bar.update(
             self._task,
-            description="writing rows",
-            total=progress.total_requested,
-            completed=progress.total_accepted,
+            description=progress.step,
+            total=progress.total,
+            completed=progress.done,
             state=state(progress),
         )
 
 
 def state(progress: Progress) -> str:
-    """Say how far, how fast, how many proposed rows are accepted, and how long it will take.
+    """Say how far, how fast, and how long it will take.
 
     Examples
     --------
-    >>> from makeweight.generators.fill import Progress
-    >>> state(Progress("y=b", "balance", 40, 50, 80, 50, 200, 100, 2.0))
-    '50/200 rows, 25 rows/s, 50.0 % accepted, 6.0 s left'
+    >>> from makeweight.progress import Progress
+    >>> state(Progress("writing rows", 50, 200, 2.0, 6.0, "y=b (balance), 50.0% accepted"))
+    '50/200, 25 per second, 6.0 s left, y=b (balance), 50.0% accepted'
     """
-    done, wanted = progress.total_accepted, progress.total_requested
-    speed = done / progress.seconds if progress.seconds > 0 else 0.0
-    left = f", {_show.seconds((wanted - done) / speed)} left" if speed and done < wanted else ""
-    return (
-        f"{done:,}/{wanted:,} rows, {_show.per_second(done, progress.seconds)}, "
-        f"{_show.share(done, progress.total_proposed)} accepted{left}"
-    )
+    speed = f"{progress.done / max(progress.seconds, 1e-9):,.0f} per second"
+    left = "" if progress.seconds_left is None else f"{_show.seconds(progress.seconds_left)} left"
+    return ", ".join(filter(None, (f"{progress.done:,}/{progress.total:,}", speed, left, progress.detail)))

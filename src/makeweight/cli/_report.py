@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -10,7 +10,7 @@ from rich.text import Text
 from makeweight.cli import _show
 
 if TYPE_CHECKING:
-    from makeweight.cli.balance import Outcome, Request
+    from makeweight.cli._request import BalanceOutcome, BalanceRequest
     from makeweight.generators.base import Cost
     from makeweight.generators.ledger import Ledger, LedgerEntry
     from makeweight.plan import Plan
@@ -18,28 +18,15 @@ if TYPE_CHECKING:
 SHOWN = 40
 
 
-def plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """Return the groups of a plan as plain values."""
-    from makeweight.plan import describe_group
-
-    return [
-        {
-            "group": describe_group(plan.columns, entry.group),
-            "n_real": entry.n_real,
-            "n_balance": entry.n_balance,
-            "n_augment": entry.n_augment,
-        }
-        for entry in plan
-    ]
-
-
-def report_of(outcome: Outcome) -> dict[str, Any]:
+def report_of(outcome: BalanceOutcome) -> dict[str, object]:
     """Return what was done as plain values."""
     request, generation = outcome.request, outcome.generation
     after = _accepted(generation.ledger)
     report = generation.to_dict()
-    for group in report["groups"]:
-        group["n_after"] = group["n_real"] + after.get(group["group"], 0)
+    report["groups"] = [
+        counts | {"n_after": entry.n_real + after.get(str(counts["group"]), 0)}
+        for entry, counts in zip(generation.plan, generation.plan.counts(), strict=True)
+    ]
     n_real = len(outcome.file.frame)
     return {
         "source": outcome.file.source,
@@ -56,9 +43,11 @@ def report_of(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_plan(out: Console, request: Request, plan: Plan, cost: Cost, prompt: str | None = None) -> None:
-    """Print what a dry run found."""
-    rows = plan_rows(plan)
+def print_plan(out: Console, request: BalanceRequest, plan: Plan, cost: Cost, prompt: str | None = None) -> None:
+    """Print the plan of a dry run."""
+    from makeweight.plan import describe_group
+
+    rows = plan.groups
     columns = {
         "group": _show.NAME,
         "rows": _show.NUMBER,
@@ -68,11 +57,11 @@ def print_plan(out: Console, request: Request, plan: Plan, cost: Cost, prompt: s
     }
     lines = [
         (
-            row["group"],
-            _show.count(row["n_real"]),
-            _show.added(row["n_balance"]),
-            _show.added(row["n_augment"]),
-            _show.count(row["n_real"] + row["n_balance"] + row["n_augment"]),
+            describe_group(plan.columns, row.group),
+            _show.count(row.n_real),
+            _show.added(row.n_balance),
+            _show.added(row.n_augment),
+            _show.count(row.n_real + row.n_synthetic),
         )
         for row in rows[:SHOWN]
     ]
@@ -92,7 +81,7 @@ def print_plan(out: Console, request: Request, plan: Plan, cost: Cost, prompt: s
     out.print(f"expected: {expected}; nothing was written (--dry-run)")
 
 
-def print_generation(out: Console, outcome: Outcome, *, written: bool = True) -> None:
+def print_generation(out: Console, outcome: BalanceOutcome, *, written: bool = True) -> None:
     """Print groups before and after, the ledger, the time it took, and where the rows are."""
     request, generation = outcome.request, outcome.generation
     out.print(f"{outcome.file.source}: {len(outcome.file.frame):,} rows x {outcome.file.frame.shape[1]} columns")
@@ -126,16 +115,18 @@ def _accepted(ledger: Ledger) -> dict[str, int]:
 
 def print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
     """Print the groups before and after."""
-    rows, accepted = plan_rows(plan), _accepted(ledger)
+    from makeweight.plan import describe_group
+
+    rows, accepted = plan.groups, _accepted(ledger)
     total = plan.n_real + ledger.accepted
     lines = []
     for row in rows[:SHOWN]:
-        after = row["n_real"] + accepted.get(row["group"], 0)
+        after = row.n_real + accepted.get(describe_group(plan.columns, row.group), 0)
         lines.append(
             (
-                row["group"],
-                _show.count(row["n_real"]),
-                _show.share(row["n_real"], plan.n_real),
+                describe_group(plan.columns, row.group),
+                _show.count(row.n_real),
+                _show.share(row.n_real, plan.n_real),
                 _show.count(after),
                 _show.share(after, total),
             )
@@ -182,21 +173,21 @@ def print_ledger(out: Console, ledger: Ledger) -> None:
     ]
     _show.section(out, "ledger", _show.table(columns, lines))
     _more(out, len(entries))
-    told = [line for entry in entries for line in _troubles(entry)]
-    for line in told[:SHOWN]:
+    troubles = [line for entry in entries for line in _troubles(entry)]
+    for line in troubles[:SHOWN]:
         _show.show(out, line, indent=2)
-    _more(out, len(told))
+    _more(out, len(troubles))
 
 
 def _troubles(entry: LedgerEntry) -> list[str]:
     """Say why rows of a group were rejected, and why it is short."""
-    told = []
+    lines = []
     if entry.rejected:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in entry.rejected.most_common(6))
-        told.append(f"rejected for {entry.name}: {reasons}")
+        lines.append(f"rejected for {entry.name}: {reasons}")
     if entry.shortfall:
-        told.append(f"short by {entry.shortfall:,} for {entry.name}: {entry.stopped}")
-    return told
+        lines.append(f"short by {entry.shortfall:,} for {entry.name}: {entry.stopped}")
+    return lines
 
 
 def _more(out: Console, n: int) -> None:

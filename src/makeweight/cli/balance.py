@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _endpoint, _options, _show
-from makeweight.cli._report import plan_rows, print_generation, print_plan, report_of
+from makeweight.cli import _endpoint, _large, _options, _show
+from makeweight.cli._codes import INTERRUPTED
+from makeweight.cli._report import print_generation, print_plan, report_of
+from makeweight.cli._request import BalanceOutcome, BalanceRequest
 from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 
@@ -23,57 +25,7 @@ if TYPE_CHECKING:
     from makeweight.generators.fill import Generation
     from makeweight.table.io import TableFile
 
-INTERRUPTED = 130
 PREFIX = "makeweight_"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for on the command line; see ``makeweight balance --help``."""
-
-    data: str
-    target: str
-    group_by: tuple[str, ...] = ()
-    kinds: dict[str, str] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    no_header: bool = False
-    generator: str = DEFAULT_GENERATOR
-    options: dict[str, str] = field(default_factory=dict)
-    strategy: str = "auto"
-    augment: int = 0
-    alpha: float | None = None
-    synthetic_weight: float | None = None
-    output: str = "-"
-    synthetic_only: bool = False
-    provenance: bool = False
-    seed: int | None = None
-    copies: Literal["auto", "reject", "accept"] = "auto"
-    on_shortfall: Literal["raise", "warn"] = "raise"
-    max_seconds: float | None = None
-    max_cost: float | None = None
-    yes: bool = False
-    replay: str | None = None
-    jobs: int = 1
-    engine: str | None = None
-    resume: bool = False
-    dry_run: bool = False
-    as_json: bool = False
-    force: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a request."""
-
-    request: Request
-    file: TableFile
-    generation: Generation
-    seconds: float
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user stopped it."""
-        return any(entry.stopped == "interrupted" for entry in self.generation.ledger)
 
 
 @click.command()
@@ -161,7 +113,7 @@ class Outcome:
     help="For tables larger than memory: local, or dask://HOST:PORT. DATA is then a folder of Parquet files "
     "(or one such file) and -o a folder, which gets copies of them and synthetic part files.",
 )
-@click.option("--resume", is_flag=True, help="With --engine: go on with a folder that was begun.")
+@click.option("--resume", is_flag=True, help="With --engine: continue a folder that was begun.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it is expected to take; write and send nothing.")
 @_options.json_option
 @click.pass_context
@@ -176,10 +128,8 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     makeweight balance adult.csv --target income --group-by sex --missing "?" -o balanced.parquet
     makeweight balance parts/ --target income --engine dask://localhost:8786 -o balanced/
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
-    request = Request(**parameters)
+    request = BalanceRequest(**parameters)
     if request.engine is not None:
-        from makeweight.cli import _large
-
         context.exit(_large.dry_run(request) if request.dry_run else _large.run(request))
     _check_pieces(request)
     if request.dry_run:
@@ -194,7 +144,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
         context.exit(INTERRUPTED)
 
 
-def run(request: Request) -> Outcome:
+def run(request: BalanceRequest) -> BalanceOutcome:
     """Read, generate and write.
 
     Raises
@@ -202,42 +152,39 @@ def run(request: Request) -> Outcome:
     MakeweightError
         When something is wrong with the request, the table or the place to write to; nothing is written then.
     """
+    import numpy as np
+
     from makeweight.cli._progress import Reporter
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.generators.registry import resolve
+    from makeweight.generators.writing import write_rows
+    from makeweight.plan import Groups
+    from makeweight.table import Table
     from makeweight.table.io import write_table
 
     start = time.perf_counter()
     _check_output(request)
-    strategy = _options.read_strategy(request.strategy)
+    amount, limits = request.amount, request.limits
     seed, options = _endpoint.seed_of(request), _endpoint.options_of(request)
-    resolve(request.generator, options)  # a mistyped name is told before a large file is read
+    resolve(request.generator, options)  # a mistyped name is refused before a large file is read
     with Reporter(_show.console(err=True)) as progress, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ShortfallWarning)  # the ledger tells it
+        warnings.simplefilter("ignore", ShortfallWarning)  # the ledger shows it
         progress.say(f"reading {request.data}")
         file = _options.load(request.data, request.kinds, request.missing, request.no_header)
         _check_binary_output(request, file)
-        schema = _options.infer(file, request.target, request.group_by, request.kinds)
+        table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
+        groups = Groups(table)
+        plan = amount.plan(groups)
         progress.say(f"fitting {request.generator}")
-        from makeweight.sampler import balance  # only now, so that mistakes are told quickly
-
         try:
-            generation = balance(
-                file.frame,
-                target=request.target,
-                group_by=request.group_by,
-                generator=request.generator,
+            generation = write_rows(
+                table,
+                plan,
+                request.generator,
+                seed=np.random.SeedSequence(seed),
                 options=options,
-                sampling_strategy=strategy,
-                augment=request.augment,
-                alpha=request.alpha,
-                synthetic_weight=request.synthetic_weight,
-                schema=schema,
-                copies=request.copies,
-                on_shortfall=request.on_shortfall,
-                max_seconds=request.max_seconds,
-                max_cost=request.max_cost,
-                random_state=seed,
+                groups=groups,
+                limits=limits,
                 n_jobs=request.jobs,
                 progress=progress,
             )
@@ -255,28 +202,21 @@ def run(request: Request) -> Outcome:
             extra=_extra(request, file, generation),
             synthetic_only=request.synthetic_only,
         )
-    return Outcome(request, file, generation, time.perf_counter() - start)
+    return BalanceOutcome(request, file, generation, time.perf_counter() - start)
 
 
-def _dry_run(request: Request) -> None:
+def _dry_run(request: BalanceRequest) -> None:
     """Work out the plan and what it is expected to take, without fitting or writing anything."""
     from makeweight.generators.registry import resolve
-    from makeweight.plan import Groups, Plan
+    from makeweight.plan import Groups
     from makeweight.table import Table
 
     _check_output(request)
-    strategy = _options.read_strategy(request.strategy)
+    amount = request.amount
     generator = resolve(request.generator, _endpoint.options_of(request))
     file = _options.load(request.data, request.kinds, request.missing, request.no_header)
-    schema = _options.infer(file, request.target, request.group_by, request.kinds)
-    table = Table(file.frame, schema)
-    plan = Plan.make(
-        Groups(table),
-        strategy,
-        augment=request.augment,
-        alpha=request.alpha,
-        synthetic_weight=request.synthetic_weight,
-    )
+    table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
+    plan = amount.plan(Groups(table))
     prompt = _endpoint.preview(generator, table, plan)
     cost = generator.cost(plan)
     if not request.as_json:
@@ -286,7 +226,7 @@ def _dry_run(request: Request) -> None:
         {
             "source": file.source,
             "generator": request.generator,
-            "groups": plan_rows(plan),
+            "groups": plan.counts(),
             "n_real": plan.n_real,
             "n_synthetic": plan.n_synthetic,
             "expected": asdict(cost),
@@ -295,7 +235,7 @@ def _dry_run(request: Request) -> None:
     )
 
 
-def _check_pieces(request: Request) -> None:
+def _check_pieces(request: BalanceRequest) -> None:
     """Refuse what is for tables in many pieces."""
     if request.resume:
         raise OptionError("--resume is for folders of part files", hint="add --engine local, or leave it out")
@@ -307,7 +247,7 @@ def _check_pieces(request: Request) -> None:
         )
 
 
-def _check_output(request: Request) -> None:
+def _check_output(request: BalanceRequest) -> None:
     """Refuse, before any work, an output that cannot be written."""
     from makeweight.table.files import check_destination
 
@@ -318,7 +258,7 @@ def _check_output(request: Request) -> None:
     check_destination(request.output, force=request.force)
 
 
-def _check_binary_output(request: Request, file: TableFile) -> None:
+def _check_binary_output(request: BalanceRequest, file: TableFile) -> None:
     if request.output == "-" and file.format in ("parquet", "feather") and sys.stdout.isatty():
         raise FileProblem(
             f"{file.format.title()} is not for a terminal",
@@ -327,11 +267,11 @@ def _check_binary_output(request: Request, file: TableFile) -> None:
         )
 
 
-def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfall, seconds: float) -> None:
+def _tell_shortfall(request: BalanceRequest, file: TableFile, error: GenerationShortfall, seconds: float) -> None:
     """Print the ledger of what failed, and say what to do about it in the words of the command line."""
     from makeweight.generators.check import COPY
 
-    outcome = Outcome(request, file, error.generation, seconds)
+    outcome = BalanceOutcome(request, file, error.generation, seconds)
     print_generation(_show.console(err=True), outcome, written=False)
     ways = [
         "choose another --generator",
@@ -343,16 +283,16 @@ def _tell_shortfall(request: Request, file: TableFile, error: GenerationShortfal
     error.hint = ", or ".join(ways)
 
 
-def _tell_failure(request: Request, file: TableFile, error: GeneratorError, seconds: float) -> None:
+def _tell_failure(request: BalanceRequest, file: TableFile, error: GeneratorError, seconds: float) -> None:
     """Print the ledger where other groups had rows before one failed, and say how to get them."""
     if error.generation is None or not len(error.generation):
         return
-    print_generation(_show.console(err=True), Outcome(request, file, error.generation, seconds), written=False)
+    print_generation(_show.console(err=True), BalanceOutcome(request, file, error.generation, seconds), written=False)
     ways = [*([error.hint] if error.hint else []), "write the groups that it can write: --on-shortfall warn"]
     error.hint = ", or ".join(ways)
 
 
-def _extra(request: Request, file: TableFile, generation: Generation) -> pd.DataFrame | None:
+def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> pd.DataFrame | None:
     """Return the columns that say where every row comes from, and what it weighs."""
     import numpy as np
     import pandas as pd
@@ -370,8 +310,8 @@ def _extra(request: Request, file: TableFile, generation: Generation) -> pd.Data
     if request.provenance:
         columns[f"{PREFIX}synthetic"] = np.repeat([False, True], [n_real, len(generation)])
         for name in generation.provenance.columns:
-            made = generation.provenance[name].astype(object).tolist()
-            columns[f"{PREFIX}{name}"] = pd.Series([None] * n_real + made, dtype=object)
+            values = generation.provenance[name].astype(object).tolist()
+            columns[f"{PREFIX}{name}"] = pd.Series([None] * n_real + values, dtype=object)
     if weighed:
         columns[f"{PREFIX}weight"] = _weights(file, generation)[len(file.frame) - n_real :]
     return pd.DataFrame(columns)

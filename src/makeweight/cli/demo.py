@@ -41,7 +41,8 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
     """
     from makeweight.cli import _effect
     from makeweight.cli._progress import Reporter
-    from makeweight.cli.balance import Request, run
+    from makeweight.cli._request import BalanceRequest
+    from makeweight.cli.balance import run
     from makeweight.table.io import read_table
 
     start = time.perf_counter()
@@ -53,7 +54,7 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
     first = next(all_splits)
     _write(paths["train"], first.train)
     _write(paths["test"], first.test)
-    request = Request(paths["train"], _effect.TARGET, output=paths["balanced"], seed=seed, force=True)
+    request = BalanceRequest(paths["train"], _effect.TARGET, output=paths["balanced"], seed=seed, force=True)
     if not as_json:
         out.print(f"$ makeweight balance {request.data} --target {request.target} --seed {seed} -o {request.output}")
     outcome = run(request)

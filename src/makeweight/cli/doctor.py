@@ -15,11 +15,11 @@ import click
 from rich.text import Text
 
 from makeweight.cli import _show
+from makeweight.cli._codes import GATE_FAILED
 from makeweight.cli._options import json_option
 
 #: A package is imported by another name than it is installed by.
 MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
-GATE_FAILED = 3
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys

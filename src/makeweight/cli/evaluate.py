@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from makeweight.cli import _options, _outputs, _show
+from makeweight.cli._codes import GATE_FAILED, INTERRUPTED
 from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from makeweight.evaluation import Comparison
-
-NO_GAIN, INTERRUPTED = 3, 130
 
 
 def _names(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -96,7 +95,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     help="What to do with exact copies of real rows.",
 )
 @click.option(
-    "--budget-seconds",
+    "--max-seconds",
     metavar="S",
     type=click.FloatRange(min=0),
     default=300,
@@ -163,7 +162,7 @@ def command(context: click.Context, /, **given: Any) -> None:
     for path in filter(None, (output, html)):
         err.print(f"wrote {path}")
     if given["require_gain"] and not found.helps:
-        context.exit(NO_GAIN)
+        context.exit(GATE_FAILED)
 
 
 def _write(result: dict[str, Any], output: str | None, html: str | None) -> None:
@@ -185,7 +184,7 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
     if log is not None and given["force"]:
         log.unlink(missing_ok=True)
     from makeweight.cli._evaluation import Steps
-    from makeweight.evaluation import compare
+    from makeweight.evaluation import Design, Execution, compare
 
     read = [part for text in given["missing"] for part in ("--missing", text)]
     with Steps(err) as steps:
@@ -198,19 +197,23 @@ def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Compariso
             options=given["options"],
             arms=given["arms"],
             estimators=given["estimators"],
-            repeats=given["repeats"],
-            folds=given["folds"],
-            splits=given["splits"],
-            augment=given["augment"],
-            synthetic_weight=given["synthetic_weight"],
-            copies=given["copies"],
-            external=outside,
-            budget_seconds=given["budget_seconds"] or None,
+            design=Design(
+                repeats=given["repeats"],
+                folds=given["folds"],
+                splits=given["splits"],
+                augment=given["augment"],
+                synthetic_weight=given["synthetic_weight"],
+                copies=given["copies"],
+                external=outside,
+            ),
+            execution=Execution(
+                engine=given["engine"],
+                log=log,
+                name=given["data"],
+                read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
+            ),
+            max_seconds=given["max_seconds"] or None,
             random_state=given["seed"],
-            engine=given["engine"],
             n_jobs=given["jobs"],
-            log=log,
-            name=given["data"],
             progress=steps,
-            read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from makeweight.experiments import Experiment, Run, Store
+    from makeweight.progress import Progress
 
 LIST, FIGURES = "list", "figures"
 
@@ -56,16 +57,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> li
 @click.option("--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT.")
 @click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes of this machine.")
 @click.option(
-    "--data-dir",
-    metavar="DIR",
-    help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data.",
+    "--data-dir", metavar="DIR", help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data."
 )
 @click.option("-o", "--results", metavar="DIR", default="results", show_default=True, help="Where results are kept.")
 @click.option(
-    "--resume/--no-resume",
-    default=True,
-    show_default=True,
-    help="Leave out tasks that have a result, or run them again.",
+    "--resume/--no-resume", default=True, show_default=True, help="Skip tasks that have a result, or run them again."
 )
 @click.option("--retry-failed", is_flag=True, help="Run tasks again that failed before.")
 @click.option("--show-only", is_flag=True, help="Run nothing, show what is there.")
@@ -91,7 +87,7 @@ def command(
     """Run the published experiments again, and compare arms that see the same rows.
 
     EXPERIMENT is a name that `makeweight reproduce list` shows, or the path of a file like
-    those (.toml); `figures` draws what has been measured. A run that was interrupted goes on where it was.
+    those (.toml); `figures` draws what has been measured. An interrupted run resumes where it stopped.
     """
     from makeweight.experiments import Store, read_experiment, run_experiment
     from makeweight.experiments.data import data_folder
@@ -108,7 +104,7 @@ def command(
     chosen = chosen.select(data=data, arms=arms, learners=learners, steps=steps, seeds=seeds)
     store = Store(Path(results) / chosen.name)
     if not show_only:
-        done = run_experiment(
+        outcome = run_experiment(
             chosen,
             store,
             folder=folder,
@@ -117,32 +113,31 @@ def command(
             fraction=fraction,
             resume=resume,
             retry_failed=retry_failed,
-            progress=_Progress(),
+            progress=_ProgressLine(),
         )
-        _tell(done, store)
+        _report(outcome, store)
     _print(chosen, store, folder, csv_file)
 
 
-class _Progress:
+class _ProgressLine:
     """One line on a terminal, a line every minute elsewhere."""
 
     def __init__(self) -> None:
         self._err = _show.console(err=True)
-        self._start = self._last = time.monotonic()
+        self._last = time.monotonic()
 
-    def __call__(self, done: int, total: int, task: dict[str, Any]) -> None:
-        now = time.monotonic()
+    def __call__(self, progress: Progress) -> None:
+        now, last = time.monotonic(), progress.done == progress.total
         every = 0.5 if self._err.is_terminal else 60
-        if done < total and now - self._last < every:
+        if not last and now - self._last < every:
             return
         self._last = now
-        left = _show.seconds((now - self._start) / done * (total - done))
-        what = " ".join(str(task[name]) for name in ("data", "arm", "learner", "step") if task.get(name))
-        line = f"{done:,} of {total:,} tasks, {left} left: {what}"
-        self._err.print(f"{line:<90}", end="\r" if self._err.is_terminal and done < total else "\n")
+        left = _show.seconds(progress.seconds_left or 0.0)
+        line = f"{progress.done:,} of {progress.total:,} tasks, {left} left: {progress.detail}"
+        self._err.print(f"{line:<90}", end="\r" if self._err.is_terminal and not last else "\n")
 
 
-def _tell(run: Run, store: Store) -> None:
+def _report(run: Run, store: Store) -> None:
     from makeweight.experiments.runner import failures
 
     err = _show.console(err=True)
@@ -160,9 +155,9 @@ def _list(results: Path) -> None:
     rows = []
     for name in names():
         known = read_experiment(name)
-        found = Store(results / name).statuses().values()
-        failed = sum(status == "failed" for status in found)
-        state = f"{len(found):,} tasks" + (f", {failed:,} failed" if failed else "") if found else "-"
+        statuses = Store(results / name).statuses().values()
+        failed = sum(status == "failed" for status in statuses)
+        state = f"{len(statuses):,} tasks" + (f", {failed:,} failed" if failed else "") if statuses else "-"
         rows.append([name, known.title, ", ".join(known.data), state])
     _show.show(
         _show.console(),
@@ -181,18 +176,18 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
     from makeweight.experiments.tables import agreement, published_numbers, summarise
 
     out, stored, published = _show.console(), store.latest(), published_numbers(experiment, folder)
-    found = agreement(summarise(stored), published)
+    means = agreement(summarise(stored), published)
     if csv_file is not None:
-        _outputs.write(csv_file, found.to_csv(index=False))
-    of_data = found["data"].str.split(" ").str[0]  # a simulated cell begins with its law
-    found = found[of_data.isin(experiment.data)]
-    found = found[found["arm"].isin(experiment.arms) & found["learner"].isin([*experiment.learners, "all"])]
-    if found.empty:
+        _outputs.write(csv_file, means.to_csv(index=False))
+    of_data = means["data"].str.split(" ").str[0]  # a simulated cell begins with its law
+    means = means[of_data.isin(experiment.data)]
+    means = means[means["arm"].isin(experiment.arms) & means["learner"].isin([*experiment.learners, "all"])]
+    if means.empty:
         out.print("no results yet")
         return
-    found = found[found["metric"].isin(experiment.metrics) | (found["failed"] > 0)]
+    means = means[means["metric"].isin(experiment.metrics) | (means["failed"] > 0)]
     last = max(experiment.steps)
-    shown = found[(found["step"] == last) | (found["stage"] == "real")]
+    shown = means[(means["step"] == last) | (means["stage"] == "real")]
     if experiment.kind == "simulation":  # too many cells to print: they are in the file of --csv
         shown = shown.iloc[:0]
     for (data, learner), part in shown.groupby(["data", "learner"], sort=False):
@@ -200,11 +195,11 @@ def _print(experiment: Experiment, store: Store, folder: Path, csv_file: str | N
         if len(experiment.steps) > 1:
             title += f", step {last}"
         _show.section(out, title, _means(part, experiment.metrics))
-    _summary(out, found)
-    if experiment.settings.get("vary") == "augmentation":
+    _summary(out, means)
+    if experiment.settings.vary == "augmentation":
         _laws(out, stored, published)
     if experiment.kind == "capacity":
-        _rates(out, found)
+        _rates(out, means)
     if experiment.kind == "simulation":
         _worth(out, stored)
     _differences(out, experiment, stored)
@@ -214,10 +209,10 @@ def _worth(out: Any, stored: pd.DataFrame) -> None:
     """Print how many times the real rare rows would have done the same."""
     from makeweight.experiments.tables import worth
 
-    found = worth(stored)
-    if found.empty:
+    factors = worth(stored)
+    if factors.empty:
         return
-    wide = found.pivot_table(index=["data", "arm"], columns="learner", values="times", sort=False)
+    wide = factors.pivot_table(index=["data", "arm"], columns="learner", values="times", sort=False)
     rows = [
         [str(data), str(arm), *(_number(value) for value in values)]
         for (data, arm), values in zip(wide.index, wide.to_numpy(), strict=True)
@@ -226,12 +221,12 @@ def _worth(out: Any, stored: pd.DataFrame) -> None:
     _show.section(out, "does what so many times the real rare rows would do", _show.table(columns, rows))
 
 
-def _rates(out: Any, found: pd.DataFrame) -> None:
+def _rates(out: Any, means: pd.DataFrame) -> None:
     """Print how fast the divergence falls with context rows; the theorem bounds it by n to the power -1/2."""
     from makeweight.experiments.laws import capacity_rate
 
     rows = []
-    for (data, arm), part in found.groupby(["data", "arm"], sort=False):
+    for (data, arm), part in means.groupby(["data", "arm"], sort=False):
         rate = capacity_rate(part)
         cells = ["-", "-"] if rate is None else [_number(rate.row_exponent), _number(rate.explained)]
         rows.append([str(data), str(arm), *cells])
@@ -249,9 +244,9 @@ def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None
     from makeweight.experiments.tables import DIFFERENCES, versus
 
     for metric, stage, text in DIFFERENCES.get(experiment.kind, []):
-        found = versus(stored, metric, stage)
-        found = found[found["learner"].isin(experiment.learners) & found["arm"].isin(experiment.arms)]
-        for data, part in found.groupby("data", sort=False):
+        pairs = versus(stored, metric, stage)
+        pairs = pairs[pairs["learner"].isin(experiment.learners) & pairs["arm"].isin(experiment.arms)]
+        for data, part in pairs.groupby("data", sort=False):
             learners = [name for name in experiment.learners if (part["learner"] == name).any()]
             rows = []
             for arm in dict.fromkeys(name for name in experiment.arms if (part["arm"] == name).any()):
@@ -272,13 +267,11 @@ def _laws(out: Any, stored: pd.DataFrame, published: pd.DataFrame) -> None:
 
     rows = []
     for source, laws in (("reproduced", fit_laws(stored)), ("published", published_laws(published))):
-        for law in laws.to_dict("records"):
-            names = [str(law[name]) for name in ("data", "learner", "arm")]
-            fitted = [
-                f"{law[name]:.3f} ({law[f'{name}_low']:.3f} to {law[f'{name}_high']:.3f})"
-                for name in ("floor", "exponent")
-            ]
-            rows.append([*names, source, *(fitted if law["identifiable"] else ("-", "-")), law["reason"]])
+        for curve in laws:
+            law = curve.law
+            ends = [f"{part.estimate:.3f} ({part.low:.3f} to {part.high:.3f})" for part in (law.floor_, law.exponent_)]
+            fitted = ends if law.identifiable_ else ["-", "-"]
+            rows.append([curve.data, curve.learner, curve.arm, source, *fitted, law.reason_])
     columns: dict[str, Any] = {
         "data": {},
         "classifier": {},
@@ -323,8 +316,8 @@ def _beside(of: Any, names: list[str]) -> list[str]:
     return [*cells, ("within sd" if all(verdicts) else "outside sd") if verdicts else ""]
 
 
-def _summary(out: Any, found: pd.DataFrame) -> None:
-    known = found[found["within"].notna()]
+def _summary(out: Any, means: pd.DataFrame) -> None:
+    known = means[means["within"].notna()]
     if known.empty:
         return
     rows = [

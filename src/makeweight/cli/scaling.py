@@ -14,6 +14,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from makeweight.evaluation import ScalingCurve
+    from makeweight.progress import Progress
 
 
 def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int] | None:
@@ -84,9 +85,9 @@ def command(
 
     err = _show.console(err=True)
 
-    def progress(done: int, total: int) -> None:
+    def show(progress: Progress) -> None:
         if err.is_terminal:
-            err.print(f"fold {done} of {total}", end="\r" if done < total else "\n")
+            err.print(f"fold {progress.done} of {progress.total}", end="\r" if progress.done < progress.total else "\n")
 
     curve = scaling_curve(
         file.frame,
@@ -101,7 +102,7 @@ def command(
         calibrate=not no_calibration,
         random_state=seed,
         n_jobs=jobs,
-        progress=progress,
+        progress=show,
     )
     try:
         if output is not None:
@@ -129,7 +130,7 @@ def _draw(curve: ScalingCurve, figure: str) -> None:
 def _print(curve: ScalingCurve) -> None:
     out = _show.console()
     means, errors, law = curve.risks.mean(axis=0), curve.law.standard_errors_, curve.law
-    calibrated = "calibrated, " if curve.settings["calibrated"] else ""
+    calibrated = "calibrated, " if curve.settings.calibrated else ""
     rows = [["no synthetic row", f"{curve.nothing.mean():.4f}", ""]]
     rows += [
         ["balanced" if not size else f"balanced + {size:,} per group", f"{risk:.4f}", f"{error:.4f}"]

@@ -12,7 +12,7 @@ from makeweight.errors import OptionError, nearest
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
-__all__ = ["REFERENCE", "Arm", "Source", "Variant", "catalogue", "choose"]
+__all__ = ["REFERENCE", "Arm", "ArmSource", "Variant", "catalogue", "choose"]
 
 #: What every arm is compared with: no synthetic row, balanced Platt scaling out of fold.
 REFERENCE = "nothing+platt"
@@ -30,7 +30,7 @@ class Arm:
     ----------
     name, label : str
     source : str
-        Name of the `Source` whose training rows it has.
+        Name of the `ArmSource` whose training rows it has.
     variant : str
         Which of them.
     readout : {"raw", "shift", "platt", "threshold"}
@@ -58,7 +58,7 @@ class Arm:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ArmSource:
     """Where training rows come from; its arms share one fitted generator and one pool.
 
     Parameters
@@ -98,7 +98,7 @@ def catalogue(
     options: Mapping[str, Any] | None = None,
     external: Mapping[str, pd.DataFrame] | None = None,
     synthetic_weight: float | None = None,
-) -> list[Source]:
+) -> list[ArmSource]:
     """Return all sources with all their arms, in the order in which they are shown.
 
     Parameters
@@ -122,19 +122,19 @@ def catalogue(
     chosen = resolve(generator, options)
     name = generator if isinstance(generator, str) else type(generator).__name__
     sources = [
-        Source("constant", "constant", arms=(Arm("constant", "constant prior", "constant", "nothing"),)),
-        Source("real", "real", arms=_real_arms()),
+        ArmSource("constant", "constant", arms=(Arm("constant", "constant prior", "constant", "nothing"),)),
+        ArmSource("real", "real", arms=_real_arms()),
     ]
     own = {name, "smote"} if name == "smotenc" else {name}
     for arm, listed, label in LISTED:
         if arm not in own:
             both = _both(arm, label, arm, "balanced", synthetic=True)
-            sources.append(Source(arm, "generator", resolve(listed), arms=both))
+            sources.append(ArmSource(arm, "generator", resolve(listed), arms=both))
     labels = {arm: label for arm, _, label in LISTED} | {"smote": "SMOTE"}
     label = labels.get(name, name)
     weight = "" if synthetic_weight is None else f", weight {synthetic_weight:g}"
     sources.append(
-        Source(
+        ArmSource(
             name,
             "generator",
             chosen,
@@ -152,11 +152,11 @@ def catalogue(
         )
     )
     auto = _both("auto", f"SyntheticClassifier(auto), {label}", "auto", "all", synthetic=True, focus=True)
-    sources.append(Source("auto", "auto", chosen, arms=auto))
+    sources.append(ArmSource("auto", "auto", chosen, arms=auto))
     for file, rows in (external or {}).items():
         named = f"external:{file}"
         arms = _both(named, f"{file} (external information)", named, "all", synthetic=True, external=True)
-        sources.append(Source(named, "external", rows=rows, arms=arms))
+        sources.append(ArmSource(named, "external", rows=rows, arms=arms))
     return sources
 
 
@@ -179,12 +179,12 @@ def _both(name: str, label: str, source: str, variant: Variant, **traits: bool) 
     )
 
 
-def choose(sources: Sequence[Source], names: Sequence[str] | None) -> list[Source]:
+def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[ArmSource]:
     """Keep the arms that are asked for, and doing nothing with and without calibration.
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of ArmSource
     names : sequence of str or None
         Names of arms; one without a calibrated twin in its name brings the twin along. None keeps all.
 
@@ -210,5 +210,5 @@ def choose(sources: Sequence[Source], names: Sequence[str] | None) -> list[Sourc
     for source in sources:
         arms = tuple(arm for arm in source.arms if arm.name in wanted)
         if arms:
-            kept.append(Source(source.name, source.kind, source.generator, source.rows, arms))
+            kept.append(ArmSource(source.name, source.kind, source.generator, source.rows, arms))
     return kept

@@ -5,34 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-__all__ = ["Clock", "Progress", "next_wave"]
+from makeweight.progress import Progress
+
+__all__ = ["Clock", "next_wave"]
 
 #: Two splits are run in any case: one has no interval.
 LEAST_SPLITS = 2
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a comparison is.
-
-    Parameters
-    ----------
-    done, total : int
-        Pieces of work, the arms of one generator on one split: done in this run, and in all if none are cut.
-    split, splits : int
-        Splits finished before this wave, and asked for.
-    seconds : float
-        Since the start.
-    seconds_left : float
-        Expected; not more than the budget has, unless the splits that are run in any case take longer.
-    """
-
-    done: int
-    total: int
-    split: int
-    splits: int
-    seconds: float
-    seconds_left: float
 
 
 @dataclass
@@ -79,7 +57,8 @@ class Clock:
         expected = each * (here + later)
         if self.budget is not None:
             expected = min(expected, max(each * here, self.budget - seconds))
-        return Progress(done, done + here + later, split, splits, seconds, expected)
+        detail = f"split {min(split + 1, splits)} of at most {splits}"
+        return Progress("comparing", done, done + here + later, seconds, expected, detail)
 
 
 def next_wave(done: int, total: int, folds: int, affordable: int | None, *, timed: bool) -> int:

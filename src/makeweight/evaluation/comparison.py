@@ -1,19 +1,20 @@
-"""What a comparison found, as numbers and as plain values."""
+"""The result of a comparison, as numbers and as plain values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from scipy.stats import entropy
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
+from makeweight.evaluation.design import ComparisonSettings, Reproduction
 from makeweight.evaluation.metrics import METRICS, Metric
-from makeweight.evaluation.problem import Problem
+from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference
-from makeweight.evaluation.verdict import Verdict
+from makeweight.evaluation.verdict import ComparisonVerdict
 
 __all__ = ["Comparison"]
 
@@ -24,36 +25,37 @@ REPORT = ("pre", "rec", "spe", "f1", "geo", "iba")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------
-    verdict : Verdict
+    verdict : ComparisonVerdict
     scores : Scores
         Means, intervals and paired differences of every arm.
     focus : tuple of Arm
         The arms that the verdict is about.
-    problem : Problem
+    problem : EvaluationProblem
         The real rows.
     splits : tuple of (repeat, fold)
         Those that were run.
     cut : tuple of str
-        What the budget left out.
+        What `max_seconds` left out.
     n_added : dict of variant to int
         Rows that an arm adds to the whole table.
-    settings, reproduce : dict
+    settings : ComparisonSettings
+    reproduce : Reproduction
     seconds : float
     """
 
-    verdict: Verdict
+    verdict: ComparisonVerdict
     scores: Scores
     focus: tuple[Arm, ...]
-    problem: Problem
+    problem: EvaluationProblem
     splits: tuple[tuple[int, int], ...]
     cut: tuple[str, ...]
     n_added: dict[str, int]
-    settings: dict[str, Any]
-    reproduce: dict[str, Any]
+    settings: ComparisonSettings
+    reproduce: Reproduction
     seconds: float
 
     @property
@@ -75,7 +77,7 @@ class Comparison:
             "version": 1,
             "verdict": self.verdict.to_dict(),
             "data": {
-                "name": self.settings["name"],
+                "name": self.settings.name,
                 "n_rows": len(problem),
                 "n_columns": problem.frame.shape[1],
                 "target": str(problem.target),
@@ -92,12 +94,12 @@ class Comparison:
             "results": self._results(),
             "group_risks": self._group_risks(),
             "class_report": self._class_report(),
-            "failures": scores.failures(),
+            "failures": [asdict(failure) for failure in scores.failures()],
             "cut": list(self.cut),
             "ledger": self._ledger(),
-            "settings": self.settings,
+            "settings": asdict(self.settings),
             "seconds": round(self.seconds, 1),
-            "reproduce": self.reproduce,
+            "reproduce": asdict(self.reproduce),
         }
 
     def _arm(self, arm: Arm) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class Comparison:
         }
 
     def _results(self) -> list[dict[str, Any]]:
-        scores, found = self.scores, []
+        scores, rows = self.scores, []
         for estimator in scores.estimators:
             for arm in scores.arms:
                 for metric in METRICS:
@@ -132,7 +134,7 @@ class Comparison:
                     to_nothing = None
                     if metric.name == "balanced_log_loss":
                         to_nothing = scores.difference(estimator, arm.name, metric.name, NOTHING)
-                    found.append(
+                    rows.append(
                         {
                             "estimator": estimator,
                             "arm": arm.name,
@@ -143,15 +145,15 @@ class Comparison:
                             "difference_to_nothing": to_nothing.to_dict() if to_nothing else None,
                         }
                     )
-        return found
+        return rows
 
     def _group_risks(self) -> list[dict[str, Any]]:
-        scores, found = self.scores, []
+        scores, rows = self.scores, []
         for estimator in scores.estimators:
             for arm in scores.arms:
                 for position, group in enumerate(self.problem.group_names):
                     difference = scores.group_difference(estimator, arm.name, position)
-                    found.append(
+                    rows.append(
                         {
                             "estimator": estimator,
                             "arm": arm.name,
@@ -161,30 +163,30 @@ class Comparison:
                             "difference": difference.to_dict() if difference and arm.name != REFERENCE else None,
                         }
                     )
-        return found
+        return rows
 
     def _class_report(self) -> list[dict[str, Any]]:
         """Return imbalanced-learn's numbers per class, averaged over the splits that have them all."""
-        found = []
+        rows = []
         for estimator in self.scores.estimators:
             for arm in self.scores.arms:
                 records = self.scores.records(estimator, arm.name)
-                if any("error" in record for record in records):
+                if any(record.error for record in records):
                     continue
                 for name in self.problem.class_names:
-                    rows = [row for record in records for row in record["classes"] if row["class"] == name]
-                    if len(rows) < len(records):
+                    reports = [record.classes[name] for record in records if name in record.classes]
+                    if len(reports) < len(records):
                         continue
-                    means = {key: sum(row[key] for row in rows) / len(rows) for key in REPORT}
-                    found.append({"estimator": estimator, "arm": arm.name, "class": name, **means})
-        return found
+                    means = {key: sum(report[key] for report in reports) / len(reports) for key in REPORT}
+                    rows.append({"estimator": estimator, "arm": arm.name, "class": name, **means})
+        return rows
 
     def _ledger(self) -> dict[str, Any] | None:
         """Return the account of the chosen generator on the first split."""
         for arm in self.scores.arms:
             if arm.focus:
                 for estimator in self.scores.estimators:
-                    ledger = self.scores.records(estimator, arm.name)[0].get("ledger")
+                    ledger = self.scores.records(estimator, arm.name)[0].ledger
                     if ledger is not None:
                         return dict(ledger)
         return None

@@ -59,7 +59,7 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
         float(curve.nothing.mean()),
         color=NOTHING,
         linestyle="--",
-        label="no synthetic row, calibrated" if curve.settings["calibrated"] else "no synthetic row",
+        label="no synthetic row, calibrated" if curve.settings.calibrated else "no synthetic row",
     )
     if curve.recommended is not None:
         axes.axvline(curve.recommended, color=INK, linestyle=":", label=f"recommended: {curve.recommended:,}")
@@ -69,7 +69,7 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     axes.set_xlabel("augmentation rows per group, after balancing")
     axes.set_ylabel("balanced log-loss on held-out real rows")
     settings = curve.settings
-    axes.set_title(f"{settings['generator']}, {settings['estimator']}", loc="left", color=INK)
+    axes.set_title(f"{settings.generator}, {settings.estimator}", loc="left", color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
     figure.savefig(path, format=path.suffix.lstrip(".").lower(), dpi=150)

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import pickle
-import platform
-import shlex
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import joblib
 
-from makeweight.engine import check_engine, run
+from makeweight.engine import run
 from makeweight.errors import OptionError
-from makeweight.evaluation.arms import Arm, Source, catalogue, choose
-from makeweight.evaluation.budget import LEAST_SPLITS, Clock, Progress, next_wave
+from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
+from makeweight.evaluation.budget import LEAST_SPLITS, Clock, next_wave
 from makeweight.evaluation.comparison import Comparison
-from makeweight.evaluation.problem import Problem, match_columns
+from makeweight.evaluation.design import (
+    ComparisonSettings,
+    Design,
+    Execution,
+    ExternalRows,
+    Reproduction,
+    evaluate_command,
+    generator_words,
+    repeated,
+    versions,
+    whole_number,
+)
+from makeweight.evaluation.problem import EvaluationProblem, match_columns
+from makeweight.evaluation.record import Key
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.store import Log
 from makeweight.evaluation.training import AUTO, Settings, Task, run_task
 from makeweight.evaluation.verdict import judge
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
-from makeweight.generators.check import CopyPolicy
 from makeweight.generators.registry import stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
+from makeweight.progress import Progress
 from makeweight.table import Kind
 from makeweight.table.containers import to_frame
 
 __all__ = ["compare"]
 
 INNER_FOLDS = 3
+DESIGN, EXECUTION = Design(), Execution()
 ESTIMATORS = ("lr", "rf", "hgb")
 #: What to name where another generator takes most of the time.
 QUICK = "smoothed-bootstrap"
@@ -49,20 +59,11 @@ def compare(
     options: Mapping[str, Any] | None = None,
     arms: Sequence[str] | None = None,
     estimators: Sequence[str] | Mapping[str, Learner] = ESTIMATORS,
-    repeats: int = 5,
-    folds: int = 5,
-    splits: int | None = None,
-    augment: int | None = None,
-    synthetic_weight: float | None = None,
-    copies: CopyPolicy = "auto",
-    external: Mapping[str, Any] | None = None,
-    budget_seconds: float | None = 300.0,
+    design: Design = DESIGN,
+    execution: Execution = EXECUTION,
+    max_seconds: float | None = 300.0,
     random_state: int = 0,
-    engine: str = "local",
     n_jobs: int = 1,
-    log: Path | None = None,
-    name: str = "DATA",
-    read_options: Sequence[str] = (),
     progress: Callable[[Progress], object] | None = None,
 ) -> Comparison:
     """Compare arms with and without synthetic rows by repeated cross-validation on real rows.
@@ -89,33 +90,18 @@ def compare(
     estimators : sequence of str, or mapping of str to classifier
         Names as in `makeweight.measure.learners.make_learner`; or any scikit-learn classifiers with
         ``predict_proba``, by a name for each. They get a numeric matrix.
-    repeats, folds : int
-    splits : int, optional
-        Run the first so many of repeats x folds splits.
-    augment : int, optional
-        Rows per group of the augmented arm, on the whole table; as many as the largest group by default.
-    synthetic_weight : float, optional
-        Of the chosen generator's rows, where real ones weigh 1. By default every row weighs the same.
-    copies : {"auto", "reject", "accept"}
-        What to do with exact copies of real rows.
-    external : mapping of name to table, optional
-        Synthetic rows written elsewhere, added to every training fold. They may have seen the rows that are
-        held out; their arms are stamped, and do not count for the verdict.
-    budget_seconds : float or None
+    design : Design
+        Repeats, folds, splits, sizes, weight, copies, and rows from elsewhere.
+    execution : Execution
+        Engine, log, and the name of the data.
+    max_seconds : float or None
         After the first split, repeats that do not fit are cut, then folds; never arms. None cuts nothing.
     random_state : int
-        Fixes everything but the number of splits that fit into the budget.
-    engine, n_jobs
-        As in `makeweight.engine.run`; the numbers do not depend on them.
-    log : Path, optional
-        File to which results are appended as they come. With the file of an interrupted run of the same data
-        and settings, that run goes on.
-    name : str
-        What the data are called in the commands that are told.
-    read_options : sequence of str
-        What else those commands need to read the data, such as ``("--no-header",)``.
+        Fixes everything but the number of splits that fit into `max_seconds`.
+    n_jobs : int
+        Processes, as in `makeweight.engine.run`; the numbers do not depend on them.
     progress : callable, optional
-        Called with a `Progress` after every piece of work.
+        Called with a `makeweight.progress.Progress` after every piece of work: the arms of one generator on one split.
 
     Returns
     -------
@@ -126,7 +112,7 @@ def compare(
     SchemaError, PlanError, OptionError
         When a column, an arm, an estimator or an option does not fit, or a group has too few rows.
     FileProblem
-        When `log` belongs to another comparison.
+        When the log belongs to another comparison.
 
     Notes
     -----
@@ -139,42 +125,35 @@ def compare(
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat(["common", "rare"], [160, 40])
     >>> frame = pd.DataFrame({"a": rng.normal(size=200) + (y == "rare"), "b": rng.normal(size=200), "y": y})
-    >>> found = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"], repeats=1)
+    >>> found = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"],
+    ...                 design=Design(repeats=1))
     >>> found.verdict.code in ("no-difference", "helps-calibration-only")
     True
     """
-    problem = Problem.read(to_frame(data), target, group_by, kinds)
-    _check(problem, repeats, folds, splits, augment, synthetic_weight, budget_seconds, random_state)
-    check_engine(engine)
+    problem = EvaluationProblem.read(to_frame(data), target, group_by, kinds)
+    _check(problem, design, max_seconds, random_state)
     learners = named_learners(estimators)
-    described = {name: str(make_learner(learner, random_state, len(problem))) for name, learner in learners.items()}
-    outside = {file: match_columns(to_frame(rows), problem, file) for file, rows in (external or {}).items()}
-    sources = choose(catalogue(generator, options, outside, synthetic_weight), arms)
+    described = {name: str(make_learner(one, random_state, len(problem))) for name, one in learners.items()}
+    outside = {name: match_columns(to_frame(rows), problem, name) for name, rows in design.external.items()}
+    sources = choose(catalogue(generator, options, outside, design.synthetic_weight), arms)
     focus = _focus([arm for source in sources for arm in source.arms])
     largest = int(problem.counts.max())
-    n_augment = largest if augment is None else augment
-    settings = Settings(folds, INNER_FOLDS, n_augment / largest, copies, learners, random_state, synthetic_weight)
-    wanted = tuple((r, f) for r in range(repeats) for f in range(folds))[:splits]
-    clock = Clock(budget_seconds)
-    with Log(log, _identity(problem, settings, sources)) as kept:
-        work = _Work(problem, settings, sources, wanted, clock, kept, engine, n_jobs, progress)
-        ran = wanted[: work.run()]
-        scores = Scores(kept.records, work.arms, tuple(learners), ran, folds)
-    cut = _cut(len(ran), wanted, folds, clock)
+    augment = largest if design.augment is None else design.augment
+    shared = Settings(
+        design.folds, INNER_FOLDS, augment / largest, design.copies, learners, random_state, design.synthetic_weight
+    )
+    clock = Clock(max_seconds)
+    with Log(execution.log, _identity(problem, shared, sources)) as log:
+        work = _Work(problem, shared, sources, design.wanted, clock, log, execution.engine, n_jobs, progress)
+        ran = design.wanted[: work.run()]
+        scores = Scores(log.records, work.arms, tuple(learners), ran, design.folds)
+    cut = _cut(len(ran), design.wanted, design.folds, clock)
     balance = int((largest - problem.counts).sum())
-    n_added = {"balanced": balance, "augmented": balance + n_augment * len(problem.group_names)}
-    named = _named(generator, options, synthetic_weight)
+    n_added = {"balanced": balance, "augmented": balance + augment * len(problem.group_names)}
+    named = generator_words(generator, options, design.synthetic_weight)
     if cut:
         cut += _slow(named[1], scores, sources)
-    stated = {column: Kind.parse(kind).value for column, kind in (kinds or {}).items()}
-    table = [
-        name,
-        "--target",
-        str(target),
-        *_repeated("--group-by", group_by),
-        *read_options,
-        *_repeated("--kind", [f"{column}={kind}" for column, kind in stated.items()]),
-    ]
+    table = _table_words(execution, target, group_by, kinds)
     verdict = judge(
         scores,
         focus,
@@ -182,122 +161,57 @@ def compare(
         table=table,
         generator=named,
         n_added=n_added,
-        augment=n_augment,
+        augment=augment,
         cut=bool(cut),
     )
-    told = {
-        "name": name,
-        "generator": named[1],
-        "options": stated_options(options),
-        "repeats": repeats,
-        "splits": len(ran),
-        "folds": folds,
-        "inner_folds": INNER_FOLDS,
-        "copies": copies,
-        "random_state": random_state,
-        "synthetic_weight": synthetic_weight,
-        "augment": n_augment,
-        "budget_seconds": budget_seconds,
-        "auto": AUTO,
-        "estimators": described,
-        "engine": engine,
-        "n_jobs": n_jobs,
-        "external": {
-            file: {"rows": len(rows), "equal_to_real_rows": problem.equal_rows(rows)} for file, rows in outside.items()
-        },
-    }
-    reproduce = {
-        "command": _command([*table, *named], settings, arms, n_augment, ran, outside),
-        "seed": random_state,
-        "versions": _versions(),
-    }
-    return Comparison(verdict, scores, tuple(focus), problem, ran, cut, n_added, told, reproduce, clock.seconds)
+    settings = ComparisonSettings(
+        execution.name,
+        named[1],
+        stated_options(options),
+        design.repeats,
+        len(ran),
+        design.folds,
+        INNER_FOLDS,
+        augment,
+        design.copies,
+        random_state,
+        design.synthetic_weight,
+        max_seconds,
+        AUTO,
+        described,
+        execution.engine,
+        n_jobs,
+        {name: ExternalRows(len(rows), problem.equal_rows(rows)) for name, rows in outside.items()},
+    )
+    command = evaluate_command([*table, *named], design, settings, arms, ran)
+    reproduce = Reproduction(command, random_state, versions())
+    return Comparison(verdict, scores, tuple(focus), problem, ran, cut, n_added, settings, reproduce, clock.seconds)
 
 
-def _command(
-    given: Sequence[str],
-    settings: Settings,
-    arms: Sequence[str] | None,
-    augment: int,
-    splits: Sequence[tuple[int, int]],
-    external: Iterable[str],
-) -> str:
-    """Return the command that runs the same splits again."""
-    words = [
-        "makeweight",
-        "evaluate",
-        *given,
-        "--estimators",
-        ",".join(settings.estimators),
-        *([] if arms is None else ["--arms", ",".join(arms)]),
-        "--repeats",
-        str(splits[-1][0] + 1),
-        "--folds",
-        str(settings.folds),
-        "--splits",
-        str(len(splits)),
-        "--augment",
-        str(augment),
-        "--copies",
-        settings.copies,
-        *_repeated("--external", [f"{name}=FILE" for name in external]),
-        "--seed",
-        str(settings.random_state),
-        "--budget-seconds",
-        "0",
-    ]
-    return shlex.join(words)
-
-
-def _named(generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None = None) -> list[str]:
-    """Return a generator, its options and the weight of its rows as options of the command line."""
-    name = generator if isinstance(generator, str) else type(generator).__name__
+def _table_words(
+    execution: Execution, target: Hashable, group_by: Sequence[Hashable], kinds: Mapping[Any, Any] | None
+) -> list[str]:
+    """Return the words of the command line that name the table."""
     return [
-        "--generator",
-        name,
-        *_repeated("--option", [f"{k}={v}" for k, v in stated_options(options).items()]),
-        *([] if weight is None else ["--synthetic-weight", str(weight)]),
+        execution.name,
+        "--target",
+        str(target),
+        *repeated("--group-by", group_by),
+        *execution.read_options,
+        *repeated("--kind", [f"{column}={Kind.parse(kind).value}" for column, kind in (kinds or {}).items()]),
     ]
 
 
-def _repeated(option: str, values: Iterable[object]) -> list[str]:
-    return [part for value in values for part in (option, str(value))]
-
-
-def _check(
-    problem: Problem,
-    repeats: int,
-    folds: int,
-    splits: Any,
-    augment: Any,
-    weight: Any,
-    budget: Any,
-    random_state: Any,
-) -> None:
-    for name, value, least in (
-        ("repeats", repeats, 1),
-        ("folds", folds, 2),
-        ("splits", splits, LEAST_SPLITS),
-        ("augment", augment, 0),
-        ("random_state", random_state, 0),
-    ):
-        optional = name in ("splits", "augment") and value is None
-        if not optional and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-            raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
-    if weight is not None and not 0 < weight < float("inf"):
+def _check(problem: EvaluationProblem, design: Design, max_seconds: float | None, random_state: int) -> None:
+    whole_number("random_state", random_state, 0)
+    if max_seconds is not None and not max_seconds > 0:
         raise OptionError(
-            "synthetic_weight is what a synthetic row weighs beside a real one",
-            got=repr(weight),
-            expected="a number above 0",
+            "max_seconds is a time", got=repr(max_seconds), expected="seconds above 0, or None for no limit"
         )
-    if budget is not None and not budget > 0:
-        raise OptionError(
-            "budget_seconds is a time", got=repr(budget), expected="seconds above 0, or None for no limit"
-        )
-    problem.strata.check(folds)
+    problem.strata.check(design.folds)
 
 
-def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -> dict[str, Any]:
+def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[ArmSource]) -> dict[str, object]:
     """Return what results depend on besides split, arm and estimator."""
     chosen = {source.name: _digest(source) for source in sources}
     return {
@@ -316,11 +230,11 @@ def _identity(problem: Problem, settings: Settings, sources: Sequence[Source]) -
             name: joblib.hash(learner) for name, learner in settings.estimators.items() if not isinstance(learner, str)
         },
         "auto": AUTO,
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
-def _digest(source: Source) -> Any:
+def _digest(source: ArmSource) -> Any:
     """Return a hash of what a source writes rows with."""
     try:
         return joblib.hash((source.generator, source.rows))
@@ -328,11 +242,6 @@ def _digest(source: Source) -> Any:
         kind = type(source.generator)
         state = source.generator.__getstate__() if source.generator is not None else None
         return joblib.hash((kind.__module__, kind.__qualname__, state, source.rows))
-
-
-def _versions() -> dict[str, str]:
-    packages = ("makeweight", "numpy", "pandas", "scikit-learn", "imbalanced-learn")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def _focus(arms: Sequence[Arm]) -> list[Arm]:
@@ -349,11 +258,11 @@ def _focus(arms: Sequence[Arm]) -> list[Arm]:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """Splits to run, and what has been found."""
+    """Splits to run, and their records so far."""
 
-    problem: Problem
+    problem: EvaluationProblem
     settings: Settings
-    sources: Sequence[Source]
+    sources: Sequence[ArmSource]
     splits: tuple[tuple[int, int], ...]
     clock: Clock
     log: Log
@@ -367,7 +276,7 @@ class _Work:
 
     def run(self) -> int:
         """Run splits until they are all done or the time is up; return how many."""
-        there = set(map(_key, self.log.records))
+        there = {record.key for record in self.log.records}
         done = pieces = 0
         while done < len(self.splits):
             wave = next_wave(
@@ -381,11 +290,11 @@ class _Work:
                 break
             tasks = self._missing(self.splits[done : done + wave], there)
             began = self.clock.seconds
-            found = run(run_task, tasks, engine=self.engine, n_jobs=self.n_jobs)
-            for place, (_, records) in enumerate(found, start=1):
-                new = [record for record in records if _key(record) not in there]
+            results = run(run_task, tasks, engine=self.engine, n_jobs=self.n_jobs)
+            for place, (_, records) in enumerate(results, start=1):
+                new = [record for record in records if record.key not in there]
                 self.log.add(new)
-                there.update(map(_key, new))
+                there.update(record.key for record in new)
                 pieces += 1
                 if self.progress is not None:
                     here = len(tasks) - place + len(self.sources) * max(0, LEAST_SPLITS - done - wave)
@@ -396,7 +305,7 @@ class _Work:
                 self.clock.measured = (self.clock.seconds - began) / len(tasks) * len(self.sources)
         return done
 
-    def _missing(self, splits: Sequence[tuple[int, int]], there: set[Any]) -> list[Task]:
+    def _missing(self, splits: Sequence[tuple[int, int]], there: set[Key]) -> list[Task]:
         """Return the tasks whose results are not there; in every split what takes longest first."""
         ordered = sorted(self.sources, key=lambda s: -len(s.variants) - 2 * (s.kind == "auto"))
         return [
@@ -407,31 +316,27 @@ class _Work:
         ]
 
 
-def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return record["repeat"], record["fold"], record["arm"], record["estimator"]
-
-
 def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
     """Say what did not fit into the budget."""
     if done == len(splits):
         return ()
     took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
-    told = []
+    messages = []
     if done < folds:
-        told.append(f"{done} of {folds} folds were run: {took}")
+        messages.append(f"{done} of {folds} folds were run: {took}")
         if clock.budget is not None and clock.seconds > clock.budget:
-            told.append(f"the budget is exceeded: {done} splits are the least that have an interval")
+            messages.append(f"the budget is exceeded: {done} splits are the least that have an interval")
     repeats, ran = -(-len(splits) // folds), max(1, done // folds)
     if repeats > ran:
-        told.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
-    return tuple(told)
+        messages.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
+    return tuple(messages)
 
 
-def _slow(generator: str, scores: Scores, sources: Sequence[Source]) -> tuple[str, ...]:
+def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:
     """Say that another generator is quicker, where it was and this one took most of the time."""
     seconds = {
         source.name: sum(
-            record["task_seconds"]
+            record.task_seconds
             for arm in source.arms
             for estimator in scores.estimators
             for record in scores.records(estimator, arm.name)

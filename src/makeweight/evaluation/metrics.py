@@ -69,7 +69,7 @@ class Measured:
         By name; None where it cannot be computed.
     log_loss, error : list of float
         Per group.
-    classes : list of dict
+    classes : dict of class to dict of str to float
         imbalanced-learn's numbers per class.
     problems : dict of str to str
         Why a metric could not be computed.
@@ -78,7 +78,7 @@ class Measured:
     metrics: dict[str, float | None]
     log_loss: list[float | None]
     error: list[float | None]
-    classes: list[dict[str, Any]]
+    classes: dict[str, dict[str, float]]
     problems: dict[str, str]
 
 
@@ -114,9 +114,9 @@ def measure(
     Examples
     --------
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    >>> found = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
+    >>> measured = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
     ...                 n_groups=2, rare=1, class_names=["no", "yes"])
-    >>> round(found.metrics["balanced_log_loss"], 3), found.metrics["auroc"], found.error
+    >>> round(measured.metrics["balanced_log_loss"], 3), measured.metrics["auroc"], measured.error
     (0.266, 1.0, [0.0, 0.0])
     """
     problems: dict[str, str] = {}
@@ -145,11 +145,11 @@ def measure(
     for name, value in metrics.items():
         if value is None and name not in problems:
             problems[name] = f"not a finite number: {values.get(name)}"
-    classes = [
-        {"class": class_names[k], **{name: float(part) for name, part in report[str(k)].items()}}
+    classes = {
+        class_names[k]: {name: float(part) for name, part in report[str(k)].items()}
         for k in range(len(class_names))
         if str(k) in report
-    ]
+    }
     return Measured(metrics, [*map(_finite, log_loss)], [*map(_finite, error)], classes, problems)
 
 

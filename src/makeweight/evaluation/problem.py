@@ -15,11 +15,11 @@ from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups
 from makeweight.table import Kind, Schema, Table
 
-__all__ = ["Problem", "canonical", "seed_of"]
+__all__ = ["EvaluationProblem", "canonical", "seed_of"]
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class EvaluationProblem:
     """The real rows of a comparison, in an order that does not depend on the order they came in.
 
     Parameters
@@ -55,7 +55,7 @@ class Problem:
         target: Hashable,
         group_by: Sequence[Hashable] = (),
         kinds: Mapping[Any, Any] | None = None,
-    ) -> Problem:
+    ) -> EvaluationProblem:
         """Order a table, and find its groups.
 
         Raises
@@ -104,9 +104,9 @@ class Problem:
     @property
     def label_of_group(self) -> np.ndarray:
         """Class of every group."""
-        found = np.zeros(len(self.group_names), dtype=np.int64)
-        found[self.codes] = self.labels
-        return found
+        labels = np.zeros(len(self.group_names), dtype=np.int64)
+        labels[self.codes] = self.labels
+        return labels
 
     @property
     def prior(self) -> np.ndarray:
@@ -163,7 +163,7 @@ def seed_of(random_state: int, *parts: object) -> np.random.SeedSequence:
     return np.random.SeedSequence([random_state, int.from_bytes(digest[:16], "little")])
 
 
-def match_columns(frame: pd.DataFrame, problem: Problem, name: str) -> pd.DataFrame:
+def match_columns(frame: pd.DataFrame, problem: EvaluationProblem, name: str) -> pd.DataFrame:
     """Return rows of another table in the columns and the order of a problem.
 
     Raises

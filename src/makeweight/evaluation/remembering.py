@@ -22,7 +22,7 @@ __all__ = ["Remembering"]
 class _Answer:
     """What a generator returned, where it left the random stream, and how long it took."""
 
-    made: Any
+    result: Any
     state: Any
     spawned: int
     seconds: float
@@ -68,7 +68,9 @@ class Remembering:
         return twin
 
     def __getattr__(self, name: str) -> Any:
-        # its traits, notes and details
+        """Return the generator's traits, notes and details."""
+        if name in ("get_params", "set_params"):  # a clone would be made of the generator's, and forget
+            raise AttributeError(name)
         return getattr(self.__dict__.get("fitted", self.__dict__["generator"]), name)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
@@ -95,16 +97,16 @@ class Remembering:
         answers = self.memory.answers
         if asked not in answers:
             began = time.perf_counter()
-            made = work()
+            result = work()
             answers[asked] = _Answer(
-                made, rng.bit_generator.state, _seeds(rng).n_children_spawned, time.perf_counter() - began
+                result, rng.bit_generator.state, _seeds(rng).n_children_spawned, time.perf_counter() - began
             )
-            return made
-        found = answers[asked]
-        rng.bit_generator.state = found.state
-        _seeds(rng).spawn(found.spawned - _seeds(rng).n_children_spawned)
-        self.memory.saved += found.seconds
-        return found.made
+            return result
+        answer = answers[asked]
+        rng.bit_generator.state = answer.state
+        _seeds(rng).spawn(answer.spawned - _seeds(rng).n_children_spawned)
+        self.memory.saved += answer.seconds
+        return answer.result
 
 
 def _state(rng: np.random.Generator) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from makeweight.engine import run
 from makeweight.errors import OptionError, PlanError
+from makeweight.evaluation.design import whole_number
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import write_rows
@@ -20,6 +21,7 @@ from makeweight.measure.matrix import Matrix
 from makeweight.measure.probabilities import probabilities
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups, Plan
+from makeweight.progress import Progress
 from makeweight.table import Schema, Table
 from makeweight.table.containers import to_frame
 from makeweight.theory import (
@@ -42,6 +44,21 @@ __all__ = ["ScalingCurve", "scaling_curve"]
 MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 #: Shares of the real training rows from which the curve on real rows alone is drawn.
 REAL_SHARES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class ScalingSettings:
+    """What was measured, and how; `groups` has the real rows by group."""
+
+    generator: str
+    estimator: str
+    repeats: int
+    folds: int
+    calibrated: bool
+    random_state: int
+    n_rows: int
+    n_labels: int
+    groups: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +86,7 @@ class ScalingCurve:
         Why not, or an empty text.
     lines : dict of str to StraightLine
         The published straight lines, ``"log N"`` and ``"1/N"``; empty where they cannot be drawn.
-    settings : dict
+    settings : ScalingSettings
         What was measured, and how.
     seconds : float
     """
@@ -84,7 +101,7 @@ class ScalingCurve:
     worth: Interval | None
     worth_refused: str
     lines: dict[str, StraightLine]
-    settings: dict[str, Any]
+    settings: ScalingSettings
     seconds: float
 
     @property
@@ -127,18 +144,18 @@ class ScalingCurve:
             "risk": self.risks.mean(axis=0).tolist(),
             "standard_error": law.standard_errors_.tolist(),
             "risk_without_synthetic_rows": float(self.nothing.mean()),
-            "constant_risk": float(np.log(self.settings["n_labels"])),
+            "constant_risk": float(np.log(self.settings.n_labels)),
             "law": {
                 "identifiable": law.identifiable_,
                 "reason": law.reason_,
-                "floor": _interval(law.floor_),
-                "amplitude": _interval(law.amplitude_),
-                "exponent": _interval(law.exponent_),
+                "floor": asdict(law.floor_),
+                "amplitude": asdict(law.amplitude_),
+                "exponent": asdict(law.exponent_),
                 "n_total": law.n_total,
                 "n_groups": law.n_groups,
             },
             "lines": {name: vars(line) for name, line in self.lines.items()},
-            "worth_in_real_rows": _interval(self.worth) if self.worth else None,
+            "worth_in_real_rows": asdict(self.worth) if self.worth else None,
             "worth_refused": self.worth_refused,
             "real_sizes": self.real_sizes.tolist(),
             "real_risk": self.real_risks.mean(axis=0).tolist(),
@@ -148,7 +165,7 @@ class ScalingCurve:
                 "reason": self.decision.reason,
             },
             "risks_by_split": self.risks.tolist(),
-            "settings": self.settings,
+            "settings": asdict(self.settings),
             "seconds": round(self.seconds, 3),
         }
 
@@ -167,7 +184,7 @@ def scaling_curve(
     calibrate: bool = True,
     random_state: int = 0,
     n_jobs: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> ScalingCurve:
     """Measure the balanced log-loss against the number of augmentation rows, and fit the scaling law.
 
@@ -195,7 +212,7 @@ def scaling_curve(
     n_jobs : int, optional
         Processes that work on different folds.
     progress : callable, optional
-        Called with folds done and folds in all.
+        Called with a `makeweight.progress.Progress` after every fold.
 
     Returns
     -------
@@ -238,28 +255,30 @@ def scaling_curve(
     for index, result in run(_run_fold, jobs, n_jobs=n_jobs or 1):
         by_fold[index] = result
         if progress is not None:
-            progress(len(by_fold), len(jobs))
-    found = [by_fold[index] for index in range(len(jobs))]
+            seconds = time.perf_counter() - start
+            left = seconds / len(by_fold) * (len(jobs) - len(by_fold))
+            progress(Progress("measuring folds", len(by_fold), len(jobs), seconds, left))
+    predicted = [by_fold[index] for index in range(len(jobs))]
     labels, _ = pd.factorize(frame[target], sort=True)
-    arms = len(found[0].predictions)
+    arms = len(predicted[0].predictions)
     risks = np.concatenate(
         [
-            _risks(found[r * folds : (r + 1) * folds], assigned[r], labels, groups.codes, arms, calibrate)
+            _risks(predicted[r * folds : (r + 1) * folds], assigned[r], labels, groups.codes, arms, calibrate)
             for r in range(repeats)
         ]
     )
-    settings = {
-        "generator": generator if isinstance(generator, str) else type(generator).__name__,
-        "estimator": estimator if isinstance(estimator, str) else repr(estimator),
-        "repeats": repeats,
-        "folds": folds,
-        "calibrated": calibrate,
-        "random_state": random_state,
-        "n_rows": len(frame),
-        "n_labels": int(labels.max()) + 1,
-        "groups": {groups.describe(key): int(n) for key, n in zip(groups.keys, groups.counts, strict=True)},
-    }
-    return _conclude(np.array(points), risks, found[0].real_sizes, largest, len(groups), settings, start)
+    settings = ScalingSettings(
+        generator if isinstance(generator, str) else type(generator).__name__,
+        estimator if isinstance(estimator, str) else repr(estimator),
+        repeats,
+        folds,
+        calibrate,
+        random_state,
+        len(frame),
+        int(labels.max()) + 1,
+        dict(zip(strata.names, groups.counts.tolist(), strict=True)),
+    )
+    return _conclude(np.array(points), risks, predicted[0].real_sizes, largest, len(groups), settings, start)
 
 
 @dataclass(frozen=True)
@@ -291,9 +310,8 @@ class _Predicted:
 
 
 def _check(groups: Groups, strata: Strata, repeats: int, folds: int) -> None:
-    for name, value, least in (("repeats", repeats, 1), ("folds", folds, 2)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
+    whole_number("repeats", repeats, 1)
+    whole_number("folds", folds, 2)
     refuse_one_class(groups)
     strata.check(folds)
 
@@ -309,7 +327,7 @@ def _run_fold(fold: _Fold) -> _Predicted:
     plan = Plan.make(groups, augment=max(task.sizes))
     pool = write_rows(table, plan, task.generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
     matrix = Matrix(table)
-    real, made, held_out = matrix.transform(frame), matrix.transform(pool.frame), matrix.transform(held)
+    real, synthetic, held_out = matrix.transform(frame), matrix.transform(pool.frame), matrix.transform(held)
     y_real, classes = pd.factorize(frame[task.target], sort=True)
     y_made = pd.Index(classes).get_indexer(pd.Index(pool.frame[task.target]))
     rank = _rank_in_group(pool.positions, (pool.provenance["purpose"] == "augment").to_numpy())
@@ -318,7 +336,7 @@ def _run_fold(fold: _Fold) -> _Predicted:
     predictions = []
     for size in task.sizes:
         used = rank < size
-        X, y = np.concatenate([real, made[used]]), np.concatenate([y_real, y_made[used]])
+        X, y = np.concatenate([real, synthetic[used]]), np.concatenate([y_real, y_made[used]])
         predictions.append(_predict(task.estimator, state, X, y, held_out, known))
     order = _nested_order(groups.codes, np.random.default_rng(model_seed))
     real_sizes = np.array([round(share * len(frame)) for share in REAL_SHARES])
@@ -355,7 +373,7 @@ def _nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _risks(
-    found: list[_Predicted],
+    predicted: list[_Predicted],
     assigned: np.ndarray,
     labels: np.ndarray,
     codes: np.ndarray,
@@ -365,17 +383,17 @@ def _risks(
     """Return group risks of one repeat, shape (folds, arms, groups)."""
     n_groups = int(codes.max()) + 1
     weights = 1.0 / np.bincount(codes)[codes]
-    risks = np.empty((len(found), arms, n_groups))
+    risks = np.empty((len(predicted), arms, n_groups))
     for arm in range(arms):
-        made = np.empty((len(labels), found[0].predictions[arm].shape[1]))
-        for fold, result in enumerate(found):
-            made[assigned == fold] = result.predictions[arm]
-        for fold in range(len(found)):
+        together = np.empty((len(labels), predicted[0].predictions[arm].shape[1]))
+        for fold, result in enumerate(predicted):
+            together[assigned == fold] = result.predictions[arm]
+        for fold in range(len(predicted)):
             held = assigned == fold
-            judged = made[held]
+            judged = together[held]
             if calibrate:
-                scale = fit_calibration(made[~held], labels[~held], sample_weight=weights[~held])
-                judged = scale.apply(made[held])
+                scale = fit_calibration(together[~held], labels[~held], sample_weight=weights[~held])
+                judged = scale.apply(together[held])
             losses = row_losses(labels[held], judged, "log")
             sums = np.bincount(codes[held], losses, minlength=n_groups)
             risks[fold, arm] = sums / np.bincount(codes[held], minlength=n_groups)
@@ -388,10 +406,10 @@ def _conclude(
     real_sizes: np.ndarray,
     largest: int,
     n_groups: int,
-    settings: dict[str, Any],
+    settings: ScalingSettings,
     start: float,
 ) -> ScalingCurve:
-    s, test_share = len(sizes), 1 / settings["folds"]
+    s, test_share = len(sizes), 1 / settings.folds
     balanced = risks.mean(axis=2)
     curve, nothing, real = balanced[:, :s], balanced[:, s], balanced[:, s + 1 :]
     law = ScalingLaw(largest * n_groups, n_groups).fit(sizes, _without_level(curve))
@@ -433,12 +451,3 @@ def _candidate(size: int, largest: int) -> Candidate:
 def _without_level(risks: np.ndarray) -> np.ndarray:
     """Take out how hard each split is, which all sizes share, so that the scatter is that of differences."""
     return np.asarray(risks - risks.mean(axis=1, keepdims=True) + risks.mean())
-
-
-def _interval(interval: Interval) -> dict[str, float]:
-    return {
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
-    }

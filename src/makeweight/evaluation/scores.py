@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from makeweight.evaluation.arms import REFERENCE, Arm
 from makeweight.evaluation.metrics import METRICS
+from makeweight.evaluation.record import ArmRecord, Failure
 from makeweight.evaluation.statistics import Difference, corrected
 from makeweight.theory import holm
 
 __all__ = ["Scores"]
 
+#: Reads one number from a record; None where the split lacks it.
+Read = Callable[[ArmRecord], float | None]
 MOST = {metric.name: metric.most for metric in METRICS}
 
 
@@ -22,7 +24,7 @@ class Scores:
 
     Parameters
     ----------
-    records : sequence of dict
+    records : sequence of ArmRecord
         As `makeweight.evaluation.training.run_task` returns them.
     arms : sequence of Arm
     estimators : sequence of str
@@ -38,7 +40,7 @@ class Scores:
 
     def __init__(
         self,
-        records: Sequence[dict[str, Any]],
+        records: Sequence[ArmRecord],
         arms: Sequence[Arm],
         estimators: Sequence[str],
         splits: Sequence[tuple[int, int]],
@@ -46,28 +48,23 @@ class Scores:
     ) -> None:
         self.arms, self.estimators, self.splits = tuple(arms), tuple(estimators), tuple(splits)
         self._share = 1 / folds
-        self._records = {
-            (record["estimator"], record["arm"], record["repeat"], record["fold"]): record for record in records
-        }
+        self._records = {(record.estimator, record.arm, record.repeat, record.fold): record for record in records}
         self._corrected: dict[tuple[str, str, str], dict[str, Difference]] = {}
 
-    def records(self, estimator: str, arm: str) -> list[dict[str, Any]]:
+    def records(self, estimator: str, arm: str) -> list[ArmRecord]:
         """Return the records of an arm, one per split."""
         return [self._records[estimator, arm, *split] for split in self.splits]
 
-    def failures(self) -> list[dict[str, Any]]:
-        """Return what could not be measured: arm, estimator, split, and why."""
-        found = []
+    def failures(self) -> list[Failure]:
+        """Return what could not be measured, and why."""
+        failures = []
         for arm in self.arms:
             for estimator in self.estimators:
                 for record in self.records(estimator, arm.name):
-                    told = [record["error"]] if "error" in record else []
-                    told += [f"{metric}: {why}" for metric, why in record.get("problems", {}).items()]
-                    split = f"repeat {record['repeat'] + 1}, fold {record['fold'] + 1}"
-                    found += [
-                        {"arm": arm.name, "estimator": estimator, "split": split, "error": error} for error in told
-                    ]
-        return found
+                    reasons = [record.error] if record.error else []
+                    reasons += [f"{metric}: {why}" for metric, why in record.problems.items()]
+                    failures += [Failure(arm.name, estimator, record.split, reason) for reason in reasons]
+        return failures
 
     def value(self, estimator: str, arm: str, metric: str) -> Difference | None:
         """Return the mean of a metric with its interval; None where a split lacks it."""
@@ -75,27 +72,25 @@ class Scores:
 
     def mean(self, estimator: str, arm: str, key: str) -> float | None:
         """Return the mean of a plain number of the records, such as "seconds" or "n_added"."""
-        values = self._values(estimator, arm, lambda record: record[key])
+        values = self._values(estimator, arm, lambda record: getattr(record, key))
         return None if values is None else sum(values) / len(values)
 
     def group(self, estimator: str, arm: str, key: str, group: int) -> Difference | None:
         """Return the mean risk of one group, "log_loss" or "group_error"."""
         most = math.inf if key == "log_loss" else 1.0
-        return self._level(estimator, arm, lambda record: record[key][group], most)
+        return self._level(estimator, arm, lambda record: getattr(record, key)[group], most)
 
-    def _level(
-        self, estimator: str, arm: str, read: Callable[[dict[str, Any]], float | None], most: float
-    ) -> Difference | None:
+    def _level(self, estimator: str, arm: str, read: Read, most: float) -> Difference | None:
         """Return a mean with its interval, which ends where the values do."""
         values = self._values(estimator, arm, read)
         if values is None:
             return None
-        found = corrected(values, self._share)
-        return replace(found, low=max(found.low, 0.0), high=min(found.high, most))
+        level = corrected(values, self._share)
+        return replace(level, low=max(level.low, 0.0), high=min(level.high, most))
 
     def group_difference(self, estimator: str, arm: str, group: int) -> Difference | None:
         """Return the paired difference of one group's log-loss to the reference."""
-        return self._paired(estimator, arm, REFERENCE, lambda record: record["log_loss"][group])
+        return self._paired(estimator, arm, REFERENCE, lambda record: record.log_loss[group])
 
     def difference(self, estimator: str, arm: str, metric: str, reference: str = REFERENCE) -> Difference | None:
         """Return the paired difference to a reference, corrected for the other arms.
@@ -109,7 +104,7 @@ class Scores:
         return self._corrected[key].get(arm)
 
     def _family(self, estimator: str, metric: str, reference: str) -> dict[str, Difference]:
-        found: dict[str, Difference] = {}
+        differences: dict[str, Difference] = {}
         for calibrated in (False, True):
             mine = {
                 arm.name: difference
@@ -118,30 +113,29 @@ class Scores:
                 if (difference := self._paired(estimator, arm.name, reference, _metric(metric))) is not None
             }
             p_values = holm([difference.p for difference in mine.values()])
-            found |= {
+            differences |= {
                 name: replace(difference, p_holm=p)
                 for (name, difference), p in zip(mine.items(), p_values, strict=True)
             }
-        return found
+        return differences
 
-    def _paired(
-        self, estimator: str, arm: str, reference: str, read: Callable[[dict[str, Any]], Any]
-    ) -> Difference | None:
+    def _paired(self, estimator: str, arm: str, reference: str, read: Read) -> Difference | None:
         ours, theirs = self._values(estimator, arm, read), self._values(estimator, reference, read)
         if ours is None or theirs is None:
             return None
         return corrected([a - b for a, b in zip(ours, theirs, strict=True)], self._share)
 
-    def _values(self, estimator: str, arm: str, read: Callable[[dict[str, Any]], Any]) -> list[float] | None:
+    def _values(self, estimator: str, arm: str, read: Read) -> list[float] | None:
         if all(known.name != arm for known in self.arms):
             return None
         records = self.records(estimator, arm)
-        if any("error" in record for record in records):
+        if any(record.error for record in records):
             return None
         values = [read(record) for record in records]
-        return None if any(value is None for value in values) else [float(value) for value in values]
+        known = [float(value) for value in values if value is not None]
+        return known if len(known) == len(values) else None
 
 
-def _metric(name: str) -> Callable[[dict[str, Any]], Any]:
+def _metric(name: str) -> Read:
     assert any(metric.name == name for metric in METRICS), name
-    return lambda record: record["metrics"][name]
+    return lambda record: record.metrics[name]

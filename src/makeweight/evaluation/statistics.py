@@ -61,8 +61,8 @@ def corrected(values: Sequence[float], test_share: float, *, level: float = 0.95
 
     Examples
     --------
-    >>> found = corrected([0.02, 0.03, 0.01, 0.02, 0.02], test_share=0.2)
-    >>> round(found.mean, 3), round(found.low, 4), round(found.high, 4)
+    >>> difference = corrected([0.02, 0.03, 0.01, 0.02, 0.02], test_share=0.2)
+    >>> round(difference.mean, 3), round(difference.low, 4), round(difference.high, 4)
     (0.02, 0.0068, 0.0332)
     """
     numbers = np.asarray(values, dtype=np.float64)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from makeweight.errors import FileProblem
+from makeweight.evaluation.record import ArmRecord
 
 __all__ = ["Log"]
 
@@ -31,9 +32,9 @@ class Log:
         When the file is of another comparison, or is no such file.
     """
 
-    def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
+    def __init__(self, path: Path | None, identity: Mapping[str, object]) -> None:
         self.path = path
-        self.records: list[dict[str, Any]] = []
+        self.records: list[ArmRecord] = []
         self._stream: IO[str] | None = None
         if path is None:
             return
@@ -45,7 +46,7 @@ class Log:
                 self._stream = path.open("w", encoding="utf-8")
                 self._write([head])
 
-    def _resume(self, path: Path, head: dict[str, Any]) -> None:
+    def _resume(self, path: Path, head: Mapping[str, object]) -> None:
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]  # the last line may have been cut off
         lines = _read(path, whole)
@@ -57,19 +58,19 @@ class Log:
                 got=f"another {', '.join(changed)}",
                 hint="--force starts over, or choose another -o",
             )
-        self.records = lines[1:]
+        self.records = [ArmRecord(**line) for line in lines[1:]]
         self._stream = path.open("r+", encoding="utf-8")
         self._stream.truncate(len(whole.encode()))
         self._stream.seek(0, 2)
 
-    def add(self, records: Sequence[dict[str, Any]]) -> None:
+    def add(self, records: Sequence[ArmRecord]) -> None:
         """Keep records, and write them to the disk."""
         self.records.extend(records)
         if self._stream is not None and self.path is not None:
             with _told(self.path):
-                self._write(records)
+                self._write([record.to_dict() for record in records])
 
-    def _write(self, lines: Sequence[dict[str, Any]]) -> None:
+    def _write(self, lines: Sequence[Mapping[str, object]]) -> None:
         assert self._stream is not None
         self._stream.write("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
         self._stream.flush()

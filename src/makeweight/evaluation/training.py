@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,13 @@ import pandas as pd
 
 from makeweight.classifier import SyntheticClassifier
 from makeweight.errors import GenerationShortfall, MakeweightError
-from makeweight.evaluation.arms import Arm, Source, Variant
+from makeweight.evaluation.arms import Arm, ArmSource, Variant
 from makeweight.evaluation.metrics import measure
-from makeweight.evaluation.problem import Problem, seed_of
+from makeweight.evaluation.problem import EvaluationProblem, seed_of
+from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.check import CopyPolicy
+from makeweight.generators.fill import Limits
 from makeweight.generators.writing import write_rows
 from makeweight.measure.calibration import tuned_offsets
 from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner
@@ -66,9 +68,9 @@ class Settings:
 class Task:
     """The arms of one source on one split."""
 
-    problem: Problem
+    problem: EvaluationProblem
     settings: Settings
-    source: Source
+    source: ArmSource
     repeat: int
     fold: int
 
@@ -90,41 +92,28 @@ class _Learned:
     calibrated: dict[str, np.ndarray]
     seconds: dict[tuple[Variant, str], float]
     n_added: dict[tuple[Variant, str], int]
-    ledger: dict[str, Any] | None = None
+    ledger: Mapping[str, object] | None = None
 
 
-def run_task(task: Task) -> list[dict[str, Any]]:
-    """Return one record per arm and estimator: what it scored, or why it could not be measured.
-
-    Parameters
-    ----------
-    task : Task
-
-    Returns
-    -------
-    list of dict
-        With plain values for JSON.
-    """
+def run_task(task: Task) -> list[ArmRecord]:
+    """Return one record per arm and estimator: what it scored, or why it could not be measured."""
     start = time.perf_counter()
-    where = {"repeat": task.repeat, "fold": task.fold, "source": task.source.name}
     pairs = [(arm, name) for arm in task.source.arms for name in task.settings.estimators]
+    blank = [ArmRecord(task.repeat, task.fold, task.source.name, arm.name, name) for arm, name in pairs]
     try:
-        records = _measured(task, pairs)
+        records = _measured(task, pairs, blank)
     except Exception as error:  # one arm's failure is its result; the others go on
         if isinstance(error, GenerationShortfall) and any(
             entry.stopped == "interrupted" for entry in error.generation.ledger
         ):
             raise KeyboardInterrupt from error  # the generation kept its rows; here the user wants to stop
-        told = error.message if isinstance(error, MakeweightError) else f"{type(error).__name__}: {error}"
-        records = [{"error": told} for _ in pairs]
-    share = (time.perf_counter() - start) / len(pairs)
-    return [
-        {**where, "arm": arm.name, "estimator": name, "task_seconds": round(share, 4), **record}
-        for (arm, name), record in zip(pairs, records, strict=True)
-    ]
+        reason = error.message if isinstance(error, MakeweightError) else f"{type(error).__name__}: {error}"
+        records = [replace(record, error=reason) for record in blank]
+    share = round((time.perf_counter() - start) / len(pairs), 4)
+    return [replace(record, task_seconds=share) for record in records]
 
 
-def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
+def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) -> list[ArmRecord]:
     problem, settings = task.problem, task.settings
     everything = np.arange(len(problem))
     rng = np.random.default_rng(seed_of(settings.random_state, task.repeat))
@@ -134,14 +123,14 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
     out_of_fold = _out_of_fold(task, train)
     rare = int(np.bincount(problem.labels).argmin())
     records = []
-    for arm, name in pairs:
+    for (arm, name), record in zip(pairs, blank, strict=True):
         key = (arm.variant, name)
         if task.source.kind == "auto" and arm.calibrated:
             predicted = learned.calibrated[name]
             decisions = predicted.argmax(axis=1)
         else:
             predicted, decisions = _read_out(arm, problem, train, learned.probabilities[key], out_of_fold.get(key))
-        found = measure(
+        measured = measure(
             predicted,
             decisions,
             problem.labels[held],
@@ -151,17 +140,18 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]]) -> list[dict[str, Any]]:
             class_names=problem.class_names,
         )
         records.append(
-            {
-                "metrics": found.metrics,
-                "log_loss": found.log_loss,
-                "group_error": found.error,
-                "classes": found.classes,
-                "problems": found.problems,
-                "n_train": len(train),
-                "n_added": learned.n_added[key],
-                "seconds": round(learned.seconds[key], 4),
-                "ledger": learned.ledger if arm.focus and arm.variant != "all" else None,
-            }
+            replace(
+                record,
+                metrics=measured.metrics,
+                log_loss=measured.log_loss,
+                group_error=measured.error,
+                classes=measured.classes,
+                problems=measured.problems,
+                n_train=len(train),
+                n_added=learned.n_added[key],
+                seconds=round(learned.seconds[key], 4),
+                ledger=learned.ledger if arm.focus and arm.variant != "all" else None,
+            )
         )
     return records
 
@@ -173,18 +163,18 @@ def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.
         return {}
     folds = min(task.settings.inner_folds, int(problem.strata.distinct(train).min()))
     inner = problem.strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
-    found: dict[tuple[Variant, str], np.ndarray] = {}
+    held_out_of: dict[tuple[Variant, str], np.ndarray] = {}
     for fold in range(folds):
         held = inner == fold
         learned = _learn(task, train[~held], train[held], (fold,))
         for key, predicted in learned.probabilities.items():
-            whole = found.setdefault(key, np.empty((len(train), len(problem.class_names))))
+            whole = held_out_of.setdefault(key, np.empty((len(train), len(problem.class_names))))
             whole[held] = predicted
-    return found
+    return held_out_of
 
 
 def _read_out(
-    arm: Arm, problem: Problem, train: np.ndarray, raw: np.ndarray, out_of_fold: np.ndarray | None
+    arm: Arm, problem: EvaluationProblem, train: np.ndarray, raw: np.ndarray, out_of_fold: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and decisions of an arm."""
     if arm.readout == "raw":
@@ -214,16 +204,16 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
     model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
     began = time.perf_counter()
     table = problem.table(train)
-    made, purposes, ledger = _written(task, table, inner)
+    written, purposes, ledger = _written(task, table, inner)
     writing = time.perf_counter() - began
     matrix = Matrix(table)
     real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
     labels, codes = problem.labels[train], problem.codes[train]
-    extra = matrix.transform(made) if len(made) else real[:0]
-    extra_labels = _codes_of(made[problem.target], problem)
+    extra = matrix.transform(written) if len(written) else real[:0]
+    extra_labels = _codes_of(written[problem.target], problem)
     learned = _Learned({}, {}, {}, {}, ledger)
     for variant in source.variants:
-        taken = purposes == "balance" if variant == "balanced" else np.ones(len(made), dtype=bool)
+        taken = purposes == "balance" if variant == "balanced" else np.ones(len(written), dtype=bool)
         rows = np.arange(len(train))
         if variant == "undersample":
             rows = undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
@@ -248,7 +238,9 @@ def _same(settings: Settings, variant: Variant, probabilities: np.ndarray) -> _L
     return _Learned(dict.fromkeys(keys, probabilities), {}, dict.fromkeys(keys, 0.0), dict.fromkeys(keys, 0))
 
 
-def _written(task: Task, table: Any, inner: tuple[int, ...]) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any] | None]:
+def _written(
+    task: Task, table: Any, inner: tuple[int, ...]
+) -> tuple[pd.DataFrame, np.ndarray, Mapping[str, object] | None]:
     """Return synthetic rows, the purpose of each, and the ledger."""
     source, settings = task.source, task.settings
     if source.kind == "real":
@@ -260,7 +252,7 @@ def _written(task: Task, table: Any, inner: tuple[int, ...]) -> tuple[pd.DataFra
     extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
     assert source.generator is not None
-    made = write_rows(
+    generation = write_rows(
         table,
         Plan.make(groups, augment=extra),
         source.generator,
@@ -268,12 +260,12 @@ def _written(task: Task, table: Any, inner: tuple[int, ...]) -> tuple[pd.DataFra
         fit_seed=np.random.SeedSequence(int(fit_seed)),
         groups=groups,
         name=source.name,
-        copies=settings.copies,
+        limits=Limits(copies=settings.copies),
     )
-    return made.frame, made.provenance["purpose"].astype(object).to_numpy(), made.ledger.to_dict()
+    return generation.frame, generation.provenance["purpose"].astype(object).to_numpy(), generation.ledger.to_dict()
 
 
-def _codes_of(labels: pd.Series[Any], problem: Problem) -> np.ndarray:
+def _codes_of(labels: pd.Series[Any], problem: EvaluationProblem) -> np.ndarray:
     positions: Mapping[str, int] = {name: k for k, name in enumerate(problem.class_names)}
     return np.array([positions[str(label)] for label in labels.tolist()], dtype=np.int64)
 
@@ -290,7 +282,10 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
     for name, learner in settings.estimators.items():
         start = time.perf_counter() + generator.memory.saved  # each takes as long as it would alone
         sampler = SyntheticOverSampler(
-            generator, group_by=list(problem.group_by) or None, copies=settings.copies, schema=problem.kinds
+            generator,
+            group_by=list(problem.group_by) or None,
+            limits=Limits(copies=settings.copies),
+            kinds=problem.kinds,
         )
         model = SyntheticClassifier(
             FrameClassifier(learner, schema),

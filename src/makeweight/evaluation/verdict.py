@@ -14,7 +14,7 @@ from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference
 from makeweight.theory import holm
 
-__all__ = ["CODES", "Finding", "Verdict", "better", "judge"]
+__all__ = ["CODES", "ComparisonVerdict", "EstimatorFinding", "better", "judge"]
 
 #: A difference is shown when its corrected p is below this, and it is at least so large (nats, or AUROC).
 LEVEL, SMALLEST = 0.05, 0.001
@@ -36,7 +36,7 @@ WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates o
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ComparisonVerdict:
     """What the comparison says.
 
     Parameters
@@ -61,7 +61,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Finding:
+class EstimatorFinding:
     """What holds for one estimator, and the arm that shows it."""
 
     estimator: str
@@ -84,7 +84,7 @@ def judge(
     n_added: Mapping[str, int],
     augment: int,
     cut: bool,
-) -> Verdict:
+) -> ComparisonVerdict:
     """Return the verdict on the focus arms.
 
     Parameters
@@ -104,7 +104,7 @@ def judge(
 
     Returns
     -------
-    Verdict
+    ComparisonVerdict
     """
     findings = [_finding(scores, estimator, focus) for estimator in scores.estimators]
     code = _overall([finding.code for finding in findings])
@@ -123,7 +123,7 @@ def judge(
     sentence = _sentence(scores, code, findings, shown, first, n_added)
     gained = _gained(scores, first) if code == "hurts" else ""
     following = _next(code, first, table, generator, augment, cut=cut, gained=gained)
-    return Verdict(code, sentence, tuple(details), following)
+    return ComparisonVerdict(code, sentence, tuple(details), following)
 
 
 def better(difference: Difference | None, *, lower: bool) -> bool:
@@ -154,13 +154,13 @@ def _loss(scores: Scores, estimator: str, arm: str) -> float:
     return math.inf if value is None else value.mean
 
 
-def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> Finding:
+def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorFinding:
     """Apply the rules to one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
     fixed = [arm for arm in focus if arm.source != "auto"] or list(focus)
     failed = [arm for arm in fixed if scores.value(estimator, arm.name, LOSS) is None]
     if failed:
-        return Finding(estimator, "failed", failed[0])
+        return EstimatorFinding(estimator, "failed", failed[0])
 
     def loss(arm: Arm) -> float:
         return _loss(scores, estimator, arm.name)
@@ -173,18 +173,18 @@ def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> Finding:
         and (scores.mean(estimator, arm.name, "n_added") or 0) > 0
     ]
     if helping:
-        return Finding(estimator, "helps-ranking", min(helping, key=loss))
+        return EstimatorFinding(estimator, "helps-ranking", min(helping, key=loss))
     hurting = [arm for arm in calibrated if arm in fixed and _shown(scores, estimator, arm, worse=True)]
     if hurting:
-        return Finding(estimator, "hurts", max(hurting, key=loss))
+        return EstimatorFinding(estimator, "hurts", max(hurting, key=loss))
     lifted = [
         arm
         for arm in fixed
         if not arm.calibrated and better(scores.difference(estimator, arm.name, LOSS, NOTHING), lower=True)
     ]
     if lifted:
-        return Finding(estimator, "helps-calibration-only", min(lifted, key=loss))
-    return Finding(estimator, "no-difference", next((arm for arm in calibrated if arm in fixed), fixed[0]))
+        return EstimatorFinding(estimator, "helps-calibration-only", min(lifted, key=loss))
+    return EstimatorFinding(estimator, "no-difference", next((arm for arm in calibrated if arm in fixed), fixed[0]))
 
 
 def _overall(codes: Sequence[str]) -> str:
@@ -195,14 +195,14 @@ def _overall(codes: Sequence[str]) -> str:
     >>> _overall(["hurts", "no-difference"]), _overall(["hurts", "helps-ranking"])
     ('hurts', 'mixed')
     """
-    found = set(codes)
-    if {"helps-ranking", "hurts"} <= found:
+    present = set(codes)
+    if {"helps-ranking", "hurts"} <= present:
         return "mixed"
     order = ("helps-ranking", "hurts", "helps-calibration-only", "no-difference", "failed")
-    return next(code for code in order if code in found)
+    return next(code for code in order if code in present)
 
 
-def _joined(findings: Sequence[Finding]) -> str:
+def _joined(findings: Sequence[EstimatorFinding]) -> str:
     names = [finding.label for finding in findings]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -222,9 +222,9 @@ def _changes(scores: Scores, estimator: str, arm: Arm) -> str:
 def _sentence(
     scores: Scores,
     code: str,
-    findings: Sequence[Finding],
-    shown: Sequence[Finding],
-    first: Finding,
+    findings: Sequence[EstimatorFinding],
+    shown: Sequence[EstimatorFinding],
+    first: EstimatorFinding,
     n_added: Mapping[str, int],
 ) -> str:
     arm, estimator = first.arm, first.estimator
@@ -242,7 +242,7 @@ def _sentence(
     if code == "helps-calibration-only":
         bare, lifted = (scores.value(estimator, name, LOSS) for name in (REFERENCE, arm.name))
         twin = scores.difference(estimator, f"{arm.name}+platt", LOSS)
-        assert bare is not None and lifted is not None  # noqa: PT018 - else it were another code
+        assert bare is not None and lifted is not None  # noqa: PT018 - the code says that both were measured
         equal = "" if twin is None else f"; calibrated as well it differs by {_signed(twin)}, not shown"
         return (
             f"Synthetic rows help only calibration, {who}; calibrating without any is cheaper by {added}: "
@@ -260,7 +260,7 @@ def _sentence(
     return f"No measurable difference, {who}: {against}"
 
 
-def _gained(scores: Scores, finding: Finding) -> str:
+def _gained(scores: Scores, finding: EstimatorFinding) -> str:
     """Say in what rows that hurt are shown to help all the same."""
     difference = partial(scores.difference, finding.estimator, finding.arm.name)
     if better(difference(RANKING), lower=False):
@@ -270,22 +270,22 @@ def _gained(scores: Scores, finding: Finding) -> str:
 
 def _error(scores: Scores, arm: Arm) -> str:
     for failure in scores.failures():
-        if failure["arm"] == arm.name:
-            return str(failure["error"])
+        if failure.arm == arm.name:
+            return failure.error
     return "its numbers are not finite"
 
 
-def _of_estimator(scores: Scores, finding: Finding) -> str:
+def _of_estimator(scores: Scores, finding: EstimatorFinding) -> str:
     """Say what was found with one estimator, and by which arm."""
-    told = f"{finding.label}: {CODES[finding.code]}"
+    text = f"{finding.label}: {CODES[finding.code]}"
     if finding.code == "failed":
-        return f"{told}: {_error(scores, finding.arm)}"
-    return f"{told} ({finding.arm.label}: {_changes(scores, finding.estimator, finding.arm)})"
+        return f"{text}: {_error(scores, finding.arm)}"
+    return f"{text} ({finding.arm.label}: {_changes(scores, finding.estimator, finding.arm)})"
 
 
-def _groups(scores: Scores, findings: Sequence[Finding], groups: Sequence[str]) -> list[str]:
+def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequence[str]) -> list[str]:
     """Name the groups whose log-loss is shown to change, with Holm's correction over groups."""
-    told = []
+    details = []
     for finding in findings:
         if finding.code not in ("helps-ranking", "hurts"):
             continue
@@ -301,13 +301,13 @@ def _groups(scores: Scores, findings: Sequence[Finding], groups: Sequence[str]) 
             if p < LEVEL and abs(difference.mean) >= SMALLEST
         ]
         which = "; ".join(parts) if parts else "shown for no single group"
-        told.append(f"change of log-loss by group with {finding.label}, {finding.arm.label}: {which}")
-    return told
+        details.append(f"change of log-loss by group with {finding.label}, {finding.arm.label}: {which}")
+    return details
 
 
-def _rivals(scores: Scores, findings: Sequence[Finding]) -> list[str]:
+def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
     """Name arms without synthetic rows that are shown to help where synthetic rows do."""
-    told = []
+    details = []
     for finding in findings:
         cheaper = [
             arm.label
@@ -318,8 +318,8 @@ def _rivals(scores: Scores, findings: Sequence[Finding]) -> list[str]:
             and _shown(scores, finding.estimator, arm)
         ]
         if cheaper:
-            told.append(f"with {finding.label} without synthetic rows these help, too: {', '.join(cheaper)}")
-    return told
+            details.append(f"with {finding.label} without synthetic rows these help, too: {', '.join(cheaper)}")
+    return details
 
 
 def _best(scores: Scores) -> list[str]:
@@ -346,7 +346,7 @@ def _few(scores: Scores) -> list[str]:
 
 def _next(
     code: str,
-    first: Finding,
+    first: EstimatorFinding,
     table: Sequence[str],
     generator: Sequence[str],
     augment: int,
@@ -372,5 +372,5 @@ def _next(
         return f"add these rows only where {gained} is all that counts; otherwise none: {WITHOUT}"
     if code == "hurts":
         return f"add none of these rows: {WITHOUT}; makeweight report shows what is wrong with them"
-    more = "a larger --budget-seconds" if cut else "more --repeats"
+    more = "a larger --max-seconds" if cut else "more --repeats"
     return f"add no row: {WITHOUT}; {more} narrows the intervals, further real rows even more"

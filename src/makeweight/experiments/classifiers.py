@@ -20,12 +20,8 @@ N_TREES = 100
 class WeightedForest:
     """A random forest in which weights multiply the counts of a uniform bootstrap.
 
-    So did scikit-learn's when the published numbers were made. Later versions draw the bootstrap with
+    So did scikit-learn's when the published experiments were run. Later versions draw the bootstrap with
     probabilities in proportion to the weights, which is another forest. Without weights both are the same.
-
-    Parameters
-    ----------
-    seed : int
 
     Examples
     --------
@@ -71,10 +67,6 @@ class EarlierXgb:
 
     Those took one Newton step from even odds, 4 (share - 1/2) on the scale of log-odds, as the first
     prediction; later versions take the log-odds of the share itself. On balanced rows both start at zero.
-
-    Parameters
-    ----------
-    seed : int
     """
 
     def __init__(self, seed: int) -> None:
@@ -96,18 +88,7 @@ PUBLISHED: dict[str, Callable[[int], Any]] = {
 
 
 def published_classifier(name: str, seed: int) -> Any:
-    """Return a classifier of the published experiments.
-
-    Parameters
-    ----------
-    name : {"rf", "xgb", "lr"}
-    seed : int
-
-    Raises
-    ------
-    OptionError
-        When there is none of that name.
-    """
+    """Return a classifier of `PUBLISHED`; an OptionError where there is none of that name."""
     if name not in PUBLISHED:
         raise OptionError("unknown classifier", got=repr(name), hint=nearest(name, PUBLISHED))
     return PUBLISHED[name](seed)

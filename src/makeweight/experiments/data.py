@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,7 @@ import pandas as pd
 
 from makeweight.errors import FileProblem, OptionError, nearest
 
-__all__ = [
-    "COLUMNS",
-    "Columns",
-    "Parts",
-    "craft",
-    "data_folder",
-    "opal_split",
-    "paper_parts",
-    "sides",
-    "split",
-]
+__all__ = ["COLUMNS", "Columns", "Parts", "craft", "data_folder", "opal_split", "paper_parts", "sides", "split"]
 
 
 @dataclass(frozen=True)
@@ -52,18 +42,9 @@ AGREE, DISAGREE = ("00", "11"), ("01", "10")
 class Parts:
     """A table as the published experiments split it.
 
-    Attributes
-    ----------
-    columns : Columns
-    seed : DataFrame of shape (200, d)
-        50 rows per cell of label x spurious attribute.
-    train0, train1 : DataFrame
-        Withheld training rows by label.
-    train_pos, train_neg : DataFrame
-        The same rows, by whether the label agrees with the spurious attribute.
-    test : DataFrame
-    train : DataFrame
-        All withheld training rows.
+    `seed` has 50 rows per cell of label x spurious attribute. `train0` and `train1` are the withheld training rows by
+    label; `train_pos` and `train_neg` the same rows, by whether the label agrees with the spurious attribute; `train`
+    all of them.
     """
 
     columns: Columns
@@ -75,7 +56,7 @@ class Parts:
     test: pd.DataFrame
     train: pd.DataFrame
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of all rows."""
         return fingerprint(getattr(self, name) for name in PARTS)
@@ -96,23 +77,14 @@ def data_folder(folder: str | Path | None = None) -> Path:
 
 
 def craft(n: int = 8000, *, noise: float = 1.0, seed: int = 42) -> pd.DataFrame:
-    """Return the simulated Craft table, value for value the published one.
+    """Return the simulated Craft table of shape (n, 10), value for value the published one.
 
-    Parameters
-    ----------
-    n : int
-    noise : float
-        Standard deviation inside the label's threshold.
-    seed : int
-        Of numpy's legacy generator, whose stream is the published one.
-
-    Returns
-    -------
-    DataFrame of shape (n, 10)
+    `noise` is the standard deviation inside the label's threshold; `seed` is of numpy's legacy generator, whose stream
+    is the published one.
 
     Notes
     -----
-    Source: the public code of arXiv 2406.03628. `makeweight.theory.CraftWorld` is the law of these rows.
+    Source: the public code of arXiv 2406.03628.
 
     Examples
     --------
@@ -136,20 +108,14 @@ def cells(frame: pd.DataFrame, columns: Columns) -> pd.Series[str]:
     """Return spurious attribute and label of every row as two digits; the lower attribute is 0."""
     attribute = frame[columns.spurious]
     high = (attribute != attribute.min()).astype(int).astype(str)
-    made: pd.Series[str] = high + frame[columns.label].astype(int).astype(str)
-    return made
+    codes: pd.Series[str] = high + frame[columns.label].astype(int).astype(str)
+    return codes
 
 
 def sides(frame: pd.DataFrame, columns: Columns, task: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of the rare side and of the common side, shuffled as published.
 
-    Parameters
-    ----------
-    frame : DataFrame
-    columns : Columns
-    task : {"imbalance", "spurious"}
-        By label, or by whether label and attribute agree.
-    seed : int
+    The sides are the labels (task ``imbalance``), or whether label and attribute agree (``spurious``).
     """
     of_row = cells(frame, columns)
     chosen = (("01", "11"), ("00", "10")) if task == "imbalance" else (AGREE, DISAGREE)
@@ -160,18 +126,7 @@ def sides(frame: pd.DataFrame, columns: Columns, task: str, seed: int) -> tuple[
 
 
 def split(frame: pd.DataFrame, columns: Columns) -> Parts:
-    """Split a table as published: 70:30, then 50 seed rows per cell, then the rest by side.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Numeric codes without missing values.
-    columns : Columns
-
-    Returns
-    -------
-    Parts
-    """
+    """Return a table of numeric codes split as published: 70:30, then 50 seed rows per cell, then the rest by side."""
     shuffled = frame.sample(frac=1, random_state=42).reset_index(drop=True)
     cut = int(0.7 * len(shuffled))
     use, test = shuffled.iloc[:cut], shuffled.iloc[cut:].reset_index(drop=True)
@@ -201,11 +156,7 @@ def paper_parts(name: str, folder: Path) -> Parts:
     name : {"craft", "gender", "adult", "diabetes130"}
         craft is generated.
     folder : Path
-        With ``paper/NAME/seed.csv``, ``train0.csv`` and so on; what is not there is fetched from OpenML.
-
-    Returns
-    -------
-    Parts
+        With ``paper/NAME/seed.csv``, ``train0.csv`` and so on; a table that is not there is fetched from OpenML.
 
     Raises
     ------
@@ -228,12 +179,7 @@ def paper_parts(name: str, folder: Path) -> Parts:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a stored table.
-
-    Raises
-    ------
-    FileProblem
-    """
+    """Return a stored table; a missing one is a FileProblem."""
     try:
         return pd.read_csv(path)
     except OSError as error:
@@ -269,28 +215,18 @@ def encode(frame: pd.DataFrame) -> pd.DataFrame:
     >>> encode(pd.DataFrame({"a": ["y", "x", "z"], "b": ["q", "p", "q"]})).to_numpy().tolist()
     [[1, 0], [0, 1], [2, 0]]
     """
-    made = frame.copy()
-    for name in made.columns:
-        if not pd.api.types.is_numeric_dtype(made[name]):
-            values = made[name].astype(str)
-            made[name] = pd.factorize(values, sort=values.nunique() > 2)[0]
-    return made
+    codes = frame.copy()
+    for name in codes.columns:
+        if not pd.api.types.is_numeric_dtype(codes[name]):
+            values = codes[name].astype(str)
+            codes[name] = pd.factorize(values, sort=values.nunique() > 2)[0]
+    return codes
 
 
 def opal_split(name: str, seed: int, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return training rows, test rows and GPT-4's rows of a split of the first version's experiments.
 
-    Parameters
-    ----------
-    name : {"craft/imbalanced", "gender/imbalanced", "gender/spurious"}
-    seed : {1, 2, 6, 8, 42}
-    folder : Path
-        With ``opal/NAME/train_seedS.csv`` and so on.
-
-    Raises
-    ------
-    FileProblem
-        When a file is missing.
+    They are in ``opal/NAME/train_seedS.csv`` and so on; a missing file is a FileProblem.
     """
     place = folder / "opal" / name
     train, test, written = (read_csv(place / f"{part}_seed{seed}.csv") for part in ("train", "test", "gpt4_parsed"))

@@ -11,8 +11,9 @@ import pandas as pd
 
 from makeweight.errors import MissingDependency
 from makeweight.experiments.laws import WIDTH_OF_MODEL, capacity_rate, fit_laws
+from makeweight.experiments.records import DONE
 from makeweight.experiments.spec import Experiment, names, read_experiment
-from makeweight.experiments.store import DONE, Store
+from makeweight.experiments.store import Store
 from makeweight.experiments.tables import DIFFERENCES, agreement, published_numbers, summarise, versus
 
 __all__ = ["draw_all"]
@@ -55,23 +56,10 @@ Drawn = Iterator[tuple[str, Any]]
 
 
 def draw_all(results: Path, folder: Path) -> Iterator[Path]:
-    """Draw every experiment that has results, as SVG and PNG.
+    """Draw every experiment that has results, as SVG and PNG, and yield the files.
 
-    Parameters
-    ----------
-    results : Path
-        Where `Store` keeps results, one folder per experiment; figures land in its folder ``figures``.
-    folder : Path
-        With the published numbers.
-
-    Yields
-    ------
-    Path
-
-    Raises
-    ------
-    MissingDependency
-        When matplotlib is not installed.
+    `results` has one folder of a `Store` per experiment, and the figures land in its folder ``figures``; `folder` has
+    the published numbers. Without matplotlib it is a MissingDependency.
     """
     for name in names():
         experiment = read_experiment(name)
@@ -121,61 +109,53 @@ def _legend(figure: Any, axes: list[Any]) -> None:
 def _curve(ax: Any, part: pd.DataFrame, arm: str, x: Callable[[Any], Any], style: str = "-") -> None:
     part = part.sort_values("step")
     colour = COLOURS.get(arm, GREY)
-    ax.errorbar(
-        x(part["step"]),
-        part["mean"],
-        yerr=part["half"].fillna(0),
-        fmt=f"o{style}",
-        color=colour,
-        ms=3,
-        lw=1,
-        capsize=2,
-        label=LABELS.get(arm, arm),
-    )
+    look = {"fmt": f"o{style}", "color": colour, "ms": 3, "lw": 1, "capsize": 2}
+    ax.errorbar(x(part["step"]), part["mean"], yerr=part["half"].fillna(0), label=LABELS.get(arm, arm), **look)
     known = part[part["published"].notna()]
     if len(known):
-        ax.plot(
-            x(known["step"]),
-            known["published"],
-            "o",
-            mfc="none",
-            mec=colour,
-            ms=6,
-            lw=0,
-            label="published (hollow)",
-        )
+        look = {"mfc": "none", "mec": colour, "ms": 6, "lw": 0}
+        ax.plot(x(known["step"]), known["published"], "o", label="published (hollow)", **look)
+
+
+def _pairs(chosen: pd.DataFrame, xlabel: str, ylabel: str) -> tuple[Any, list[tuple[Any, str, str, pd.DataFrame]]]:
+    """Return a figure and, for every pair of table and classifier, panel, table, classifier and rows."""
+    pairs = [
+        (str(data), str(learner), part) for (data, learner), part in chosen.groupby(["data", "learner"], sort=False)
+    ]
+    figure, axes = _panels(len(pairs), 2)
+    for ax, (data, learner, _) in zip(axes, pairs, strict=False):
+        ax.set_title(f"{data}, {learner}", loc="left", fontsize=8)
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel(ylabel)
+    return figure, [(ax, *pair) for ax, pair in zip(axes, pairs, strict=False)]
 
 
 def _published(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    if experiment.settings["vary"] == "augmentation":
+    if experiment.settings.vary == "augmentation":
         yield from _augmentation(experiment, summary, rows)
         return
     for metric, text in (("bce", "balanced log-loss"), ("bce_ranking", "after equal calibration")):
         chosen = summary[summary["metric"] == metric]
-        pairs = list(chosen[["data", "learner"]].drop_duplicates().itertuples(index=False))
-        figure, axes = _panels(len(pairs), 2)
-        for ax, (data, learner) in zip(axes, pairs, strict=False):
-            part = chosen[(chosen["data"] == data) & (chosen["learner"] == learner)]
+        figure, panels = _pairs(chosen, "majority rows, 100 in the minority, then balanced", text)
+        for ax, _, _, part in panels:
             for arm in experiment.arms:
                 stage = "raw" if arm == "nothing" else "balanced"
                 mine = part[(part["arm"] == arm) & (part["stage"] == stage)]
                 if len(mine):
                     _curve(ax, mine, arm, lambda step: 100 + 100 * step)
             ax.axhline(CONSTANT, color=GREY, ls=":", lw=0.8)
-            ax.set_title(f"{data}, {learner}", loc="left", fontsize=8)
-            ax.set_xlabel("majority rows, 100 in the minority, then balanced")
-            ax.set_ylabel(text)
-        _legend(figure, axes)
+        _legend(figure, [panel[0] for panel in panels])
         yield f"{experiment.name}-{metric}", figure
 
 
 def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
     laws = fit_laws(rows)
     chosen = summary[summary["metric"] == "log_bce"]
-    pairs = list(chosen[chosen["stage"] == "augmented"][["data", "learner"]].drop_duplicates().itertuples(index=False))
-    figure, axes = _panels(len(pairs), 2)
-    for ax, (data, learner) in zip(axes, pairs, strict=False):
-        part = chosen[(chosen["data"] == data) & (chosen["learner"] == learner)]
+    measured = chosen["stage"].eq("augmented").groupby([chosen["data"], chosen["learner"]]).transform("any")
+    figure, panels = _pairs(
+        chosen[measured], "augmentation rows in all; lines: fitted law", "log of the balanced log-loss"
+    )
+    for ax, data, learner, part in panels:
         for arm in experiment.arms:
             mine = part[(part["arm"] == arm) & (part["stage"] == "augmented")]
             if len(mine):
@@ -183,50 +163,37 @@ def _augmentation(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFr
         real = part[part["stage"] == "real"]
         if len(real):
             ax.axhline(float(real["mean"].iloc[0]), color=INK, ls="--", lw=0.8, label=LABELS["real-rows"])
-        if len(laws):
-            for law in laws[(laws["data"] == data) & (laws["learner"] == learner)].itertuples():
-                if law.identifiable:
-                    grid = np.linspace(0, 1800, 100)
-                    ax.plot(2 * grid, np.log(law.law.predict(grid)), color=COLOURS.get(law.arm, GREY), lw=1)
-        ax.set_title(f"{data}, {learner}", loc="left", fontsize=8)
-        ax.set_xlabel("augmentation rows in all; lines: fitted law")
-        ax.set_ylabel("log of the balanced log-loss")
-    _legend(figure, axes)
+        for curve in laws:
+            if (curve.data, curve.learner) == (data, learner) and curve.law.identifiable_:
+                grid = np.linspace(0, 1800, 100)
+                ax.plot(2 * grid, np.log(curve.law.predict(grid)), color=COLOURS.get(curve.arm, GREY), lw=1)
+    _legend(figure, [panel[0] for panel in panels])
     yield experiment.name, figure
 
 
 def _differences(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
     """Draw paired differences to doing nothing, one line per arm and classifier."""
     for metric, stage, text in DIFFERENCES[experiment.kind]:
-        found = versus(rows, metric, stage)
-        if len(found):
+        differences = versus(rows, metric, stage)
+        if len(differences):
             better = "right" if metric == "auroc" else "left"
             label = f"{text}\nminus that of doing nothing ({better} is better)"
-            yield f"{experiment.name}-{metric}", _forest(experiment, found, label)
+            yield f"{experiment.name}-{metric}", _forest(experiment, differences, label)
 
 
-def _forest(experiment: Experiment, found: pd.DataFrame, label: str) -> Any:
-    tables = [data for data in experiment.data if data in set(found["data"])]
-    learners = list(dict.fromkeys(found["learner"]))
-    arms = [arm for arm in experiment.arms if arm in set(found["arm"])]
+def _forest(experiment: Experiment, differences: pd.DataFrame, label: str) -> Any:
+    tables = [data for data in experiment.data if data in set(differences["data"])]
+    learners = list(dict.fromkeys(differences["learner"]))
+    arms = [arm for arm in experiment.arms if arm in set(differences["arm"])]
     columns = min(3, len(tables))
     figure, axes = _panels(len(tables), columns, 0.32 * len(arms) + 1)
     for place_of_panel, (ax, data) in enumerate(zip(axes, tables, strict=False)):
         for k, learner in enumerate(learners):
-            part = found[(found["data"] == data) & (found["learner"] == learner)].set_index("arm")
+            part = differences[(differences["data"] == data) & (differences["learner"] == learner)].set_index("arm")
             part = part.reindex(arms)
             place = np.arange(len(arms)) + (k - (len(learners) - 1) / 2) * 0.18
-            ax.errorbar(
-                part["difference"],
-                place,
-                xerr=part["half"],
-                fmt="osD^v"[k % 5],
-                color=f"C{k}",
-                ms=3,
-                lw=1,
-                capsize=0,
-                label=learner,
-            )
+            look = {"fmt": "osD^v"[k % 5], "color": f"C{k}", "ms": 3, "lw": 1, "capsize": 0}
+            ax.errorbar(part["difference"], place, xerr=part["half"], label=learner, **look)
         ax.axvline(0, color=INK, lw=0.8)
         ax.locator_params(axis="x", nbins=4)
         ax.set_yticks(range(len(arms)), [LABELS.get(arm, arm) for arm in arms])

@@ -1,4 +1,4 @@
-"""Losses of two-class probabilities on held-out real rows, as they are and but for calibration."""
+"""Losses of two-class probabilities on held-out real rows, as they are and after calibration."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from makeweight.theory import fit_calibration
 
 __all__ = ["LEAST", "balanced_loss", "calibrated_on_halves", "judge", "readout"]
 
-#: Probabilities are this far from 0 and 1 before they are calibrated.
+#: Probabilities of the published classifiers are this far from 0 and 1 before they are calibrated. They are cut, not
+#: mixed as in `makeweight.measure.probabilities`, so that the numbers stay comparable with those already measured.
 LEAST = 1e-3
 
 
 def balanced_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the mean over both labels of their mean log-loss, in nats, as published.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-    probabilities : ndarray of shape (n,)
-        Of label 1, in the floating-point type of the classifier: scikit-learn keeps them one resolution of
-        that type away from 0 and 1.
+    The probabilities, of label 1, are in the floating-point type of the classifier: scikit-learn keeps them one
+    resolution of that type away from 0 and 1.
 
     Examples
     --------
@@ -41,21 +38,18 @@ def calibrated_on_halves(labels: np.ndarray, probabilities: np.ndarray) -> np.nd
     """
     sure = np.clip(probabilities.astype(np.float64), LEAST, 1 - LEAST)
     half = np.arange(len(labels)) % 2 == 0
-    made = np.empty(len(labels))
+    calibrated = np.empty(len(labels))
     for part in (half, ~half):
         weights = 1.0 / np.bincount(labels[~part])[labels[~part]]
-        made[part] = fit_calibration(sure[~part], labels[~part], sample_weight=weights).apply(sure[part])
-    return made
+        calibrated[part] = fit_calibration(sure[~part], labels[~part], sample_weight=weights).apply(sure[part])
+    return calibrated
 
 
 def judge(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Return the metrics that calibration cannot change, and the balanced log-loss.
 
-    Returns
-    -------
-    dict
-        ``bce`` as the probabilities are, ``bce_ranking`` after `calibrated_on_halves`, ``auroc``, ``auprc``
-        of label 1, and ``best_accuracy``, the balanced accuracy at the best threshold.
+    They are ``bce`` as the probabilities are, ``bce_ranking`` after `calibrated_on_halves`, ``auroc``, ``auprc`` of
+    label 1, and ``best_accuracy``, the balanced accuracy at the best threshold.
     """
     false, true, _ = roc_curve(labels, probabilities)
     return {
@@ -70,6 +64,4 @@ def judge(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 def readout(probabilities: np.ndarray, out_of_fold: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return probabilities after balanced Platt scaling on out-of-fold probabilities of the training rows."""
     weights = 1.0 / np.bincount(labels)[labels]
-    sure = np.clip(out_of_fold.astype(np.float64), LEAST, 1 - LEAST)
-    scale = fit_calibration(sure, labels, sample_weight=weights)
-    return np.asarray(scale.apply(np.clip(probabilities.astype(np.float64), LEAST, 1 - LEAST)))
+    return np.asarray(fit_calibration(out_of_fold, labels, sample_weight=weights).apply(probabilities))

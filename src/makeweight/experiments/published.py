@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from makeweight.errors import OptionError, SchemaError
+from makeweight.experiments.arms import balanced_rows
 from makeweight.experiments.classifiers import published_classifier
 from makeweight.experiments.data import Parts, cells, paper_parts, read_csv, sides
 from makeweight.experiments.judging import judge
+from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
-from makeweight.experiments.written import about_generator, balanced_rows
 
-__all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "measure", "tasks"]
+__all__ = ["OWN", "VERSION", "PublishedSettings", "fingerprint", "measure", "tasks"]
 
 #: Raise it when a number can change.
 VERSION = 1
 TASKS, VARIES = ("imbalance", "spurious"), ("ratio", "augmentation")
 NOTHING, REAL, EXTERNAL = "nothing", "real-rows", "gpt2_finetuned"
 RESAMPLERS = {"ros": "RandomOverSampler", "smote": "SMOTE", "adasyn": "ADASYN"}
+OWN = (NOTHING, REAL, EXTERNAL, *RESAMPLERS)
 #: Rows of the rare side that balancing draws from, and the seed of this and of every pool.
 BALANCE, POOL_SEED = 1000, 42
 #: Majority rows added per step; in the augmentation experiment always so many, and rows per step and side.
@@ -34,47 +36,32 @@ AUGMENT, WEIGHT = 300, 0.5
 OWN_POOL = {"imbalance": 3000, "spurious": 1500}
 
 
-def tasks(experiment: Experiment) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class PublishedSettings:
+    """Settings of a task: what is rare, and what the steps vary."""
+
+    task: str
+    vary: str
+
+
+def tasks(experiment: Experiment) -> Iterator[ExperimentTask[PublishedSettings]]:
     """Yield a task per data, arm, classifier, step and seed."""
-    settings = {"task": experiment.settings.get("task"), "vary": experiment.settings.get("vary")}
-    for name, known in (("task", TASKS), ("vary", VARIES)):
-        if settings[name] not in known:
-            raise OptionError(
-                "unknown setting",
-                where=f"settings.{name}",
-                got=repr(settings[name]),
-                expected=" or ".join(known),
-            )
+    settings = PublishedSettings(experiment.settings.task, experiment.settings.vary)
+    for name, value, known in (("task", settings.task, TASKS), ("vary", settings.vary, VARIES)):
+        if value not in known:
+            expected = " or ".join(known)
+            raise OptionError("unknown setting", where=f"settings.{name}", got=repr(value), expected=expected)
     for data, arm in product(experiment.data, experiment.arms):
         single = arm == REAL
         for learner, step, seed in product(experiment.learners, experiment.steps, experiment.seeds):
-            if single and (settings["vary"] == "ratio" or step != experiment.steps[0]):
+            if single and (settings.vary == "ratio" or step != experiment.steps[0]):
                 continue  # all withheld rows at once: there is one step
-            yield {
-                "data": data,
-                "arm": arm,
-                "learner": learner,
-                "step": step,
-                "seed": seed,
-                "settings": settings,
-            }
+            yield ExperimentTask(data, arm, seed, settings, learner, step)
 
 
-def about_data(task: dict[str, Any]) -> str:
-    """Return the name of the task's table."""
-    return str(task["data"])
-
-
-def fingerprint(task: dict[str, Any], folder: Path) -> str:
+def fingerprint(task: ExperimentTask[PublishedSettings], folder: Path) -> str:
     """Return a hash of the task's table."""
-    return paper_parts(task["data"], folder).fingerprint
-
-
-def about_arm(task: dict[str, Any]) -> dict[str, Any]:
-    """Return what identifies the arm beyond its name."""
-    if task["arm"] in (NOTHING, REAL, EXTERNAL, *RESAMPLERS):
-        return {}
-    return about_generator(task["arm"])
+    return paper_parts(task.data, folder).fingerprint
 
 
 @lru_cache(maxsize=2)
@@ -92,42 +79,42 @@ def pool(arm: str, data: str, task: str, folder: Path) -> tuple[pd.DataFrame, pd
         counts = {0: 25_000, 1: 25_000}
         sampler = getattr(over_sampling, RESAMPLERS[arm])(sampling_strategy=counts, random_state=POOL_SEED)
         X, y = sampler.fit_resample(parts.seed.drop(columns=label), parts.seed[label])
-        made = X.assign(**{label: y}).iloc[len(parts.seed) :]
-        made = made.sample(frac=1, random_state=POOL_SEED).reset_index(drop=True)
+        rows = X.assign(**{label: y}).iloc[len(parts.seed) :]
+        rows = rows.sample(frac=1, random_state=POOL_SEED).reset_index(drop=True)
     elif arm == EXTERNAL:
-        made = read_csv(folder / "paper" / data / f"{EXTERNAL}.csv")
+        rows = read_csv(folder / "paper" / data / f"{EXTERNAL}.csv")
     else:
         group_by = [parts.columns.spurious] if task == "spurious" else []
-        made = balanced_rows(arm, parts.seed, label, group_by, POOL_SEED, augment=OWN_POOL[task]).frame
-    rare, common = sides(made[parts.seed.columns], parts.columns, task, POOL_SEED)
+        rows = balanced_rows(arm, parts.seed, label, group_by, POOL_SEED, augment=OWN_POOL[task])
+    rare, common = sides(rows[parts.seed.columns], parts.columns, task, POOL_SEED)
     return rare.reset_index(drop=True), common.reset_index(drop=True)
 
 
-def measure(task: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """Fit the classifier to the training rows of each stage, and judge it on the test rows."""
-    parts = paper_parts(task["data"], folder)
+def measure(task: ExperimentTask[PublishedSettings], folder: Path) -> Iterator[Measurement]:
+    """Yield how the classifier does on the test rows, fitted to the training rows of each stage."""
+    parts = paper_parts(task.data, folder)
     for stage, rows, weights in training_sets(task, parts, folder):
         for metric, value in _scores(task, parts, rows, weights).items():
-            yield {"stage": stage, "metric": metric, "value": value}
+            yield Measurement(stage, metric, value)
 
 
 def training_sets(
-    task: dict[str, Any], parts: Parts, folder: Path
+    task: ExperimentTask[PublishedSettings], parts: Parts, folder: Path
 ) -> Iterator[tuple[str, pd.DataFrame, np.ndarray | None]]:
     """Yield stage, training rows and weights; every draw is the published one, seed by seed."""
-    kind, vary, seed = task["settings"]["task"], task["settings"]["vary"], task["seed"]
-    if task["arm"] == REAL:
+    kind, vary, seed, step = task.settings.task, task.settings.vary, task.seed, task.step or 0
+    if task.arm == REAL:
         yield "real", parts.train, None
         return
     ratio = vary == "ratio"
-    n = RATIO_STEP * task["step"] if ratio else FIXED
+    n = RATIO_STEP * step if ratio else FIXED
     majority = (parts.train0 if kind == "imbalance" else parts.train_neg).sample(BALANCE, random_state=42)
     base = pd.concat([parts.seed, majority.sample(n, random_state=seed if ratio else 42)])
-    if task["arm"] == NOTHING:
+    if task.arm == NOTHING:
         yield "raw", base, None
         return
-    rare, common = pool(task["arm"], task["data"], kind, folder)
-    n_augment = AUGMENT if ratio else AUGMENT_STEP * task["step"]
+    rare, common = pool(task.arm, task.data, kind, folder)
+    n_augment = AUGMENT if ratio else AUGMENT_STEP * step
     if len(rare) < BALANCE + n_augment or len(common) < n_augment:
         raise SchemaError("the pool of synthetic rows is too small", got=f"{len(rare)} and {len(common)}")
     balance = rare.sample(BALANCE, random_state=POOL_SEED)
@@ -140,13 +127,15 @@ def training_sets(
     yield "augmented", pd.concat([balanced, *further]), weights
 
 
-def _scores(task: dict[str, Any], parts: Parts, rows: pd.DataFrame, weights: np.ndarray | None) -> dict[str, float]:
+def _scores(
+    task: ExperimentTask[PublishedSettings], parts: Parts, rows: pd.DataFrame, weights: np.ndarray | None
+) -> dict[str, float]:
     label = parts.columns.label
     X, y = rows.drop(columns=label).to_numpy(np.float64), rows[label].to_numpy(np.int64)
-    model = published_classifier(task["learner"], task["seed"]).fit(X, y, sample_weight=weights)
+    model = published_classifier(task.learner or "", task.seed).fit(X, y, sample_weight=weights)
     labels = parts.test[label].to_numpy(np.int64)
     probabilities = model.predict_proba(parts.test.drop(columns=label).to_numpy(np.float64))[:, 1]
-    if task["settings"]["task"] == "imbalance":
+    if task.settings.task == "imbalance":
         judged = labels == 1
     else:
         judged = cells(parts.test, parts.columns).isin(["00", "11"]).to_numpy()

@@ -6,35 +6,35 @@ import hashlib
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import cast
+
+import pandas as pd
 
 from makeweight.engine import LOCAL, check_engine, run
 from makeweight.errors import MakeweightError, OptionError
+from makeweight.experiments.records import DONE, FAILED, ExperimentKind, Measurement, PlannedTask, ResultRow
 from makeweight.experiments.spec import KINDS, Experiment
-from makeweight.experiments.store import DONE, FAILED, Store
+from makeweight.experiments.store import Store
+from makeweight.generators.registry import resolve
+from makeweight.progress import Progress
 
-__all__ = ["Run", "plan_tasks", "run_experiment"]
+__all__ = ["Run", "failures", "plan_tasks", "run_experiment"]
 
 #: Packages whose version may move a number.
 PACKAGES = ("numpy", "pandas", "scikit-learn", "imbalanced-learn", "xgboost", "torch")
 #: Where several distributions bring the same package.
 OTHERWISE = {"xgboost": "xgboost-cpu"}
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did.
-
-    Attributes
-    ----------
-    planned, before, done, failed : int
-        Tasks in all, finished in earlier runs, finished now, failed (now or before, and not retried).
-    seconds : float
-    """
+    """How many tasks a run had in all, finished in earlier runs, finished now, and failed (now or before)."""
 
     planned: int
     before: int
@@ -45,55 +45,52 @@ class Run:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages whose version may move a number."""
-    found = {}
+    installed = {}
     for package in PACKAGES:
         for name in (package, OTHERWISE.get(package, package)):
             try:
-                found[package] = version(name)
+                installed[package] = version(name)
                 break
             except PackageNotFoundError:
                 continue
-    return found
+    return installed
 
 
-def plan_tasks(experiment: Experiment, folder: Path, *, fraction: float = 1.0) -> list[dict[str, Any]]:
+@cache
+def identity(generator: str) -> dict[str, str]:
+    """Return what identifies a generator beyond its name: the weights that it comes with."""
+    resolved = resolve(generator)
+    if generator != "transformer":
+        return {}
+    from makeweight.generators.transformer import weights
+
+    return {"weights": weights.read_manifest(weights.embedded()).sha256, "arm_class": type(resolved).__name__}
+
+
+def plan_tasks(experiment: Experiment, folder: Path, *, fraction: float = 1.0) -> list[PlannedTask]:
     """Return the tasks of an experiment, each with the key under which its result is stored.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    folder : Path
-        With the stored tables.
-    fraction : float in (0, 1]
-        Share of the tasks to take, spread over all settings by their key.
-
-    Returns
-    -------
-    list of dict
-        Plain values. The key is a hash of the settings, of the rows of the data, of the version of the code
-        that measures, and of the packages it rests on; the folder is not in it.
-
-    Raises
-    ------
-    MakeweightError
-        When data or an arm are unknown or missing.
+    The key is a hash of the settings, of the rows of the data, of the version of the code that measures, and of the
+    packages it rests on; the folder of the stored tables is not in it. A `fraction` of the tasks is spread over all
+    settings by their key. Data or an arm that are unknown or missing are an error.
     """
     if not 0 < fraction <= 1:
         raise OptionError("a share of the tasks", where="fraction", got=fraction, expected="above 0, up to 1")
-    kind = importlib.import_module(KINDS[experiment.kind])
+    kind = _module(experiment.kind)
     code = f"{experiment.kind} {kind.VERSION}; " + ", ".join(f"{k} {v}" for k, v in versions().items())
-    prints: dict[Any, str] = {}
-    tasks = []
+    planned = []
     for task in kind.tasks(experiment):
-        about = kind.about_data(task)
-        if about not in prints:
-            prints[about] = kind.fingerprint(task, folder)
-        stated = {"kind": experiment.kind, **task, "data_hash": prints[about], "code": code}
-        stated |= kind.about_arm(task)
+        stated = {name: value for name, value in asdict(task).items() if value is not None}
+        stated |= {"kind": experiment.kind, "data_hash": kind.fingerprint(task, folder), "code": code}
+        stated |= {} if task.arm in kind.OWN else identity(task.arm)
         key = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:20]
         if int(key[:8], 16) < fraction * 2**32:
-            tasks.append({**stated, "key": key, "folder": str(folder.resolve())})
-    return tasks
+            planned.append(PlannedTask(key, experiment.kind, code, folder.resolve(), task))
+    return planned
+
+
+def _module(kind: str) -> ExperimentKind:
+    return cast(ExperimentKind, importlib.import_module(KINDS[kind]))
 
 
 def run_experiment(
@@ -106,7 +103,7 @@ def run_experiment(
     fraction: float = 1.0,
     retry_failed: bool = False,
     resume: bool = True,
-    progress: Callable[[int, int, dict[str, Any]], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Run:
     """Run the tasks that have no result yet, and store each result as it comes.
 
@@ -125,7 +122,7 @@ def run_experiment(
     resume : bool
         Whether tasks with a result are left out; otherwise their results are replaced.
     progress : callable, optional
-        Called with tasks finished, tasks to run, and the task.
+        Called with a `Progress` after each task; its detail names the task.
 
     Returns
     -------
@@ -142,64 +139,61 @@ def run_experiment(
     tasks = plan_tasks(experiment, folder, fraction=fraction)
     known = store.statuses() if resume else {}
     over = {DONE} if retry_failed else {DONE, FAILED}
-    waiting = [task for task in tasks if known.get(task["key"]) not in over]
-    before = sum(known.get(task["key"]) == DONE for task in tasks)
-    failed = sum(known.get(task["key"]) == FAILED for task in tasks) if not retry_failed else 0
-    done = finished = 0
+    waiting = [task for task in tasks if known.get(task.key) not in over]
+    before = sum(known.get(task.key) == DONE for task in tasks)
+    failed = sum(known.get(task.key) == FAILED for task in tasks) if not retry_failed else 0
+    done = 0
     try:
-        for index, rows in run(perform, waiting, engine=engine, n_jobs=n_jobs):
+        results = run(perform, waiting, engine=engine, n_jobs=n_jobs)
+        for finished, (index, rows) in enumerate(results, start=1):
             store.append(rows)
-            failed += rows[0]["status"] == FAILED
-            done += rows[0]["status"] == DONE
+            failed += rows[0].status == FAILED
+            done += rows[0].status == DONE
             if progress is not None:
-                finished += 1
-                progress(finished, len(waiting), waiting[index])
+                seconds = time.perf_counter() - start
+                left = seconds / finished * (len(waiting) - finished)
+                progress(Progress("reproduce", finished, len(waiting), seconds, left, str(waiting[index])))
     finally:
         store.join()
     return Run(len(tasks), before, done, failed, time.perf_counter() - start)
 
 
-def perform(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run one task on whatever machine, and return the rows to store.
+def perform(planned: PlannedTask) -> list[ResultRow]:
+    """Return the rows to store of one task, which runs on whatever machine.
 
-    Parameters
-    ----------
-    task : dict
-        From `plan_tasks`.
-
-    Returns
-    -------
-    list of dict
-        One per stage, learner and metric; or one with the error of a task that failed.
+    There is one per stage, learner and metric; or one with the error of a task that failed.
     """
-    kind = importlib.import_module(KINDS[task["kind"]])
     start = time.perf_counter()
+    task, status, error = planned.task, DONE, ""
     try:
-        found, status, error = list(kind.measure(task, Path(task["folder"]))), DONE, ""
+        measured = list(_module(planned.kind).measure(task, planned.folder))
     except Exception as problem:  # noqa: BLE001 - a failed task is a result, stored with its error
         message = problem.message if isinstance(problem, MakeweightError) else str(problem)
-        found, status, error = [{}], FAILED, f"{type(problem).__name__}: {message}"
-    shared = {
-        "key": task["key"],
-        "data": task["data"],
-        "arm": task["arm"],
-        "learner": task.get("learner", ""),
-        "step": task.get("step", 0),
-        "seed": task["seed"],
-        "stage": "",
-        "metric": "",
-        "value": float("nan"),
-        "status": status,
-        "error": error,
-        "seconds": time.perf_counter() - start,
-        "finished": time.time(),
-        "code": task["code"],
-        "settings": json.dumps(task.get("settings", {}), sort_keys=True),
-    }
-    return [{**shared, **record} for record in found]
+        measured, status, error = [Measurement("", "", NAN)], FAILED, f"{type(problem).__name__}: {message}"
+    seconds, finished = time.perf_counter() - start, time.time()
+    return [
+        ResultRow(
+            key=planned.key,
+            data=task.data,
+            arm=task.arm,
+            learner=number.learner or task.learner or "",
+            step=task.step or 0,
+            seed=task.seed,
+            stage=number.stage,
+            metric=number.metric,
+            value=number.value,
+            status=status,
+            error=error,
+            seconds=seconds,
+            finished=finished,
+            code=planned.code,
+            settings=json.dumps(asdict(task.settings), sort_keys=True),
+        )
+        for number in measured
+    ]
 
 
-def failures(rows: Any) -> Iterator[tuple[str, int]]:
+def failures(rows: pd.DataFrame) -> Iterator[tuple[Hashable, int]]:
     """Yield every error with the number of tasks that failed with it, most frequent first."""
     failed = rows[rows["status"] == FAILED]
     yield from failed.drop_duplicates("key")["error"].value_counts().items()

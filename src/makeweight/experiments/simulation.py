@@ -4,115 +4,96 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from makeweight.errors import OptionError
 from makeweight.evaluation.metrics import measure as measure_all
-from makeweight.experiments.arms import (
-    NOTHING,
-    UNDERSAMPLE,
-    WEIGHTS,
-    out_of_fold,
-    predict,
-    readouts,
-    train_arm,
-)
-from makeweight.experiments.judging import balanced_loss, judge
-from makeweight.experiments.same_information import copied
+from makeweight.experiments.arms import SIMPLE, VisibleRows, balanced_rows, copied, measure_arm, train_arm
+from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
-from makeweight.experiments.worlds import LABEL, SPURIOUS, draw
-from makeweight.experiments.written import about_generator, balanced_rows
+from makeweight.experiments.worlds import LABEL, SPURIOUS, check_world, draw
 from makeweight.theory.published.vtss import generator_quality_score, score_gap
 
-__all__ = ["VERSION", "about_arm", "about_data", "fingerprint", "measure", "tasks"]
+__all__ = ["OWN", "VERSION", "SimulationSettings", "fingerprint", "measure", "tasks"]
 
 VERSION = 1
 #: The arm that balances with real rows, and those that have two and four times the rare rows.
 ORACLE, MORE = "oracle", {"real-x2": 2, "real-x4": 4}
+OWN = (*SIMPLE, ORACLE, *MORE)
 #: Test rows of each label.
 TEST = 2000
 
 
-def tasks(experiment: Experiment) -> Iterator[dict[str, Any]]:
-    """Yield a task per cell of the plan, arm and seed; all classifiers share the generated rows."""
-    settings = experiment.settings
-    for world, d, n1, kappa in product(experiment.data, settings["d"], settings["n1"], settings["kappa"]):
-        cell = {"world": world, "d": d, "n1": n1, "kappa": kappa}
-        stated = cell | {"folds": settings["folds"], "learners": list(experiment.learners)}
-        stated["quality"] = bool(settings.get("quality", False))
+@dataclass(frozen=True)
+class SimulationSettings:
+    """Settings of a task: its cell of the plan, and the classifiers, which share the generated rows."""
+
+    world: str
+    d: int
+    n1: int
+    kappa: int
+    folds: int
+    learners: tuple[str, ...]
+    quality: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the cell."""
+        return f"{self.world} d={self.d} n1={self.n1} kappa={self.kappa}"
+
+
+def tasks(experiment: Experiment) -> Iterator[ExperimentTask[SimulationSettings]]:
+    """Yield a task per cell of the plan, arm and seed."""
+    plan = experiment.settings
+    for name in ("d", "n1", "kappa"):
+        if not getattr(plan, name):
+            raise OptionError("a simulation needs this setting", where=f"settings.{name}", expected="a list of numbers")
+    for world, d, n1, kappa in product(experiment.data, plan.d, plan.n1, plan.kappa):
+        cell = SimulationSettings(world, d, n1, kappa, plan.folds, experiment.learners, plan.quality)
         for arm, seed in product(experiment.arms, experiment.seeds):
-            name = f"{world} d={d} n1={n1} kappa={kappa}"
-            yield {"data": name, "arm": arm, "seed": seed, "settings": stated}
+            yield ExperimentTask(cell.name, arm, seed, cell)
 
 
-def about_data(task: dict[str, Any]) -> str:
-    """Return the name of the task's cell."""
-    return str(task["data"])
+def fingerprint(task: ExperimentTask[SimulationSettings], folder: Path) -> str:
+    """Return the name of the cell: its rows are drawn."""
+    check_world(task.settings.world)
+    return task.data
 
 
-def fingerprint(task: dict[str, Any], folder: Path) -> str:
-    """Return the cell: its rows are drawn."""
-    draw(task["settings"]["world"], 2, 1, 1, np.random.default_rng(0))
-    return str(task["data"])
-
-
-def about_arm(task: dict[str, Any]) -> dict[str, Any]:
-    """Return what identifies the arm beyond its name."""
-    own = (NOTHING, WEIGHTS, UNDERSAMPLE, ORACLE, *MORE)
-    return {} if task["arm"] in own else about_generator(task["arm"])
-
-
-def measure(task: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """Draw the rows, which are the same for every arm of a cell and seed, and judge the arm."""
-    cell, seed, arm = task["settings"], task["seed"], task["arm"]
-    world, d, n1 = cell["world"], cell["d"], cell["n1"]
-    n0, learners = n1 * cell["kappa"], cell["learners"]
-    rng = np.random.default_rng([seed, zlib.crc32(task["data"].encode())])
-    train, test = draw(world, d, n0, n1, rng), draw(world, d, TEST, TEST, rng, test=True)
+def measure(task: ExperimentTask[SimulationSettings], folder: Path) -> Iterator[Measurement]:
+    """Yield how an arm does on rows that are drawn, the same ones for every arm of a cell and seed."""
+    cell, seed, arm = task.settings, task.seed, task.arm
+    n0 = cell.n1 * cell.kappa
+    rng = np.random.default_rng([seed, zlib.crc32(task.data.encode())])
+    train, test = draw(cell.world, cell.d, n0, cell.n1, rng), draw(cell.world, cell.d, TEST, TEST, rng, test=True)
     external = None
     if arm == ORACLE or arm in MORE:
-        more = n0 - n1 if arm == ORACLE else (MORE[arm] - 1) * n1
-        external = draw(world, d, 0, more, rng)
-    group_by = [SPURIOUS] if world == "spurious" else []
-    trained = train_arm(arm, train, LABEL, group_by, seed, external)
-    found = predict(trained, test, LABEL, learners, seed)
-    held_out = out_of_fold(arm, train, LABEL, group_by, learners, seed, cell["folds"], external)
+        more = n0 - cell.n1 if arm == ORACLE else (MORE[arm] - 1) * cell.n1
+        external = draw(cell.world, cell.d, 0, more, rng)
+    group_by = [SPURIOUS] if cell.world == "spurious" else []
+    visible = VisibleRows(train, LABEL, group_by, external)
+    trained = train_arm(arm, visible, seed)
     labels = test[LABEL].to_numpy()
     codes = test.groupby([LABEL, *group_by]).ngroup().to_numpy()
-    for learner in learners:
-        read = readouts(arm, trained, train[LABEL].to_numpy(), found[learner], held_out[learner])
-        for stage, p in read.items():
-            yield {"learner": learner, "stage": stage, "metric": "bce", "value": balanced_loss(labels, p)}
-            both = np.column_stack([1 - p, p])
-            more_metrics = measure_all(
-                both,
-                both.argmax(axis=1),
-                labels,
-                codes,
-                n_groups=int(codes.max()) + 1,
-                rare=1,
-                class_names=["0", "1"],
-            ).metrics
-            for metric in ("ece", "worst_group_error"):
-                value = more_metrics[metric]
-                yield {
-                    "learner": learner,
-                    "stage": stage,
-                    "metric": metric,
-                    "value": float("nan") if value is None else value,
-                }
-        for metric, value in judge(labels, found[learner]).items():
-            if metric != "bce":
-                yield {"learner": learner, "stage": "ranking", "metric": metric, "value": value}
+
+    def further(p: np.ndarray) -> dict[str, float]:
+        both, n_groups = np.column_stack([1 - p, p]), int(codes.max()) + 1
+        predicted = both.argmax(axis=1)
+        scores = measure_all(both, predicted, labels, codes, n_groups=n_groups, rare=1, class_names=["0", "1"]).metrics
+        values = {name: scores[name] for name in ("ece", "worst_group_error")}
+        return {name: float("nan") if value is None else value for name, value in values.items()}
+
+    learners = cell.learners
+    yield from measure_arm(arm, visible, trained, test, learners=learners, seed=seed, folds=cell.folds, further=further)
     if len(trained.synthetic) and external is None:
-        of_rows = {"learner": "all", "stage": "rows"}
-        yield {**of_rows, "metric": "copies", "value": copied(trained.synthetic, train)}
-        if cell["quality"]:
-            yield {**of_rows, "metric": "quality", "value": quality(arm, train, seed)}
+        yield copied(trained.synthetic, train)
+        if cell.quality:
+            yield Measurement("rows", "quality", quality(arm, train, seed), "all")
 
 
 def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
@@ -128,10 +109,10 @@ def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
         rows = pd.DataFrame(X, columns=features.columns).astype(features.dtypes)
         rows[LABEL] = y.astype(np.int64)
         more = max(0, n - int((y == 0).sum() - (y == 1).sum()))
-        made = balanced_rows(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more).frame
-        rare = made.loc[made[LABEL] == 1, features.columns]
+        written = balanced_rows(arm, rows, LABEL, [], int(rng.integers(2**31)), augment=more)
+        rare = written.loc[written[LABEL] == 1, features.columns]
         return rare.to_numpy(np.float64)[:n]
 
     rng = np.random.default_rng([seed, zlib.crc32(b"quality")])
-    found = score_gap(features.to_numpy(np.float64), train[LABEL].to_numpy(), generator, rng=rng)
-    return float(generator_quality_score(found))
+    gap = score_gap(features.to_numpy(np.float64), train[LABEL].to_numpy(), generator, rng=rng)
+    return float(generator_quality_score(gap))

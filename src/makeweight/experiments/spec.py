@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from makeweight.errors import FileProblem, OptionError, nearest
 
-__all__ = ["KINDS", "Experiment", "names", "read_experiment"]
+__all__ = ["KINDS", "Experiment", "ExperimentSettings", "PublishedNumber", "names", "read_experiment"]
 
 #: What an experiment can be, and the module that measures it.
 KINDS = {
@@ -25,6 +25,40 @@ LISTS = ("data", "arms", "learners", "steps", "seeds")
 
 
 @dataclass(frozen=True)
+class ExperimentSettings:
+    """Settings of all kinds of experiments; each kind reads its own.
+
+    A published experiment has a `task`, ``imbalance`` or ``spurious``, and varies the ``ratio`` or ``augmentation``.
+    `folds` are those of the calibration, `rows` those that a generator writes for one estimate of its divergence.
+    A simulation has `d` features, `n1` rare rows, `kappa` common rows per rare one, and may measure the generator
+    quality score.
+    """
+
+    task: str = ""
+    vary: str = ""
+    folds: int = 5
+    rows: int = 2000
+    d: tuple[int, ...] = ()
+    n1: tuple[int, ...] = ()
+    kappa: tuple[int, ...] = ()
+    quality: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedNumber:
+    """A published mean of a cell, with its standard deviation where that is published."""
+
+    data: str
+    learner: str
+    arm: str
+    step: int
+    stage: str
+    metric: str
+    published: float
+    published_sd: float = float("nan")
+
+
+@dataclass(frozen=True)
 class Experiment:
     """What is measured.
 
@@ -35,10 +69,11 @@ class Experiment:
     steps, seeds : tuple of int
     metrics : tuple of str
         Those that are shown; the first leads.
-    settings : dict
-        Of the kind.
-    published : dict of str to object
-        Numbers of the paper that are in no file, with their source.
+    settings : ExperimentSettings
+    published : tuple of PublishedNumber
+        Numbers of the paper that the experiment's file states.
+    scales : mapping of str to mapping
+        Name of a larger or smaller plan to the lists and settings that it replaces.
     """
 
     name: str
@@ -50,11 +85,12 @@ class Experiment:
     steps: tuple[int, ...]
     seeds: tuple[int, ...]
     metrics: tuple[str, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    published: Mapping[str, Any] = field(default_factory=dict)
+    settings: ExperimentSettings = ExperimentSettings()
+    published: tuple[PublishedNumber, ...] = ()
+    scales: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
-    def select(self, **wanted: Sequence[Any] | None) -> Experiment:
-        """Keep some of the data, arms, learners, steps or seeds.
+    def select(self, **selection: Sequence[str] | Sequence[int] | None) -> Experiment:
+        """Return the experiment with some of its data, arms, learners, steps or seeds.
 
         Arms are taken as they are: any generator of the registry is one. The others have to be in the file.
 
@@ -63,21 +99,14 @@ class Experiment:
         OptionError
             When a value is not in the experiment.
         """
-        chosen: dict[str, tuple[Any, ...]] = {}
-        for name, values in wanted.items():
-            if values is None:
-                continue
+        chosen: dict[str, Any] = {name: tuple(values) for name, values in selection.items() if values is not None}
+        for name, values in chosen.items():
             known = getattr(self, name)
-            for value in values:
-                if name != "arms" and value not in known:
-                    raise OptionError(
-                        f"not in the experiment {self.name!r}",
-                        where=name,
-                        got=repr(value),
-                        hint=nearest(str(value), known),
-                    )
-            chosen[name] = tuple(values)
-        return replace(self, **chosen)  # type: ignore[arg-type]
+            for value in values if name != "arms" else ():
+                if value not in known:
+                    hint = nearest(str(value), known)
+                    raise OptionError(f"not in the experiment {self.name!r}", where=name, got=repr(value), hint=hint)
+        return replace(self, **chosen)
 
     def scaled(self, scale: str | None) -> Experiment:
         """Return the experiment with the lists and settings of one of its scales, ``[settings.scales.NAME]``.
@@ -89,17 +118,13 @@ class Experiment:
         """
         if scale is None:
             return self
-        known = self.settings.get("scales", {})
-        if scale not in known:
-            raise OptionError(
-                f"the experiment {self.name!r} has no such scale",
-                got=repr(scale),
-                hint=nearest(scale, known) if known else "it has none",
-            )
-        found = known[scale]
-        lists = {name: tuple(found[name]) for name in LISTS if name in found}
-        settings = {**self.settings, **{name: value for name, value in found.items() if name not in LISTS}}
-        return replace(self, settings=settings, **lists)  # type: ignore[arg-type]
+        if scale not in self.scales:
+            hint = nearest(scale, self.scales) if self.scales else "it has none"
+            raise OptionError(f"the experiment {self.name!r} has no such scale", got=repr(scale), hint=hint)
+        values = self.scales[scale]
+        lists: dict[str, Any] = {name: _list(values, name, scale) for name in LISTS if name in values}
+        own = {name: value for name, value in values.items() if name not in LISTS}
+        return replace(self, settings=_settings({**asdict(self.settings), **own}, scale), **lists)
 
 
 def names() -> list[str]:
@@ -110,12 +135,12 @@ def names() -> list[str]:
     >>> "imbalance" in names()
     True
     """
-    found = (entry.name for entry in files("makeweight.experiments").iterdir())
-    return sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml"))
+    entries = (entry.name for entry in files("makeweight.experiments").iterdir())
+    return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
 
 
 def read_experiment(name: str) -> Experiment:
-    """Read an experiment.
+    """Return an experiment.
 
     Parameters
     ----------
@@ -153,27 +178,56 @@ def read_experiment(name: str) -> Experiment:
 
 def _parse(name: str, text: str, where: str) -> Experiment:
     try:
-        found = tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise OptionError("the experiment is not TOML", where=where, got=str(error)) from error
     known = ["title", "kind", *LISTS, "metrics", "settings", "published"]
-    for key in found:
-        if key not in known:
-            raise OptionError("unknown key", where=where, got=repr(key), hint=nearest(key, known))
+    _refuse_unknown(content, known, where)
     for key in known[:-2]:
-        if key not in found:
+        if key not in content:
             raise OptionError("a key is missing", where=where, expected=key)
-    if found["kind"] not in KINDS:
-        raise OptionError("unknown kind", where=where, got=repr(found["kind"]), hint=nearest(found["kind"], KINDS))
-    for key in (*LISTS, "metrics"):
-        if not isinstance(found[key], list) or not found[key]:
-            raise OptionError("not a list of values", where=f"{where}, {key}", got=repr(found[key]))
-    lists = {key: tuple(found[key]) for key in (*LISTS, "metrics")}
+    kind = content["kind"]
+    if kind not in KINDS:
+        raise OptionError("unknown kind", where=where, got=repr(kind), hint=nearest(kind, KINDS))
+    lists: dict[str, Any] = {key: _list(content, key, where) for key in (*LISTS, "metrics")}
+    settings = dict(content.get("settings", {}))
     return Experiment(
         name,
-        found["title"],
-        found["kind"],
-        settings=found.get("settings", {}),
-        published=found.get("published", {}),
+        content["title"],
+        kind,
+        scales=settings.pop("scales", {}),
+        settings=_settings(settings, where),
+        published=tuple(_stated(content.get("published", {}).get("numbers", []))),
         **lists,
     )
+
+
+def _refuse_unknown(content: Mapping[str, object], known: Sequence[str], where: str) -> None:
+    for key in content:
+        if key not in known:
+            raise OptionError("unknown key", where=where, got=repr(key), hint=nearest(key, known))
+
+
+def _list(content: Mapping[str, object], key: str, where: str) -> tuple[object, ...]:
+    values = content[key]
+    if not isinstance(values, list | tuple) or not values:
+        raise OptionError("not a list of values", where=f"{where}, {key}", got=repr(values))
+    return tuple(values)
+
+
+def _settings(content: Mapping[str, object], where: str) -> ExperimentSettings:
+    defaults = {setting.name: setting.default for setting in fields(ExperimentSettings)}
+    _refuse_unknown(content, list(defaults), f"{where}, settings")
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    for key, value in values.items():
+        if type(value) is not type(defaults[key]):
+            raise OptionError("not a value of this setting", where=f"{where}, settings.{key}", got=repr(value))
+    return ExperimentSettings(**values)
+
+
+def _stated(entries: Sequence[Mapping[str, Any]]) -> Iterator[PublishedNumber]:
+    """Yield the numbers of ``[[published.numbers]]``, which have a value per data set."""
+    for entry in entries:
+        cell = {name: entry[name] for name in ("learner", "arm", "stage", "metric")}
+        for data, value in entry["values"].items():
+            yield PublishedNumber(data=data, step=entry.get("step", 0), published=value, **cell)

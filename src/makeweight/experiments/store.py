@@ -4,37 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from makeweight.errors import FileProblem
+from makeweight.experiments.records import DONE, FAILED, TYPES, ResultRow
 from makeweight.table.files import replace_file
 
-__all__ = ["DONE", "FAILED", "Store"]
+__all__ = ["Store"]
 
-DONE, FAILED = "done", "failed"
 #: Parts after which they are joined.
 MANY_PARTS = 400
-#: What a run of one task is, whatever its key.
+#: Columns of a run of one task, whatever its key.
 RUN = ["data", "arm", "step", "seed"]
-TYPES = {
-    "key": "str",
-    "data": "str",
-    "arm": "str",
-    "learner": "str",
-    "step": "int64",
-    "seed": "int64",
-    "stage": "str",
-    "metric": "str",
-    "value": "float64",
-    "status": "str",
-    "error": "str",
-    "seconds": "float64",
-    "finished": "float64",
-    "code": "str",
-    "settings": "str",
-}
 
 
 class Store:
@@ -47,8 +29,8 @@ class Store:
 
     Notes
     -----
-    A part is written beside its place and renamed, so what is there is whole. Joining writes the joined file
-    before it takes parts away; after a crash in between rows are there twice, and are read once.
+    A part is written beside its place and renamed, so every part is whole. Joining writes the joined file before it
+    removes the parts; after a crash in between, rows that stand in both are read once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,10 +42,10 @@ class Store:
         """The file with all rows but those of the newest parts."""
         return self.folder / "results.parquet"
 
-    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+    def append(self, rows: Sequence[ResultRow]) -> None:
         """Write the rows of one finished task, which share a key."""
         frame = _typed(pd.DataFrame(list(rows)))
-        part = self.folder / "parts" / f"{rows[0]['key']}.parquet"
+        part = self.folder / "parts" / f"{rows[0].key}.parquet"
         part.parent.mkdir(parents=True, exist_ok=True)
         replace_file(part, lambda stream: frame.to_parquet(stream, index=False))
         self._parts += 1

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import SeriesGroupBy
 from scipy.stats import t as student
 
-from makeweight.experiments.spec import Experiment
-from makeweight.experiments.store import DONE, FAILED
+from makeweight.experiments.records import DONE, FAILED
+from makeweight.experiments.spec import Experiment, PublishedNumber
 
 __all__ = ["CELL", "DIFFERENCES", "agreement", "published_numbers", "summarise", "versus", "worth"]
 
@@ -26,6 +27,8 @@ NAMES = {
     "balanced_log_cross_entropy": "log_bce",
     "min_log_cross_entropy": "log_min_ce",
 }
+#: Of the file of published results: arm, metric, step and statistic to a number, by classifier.
+ByLearner = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]]
 #: By kind: metric and stage in which arms are compared with doing nothing, and what to call it.
 DIFFERENCES = {
     "same-information": [
@@ -50,17 +53,9 @@ ROUNDING = 5e-6
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From `Store.read`.
-
-    Returns
-    -------
-    DataFrame
-        Per cell of data, classifier, arm, step, stage and metric: ``mean``, ``sd`` over seeds as published
-        (divided by n), ``half``, half the length of the 95 % t-interval, ``n`` seeds, and ``failed``, the
-        tasks of the same data, classifier, arm and step that have no result.
+    Per cell of data, classifier, arm, step, stage and metric there is a row: ``mean``, ``sd`` over seeds as published
+    (divided by n), ``half``, half the length of the 95 % t-interval, ``n`` seeds, and ``failed``, the tasks of the
+    same data, classifier, arm and step that have no result.
 
     Examples
     --------
@@ -72,33 +67,28 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     logs = done[done["metric"].isin(["bce", "min_ce"])].copy()
     logs["value"], logs["metric"] = np.log(logs["value"]), "log_" + logs["metric"]
     grouped = pd.concat([done, logs]).groupby(CELL, sort=False)["value"]
-    made = grouped.agg(mean="mean", n="size").reset_index()
-    made["sd"] = grouped.std(ddof=0).to_numpy()
-    n = made["n"].to_numpy(dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = made["sd"] / np.sqrt(n - 1)
-        made["half"] = np.where(n > 1, student.ppf((1 + LEVEL) / 2, n - 1) * spread, np.nan)
+    means = grouped.agg(mean="mean", n="size").reset_index()
+    means["sd"] = grouped.std(ddof=0).to_numpy()
+    means["half"] = half_interval(grouped)
     where = ["data", "learner", "arm", "step"]
     failed = rows[rows["status"] == FAILED].groupby(where).size().rename("failed").reset_index()
-    made = made.merge(failed, on=where, how="outer")
-    return made.fillna({"n": 0, "failed": 0}).astype({"n": "int64", "failed": "int64"})
+    means = means.merge(failed, on=where, how="outer")
+    return means.fillna({"n": 0, "failed": 0}).astype({"n": "int64", "failed": "int64"})
+
+
+def half_interval(grouped: SeriesGroupBy[float, tuple[Hashable, ...]]) -> np.ndarray:
+    """Return half the length of the 95 % t-interval of every group's mean; NaN for a single value."""
+    n = grouped.size().to_numpy(dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = grouped.std().to_numpy() / np.sqrt(n)
+        return np.where(n > 1, student.ppf((1 + LEVEL) / 2, n - 1) * error, np.nan)
 
 
 def versus(rows: pd.DataFrame, metric: str, stage: str) -> pd.DataFrame:
     """Return paired differences to doing nothing, seed by seed, with 95 % t-intervals.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From `Store.read`.
-    metric, stage : str
-        Of the arms and of the reference.
-
-    Returns
-    -------
-    DataFrame
-        Per data, classifier and arm: ``difference``, ``half``, ``n``. Negative is less than doing nothing.
-        Simulated cells are paired one by one and joined by their law.
+    Per data, classifier and arm there is a row: ``difference``, ``half``, ``n``. Negative is less than doing nothing.
+    Simulated cells are paired one by one and joined by their law.
     """
     chosen = rows[(rows["status"] == DONE) & (rows["metric"] == metric) & (rows["stage"] == stage)]
     chosen = chosen.assign(cell=chosen["data"], data=chosen["data"].str.split(" ").str[0])
@@ -107,33 +97,21 @@ def versus(rows: pd.DataFrame, metric: str, stage: str) -> pd.DataFrame:
     both = chosen[chosen["arm"] != NOTHING].merge(base, on=pair, suffixes=("", "_nothing"))
     both["difference"] = both["value"] - both["value_nothing"]
     grouped = both.groupby(["data", "learner", "arm"], sort=False)["difference"]
-    made = grouped.agg(difference="mean", n="size").reset_index()
-    n = made["n"].to_numpy(dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = grouped.std().to_numpy() / np.sqrt(n)
-        made["half"] = np.where(n > 1, student.ppf((1 + LEVEL) / 2, n - 1) * error, np.nan)
-    return made
+    differences = grouped.agg(difference="mean", n="size").reset_index()
+    return differences.assign(half=half_interval(grouped))
 
 
 def worth(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how many times the real rare rows would have done what an arm does, in simulations.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From `Store.read`, with the arms ``nothing``, ``real-x2`` and ``real-x4``, which have one, two and
-        four times the rare rows.
-
-    Returns
-    -------
-    DataFrame
-        Per law, classifier and arm: ``times``, read off the straight lines between the mean losses after
-        Platt scaling against the logarithm of the factor. Below 1 the arm does harm. It is infinite where an
-        arm does better than four times the rows, and zero where it does worse than half of them would.
+    Per law, classifier and arm there is a row with ``times``, read off the straight lines between the mean losses
+    after Platt scaling of the arms ``nothing``, ``real-x2`` and ``real-x4`` against the logarithm of the factor. Below
+    1 the arm does harm. It is infinite where an arm does better than four times the rows, and zero where it does worse
+    than half of them would.
     """
     chosen = rows[(rows["status"] == DONE) & (rows["metric"] == "bce") & (rows["stage"] == "platt")]
     chosen = chosen.assign(data=chosen["data"].str.split(" ").str[0])
-    made = []
+    lines = []
     for (data, learner), part in chosen.groupby(["data", "learner"], sort=False):
         means = part.groupby("arm", sort=False)["value"].mean()
         if not {NOTHING, "real-x2", "real-x4"} <= set(means.index):
@@ -145,88 +123,51 @@ def worth(rows: pd.DataFrame) -> pd.DataFrame:
         for arm, mean in means.items():
             if arm not in (NOTHING, "real-x2", "real-x4"):
                 power = np.interp(mean, losses, logs, left=np.inf, right=-np.inf)
-                made.append({"data": data, "learner": learner, "arm": arm, "times": float(2.0**power)})
-    return pd.DataFrame(made, columns=["data", "learner", "arm", "times"])
+                lines.append({"data": data, "learner": learner, "arm": arm, "times": float(2.0**power)})
+    return pd.DataFrame(lines, columns=["data", "learner", "arm", "times"])
 
 
 def published_numbers(experiment: Experiment, folder: Path) -> pd.DataFrame:
     """Return the published numbers that belong to an experiment.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    folder : Path
-        With ``paper/published_results.json``; without it only what the experiment's file states.
-
-    Returns
-    -------
-    DataFrame
-        Columns of a cell, ``published`` and ``published_sd``.
+    They have the columns of a cell, ``published`` and ``published_sd``. Without ``paper/published_results.json`` in
+    the folder there are only those that the experiment's file states.
     """
-    records = [*_stated(experiment)]
+    numbers = list(experiment.published)
     path = folder / "paper" / "published_results.json"
     if experiment.kind == "published" and path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        task = {"imbalance": "imbalanced_class", "spurious": "spurious_corr"}[experiment.settings["task"]]
-        vary = {"ratio": "ratio", "augmentation": "additional"}[experiment.settings["vary"]]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        task = {"imbalance": "imbalanced_class", "spurious": "spurious_corr"}[experiment.settings.task]
+        vary = {"ratio": "ratio", "augmentation": "additional"}[experiment.settings.vary]
         for data in experiment.data:
-            records += _of_file(data, found.get(data, {}).get(task, {}).get(vary, {}))
-    names = [*CELL, "published", "published_sd"]
-    return pd.DataFrame(records, columns=names).drop_duplicates(CELL)
+            numbers += _of_file(data, content.get(data, {}).get(task, {}).get(vary, {}))
+    columns = [column.name for column in fields(PublishedNumber)]
+    return pd.DataFrame(map(asdict, numbers), columns=columns).drop_duplicates(CELL)
 
 
-def _of_file(data: str, by_learner: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _of_file(data: str, by_learner: ByLearner) -> Iterator[PublishedNumber]:
     for learner, by_arm in by_learner.items():
         for arm, by_metric in by_arm.items():
             for metric, by_step in by_metric.items():
                 for step, values in by_step.items():
-                    shared = {"data": data, "learner": learner, "step": int(step), "metric": NAMES[metric]}
+                    name = NAMES[metric]
                     if "train_all_augment" in values:
-                        mean = values["train_all_augment"]
-                        yield {
-                            **shared,
-                            "arm": "real-rows",
-                            "step": 0,
-                            "stage": "real",
-                            "published": mean,
-                            "published_sd": np.nan,
-                        }
-                    for name, stage in STAGES.items():
-                        if f"{name}_mean" in values:
-                            yield {
-                                **shared,
-                                "arm": "nothing" if stage == "raw" else arm,
-                                "stage": stage,
-                                "published": values[f"{name}_mean"],
-                                "published_sd": values[f"{name}_std"],
-                            }
-
-
-def _stated(experiment: Experiment) -> Iterator[dict[str, Any]]:
-    """Yield what the experiment's own file says: ``[[published.numbers]]`` with a value per data set."""
-    for entry in experiment.published.get("numbers", []):
-        shared = {name: entry[name] for name in ("learner", "arm", "stage", "metric")}
-        for data, value in entry["values"].items():
-            yield {
-                **shared,
-                "data": data,
-                "step": entry.get("step", 0),
-                "published": value,
-                "published_sd": np.nan,
-            }
+                        yield PublishedNumber(data, learner, "real-rows", 0, "real", name, values["train_all_augment"])
+                    for key, stage in STAGES.items():
+                        if f"{key}_mean" in values:
+                            whose, mean, sd = "nothing" if stage == "raw" else arm, f"{key}_mean", f"{key}_std"
+                            cell = (data, learner, whose, int(step), stage, name)
+                            yield PublishedNumber(*cell, values[mean], values[sd])
 
 
 def agreement(summary: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Put the published numbers beside the reproduced ones.
+    """Return the reproduced means with the published numbers beside them.
 
-    Returns
-    -------
-    DataFrame
-        The summary with ``published``, ``published_sd``, ``difference`` and ``within``: whether the
-        difference is at most the published standard deviation (None where none is published).
+    The further columns are ``published``, ``published_sd``, ``difference`` and ``within``: whether the difference is at
+    most the published standard deviation (None where none is published).
     """
-    made = summary.merge(published, on=CELL, how="left")
-    made["difference"] = made["mean"] - made["published"]
-    within = made["difference"].abs() <= made["published_sd"] + ROUNDING
-    made["within"] = within.astype(object).where(made["published_sd"].notna() & made["mean"].notna(), None)
-    return made
+    both = summary.merge(published, on=CELL, how="left")
+    both["difference"] = both["mean"] - both["published"]
+    within = both["difference"].abs() <= both["published_sd"] + ROUNDING
+    both["within"] = within.astype(object).where(both["published_sd"].notna() & both["mean"].notna(), None)
+    return both

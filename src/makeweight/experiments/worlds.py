@@ -11,7 +11,7 @@ from scipy.special import expit
 from makeweight.errors import OptionError, nearest
 from makeweight.theory.published.worlds import LogisticWorld
 
-__all__ = ["LABEL", "SPURIOUS", "WORLDS", "draw"]
+__all__ = ["LABEL", "SPURIOUS", "WORLDS", "check_world", "draw"]
 
 LABEL, SPURIOUS = "y", "a"
 #: Norm of the slopes of the logistic laws: AUROC about 0.85.
@@ -66,37 +66,24 @@ WORLDS: dict[str, Callable[[int, int, np.random.Generator], Rows]] = {
 }
 
 
+def check_world(world: str) -> None:
+    """Raise an OptionError when there is no world of that name."""
+    if world not in WORLDS:
+        raise OptionError("unknown world", got=repr(world), hint=nearest(world, WORLDS))
+
+
 def draw(world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test: bool = False) -> pd.DataFrame:
-    """Draw rows with so many of each label.
+    """Return n0 rows of label 0 and n1 of label 1 with d features, 2 or more, drawn from one of `WORLDS`.
 
-    Parameters
-    ----------
-    world : str
-        One of `WORLDS`. In ``spurious`` a column `SPURIOUS` is the label in 90 % of the training rows, and in
-        half of the test rows.
-    d : int
-        Features, 2 or more.
-    n0, n1 : int
-        Rows of label 0 and of label 1.
-    rng : numpy.random.Generator
-    test : bool
-
-    Returns
-    -------
-    DataFrame of shape (n0 + n1, d + 1) or (n0 + n1, d + 2)
-
-    Raises
-    ------
-    OptionError
-        When there is no world of that name.
+    In the world ``spurious`` a further column `SPURIOUS` is the label in 90 % of the training rows, and in half of the
+    test rows. An unknown world is an OptionError.
 
     Examples
     --------
     >>> draw("ring", 3, 40, 10, np.random.default_rng(0))["y"].sum()
     np.int64(10)
     """
-    if world not in WORLDS:
-        raise OptionError("unknown world", got=repr(world), hint=nearest(world, WORLDS))
+    check_world(world)
     wanted = (n0, n1)
     kept: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     while any(sum(map(len, rows)) < n for rows, n in zip(kept, wanted, strict=True)):

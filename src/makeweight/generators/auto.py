@@ -10,7 +10,7 @@ import pandas as pd
 
 from makeweight.errors import MissingDependency
 from makeweight.generators.base import Cost, Generator, Traits
-from makeweight.generators.frame.options import Option, WithOptions
+from makeweight.generators.frame.options import WithOptions, option
 from makeweight.generators.registry import resolve
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
@@ -44,6 +44,7 @@ class Choice:
     error: float | None = None
 
 
+@dataclass(eq=False, repr=False)
 class AutoGenerator(WithOptions):
     """The transformer or the smoothed bootstrap, whichever finds held-out real rows likelier.
 
@@ -85,24 +86,12 @@ class AutoGenerator(WithOptions):
     """
 
     traits = Traits()
-    options = (Option("folds", int, 2), Option("max_rows", int, 10))
 
-    def __init__(self, folds: int = 2, max_rows: int = 200) -> None:
-        self.folds = folds
-        self.max_rows = max_rows
+    folds: int = option(2, int, 2)
+    max_rows: int = option(200, int, 10)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Compare the two on held-out rows, and fit the better one to all.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        AutoGenerator
-        """
+        """Compare the two on held-out rows, and fit the better one to all."""
         self._check_options()
         to_compare, to_fit = rng.spawn(2)
         self.choice_ = self._choose(table, to_compare)
@@ -126,7 +115,7 @@ class AutoGenerator(WithOptions):
         return (f"generator auto took {self.choice_.picked}: {self.choice_.reason}", *own)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """The choice, in numbers, and the details of the generator that was picked."""
         return {"auto": asdict(self.choice_), **getattr(self._generator, "details", {})}
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GeneratorError, OptionError
+from makeweight.errors import GeneratorError
 from makeweight.generators.base import Traits
 from makeweight.plan import Group, Groups
 from makeweight.table import Column, Kind, Table
@@ -71,8 +71,6 @@ class Checker:
     """
 
     def __init__(self, table: Table, groups: Groups, traits: Traits, copies: CopyPolicy = "auto") -> None:
-        if copies not in ("auto", "reject", "accept"):
-            raise OptionError("unknown policy for copies", got=repr(copies), expected="auto, reject or accept")
         self.table, self.groups = table, groups
         self.n_real = len(table)
         self._policy, self._traits = copies, traits

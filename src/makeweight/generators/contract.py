@@ -29,7 +29,7 @@ from sklearn.base import clone
 
 from makeweight.errors import MakeweightError, OptionError
 from makeweight.generators.base import Cost, Generator, traits_of
-from makeweight.generators.fill import fill
+from makeweight.generators.fill import Limits, fill
 from makeweight.generators.frame.options import options_of
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
@@ -261,7 +261,7 @@ def _filled(generator: Generator, table: Table, *, copies: str = "auto", only: s
     wanted = {key: int(groups.counts[i]) + 15 for i, key in enumerate(groups.keys) if only in (None, key[0])}
     plan = Plan.make(groups, wanted)
     fitted = generator.fit(table, rng=np.random.default_rng(0))
-    made = fill(fitted, table, plan, seed=np.random.SeedSequence(0), copies=copies)  # type: ignore[arg-type]
+    made = fill(fitted, table, plan, seed=np.random.SeedSequence(0), limits=Limits(copies=copies))  # type: ignore[arg-type]
     got = {entry.group: entry.accepted for entry in made.ledger}
     assert got == dict.fromkeys(wanted, 15), f"rows written: {got}"
     return made.frame

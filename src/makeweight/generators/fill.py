@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import platform
 import threading
@@ -11,157 +10,44 @@ import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GenerationShortfall, GeneratorError, OptionError
+from makeweight.errors import GenerationShortfall, GeneratorError
 from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
-from makeweight.generators.check import Checked, Checker, CopyPolicy, code_of
+from makeweight.generators.check import Checked, Checker, code_of
+from makeweight.generators.generation import Generation
 from makeweight.generators.ledger import Ledger, LedgerEntry
-from makeweight.plan import Group, GroupPlan, Groups, Plan, Purpose
-from makeweight.table import Column, Kind, Schema, Table
+from makeweight.generators.limits import Limits, ShortfallWarning
+from makeweight.generators.streams import PURPOSES, account_of, stream
+from makeweight.plan import Group, GroupPlan, Groups, Plan
+from makeweight.progress import Progress
+from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import identifier
 
-__all__ = ["Budget", "Generation", "Progress", "ShortfallWarning", "account_of", "fill", "stream"]
+__all__ = ["Generation", "Limits", "ShortfallWarning", "account_of", "fill", "stream"]
 
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000
-PURPOSES: tuple[Purpose, ...] = ("balance", "augment")
 #: Makes fresh values of an identifier column.
 Identifiers = Callable[[Column, int, np.random.Generator], "pd.Series[Any]"]
 
 
-class ShortfallWarning(UserWarning):
-    """Fewer rows than asked for were accepted, and the caller chose to go on."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to stop short.
-
-    Parameters
-    ----------
-    max_seconds : float, optional
-        For everything.
-    max_proposed : int, optional
-        Proposed rows per group and purpose; by default 200 per requested row, at least 10,000.
-    max_tokens : int, optional
-    max_money : float, optional
-        In US dollars. Both are compared with what the generator says it has spent.
-    patience : int
-        Rounds in a row without an accepted row.
-    """
-
-    max_seconds: float | None = None
-    max_proposed: int | None = None
-    max_tokens: int | None = None
-    max_money: float | None = None
-    patience: int = 10
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far one group is.
-
-    Parameters
-    ----------
-    group : str
-    purpose : {"balance", "augment"}
-    accepted, requested, proposed : int
-        Rows of this group and purpose.
-    total_accepted, total_requested, total_proposed : int
-        Rows of the whole plan.
-    seconds : float
-        Since the start of the plan.
-    """
-
-    group: str
-    purpose: Purpose
-    accepted: int
-    requested: int
-    proposed: int
-    total_accepted: int
-    total_requested: int
-    total_proposed: int
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Generation:
-    """Synthetic rows and all that is known of how they came about.
-
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_synthetic, n_columns)
-        With the columns, order and dtypes of the real table.
-    provenance : DataFrame of shape (n_synthetic, 3)
-        Per row: ``group`` (text), ``generator`` and ``purpose`` ("balance" or "augment").
-    positions : ndarray of int32, shape (n_synthetic,)
-        Position of every row's group in the plan.
-    ledger : Ledger
-    plan : Plan
-    schema : Schema
-    generator : str
-    seconds : float
-    spent : Cost
-    seed : int
-        Entropy from which every stream was spawned; given as ``random_state`` it gives the same rows.
-    versions : dict of str to str
-    notes : tuple of str
-        What a user should know about the rows.
-    details : dict
-        What the generator tells of its work, as plain values.
-    """
-
-    frame: pd.DataFrame
-    provenance: pd.DataFrame
-    positions: np.ndarray
-    ledger: Ledger
-    plan: Plan
-    schema: Schema
-    generator: str
-    seconds: float
-    spent: Cost
-    seed: int
-    versions: dict[str, str]
-    notes: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the rows as plain values for JSON."""
-        return {
-            "generator": self.generator,
-            "groups": self.plan.counts(),
-            "ledger": self.ledger.to_dict(),
-            "seconds": round(self.seconds, 6),
-            "tokens": self.spent.tokens,
-            "money": self.spent.money,
-            "seed": self.seed,
-            "versions": self.versions,
-            "notes": list(self.notes),
-            "details": self.details,
-        }
-
-
 @dataclass
-class _Task:
+class _GroupTask:
     """One group and purpose: its account and its accepted rows so far."""
 
     plan: GroupPlan
     position: int
     entry: LedgerEntry
-    parts: list[Checked] = field(default_factory=list)
     frames: list[pd.DataFrame] = field(default_factory=list)
 
 
 @dataclass
-class _Run:
+class _FillRun:
     """What all tasks of one call share."""
 
     generator: Generator
@@ -169,9 +55,9 @@ class _Run:
     groups: Groups
     checker: Checker
     seed: np.random.SeedSequence
-    budget: Budget
+    limits: Limits
     progress: Callable[[Progress], object] | None
-    tasks: list[_Task]
+    tasks: list[_GroupTask]
     start: float = field(default_factory=time.perf_counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -183,31 +69,25 @@ class _Run:
             return
         with self.lock:
             accounts = [task.entry for task in self.tasks]
-            self.progress(
-                Progress(
-                    entry.name,
-                    entry.purpose,
-                    entry.accepted,
-                    entry.requested,
-                    entry.proposed,
-                    sum(a.accepted for a in accounts),
-                    sum(a.requested for a in accounts),
-                    sum(a.proposed for a in accounts),
-                    time.perf_counter() - self.start,
-                )
+            done, total, proposed = (
+                sum(getattr(account, name) for account in accounts) for name in ("accepted", "requested", "proposed")
             )
+            seconds = time.perf_counter() - self.start
+            left = seconds * (total - done) / done if done else None
+            detail = f"{entry.name} ({entry.purpose}), {done / max(1, proposed):.1%} accepted"
+            self.progress(Progress("writing rows", done, total, seconds, left, detail))
 
     def exhausted(self) -> str | None:
-        """Return which budget is spent, if one is."""
-        budget, spent = self.budget, _spent(self.generator)
+        """Return which limit is reached, if one is."""
+        limits, spent = self.limits, _spent(self.generator)
         if self.stop.is_set():
             return self.why
-        if budget.max_seconds is not None and time.perf_counter() - self.start >= budget.max_seconds:
-            return f"max_seconds={budget.max_seconds:g} reached"
-        if budget.max_tokens is not None and spent.tokens >= budget.max_tokens:
-            return f"max_tokens={budget.max_tokens} reached"
-        if budget.max_money is not None and (spent.money or 0.0) >= budget.max_money:
-            return f"max_money={budget.max_money:g} reached"
+        if limits.max_seconds is not None and time.perf_counter() - self.start >= limits.max_seconds:
+            return f"max_seconds={limits.max_seconds:g} reached"
+        if limits.max_tokens is not None and spent.tokens >= limits.max_tokens:
+            return f"max_tokens={limits.max_tokens} reached"
+        if limits.max_cost is not None and (spent.money or 0.0) >= limits.max_cost:
+            return f"max_cost={limits.max_cost:g} reached"
         return None
 
 
@@ -219,9 +99,7 @@ def fill(
     seed: np.random.SeedSequence,
     groups: Groups | None = None,
     name: str | None = None,
-    budget: Budget | None = None,
-    copies: CopyPolicy = "auto",
-    on_shortfall: Literal["raise", "warn"] = "raise",
+    limits: Limits | None = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     checker: Checker | None = None,
@@ -230,7 +108,7 @@ def fill(
     """Have a fitted generator write the rows of a plan, checked one by one.
 
     Per group it asks for what is missing, divided by the acceptance rate so far, and stops when the group is
-    full, a budget is spent, or `Budget.patience` rounds brought nothing. The stream of random numbers of a
+    full, a limit is reached, or `Limits.patience` rounds brought nothing. The stream of random numbers of a
     round depends on the seed, the group, the purpose and the round alone.
 
     Parameters
@@ -244,11 +122,7 @@ def fill(
         Of the table, where they are known already.
     name : str, optional
         Of the generator, for the provenance.
-    budget : Budget, optional
-    copies : {"auto", "reject", "accept"}
-        What to do with exact copies of real rows; see `makeweight.generators.check.Checker`.
-    on_shortfall : {"raise", "warn"}
-        With "warn", too, a group that the generator fails to write is left short, and the others are written.
+    limits : Limits, optional
     n_jobs : int, optional
         Threads that work on different groups at the same time.
     progress : callable, optional
@@ -283,37 +157,36 @@ def fill(
     0  2.5  b
     1  2.5  b
     """
-    if on_shortfall not in ("raise", "warn"):
-        raise OptionError("unknown on_shortfall", got=repr(on_shortfall), expected="raise or warn")
+    limits = Limits() if limits is None else limits
     groups = Groups(table) if groups is None else groups
     traits = traits_of(generator)
     tasks = [
-        _Task(entry, position, LedgerEntry(entry.group, groups.describe(entry.group), purpose, n))
+        _GroupTask(entry, position, LedgerEntry(entry.group, groups.describe(entry.group), purpose, n))
         for position, entry in enumerate(plan)
         for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
         if n
     ]
     _refuse_hopeless(tasks, traits.extrapolates, traits.min_rows)
-    checker = Checker(table, groups, traits, copies) if checker is None else checker
-    run = _Run(generator, table, groups, checker, seed, budget or Budget(), progress, tasks)
+    checker = Checker(table, groups, traits, limits.copies) if checker is None else checker
+    run = _FillRun(generator, table, groups, checker, seed, limits, progress, tasks)
     try:
-        _work(run, n_jobs, goes_on=on_shortfall == "warn")
+        _work(run, n_jobs, goes_on=limits.on_shortfall == "warn")
     except KeyboardInterrupt:
         run.stop.set()
         for task in tasks:
             if task.entry.shortfall:
                 task.entry.stopped = "interrupted"
     generation = _assemble(run, plan, name or type(generator).__name__, identifiers)
-    if run.failures and (on_shortfall == "raise" or not len(generation)):
+    if run.failures and (limits.on_shortfall == "raise" or not len(generation)):
         _, error = min(run.failures, key=lambda failure: failure[0])
         error.generation = generation
         raise error
     if generation.ledger.shortfall:
-        _tell_shortfall(generation, on_shortfall)
+        _tell_shortfall(generation, limits.on_shortfall)
     return generation
 
 
-def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> None:
+def _refuse_hopeless(tasks: list[_GroupTask], extrapolates: bool, min_rows: int) -> None:
     for task in tasks:
         n_real = task.plan.n_real
         if not n_real and not extrapolates:
@@ -334,7 +207,7 @@ def _refuse_hopeless(tasks: list[_Task], extrapolates: bool, min_rows: int) -> N
             )
 
 
-def _work(run: _Run, n_jobs: int | None, *, goes_on: bool) -> None:
+def _work(run: _FillRun, n_jobs: int | None, *, goes_on: bool) -> None:
     if not run.tasks:
         return
     run.checker.prepare()
@@ -351,7 +224,7 @@ def _work(run: _Run, n_jobs: int | None, *, goes_on: bool) -> None:
         raise
 
 
-def _try_task(run: _Run, number: int, goes_on: bool) -> None:
+def _try_task(run: _FillRun, number: int, goes_on: bool) -> None:
     """Fill one group; where the generator fails, keep what was accepted, and end the others or go on."""
     entry = run.tasks[number].entry
     try:
@@ -364,15 +237,15 @@ def _try_task(run: _Run, number: int, goes_on: bool) -> None:
             run.stop.set()
 
 
-def _fill_task(run: _Run, task: _Task) -> None:
-    entry, budget = task.entry, run.budget
+def _fill_task(run: _FillRun, task: _GroupTask) -> None:
+    entry, limits = task.entry, run.limits
     began, idle = time.perf_counter(), 0
-    most = budget.max_proposed or max(10_000, 200 * entry.requested)
+    most = limits.max_proposed or max(10_000, 200 * entry.requested)
     while entry.shortfall:
         reason = run.exhausted()
         if reason is None and entry.proposed >= most:
             reason = f"{entry.proposed} rows proposed"
-        if reason is None and idle >= budget.patience:
+        if reason is None and idle >= limits.patience:
             reason = f"{idle} rounds without an accepted row"
         if reason is not None:
             entry.stopped = reason
@@ -407,41 +280,7 @@ def _ask(entry: LedgerEntry) -> int:
     return math.ceil(1.1 * entry.shortfall * entry.proposed / entry.accepted)
 
 
-def stream(seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_: int) -> np.random.SeedSequence:
-    """Return the seed of one round: of nothing but the seed, the group, the purpose and the round."""
-    text = repr([None if value is None else str(value) for value in group])
-    digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
-    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, digest, PURPOSES.index(purpose), round_))
-
-
-def account_of(rng: np.random.Generator) -> tuple[object, int] | None:
-    """Tell the rounds of one account apart: a key of seed, group and purpose, and the round.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        As `propose` is given it.
-
-    Returns
-    -------
-    (key, round) or None
-        None for a stream that does not come from `fill`.
-
-    Examples
-    --------
-    >>> seed = np.random.SeedSequence(7)
-    >>> rounds = [np.random.default_rng(stream(seed, ("a",), "balance", k)) for k in (0, 1)]
-    >>> (first, zero), (second, one) = [account_of(rng) for rng in rounds]
-    >>> first == second, zero, one
-    (True, 0, 1)
-    """
-    seed = rng.bit_generator.seed_seq
-    if not isinstance(seed, np.random.SeedSequence) or len(seed.spawn_key) < 3:
-        return None
-    return (seed.entropy, *seed.spawn_key[:-1]), int(seed.spawn_key[-1])
-
-
-def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generator) -> pd.DataFrame:
+def _complete(run: _FillRun, group: Group, checked: Checked, rng: np.random.Generator) -> pd.DataFrame:
     """Write accepted rows with the real dtypes, and add what generators are not asked for."""
     table, n = run.table, checked.n_accepted
     columns: dict[Hashable, Any] = dict(checked.columns)
@@ -461,7 +300,7 @@ def _complete(run: _Run, group: Group, checked: Checked, rng: np.random.Generato
     return table.decode(columns)
 
 
-def _assemble(run: _Run, plan: Plan, name: str, identifiers: Identifiers | None) -> Generation:
+def _assemble(run: _FillRun, plan: Plan, name: str, identifiers: Identifiers | None) -> Generation:
     schema, table = run.table.schema, run.table
     frames: list[Any] = [frame for task in run.tasks for frame in task.frames]
     sizes = [sum(map(len, task.frames)) for task in run.tasks]
@@ -511,7 +350,7 @@ def _assemble(run: _Run, plan: Plan, name: str, identifiers: Identifiers | None)
     )
 
 
-def _notes(run: _Run, n: int) -> tuple[str, ...]:
+def _notes(run: _FillRun, n: int) -> tuple[str, ...]:
     notes = []
     for column in run.table.schema.features if n else ():
         if column.kind is Kind.TEXT and not traits_of(run.generator).writes_text:

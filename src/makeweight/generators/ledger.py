@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from makeweight.plan import Group, Purpose
 
@@ -54,7 +53,7 @@ class LedgerEntry:
         """Rows asked for and not accepted."""
         return self.requested - self.accepted
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the entry as plain values for JSON."""
         return {
             "group": self.name,
@@ -118,7 +117,7 @@ class Ledger:
             total.update(entry.rejected)
         return total
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return totals and entries as plain values for JSON."""
         return {
             "requested": self.requested,

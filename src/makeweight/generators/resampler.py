@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.base import clone
 from makeweight.errors import GeneratorError, OptionError, nearest
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import no_rows
-from makeweight.generators.frame.options import Option, WithOptions
+from makeweight.generators.frame.options import WithOptions, option
 from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Kind, Table
@@ -39,6 +40,7 @@ ADASYN_PER_ROW = 4
 SECONDS_PER_ROW = 4e-6
 
 
+@dataclass(eq=False, repr=False)
 class Resampler(WithOptions):
     """Over-sample with imbalanced-learn: copies (random), SMOTE and its kin.
 
@@ -94,24 +96,10 @@ class Resampler(WithOptions):
     True
     """
 
-    options = (
-        Option("method", object, takes="a name, or an over-sampler of imbalanced-learn"),
-        Option("k_neighbors", int, 1, words=(None,)),
-        Option("max_dummies", int, 1),
-        Option("max_donors", int, 1),
-    )
-
-    def __init__(
-        self,
-        method: str | BaseOverSampler = "random",
-        k_neighbors: int | None = None,
-        max_dummies: int = 2_000,
-        max_donors: int = 20_000,
-    ) -> None:
-        self.method = method
-        self.k_neighbors = k_neighbors
-        self.max_dummies = max_dummies
-        self.max_donors = max_donors
+    method: str | BaseOverSampler = option("random", object, takes="a name, or an over-sampler of imbalanced-learn")
+    k_neighbors: int | None = option(None, int, 1, words=(None,))
+    max_dummies: int = option(2_000, int, 1)
+    max_donors: int = option(20_000, int, 1)
 
     @property
     def traits(self) -> Traits:
@@ -120,17 +108,7 @@ class Resampler(WithOptions):
         return Traits(copies=copies, min_rows=1 if copies else 2)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Encode the rows, or a random subset of large groups.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        Resampler
-        """
+        """Encode the rows, or a random subset of large groups."""
         self._check_options()
         self._table = table
         self._groups = Groups(table)
@@ -166,12 +144,6 @@ class Resampler(WithOptions):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Resample one group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------

@@ -13,10 +13,10 @@ import pandas as pd
 
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
-from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
 from makeweight.generators.rows.bandwidth import Smoothing, choose_smoothing
-from makeweight.generators.rows.donors import evenly, kept_rows
+from makeweight.generators.rows.donors import IGNORED, Donors, evenly, kept_rows
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
@@ -29,10 +29,6 @@ __all__ = ["SmoothedBootstrap"]
 #: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
 BLOCK = 256
 CANDIDATES = 128
-#: What one differing category adds to a squared distance: as much as one continuous column does on average.
-MISMATCH = 2.0
-#: Stands for a category that is about to be replaced, which no distance may depend on.
-IGNORED = -2
 #: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
 RESIDUAL_FACTOR = 0.8
 #: Categories are taken to be drawn anew at least so often when a likelihood is asked for.
@@ -41,33 +37,7 @@ LEAST_SHARE = 1e-3
 USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class _Donors:
-    """Real rows to write from, group after group.
-
-    Parameters
-    ----------
-    scores, whitened : ndarray of float64, shape (n, d)
-        Normal scores with the group's mean where a value is missing, and the same whitened.
-    observed : ndarray of bool, shape (n, d)
-    codes : ndarray of int32, shape (n, q)
-        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
-    start : ndarray of int, shape (n_groups + 1,)
-    rows : ndarray of int, shape (n,)
-        Where they stand in the table.
-    """
-
-    scores: np.ndarray
-    whitened: np.ndarray
-    observed: np.ndarray
-    codes: np.ndarray
-    start: np.ndarray
-    rows: np.ndarray
-
-    def size(self, position: int) -> int:
-        return int(self.start[position + 1] - self.start[position])
-
-
+@dataclass(eq=False, repr=False)
 class SmoothedBootstrap(SavedGenerator):
     r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
@@ -141,47 +111,18 @@ class SmoothedBootstrap(SavedGenerator):
     """
 
     traits = Traits()
-    options = (
-        Option("bandwidth", float, 0, above=True, words=("auto",)),
-        Option("recombine", float, 0, 1, words=("auto",)),
-        Option("n_neighbors", int, 1),
-        Option("borrowed_rows", float, 0),
-        Option("max_donors", int, 1),
-    )
     saved_as = "smoothed-bootstrap"
     saved_facts = tuple(field.name for field in dataclasses.fields(Smoothing))
     saved_arrays = ("donors", "shared", "levels", "marginal")
-    _numeric: list[Column]
-    _marginals: list[NormalScores]
-    _coded: list[Column]
-    _levels: dict[Hashable, np.ndarray]
 
-    def __init__(
-        self,
-        bandwidth: float | str = "auto",
-        recombine: float | str = "auto",
-        n_neighbors: int = 15,
-        borrowed_rows: float = 1.0,
-        max_donors: int = 20_000,
-    ) -> None:
-        self.bandwidth = bandwidth
-        self.recombine = recombine
-        self.n_neighbors = n_neighbors
-        self.borrowed_rows = borrowed_rows
-        self.max_donors = max_donors
+    bandwidth: float | str = option("auto", float, 0, above=True, words=("auto",))
+    recombine: float | str = option("auto", float, 0, 1, words=("auto",))
+    n_neighbors: int = option(15, int, 1)
+    borrowed_rows: float = option(1.0, float, 0)
+    max_donors: int = option(20_000, int, 1)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Read marginals, group means, shared residuals and bandwidths off real rows.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        SmoothedBootstrap
-        """
+        """Read marginals, group means, shared residuals and bandwidths off real rows."""
         self._check_options()
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
@@ -193,7 +134,7 @@ class SmoothedBootstrap(SavedGenerator):
         self._whitened_means = self._shared.whiten(self._shared.means)
         observed = ~np.isnan(scores)
         complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
-        self._donors = _Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
+        self._donors = Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
         self._smoothing: Smoothing = choose_smoothing(
             self._donors.whitened,
             codes,
@@ -208,12 +149,6 @@ class SmoothedBootstrap(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
@@ -263,31 +198,6 @@ class SmoothedBootstrap(SavedGenerator):
             total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], streams[position])
         return total
 
-    def _state(self) -> SavedState:
-        positions = {column.name: j for j, column in enumerate(self._known.learned)}
-        marginals = zip(self._numeric, self._marginals, strict=True)
-        arrays = flat(
-            donors=self._donors,
-            shared=self._shared,
-            levels={positions[name]: levels for name, levels in self._levels.items()},
-            marginal={positions[column.name]: marginal for column, marginal in marginals},
-        )
-        return SavedState(dataclasses.asdict(self._smoothing), arrays)
-
-    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
-        arrays, learned = state.arrays, self._known.learned
-        numeric = parts(arrays, "marginal")
-        self._levels = {learned[j].name: arrays[f"levels.{j}"] for j in parts(arrays, "levels")}
-        self._marginals = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
-        self._numeric = [learned[j] for j in numeric]
-        self._coded = [column for j, column in enumerate(learned) if j not in numeric]
-        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
-        self._donors = part(arrays, "donors", _Donors)
-        self._keep_texts(table, self._donors.rows)
-        self._shared = part(arrays, "shared", SharedResiduals)
-        self._whitened_means = self._shared.whiten(self._shared.means)
-        self._smoothing = Smoothing(**state.facts)
-
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
         columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
@@ -303,10 +213,10 @@ class SmoothedBootstrap(SavedGenerator):
 
     def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return the donors' normal scores and codes, one column of the table at a time."""
-        self._numeric = []
-        self._marginals = []
-        self._coded = []
-        self._levels = {}
+        self._numeric: list[Column] = []
+        self._marginals: list[NormalScores] = []
+        self._coded: list[Column] = []
+        self._levels: dict[Hashable, np.ndarray] = {}
         scores: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         learned = table.schema.learned
@@ -327,6 +237,31 @@ class SmoothedBootstrap(SavedGenerator):
         self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
         codes += [np.where(np.isnan(scores[j]), -1, 0).astype(np.int32) for j in self._with_missing]
         return _side_by_side(scores, len(rows), np.float64), _side_by_side(codes, len(rows), np.int32)
+
+    def _state(self) -> SavedState:
+        positions = {column.name: j for j, column in enumerate(self._known.learned)}
+        marginals = zip(self._numeric, self._marginals, strict=True)
+        arrays = flat(
+            donors=self._donors,
+            shared=self._shared,
+            levels={positions[name]: levels for name, levels in self._levels.items()},
+            marginal={positions[column.name]: marginal for column, marginal in marginals},
+        )
+        return SavedState(dataclasses.asdict(self._smoothing), arrays)
+
+    def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
+        arrays, learned = state.arrays, self._known.learned
+        numeric = parts(arrays, "marginal")
+        self._levels = {learned[j].name: arrays[f"levels.{j}"] for j in parts(arrays, "levels")}
+        self._marginals = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
+        self._numeric = [learned[j] for j in numeric]
+        self._coded = [column for j, column in enumerate(learned) if j not in numeric]
+        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+        self._donors = part(arrays, "donors", Donors)
+        self._keep_texts(table, self._donors.rows)
+        self._shared = part(arrays, "shared", SharedResiduals)
+        self._whitened_means = self._shared.whiten(self._shared.means)
+        self._smoothing = Smoothing(**state.facts)
 
     def _block(
         self, position: int, rows: np.ndarray, streams: dict[str, np.random.Generator]
@@ -366,37 +301,17 @@ class SmoothedBootstrap(SavedGenerator):
         uniforms = streams["picks"].random((len(rows), 2 + codes.shape[1]))
         takes = uniforms[:, 2:] < self._smoothing.share
         kept = np.where(takes, IGNORED, codes)
-        near = self._near(rows, whitened, kept, first + chosen, uniforms[:, 0])
+        near = donors.near(rows, whitened, kept, first + chosen, uniforms[:, 0], self.n_neighbors)
         borrows = uniforms[:, 1] * (size - 1 + self.borrowed_rows) < self.borrowed_rows
         if borrows.any():
-            near[borrows] = self._near(rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0])
+            near[borrows] = donors.near(
+                rows[borrows], whitened[borrows], kept[borrows], anywhere, uniforms[borrows, 0], self.n_neighbors
+            )
         for k, j in enumerate(self._with_missing, start=len(self._coded)):
             # A value that was missing has the score of the mean so far: it gets the near row's.
             appears = takes[:, k] & (codes[:, k] < 0) & donors.observed[near, j]
             scores[appears, j] += a * (donors.scores[near[appears], j] - self._shared.means[position, j])
         np.copyto(codes, donors.codes[near], where=takes)
-
-    def _near(
-        self,
-        rows: np.ndarray,
-        whitened: np.ndarray,
-        codes: np.ndarray,
-        candidates: np.ndarray,
-        uniforms: np.ndarray,
-    ) -> np.ndarray:
-        """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
-        there = self._donors.whitened[candidates]
-        distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
-        for mine, theirs in zip(codes.T, self._donors.codes[candidates].T, strict=True):
-            distances += (MISMATCH * (mine != IGNORED))[:, None] * (mine[:, None] != theirs)
-        distances[rows[:, None] == candidates] = np.inf
-        k = min(self.n_neighbors, len(candidates))
-        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        nearest.sort(axis=1)
-        usable = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
-        nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
-        picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
-        return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])
 
     def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the scores that the values of rows own, low and high, and their codes."""

@@ -12,9 +12,9 @@ import pandas as pd
 
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
-from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
-from makeweight.generators.rows.donors import evenly, kept_rows
+from makeweight.generators.rows.donors import IGNORED, MISMATCH, evenly, kept_rows
 from makeweight.generators.rows.moving import Standard, centred, filled, is_bent, root
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.plan import Group, Groups, Plan
@@ -28,8 +28,6 @@ BLOCK = 256
 CANDIDATES = 128
 #: A source with fewer rows than this is joined by all other groups.
 MIN_SOURCE = 50
-#: What one differing category adds to a squared distance: as much as one number does on average.
-MISMATCH = 2.0
 #: Share of a group's near rows that come from any group, in rows: a group of one row has no other.
 BORROWED_NEIGHBOURS = 0.5
 #: Smoothing of residuals that have to be used more than once, as in the smoothed bootstrap.
@@ -79,6 +77,7 @@ class _Source:
     covariance: np.ndarray
 
 
+@dataclass(eq=False, repr=False)
 class TransportGenerator(SavedGenerator):
     r"""Residuals of a large group, moved to the mean and covariance of the group to be written.
 
@@ -154,43 +153,17 @@ class TransportGenerator(SavedGenerator):
     """
 
     traits = Traits()
-    options = (
-        Option("space", words=("auto", "normal-scores", "standardised")),
-        Option("borrowed_rows", float, 0),
-        Option("recombine", float, 0, 1),
-        Option("n_neighbors", int, 1),
-        Option("max_donors", int, 1),
-    )
     saved_as = "transport"
     saved_arrays = ("kept", "scores", "standard")
-    _scales: list[Standard | NormalScores]
 
-    def __init__(
-        self,
-        space: str = "auto",
-        borrowed_rows: float = 10.0,
-        recombine: float = 0.2,
-        n_neighbors: int = 5,
-        max_donors: int = 20_000,
-    ) -> None:
-        self.space = space
-        self.borrowed_rows = borrowed_rows
-        self.recombine = recombine
-        self.n_neighbors = n_neighbors
-        self.max_donors = max_donors
+    space: str = option("auto", words=("auto", "normal-scores", "standardised"))
+    borrowed_rows: float = option(10.0, float, 0)
+    recombine: float = option(0.2, float, 0, 1)
+    n_neighbors: int = option(5, int, 1)
+    max_donors: int = option(20_000, int, 1)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Keep the rows, or a random subset of large groups, on the scale on which they are moved.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        TransportGenerator
-        """
+        """Keep the rows, or a random subset of large groups, on the scale on which they are moved."""
         self._check_options()
         groups = Groups(table)
         self._know(KnownTable.of(table, groups))
@@ -213,12 +186,6 @@ class TransportGenerator(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
@@ -245,6 +212,31 @@ class TransportGenerator(SavedGenerator):
             codes[block] = self._categories(position, scores[block], streams)
         return self._decode(scores, codes)
 
+    def cost(self, plan: Plan) -> Cost:
+        """Return the seconds expected, from the number of cells to read and to write."""
+        columns = len(self._numeric) + len(self._coded) if hasattr(self, "_numeric") else 10
+        return Cost(seconds=0.1 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
+
+    def _read(
+        self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return scores with NaN where missing, and codes, one column of the table at a time."""
+        self._scales: list[Standard | NormalScores] = []
+        scores = np.empty((len(rows), len(self._numeric)))
+        for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
+            values = table.encode(column.name)
+            observed = values[~np.isnan(values)]
+            values = values[rows]
+            bends = self.space == "normal-scores" or (self.space == "auto" and is_bent(values, start))
+            self._scales.append(NormalScores.fit(observed) if bends else Standard.fit(observed))
+            scores[:, j] = self._scales[j].transform(values, stream.random(len(rows)))
+        codes = np.empty((len(rows), len(self._coded) + len(self._with_missing)), dtype=np.int32)
+        for j, column in enumerate(self._coded):
+            codes[:, j] = table.encode(column.name, rows)
+        for j, numeric in enumerate(self._with_missing, start=len(self._coded)):
+            codes[:, j] = np.where(np.isnan(scores[:, numeric]), -1, 0)
+        return scores, codes
+
     def _state(self) -> SavedState:
         scales = dict(enumerate(self._scales))
         arrays = flat(
@@ -264,31 +256,6 @@ class TransportGenerator(SavedGenerator):
             else part(state.arrays, f"standard.{j}", Standard)
             for j in range(len(self._numeric))
         ]
-
-    def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._numeric) + len(self._coded) if hasattr(self, "_numeric") else 10
-        return Cost(seconds=0.1 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
-
-    def _read(
-        self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return scores with NaN where missing, and codes, one column of the table at a time."""
-        self._scales = []
-        scores = np.empty((len(rows), len(self._numeric)))
-        for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
-            values = table.encode(column.name)
-            observed = values[~np.isnan(values)]
-            values = values[rows]
-            bends = self.space == "normal-scores" or (self.space == "auto" and is_bent(values, start))
-            self._scales.append(NormalScores.fit(observed) if bends else Standard.fit(observed))
-            scores[:, j] = self._scales[j].transform(values, stream.random(len(rows)))
-        codes = np.empty((len(rows), len(self._coded) + len(self._with_missing)), dtype=np.int32)
-        for j, column in enumerate(self._coded):
-            codes[:, j] = table.encode(column.name, rows)
-        for j, numeric in enumerate(self._with_missing, start=len(self._coded)):
-            codes[:, j] = np.where(np.isnan(scores[:, numeric]), -1, 0)
-        return scores, codes
 
     def _source(self, position: int) -> _Source:
         """Return the residuals that are moved to a group, of other groups wherever there are others."""
@@ -332,7 +299,7 @@ class TransportGenerator(SavedGenerator):
         swaps = uniforms[:, 3:] < self.recombine
         if not swaps.any():
             return np.asarray(codes)
-        fixed = np.where(swaps, -2, codes)  # no code is -2: a column that is swapped matches none
+        fixed = np.where(swaps, IGNORED, codes)  # no code is that: a column that is swapped matches none
         second = self._near(scores, fixed, chosen, uniforms[:, 1])
         afar = uniforms[:, 2] * (size - 1 + BORROWED_NEIGHBOURS) < BORROWED_NEIGHBOURS
         if afar.any():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from makeweight.errors import OptionError
 from makeweight.generators.base import Generator
-from makeweight.generators.check import CopyPolicy
-from makeweight.generators.fill import Budget, Generation, Progress, fill
+from makeweight.generators.fill import Generation, Limits, fill
 from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
+from makeweight.progress import Progress
 from makeweight.table import Table
 
 __all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
@@ -32,9 +32,7 @@ def write_rows(
     options: Mapping[str, Any] | None = None,
     groups: Groups | None = None,
     name: str | None = None,
-    budget: Budget | None = None,
-    copies: CopyPolicy = "auto",
-    on_shortfall: Literal["raise", "warn"] = "raise",
+    limits: Limits | None = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Generation:
@@ -53,7 +51,7 @@ def write_rows(
         Of the fit; by default derived from `seed`.
     options : mapping of str to object, optional
         Constructor arguments of a generator given by name.
-    groups, budget, copies, on_shortfall, n_jobs, progress
+    groups, limits, n_jobs, progress
         As in `makeweight.generators.fill.fill`.
     name : str, optional
         Of the generator, for the provenance; by default the name in the registry or the class.
@@ -92,9 +90,7 @@ def write_rows(
         seed=seed,
         groups=groups,
         name=name,
-        budget=budget,
-        copies=copies,
-        on_shortfall=on_shortfall,
+        limits=limits,
         n_jobs=n_jobs,
         progress=progress,
     )

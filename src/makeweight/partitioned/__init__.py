@@ -4,8 +4,9 @@ What is known of a piece adds up with what is known of the others, in any order;
 rows depend on how the table is cut, or on who does the work.
 """
 
+from makeweight.partitioned.folder import OutputFolder, PartRecord
 from makeweight.partitioned.result import PartitionedGeneration
 from makeweight.partitioned.run import balance_partitions
-from makeweight.partitioned.survey import Survey, survey
+from makeweight.partitioned.survey import Survey, Work, survey
 
-__all__ = ["PartitionedGeneration", "Survey", "balance_partitions", "survey"]
+__all__ = ["OutputFolder", "PartRecord", "PartitionedGeneration", "Survey", "Work", "balance_partitions", "survey"]

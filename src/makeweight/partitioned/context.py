@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,16 +15,16 @@ import pyarrow as pa
 from makeweight.generators.check import Checker, fingerprints, mix
 from makeweight.partitioned.distinct import HASHES, Distinct
 from makeweight.partitioned.shared import Shared
-from makeweight.partitioned.source import Part, batches, to_frame
+from makeweight.partitioned.source import SourcePart, batches, to_frame
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 from makeweight.table.files import replace_file
 
 __all__ = [
     "BucketTask",
-    "Context",
-    "ContextTask",
     "Reading",
+    "SampleCandidates",
+    "SampleTask",
     "WholeTableChecker",
     "clear",
     "draw",
@@ -88,24 +89,24 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class ContextTask:
+class SampleTask:
     """A part to be read for the sample.
 
     Parameters
     ----------
-    part : Part
+    part : SourcePart
     number : int
     reading : Shared
         A `Reading`.
     """
 
-    part: Part
+    part: SourcePart
     number: int
     reading: Shared
 
 
 @dataclass(frozen=True)
-class Context:
+class SampleCandidates:
     """Candidates for the sample, and a count of different rows.
 
     Parameters
@@ -125,9 +126,9 @@ class Context:
     positions: np.ndarray
     prints: Distinct
 
-    def merge(self, other: Context) -> Context:
+    def merge(self, other: SampleCandidates) -> SampleCandidates:
         """Return the candidates of both pieces."""
-        return Context(
+        return SampleCandidates(
             pa.concat_tables([self.rows, other.rows]),
             np.concatenate([self.offsets, other.offsets]),
             np.concatenate([self.lots, other.lots]),
@@ -144,10 +145,10 @@ class Context:
         return self.rows.take(pa.array(drawn[np.argsort(self.offsets[drawn])]))
 
 
-def draw(task: ContextTask) -> Context:
+def draw(task: SampleTask) -> SampleCandidates:
     """Read one part: draw candidates, and write the fingerprints of rows in groups that get new ones."""
     reading: Reading = task.reading.read()
-    found: Context | None = None
+    candidates: list[SampleCandidates] = []
     prints: list[np.ndarray] = []
     for offset, table in batches(task.part, reading.arrow):
         real = Table(to_frame(table), reading.schema)
@@ -159,12 +160,12 @@ def draw(task: ContextTask) -> Context:
         lots = mix(np.zeros(len(real), dtype=np.uint64), ("context", reading.seed), offsets)
         kept = np.flatnonzero(lots <= reading.chances[positions])
         counted = Distinct.of(rows, np.ones(len(rows)), None, ROWS)
-        part = Context(table.take(pa.array(kept)), offsets[kept], lots[kept], positions[kept], counted)
-        found = part if found is None else found.merge(part)
-    assert found is not None
+        candidates.append(
+            SampleCandidates(table.take(pa.array(kept)), offsets[kept], lots[kept], positions[kept], counted)
+        )
     if reading.targeted.any():
         _save(_unsorted(reading.folder, task.number), np.unique(np.concatenate(prints)))
-    return found
+    return merged(candidates)
 
 
 @dataclass(frozen=True)
@@ -192,13 +193,13 @@ class BucketTask:
 def sort_bucket(task: BucketTask) -> int:
     """Write the different fingerprints of one range in ascending order, and return how many they are."""
     edges = [_edge(number, task.n_buckets) for number in (task.number, task.number + 1)]
-    found = []
+    pieces = []
     for number in range(task.n_parts):
         part = np.load(_unsorted(task.folder, number), mmap_mode="r")
         first = np.searchsorted(part, np.uint64(edges[0]))
         last = len(part) if edges[1] >= 2**64 else np.searchsorted(part, np.uint64(edges[1]))
-        found.append(np.array(part[first:last]))
-    prints = np.unique(np.concatenate(found))
+        pieces.append(np.array(part[first:last]))
+    prints = np.unique(np.concatenate(pieces))
     _save(_sorted(task.folder, task.number), prints)
     return len(prints)
 
@@ -233,7 +234,7 @@ class WholeTableChecker(Checker):
         """Tell which fingerprints are those of real rows; they hold their group."""
         order = np.argsort(prints)
         asked = prints[order]
-        found = np.zeros(len(prints), dtype=bool)
+        is_real = np.zeros(len(prints), dtype=bool)
         edges = [_edge(number, self.n_buckets) for number in range(1, self.n_buckets)]
         starts = [0, *np.searchsorted(asked, np.array(edges, dtype=np.uint64)).tolist(), len(asked)]
         for number in range(self.n_buckets):
@@ -244,8 +245,8 @@ class WholeTableChecker(Checker):
             if not len(real):
                 continue
             where = np.searchsorted(real, asked[here])
-            found[order[here]] = np.asarray(real[np.minimum(where, len(real) - 1)] == asked[here])
-        return found
+            is_real[order[here]] = np.asarray(real[np.minimum(where, len(real) - 1)] == asked[here])
+        return is_real
 
 
 def duplicate_share(prints: Distinct, n_rows: int) -> float:
@@ -254,17 +255,14 @@ def duplicate_share(prints: Distinct, n_rows: int) -> float:
 
 
 def clear(folder: str, n_parts: int) -> None:
-    """Take away the fingerprints of single parts, once they are sorted."""
+    """Remove the fingerprints of single parts, once they are sorted."""
     for number in range(n_parts):
         _unsorted(folder, number).unlink(missing_ok=True)
 
 
-def merged(found: Iterable[Any]) -> Any:
-    """Put the findings of all parts together."""
-    total: Any = None
-    for part in found:
-        total = part if total is None else total.merge(part)
-    return total
+def merged(candidates: Iterable[SampleCandidates]) -> SampleCandidates:
+    """Return the candidates of all parts."""
+    return functools.reduce(SampleCandidates.merge, candidates)
 
 
 def _edge(number: int, n_buckets: int) -> int:

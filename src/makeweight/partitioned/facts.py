@@ -17,7 +17,7 @@ import pyarrow.types as kinds
 from makeweight.errors import SchemaError
 from makeweight.generators.check import mix
 from makeweight.partitioned.distinct import Distinct, hashes_of
-from makeweight.partitioned.source import Part, batches, to_frame
+from makeweight.partitioned.source import SourcePart, batches, to_frame
 from makeweight.table import Column, Kind
 from makeweight.table.column import MAX_CATEGORIES
 from makeweight.table.infer import READ, count_gaps
@@ -43,7 +43,7 @@ class ScanTask:
 
     Parameters
     ----------
-    part : Part
+    part : SourcePart
     schema : pyarrow.Schema
     roles : tuple of str
         Target and grouping attributes.
@@ -51,7 +51,7 @@ class ScanTask:
         Further columns that the user says are categories.
     """
 
-    part: Part
+    part: SourcePart
     schema: Any
     roles: tuple[str, ...]
     coded: tuple[str, ...] = ()
@@ -187,13 +187,13 @@ def scan(task: ScanTask) -> TableFacts:
     SchemaError
         When target or attributes have far too many values to form groups.
     """
-    found: TableFacts | None = None
+    total: TableFacts | None = None
     for offset, table in batches(task.part, task.schema):
         facts = TableFacts.of(task, offset, table)
-        found = facts if found is None else found.merge(facts)
-        refuse_many_groups(found, task.roles)
-    assert found is not None
-    return found
+        total = facts if total is None else total.merge(facts)
+        refuse_many_groups(total, task.roles)
+    assert total is not None
+    return total
 
 
 def refuse_many_groups(facts: TableFacts, roles: Iterable[str]) -> None:
@@ -217,8 +217,8 @@ def _encode(series: pd.Series[Any]) -> tuple[Any, np.ndarray]:
         array = pa.array(series.array)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    made = array.dictionary_encode()
-    return made.dictionary, made.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    encoded = array.dictionary_encode()
+    return encoded.dictionary, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
 
 
 def _column_facts(

@@ -1,16 +1,31 @@
-"""The folder that is written: begun, gone on with, and finished with a manifest."""
+"""The folder that is written: how it begins, continues, and ends with a manifest."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from makeweight.errors import FileProblem, OptionError
+from makeweight.plan import Purpose
 from makeweight.table.files import replace_file
 
-__all__ = ["MANIFEST", "WORK", "begin", "check", "finish", "read_manifest", "record_of", "write_json"]
+__all__ = [
+    "MANIFEST",
+    "WORK",
+    "FolderRequest",
+    "OutputFolder",
+    "PartAccount",
+    "PartRecord",
+    "begin",
+    "check",
+    "finish",
+    "record_of",
+    "write_json",
+]
 
 #: Folder in the output for what is needed until all parts are there. Readers of Parquet pass over the name.
 WORK = "_makeweight"
@@ -19,82 +34,231 @@ MANIFEST = "_makeweight.json"
 RUN = "run.json"
 
 
-def check(output: Path, source: Path, asked: dict[str, Any], *, resume: bool, force: bool) -> None:
-    """See, before any work, that the folder can be written or gone on with; change nothing.
+@dataclass(frozen=True)
+class OutputFolder:
+    """The folder that is written, and how.
 
     Parameters
     ----------
-    output, source : Path
-    asked : dict
-        All that decides what is written. Its seed may be None, for any; it is then that of the folder.
-    resume : bool
-        Whether to go on with what is there.
-    force : bool
-        Whether what makeweight wrote there before may be taken away.
+    path : str or Path
+        For copies of the real part files, the synthetic ones, and ``_makeweight.json``, which describes them.
+        Every worker has to see it under the same path.
+    existing : {"refuse", "resume", "replace"}
+        What to do with a folder that makeweight wrote before: an error; continue it, where the request is the
+        same; or write it again.
+    synthetic_only : bool
+        Leave the real part files out.
+    rows_per_part : int
+        Rows of a synthetic part file.
+    context_rows : int
+        Rows of each group in the sample at most; fewer where there are many groups.
+
+    Raises
+    ------
+    OptionError
+        When a value is out of its range.
+
+    Examples
+    --------
+    >>> OutputFolder("balanced/", existing="resume").existing
+    'resume'
+    """
+
+    path: str | Path
+    existing: Literal["refuse", "resume", "replace"] = "refuse"
+    synthetic_only: bool = False
+    rows_per_part: int = 100_000
+    context_rows: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name, value in (("rows_per_part", self.rows_per_part), ("context_rows", self.context_rows)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise OptionError(f"{name} is a number of rows", got=repr(value), expected="1 or more")
+        if self.existing not in ("refuse", "resume", "replace"):
+            raise OptionError("unknown existing", got=repr(self.existing), expected="refuse, resume or replace")
+
+
+@dataclass(frozen=True)
+class FolderRequest:
+    """All that decides what is written to a folder; its random state may be None until the folder is begun."""
+
+    source: tuple[tuple[str, int], ...]
+    target: str
+    group_by: tuple[str, ...]
+    kinds: dict[str, str]
+    generator: str
+    options: dict[str, object]
+    sampling_strategy: str
+    augment: int
+    copies: str
+    random_state: int | None
+    synthetic_only: bool
+    rows_per_part: int
+    context_rows: int
+    version: str
+
+    @property
+    def seed(self) -> int:
+        """The random state, once it is settled."""
+        assert self.random_state is not None
+        return self.random_state
+
+
+@dataclass(frozen=True)
+class PartAccount:
+    """What came of one group and purpose in one part file.
+
+    Parameters
+    ----------
+    position : int
+        Of the group in the plan.
+    purpose : {"balance", "augment"}
+    accepted, proposed, copies, rounds : int
+    seconds : float
+    rejected : dict of reason to rows
+    stopped : str
+    """
+
+    position: int
+    group: str
+    purpose: Purpose
+    requested: int
+    accepted: int
+    proposed: int
+    rejected: dict[str, int]
+    copies: int
+    rounds: int
+    seconds: float
+    shortfall: int
+    stopped: str
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> PartAccount:
+        """Return the account that plain values describe."""
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """What one part file holds.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"real", "synthetic"}
+    rows, bytes : int
+    sha256 : str
+    ledger : tuple of PartAccount
+        Of a synthetic part.
+    notes : tuple of str
+    seconds : float, optional
+        That a synthetic part took.
+    is_new : bool
+        Whether this run wrote it.
+    """
+
+    name: str
+    kind: Literal["real", "synthetic"]
+    rows: int
+    bytes: int
+    sha256: str
+    ledger: tuple[PartAccount, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float | None = None
+    is_new: bool = True
+
+    @classmethod
+    def read(cls, path: Path) -> PartRecord:
+        """Return the record in a file, as one that was there before."""
+        return cls.parse(json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> PartRecord:
+        """Return the record that `to_dict` wrote."""
+        ledger = tuple(PartAccount.parse(account) for account in values.get("ledger", ()))
+        return cls(**{**values, "ledger": ledger, "notes": tuple(values.get("notes", ())), "is_new": False})
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON, without what depends on who did the work."""
+        values = asdict(self)
+        del values["is_new"]
+        if self.kind == "real":
+            for name in ("ledger", "notes", "seconds"):
+                del values[name]
+        return values
+
+
+def check(output: OutputFolder, source: Path, request: FolderRequest) -> FolderRequest:
+    """Return the request, with the random state of a folder that is continued; change nothing.
 
     Raises
     ------
     FileProblem
-        When there is something else, or nothing to go on with.
+        When something else is in the way, or there is nothing to continue.
     OptionError
         When the folder was begun with another request.
     """
-    if output.exists() and not output.is_dir():
-        raise FileProblem("the output is a file, and has to be a folder", where=str(output), hint="-o balanced/")
-    here, there = output.resolve(), source.resolve()
+    folder = Path(output.path)
+    if folder.exists() and not folder.is_dir():
+        raise FileProblem("the output is a file, and has to be a folder", where=str(folder), hint="-o balanced/")
+    here, there = folder.resolve(), source.resolve()
     if here == there or here in there.parents or there in here.parents:
         raise FileProblem(
-            "input and output are in one another", where=str(output), hint="choose another folder with -o"
+            "one of input and output lies within the other",
+            where=str(folder),
+            hint="choose another folder with -o",
         )
-    is_ours = (output / MANIFEST).is_file() or (output / WORK / RUN).is_file()
-    if resume:
+    is_ours = (folder / MANIFEST).is_file() or (folder / WORK / RUN).is_file()
+    if output.existing == "resume":
         if not is_ours:
             raise FileProblem(
-                "there is nothing to go on with",
-                where=str(output),
+                "there is nothing to continue",
+                where=str(folder),
                 expected=f"a folder with {WORK}/{RUN}",
                 hint="leave out --resume to begin",
             )
-        _agree(output, asked)
-    elif output.is_dir() and any(output.iterdir()):
+        return _agreed(folder, request)
+    if folder.is_dir() and any(folder.iterdir()):
         if not is_ours:
             raise FileProblem(
                 "the output folder exists and is not empty",
-                where=str(output),
-                hint="choose another -o; what makeweight did not write it does not replace",
+                where=str(folder),
+                hint="choose another -o; only folders that makeweight wrote are replaced",
             )
-        if not force:
+        if output.existing != "replace":
             raise FileProblem(
                 "the output folder exists",
-                where=str(output),
-                hint="--resume goes on with it, --force begins anew, or choose another -o",
+                where=str(folder),
+                hint="--resume continues it, --force starts again, or choose another -o",
             )
+    return request
 
 
-def begin(output: Path, asked: dict[str, Any], *, resume: bool) -> Path:
-    """Make the folder, or open it again, and return the one for work in progress in it."""
-    work = output / WORK
-    manifest = read_manifest(output)
-    if not resume and output.is_dir():
-        shutil.rmtree(output)
+def begin(output: OutputFolder, request: FolderRequest) -> Path:
+    """Return the folder for work in progress, in an output that is made or opened again."""
+    folder, resume = Path(output.path), output.existing == "resume"
+    work = folder / WORK
+    manifest = _read_manifest(folder)
+    if not resume and folder.is_dir():
+        shutil.rmtree(folder)
     work.mkdir(parents=True, exist_ok=True)
     if resume and manifest is not None:
         for part in manifest["parts"]:
-            write_json(record_of(output, part["name"]), part)
-    write_json(work / RUN, asked)
+            write_json(record_of(folder, part["name"]), part)
+    write_json(work / RUN, asdict(request))
     return work
 
 
-def finish(output: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, and take away what was needed to get there or was left half done."""
+def finish(output: Path, manifest: Mapping[str, object]) -> None:
+    """Write the manifest, and remove what was needed to get there or was left half done."""
     write_json(output / MANIFEST, manifest)
     shutil.rmtree(output / WORK)
     for path in output.glob(".*.tmp"):
         path.unlink(missing_ok=True)
 
 
-def read_manifest(output: Path) -> dict[str, Any] | None:
-    """Return what a finished folder says of itself; None where it is not finished."""
+def _read_manifest(output: Path) -> dict[str, Any] | None:
+    """Return the manifest of a finished folder; None where it is not finished."""
     path = output / MANIFEST
     if not path.is_file():
         return None
@@ -102,24 +266,24 @@ def read_manifest(output: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def _agree(output: Path, asked: dict[str, Any]) -> None:
-    manifest = read_manifest(output)
+def _agreed(output: Path, request: FolderRequest) -> FolderRequest:
+    manifest = _read_manifest(output)
     if manifest is not None:
         begun = manifest["asked"]
     else:
         begun = json.loads((output / WORK / RUN).read_text(encoding="utf-8"))
-    if asked["seed"] is None:
-        asked["seed"] = begun["seed"]
-    now = json.loads(json.dumps(asked))
-    for name in now:
-        if now[name] != begun.get(name):
+    if request.random_state is None:
+        request = replace(request, random_state=begun.get("random_state"))
+    for name, value in json.loads(json.dumps(asdict(request))).items():
+        if value != begun.get(name):
             raise OptionError(
                 f"the folder was begun with another {name}",
                 where=str(output),
-                got=now[name],
+                got=value,
                 expected=begun.get(name),
-                hint="ask for the same again, or begin anew with --force",
+                hint="ask for the same again, or start again with --force",
             )
+    return request
 
 
 def record_of(output: Path, name: str) -> Path:
@@ -127,7 +291,7 @@ def record_of(output: Path, name: str) -> Path:
     return output / WORK / f"{name}.json"
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write plain values to a file, which appears when it is complete."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
     replace_file(path, lambda stream: stream.write(text.encode()))

@@ -62,16 +62,16 @@ class FreshNames:
         for column in sample.schema.features:
             if column.kind is not Kind.IDENTIFIER:
                 continue
-            name, found = str(column.name), facts.columns[str(column.name)]
-            if found.low is not None:
-                last[name] = int(found.high)
+            name, known = str(column.name), facts.columns[str(column.name)]
+            if known.low is not None:
+                last[name] = int(known.high)
                 _refuse_overflow(column, last[name] + n_rows)
             else:
                 real = sample.frame[name].dropna().astype(str).tolist()
                 examples[name] = real[:: max(1, len(real) // EXAMPLES)]
-                needed = 2 * math.log2(max(2, found.n_rows + n_rows)) + SAFE_BITS
+                needed = 2 * math.log2(max(2, known.n_rows + n_rows)) + SAFE_BITS
                 free = min(map(_bits, real), default=0) >= needed
-                longest[name] = None if free else found.longest
+                longest[name] = None if free else known.longest
         return cls(last, examples, longest, n_rows)
 
     def make(self, column: Column, n: int, rng: np.random.Generator, before: int) -> pd.Series[Any]:

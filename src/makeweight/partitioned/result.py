@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from makeweight.errors import GenerationShortfall
 from makeweight.generators.fill import ShortfallWarning
 from makeweight.generators.ledger import Ledger
+from makeweight.partitioned.folder import PartRecord
 from makeweight.plan import Plan
 from makeweight.table import Schema
 
@@ -23,9 +23,8 @@ class PartitionedGeneration:
     Parameters
     ----------
     output : Path
-    parts : tuple of dict
-        Per file: ``name``, ``kind`` ("real" or "synthetic"), ``rows``, ``bytes``, ``sha256``, ``made`` (False
-        where it was there already), and of a synthetic one its share of the ledger.
+    parts : tuple of PartRecord
+        Of every file: name, kind, rows, bytes, SHA-256, whether this run wrote it, and its share of the ledger.
     ledger : Ledger
         Over all parts: one account per group and purpose.
     plan : Plan
@@ -40,7 +39,7 @@ class PartitionedGeneration:
     """
 
     output: Path
-    parts: tuple[dict[str, Any], ...]
+    parts: tuple[PartRecord, ...]
     ledger: Ledger
     plan: Plan
     schema: Schema
@@ -54,7 +53,7 @@ class PartitionedGeneration:
     def __len__(self) -> int:
         return self.ledger.accepted
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything that does not depend on who did the work as plain values for JSON."""
         return {
             "generator": self.generator,
@@ -64,7 +63,7 @@ class PartitionedGeneration:
             "n_context": self.n_context,
             "versions": self.versions,
             "notes": list(self.notes),
-            "parts": [{key: part[key] for key in part if key != "made"} for part in self.parts],
+            "parts": [part.to_dict() for part in self.parts],
         }
 
 
@@ -83,7 +82,7 @@ def tell_shortfall(result: PartitionedGeneration, on_shortfall: str) -> None:
         generation=result,
         where=worst,
         got=f"{ledger.proposed} proposed; rejected: {reasons}",
-        hint="the parts are kept: finish with resume=True and on_shortfall='warn', or begin anew with "
+        hint="the parts are kept: finish with existing='resume' and on_shortfall='warn', or start again with "
         "another generator",
     )
     if on_shortfall == "raise":

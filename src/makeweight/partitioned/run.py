@@ -6,44 +6,46 @@ import copy
 import platform
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+import makeweight.partitioned.context as context
+import makeweight.partitioned.folder as folder
 from makeweight.engine import check_engine
 from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator, traits_of
-from makeweight.generators.check import CopyPolicy
+from makeweight.generators.fill import Limits
 from makeweight.generators.ledger import Ledger
 from makeweight.generators.registry import names as generator_names
 from makeweight.generators.registry import resolve, stated_options
 from makeweight.generators.writing import FIT_STREAM
-from makeweight.partitioned import context, folder
+from makeweight.partitioned.folder import FolderRequest, OutputFolder, PartRecord
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.result import PartitionedGeneration, tell_shortfall
 from makeweight.partitioned.shared import Shared
-from makeweight.partitioned.source import Source, to_frame
-from makeweight.partitioned.survey import Survey, Watch, results, survey
+from makeweight.partitioned.source import PartSource, to_frame
+from makeweight.partitioned.survey import Survey, Work, survey
 from makeweight.partitioned.write import CopyTask, Job, WriteTask, entries_of, is_recorded, pieces_of, write
-from makeweight.plan import Groups, Strategy
+from makeweight.plan import Amount, Groups, Strategy, Target
+from makeweight.progress import Progress
 from makeweight.table import Table
 
 __all__ = ["balance_partitions"]
 
-ROWS_PER_PART = 100_000
-#: Rows to learn from: of one group, of all groups, and of one group however many groups there are.
-PER_GROUP, IN_ALL, AT_LEAST = 10_000, 200_000, 100
+#: Rows to learn from: of all groups, and of one group however many groups there are.
+IN_ALL, AT_LEAST = 200_000, 100
 
 
 def balance_partitions(
     source: str | Path,
-    output: str | Path,
+    output: str | Path | OutputFolder,
     *,
     target: str,
     group_by: Sequence[str] = (),
@@ -52,17 +54,11 @@ def balance_partitions(
     sampling_strategy: Strategy = "auto",
     augment: int = 0,
     kinds: Mapping[str, str] | None = None,
-    copies: CopyPolicy = "auto",
-    on_shortfall: Literal["raise", "warn"] = "raise",
-    synthetic_only: bool = False,
-    rows_per_part: int = ROWS_PER_PART,
-    context_rows: int = PER_GROUP,
-    seed: int | None = None,
+    limits: Limits | None = None,
+    random_state: int | None = None,
     engine: str = "local",
     n_jobs: int = 1,
-    resume: bool = False,
-    force: bool = False,
-    watch: Watch | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> PartitionedGeneration:
     """Write the rows that a table of any length is missing.
 
@@ -74,9 +70,9 @@ def balance_partitions(
     ----------
     source : str or Path
         A Parquet file, or a folder of part files.
-    output : str or Path
-        Folder for copies of the real part files, the synthetic ones, and ``_makeweight.json``, which tells of
-        them. Every worker has to see both under the same paths.
+    output : str, Path or OutputFolder
+        Folder for copies of the real part files, the synthetic ones, and ``_makeweight.json``, which describes
+        them; an `OutputFolder` also says how it is written and what happens to one that is there.
     target : str
     group_by : sequence of str
     generator : str or Generator
@@ -84,26 +80,16 @@ def balance_partitions(
     sampling_strategy : str, float or mapping
     augment : int
     kinds : mapping of column to kind, optional
-    copies : {"auto", "reject", "accept"}
-    on_shortfall : {"raise", "warn"}
-        With "raise" the parts are kept, and `resume` with "warn" finishes the folder.
-    synthetic_only : bool
-        Leave the real part files out.
-    rows_per_part : int
-        Of synthetic part files.
-    context_rows : int
-        Rows of each group in the sample at most; fewer where groups are many.
-    seed : int, optional
+    limits : Limits, optional
+        `copies` and `on_shortfall`. With "raise" the parts are kept, and resuming with "warn" finishes the
+        folder.
+    random_state : int, optional
     engine : str
         "local", or the scheduler of a Dask cluster: "dask://HOST:PORT".
     n_jobs : int
         Processes of the local engine.
-    resume : bool
-        Go on with a folder that the same request began.
-    force : bool
-        Replace a folder that makeweight wrote.
-    watch : callable, optional
-        Called with the name of a step, and how many of how many parts are done.
+    progress : callable, optional
+        Called with a `Progress`; done and total are parts.
 
     Returns
     -------
@@ -131,15 +117,16 @@ def balance_partitions(
     >>> folder = Path(tempfile.mkdtemp())
     >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5, 5.5], "y": ["a", "a", "a", "a", "b"]})
     >>> frame.to_parquet(folder / "big.parquet", row_group_size=2)
-    >>> made = balance_partitions(folder / "big.parquet", folder / "out", target="y", seed=0)
-    >>> made.ledger.accepted, [part["name"] for part in made.parts]
+    >>> result = balance_partitions(folder / "big.parquet", folder / "out", target="y", random_state=0)
+    >>> result.ledger.accepted, [part.name for part in result.parts]
     (3, ['big.parquet', 'synthetic-00000.parquet'])
     >>> pd.read_parquet(folder / "out")["y"].value_counts().to_dict()
     {'a': 4, 'b': 4}
     """
-    start = time.perf_counter()
-    output = Path(output)
-    _check_numbers(rows_per_part, context_rows, seed, on_shortfall)
+    work = Work(engine, n_jobs, progress)
+    out = output if isinstance(output, OutputFolder) else OutputFolder(output)
+    limits = Limits() if limits is None else limits
+    _refuse(random_state, limits)
     check_engine(engine)
     name = generator if isinstance(generator, str) else type(generator).__name__
     if name in generator_names("remote"):
@@ -149,143 +136,124 @@ def balance_partitions(
             hint="choose another generator, or leave out the engine",
         )
     chosen = copy.deepcopy(resolve(generator, options))
-    pieces = Source.open(source)
-    asked = {
-        "source": [[Path(file).name, Path(file).stat().st_size] for file in pieces.files],
-        "target": target,
-        "group_by": list(group_by),
-        "kinds": dict(kinds or {}),
-        "generator": name,
-        "options": stated_options(options),
-        "strategy": repr(sampling_strategy),
-        "augment": augment,
-        "copies": copies,
-        "seed": seed,
-        "rows_per_part": rows_per_part,
-        "context_rows": context_rows,
-        "synthetic_only": synthetic_only,
-        "version": version("makeweight"),
-    }
-    folder.check(output, Path(source), asked, resume=resume, force=force)
-    if asked["seed"] is None:
-        asked["seed"] = secrets.randbits(32)
-    found = survey(
-        pieces,
+    pieces = PartSource.open(source)
+    request = FolderRequest(
+        source=tuple((Path(file).name, Path(file).stat().st_size) for file in pieces.files),
         target=target,
-        group_by=group_by,
-        kinds=kinds,
-        sampling_strategy=sampling_strategy,
+        group_by=tuple(group_by),
+        kinds=dict(kinds or {}),
+        generator=name,
+        options=dict(stated_options(options)),
+        sampling_strategy=repr(sampling_strategy),
         augment=augment,
-        engine=engine,
-        n_jobs=n_jobs,
-        watch=watch,
+        copies=limits.copies,
+        random_state=random_state,
+        synthetic_only=out.synthetic_only,
+        rows_per_part=out.rows_per_part,
+        context_rows=out.context_rows,
+        version=version("makeweight"),
     )
-    work = folder.begin(output, asked, resume=resume)
-    run = _Run(found, output, work, asked, engine, n_jobs, watch)
-    records = run.write(chosen, name)
-    result = run.result(records, name, time.perf_counter() - start)
-    tell_shortfall(result, on_shortfall)
-    folder.finish(output, {"makeweight": 1, "asked": asked, **result.to_dict()})
+    request = folder.check(out, Path(source), request)
+    if request.random_state is None:
+        request = replace(request, random_state=secrets.randbits(32))
+    table = survey(pieces, Target(target, tuple(group_by), kinds or {}), Amount(sampling_strategy, augment), work)
+    run = _Run(table, Path(out.path), folder.begin(out, request), request, work)
+    result = run.result(run.write(chosen), time.perf_counter() - work.start)
+    tell_shortfall(result, limits.on_shortfall)
+    folder.finish(run.output, {"makeweight": 1, "asked": asdict(request), **result.to_dict()})
     return result
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One request: what was found, and where the work is done."""
+    """One request: what was read, and where the work is done."""
 
-    found: Survey
+    survey: Survey
     output: Path
-    work: Path
-    asked: dict[str, Any]
-    engine: str
-    n_jobs: int
-    watch: Watch | None
+    folder: Path
+    request: FolderRequest
+    work: Work
 
     @property
     def limit(self) -> int:
         """Rows of a group to learn from at most."""
-        return min(int(self.asked["context_rows"]), max(AT_LEAST, IN_ALL // len(self.found.groups)))
+        return min(self.request.context_rows, max(AT_LEAST, IN_ALL // len(self.survey.groups)))
 
-    def spread(self, function: Callable[[Any], Any], tasks: Sequence[Any], step: str) -> Iterator[Any]:
-        """Yield the results of tasks in any order."""
-        return results(function, tasks, self.engine, self.n_jobs, step, self.watch)
-
-    def write(self, generator: Generator, name: str) -> list[dict[str, Any]]:
+    def write(self, generator: Generator) -> list[PartRecord]:
         """Write all part files, and return their records: real ones first, then by number."""
-        pieces = list(pieces_of(self.found.plan, self.asked["rows_per_part"]))
-        copied = [] if self.asked["synthetic_only"] else list(self.found.source.files)
+        pieces = list(pieces_of(self.survey.plan, self.request.rows_per_part))
+        copied = [] if self.request.synthetic_only else list(self.survey.source.files)
         real = [Path(file).name for file in copied]
-        made = [f"{_free_prefix(real)}-{piece.number:05d}.parquet" for piece in pieces]
+        synthetic = [f"{_free_prefix(real)}-{piece.number:05d}.parquet" for piece in pieces]
         output = str(self.output)
         tasks: list[CopyTask | WriteTask] = [
             CopyTask(source, output, part) for source, part in zip(copied, real, strict=True)
         ]
-        if all(is_recorded(self.output, part) for part in made):
+        if all(is_recorded(self.output, part) for part in synthetic):
             job = Shared("", "")  # nobody reads it
         else:
-            job = self.prepare(generator, name)
-        tasks += [WriteTask(output, part, piece, job) for part, piece in zip(made, pieces, strict=True)]
-        records = {record["name"]: record for record in self.spread(write, tasks, "writing parts")}
-        return [records[part] for part in (*real, *made)]
+            job = self.prepare(generator)
+        tasks += [WriteTask(output, part, piece, job) for part, piece in zip(synthetic, pieces, strict=True)]
+        records = {record.name: record for record in self.work.results(write, tasks, "writing parts")}
+        return [records[part] for part in (*real, *synthetic)]
 
-    def prepare(self, generator: Generator, name: str) -> Shared:
+    def prepare(self, generator: Generator) -> Shared:
         """Read the table again for sample and fingerprints, and fit the generator."""
-        found, seed = self.found, int(self.asked["seed"])
-        wanted = {entry.group for entry in found.plan if entry.n_synthetic}
-        targeted = np.array([key in wanted for key in found.groups.keys])
+        survey, seed, folder = self.survey, self.request.seed, str(self.folder)
+        source, name = survey.source, self.request.generator
+        wanted = {entry.group for entry in survey.plan if entry.n_synthetic}
+        targeted = np.array([key in wanted for key in survey.groups.keys])
         reading = context.Reading.of(
-            found.schema,
-            found.source.schema,
-            found.groups,
+            survey.schema,
+            source.schema,
+            survey.groups,
             limit=self.limit,
             seed=seed,
             targeted=targeted,
-            folder=str(self.work),
+            folder=folder,
         )
-        shared = Shared.write(self.work / "reading.pickle", reading)
-        tasks = [context.ContextTask(part, n, shared) for n, part in enumerate(found.source.parts)]
-        drawn = context.merged(self.spread(context.draw, tasks, "drawing a sample"))
-        n_targeted = int(found.groups.counts[targeted].sum())
-        buckets = context.BucketTask.all(str(self.work), len(tasks), n_targeted)
-        for _ in self.spread(context.sort_bucket, buckets, "sorting fingerprints"):
+        shared = Shared.write(self.folder / "reading.pickle", reading)
+        tasks = [context.SampleTask(part, n, shared) for n, part in enumerate(source.parts)]
+        candidates = context.merged(self.work.results(context.draw, tasks, "drawing a sample"))
+        n_targeted = int(survey.groups.counts[targeted].sum())
+        buckets = context.BucketTask.all(folder, len(tasks), n_targeted)
+        for _ in self.work.results(context.sort_bucket, buckets, "sorting fingerprints"):
             pass
-        context.clear(str(self.work), len(tasks))
-        table = Table(to_frame(drawn.sample(self.limit)), found.schema)
+        context.clear(folder, len(tasks))
+        table = Table(to_frame(candidates.sample(self.limit)), survey.schema)
         groups = Groups(table)
         checker = context.WholeTableChecker(
             table,
             groups,
             traits_of(generator),
-            self.asked["copies"],
-            n_real=found.source.n_rows,
-            duplicate_share=context.duplicate_share(drawn.prints, found.source.n_rows),
-            folder=str(self.work),
+            self.request.copies,
+            n_real=source.n_rows,
+            duplicate_share=context.duplicate_share(candidates.prints, source.n_rows),
+            folder=folder,
             n_buckets=len(buckets),
         )
         checker.prepare()
-        names = FreshNames.of(found.facts, table, found.plan.n_synthetic)
-        if self.watch is not None:
-            self.watch(f"fitting {name}", 0, 1)
+        names = FreshNames.of(survey.facts, table, survey.plan.n_synthetic)
+        self.work.say(f"fitting {name}", 0, 1)
         stream = np.random.SeedSequence(seed, spawn_key=(FIT_STREAM,))
         fitted = generator.fit(table, rng=np.random.default_rng(stream))
-        job = Job(fitted, name, table, groups, found.plan, checker, names, found.source.schema, seed)
-        return Shared.write(self.work / "job.pickle", job)
+        job = Job(fitted, name, table, groups, survey.plan, checker, names, source.schema, seed)
+        return Shared.write(self.folder / "job.pickle", job)
 
-    def result(self, records: list[dict[str, Any]], name: str, seconds: float) -> PartitionedGeneration:
-        """Add up what the parts say."""
-        found = self.found
-        made = [record for record in records if record["kind"] == "synthetic"]
-        notes = dict.fromkeys(note for record in made for note in record["notes"])
+    def result(self, records: list[PartRecord], seconds: float) -> PartitionedGeneration:
+        """Return what all parts say together."""
+        survey = self.survey
+        synthetic = [record for record in records if record.kind == "synthetic"]
         return PartitionedGeneration(
             output=self.output,
             parts=tuple(records),
-            ledger=Ledger(entries_of(found.plan, made)),
-            plan=found.plan,
-            schema=found.schema,
-            generator=name,
+            ledger=Ledger(entries_of(survey.plan, synthetic)),
+            plan=survey.plan,
+            schema=survey.schema,
+            generator=self.request.generator,
             seconds=seconds,
-            seed=int(self.asked["seed"]),
-            n_context=int(np.minimum(found.groups.counts, self.limit).sum()),
+            seed=self.request.seed,
+            n_context=int(np.minimum(survey.groups.counts, self.limit).sum()),
             versions={
                 "makeweight": version("makeweight"),
                 "python": platform.python_version(),
@@ -293,7 +261,7 @@ class _Run:
                 "pandas": pd.__version__,
                 "pyarrow": version("pyarrow"),
             },
-            notes=tuple(notes),
+            notes=tuple(dict.fromkeys(note for record in synthetic for note in record.notes)),
         )
 
 
@@ -305,11 +273,14 @@ def _free_prefix(real: list[str]) -> str:
     return prefix
 
 
-def _check_numbers(rows_per_part: int, context_rows: int, seed: int | None, on_shortfall: str) -> None:
-    for name, value in (("rows_per_part", rows_per_part), ("context_rows", context_rows)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise OptionError(f"{name} is a number of rows", got=repr(value), expected="1 or more")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise OptionError("not a seed", got=repr(seed), expected="a whole number from 0 on, or None")
-    if on_shortfall not in ("raise", "warn"):
-        raise OptionError("unknown on_shortfall", got=repr(on_shortfall), expected="raise or warn")
+def _refuse(random_state: int | None, limits: Limits) -> None:
+    """Refuse a random state that is no seed, and limits that do not go with part files."""
+    is_seed = isinstance(random_state, int) and not isinstance(random_state, bool) and random_state >= 0
+    if random_state is not None and not is_seed:
+        raise OptionError("not a random state", got=repr(random_state), expected="a whole number from 0 on, or None")
+    if limits != Limits(limits.copies, limits.on_shortfall):
+        raise OptionError(
+            "only copies and on_shortfall are limits of a table in parts",
+            got=repr(limits),
+            hint="stop with Ctrl-C, and resume",
+        )

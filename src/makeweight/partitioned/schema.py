@@ -12,7 +12,7 @@ import pyarrow.types as kinds
 
 from makeweight.errors import SchemaError, nearest
 from makeweight.partitioned.facts import ColumnFacts, TableFacts, lowest
-from makeweight.partitioned.source import Source, decoded
+from makeweight.partitioned.source import PartSource, decoded
 from makeweight.plan import Group, Groups
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.column import MAX_CATEGORIES
@@ -39,7 +39,7 @@ class CountedGroups(Groups):
         self.counts = np.array([counts[key] for key in self.keys], dtype=np.int64)
 
 
-def refuse_unknown(source: Source, roles: list[str], kinds_given: Mapping[str, str]) -> None:
+def refuse_unknown(source: PartSource, roles: list[str], kinds_given: Mapping[str, str]) -> None:
     """Refuse names of columns that the table does not have, before it is read.
 
     Raises
@@ -53,12 +53,12 @@ def refuse_unknown(source: Source, roles: list[str], kinds_given: Mapping[str, s
         raise SchemaError("a column can be target or grouping attribute once", got=roles)
 
 
-def schema_of(source: Source, facts: TableFacts, roles: list[str], stated: Mapping[str, str]) -> Schema:
+def schema_of(source: PartSource, facts: TableFacts, roles: list[str], stated: Mapping[str, str]) -> Schema:
     """Return what `Schema.infer` would say of the whole table.
 
     Parameters
     ----------
-    source : Source
+    source : PartSource
     facts : TableFacts
         Of all parts.
     roles : list of str
@@ -76,28 +76,28 @@ def schema_of(source: Source, facts: TableFacts, roles: list[str], stated: Mappi
     """
     target, *attributes = roles
     if facts.missing_labels:
-        column = facts.columns[target]
+        labels = facts.columns[target]
         raise SchemaError(
             "the target is missing in some rows",
             where=f"column {target!r}",
-            got=f"{column.n_missing} of {column.n_rows} rows, "
+            got=f"{labels.n_missing} of {labels.n_rows} rows, "
             f"the first of them {_place(source, facts.missing_labels[0])}",
             hint="drop those rows, or give them a label of their own",
         )
     columns = []
     for field in source.schema:
-        found = facts.columns[field.name]
+        known = facts.columns[field.name]
         dtype = _dtype(field.type)
         if field.name in roles:
             role = "the target" if field.name == target else "a grouping attribute"
             kind, reason = Kind.CATEGORICAL, role
-            _refuse_many(found, field.name, role)
+            _refuse_many(known, field.name, role)
         elif field.name in stated:
             kind, reason = Kind.parse(stated[field.name]), "declared"
         else:
-            kind, reason = _kind_of(found, field, dtype)
-        made = _column(source, found, field.name, dtype, kind, reason)
-        columns.append(replace(made, warnings=(*made.warnings, *warnings_of(made))))
+            kind, reason = _kind_of(known, field, dtype)
+        column = _column(source, known, field.name, dtype, kind, reason)
+        columns.append(replace(column, warnings=(*column.warnings, *warnings_of(column))))
     n_labels = columns[source.schema.names.index(target)].n_states
     columns = [
         replace(column, warnings=(*column.warnings, "looks like a copy of the target"))
@@ -137,7 +137,7 @@ def _series(values: Any, dtype: Any) -> pd.Series[Any]:
     return pd.Series(pd.arrays.ArrowExtensionArray(values))
 
 
-def _place(source: Source, row: int) -> str:
+def _place(source: PartSource, row: int) -> str:
     """Name a row by its file and its position in it."""
     first: dict[str, int] = {}
     for part in source.parts:
@@ -179,7 +179,7 @@ def _is_whole(facts: ColumnFacts) -> bool:
     return facts.infinite is None and bool(facts.exact & 1)
 
 
-def _column(source: Source, facts: ColumnFacts, name: str, dtype: Any, kind: Kind, reason: str) -> Column:
+def _column(source: PartSource, facts: ColumnFacts, name: str, dtype: Any, kind: Kind, reason: str) -> Column:
     """Describe a column by its codec, on a few values that span it, and put in the counts."""
     counts: dict[str, Any] = {
         "n_rows": facts.n_rows,
@@ -209,7 +209,7 @@ def _column(source: Source, facts: ColumnFacts, name: str, dtype: Any, kind: Kin
     return column
 
 
-def _refuse_unfit_numbers(source: Source, facts: ColumnFacts, name: str, kind: Kind) -> None:
+def _refuse_unfit_numbers(source: PartSource, facts: ColumnFacts, name: str, kind: Kind) -> None:
     if facts.infinite is not None:
         row, count = facts.infinite
         raise SchemaError(

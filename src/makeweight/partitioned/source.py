@@ -16,7 +16,7 @@ import pyarrow.types as kinds
 from makeweight.errors import FileProblem, SchemaError, nearest
 from makeweight.table.containers import append_rows
 
-__all__ = ["Part", "Source", "batches", "decoded", "to_arrow", "to_frame"]
+__all__ = ["PartSource", "SourcePart", "batches", "decoded", "to_arrow", "to_frame"]
 
 ENDINGS = (".parquet", ".pq")
 #: Row groups of one file are read by one task until it has this many rows.
@@ -26,7 +26,7 @@ BATCH = 65_536
 
 
 @dataclass(frozen=True)
-class Part:
+class SourcePart:
     """Row groups of one file, one after another.
 
     Parameters
@@ -43,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Source:
+class PartSource:
     """A partitioned table, as its files' footers describe it.
 
     Parameters
@@ -51,7 +51,7 @@ class Source:
     path : str
     files : tuple of str
         In the order in which a person would number them: part.2 comes before part.10.
-    parts : tuple of Part
+    parts : tuple of SourcePart
     schema : pyarrow.Schema
         Of every file.
     n_rows : int
@@ -59,12 +59,12 @@ class Source:
 
     path: str
     files: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[SourcePart, ...]
     schema: Any
     n_rows: int
 
     @classmethod
-    def open(cls, path: str | Path) -> Source:
+    def open(cls, path: str | Path) -> PartSource:
         """Read the footers of all files and see that they are pieces of one table.
 
         Parameters
@@ -75,7 +75,7 @@ class Source:
 
         Returns
         -------
-        Source
+        PartSource
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Source:
             When there are no rows, or two files differ in their columns.
         """
         files = _files(Path(path))
-        parts: list[Part] = []
+        parts: list[SourcePart] = []
         schema, n_rows = None, 0
         for file in files:
             metadata = _footer(file)
@@ -93,7 +93,7 @@ class Source:
             _refuse_unknown_types(own, file)
             schema = own if schema is None else _agreed(schema, own, files[0], file)
             for row_groups, count in _tasks(metadata):
-                parts.append(Part(str(file), row_groups, n_rows))
+                parts.append(SourcePart(str(file), row_groups, n_rows))
                 n_rows += count
         if not n_rows:
             raise SchemaError(
@@ -105,7 +105,7 @@ class Source:
         return cls(str(path), tuple(map(str, files)), tuple(parts), schema, n_rows)
 
 
-def batches(part: Part, schema: Any) -> Iterator[tuple[int, Any]]:
+def batches(part: SourcePart, schema: Any) -> Iterator[tuple[int, Any]]:
     """Read a part, a bounded number of rows at a time.
 
     Yields

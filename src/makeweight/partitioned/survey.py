@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from makeweight.engine import run
 from makeweight.errors import OptionError
 from makeweight.partitioned.facts import ScanTask, TableFacts, refuse_many_groups, scan
 from makeweight.partitioned.schema import groups_of, refuse_unknown, schema_of
-from makeweight.partitioned.source import Source
-from makeweight.plan import Groups, Plan, Strategy
+from makeweight.partitioned.source import PartSource
+from makeweight.plan import Amount, Groups, Plan, Target
+from makeweight.progress import Progress
 from makeweight.table import Kind, Schema
 
-__all__ = ["Survey", "Watch", "results", "survey"]
+__all__ = ["Survey", "Work", "survey"]
 
-#: Called with what is being done, and how many of how many parts of it are.
-Watch = Callable[[str, int, int], object]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Survey:
 
     Parameters
     ----------
-    source : Source
+    source : PartSource
     facts : TableFacts
     schema : Schema
     groups : Groups
@@ -35,77 +37,69 @@ class Survey:
     plan : Plan
     """
 
-    source: Source
+    source: PartSource
     facts: TableFacts
     schema: Schema
     groups: Groups
     plan: Plan
 
 
-def survey(
-    source: str | Path | Source,
-    *,
-    target: str,
-    group_by: Sequence[str] = (),
-    kinds: Mapping[str, str] | None = None,
-    sampling_strategy: Strategy = "auto",
-    augment: int = 0,
-    engine: str = "local",
-    n_jobs: int = 1,
-    watch: Watch | None = None,
-) -> Survey:
-    """Read a partitioned table once: its schema, its groups, and the plan.
-
-    Parameters
-    ----------
-    source : str, Path or Source
-    target, group_by, kinds, sampling_strategy, augment, engine, n_jobs, watch
-        As for `makeweight.partitioned.balance_partitions`.
-
-    Returns
-    -------
-    Survey
+def survey(source: str | Path | PartSource, target: Target, amount: Amount, work: Work) -> Survey:
+    """Return what one reading of a partitioned table says: its schema, its groups, and the plan.
 
     Raises
     ------
     FileProblem, SchemaError, PlanError, OptionError
         When table, groups or parameters do not fit.
     """
-    if callable(sampling_strategy):
+    if callable(amount.sampling_strategy):
         raise OptionError(
             "a strategy that asks for the labels does not go with a partitioned table",
-            got=repr(sampling_strategy),
+            got=repr(amount.sampling_strategy),
             expected="a name, a ratio or final counts",
         )
-    stated = dict(kinds or {})
-    coded = tuple(name for name, kind in stated.items() if Kind.parse(kind).is_coded)
-    pieces = source if isinstance(source, Source) else Source.open(source)
-    roles = [target, *group_by]
-    refuse_unknown(pieces, roles, stated)
+    coded = tuple(str(name) for name, kind in target.kinds.items() if Kind.parse(kind).is_coded)
+    pieces = source if isinstance(source, PartSource) else PartSource.open(source)
+    roles = [str(target.name), *map(str, target.group_by)]
+    refuse_unknown(pieces, roles, target.kinds)
     tasks = [ScanTask(part, pieces.schema, tuple(roles), coded) for part in pieces.parts]
-    facts: TableFacts | None = None
-    for found in results(scan, tasks, engine, n_jobs, "reading", watch):
-        facts = found if facts is None else facts.merge(found)
-        refuse_many_groups(facts, roles)
-    assert facts is not None
-    schema = schema_of(pieces, facts, roles, stated)
-    groups = groups_of(schema, facts)
-    plan = Plan.make(groups, sampling_strategy, augment=augment)
-    return Survey(pieces, facts, schema, groups, plan)
+    total: TableFacts | None = None
+    for facts in work.results(scan, tasks, "reading"):
+        total = facts if total is None else total.merge(facts)
+        refuse_many_groups(total, roles)
+    assert total is not None
+    schema = schema_of(pieces, total, roles, target.kinds)
+    groups = groups_of(schema, total)
+    return Survey(pieces, total, schema, groups, amount.plan(groups))
 
 
-def results(
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    engine: str,
-    n_jobs: int,
-    step: str,
-    watch: Watch | None,
-) -> Iterator[Any]:
-    """Yield the results of tasks as they come, and tell how many there are."""
-    if watch is not None:
-        watch(step, 0, len(tasks))
-    for done, (_, result) in enumerate(run(function, tasks, engine=engine, n_jobs=n_jobs), start=1):
-        if watch is not None:
-            watch(step, done, len(tasks))
-        yield result
+@dataclass(frozen=True)
+class Work:
+    """Where tasks run, and who hears how far they are.
+
+    Parameters
+    ----------
+    engine : str
+    n_jobs : int
+    progress : callable, optional
+        Called with a `Progress` in parts.
+    start : float
+    """
+
+    engine: str = "local"
+    n_jobs: int = 1
+    progress: Callable[[Progress], object] | None = None
+    start: float = field(default_factory=time.perf_counter)
+
+    def say(self, step: str, done: int, total: int) -> None:
+        """Report a step."""
+        if self.progress is not None:
+            self.progress(Progress(step, done, total, time.perf_counter() - self.start))
+
+    def results(self, function: Callable[[Task], Result], tasks: Sequence[Task], step: str) -> Iterator[Result]:
+        """Yield the results of tasks as they come, and report how many there are."""
+        self.say(step, 0, len(tasks))
+        calls = run(function, tasks, engine=self.engine, n_jobs=self.n_jobs)
+        for done, (_, result) in enumerate(calls, start=1):
+            self.say(step, done, len(tasks))
+            yield result

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,9 +17,10 @@ import pyarrow.parquet
 from makeweight.errors import GeneratorError
 from makeweight.generators.base import Generator
 from makeweight.generators.check import Checker
-from makeweight.generators.fill import PURPOSES, Generation, ShortfallWarning, fill
+from makeweight.generators.fill import Generation, Limits, ShortfallWarning, fill
 from makeweight.generators.ledger import LedgerEntry
-from makeweight.partitioned.folder import record_of, write_json
+from makeweight.generators.streams import PURPOSES
+from makeweight.partitioned.folder import PartAccount, PartRecord, record_of, write_json
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import to_arrow
@@ -95,25 +95,25 @@ class Job:
         seed = np.random.SeedSequence(self.entropy, spawn_key=(PART_STREAM, piece.number))
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ShortfallWarning)  # told once, of all parts together
-                made = fill(
+                warnings.simplefilter("ignore", ShortfallWarning)  # one warning for all parts together
+                generation = fill(
                     self.generator,
                     self.table,
                     plan,
                     seed=seed,
                     groups=self.groups,
                     name=self.name,
-                    on_shortfall="warn",
+                    limits=Limits(on_shortfall="warn"),
                     checker=self.checker,
                     identifiers=lambda column, n, rng: self.names.make(column, n, rng, piece.before),
                 )
         except GeneratorError as error:
             if error.generation is None:
                 raise
-            made = error.generation  # without a row; the ledger says why
-        if any(entry.stopped == "interrupted" for entry in made.ledger):
+            generation = error.generation  # without a row; the ledger says why
+        if any(entry.stopped == "interrupted" for entry in generation.ledger):
             raise KeyboardInterrupt
-        return made
+        return generation
 
 
 @dataclass(frozen=True)
@@ -149,63 +149,54 @@ class WriteTask:
     job: Shared
 
 
-def write(task: CopyTask | WriteTask) -> dict[str, Any]:
+def write(task: CopyTask | WriteTask) -> PartRecord:
     """Write one part file and a record of it; where both are there already, only return the record.
 
     A file appears under its name when it is complete, and its record after that, so that a worker may be
     killed at any time, and a task may run twice.
-
-    Returns
-    -------
-    dict
-        ``name``, ``kind``, ``rows``, ``bytes``, ``sha256``, ``made`` (False where it was there already); of
-        a synthetic part also ``ledger``, ``notes`` and ``seconds``.
     """
     path = Path(task.output) / task.name
-    record = record_of(Path(task.output), task.name)
-    known = _valid(path, record)
+    record_path = record_of(Path(task.output), task.name)
+    known = _valid(path, record_path)
     if known is not None:
-        return {**known, "made": False}
+        return known
+    generation: Generation | None = None
+    ledger: tuple[PartAccount, ...] = ()
     if isinstance(task, CopyTask):
         with Path(task.source).open("rb") as source:
             replace_file(path, lambda stream: shutil.copyfileobj(source, stream, 2**20))
-        found: dict[str, Any] = {"name": task.name, "kind": "real"}
     else:
-        found = _write_piece(task, path)
-    rows = pyarrow.parquet.read_metadata(path).num_rows
-    found |= {"rows": rows, "bytes": path.stat().st_size, "sha256": _digest(path)}
-    write_json(record, found)
-    return {**found, "made": True}
-
-
-def _write_piece(task: WriteTask, path: Path) -> dict[str, Any]:
-    job: Job = task.job.read()
-    made = job.generate(task.piece)
-    table = to_arrow(made.frame, job.arrow)
-    replace_file(path, lambda stream: _write_parquet(table, stream))
-    positions = [position for position, *_ in task.piece.wants]
-    by_group = {job.plan.groups[position].group: position for position in positions}
-    return {
-        "name": task.name,
-        "kind": "synthetic",
-        "ledger": [{"position": by_group[e.group], **e.to_dict()} for e in made.ledger],
-        "notes": list(made.notes),
-        "seconds": round(made.seconds, 3),
-    }
+        job: Job = task.job.read()
+        generation = job.generate(task.piece)
+        table = to_arrow(generation.frame, job.arrow)
+        replace_file(path, lambda stream: _write_parquet(table, stream))
+        by_group = {job.plan.groups[position].group: position for position, *_ in task.piece.wants}
+        accounts = ({"position": by_group[e.group], **e.to_dict()} for e in generation.ledger)
+        ledger = tuple(PartAccount.parse(account) for account in accounts)
+    record = PartRecord(
+        task.name,
+        "real" if generation is None else "synthetic",
+        pyarrow.parquet.read_metadata(path).num_rows,
+        path.stat().st_size,
+        _digest(path),
+        ledger,
+        () if generation is None else generation.notes,
+        None if generation is None else round(generation.seconds, 3),
+    )
+    write_json(record_path, record.to_dict())
+    return record
 
 
 def _write_parquet(table: Any, stream: IO[bytes]) -> None:
     pyarrow.parquet.write_table(table, stream)
 
 
-def _valid(path: Path, record: Path) -> dict[str, Any] | None:
+def _valid(path: Path, record_path: Path) -> PartRecord | None:
     """Return the record of a part that is there and is what was recorded."""
-    if not record.is_file() or not path.is_file():
+    if not record_path.is_file() or not path.is_file():
         return None
-    known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    if path.stat().st_size != known["bytes"] or _digest(path) != known["sha256"]:
-        return None
-    return known
+    known = PartRecord.read(record_path)
+    return known if path.stat().st_size == known.bytes and _digest(path) == known.sha256 else None
 
 
 def is_recorded(output: Path, name: str) -> bool:
@@ -252,14 +243,13 @@ def _piece(number: int, wants: dict[tuple[int, int], int], before: int) -> Piece
     return Piece(number, rows, before)
 
 
-def entries_of(plan: Plan, records: list[dict[str, Any]]) -> tuple[LedgerEntry, ...]:
+def entries_of(plan: Plan, records: Sequence[PartRecord]) -> tuple[LedgerEntry, ...]:
     """Add up the accounts of all parts: one per group and purpose, as for a table in memory.
 
     Parameters
     ----------
     plan : Plan
-    records : list of dict
-        As `write` returns them for synthetic parts.
+    records : sequence of PartRecord
 
     Returns
     -------
@@ -272,14 +262,14 @@ def entries_of(plan: Plan, records: list[dict[str, Any]]) -> tuple[LedgerEntry, 
         if n
     }
     for record in records:
-        for account in record["ledger"]:
-            entry = total[account["position"], account["purpose"]]
-            entry.accepted += account["accepted"]
-            entry.proposed += account["proposed"]
-            entry.copies += account["copies"]
-            entry.rounds += account["rounds"]
-            entry.seconds += account["seconds"]
-            entry.rejected.update(Counter(account["rejected"]))
+        for account in record.ledger:
+            entry = total[account.position, account.purpose]
+            entry.accepted += account.accepted
+            entry.proposed += account.proposed
+            entry.copies += account.copies
+            entry.rounds += account.rounds
+            entry.seconds += account.seconds
+            entry.rejected.update(Counter(account.rejected))
             if entry.stopped in ("not started", "full"):
-                entry.stopped = account["stopped"]
+                entry.stopped = account.stopped
     return tuple(total.values())

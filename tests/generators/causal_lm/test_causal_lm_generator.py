@@ -13,7 +13,7 @@ from makeweight.errors import FileProblem, GeneratorError, SchemaError
 from makeweight.generators import contract
 from makeweight.generators.causal_lm import CausalLMGenerator
 from makeweight.generators.contract import CHECKS, example_table
-from makeweight.generators.fill import Budget, fill
+from makeweight.generators.fill import Limits, fill
 from makeweight.generators.registry import names, resolve
 from makeweight.plan import Groups, Plan
 from makeweight.table import Table
@@ -58,8 +58,7 @@ def test_without_constraints_the_check_decides():
             table,
             plan,
             seed=np.random.SeedSequence(0),
-            budget=Budget(patience=1),
-            on_shortfall="warn",
+            limits=Limits(patience=1, on_shortfall="warn"),
         )
     assert made.ledger.proposed == made.ledger.accepted + sum(made.ledger.rejected.values())
     assert sum(made.ledger.rejected.values()) > 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
 
 from chat_endpoints import recombined, serving
+from makeweight import Limits
 from makeweight.generators.chat import ChatGenerator
 from makeweight.generators.chat.endpoint import Endpoint
 from makeweight.generators.chat.limits import CALM, Pace, Retry, Spending, retry_after
@@ -76,13 +77,12 @@ def test_threads_over_groups_share_the_bound():
             table.frame,
             target="y",
             group_by=("sex", "old"),
-            schema=table.schema,
             generator=generator,
             sampling_strategy="minority",
             augment=10,
             n_jobs=4,
             random_state=0,
-            copies="accept",
+            limits=Limits(copies="accept"),
         )
     assert made.ledger.shortfall == 0
     assert endpoint.most_active == 2

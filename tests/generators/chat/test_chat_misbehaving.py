@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
 
 from chat_endpoints import completion, drip, drop, flood, hang, recombined, serving
+from makeweight import Limits
 from makeweight.errors import GenerationShortfall, GeneratorError
 from makeweight.generators.chat import ChatGenerator
 from makeweight.generators.chat import client as client_module
@@ -17,18 +18,16 @@ from makeweight.sampler import balance
 TABLE = example_table(n=60, rare=20)
 
 
-def run(endpoint, *, rows=30, on_shortfall="raise", seed=0, budget=None, **options):
+def run(endpoint, *, rows=30, on_shortfall="raise", seed=0, max_cost=None, **options):
     options = {"model": "m", "rows_per_request": 10, "retries": 3, "timeout": 5.0, **options}
     generator = ChatGenerator(base_url=endpoint.url, **options)
     generation = balance(
         TABLE.frame,
         target="y",
-        schema=TABLE.schema,
         generator=generator,
         random_state=seed,
         sampling_strategy={"rare": 20 + rows},
-        on_shortfall=on_shortfall,
-        max_cost=budget,
+        limits=Limits(on_shortfall=on_shortfall, max_cost=max_cost),
     )
     check_identities(generation)
     return generation
@@ -298,8 +297,8 @@ def usage(sent, received):
 
 def test_the_budget_of_the_caller_holds_too():
     with serving(lambda body, number: {**recombined(body), **usage(2000, 1000)}) as endpoint:
-        generation = short(endpoint, rows=200, price=(1.0, 2.0), concurrency=1, budget=0.01)
-    assert "max_money=0.01 reached" in generation.ledger.entries[0].stopped
+        generation = short(endpoint, rows=200, price=(1.0, 2.0), concurrency=1, max_cost=0.01)
+    assert "max_cost=0.01 reached" in generation.ledger.entries[0].stopped
     assert generation.spent.money == pytest.approx(0.012)
 
 

@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
 
 from chat_endpoints import completion, recombined, serving
-from makeweight import SyntheticOverSampler
+from makeweight import Limits, SyntheticOverSampler
 from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, MakeweightError, OptionError
 from makeweight.generators.chat import ChatGenerator, RemoteNotice
 from makeweight.generators.chat.cache import Recording, Recordings
@@ -37,11 +37,10 @@ def run(url, *, rows=30, seed=0, on_shortfall="raise", n_jobs=None, augment=0, *
     return balance(
         TABLE.frame,
         target="y",
-        schema=TABLE.schema,
         generator=generator,
         random_state=seed,
         sampling_strategy={"rare": 20 + rows},
-        on_shortfall=on_shortfall,
+        limits=Limits(on_shortfall=on_shortfall),
         n_jobs=n_jobs,
         augment=augment,
     )

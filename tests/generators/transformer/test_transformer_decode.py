@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.transformer.config import ModelConfig
-from makeweight.generators.transformer.decode import ColumnSpec, RowModel, draw_context
+from makeweight.generators.transformer.contexts import ColumnSpec, draw_context
+from makeweight.generators.transformer.decode import RowModel
 from makeweight.generators.transformer.model import InContextModel
 
 CONFIG = ModelConfig(width=16, layers=2, heads=2)

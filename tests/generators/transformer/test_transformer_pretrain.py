@@ -28,7 +28,8 @@ from makeweight.generators.transformer.objective import (
     model_scores,
     prepare,
 )
-from makeweight.generators.transformer.pretrain import Trainer, learning_rate, pretrain
+from makeweight.generators.transformer.optimisers import learning_rate
+from makeweight.generators.transformer.pretrain import Trainer, pretrain
 from makeweight.generators.transformer.prior import Shape, Tasks, draw_shape, draw_tasks
 from makeweight.generators.transformer.validation import baselines, validation_batches
 

@@ -14,7 +14,7 @@ from makeweight.generators.transformer.features import encode_cells
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import Prepared, interval_log_mass, prepare
 from makeweight.generators.transformer.prior import Shape, Tasks, draw_tasks
-from makeweight.generators.transformer.prompt import Prompt, Walk
+from makeweight.generators.transformer.prompt import TablePrompt, Walk
 
 CONFIG = ModelConfig(width=32, layers=3, heads=4)
 
@@ -46,7 +46,9 @@ def prepared(drawn: Tasks, seed: int = 1) -> Prepared:
 def walk(model: InContextModel, drawn: Tasks, seed: int = 1) -> list:
     """Forecasts and cells of every column, with the true values pushed."""
     rows = drawn.context
-    prompt = Prompt(model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(seed))
+    prompt = TablePrompt(
+        model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(seed)
+    )
     steps, walking = [], Walk(prompt, drawn.values.shape[1] - rows)
     for column in range(drawn.values.shape[2]):
         forecast = walking.forecast()
@@ -129,7 +131,9 @@ def test_the_context_is_encoded_without_the_rows_to_predict(column, row, seed):
     """Keys, values and targets of a prompt are those of the full pass, whatever rows stand beside them."""
     model, drawn = random_model(0), tasks(seed)
     rows = drawn.context
-    prompt = Prompt(model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(1))
+    prompt = TablePrompt(
+        model, drawn.values[:, :rows], drawn.categorical, drawn.given, torch.Generator().manual_seed(1)
+    )
     content, _ = model(prepared(drawn).inputs, rows)
     keys = model.point_to(content[:, row, column])
     torch.testing.assert_close(prompt.targets[:, column, row], keys, atol=1e-5, rtol=1e-5)
@@ -142,7 +146,7 @@ def test_blocks_do_not_change_a_prompt(model, monkeypatch):
         monkeypatch.setattr("makeweight.generators.transformer.prompt.BLOCK", block)
         stream = torch.Generator().manual_seed(1)
         values = drawn.values[:, : drawn.context]
-        made.append(Prompt(model, values, drawn.categorical, drawn.given, stream))
+        made.append(TablePrompt(model, values, drawn.categorical, drawn.given, stream))
     for other in made[1:]:
         torch.testing.assert_close(other.targets, made[0].targets, atol=1e-5, rtol=1e-5)
         for one, two in zip(made[0].keys, other.keys, strict=True):

@@ -7,6 +7,5 @@ for _package in ("torch", "transformers", "tokenizers", "peft", "accelerate", "s
         raise ModuleNotFoundError(f"No module named {_package!r}", name=_package)
 
 from makeweight.generators.causal_lm.generator import CausalLMGenerator  # noqa: E402 - packages come first
-from makeweight.generators.causal_lm.recipe import TrainingProgress  # noqa: E402
 
-__all__ = ["CausalLMGenerator", "TrainingProgress"]
+__all__ = ["CausalLMGenerator"]

@@ -27,7 +27,7 @@ KEPT_BYTES = 32_000_000
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Continuations:
     """What can follow the beginning of a value: tokens (one bit each), and whether it may end here."""
 
     tokens: np.ndarray
@@ -49,9 +49,9 @@ class _Grammar:
             )
         self.width, self.end = width, end
         self.most = KEPT_BYTES // (width // 8 + 100) if keep else 0
-        self.known: dict[tuple[int, ...], _Answer] = {}
+        self.known: dict[tuple[int, ...], _Continuations] = {}
 
-    def ask(self, matcher: Any) -> _Answer:
+    def ask(self, matcher: Any) -> _Continuations:
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
         tokens = np.zeros((self.width + 7) // 8, dtype=np.uint8)
         size = min(len(bits), len(tokens))
@@ -59,7 +59,7 @@ class _Grammar:
         if self.width % 8:
             tokens[-1] &= (1 << self.width % 8) - 1
         tokens[self.end // 8] &= ~(1 << self.end % 8) & 0xFF
-        return _Answer(tokens, bool(matcher.is_accepting()))
+        return _Continuations(tokens, bool(matcher.is_accepting()))
 
 
 class Cursor:
@@ -75,7 +75,7 @@ class Cursor:
         self._matcher: Any = None
         self.tokens: tuple[int, ...] = ()
 
-    def answer(self) -> _Answer:
+    def answer(self) -> _Continuations:
         """Return what may come next."""
         known = self._grammar.known.get(self.tokens)
         if known is not None:

@@ -13,10 +13,11 @@ import torch
 import makeweight.generators.causal_lm.model as models
 from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.persistence import Checkpoint
-from makeweight.generators.causal_lm.recipe import Recipe, TrainingProgress, TrainingState
+from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.training import LanguageTrainer, train
 from makeweight.plan import Groups
+from makeweight.progress import Progress
 
 __all__ = ["Learned", "learn"]
 
@@ -51,7 +52,7 @@ def learn(
     *,
     epochs: int,
     seed: np.random.SeedSequence,
-    progress: Callable[[TrainingProgress], object],
+    progress: Callable[[Progress], object],
 ) -> Learned:
     """Load or make a model, and train it on the rows of a table.
 
@@ -103,7 +104,7 @@ def _train(
     corpus: Corpus,
     epochs: int,
     seed: np.random.SeedSequence,
-    progress: Callable[[TrainingProgress], object],
+    progress: Callable[[Progress], object],
 ) -> TrainingState:
     rate = options["learning_rate"]
     recipe = Recipe(

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -14,13 +15,14 @@ import pandas as pd
 
 from makeweight.errors import GeneratorError, SchemaError
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.causal_lm.options import OPTIONS
 from makeweight.generators.causal_lm.patterns import pattern_of, read_value
-from makeweight.generators.causal_lm.recipe import TrainingProgress, TrainingState
+from makeweight.generators.causal_lm.recipe import TrainingState
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState
 from makeweight.plan import Group, Groups, Plan
+from makeweight.progress import Progress
 from makeweight.table import Table
 from makeweight.table.text import parse
 
@@ -39,6 +41,7 @@ LONGER = 2
 SECONDS_PER_ROW = 0.01
 
 
+@dataclass(eq=False, repr=False)
 class CausalLMGenerator(SavedGenerator):
     """A causal language model, fine-tuned on the rows of the table written as sentences.
 
@@ -85,7 +88,7 @@ class CausalLMGenerator(SavedGenerator):
         A folder in which training is saved after every epoch, and from which it goes on after it was cut
         short.
     progress : callable, optional
-        Called with a `TrainingProgress` after every epoch.
+        Called with a `makeweight.progress.Progress` after every epoch.
     verbose : int
         Above 0, that goes to standard error.
 
@@ -120,68 +123,40 @@ class CausalLMGenerator(SavedGenerator):
     """
 
     traits = Traits(writes_text=True, extrapolates=True)
-    options = OPTIONS
     saved_as = "causal-lm"
     saved_facts = ("form", "outcome", "longest")
     saved_folders = ("model", "adapter")
-    _grammars: Grammars | None
 
-    def __init__(
-        self,
-        model: str = "distilgpt2",
-        lora: int | bool | Literal["auto"] = "auto",
-        epochs: int | Literal["auto"] = "auto",
-        batch_size: int = 16,
-        learning_rate: float | Literal["auto"] = "auto",
-        patience: int = 10,
-        validation_share: float = 0.1,
-        max_seconds: float | None = None,
-        constrain: bool = True,
-        temperature: float = 1.0,
-        device: str = "auto",
-        layers: int = 3,
-        width: int = 64,
-        rows_at_once: int = 128,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        progress: Callable[[TrainingProgress], object] | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.model = model
-        self.lora = lora
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
-        self.validation_share = validation_share
-        self.max_seconds = max_seconds
-        self.constrain = constrain
-        self.temperature = temperature
-        self.device = device
-        self.layers = layers
-        self.width = width
-        self.rows_at_once = rows_at_once
-        self.checkpoint_dir = checkpoint_dir
-        self.progress = progress
-        self.verbose = verbose
+    model: str = option("distilgpt2", str, test=bool, takes="a name or a folder")
+    lora: int | bool | Literal["auto"] = option("auto", (bool, int), 1, words=("auto",))
+    epochs: int | Literal["auto"] = option("auto", int, 1, words=("auto",))
+    batch_size: int = option(16, int, 1)
+    learning_rate: float | Literal["auto"] = option("auto", float, 0, above=True, words=("auto",))
+    patience: int = option(10, int, 1)
+    validation_share: float = option(0.1, float, 0, 0.5)
+    max_seconds: float | None = option(None, float, 0, above=True, words=(None,))
+    constrain: bool = option(True, bool)
+    temperature: float = option(1.0, float, 0, above=True)
+    device: str = option("auto", str, takes='"auto", "cpu", "cuda" ...', saved=False)
+    layers: int = option(3, int, 1)
+    width: int = option(64, int, 32, test=lambda value: value % 32 == 0, takes="a multiple of 32")
+    rows_at_once: int = option(128, int, 1)
+    checkpoint_dir: str | os.PathLike[str] | None = option(
+        None, (str, os.PathLike), words=(None,), takes="a folder", saved=False
+    )
+    progress: Callable[[Progress], object] | None = option(
+        None, object, test=lambda value: value is None or callable(value), takes="a function", saved=False
+    )
+    verbose: int = option(0, int, 0, saved=False)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Train the model on the rows of a table.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        CausalLMGenerator
-        """
+        """Train the model on the rows of a table."""
         from makeweight.generators.causal_lm.fitting import learn
 
         self._check_options()
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
-        self._grammars = None
+        self._grammars: Grammars | None = None
         cells = self._read(table)
         learned = learn(
             self.get_params(deep=False),
@@ -294,9 +269,10 @@ class CausalLMGenerator(SavedGenerator):
         ]
         return cells
 
-    def _report(self, progress: TrainingProgress) -> None:
+    def _report(self, progress: Progress) -> None:
         if self.verbose:
-            show(progress)
+            left = f"at most {progress.seconds_left:.0f} s left"
+            sys.stderr.write(f"epoch {progress.done} of {progress.total}: {progress.detail}, {left}\n")
         if self.progress is not None:
             self.progress(progress)
 
@@ -332,12 +308,3 @@ def _parsed(text: str) -> dict[str, str | None] | None:
         return parse(text)
     except SchemaError:  # not a row: an answer like any other, counted by the check
         return None
-
-
-def show(progress: TrainingProgress) -> None:
-    """Write a line on how far training is to standard error."""
-    held_out = "" if np.isnan(progress.validation_loss) else f", held out {progress.validation_loss:.4f}"
-    sys.stderr.write(
-        f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.4f}{held_out}, "
-        f"{progress.rows_per_second:,.0f} rows/s, at most {progress.seconds_left:.0f} s left\n"
-    )

@@ -1,11 +1,11 @@
-"""How to train, how far training is, and how it went."""
+"""How to train, and how training went."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
-__all__ = ["Recipe", "TrainingProgress", "TrainingState"]
+__all__ = ["Recipe", "TrainingState"]
 
 
 @dataclass(frozen=True)
@@ -26,29 +26,6 @@ class Recipe:
     validation_share: float
     patience: int
     max_seconds: float | None
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far training is, told after every epoch.
-
-    Parameters
-    ----------
-    epoch, epochs, step : int
-    loss, validation_loss : float
-        Per token, in nats; the latter is NaN where no rows are held out.
-    rows_per_second, seconds, seconds_left : float
-        `seconds_left` at most: training may stop early.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    loss: float
-    validation_loss: float
-    rows_per_second: float
-    seconds: float
-    seconds_left: float
 
 
 @dataclass

@@ -14,7 +14,8 @@ import torch
 from makeweight.errors import GeneratorError
 from makeweight.generators.causal_lm.corpus import Corpus
 from makeweight.generators.causal_lm.model import Language
-from makeweight.generators.causal_lm.recipe import Recipe, TrainingProgress, TrainingState
+from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
+from makeweight.progress import Progress
 
 __all__ = ["LanguageTrainer", "batch_loss", "pace", "precision", "split", "train"]
 
@@ -111,7 +112,7 @@ class LanguageTrainer:
 def train(
     trainer: LanguageTrainer,
     *,
-    progress: Callable[[TrainingProgress], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
     after_epoch: Callable[[LanguageTrainer], object] | None = None,
 ) -> TrainingState:
     """Train until the last epoch, until the validation loss stays, or until the time is up.
@@ -121,7 +122,7 @@ def train(
     trainer : LanguageTrainer
         New, or brought to where an earlier one was.
     progress : callable, optional
-        Called with a `TrainingProgress` after every epoch.
+        Called with a `makeweight.progress.Progress` after every epoch.
     after_epoch : callable, optional
         Called with the trainer then, to save it.
 
@@ -155,18 +156,9 @@ def train(
             left = (recipe.epochs - outcome.epoch) * (time.perf_counter() - began)
             if recipe.max_seconds is not None:
                 left = min(left, max(0.0, recipe.max_seconds - outcome.seconds))
-            progress(
-                TrainingProgress(
-                    outcome.epoch,
-                    recipe.epochs,
-                    outcome.step,
-                    loss,
-                    held_out,
-                    outcome.rows_per_second,
-                    outcome.seconds,
-                    left,
-                )
-            )
+            detail = f"loss {loss:.4f}" + ("" if math.isnan(held_out) else f", held out {held_out:.4f}")
+            detail += f", {outcome.rows_per_second:,.0f} rows/s"
+            progress(Progress("training, epochs", outcome.epoch, recipe.epochs, outcome.seconds, left, detail))
         if after_epoch is not None:
             after_epoch(trainer)
     trainer.restore()

@@ -13,7 +13,6 @@ import os
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from makeweight.errors import FileProblem
 from makeweight.table.files import replace_file
@@ -52,7 +51,7 @@ class Recording:
     key: str
     endpoint: str
     table: str
-    request: dict[str, Any]
+    request: dict[str, object]
     answer: str | None
     failure: str | None = None
     error: str | None = None
@@ -63,7 +62,7 @@ class Recording:
         return self.error is None and self.failure != NO_COMPLETION
 
 
-def key_of(endpoint: str, request: dict[str, Any]) -> str:
+def key_of(endpoint: str, request: dict[str, object]) -> str:
     """Return the hash under which the answer to a request is kept.
 
     Examples

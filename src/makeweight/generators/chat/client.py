@@ -15,10 +15,10 @@ from makeweight.errors import GeneratorError
 from makeweight.generators.chat.cache import NO_COMPLETION, Recording, Recordings, key_of
 from makeweight.generators.chat.endpoint import Endpoint
 from makeweight.generators.chat.limits import Pace, Retry
-from makeweight.generators.chat.problems import Problem
+from makeweight.generators.chat.problems import ChatProblem
 from makeweight.generators.chat.transport import AnswerTooLarge, AnswerTooSlow, http_client
 
-__all__ = ["Answer", "Client", "Request", "in_parallel", "read_answer"]
+__all__ = ["Answer", "ChatRequest", "Client", "in_parallel", "read_answer"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ REFUSED = frozenset({400, 422, 501})
 
 
 @dataclass(frozen=True)
-class Request:
+class ChatRequest:
     """What is asked.
 
     Parameters
@@ -48,7 +48,7 @@ class Request:
         Digest of the names of the columns whose values are in it.
     """
 
-    body: dict[str, Any]
+    body: dict[str, object]
     table: str
 
 
@@ -107,7 +107,7 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
     return Answer(text, cut=finish == "length", tokens=tokens, recorded=recorded)
 
 
-def _tokens(body: dict[str, Any]) -> tuple[int, int] | None:
+def _tokens(body: dict[str, object]) -> tuple[int, int] | None:
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -161,7 +161,7 @@ class Client:
             )
             weakref.finalize(self, self._api.close)
 
-    def recorded(self, request: Request) -> Answer | None:
+    def recorded(self, request: ChatRequest) -> Answer | None:
         """Return the answer that is recorded for a request, or how it failed.
 
         What failed in a run that was interrupted is part of it: taken up again, it gives the same rows. What failed
@@ -175,7 +175,7 @@ class Client:
             return Answer(failure=recording.failure, error=recording.error, recorded=True)
         return read_answer(recording.answer, recorded=True)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: ChatRequest) -> Answer:
         """Send a request and keep the raw answer before reading it.
 
         Raises
@@ -201,7 +201,7 @@ class Client:
         self.recordings.add(Recording(*place, raw, answer.failure))
         return answer
 
-    def _send(self, request: Request) -> tuple[str | None, str | None]:
+    def _send(self, request: ChatRequest) -> tuple[str | None, str | None]:
         """Return the raw body, or why there is none, after as many attempts as it takes."""
         failures = timeouts = 0
         put_off = 0.0
@@ -215,7 +215,7 @@ class Client:
                 except AnswerTooLarge:
                     return None, "answer-too-large"
                 except (openai.APIError, AnswerTooSlow) as error:
-                    problem = Problem.of(error)
+                    problem = ChatProblem.of(error)
                 else:
                     self.pace.praise()
                     return raw, None
@@ -237,7 +237,7 @@ class Client:
             if problem.status != 429:
                 self.cancelled.wait(wait)
 
-    def _once(self, body: dict[str, Any], given_up: Sequence[str]) -> str:
+    def _once(self, body: dict[str, object], given_up: Sequence[str]) -> str:
         assert self._api is not None
         sent = {name: value for name, value in body.items() if name not in given_up}
         # Parameters that older versions of the client do not know go beside those that it does.
@@ -252,7 +252,7 @@ class Client:
                 raise error.__cause__ from None
             raise
 
-    def _give_up(self, problem: Problem, body: dict[str, Any], given_up: Sequence[str]) -> bool:
+    def _give_up(self, problem: ChatProblem, body: dict[str, object], given_up: Sequence[str]) -> bool:
         """Give up a parameter that the endpoint refuses; tell whether there was one to give up."""
         with self._lock:
             if tuple(self.given_up) != tuple(given_up):
@@ -262,7 +262,7 @@ class Client:
             self.given_up.extend(left)
             return bool(left)
 
-    def _fail(self, problem: Problem, attempts: int) -> NoReturn:
+    def _fail(self, problem: ChatProblem, attempts: int) -> NoReturn:
         """Say why there is no answer, without the key, and with what to do about it."""
         if self.cancelled.is_set():
             raise KeyboardInterrupt

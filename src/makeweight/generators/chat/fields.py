@@ -58,7 +58,7 @@ class Field:
         return json.dumps(self._values_by_text.get(text, text), ensure_ascii=False)
 
     @cached_property
-    def _values_by_text(self) -> dict[str, Any]:
+    def _values_by_text(self) -> dict[str, object]:
         """Categories that JSON has a type for, by their text."""
         categories = self.column.categories
         if categories is None:
@@ -81,13 +81,13 @@ class Field:
             texts.append(None)
         return [json.loads(self.literal(text)) for text in texts]
 
-    def schema(self, group: Group) -> dict[str, Any]:
+    def schema(self, group: Group) -> dict[str, object]:
         """Return the JSON schema of its values in rows of a group."""
         options = self.options(group)
         if options is not None:
             return {"enum": options}
         kind = {Kind.CONTINUOUS: "number", Kind.INTEGER: "integer"}.get(self.column.kind, "string")
-        found: dict[str, Any] = {"type": [kind, "null"] if self.column.n_missing else kind}
+        found: dict[str, object] = {"type": [kind, "null"] if self.column.n_missing else kind}
         if self.is_number and self.column.low is not None and self.column.high is not None:
             low, high = self._limits
             found |= {"minimum": json.loads(low), "maximum": json.loads(high)}

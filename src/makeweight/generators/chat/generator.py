@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,10 +18,9 @@ from makeweight.generators.chat.cache import Recordings
 from makeweight.generators.chat.client import Client
 from makeweight.generators.chat.endpoint import Endpoint
 from makeweight.generators.chat.limits import Retry, Spending
-from makeweight.generators.chat.options import OPTIONS
-from makeweight.generators.chat.prompt import Prompter, Style
+from makeweight.generators.chat.prompt import STYLES, Prompter, Style
 from makeweight.generators.chat.session import Session
-from makeweight.generators.frame.options import WithOptions
+from makeweight.generators.frame.options import Option, WithOptions, option
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
@@ -33,7 +33,19 @@ LATENCY, TOKENS_PER_SECOND = 1.0, 60.0
 ROW_TOKENS, PROMPT_TOKENS = 40, 500
 FORMAT, MANIFEST = 1, "manifest.json"
 
+#: A part of a price.
+DOLLARS = Option(float, 0)
 
+
+def _is_price(value: Any) -> bool:
+    return len(value) == 2 and all(map(DOLLARS.allows, value))
+
+
+def _is_description(value: Any) -> bool:
+    return isinstance(value, str) or all(isinstance(text, str) for text in value.values())
+
+
+@dataclass(eq=False, repr=False)
 class ChatGenerator(WithOptions):
     """Asks a chat model for rows, with fresh real rows as examples in every request.
 
@@ -117,47 +129,35 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
     """
 
     traits = Traits(writes_text=True, extrapolates=True)
-    options = OPTIONS
 
-    def __init__(
-        self,
-        model: str = "",
-        base_url: str | None = None,
-        api_key: str | None = None,
-        rows_per_request: int = 20,
-        examples: int = 20,
-        concurrency: int = 4,
-        max_requests: int | None = None,
-        max_tokens: int | None = None,
-        max_cost: float | None = None,
-        cache_dir: str | Path | None = None,
-        temperature: float = 0.7,
-        description: str | Mapping[Any, str] | None = None,
-        style: Style = "json",
-        price: tuple[float, float] | None = None,
-        allow_remote: bool = False,
-        replay: str | Path | None = None,
-        timeout: float = 120.0,
-        retries: int = 5,
-    ) -> None:
-        self.model = model
-        self.base_url = base_url
-        self.api_key = api_key
-        self.rows_per_request = rows_per_request
-        self.examples = examples
-        self.concurrency = concurrency
-        self.max_requests = max_requests
-        self.max_tokens = max_tokens
-        self.max_cost = max_cost
-        self.cache_dir = cache_dir
-        self.temperature = temperature
-        self.description = description
-        self.style: Style = style
-        self.price = price
-        self.allow_remote = allow_remote
-        self.replay = replay
-        self.timeout = timeout
-        self.retries = retries
+    model: str = option(
+        "",
+        str,
+        test=bool,
+        takes="a name that the endpoint knows",
+        hint="--option model=NAME; most endpoints list theirs at base_url/models",
+    )
+    base_url: str | None = option(None, str, words=(None,), takes="an address")
+    api_key: str | None = option(None, str, words=(None,), takes="text", saved=False)
+    rows_per_request: int = option(20, int, 1)
+    examples: int = option(20, int, 1)
+    concurrency: int = option(4, int, 1)
+    max_requests: int | None = option(None, int, 1, words=(None,))
+    max_tokens: int | None = option(None, int, 1, words=(None,))
+    max_cost: float | None = option(None, float, 0, words=(None,), takes="US dollars, 0 or more")
+    cache_dir: str | Path | None = option(None, (str, Path), words=(None,), takes="a folder", saved=False)
+    temperature: float = option(0.7, float, 0, 2)
+    description: str | Mapping[Any, str] | None = option(
+        None, (str, Mapping), words=(None,), test=_is_description, takes="text, or column to text"
+    )
+    style: Style = option("json", words=STYLES)
+    price: tuple[float, float] | None = option(
+        None, (tuple, list), words=(None,), test=_is_price, takes="two numbers, 0 or more"
+    )
+    allow_remote: bool = option(False, bool, saved=False)
+    replay: str | Path | None = option(None, (str, Path), words=(None,), takes="a folder", saved=False)
+    timeout: float = option(120.0, float, 0, above=True, takes="seconds, above 0")
+    retries: int = option(5, int, 0)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.model!r}, style={self.style!r})"  # an address can hold a password
@@ -209,12 +209,6 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Ask for up to `n` rows of a group: one wave of at most `concurrency` requests.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
@@ -284,7 +278,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         return self._session.notes
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was asked and answered, as plain values."""
         return self._session.details
 
@@ -298,7 +292,11 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         """
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        manifest = {"format": FORMAT, "generator": "chat", "options": self._saved_options()}
+        manifest = {
+            "format": FORMAT,
+            "generator": "chat",
+            "options": {name: getattr(self, name) for name in self.saved_options()},
+        }
         text = json.dumps(manifest, indent=2) + "\n"
         replace_file(path / MANIFEST, lambda stream: stream.write(text.encode()))
 
@@ -336,7 +334,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         known = isinstance(manifest, dict) and manifest.keys() == {"format", "generator", "options"}
         if not known or (manifest["format"], manifest["generator"]) != (FORMAT, "chat"):
             raise FileProblem("the manifest is of something else", where=str(path), expected="generator chat")
-        strange = sorted(set(manifest["options"]) - {option.name for option in OPTIONS if option.saved})
+        strange = sorted(set(manifest["options"]) - set(cls.saved_options()))
         if strange:
             raise FileProblem("the manifest has unknown options", where=str(path), got=strange)
         loaded = cls(**{**manifest["options"], **options})

@@ -11,7 +11,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ class Parsed:
         What looked like a row and was none, by reason.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -56,7 +56,7 @@ class Parsed:
         """Whether anything looked like a row."""
         return bool(self.rows or self.rejected)
 
-    def add(self, row: dict[str, Any], needed: Sequence[str]) -> None:
+    def add(self, row: Mapping[str, object], needed: Sequence[str]) -> None:
         """Take a row, or count why it is none: it lacks a column, or a value is no text that a file can hold."""
         lacking = [label for label in needed if label not in row]
         broken = [label for label, value in row.items() if isinstance(value, str) and SURROGATE.search(value)]
@@ -65,7 +65,7 @@ class Parsed:
         elif broken:
             self.rejected[f"not-unicode: {broken[0]}"] += 1
         else:
-            self.rows.append(row)
+            self.rows.append(dict(row))
 
 
 def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style: Style, cut: bool = False) -> Parsed:
@@ -248,10 +248,10 @@ def _sentence_pattern(labels: Sequence[str]) -> re.Pattern[str]:
     )
 
 
-def _sentence_rows(line: str, start: re.Pattern[str], names: _Names) -> list[dict[str, Any]]:
+def _sentence_rows(line: str, start: re.Pattern[str], names: _Names) -> list[dict[str, object]]:
     """Return the rows of one line; a column that comes again begins another row."""
-    rows: list[dict[str, Any]] = []
-    row: dict[str, Any] = {}
+    rows: list[dict[str, object]] = []
+    row: dict[str, object] = {}
     match = start.search(line)
     while match is not None:
         name = match["label"]

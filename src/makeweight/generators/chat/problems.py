@@ -10,7 +10,7 @@ import openai
 from makeweight.generators.chat.limits import RETRIED, retry_after
 from makeweight.generators.chat.transport import AnswerTooSlow
 
-__all__ = ["Problem"]
+__all__ = ["ChatProblem"]
 
 #: Says that there is no money left, with the status of "too many requests".
 NO_MONEY = "insufficient_quota"
@@ -18,7 +18,7 @@ LONGEST = 400
 
 
 @dataclass(frozen=True)
-class Problem:
+class ChatProblem:
     """One failed attempt.
 
     Parameters
@@ -43,7 +43,7 @@ class Problem:
     wait: float | None = None
 
     @classmethod
-    def of(cls, error: openai.APIError | AnswerTooSlow) -> Problem:
+    def of(cls, error: openai.APIError | AnswerTooSlow) -> ChatProblem:
         """Read an error of the client."""
         slow = isinstance(error, openai.APITimeoutError | AnswerTooSlow)
         if slow or isinstance(error.__cause__, AnswerTooSlow):

@@ -20,7 +20,7 @@ from makeweight.plan import Group, Groups
 from makeweight.table import Table
 from makeweight.table.text import render, to_texts
 
-__all__ = ["STYLES", "Prompt", "Prompter", "Style"]
+__all__ = ["STYLES", "ChatPrompt", "Prompter", "Style"]
 
 Style = Literal["json", "sentence", "csv"]
 STYLES: tuple[Style, ...] = ("json", "sentence", "csv")
@@ -45,7 +45,7 @@ TABLE = ""
 
 
 @dataclass(frozen=True)
-class Prompt:
+class ChatPrompt:
     """One request in words.
 
     Parameters
@@ -108,7 +108,7 @@ class Prompter:
         labels = json.dumps([field.label for field in self.fields])
         self.digest = hashlib.sha256(labels.encode()).hexdigest()[:16]
 
-    def write(self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str] | None = None) -> Prompt:
+    def write(self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str] | None = None) -> ChatPrompt:
         """Write the request for `n` rows of a group.
 
         Parameters
@@ -122,7 +122,7 @@ class Prompter:
 
         Returns
         -------
-        Prompt
+        ChatPrompt
         """
         blocks, shown = self._examples(group, rng)
         parts = [self._about(), "\n".join(self._lines()), *blocks]
@@ -132,13 +132,13 @@ class Prompter:
             told = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(TOLD))
             parts.append(f"In the answers before, rows were rejected for these reasons: {told}. Avoid them.")
         parts.append(self._task(group, n))
-        return Prompt(ROLE, "\n\n".join(part for part in parts if part), shown, n)
+        return ChatPrompt(ROLE, "\n\n".join(part for part in parts if part), shown, n)
 
     def name(self, group: Group) -> str:
         """Return a group as text."""
         return self.groups.describe(group)
 
-    def response_format(self, group: Group) -> dict[str, Any]:
+    def response_format(self, group: Group) -> dict[str, object]:
         """Return the JSON schema of an answer, as structured outputs take it."""
         row = {
             "type": "object",

@@ -9,18 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import remark
-from makeweight.generators.chat.client import Answer, Client, Request, in_parallel
+from makeweight.generators.chat.client import Answer, ChatRequest, Client, in_parallel
 from makeweight.generators.chat.diversity import AnswerReport, encoded, measure, summarize
 from makeweight.generators.chat.limits import Spending
 from makeweight.generators.chat.parse import read_rows
-from makeweight.generators.chat.prompt import Prompt, Prompter, count_tokens
+from makeweight.generators.chat.prompt import ChatPrompt, Prompter, count_tokens
 from makeweight.generators.chat.values import to_frame
 from makeweight.generators.check import SURPLUS
 from makeweight.generators.fill import account_of
@@ -126,7 +125,7 @@ class Session:
 
     def _write(
         self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str]
-    ) -> tuple[list[Prompt], list[Request]]:
+    ) -> tuple[list[ChatPrompt], list[ChatRequest]]:
         """Write the requests of a wave, each with a stream of its own."""
         most = self._rows_per_request
         n_requests = min(self._concurrency, math.ceil(n / most))
@@ -137,8 +136,8 @@ class Session:
             requests.append(self._request(group, prompt, int(stream.integers(2**31))))
         return prompts, requests
 
-    def _request(self, group: Group, prompt: Prompt, seed: int) -> Request:
-        body: dict[str, Any] = {
+    def _request(self, group: Group, prompt: ChatPrompt, seed: int) -> ChatRequest:
+        body: dict[str, object] = {
             "model": self._model,
             "messages": [
                 {"role": "system", "content": prompt.system},
@@ -150,9 +149,9 @@ class Session:
         }
         if self.prompter.style == "json":
             body["response_format"] = self.prompter.response_format(group)
-        return Request(body, self.prompter.digest)
+        return ChatRequest(body, self.prompter.digest)
 
-    def _most_received(self, prompt: Prompt) -> int:
+    def _most_received(self, prompt: ChatPrompt) -> int:
         return int(SLACK * prompt.n_rows * self.prompter.row_tokens) + EXTRA_TOKENS
 
     def _ask_leave(self) -> None:
@@ -175,8 +174,8 @@ class Session:
         warnings.warn(f"{endpoint.address}: {what}", RemoteNotice, stacklevel=4)
 
     def _wave(
-        self, requests: Sequence[Request], prompts: Sequence[Prompt]
-    ) -> tuple[list[tuple[Prompt, Answer]], str | None]:
+        self, requests: Sequence[ChatRequest], prompts: Sequence[ChatPrompt]
+    ) -> tuple[list[tuple[ChatPrompt, Answer]], str | None]:
         """Answer requests from the recordings or the endpoint, until a budget or the endpoint says no."""
         stop = None
         calls: list[Callable[[], Answer]] = []
@@ -190,7 +189,7 @@ class Session:
             if stop is not None:
                 break
             calls.append(partial(self._ask, request, prompt, held))
-        answered: list[tuple[Prompt, Answer]] = []
+        answered: list[tuple[ChatPrompt, Answer]] = []
         for prompt, result in zip(prompts, self._run(calls), strict=False):
             if isinstance(result, GeneratorError) and self._answered:
                 stop = result.message
@@ -221,7 +220,7 @@ class Session:
             if isinstance(call, partial) and call.func == self._ask:
                 self.spending.cancel(call.args[2])
 
-    def _ask(self, request: Request, prompt: Prompt, held: tuple[int, int]) -> Answer:
+    def _ask(self, request: ChatRequest, prompt: ChatPrompt, held: tuple[int, int]) -> Answer:
         used = (0, 0)
         try:
             answer = self.client.ask(request)
@@ -233,11 +232,13 @@ class Session:
         finally:
             self.spending.settle(held, used)
 
-    def _read(self, group: Group, prompt: Prompt, answer: Answer) -> tuple[pd.DataFrame, AnswerReport, Counter[str]]:
+    def _read(
+        self, group: Group, prompt: ChatPrompt, answer: Answer
+    ) -> tuple[pd.DataFrame, AnswerReport, Counter[str]]:
         """Return the rows of an answer, what it is like, and why rows of it are not valid."""
         fields = self.prompter.fields
         unreadable: Counter[str] = Counter()
-        rows: list[dict[str, Any]] = []
+        rows: list[dict[str, object]] = []
         if answer.failure is not None:
             unreadable[answer.failure] += 1
         else:
@@ -285,7 +286,7 @@ class Session:
         return (*notes, variety) if variety else tuple(notes)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was asked and answered, as plain values."""
         spending, client = self.spending, self.client
         return {

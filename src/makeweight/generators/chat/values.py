@@ -25,7 +25,7 @@ LARGEST = 1e300
 WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:(?![eE]\b)[A-Za-zµ°%²³/]{{1,15}}\.?)?[.;]?$", re.ASCII)
 
 
-def to_frame(rows: Sequence[dict[str, Any]], fields: Sequence[Field]) -> pd.DataFrame:
+def to_frame(rows: Sequence[dict[str, object]], fields: Sequence[Field]) -> pd.DataFrame:
     """Return rows as a frame of the table's columns.
 
     Parameters

@@ -6,16 +6,18 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from makeweight.errors import OptionError, nearest
 
-__all__ = ["Option", "OptionRow", "WithOptions", "options_of"]
+__all__ = ["Option", "OptionRow", "WithOptions", "option", "options_of"]
 
 #: How the names of options end whose values are never written down.
 SECRET = ("key", "token", "secret", "password")
+#: Where a field keeps its option.
+OPTION = "option"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,6 @@ class Option:
 
     Parameters
     ----------
-    name : str
     types : type or tuple of type
         ``int`` stands for any whole number, ``float`` for any real number; neither includes True and False.
     low, high : float
@@ -44,14 +45,13 @@ class Option:
 
     Examples
     --------
-    >>> share = Option("share", float, 0, 1, words=("auto",))
+    >>> share = Option(float, 0, 1, words=("auto",))
     >>> share.allows(0.5), share.allows("auto"), share.allows(2), share.allows(True)
     (True, True, False, False)
     >>> print(share)
     "auto" or a number in [0, 1]
     """
 
-    name: str
     types: type | tuple[type, ...] = ()
     low: float = -math.inf
     high: float = math.inf
@@ -94,6 +94,24 @@ class Option:
         return ""
 
 
+def option(
+    default: Any,
+    types: type | tuple[type, ...] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+    words: tuple[object, ...] = (),
+    test: Callable[[Any], bool] | None = None,
+    takes: str = "",
+    hint: str | None = None,
+    saved: bool = True,
+) -> Any:
+    """Return the field of a dataclass that is an option with a default; the others are `Option`'s parameters."""
+    declared = Option(types, low, high, above, words, test, takes, hint, saved)
+    return field(default=default, metadata={OPTION: declared})
+
+
 @dataclass(frozen=True)
 class OptionRow:
     """One line of the table of a generator's options.
@@ -116,18 +134,16 @@ class OptionRow:
 
 
 class WithOptions:
-    """A generator whose constructor's arguments are declared in `options`.
+    """A generator that is a dataclass whose fields are made by `option`: the arguments of its constructor.
 
-    The constructor stores its arguments unchanged under their own names. `get_params` and `set_params` are
-    scikit-learn's, so that ``sklearn.base.clone`` and a grid over ``generator__bandwidth`` work.
+    `get_params` and `set_params` are scikit-learn's, so that ``sklearn.base.clone`` and a grid over
+    ``generator__bandwidth`` work.
 
     Examples
     --------
-    >>> class Blur(WithOptions):
-    ...     options = (Option("width", float, 0, above=True),)
-    ...
-    ...     def __init__(self, width=1.0):
-    ...         self.width = width
+    >>> @dataclass(eq=False, repr=False)
+    ... class Blur(WithOptions):
+    ...     width: float = option(1.0, float, 0, above=True)
     >>> Blur().set_params(width=2.0)
     Blur(width=2.0)
     >>> Blur(width=-1)._check_options()
@@ -135,11 +151,19 @@ class WithOptions:
     makeweight.errors.OptionError: option out of range (width): got -1, expected a number above 0
     """
 
-    options: ClassVar[tuple[Option, ...]] = ()
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return the options by name."""
+        return {entry.name: entry.metadata[OPTION] for entry in fields(cls) if OPTION in entry.metadata}  # type: ignore[arg-type]
+
+    @classmethod
+    def saved_options(cls) -> list[str]:
+        """Return the names of the options that `save` writes down."""
+        return [name for name, option in cls.options().items() if option.saved]
 
     def get_params(self, deep: bool = True) -> dict[str, object]:
         """Return the options by name; with `deep` those of objects among them too, as ``name__inner``."""
-        params = {option.name: getattr(self, option.name) for option in self.options}
+        params = {name: getattr(self, name) for name in self.options()}
         for name, value in list(params.items()) if deep else ():
             if hasattr(value, "get_params") and not isinstance(value, type):
                 params |= {f"{name}__{inner}": entry for inner, entry in value.get_params().items()}
@@ -153,7 +177,7 @@ class WithOptions:
         OptionError
             When there is no option of that name.
         """
-        known = [option.name for option in self.options]
+        known = list(self.options())
         for name, value in params.items():
             own, _, inner = name.partition("__")
             if own not in known:
@@ -166,14 +190,11 @@ class WithOptions:
 
     def _check_options(self) -> None:
         """Refuse the first option that has a value it does not take."""
-        for option in self.options:
-            value = getattr(self, option.name)
+        for name, option in self.options().items():
+            value = getattr(self, name)
             if not option.allows(value):
-                got = None if option.name.endswith(SECRET) else repr(value)
-                raise OptionError("option out of range", where=option.name, got=got, expected=option, hint=option.hint)
-
-    def _saved_options(self) -> dict[str, object]:
-        return {option.name: getattr(self, option.name) for option in self.options if option.saved}
+                got = None if name.endswith(SECRET) else repr(value)
+                raise OptionError("option out of range", where=name, got=got, expected=option, hint=option.hint)
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self)).parameters
@@ -195,7 +216,7 @@ def options_of(cls: type) -> tuple[OptionRow, ...]:
     >>> row.name, row.takes, row.default
     ('recombine', 'a number in [0, 1]', '0.2')
     """
-    declared = {option.name: str(option) for option in getattr(cls, "options", ())}
+    declared = {name: str(option) for name, option in cls.options().items()} if issubclass(cls, WithOptions) else {}
     meanings = dict(_meanings(cls))
     return tuple(
         OptionRow(

@@ -177,7 +177,14 @@ class SavedGenerator(WithOptions):
             When safetensors is not installed.
         """
         state = self._state()
-        save_state(folder, self.saved_as, self._known.fingerprint, self._saved_options(), state.facts, state.arrays)
+        save_state(
+            folder,
+            self.saved_as,
+            self._known.fingerprint,
+            {name: getattr(self, name) for name in self.saved_options()},
+            state.facts,
+            state.arrays,
+        )
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], table: Table, **options: Any) -> Self:
@@ -206,7 +213,7 @@ class SavedGenerator(WithOptions):
         folder = Path(folder)
         manifest = _manifest(folder, cls.saved_as)
         path = folder / MANIFEST
-        _exactly(manifest["options"], [option.name for option in cls.options if option.saved], path, "options")
+        _exactly(manifest["options"], cls.saved_options(), path, "options")
         _exactly(manifest["facts"], cls.saved_facts, path, "facts")
         unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *cls.saved_folders}
         if unknown:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from makeweight.plan import Groups
 
-__all__ = ["evenly", "kept_rows"]
+__all__ = ["IGNORED", "MISMATCH", "Donors", "evenly", "kept_rows"]
 
 #: Encoded cells kept over all groups, and rows that a group keeps at least (if it has them).
 MAX_CELLS = 4_000_000
 MIN_ROWS = 500
+#: What one differing category adds to a squared distance: as much as one continuous column does on average.
+MISMATCH = 2.0
+#: Stands for a category that is about to be replaced, which no distance may depend on.
+IGNORED = -2
 
 
 def kept_rows(groups: Groups, max_rows: int, n_columns: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -48,3 +54,54 @@ def evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """
     rounds = np.tile(np.arange(size, dtype=np.int64), (-(-n // size), 1))
     return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
+
+
+@dataclass(frozen=True, eq=False)
+class Donors:
+    """Real rows to write from, group after group.
+
+    Parameters
+    ----------
+    scores, whitened : ndarray of float64, shape (n, d)
+        Normal scores with the group's mean where a value is missing, and the same whitened.
+    observed : ndarray of bool, shape (n, d)
+    codes : ndarray of int32, shape (n, q)
+        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
+    start : ndarray of int, shape (n_groups + 1,)
+    rows : ndarray of int, shape (n,)
+        Where they stand in the table.
+    """
+
+    scores: np.ndarray
+    whitened: np.ndarray
+    observed: np.ndarray
+    codes: np.ndarray
+    start: np.ndarray
+    rows: np.ndarray
+
+    def size(self, position: int) -> int:
+        """Return how many rows of a group are kept."""
+        return int(self.start[position + 1] - self.start[position])
+
+    def near(
+        self,
+        rows: np.ndarray,
+        whitened: np.ndarray,
+        codes: np.ndarray,
+        candidates: np.ndarray,
+        uniforms: np.ndarray,
+        n_neighbors: int,
+    ) -> np.ndarray:
+        """Return one of the candidates nearest to each synthetic row; its donor only if there is no other."""
+        there = self.whitened[candidates]
+        distances = (there**2).sum(axis=1) - 2.0 * np.einsum("nj,kj->nk", whitened, there)
+        for mine, theirs in zip(codes.T, self.codes[candidates].T, strict=True):
+            distances += (MISMATCH * (mine != IGNORED))[:, None] * (mine[:, None] != theirs)
+        distances[rows[:, None] == candidates] = np.inf
+        k = min(n_neighbors, len(candidates))
+        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        nearest.sort(axis=1)
+        usable = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
+        nearest = np.take_along_axis(nearest, np.argsort(~usable, axis=1, kind="stable"), axis=1)
+        picks = (uniforms * np.maximum(usable.sum(axis=1), 1)).astype(np.int64)
+        return np.asarray(candidates[nearest[np.arange(len(rows)), picks]])

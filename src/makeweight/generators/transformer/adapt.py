@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from makeweight.errors import GeneratorError
-from makeweight.generators.transformer.decode import draw_context
+from makeweight.generators.transformer.contexts import draw_context
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import Prepared, model_scores, prepare
 from makeweight.generators.transformer.prior import Tasks

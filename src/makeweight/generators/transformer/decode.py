@@ -7,74 +7,18 @@ generator that uses it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.transformer.contexts import ColumnSpec, draw_context, repeated_values
 from makeweight.generators.transformer.model import InContextModel
-from makeweight.generators.transformer.prompt import Prompt, Walk
+from makeweight.generators.transformer.prompt import TablePrompt, Walk
 
-__all__ = ["ColumnSpec", "RowModel", "draw_context"]
+__all__ = ["RowModel"]
 
 MEBIBYTE = 2**20
-
-
-@dataclass(frozen=True)
-class ColumnSpec:
-    """What a column of numbers stands for.
-
-    Parameters
-    ----------
-    categorical : bool
-        Codes 0 … K−1, in no order; otherwise numbers.
-    decimals : int, optional
-        Generated numbers are rounded to so many; negative rounds to tens. None: as they come.
-    """
-
-    categorical: bool
-    decimals: int | None = None
-
-
-def draw_context(groups: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Row positions of a stratified context: whole groups while they are small, equal shares of the rest.
-
-    Parameters
-    ----------
-    groups : ndarray of int, shape (n,)
-    most : int
-        Rows wanted; all rows where there are no more.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of int, shape (min(n, most),)
-
-    Examples
-    --------
-    >>> groups = np.array([0] * 90 + [1] * 10)
-    >>> chosen = draw_context(groups, 40, np.random.default_rng(0))
-    >>> np.bincount(groups[chosen]).tolist()
-    [30, 10]
-    """
-    if len(groups) <= most:
-        return np.arange(len(groups))
-    ranks = np.empty(len(groups))
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        ranks[rows] = rng.permutation(len(rows)) + rng.random(len(rows))  # ties between groups by chance
-    return np.sort(np.argsort(ranks, kind="stable")[:most])
-
-
-def _levels(values: np.ndarray) -> np.ndarray | None:
-    """Return the distinct numbers of a column where every one repeats.
-
-    >>> _levels(np.array([2.5, 1.0, 2.5, np.nan, 1.0])), _levels(np.array([2.5, 1.0, 2.5]))
-    (array([1. , 2.5]), None)
-    """
-    levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    return levels if len(levels) and counts.min() > 1 else None
 
 
 class RowModel:
@@ -134,9 +78,9 @@ class RowModel:
         self._check()
         self.groups = np.unique(self.values[:, :given], axis=0)
         found = zip(self.columns, self.values.T, strict=True)
-        self._levels = [None if column.categorical else _levels(real) for column, real in found]
+        self._levels = [None if column.categorical else repeated_values(real) for column, real in found]
         self._seed = int(rng.integers(2**62))
-        self._prompt: tuple[Prompt, np.ndarray] | None = None
+        self._prompt: tuple[TablePrompt, np.ndarray] | None = None
 
     def _check(self) -> None:
         shape = self.values.shape
@@ -160,7 +104,7 @@ class RowModel:
         """Where the model is."""
         return next(self.model.parameters()).device
 
-    def _encode(self, orders: np.ndarray, rng: np.random.Generator) -> Prompt:
+    def _encode(self, orders: np.ndarray, rng: np.random.Generator) -> TablePrompt:
         """Encode contexts for column orders (B, D'): group columns first, perhaps not all columns."""
         _, codes = np.unique(self.values[:, : self.given], axis=0, return_inverse=True)
         tables, most = [], self._within_memory()[1]
@@ -171,7 +115,7 @@ class RowModel:
         given = np.broadcast_to(np.arange(orders.shape[1]) < self.given, orders.shape)
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         device = self.device
-        return Prompt(
+        return TablePrompt(
             self.model,
             torch.as_tensor(np.stack(tables), device=device),
             torch.as_tensor(categorical, device=device),
@@ -187,7 +131,7 @@ class RowModel:
         rows = min(self.max_context, len(self.values), room)
         return max(1, min(self.orders, room // rows)), rows
 
-    def prompt(self) -> tuple[Prompt, np.ndarray]:
+    def prompt(self) -> tuple[TablePrompt, np.ndarray]:
         """Return the encoded contexts, one per column order, and the orders (B, D); encoded on first use."""
         if self._prompt is None:
             rng = np.random.default_rng(self._seed)
@@ -198,7 +142,7 @@ class RowModel:
             self._prompt = self._encode(orders, rng), orders
         return self._prompt
 
-    def _batches(self, prompt: Prompt, rows: int) -> Iterator[slice]:
+    def _batches(self, prompt: TablePrompt, rows: int) -> Iterator[slice]:
         """Slices of rows per order that stay within the memory."""
         config = self.model.config
         kept = 2 * config.layers * (prompt.columns + 1) * config.width
@@ -280,7 +224,7 @@ class RowModel:
 
     def _write(
         self,
-        prompt: Prompt,
+        prompt: TablePrompt,
         orders: np.ndarray,
         known: np.ndarray,
         fixed: np.ndarray,
@@ -346,7 +290,7 @@ class RowModel:
         prompt, orders = self.prompt()
         return self._log_prob(prompt, orders, np.asarray(rows, dtype=np.float64))
 
-    def _log_prob(self, prompt: Prompt, orders: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _log_prob(self, prompt: TablePrompt, orders: np.ndarray, rows: np.ndarray) -> np.ndarray:
         total = np.empty((len(rows), prompt.orders))
         for batch in self._batches(prompt, len(rows)):
             part = rows[batch]
@@ -386,7 +330,7 @@ class RowModel:
         return self._bayes(prompt, orders, np.asarray(rows, dtype=np.float64), labels, shares)
 
     def _bayes(
-        self, prompt: Prompt, orders: np.ndarray, rows: np.ndarray, labels: np.ndarray, shares: np.ndarray
+        self, prompt: TablePrompt, orders: np.ndarray, rows: np.ndarray, labels: np.ndarray, shares: np.ndarray
     ) -> np.ndarray:
         logs = np.empty((len(rows), len(labels)))
         for position, label in enumerate(labels):

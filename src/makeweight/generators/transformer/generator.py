@@ -11,21 +11,21 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
 
-from makeweight.errors import OptionError
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
-from makeweight.generators.frame.options import Option
+from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
-from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.adapt import Adaptation, adapt
 from makeweight.generators.transformer.config import CONFIGS
-from makeweight.generators.transformer.decode import MEBIBYTE, ColumnSpec, RowModel
+from makeweight.generators.transformer.contexts import ColumnSpec
+from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
+from makeweight.generators.transformer.encoding import frame_numbers, table_numbers
 from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.optimisers import choose_device
 from makeweight.plan import Group, Groups, Plan
-from makeweight.table import Column, Table
+from makeweight.table import Table
 
 __all__ = ["InContextTransformer"]
 
@@ -44,6 +44,7 @@ DONORS = 500
 WEIGHTS = "weights"
 
 
+@dataclass(eq=False, repr=False)
 class InContextTransformer(SavedGenerator):
     """New rows by the chain rule over columns, from a transformer that was pretrained to do that.
 
@@ -117,58 +118,27 @@ class InContextTransformer(SavedGenerator):
     """
 
     traits = Traits()
-    options = (
-        Option("weights", (str, Path), words=(None,), takes="a folder", saved=False),
-        Option("orders", int, 1, words=("auto",)),
-        Option("max_context", int, 2, words=("auto",)),
-        Option("temperature", float, 0, math.inf, above=True, test=math.isfinite),
-        Option("donors", float, 0, 1, words=("auto",)),
-        Option("adapt", int, 0),
-        Option("max_memory", int, 1),
-        Option("device", words=("auto", "cpu", "cuda"), saved=False),
-    )
     saved_as = "transformer"
     saved_facts = ("seed", "adaptation")
     saved_arrays = ("values", "codes")
     saved_folders = (WEIGHTS,)
 
-    def __init__(
-        self,
-        weights: str | Path | None = None,
-        orders: int | str = "auto",
-        max_context: int | str = "auto",
-        temperature: float = 1.0,
-        donors: float | str = "auto",
-        adapt: int = 0,
-        max_memory: int = 768,
-        device: str = "auto",
-    ) -> None:
-        self.weights = weights
-        self.orders = orders
-        self.max_context = max_context
-        self.temperature = temperature
-        self.donors = donors
-        self.adapt = adapt
-        self.max_memory = max_memory
-        self.device = device
+    weights: str | Path | None = option(None, (str, Path), words=(None,), takes="a folder", saved=False)
+    orders: int | str = option("auto", int, 1, words=("auto",))
+    max_context: int | str = option("auto", int, 2, words=("auto",))
+    temperature: float = option(1.0, float, 0, math.inf, above=True, test=math.isfinite)
+    donors: float | str = option("auto", float, 0, 1, words=("auto",))
+    adapt: int = option(0, int, 0)
+    max_memory: int = option(768, int, 1)
+    device: str = option("auto", words=("auto", "cpu", "cuda"), saved=False)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Check the options, load the weights, and encode real rows as context.
-
-        Parameters
-        ----------
-        table : Table
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        InContextTransformer
-        """
+        """Check the options, load the weights, and encode real rows as context."""
         self._check_options()
         groups = Groups(table)
         self._know(KnownTable.of(table, groups))
-        model, self._manifest = weights.load(self.weights or weights.embedded(), self._device())
-        values = self._values(table)
+        model, self._manifest = weights.load(self.weights or weights.embedded(), choose_device(self.device))
+        values = table_numbers(self._known, table)
         first = np.unique(groups.codes, return_index=True)[1]
         codes = values[first, : len(self._given)]
         self.adaptation_: Adaptation | None = None
@@ -239,7 +209,7 @@ class InContextTransformer(SavedGenerator):
         )
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Which weights wrote the rows."""
         return {"weights": {name: getattr(self._manifest, name) for name in ("sha256", "config", "steps")}}
 
@@ -251,7 +221,7 @@ class InContextTransformer(SavedGenerator):
     def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         self._know(self._known)
         self.weights = folder / WEIGHTS
-        model, self._manifest = weights.load(self.weights, self._device())
+        model, self._manifest = weights.load(self.weights, choose_device(self.device))
         adaptation = state.facts["adaptation"]
         self.adaptation_ = None if adaptation is None else Adaptation(**adaptation)
         arrays = part(flat(state=state.arrays), "state", _State)
@@ -277,12 +247,6 @@ class InContextTransformer(SavedGenerator):
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group.
-
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
 
         Returns
         -------
@@ -333,7 +297,7 @@ class InContextTransformer(SavedGenerator):
         ndarray of float64, shape (m,)
             −inf for a category, a group or a missing value that the context lacks.
         """
-        return self._rows.log_prob(self._read(frame))
+        return self._rows.log_prob(frame_numbers(self._known, frame))
 
     def predict_proba(self, frame: pd.DataFrame, *, balanced: bool = True) -> np.ndarray:
         """Probabilities of the labels by Bayes' rule.
@@ -353,8 +317,8 @@ class InContextTransformer(SavedGenerator):
         labels = np.unique(self._rows.values[:, 0])
         prior = np.full(len(labels), 1 / len(labels)) if balanced else None
         target = self._given[0].name
-        asked = frame if target in frame.columns else frame.assign(**{str(target): None})
-        return self._rows.predict_proba(self._read(asked, with_target=target in frame.columns), prior=prior)
+        numbers = frame_numbers(self._known, frame, with_target=target in frame.columns)
+        return self._rows.predict_proba(numbers, prior=prior)
 
     def impute(self, frame: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
         """Draw the missing values of learned columns, given the rest of their row.
@@ -370,39 +334,12 @@ class InContextTransformer(SavedGenerator):
         DataFrame of shape (m, n_columns)
             Other columns and known values are as they were.
         """
-        rows = self._rows.impute(self._read(frame), rng, temperature=self.temperature)
+        rows = self._rows.impute(frame_numbers(self._known, frame), rng, temperature=self.temperature)
         drawn = self._decode(rows).set_axis(frame.index)
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])
         return filled
-
-    def _device(self) -> torch.device:
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise OptionError("no CUDA device is available", where="device", hint='device="auto"')
-        has_cuda = torch.cuda.is_available() and self.device != "cpu"
-        return torch.device("cuda" if has_cuda else "cpu")
-
-    def _values(self, table: Table) -> np.ndarray:
-        """Group columns, then learned columns, as numbers; a missing attribute is a category of its own."""
-        parts = [_own_category(column, table.encode(column.name)) for column in self._given]
-        parts += [_as_numbers(column, table.encode(column.name)) for column in self._learned]
-        return np.stack(parts, axis=1)
-
-    def _read(self, frame: pd.DataFrame, with_target: bool = True) -> np.ndarray:
-        """Encode rows that need not be of the table; unknown categories get a code that no context has."""
-        parts = []
-        for position, column in enumerate([*self._given, *self._learned]):
-            if position == 0 and not with_target:
-                parts.append(np.zeros(len(frame)))
-                continue
-            encoded = encode_foreign(column, frame)
-            is_group = position < len(self._given)
-            numbers = _own_category(column, encoded) if is_group else _as_numbers(column, encoded)
-            if column.kind.is_coded:
-                numbers[encoded == UNKNOWN] = column.n_distinct + 1
-            parts.append(numbers)
-        return np.stack(parts, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -411,16 +348,3 @@ class _State:
 
     values: np.ndarray
     codes: np.ndarray
-
-
-def _as_numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
-    """float64 with NaN for missing."""
-    numbers = encoded.astype(np.float64)
-    if column.kind.is_coded:
-        numbers[encoded < 0] = np.nan
-    return numbers
-
-
-def _own_category(column: Column, codes: np.ndarray) -> np.ndarray:
-    """float64 codes in which missing is the last category."""
-    return np.where(codes < 0, column.n_distinct, codes).astype(np.float64)

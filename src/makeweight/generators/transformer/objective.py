@@ -40,8 +40,8 @@ from makeweight.generators.transformer.model import (
 from makeweight.generators.transformer.prior import Tasks
 
 __all__ = [
+    "CellScores",
     "Prepared",
-    "Scores",
     "add_rivals",
     "chain_scores",
     "closed_form_scores",
@@ -67,7 +67,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Scores:
+class CellScores:
     """Log-probability of rows to predict, and the cells it runs over, by kind of cell: each (B M)."""
 
     numeric: Tensor
@@ -231,7 +231,7 @@ def _scores(
     pointer: Callable[[Tensor, Tensor], Tensor],
     missing: Callable[[], Tensor],
     reach: float,
-) -> Scores:
+) -> CellScores:
     """Score cells with functions that predict numeric columns, categorical columns, and missing cells."""
     context, cells = prepared.context, prepared.cells
     present = prepared.counted & ~cells.missing
@@ -252,14 +252,14 @@ def _scores(
     can_miss = prepared.counted & (prepared.missing > 0)
     gone = cells.missing.to(mass.dtype)
     entropy = F.binary_cross_entropy_with_logits(missing(), gone, reduction="none")
-    return Scores(
+    return CellScores(
         *(number, category, -torch.where(can_miss, entropy, 0).sum(-1)),
         *(number_cells, category_cells, can_miss.sum(-1)),
         prepared.pairs,
     )
 
 
-def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tensor, Tensor]) -> Scores:
+def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tensor, Tensor]) -> CellScores:
     """Score the cells with the network's output streams.
 
     Parameters
@@ -287,7 +287,7 @@ def model_scores(model: InContextModel, prepared: Prepared, streams: tuple[Tenso
     return _scores(prepared, numeric, pointer, missing, model.config.reach)
 
 
-def closed_form_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+def closed_form_scores(config: ModelConfig, prepared: Prepared) -> CellScores:
     """Score the cells in closed form, as an untrained network does: chain and kernel regression pooled."""
     with torch.random.fork_rng(devices=[]):  # its random weights play no part, and must not move the global stream
         model = InContextModel(config).to(prepared.missing.device)
@@ -299,13 +299,13 @@ def closed_form_scores(config: ModelConfig, prepared: Prepared) -> Scores:
         return model_scores(model, prepared, (content, nothing))
 
 
-def chain_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+def chain_scores(config: ModelConfig, prepared: Prepared) -> CellScores:
     """Score the cells by the pooled-covariance Gaussian chain alone."""
     chain = prepared.laws.chain
     return closed_form_scores(config, replace(prepared, laws=Experts(chain, chain)))
 
 
-def marginal_scores(config: ModelConfig, prepared: Prepared) -> Scores:
+def marginal_scores(config: ModelConfig, prepared: Prepared) -> CellScores:
     """Score the cells by the context's columns alone, without the group and the other columns."""
     context = prepared.context
     width = 2 * config.reach / config.bins

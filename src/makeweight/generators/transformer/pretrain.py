@@ -25,11 +25,12 @@ import torch
 from torch import Tensor
 from torch.optim import swa_utils
 
-from makeweight.errors import FileProblem, GeneratorError, MissingDependency, OptionError
+from makeweight.errors import FileProblem, GeneratorError, OptionError
 from makeweight.generators.transformer import weights
-from makeweight.generators.transformer.config import PRIOR_VERSION, Config, TrainConfig
+from makeweight.generators.transformer.config import PRIOR_VERSION, Config
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import Prepared, add_rivals, model_scores, prepare
+from makeweight.generators.transformer.optimisers import build_optimisers, choose_device, learning_rate
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
 from makeweight.generators.transformer.validation import (
     Figures,
@@ -38,7 +39,7 @@ from makeweight.generators.transformer.validation import (
     validation_batches,
 )
 
-__all__ = ["PretrainProgress", "Trainer", "learning_rate", "pretrain"]
+__all__ = ["PretrainProgress", "Trainer", "pretrain", "running_mean"]
 
 PATIENCE = 20  # steps in a row with numbers that are not finite before the run gives up
 LOG_EVERY = 50  # steps per line of the log
@@ -71,27 +72,6 @@ class PretrainProgress:
     reference: Figures | None = None
 
 
-def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
-    """Share of the full learning rate: warm-up by steps, constant, linear fall at the end of the budget.
-
-    Parameters
-    ----------
-    step : int
-        Steps done so far.
-    fraction : float
-        Share of the time budget used.
-    config : TrainConfig
-
-    Examples
-    --------
-    >>> [round(learning_rate(10_000, f, TrainConfig(decay=0.5)), 2) for f in (0.0, 0.5, 0.75, 1.0)]
-    [1.0, 1.0, 0.5, 0.0]
-    """
-    rise = min(1.0, (step + 1) / config.warmup)
-    fall = min(1.0, max(0.0, (1 - fraction) / config.decay))
-    return rise * fall
-
-
 def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     """Return the update of an exponential mean whose memory grows with it, so that it forgets the start.
 
@@ -106,41 +86,6 @@ def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tenso
         return share * mean + (1 - share) * current
 
     return update
-
-
-def choose_device(name: str) -> torch.device:
-    """Turn ``"auto"`` into the best device there is; refuse one that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise OptionError("unknown device", got=repr(name), expected="'auto', 'cpu' or 'cuda'")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise OptionError("no CUDA device is available", got="--device cuda", hint="--device auto")
-    return torch.device(name)
-
-
-def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for everything else."""
-    if not hasattr(torch.optim, "Muon"):
-        raise MissingDependency(
-            "pretraining needs torch.optim.Muon",
-            got=f"torch {torch.__version__}",
-            expected="torch 2.9 or later",
-        )
-    matrices: list[Tensor] = []
-    rest: list[Tensor] = []
-    for name, parameter in model.named_parameters():
-        inside = name.startswith("layers.") and name.endswith(".weight") and parameter.ndim == 2
-        (matrices if inside else rest).append(parameter)
-    return [
-        torch.optim.Muon(
-            matrices,
-            lr=config.matrix_rate,
-            weight_decay=config.weight_decay,
-            adjust_lr_fn="original",
-        ),
-        torch.optim.AdamW(rest, lr=config.vector_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay),
-    ]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The cached path: a context encoded once per column order, rows written cell by cell.
 
-What the network computes for context rows does not depend on the rows to predict. :class:`Prompt` keeps, per
+What the network computes for context rows does not depend on the rows to predict. :class:`TablePrompt` keeps, per
 layer and column, the keys and values of the context rows; :class:`Walk` keeps, per layer, the keys and values
 of the columns already written. A new cell costs the same whatever has been produced, and the result equals
 the full forward pass of :class:`~makeweight.generators.transformer.model.InContextModel`.
@@ -35,12 +35,12 @@ from makeweight.generators.transformer.model import (
 )
 from makeweight.generators.transformer.objective import interval_log_mass
 
-__all__ = ["Forecast", "Prompt", "Walk"]
+__all__ = ["Forecast", "TablePrompt", "Walk"]
 
 BLOCK = 2_048  # cells worked on at once on a CPU: they and what is made of them stay in its cache
 
 
-class Prompt:
+class TablePrompt:
     """Contexts encoded for a model: everything that does not depend on the rows to predict.
 
     Parameters
@@ -59,7 +59,7 @@ class Prompt:
     >>> model = InContextModel(ModelConfig(width=16, layers=1, heads=2)).eval()
     >>> values = torch.tensor([[[0.0, 1.5], [0.0, 2.5], [1.0, 9.0]]])
     >>> flags = torch.tensor([[True, False]])
-    >>> Prompt(model, values, flags, flags, torch.Generator().manual_seed(0)).columns
+    >>> TablePrompt(model, values, flags, flags, torch.Generator().manual_seed(0)).columns
     2
     """
 
@@ -123,7 +123,7 @@ def _blocks(x: Tensor, size: int) -> Iterator[tuple[slice, Tensor]]:
 class Forecast:
     """What is known of one column of the rows being written, before its values."""
 
-    prompt: Prompt
+    prompt: TablePrompt
     column: int
     query: Tensor  # B M E
     laws: Experts  # B M
@@ -231,12 +231,12 @@ class Walk:
 
     Parameters
     ----------
-    prompt : Prompt
+    prompt : TablePrompt
     rows : int
         M, per order.
     """
 
-    def __init__(self, prompt: Prompt, rows: int) -> None:
+    def __init__(self, prompt: TablePrompt, rows: int) -> None:
         self.prompt, self.rows = prompt, rows
         first = prompt.keys[0][0]
         shape = (prompt.orders, rows, first.shape[2], prompt.columns + 1, first.shape[-1])

@@ -15,8 +15,8 @@ import torch
 from makeweight.generators.transformer.config import Config
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import (
+    CellScores,
     Prepared,
-    Scores,
     add_rivals,
     chain_scores,
     closed_form_scores,
@@ -74,7 +74,7 @@ def to_device(prepared: Prepared, device: torch.device) -> Prepared:
     return Prepared(**moved)
 
 
-def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], Scores]) -> Figures:
+def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], CellScores]) -> Figures:
     sums = {f"{kind}{part}": 0.0 for kind in KINDS for part in ("", "_cells")}
     contrast, tables = 0.0, 0.0
     for prepared in batches:

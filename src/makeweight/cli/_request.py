@@ -1,0 +1,87 @@
+"""What `makeweight balance` is asked for, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from makeweight.cli import _options
+from makeweight.generators import DEFAULT_GENERATOR
+
+if TYPE_CHECKING:
+    from makeweight.generators.fill import Generation, Limits
+    from makeweight.plan import Amount, Target
+    from makeweight.table.io import TableFile
+
+__all__ = ["BalanceOutcome", "BalanceRequest"]
+
+
+@dataclass(frozen=True)
+class BalanceRequest:
+    """What was asked for on the command line; see ``makeweight balance --help``."""
+
+    data: str
+    target: str
+    group_by: tuple[str, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    no_header: bool = False
+    generator: str = DEFAULT_GENERATOR
+    options: dict[str, str] = field(default_factory=dict)
+    strategy: str = "auto"
+    augment: int = 0
+    alpha: float | None = None
+    synthetic_weight: float | None = None
+    output: str = "-"
+    synthetic_only: bool = False
+    provenance: bool = False
+    seed: int | None = None
+    copies: Literal["auto", "reject", "accept"] = "auto"
+    on_shortfall: Literal["raise", "warn"] = "raise"
+    max_seconds: float | None = None
+    max_cost: float | None = None
+    yes: bool = False
+    replay: str | None = None
+    jobs: int = 1
+    engine: str | None = None
+    resume: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+    force: bool = False
+
+    @property
+    def columns(self) -> Target:
+        """The target, and what is stated of the columns."""
+        from makeweight.plan import Target
+
+        return Target(self.target, self.group_by, self.kinds)
+
+    @property
+    def amount(self) -> Amount:
+        """How many rows are wanted."""
+        from makeweight.plan import Amount
+
+        strategy = _options.read_strategy(self.strategy)
+        return Amount(strategy, self.augment, self.alpha, self.synthetic_weight)
+
+    @property
+    def limits(self) -> Limits:
+        """What limits hold."""
+        from makeweight.generators.fill import Limits
+
+        return Limits(self.copies, self.on_shortfall, self.max_seconds, self.max_cost)
+
+
+@dataclass(frozen=True)
+class BalanceOutcome:
+    """What came of a request."""
+
+    request: BalanceRequest
+    file: TableFile
+    generation: Generation
+    seconds: float
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it."""
+        return any(entry.stopped == "interrupted" for entry in self.generation.ledger)

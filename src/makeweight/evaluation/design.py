@@ -1,0 +1,212 @@
+"""What a comparison measures, where it runs, and what is said of it afterwards."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from makeweight.engine import check_engine
+from makeweight.errors import OptionError
+from makeweight.evaluation.budget import LEAST_SPLITS
+from makeweight.generators.base import Generator
+from makeweight.generators.check import CopyPolicy
+from makeweight.generators.registry import stated_options
+
+__all__ = ["ComparisonSettings", "Design", "Execution", "ExternalRows", "Reproduction"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is measured.
+
+    Parameters
+    ----------
+    repeats, folds : int
+    splits : int, optional
+        Run the first so many of repeats x folds splits.
+    augment : int, optional
+        Rows per group of the augmented arm, on the whole table; by default as many as the largest group has.
+    synthetic_weight : float, optional
+        Of the chosen generator's rows, where real ones weigh 1. By default every row weighs the same.
+    copies : {"auto", "reject", "accept"}
+        What to do with exact copies of real rows.
+    external : mapping of name to table, optional
+        Synthetic rows written elsewhere, added to every training fold. They may have seen the rows that are
+        held out; their arms are stamped, and do not count for the verdict.
+
+    Raises
+    ------
+    OptionError
+        When a value is out of its range.
+
+    Examples
+    --------
+    >>> Design(repeats=2, folds=3).wanted[:4]
+    ((0, 0), (0, 1), (0, 2), (1, 0))
+    """
+
+    repeats: int = 5
+    folds: int = 5
+    splits: int | None = None
+    augment: int | None = None
+    synthetic_weight: float | None = None
+    copies: CopyPolicy = "auto"
+    external: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, least in (("repeats", 1), ("folds", 2), ("splits", LEAST_SPLITS), ("augment", 0)):
+            value = getattr(self, name)
+            if value is not None or name in ("repeats", "folds"):
+                whole_number(name, value, least)
+        weight = self.synthetic_weight
+        if weight is not None and not 0 < weight < float("inf"):
+            raise OptionError(
+                "synthetic_weight is what a synthetic row weighs beside a real one",
+                got=repr(weight),
+                expected="a number above 0",
+            )
+
+    @property
+    def wanted(self) -> tuple[tuple[int, int], ...]:
+        """The splits in their order: repeat and fold."""
+        return tuple((repeat, fold) for repeat in range(self.repeats) for fold in range(self.folds))[: self.splits]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where a comparison runs, and what it is called.
+
+    Parameters
+    ----------
+    engine : str
+        As in `makeweight.engine.run`.
+    log : Path, optional
+        File to which results are appended as they come. With the file of an interrupted run of the same data
+        and settings, that run goes on.
+    name : str
+        What the data are called in the commands that are suggested.
+    read_options : sequence of str
+        What else those commands need to read the data, such as ``("--no-header",)``.
+    """
+
+    engine: str = "local"
+    log: Path | None = None
+    name: str = "DATA"
+    read_options: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_engine(self.engine)
+
+
+@dataclass(frozen=True)
+class ExternalRows:
+    """How many rows came from elsewhere, and how many of them equal real ones."""
+
+    rows: int
+    equal_to_real_rows: int
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """What was measured, and how, as plain values."""
+
+    name: str
+    generator: str
+    options: dict[str, str]
+    repeats: int
+    splits: int
+    folds: int
+    inner_folds: int
+    augment: int
+    copies: str
+    random_state: int
+    synthetic_weight: float | None
+    max_seconds: float | None
+    auto: dict[str, object]
+    estimators: dict[str, str]
+    engine: str
+    n_jobs: int
+    external: dict[str, ExternalRows]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """The command that runs the same splits again, its seed, and the versions that were used."""
+
+    command: str
+    seed: int
+    versions: dict[str, str]
+
+
+def whole_number(name: str, value: object, least: int) -> None:
+    """Refuse what is no whole number from `least` on.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
+
+
+def evaluate_command(
+    given: Sequence[str],
+    design: Design,
+    settings: ComparisonSettings,
+    arms: Sequence[str] | None,
+    splits: Sequence[tuple[int, int]],
+) -> str:
+    """Return the command that runs the same splits again."""
+    words = [
+        "makeweight",
+        "evaluate",
+        *given,
+        "--estimators",
+        ",".join(settings.estimators),
+        *([] if arms is None else ["--arms", ",".join(arms)]),
+        "--repeats",
+        str(splits[-1][0] + 1),
+        "--folds",
+        str(design.folds),
+        "--splits",
+        str(len(splits)),
+        "--augment",
+        str(settings.augment),
+        "--copies",
+        design.copies,
+        *repeated("--external", [f"{name}=FILE" for name in design.external]),
+        "--seed",
+        str(settings.random_state),
+        "--max-seconds",
+        "0",
+    ]
+    return shlex.join(words)
+
+
+def generator_words(
+    generator: str | Generator, options: Mapping[str, Any] | None, weight: float | None = None
+) -> list[str]:
+    """Return a generator, its options and the weight of its rows as options of the command line."""
+    name = generator if isinstance(generator, str) else type(generator).__name__
+    return [
+        "--generator",
+        name,
+        *repeated("--option", [f"{k}={v}" for k, v in stated_options(options).items()]),
+        *([] if weight is None else ["--synthetic-weight", str(weight)]),
+    ]
+
+
+def repeated(option: str, values: Iterable[object]) -> list[str]:
+    """Return an option with each of several values."""
+    return [part for value in values for part in (option, str(value))]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that numbers may depend on."""
+    packages = ("makeweight", "numpy", "pandas", "scikit-learn", "imbalanced-learn")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -1,0 +1,81 @@
+"""One arm with one estimator on one split, as it is kept and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["ArmRecord", "Failure", "Key"]
+
+#: Repeat, fold, arm and estimator.
+Key = tuple[int, int, str, str]
+
+
+@dataclass(frozen=True)
+class ArmRecord:
+    """What an arm scored on one split, or why it could not be measured.
+
+    Parameters
+    ----------
+    repeat, fold : int
+    source, arm, estimator : str
+    task_seconds : float
+        Its share of the time of all arms of the source on this split.
+    error : str
+        Why nothing was measured; empty where something was.
+    metrics : dict of str to float or None
+    log_loss, group_error : list of float or None
+        Per group.
+    classes : dict of class to dict of str to float
+        imbalanced-learn's numbers.
+    problems : dict of metric to str
+        Why a metric could not be computed.
+    n_train, n_added : int
+        Real rows, and what the arm added to them or took away.
+    seconds : float
+        To write the rows and fit the estimator.
+    ledger : dict or None
+        The generator's account, as plain values.
+    """
+
+    repeat: int
+    fold: int
+    source: str
+    arm: str
+    estimator: str
+    task_seconds: float = 0.0
+    error: str = ""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    log_loss: list[float | None] = field(default_factory=list)
+    group_error: list[float | None] = field(default_factory=list)
+    classes: dict[str, dict[str, float]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    n_train: int = 0
+    n_added: int = 0
+    seconds: float = 0.0
+    ledger: Mapping[str, object] | None = None
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other records."""
+        return self.repeat, self.fold, self.arm, self.estimator
+
+    @property
+    def split(self) -> str:
+        """The split in words."""
+        return f"repeat {self.repeat + 1}, fold {self.fold + 1}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be measured, and why."""
+
+    arm: str
+    estimator: str
+    split: str
+    error: str

@@ -1,0 +1,65 @@
+"""Rows of a table as numbers: group columns, then learned columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
+from makeweight.table import Column, Table
+
+__all__ = ["frame_numbers", "table_numbers"]
+
+
+def table_numbers(known: KnownTable, table: Table) -> np.ndarray:
+    """Return the rows of the table itself; a missing attribute is a category of its own.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_given + n_learned)
+        NaN where a learned column is missing.
+    """
+    parts = [_own_category(column, table.encode(column.name)) for column in known.given]
+    parts += [_as_numbers(column, table.encode(column.name)) for column in known.learned]
+    return np.stack(parts, axis=1)
+
+
+def frame_numbers(known: KnownTable, frame: pd.DataFrame, *, with_target: bool = True) -> np.ndarray:
+    """Return rows that need not be of the table; unknown categories get a code that no context has.
+
+    Parameters
+    ----------
+    known : KnownTable
+    frame : DataFrame of shape (m, n_columns)
+    with_target : bool
+        Whether the frame has the target; without it every label is 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, n_given + n_learned)
+    """
+    parts = []
+    for position, column in enumerate([*known.given, *known.learned]):
+        if position == 0 and not with_target:
+            parts.append(np.zeros(len(frame)))
+            continue
+        encoded = encode_foreign(column, frame)
+        numbers = (_own_category if position < len(known.given) else _as_numbers)(column, encoded)
+        if column.kind.is_coded:
+            numbers[encoded == UNKNOWN] = column.n_distinct + 1
+        parts.append(numbers)
+    return np.stack(parts, axis=1)
+
+
+def _as_numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
+    """Return float64 with NaN for missing."""
+    numbers = encoded.astype(np.float64)
+    if column.kind.is_coded:
+        numbers[encoded < 0] = np.nan
+    return numbers
+
+
+def _own_category(column: Column, codes: np.ndarray) -> np.ndarray:
+    """Return float64 codes in which missing is the last category."""
+    return np.where(codes < 0, column.n_distinct, codes).astype(np.float64)

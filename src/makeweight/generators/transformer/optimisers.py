@@ -1,0 +1,68 @@
+"""How fast the network learns: the schedule of the rate, the optimisers, and the device they run on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from makeweight.errors import MissingDependency, OptionError
+from makeweight.generators.transformer.config import TrainConfig
+from makeweight.generators.transformer.model import InContextModel
+
+__all__ = ["build_optimisers", "choose_device", "learning_rate"]
+
+
+def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
+    """Share of the full learning rate: warm-up by steps, constant, linear fall at the end of the budget.
+
+    Parameters
+    ----------
+    step : int
+        Steps done so far.
+    fraction : float
+        Share of the time budget used.
+    config : TrainConfig
+
+    Examples
+    --------
+    >>> [round(learning_rate(10_000, f, TrainConfig(decay=0.5)), 2) for f in (0.0, 0.5, 0.75, 1.0)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
+    rise = min(1.0, (step + 1) / config.warmup)
+    fall = min(1.0, max(0.0, (1 - fraction) / config.decay))
+    return rise * fall
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn ``"auto"`` into the best device there is; refuse one that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise OptionError("unknown device", got=repr(name), expected="'auto', 'cpu' or 'cuda'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OptionError("no CUDA device is available", where="device", hint="take auto")
+    return torch.device(name)
+
+
+def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for everything else."""
+    if not hasattr(torch.optim, "Muon"):
+        raise MissingDependency(
+            "pretraining needs torch.optim.Muon",
+            got=f"torch {torch.__version__}",
+            expected="torch 2.9 or later",
+        )
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        inside = name.startswith("layers.") and name.endswith(".weight") and parameter.ndim == 2
+        (matrices if inside else rest).append(parameter)
+    return [
+        torch.optim.Muon(
+            matrices,
+            lr=config.matrix_rate,
+            weight_decay=config.weight_decay,
+            adjust_lr_fn="original",
+        ),
+        torch.optim.AdamW(rest, lr=config.vector_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay),
+    ]
