@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _outputs, _show
-from makeweight.cli._options import json_option
+from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import FileProblem
 
 if TYPE_CHECKING:
@@ -23,7 +22,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Size of the network and of the tables; base wants an accelerator.",
 )
-@click.option("--hours", metavar="H", type=float, required=True, help="Wall-clock budget of this call.")
+@click.option(
+    "--hours",
+    metavar="H",
+    type=_options.Number(min=0, min_open=True),
+    required=True,
+    help="Wall-clock budget of this call.",
+)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -35,13 +40,13 @@ if TYPE_CHECKING:
 @click.option(
     "--horizon",
     metavar="H",
-    type=float,
+    type=_options.Number(min=0, min_open=True),
     help="Hours of a training that is split over several calls: the learning rate follows all of them.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
 @click.option("--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf).")
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Checkpoint, logs and best weights.")
-@json_option
+@_options.json_option
 def command(
     config: str,
     hours: float,

@@ -48,7 +48,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
 @click.option("--no-calibration", is_flag=True, help="Judge the probabilities as they are.")
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Folds at the same time.")
+@click.option("--jobs", metavar="N", type=_options.Jobs(), default=1, show_default=True, help="Folds at the same time.")
 @click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
 @click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")
 @click.option("--force", is_flag=True, help="Replace output files that exist.")

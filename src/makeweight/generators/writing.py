@@ -15,6 +15,7 @@ from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Table
+from makeweight.table.memory import refuse_rows
 
 __all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
 
@@ -64,6 +65,8 @@ def write_rows(
     ------
     OptionError
         When there is no generator of that name, or an option does not fit it.
+    PlanError
+        When the rows would not fit into the memory.
     GeneratorError, GenerationShortfall
         As in `makeweight.generators.fill.fill`.
 
@@ -77,6 +80,7 @@ def write_rows(
     >>> write_rows(table, plan, "random", seed=np.random.SeedSequence(0)).frame["x"].tolist()
     [2.5, 2.5]
     """
+    refuse_rows(plan.n_synthetic, len(table.schema.columns))
     if name is None:
         name = generator if isinstance(generator, str) else type(generator).__name__
     fitted = copy.deepcopy(resolve(generator, options))

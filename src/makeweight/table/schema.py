@@ -179,7 +179,8 @@ def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
             "the target is missing in some rows",
             where=column.label,
             got=f"{column.n_missing} of {column.n_rows} rows, the first of them {rows}",
-            hint="drop those rows, or give them a label of their own",
+            hint="drop those rows, or give them a label of their own; where a text such as NA is a label, "
+            "--missing TEXT says what alone stands for a missing value",
         )
     return column
 

@@ -104,7 +104,7 @@ def run(endpoint, folder, seed):
 
 
 @pytest.mark.filterwarnings("ignore::makeweight.generators.fill.ShortfallWarning")
-@pytest.mark.parametrize("at", [5, 8])
+@pytest.mark.parametrize("at", [3, 8])
 @pytest.mark.parametrize("seed", [0])
 def test_a_run_taken_up_again_under_faults_pays_and_yields_what_a_whole_one_does(tmp_path, seed, at):
     whole = Faulty(attempts=2)
