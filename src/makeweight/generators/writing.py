@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ __all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
 
 #: Key of the stream that a generator learns with; the rounds of `fill` have streams of their own.
 FIT_STREAM = 1
+#: More groups than this are worth a warning; each takes a while even where the generator is quick.
+MANY_GROUPS, SECONDS_PER_GROUP = 100, 0.02
 
 
 def write_rows(
@@ -87,6 +90,7 @@ def write_rows(
     if plan.n_synthetic:
         own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
         fitted = fitted.fit(table, rng=np.random.default_rng(own))
+        _warn_of_many_groups(fitted, plan)
     return fill(
         fitted,
         table,
@@ -98,6 +102,24 @@ def write_rows(
         n_jobs=n_jobs,
         progress=progress,
     )
+
+
+def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:
+    """Say what it costs that every one of very many groups is written by itself."""
+    n_groups = sum(entry.n_synthetic > 0 for entry in plan)
+    if n_groups > MANY_GROUPS:
+        seconds = generator.cost(plan).seconds
+        takes = (
+            "" if seconds is None else f", which takes about {max(seconds, n_groups * SECONDS_PER_GROUP):,.0f} seconds"
+        )
+        fewest = min(entry.n_real for entry in plan if entry.n_synthetic)
+        warnings.warn(
+            f"{n_groups:,} groups get {plan.n_synthetic:,} synthetic rows, each group by itself, which takes about {least:,.0f} seconds; "
+            f"the smallest has {fewest:,} real row{'' if fewest == 1 else 's'} to learn from. "
+            "Fewer labels or grouping attributes cost less",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def seed_sequence(random_state: Any) -> np.random.SeedSequence:

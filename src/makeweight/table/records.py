@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from makeweight.errors import FileProblem
+from makeweight.errors import FileProblem, MakeweightError
 
-__all__ = ["MOST_BYTES", "parse_json", "parse_record", "read_record"]
+__all__ = ["MOST_BYTES", "MOST_CHARACTERS", "guarded", "parse_json", "read_record", "typed"]
 
 T = TypeVar("T")
 
@@ -88,10 +89,8 @@ def read_record(path: str | Path, what: str, *, hint: str, most_bytes: int = MOS
     return content
 
 
-def parse_record(
-    path: str | Path, what: str, content: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], T], *, hint: str
-) -> T:
-    """Return what a record stands for.
+def guarded(path: str | Path, what: str, parse: Callable[[], T], *, hint: str) -> T:
+    """Return what `parse` makes of a record's content.
 
     Raises
     ------
@@ -99,7 +98,63 @@ def parse_record(
         When a field is missing, unknown or of another type.
     """
     try:
-        return parse(content)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
-        got = f"{type(error).__name__}: {error}"[:200]
+        return parse()
+    except MakeweightError as error:
+        error.hint = error.hint or hint
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        got = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise FileProblem(f"{what} is damaged", where=str(path), got=got, hint=hint) from error
+
+
+def typed(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Return a dataclass of plain values, each of the type that its field states.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a field is missing, unknown, or of another type.
+
+    Examples
+    --------
+    >>> from dataclasses import make_dataclass
+    >>> Point = make_dataclass("Point", [("x", float), ("name", str | None)])
+    >>> typed(Point, {"x": 1, "name": None})
+    Point(x=1, name=None)
+    >>> typed(Point, {"x": "1", "name": None})
+    Traceback (most recent call last):
+    TypeError: x: got str, expected float
+    """
+    hints = get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise ValueError(f"unknown field {unknown[0]!r}")
+    for name, value in values.items():
+        if not _is_of(value, hints[name]):
+            shown = getattr(hints[name], "__name__", str(hints[name]))
+            raise TypeError(f"{name}: got {type(value).__name__}, expected {shown}")
+    return cls(**values)
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    """Return whether a plain value is of a type: lists stand for tuples, whole numbers for floats."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any or hint is object:
+        return True
+    if origin in (Union, UnionType):
+        return any(_is_of(value, part) for part in inner)
+    if origin is Literal:
+        return value in inner
+    if origin in (tuple, list):
+        if not isinstance(value, list | tuple):
+            return False
+        if origin is list or inner[-1:] == (Ellipsis,):
+            return all(_is_of(item, inner[0]) for item in value)
+        return len(value) == len(inner) and all(_is_of(v, t) for v, t in zip(value, inner, strict=True))
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_of(v, inner[1]) for v in value.values())
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint if origin is None else origin)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from makeweight.errors import FileProblem
 from makeweight.table.files import replace_file
+from makeweight.table.records import parse_json, read_record, typed
 
 __all__ = ["Recording", "Recordings", "key_of"]
 
@@ -242,17 +243,13 @@ def _append(path: Path, line: bytes) -> int:
 
 def _read(line: bytes) -> Recording | None:
     try:
-        found = json.loads(line)
-        return Recording(**found)
+        return typed(Recording, parse_json(line.decode("utf-8")))
     except (ValueError, TypeError):  # half a line, or not one of ours
         return None
 
 
 def _check_manifest(path: Path) -> None:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileProblem("the manifest is not JSON", where=str(path), got=str(error)) from error
+    manifest = read_record(path, "the manifest", hint="choose a new or an empty folder as cache_dir")
     if manifest != {"format": FORMAT, "kind": KIND}:
         raise FileProblem(
             "the folder holds something else than recorded answers",
