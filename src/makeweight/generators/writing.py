@@ -109,12 +109,11 @@ def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:
     n_groups = sum(entry.n_synthetic > 0 for entry in plan)
     if n_groups > MANY_GROUPS:
         seconds = generator.cost(plan).seconds
-        takes = (
-            "" if seconds is None else f", which takes about {max(seconds, n_groups * SECONDS_PER_GROUP):,.0f} seconds"
-        )
+        least = max(seconds or 0.0, n_groups * SECONDS_PER_GROUP)
         fewest = min(entry.n_real for entry in plan if entry.n_synthetic)
         warnings.warn(
-            f"{n_groups:,} groups get {plan.n_synthetic:,} synthetic rows, each group by itself, which takes about {least:,.0f} seconds; "
+            f"{n_groups:,} groups get {plan.n_synthetic:,} synthetic rows, each group by itself, "
+            f"which takes about {least:,.0f} seconds; "
             f"the smallest has {fewest:,} real row{'' if fewest == 1 else 's'} to learn from. "
             "Fewer labels or grouping attributes cost less",
             UserWarning,
