@@ -92,15 +92,7 @@ def write_rows(
         fitted = fitted.fit(table, rng=np.random.default_rng(own))
         _warn_of_many_groups(fitted, plan)
     return fill(
-        fitted,
-        table,
-        plan,
-        seed=seed,
-        groups=groups,
-        name=name,
-        limits=limits,
-        n_jobs=n_jobs,
-        progress=progress,
+        fitted, table, plan, seed=seed, groups=groups, name=name, limits=limits, n_jobs=n_jobs, progress=progress
     )
 
 
@@ -143,7 +135,5 @@ def seed_sequence(random_state: Any) -> np.random.SeedSequence:
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool) and random_state >= 0:
         return np.random.SeedSequence(int(random_state))
     raise OptionError(
-        "not a random state",
-        got=repr(random_state),
-        expected="a whole number from 0 on, a generator, or None",
+        "not a random state", got=repr(random_state), expected="a whole number from 0 on, a generator, or None"
     )
