@@ -135,8 +135,8 @@ def _real_arms() -> tuple[Arm, ...]:
 
 
 def _both(
-    name: str, label: str, source: str, variant: Variant, *, synthetic: bool = True, **traits: bool
-) -> tuple[Arm, Arm]:
+    name: str, label: str, source: str, variant: Variant, *, synthetic: bool = True, **traits: Any
+) -> tuple[Arm, ...]:
     """Return an arm without and with calibration."""
     bare = Arm(name, label, source, variant, synthetic=synthetic, **traits)
     return bare, replace(bare, name=f"{name}+platt", label=f"{label} + calibration", readout="platt")
