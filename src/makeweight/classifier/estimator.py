@@ -265,11 +265,15 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             method, held_out, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
         )
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
-        self.decision_ = _decision(
-            real,
-            chosen,
-            sizes,
-            position=position,
+        counts = _counts(real.groups)
+        self.decision_ = ClassifierDecision(
+            groups=real.strata.names,
+            counts=tuple(counts.values()),
+            takes=tuple(takes.values()),
+            alpha=chosen.alpha,
+            correction=chosen.correction,
+            candidates=() if sizes is None else results_of(sizes, counts),
+            chosen=position,
             reason=reason,
             objective=self.objective,
             calibration=method,
@@ -404,20 +408,3 @@ def _choice(
     plain = [replace(sizes.candidates[k], correction=0.0) for k in allowed]
     asked = "the size" if all(size == plain[0] for size in plain) else "the least risk"
     return best, f"{asked} that was asked for; {verdict}"
-
-
-def _decision(
-    real: RealRows, chosen: Candidate, sizes: SizeDecision | None, *, position: int, **facts: Any
-) -> ClassifierDecision:
-    """Return the record of a choice."""
-    counts = _counts(real.groups)
-    return ClassifierDecision(
-        groups=tuple(map(real.groups.describe, real.groups.keys)),
-        counts=tuple(counts.values()),
-        takes=tuple(chosen.takes(counts).values()),
-        alpha=chosen.alpha,
-        correction=chosen.correction,
-        candidates=() if sizes is None else results_of(sizes, counts),
-        chosen=position,
-        **facts,
-    )
