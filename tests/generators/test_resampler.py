@@ -171,7 +171,7 @@ def test_neighbours_shrink_to_the_group(method, size):
 @pytest.mark.parametrize("method", INTERPOLATING)
 def test_one_row_is_too_few_and_the_message_says_so(method):
     assert traits_of(Resampler(method)).min_rows == 2
-    with pytest.raises(GeneratorError, match=r"at least 2 rows .*y=True.* got 1 row") as caught:
+    with pytest.raises(GeneratorError, match=r"too few real rows .*y=True.* got 1 row, expected 2") as caught:
         propose(as_table(mixed(rare=1)), method)
     assert "smoothed-bootstrap" in caught.value.hint
     assert len(propose(as_table(mixed(rare=1)), "random", n=5)) == 5

@@ -36,7 +36,15 @@ class Validation:
         self._out_of_fold: list[tuple[np.ndarray, list[np.ndarray]]] = []
 
     def choose(
-        self, *, folds: int, repeats: int, calibrate: str | None, objective: str, rng: np.random.Generator
+        self,
+        *,
+        folds: int,
+        repeats: int,
+        calibrate: str | None,
+        objective: str,
+        rule: float,
+        guardrail: float,
+        rng: np.random.Generator,
     ) -> SizeDecision:
         """Return the choice among all candidates; parameters as in `makeweight.theory.choose_size`."""
         return choose_size(
@@ -51,6 +59,8 @@ class Validation:
             repeats=repeats,
             calibrate=calibrate,
             objective=objective,
+            rule=rule,
+            guardrail=guardrail,
             sample_weight=self.real.weights,
         )
 

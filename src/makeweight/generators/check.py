@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,11 @@ import pandas as pd
 from makeweight.errors import GeneratorError
 from makeweight.generators.base import Traits
 from makeweight.plan import Group, Groups
-from makeweight.table import Column, Kind, Table
+from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
-__all__ = ["COPY", "Checked", "Checker", "CopyPolicy", "code_of", "fingerprints", "mix"]
+__all__ = ["COPY", "Checked", "Checker", "CopyPolicy", "code_of", "fingerprints", "first_reasons", "mix"]
 
 CopyPolicy = Literal["auto", "reject", "accept"]
 COPY = "copy-of-a-real-row"
@@ -133,17 +133,8 @@ class Checker:
         if unknown:
             raise GeneratorError("the generator wrote unknown columns", got=unknown, expected=schema.names)
         n = len(frame)
-        reasons = np.full(n, "", dtype=object)
-        columns: dict[Hashable, Any] = {}
-        for column in schema.features:
-            if column.name in frame.columns and (column.is_learned or column.kind is Kind.TEXT):
-                values, rejects = codec(column.kind).check(column, dense(frame[column.name]))
-                columns[column.name] = values
-                for reason, mask in rejects.items():
-                    reasons[mask & (reasons == "")] = f"{reason}: {column.name}"
-            elif column.is_learned:
-                reasons[reasons == ""] = f"missing-column: {column.name}"
-        self._check_group(group, frame, reasons)
+        written = [c for c in schema.features if c.is_learned or (c.kind is Kind.TEXT and c.name in frame.columns)]
+        columns, reasons = first_reasons(frame, written, self.groups.columns, group, schema)
         is_copy = self._copies(group, columns, reasons == "")
         if self.rejects_copies:
             reasons[is_copy] = COPY
@@ -157,28 +148,58 @@ class Checker:
         rejected = Counter(reasons[reasons != ""].tolist())
         return Checked(kept, len(accepted), n, int(is_copy.sum()), rejected)
 
-    def _check_group(self, group: Group, frame: pd.DataFrame, reasons: np.ndarray) -> None:
-        for name, value in zip(self.groups.columns, group, strict=True):
-            if name in frame.columns:
-                column = self.table.schema[name]
-                codes, _ = codec(column.kind).check(column, frame[name])
-                reasons[(codes != code_of(column, value)) & (reasons == "")] = f"wrong-group: {name}"
-
     def _copies(self, group: Group, columns: dict[Hashable, Any], valid: np.ndarray) -> np.ndarray:
         is_copy = np.zeros(len(valid), dtype=bool)
         learned = self.table.schema.learned
-        if not learned or group not in self.groups or not valid.any():
-            return is_copy
-        position = self.groups.position(group)
-        prints = np.full(int(valid.sum()), position, dtype=np.uint64)
-        for column in learned:
-            prints = mix(prints, column.name, columns[column.name][valid])
-        is_copy[valid] = self._are_real(position, prints)
+        if learned and group in self.groups and valid.any():
+            position = self.groups.position(group)
+            prints = np.full(int(valid.sum()), position, dtype=np.uint64)
+            for column in learned:
+                prints = mix(prints, column.name, columns[column.name][valid])
+            is_copy[valid] = self._are_real(position, prints)
         return is_copy
 
     def _are_real(self, position: int, prints: np.ndarray) -> np.ndarray:
         """Tell which fingerprints are those of real rows of a group."""
         return np.isin(prints, self._real_by_group[position])
+
+
+def first_reasons(
+    frame: pd.DataFrame, columns: Iterable[Column], given: Iterable[Hashable], group: Group, schema: Schema
+) -> tuple[dict[Hashable, Any], np.ndarray]:
+    """Return the encoded columns of proposed rows, and the first reason why each row is not valid.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n, n_columns)
+    columns : iterable of Column
+        Those that every row needs.
+    given : iterable of hashable
+        The target and the grouping attributes: checked where the frame has them.
+    group : Group
+        For which the rows were proposed.
+    schema : Schema
+
+    Returns
+    -------
+    encoded : dict of name to ndarray or Series
+    reasons : ndarray of str, shape (n,)
+        Empty where a row is valid.
+    """
+    reasons = np.full(len(frame), "", dtype=object)
+    encoded: dict[Hashable, Any] = {}
+    for column in columns:
+        if column.name not in frame.columns:
+            reasons[reasons == ""] = f"missing-column: {column.name}"
+            continue
+        encoded[column.name], rejects = codec(column.kind).check(column, dense(frame[column.name]))
+        for reason, mask in rejects.items():
+            reasons[mask & (reasons == "")] = f"{reason}: {column.name}"
+    for name, value in zip(given, group, strict=True):
+        if name in frame.columns:
+            codes, _ = codec(schema[name].kind).check(schema[name], frame[name])
+            reasons[(codes != code_of(schema[name], value)) & (reasons == "")] = f"wrong-group: {name}"
+    return encoded, reasons
 
 
 def fingerprints(table: Table, positions: np.ndarray) -> np.ndarray:
@@ -202,10 +223,8 @@ def fingerprints(table: Table, positions: np.ndarray) -> np.ndarray:
 
 def code_of(column: Column, value: Hashable) -> int:
     """Return the code of one value of a grouping column; -1 for missing."""
-    assert column.categories is not None
-    return (
-        -1 if value is None else int(column.categories.get_indexer(pd.Index([value], dtype=column.categories.dtype))[0])
-    )
+    categories = cast("pd.Index[Any]", column.categories)
+    return -1 if value is None else int(categories.get_indexer(pd.Index([value], dtype=categories.dtype))[0])
 
 
 def _n_values(column: Column) -> float:

@@ -6,22 +6,22 @@ import math
 import platform
 import threading
 import time
-import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GenerationShortfall, GeneratorError
+from makeweight.errors import GeneratorError
 from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
 from makeweight.generators.check import Checked, Checker, code_of
+from makeweight.generators.frame.known import too_few_rows
 from makeweight.generators.generation import Generation
 from makeweight.generators.ledger import Ledger, LedgerEntry
-from makeweight.generators.limits import Limits, ShortfallWarning
+from makeweight.generators.limits import Limits, ShortfallWarning, report_shortfall
 from makeweight.generators.streams import PURPOSES, account_of, stream
 from makeweight.plan import Group, GroupPlan, Groups, Plan
 from makeweight.progress import Progress
@@ -166,7 +166,9 @@ def fill(
         for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
         if n
     ]
-    _refuse_hopeless(tasks, traits.extrapolates, traits.min_rows)
+    for task in tasks if not traits.extrapolates else ():
+        if task.plan.n_real < max(1, traits.min_rows):
+            raise too_few_rows(groups.columns, task.plan.group, task.plan.n_real, max(1, traits.min_rows))
     checker = Checker(table, groups, traits, limits.copies) if checker is None else checker
     run = _FillRun(generator, table, groups, checker, seed, limits, progress, tasks)
     try:
@@ -181,30 +183,11 @@ def fill(
         _, error = min(run.failures, key=lambda failure: failure[0])
         error.generation = generation
         raise error
-    if generation.ledger.shortfall:
-        _tell_shortfall(generation, limits.on_shortfall)
+    hint = "choose another generator, ask for fewer rows, or go on with on_shortfall='warn'"
+    if any(reason.startswith("copy-of") for reason in generation.ledger.rejected):
+        hint = "allow copies of real rows (copies='accept'), " + hint
+    report_shortfall(generation, generation.ledger, limits.on_shortfall, hint)
     return generation
-
-
-def _refuse_hopeless(tasks: list[_GroupTask], extrapolates: bool, min_rows: int) -> None:
-    for task in tasks:
-        n_real = task.plan.n_real
-        if not n_real and not extrapolates:
-            raise GeneratorError(
-                "the group has no real row",
-                where=task.entry.name,
-                got=f"{task.entry.requested} rows wanted",
-                expected="a generator that can extrapolate",
-                hint="leave the group out of the strategy, or see `makeweight generators`",
-            )
-        if n_real < min_rows and not extrapolates:
-            raise GeneratorError(
-                "the group has too few real rows for this generator",
-                where=task.entry.name,
-                got=n_real,
-                expected=f"{min_rows} or more",
-                hint='use generator="smoothed-bootstrap", which needs one',
-            )
 
 
 def _work(run: _FillRun, n_jobs: int | None, *, goes_on: bool) -> None:
@@ -338,7 +321,7 @@ def _assemble(run: _FillRun, plan: Plan, name: str, identifiers: Identifiers | N
         generator=name,
         seconds=time.perf_counter() - run.start,
         spent=replace(_spent(run.generator), seconds=time.perf_counter() - run.start),
-        seed=_entropy(run.seed),
+        seed=cast("int", run.seed.entropy),
         versions={
             "makeweight": version("makeweight"),
             "python": platform.python_version(),
@@ -357,44 +340,13 @@ def _notes(run: _FillRun, n: int) -> tuple[str, ...]:
             notes.append(f"text column {column.name!r} keeps a real row's text")
         elif column.kind is Kind.IDENTIFIER:
             notes.append(f"identifier column {column.name!r} has fresh values")
-    empty = run.groups.empty_cells() if len(run.groups.columns) > 1 else []
     asked = {task.entry.group for task in run.tasks}
-    for cell in empty:
+    for cell in run.groups.empty_cells() if len(run.groups.columns) > 1 else ():
         if cell not in asked:
             notes.append(f"empty cell: no real row has {run.groups.describe(cell)}")
     return (*notes, *getattr(run.generator, "notes", ()))
 
 
-def _tell_shortfall(generation: Generation, on_shortfall: str) -> None:
-    ledger = generation.ledger
-    short = [entry for entry in ledger if entry.shortfall]
-    worst = "; ".join(
-        f"{entry.name} ({entry.purpose}): {entry.accepted} of {entry.requested}, stopped: {entry.stopped}"
-        for entry in short[:5]
-    )
-    reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.rejected.most_common(5)) or "none"
-    copies = any(reason.startswith("copy-of") for reason in ledger.rejected)
-    hint = "choose another generator, ask for fewer rows, or go on with on_shortfall='warn'"
-    if copies:
-        hint = "allow copies of real rows (copies='accept'), " + hint
-    error = GenerationShortfall(
-        f"{ledger.accepted} of {ledger.requested} rows could be written",
-        generation=generation,
-        where=worst,
-        got=f"{ledger.proposed} proposed; rejected: {reasons}",
-        hint=hint,
-    )
-    if on_shortfall == "raise":
-        raise error
-    warnings.warn(error.message, ShortfallWarning, stacklevel=3)
-
-
 def _spent(generator: Generator) -> Cost:
     spent: Cost = getattr(generator, "spent", Cost())
     return spent
-
-
-def _entropy(seed: np.random.SeedSequence) -> int:
-    entropy = seed.entropy
-    assert isinstance(entropy, int)
-    return entropy

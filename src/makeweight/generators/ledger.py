@@ -58,12 +58,7 @@ class LedgerEntry:
         return {
             "group": self.name,
             "purpose": self.purpose,
-            "requested": self.requested,
-            "accepted": self.accepted,
-            "shortfall": self.shortfall,
-            "proposed": self.proposed,
-            "rejected": dict(self.rejected.most_common()),
-            "copies": self.copies,
+            **_counts(self),
             "rounds": self.rounds,
             "seconds": round(self.seconds, 6),
             "stopped": self.stopped,
@@ -112,19 +107,13 @@ class Ledger:
     @property
     def rejected(self) -> Counter[str]:
         """Rejected rows by reason."""
-        total: Counter[str] = Counter()
-        for entry in self.entries:
-            total.update(entry.rejected)
-        return total
+        return sum((entry.rejected for entry in self.entries), Counter())
 
     def to_dict(self) -> dict[str, object]:
         """Return totals and entries as plain values for JSON."""
-        return {
-            "requested": self.requested,
-            "accepted": self.accepted,
-            "shortfall": self.shortfall,
-            "proposed": self.proposed,
-            "rejected": dict(self.rejected.most_common()),
-            "copies": self.copies,
-            "entries": [entry.to_dict() for entry in self.entries],
-        }
+        return {**_counts(self), "entries": [entry.to_dict() for entry in self.entries]}
+
+
+def _counts(account: LedgerEntry | Ledger) -> dict[str, object]:
+    names = ("requested", "accepted", "shortfall", "proposed", "rejected", "copies")
+    return {name: getattr(account, name) for name in names} | {"rejected": dict(account.rejected.most_common())}

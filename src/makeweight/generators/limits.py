@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from makeweight.errors import OptionError
+from makeweight.errors import GenerationShortfall, OptionError
 from makeweight.generators.check import CopyPolicy
+from makeweight.generators.ledger import Ledger
 
-__all__ = ["Limits", "ShortfallWarning"]
+__all__ = ["Limits", "ShortfallWarning", "report_shortfall"]
 
 
 class ShortfallWarning(UserWarning):
@@ -68,3 +70,37 @@ class Limits:
             raise OptionError("max_seconds is a time", got=repr(self.max_seconds), expected="seconds above 0, or None")
         if self.max_cost is not None and not self.max_cost >= 0:
             raise OptionError("max_cost is an amount of money", got=repr(self.max_cost), expected="US dollars, or None")
+
+
+def report_shortfall(generation: Any, ledger: Ledger, on_shortfall: str, hint: str) -> None:
+    """Raise or warn where fewer rows than asked for were accepted.
+
+    Parameters
+    ----------
+    generation : Generation or PartitionedGeneration
+        For the error to carry.
+    ledger : Ledger
+    on_shortfall : {"raise", "warn"}
+    hint : str
+
+    Raises
+    ------
+    GenerationShortfall
+    """
+    if not ledger.shortfall:
+        return
+    worst = "; ".join(
+        f"{entry.name} ({entry.purpose}): {entry.accepted} of {entry.requested}, stopped: {entry.stopped}"
+        for entry in [entry for entry in ledger if entry.shortfall][:5]
+    )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.rejected.most_common(5)) or "none"
+    error = GenerationShortfall(
+        f"{ledger.accepted} of {ledger.requested} rows could be written",
+        generation=generation,
+        where=worst,
+        got=f"{ledger.proposed} proposed; rejected: {reasons}",
+        hint=hint,
+    )
+    if on_shortfall == "raise":
+        raise error
+    warnings.warn(error.message, ShortfallWarning, stacklevel=3)

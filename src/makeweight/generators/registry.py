@@ -286,8 +286,7 @@ def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None
         if name not in parameters and not open_ended:
             known = [parameter for parameter in parameters if parameter not in info.preset]
             raise OptionError(
-                f"generator {generator!r} has no option {name!r}",
-                hint=nearest(name, known) if known else "it has none",
+                f"generator {generator!r} has no option {name!r}", hint=nearest(name, known) if known else "it has none"
             )
         arguments[name] = _read(value)
     return cls(**arguments)

@@ -15,8 +15,9 @@ from sklearn.base import clone
 
 from makeweight.errors import GeneratorError, OptionError, nearest
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.frame.known import no_rows
+from makeweight.generators.frame.known import too_few_rows
 from makeweight.generators.frame.options import WithOptions, option
+from makeweight.generators.rows.donors import kept_rows
 from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Kind, Table
@@ -34,7 +35,6 @@ ALIASES = {
 WITHIN, ANYWHERE = ("k_neighbors", "n_neighbors"), ("m_neighbors",)
 #: Cells of the matrix that is kept, and of what one call of a sampler may hold at once.
 MAX_CELLS = 20_000_000
-MIN_DONORS = 500
 #: ADASYN rounds its share of every real row: asked for too few rows, it writes none.
 ADASYN_PER_ROW = 4
 SECONDS_PER_ROW = 4e-6
@@ -128,19 +128,11 @@ class Resampler(WithOptions):
                 hint="use --generator random",
             )
         self._dummies.check_size(self.max_dummies)
-        rows = self._kept_rows(rng)
+        groups, n_dummies = self._groups, self._dummies.n_dummies
+        rows = np.sort(kept_rows(groups, self.max_donors, n_dummies, rng, max_cells=MAX_CELLS)[0])
         self._codes = self._groups.codes[rows].astype(np.int64)
         self._matrix = self._dummies.fit_encode(table, rows)
         return self
-
-    def _kept_rows(self, rng: np.random.Generator) -> np.ndarray:
-        cells = max(1, self._dummies.n_dummies * len(self._groups))
-        most = min(self.max_donors, max(MIN_DONORS, MAX_CELLS // cells))
-        kept = []
-        for key, stream in zip(self._groups.keys, rng.spawn(len(self._groups)), strict=True):
-            rows = self._groups.rows(key)
-            kept.append(rows if len(rows) <= most else stream.choice(rows, most, replace=False))
-        return np.sort(np.concatenate(kept))
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Resample one group.
@@ -151,19 +143,13 @@ class Resampler(WithOptions):
             Fewer rows where the method writes fewer; with text columns for ``random``.
         """
         if group not in self._groups:
-            raise no_rows(self._groups.columns, group)
+            raise too_few_rows(self._groups.columns, group)
         if _copies(self._sampler):
             return self._copy(group, n, rng)
         code = self._groups.position(group)
         size = int((self._codes == code).sum())
         if size < 2:
-            raise GeneratorError(
-                f"{type(self._sampler).__name__} needs at least 2 rows of a group",
-                where=self._groups.describe(group),
-                got=f"{size} row",
-                expected="2 or more",
-                hint="use --generator smoothed-bootstrap or random, which need one",
-            )
+            raise too_few_rows(self._groups.columns, group, size, 2)
         # Samplers may hold k neighbours of every new row at once: long requests are written in parts.
         part = max(256, MAX_CELLS // (6 * max(1, self._dummies.n_dummies)))
         sizes = [min(part, n - first) for first in range(0, n, part)] or [0]

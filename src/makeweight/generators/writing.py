@@ -84,15 +84,7 @@ def write_rows(
         own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
         fitted = fitted.fit(table, rng=np.random.default_rng(own))
     return fill(
-        fitted,
-        table,
-        plan,
-        seed=seed,
-        groups=groups,
-        name=name,
-        limits=limits,
-        n_jobs=n_jobs,
-        progress=progress,
+        fitted, table, plan, seed=seed, groups=groups, name=name, limits=limits, n_jobs=n_jobs, progress=progress
     )
 
 
@@ -118,7 +110,5 @@ def seed_sequence(random_state: Any) -> np.random.SeedSequence:
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool) and random_state >= 0:
         return np.random.SeedSequence(int(random_state))
     raise OptionError(
-        "not a random state",
-        got=repr(random_state),
-        expected="a whole number from 0 on, a generator, or None",
+        "not a random state", got=repr(random_state), expected="a whole number from 0 on, a generator, or None"
     )

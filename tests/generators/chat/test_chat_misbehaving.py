@@ -18,7 +18,7 @@ from makeweight.sampler import balance
 TABLE = example_table(n=60, rare=20)
 
 
-def run(endpoint, *, rows=30, on_shortfall="raise", seed=0, max_cost=None, **options):
+def run(endpoint, *, rows=30, on_shortfall="raise", seed=0, caller_cost=None, **options):
     options = {"model": "m", "rows_per_request": 10, "retries": 3, "timeout": 5.0, **options}
     generator = ChatGenerator(base_url=endpoint.url, **options)
     generation = balance(
@@ -27,7 +27,7 @@ def run(endpoint, *, rows=30, on_shortfall="raise", seed=0, max_cost=None, **opt
         generator=generator,
         random_state=seed,
         sampling_strategy={"rare": 20 + rows},
-        limits=Limits(on_shortfall=on_shortfall, max_cost=max_cost),
+        limits=Limits(on_shortfall=on_shortfall, max_cost=caller_cost),
     )
     check_identities(generation)
     return generation
@@ -297,7 +297,7 @@ def usage(sent, received):
 
 def test_the_budget_of_the_caller_holds_too():
     with serving(lambda body, number: {**recombined(body), **usage(2000, 1000)}) as endpoint:
-        generation = short(endpoint, rows=200, price=(1.0, 2.0), concurrency=1, max_cost=0.01)
+        generation = short(endpoint, rows=200, price=(1.0, 2.0), concurrency=1, caller_cost=0.01)
     assert "max_cost=0.01 reached" in generation.ledger.entries[0].stopped
     assert generation.spent.money == pytest.approx(0.012)
 

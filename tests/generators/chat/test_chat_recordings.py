@@ -191,7 +191,7 @@ def test_keys_come_from_the_environment_for_remote_endpoints_only(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"model": ""}, "no model is named"),
+        ({"model": ""}, "a name that the endpoint knows"),
         ({"rows_per_request": 0}, "rows_per_request"),
         ({"style": "xml"}, "style"),
         ({"temperature": 3}, "temperature"),

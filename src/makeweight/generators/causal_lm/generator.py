@@ -293,12 +293,7 @@ class CausalLMGenerator(SavedGenerator):
         most = LONGER * self._longest
         context = self._language.context or math.inf
         texts = write_freely(
-            self._language,
-            prompt,
-            n,
-            most=int(min(most, context - len(prompt))),
-            temperature=self.temperature,
-            rng=rng,
+            self._language, prompt, n, most=int(min(most, context - len(prompt))), temperature=self.temperature, rng=rng
         )
         return self._rows.unchecked([None if text is None else _parsed(text) for text in texts])
 

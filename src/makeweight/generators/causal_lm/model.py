@@ -152,13 +152,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def make(
-    names: Sequence[str],
-    firsts: Sequence[str],
-    values: Iterable[str],
-    *,
-    longest: int,
-    layers: int,
-    width: int,
+    names: Sequence[str], firsts: Sequence[str], values: Iterable[str], *, longest: int, layers: int, width: int
 ) -> Language:
     """Make a small model and its tokenizer for a table.
 
@@ -300,11 +294,7 @@ def _cannot_load(source: str, error: Exception) -> GeneratorError:
         expected = "a folder, or the id of a model on the hub that can be reached from here"
         hint = "download the model to a folder and name that, or --option model=scratch, which downloads nothing"
     return GeneratorError(
-        "the language model cannot be loaded",
-        where=f"model {source!r}",
-        got=first[:300],
-        expected=expected,
-        hint=hint,
+        "the language model cannot be loaded", where=f"model {source!r}", got=first[:300], expected=expected, hint=hint
     )
 
 
@@ -331,11 +321,7 @@ def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
     # All linear layers but the one that makes the logits, found in the model itself.
     targets, flipped = linear_layers(language.model)
     config = LoraConfig(
-        r=rank,
-        lora_alpha=LORA_GAIN * rank,
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-        fan_in_fan_out=flipped,
+        r=rank, lora_alpha=LORA_GAIN * rank, target_modules=targets, task_type="CAUSAL_LM", fan_in_fan_out=flipped
     )
     return Language(get_peft_model(language.model, config), language.tokenizer, "adapter")
 

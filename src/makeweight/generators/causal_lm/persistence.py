@@ -139,12 +139,7 @@ class Checkpoint:
         self._names = list(trainer.parameters)
         recipe = dataclasses.replace(trainer.recipe, max_seconds=None)
         shapes = [(name, tuple(value.shape)) for name, value in trainer.parameters.items()]
-        rows = [
-            trainer.corpus.prompts,
-            trainer.corpus.names,
-            trainer.corpus.cells,
-            trainer.corpus.groups.tolist(),
-        ]
+        rows = [trainer.corpus.prompts, trainer.corpus.names, trainer.corpus.cells, trainer.corpus.groups.tolist()]
         self._fingerprint = _digest(repr((recipe, shapes, rows, trainer.seed.entropy)))
 
     def save(self, trainer: LanguageTrainer) -> None:

@@ -160,10 +160,7 @@ class RowText:
         segments: list[str] = []
         for spelling, value in zip(self.groups, group, strict=True):
             before = ", " if segments else ""
-            segments += [
-                before + spelling.name_segment,
-                spelling.value_segment(spelling.of_value(value)),
-            ]
+            segments += [before + spelling.name_segment, spelling.value_segment(spelling.of_value(value))]
         return segments
 
     def frame(self, texts: Sequence[Sequence[str | None]]) -> pd.DataFrame:

@@ -109,12 +109,7 @@ def _advance(row: _Row, token: int, stop: int, end: int) -> int:
 
 
 def _choose(
-    logits: torch.Tensor,
-    rows: Sequence[_Row],
-    width: int,
-    end: int,
-    temperature: float,
-    stream: torch.Generator,
+    logits: torch.Tensor, rows: Sequence[_Row], width: int, end: int, temperature: float, stream: torch.Generator
 ) -> list[int]:
     """Draw a token for every row that writes a value; position `width` says that the value is complete.
 
@@ -151,13 +146,7 @@ def draw(logits: torch.Tensor, temperature: float, stream: torch.Generator) -> l
 
 @torch.no_grad()
 def write_freely(
-    language: Language,
-    prompt: Sequence[int],
-    n: int,
-    *,
-    most: int,
-    temperature: float,
-    rng: np.random.Generator,
+    language: Language, prompt: Sequence[int], n: int, *, most: int, temperature: float, rng: np.random.Generator
 ) -> list[str | None]:
     """Write whatever the model writes after a prompt, up to its end token.
 

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
-
-from makeweight.generators.chat.fields import Field
-from makeweight.generators.check import code_of
-from makeweight.plan import Group
-from makeweight.table.kinds import codec
-from makeweight.table.kinds._values import dense
 
 __all__ = ["AnswerReport", "measure", "summarize"]
 
@@ -58,36 +51,6 @@ class AnswerReport:
     collapsed: tuple[str, ...] = ()
     tokens: tuple[int, int] = (0, 0)
     recorded: bool = False
-
-    def to_dict(self) -> dict[str, object]:
-        """Return it as plain values."""
-        return asdict(self)
-
-
-def encoded(frame: pd.DataFrame, fields: Sequence[Field], group: Group) -> tuple[np.ndarray, Counter[str], np.ndarray]:
-    """Encode proposed rows of a group, and say which of them are not valid.
-
-    Returns
-    -------
-    codes : ndarray of float64, shape (n, n_learned)
-    reasons : Counter of str
-        Why rows are invalid, by their first reason.
-    valid : ndarray of bool, shape (n,)
-    """
-    learned = [f for f in fields if f.needed and f.column.is_learned]
-    codes = np.empty((len(frame), len(learned)))
-    found = np.full(len(frame), "", dtype=object)
-    for j, one in enumerate(learned):
-        values, rejects = codec(one.column.kind).check(one.column, dense(frame[one.column.name]))
-        codes[:, j] = values
-        for reason, mask in rejects.items():
-            found[mask & (found == "")] = f"{reason}: {one.column.name}"
-    for one in fields:
-        if one.position is not None and one.column.name in frame.columns:
-            values, _ = codec(one.column.kind).check(one.column, frame[one.column.name])
-            wrong = values != code_of(one.column, group[one.position])
-            found[wrong & (found == "")] = f"wrong-group: {one.column.name}"
-    return codes, Counter(found[found != ""].tolist()), found == ""
 
 
 def measure(codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]) -> tuple[int, int, tuple[str, ...]]:

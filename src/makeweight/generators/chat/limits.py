@@ -149,12 +149,7 @@ class Spending:
         max_cost: float | None = None,
         price: tuple[float, float] | None = None,
     ) -> None:
-        self.max_requests, self.max_tokens, self.max_cost, self.price = (
-            max_requests,
-            max_tokens,
-            max_cost,
-            price,
-        )
+        self.max_requests, self.max_tokens, self.max_cost, self.price = (max_requests, max_tokens, max_cost, price)
         self.requests = self.tokens_sent = self.tokens_received = 0
         self._held_sent = self._held_received = 0
         self._lock = threading.Lock()

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import numpy as np
@@ -16,12 +16,12 @@ import pandas as pd
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import remark
 from makeweight.generators.chat.client import Answer, ChatRequest, Client, in_parallel
-from makeweight.generators.chat.diversity import AnswerReport, encoded, measure, summarize
+from makeweight.generators.chat.diversity import AnswerReport, measure, summarize
 from makeweight.generators.chat.limits import Spending
 from makeweight.generators.chat.parse import read_rows
 from makeweight.generators.chat.prompt import ChatPrompt, Prompter, count_tokens
 from makeweight.generators.chat.values import to_frame
-from makeweight.generators.check import SURPLUS
+from makeweight.generators.check import SURPLUS, first_reasons
 from makeweight.generators.fill import account_of
 from makeweight.plan import Group
 
@@ -139,10 +139,7 @@ class Session:
     def _request(self, group: Group, prompt: ChatPrompt, seed: int) -> ChatRequest:
         body: dict[str, object] = {
             "model": self._model,
-            "messages": [
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": prompt.user},
-            ],
+            "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
             "temperature": self._temperature,
             "max_tokens": self._most_received(prompt),
             "seed": seed,
@@ -245,22 +242,20 @@ class Session:
             parsed = read_rows(answer.text, labels, needed=needed, style=self.prompter.style, cut=answer.cut)
             rows, unreadable = parsed.rows, parsed.rejected
         frame = to_frame(rows, fields)
-        codes, invalid, valid = encoded(frame, fields, group)
-        shown = self.prompter.encoded(prompt.shown)
-        duplicates, copied, collapsed = measure(codes, shown, self.prompter.learned)
+        schema, learned = self.prompter.table.schema, self.prompter.learned
+        encoded, reasons = first_reasons(frame, schema.learned, schema.group_columns, group, schema)
+        codes = np.array([encoded[name] for name in learned], dtype=np.float64).T
         report = AnswerReport(
             self.prompter.name(group),
             prompt.n_rows,
             len(frame),
-            int(valid.sum()),
+            int((reasons == "").sum()),
             dict(unreadable),
-            duplicates,
-            copied,
-            collapsed,
+            *measure(codes, self.prompter.encoded(prompt.shown), learned),
             answer.tokens or (0, 0),
             answer.recorded,
         )
-        return frame, report, invalid
+        return frame, report, Counter(reasons[reasons != ""].tolist())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -295,7 +290,7 @@ class Session:
             "money": spending.money,
             "real_rows_sent": len(self._sent_rows),
             "given_up": list(client.given_up),
-            "answers": [report.to_dict() for report in self._reports],
+            "answers": [asdict(report) for report in self._reports],
         }
 
 

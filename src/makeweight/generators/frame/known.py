@@ -14,7 +14,7 @@ from makeweight.errors import GeneratorError
 from makeweight.plan import Group, Groups, describe_group
 from makeweight.table import Column, Kind, Schema, Table
 
-__all__ = ["KnownTable", "no_rows"]
+__all__ = ["KnownTable", "too_few_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class KnownTable:
             When the group has no real row.
         """
         if group not in self._positions:
-            raise no_rows(self.schema.group_columns, group)
+            raise too_few_rows(self.schema.group_columns, group)
         return self._positions[group]
 
     def decode(self, columns: Mapping[Hashable, Any]) -> pd.DataFrame:
@@ -85,12 +85,15 @@ class KnownTable:
         return self.writer.decode({name: columns[name] for name in self.writer.frame.columns if name in columns})
 
 
-def no_rows(columns: tuple[Hashable, ...], group: Group) -> GeneratorError:
-    """Return the error of a group that has no real row."""
+def too_few_rows(columns: tuple[Hashable, ...], group: Group, n_real: int = 0, needed: int = 1) -> GeneratorError:
+    """Return the error of a group that has no real row, or fewer than the generator needs."""
     return GeneratorError(
-        "the group has no real row to start from",
+        f"the group has {'too few real rows for this generator' if n_real else 'no real row'}",
         where=describe_group(columns, group),
-        hint="ask for groups that have rows, or use a generator that can extrapolate",
+        got=f"{n_real} row{'s' * (n_real != 1)}",
+        expected=f"{needed} or more",
+        hint="leave the group out of the strategy, or choose a generator that needs fewer"
+        + (": --generator smoothed-bootstrap" if n_real else ", or none: see `makeweight generators`"),
     )
 
 

@@ -259,10 +259,7 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
     _exactly(manifest, KEYS, path, "manifest")
     if manifest["generator"] != name:
         raise FileProblem(
-            "another generator was saved here",
-            where=str(path),
-            got=repr(manifest["generator"]),
-            expected=repr(name),
+            "another generator was saved here", where=str(path), got=repr(manifest["generator"]), expected=repr(name)
         )
     return manifest
 

@@ -10,7 +10,7 @@ from makeweight.plan import Groups
 
 __all__ = ["IGNORED", "MISMATCH", "Donors", "evenly", "kept_rows"]
 
-#: Encoded cells kept over all groups, and rows that a group keeps at least (if it has them).
+#: Encoded cells kept over all groups, and the fewest rows that a group keeps (if it has them).
 MAX_CELLS = 4_000_000
 MIN_ROWS = 500
 #: What one differing category adds to a squared distance: as much as one continuous column does on average.
@@ -19,7 +19,9 @@ MISMATCH = 2.0
 IGNORED = -2
 
 
-def kept_rows(groups: Groups, max_rows: int, n_columns: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def kept_rows(
+    groups: Groups, max_rows: int, n_columns: int, rng: np.random.Generator, *, max_cells: int = MAX_CELLS
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to keep, group after group, and where each group begins among them.
 
     Parameters
@@ -29,13 +31,15 @@ def kept_rows(groups: Groups, max_rows: int, n_columns: int, rng: np.random.Gene
         Per group; fewer where groups and columns are many, drawn at random.
     n_columns : int
     rng : numpy.random.Generator
+    max_cells : int
+        Encoded cells over all groups.
 
     Returns
     -------
     rows : ndarray of int, shape (n_kept,)
     start : ndarray of int, shape (n_groups + 1,)
     """
-    most = min(max_rows, max(MIN_ROWS, MAX_CELLS // (len(groups) * max(1, n_columns))))
+    most = min(max_rows, max(MIN_ROWS, max_cells // (len(groups) * max(1, n_columns))))
     by_group = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(groups.counts)[:-1])
     kept = [
         rows if len(rows) <= most else np.sort(stream.choice(rows, most, replace=False))

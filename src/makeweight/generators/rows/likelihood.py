@@ -78,12 +78,7 @@ class Kernels:
 
 
 def log_box_mass(
-    low: np.ndarray,
-    high: np.ndarray,
-    centres: np.ndarray,
-    factor: np.ndarray,
-    draws: int,
-    rng: np.random.Generator,
+    low: np.ndarray, high: np.ndarray, centres: np.ndarray, factor: np.ndarray, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Log-probability that a normal vector lies in a box, for every row and every centre.
 
