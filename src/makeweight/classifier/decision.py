@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from makeweight.theory import Candidate, SizeDecision, SlopeSymmetry, Take
+from makeweight.theory import NOTHING, Candidate, SizeDecision, SlopeSymmetry, Take, least_correction
 
-__all__ = ["CandidateResult", "ClassifierDecision"]
+__all__ = ["CandidateResult", "ClassifierDecision", "chosen_size", "results_of"]
 
 #: Half-width of a 95 % normal interval in standard errors.
 REACH = 1.959964
@@ -182,3 +182,20 @@ def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateRe
         )
         for k, candidate in enumerate(sizes.candidates)
     )
+
+
+def chosen_size(
+    candidates: tuple[Candidate, ...], sizes: SizeDecision | None, is_open: bool, given: str
+) -> tuple[int, str]:
+    """Return the position of the chosen size among those validated, and why it was chosen."""
+    if sizes is None or len(sizes.candidates) == 1:
+        return 0, given
+    if is_open:
+        return sizes.candidates.index(sizes.candidate), sizes.reason
+    allowed = [k for k, candidate in enumerate(sizes.candidates) if candidate in candidates]
+    best = least_correction(sizes, allowed)
+    gain = sizes.risks[sizes.candidates.index(NOTHING)] - sizes.risks[best]
+    verdict = f"adding nothing validates {abs(gain):.4g} {'worse' if gain > 0 else 'better'}"
+    plain = [replace(sizes.candidates[k], correction=0.0) for k in allowed]
+    asked = "the size" if all(size == plain[0] for size in plain) else "the least risk"
+    return best, f"{asked} that was asked for; {verdict}"

@@ -87,19 +87,7 @@ class Strata:
         )
 
     def assign(self, folds: int, rng: np.random.Generator, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return a fold per row.
-
-        Parameters
-        ----------
-        folds : int
-        rng : numpy.random.Generator
-        rows : ndarray of int, optional
-            Split these rows only.
-
-        Returns
-        -------
-        ndarray of int, shape of `rows`
-        """
+        """Return a fold per row, of all rows or of some."""
         codes, units = (self.codes, self.units) if rows is None else (self.codes[rows], self.units[rows])
         assigned = np.empty(len(codes), dtype=np.int64)
         for code in np.unique(codes):
