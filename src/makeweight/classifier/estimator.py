@@ -308,7 +308,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def _real_rows(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> RealRows:
-        """Read the input, and remember its columns and classes."""
+        """Return the input as real rows, and remember its columns and classes."""
         sampler = sampler_of(self.generator)
         correct = density_ratio if self.bias_correction == "density-ratio" else None
         signed = self.bias_correction == "signed"
@@ -336,7 +336,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     def _validated(
         self, real: RealRows, candidates: tuple[Candidate, ...], method: str, rng: np.random.Generator
     ) -> tuple[SizeDecision | None, Validation | None, list[str]]:
-        """Validate the candidates, where there is a choice or a calibration that needs it."""
+        """Return the choice with its validation and notes, where a choice or a calibration needs it."""
         needs_rows = method in ("platt", "isotonic")
         if len(candidates) == 1 and not needs_rows:
             return None, None, []

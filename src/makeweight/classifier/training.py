@@ -137,7 +137,7 @@ class RealRows:
     def _generate(
         self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Generation, Schema]:
-        """Fit a generator to some rows, real or moved, and have it write; return the rows' schema too."""
+        """Return what a generator writes that is fitted to some rows, real or moved, and the schema of these."""
         schema = Schema.infer(
             frame,
             target=self.schema.target,

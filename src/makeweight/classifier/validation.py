@@ -70,7 +70,7 @@ class Validation:
         return rows, np.concatenate([by_takes[position] for _, by_takes in self._out_of_fold])
 
     def _draw(self, rows: np.ndarray, sizes: Mapping[Hashable, int], rng: np.random.Generator) -> Any:
-        """Write the pool of one fold and fit every candidate to it; `_look_up` then reads the answers."""
+        """Return the answers of every candidate, fitted to the pool of one fold, for `_look_up` to read."""
         to_write, to_fit = rng.spawn(2)
         seed = int(to_fit.integers(2**31))
         held = np.setdiff1d(np.arange(len(self.real.codes)), rows)

@@ -143,7 +143,7 @@ def _both(
 
 
 def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[ArmSource]:
-    """Keep the arms that are asked for, and doing nothing with and without calibration.
+    """Return the sources with the arms that are asked for, and doing nothing with and without calibration.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def compare(
     n_jobs: int = 1,
     progress: Callable[[Progress], object] | None = None,
 ) -> Comparison:
-    """Compare arms with and without synthetic rows by repeated cross-validation on real rows.
+    """Return a comparison of arms with and without synthetic rows, by repeated cross-validation on real rows.
 
     In every split encoder, generator, size and calibrator learn from the training rows only; calibrators and
     thresholds from inner folds, with a generator of their own inside each. Equal rows are never on both
@@ -268,7 +268,7 @@ class _Work:
         return [arm for source in self.sources for arm in source.arms]
 
     def run(self) -> int:
-        """Run splits until they are all done or the time is up; return how many."""
+        """Return how many splits were run until all were done or the time was up."""
         there = {record.key for record in self.log.records}
         done = pieces = 0
         while done < len(self.splits):
@@ -304,7 +304,7 @@ class _Work:
 
 
 def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
-    """Say what did not fit into the budget."""
+    """Return what did not fit into the budget."""
     if done == len(splits):
         return ()
     took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
@@ -320,7 +320,7 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
 
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:
-    """Say that another generator is quicker, where it was and this one took most of the time."""
+    """Return the name of a quicker generator in a sentence, where this one took most of the time."""
     seconds = {source.name: 0.0 for source in sources}
     for pair in scores.pairs:
         for record in scores.records(*pair):

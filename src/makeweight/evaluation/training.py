@@ -180,7 +180,7 @@ def _read_out(
 def _predictions(
     task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]
 ) -> tuple[Predictions, Mapping[str, object] | None]:
-    """Fit generator, encoder and estimators to some rows, and predict others; return the generator's account, too."""
+    """Return predictions of held-out rows by everything that was fitted to others, and the generator's account."""
     problem, settings, source = task.problem, task.settings, task.source
     if source.kind == "constant":
         prior = _Prediction(np.tile(problem.prior, (len(held), 1)))
@@ -249,7 +249,7 @@ def _written(
 
 
 def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictions:
-    """Fit a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
+    """Return the predictions of a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
     problem, settings, source = task.problem, task.settings, task.source
     frame = problem.frame.drop(columns=problem.target)
     rows, held_rows = (frame.iloc[some].reset_index(drop=True) for some in (train, held))

@@ -31,7 +31,7 @@ __all__ = [
     "weight_keyword",
 ]
 
-#: A tree of the quick forest is grown from at most so many rows.
+#: Most rows that a tree of the quick forest is grown from.
 TREE_ROWS = 3000
 
 
