@@ -60,6 +60,9 @@ class Steps:
 
     def __call__(self, progress: Progress) -> None:
         """Show what `makeweight.evaluation.compare` reports."""
+        if progress.step == "asking of the ranking":
+            self._out.print(progress.detail, markup=False)
+            return
         text = state(progress)
         self._bar.update(self._task, total=progress.total, completed=progress.done, state=text)
         if not self._out.is_terminal and time.monotonic() - self._printed > EVERY:
@@ -94,6 +97,11 @@ def show(out: Console, comparison: Comparison) -> None:
         f"{BETTER} better, {WORSE} worse than nothing+platt, shown after Holm's correction. "
         f"A constant scores {comparison.constant_risk:.4f}."
     )
+    if comparison.ranking:
+        out.print(comparison.ranking, markup=False)
+    if comparison.transfer:
+        costs = "; ".join(map(str, comparison.transfer))
+        out.print(f"cost of transfer, nats of {scores.estimators[0]}, rows written for half of the rare ones: {costs}")
     notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in comparison.cut)]
     notes += [
         f"{name} is external information: its {rows.rows:,} rows may have seen those that they are judged "
