@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +17,7 @@ __all__ = ["draw_scaling", "panels"]
 INK, MEASURED, LAW, NOTHING = "#333333", "#1b6ca8", "#c8553d", "#7a7a7a"
 
 
-def panels(
-    width: float, height: float, lines: int = 1, columns: int = 1, style: Mapping[str, object] = MappingProxyType({})
-) -> tuple[Any, list[Any]]:
+def panels(width: float, height: float, lines: int = 1, columns: int = 1, style: Any = None) -> tuple[Any, list[Any]]:
     """Return an empty figure, its size in inches, and the axes of its panels, line by line.
 
     Raises
@@ -37,7 +33,7 @@ def panels(
         raise MissingDependency(
             "figures need matplotlib", got=str(error), hint='pip install "makeweight[figures]"'
         ) from error
-    with rc_context(dict(style)):
+    with rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         axes = list(figure.subplots(lines, columns, squeeze=False).flat)

@@ -225,7 +225,7 @@ def _transfer(
     chosen = {s.name: s.generator for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms)}
     known = {name: generator for name, generator in chosen.items() if generator is not None}
     # As many fits as splits, on half of the rare rows: a share of what a split took.
-    if not known or (clock.affordable() is not None and (clock.affordable() or 0) < 1):
+    if not known or clock.affordable() == 0:
         return ()
     rivals = {name: generator for name, generator in BESIDE.items() if generator not in known}
     return transfer_costs(
@@ -272,7 +272,7 @@ def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[
     }
 
 
-def _digest(source: ArmSource) -> str | None:
+def _digest(source: ArmSource) -> object:
     """Return a hash of what a source writes rows with."""
     try:
         return joblib.hash((source.generator, source.rows))
