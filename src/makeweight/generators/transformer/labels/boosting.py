@@ -57,6 +57,7 @@ def boost(bins: Tensor, categorical: Tensor, label: Tensor, count: int, generato
     y = label[:, None].expand(-1, FOLDS, -1).reshape(fits, rows)
     cells = bins[:, None].expand(-1, FOLDS, -1, -1).reshape(fits, every, columns)
     flags = categorical[:, None].expand(-1, FOLDS, -1).reshape(fits, 1, columns, 1)
+    some = bool(categorical.any())
     place = torch.arange(columns, device=device) * count + cells[:, :rows]  # fits N D
     odds = torch.zeros(fits, every, device=device)
     for _ in range(ROUNDS):
@@ -64,6 +65,7 @@ def boost(bins: Tensor, categorical: Tensor, label: Tensor, count: int, generato
         pull, curve = weight * (y - p), weight * p * (1 - p)
         node = torch.zeros(fits, every, dtype=torch.long, device=device)
         offered = torch.rand(fits, 1, columns, 1, generator=generator, device=device) < COLUMNS
+        offered = offered.float()
         for level in range(DEPTH):
             nodes = 2**level
             index = (node[:, :rows, None] * (columns * count) + place).flatten(1)
@@ -72,10 +74,12 @@ def boost(bins: Tensor, categorical: Tensor, label: Tensor, count: int, generato
                 sums = torch.zeros(fits, nodes * columns * count, device=device)
                 sums.scatter_add_(1, index, amount[..., None].expand(-1, -1, columns).flatten(1))
                 sums = sums.reshape(fits, nodes, columns, count)
-                left.append(torch.where(flags, sums, sums.cumsum(-1)))
                 total.append(sums[:, :, :1].sum(-1, keepdim=True))
-            gain = left[0] ** 2 / (left[1] + RIDGE) + (total[0] - left[0]) ** 2 / (total[1] - left[1] + RIDGE)
-            best = torch.where(offered, gain, 0).flatten(2).argmax(-1)  # fits nodes
+                left.append(torch.where(flags, sums, sums.cumsum(-1)) if some else sums.cumsum(-1))
+            # in place: these are the largest arrays
+            right = (total[0] - left[0]).square_().div_((total[1] + RIDGE) - left[1])
+            gain = left[0].square_().div_(left[1].add_(RIDGE)).add_(right).mul_(offered)
+            best = gain.flatten(2).argmax(-1)  # fits nodes
             column, point = best // count, best % count
             equal = flags[:, 0, :, 0].gather(1, column)
             mine = [t.gather(1, node) for t in (column, point, equal)]  # fits R
