@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import joblib
+import numpy as np
 
 from makeweight.engine import run
 from makeweight.errors import OptionError
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
-from makeweight.evaluation.budget import LEAST_SPLITS, Clock, next_wave
+from makeweight.evaluation.budget import LEAST_SPLITS, Clock
 from makeweight.evaluation.comparison import Comparison
 from makeweight.evaluation.design import (
     ComparisonSettings,
@@ -26,16 +27,18 @@ from makeweight.evaluation.design import (
     versions,
     whole_number,
 )
-from makeweight.evaluation.problem import EvaluationProblem, match_columns
+from makeweight.evaluation.problem import EvaluationProblem, match_columns, seed_of
 from makeweight.evaluation.record import Key
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.store import Log
 from makeweight.evaluation.training import AUTO, Settings, Task, run_task
+from makeweight.evaluation.transfer import BESIDE, GeneratorTransfer, transfer_costs
 from makeweight.evaluation.verdict import judge
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
+from makeweight.measure.ranking import ranking_answer
 from makeweight.progress import Progress
 from makeweight.table import Kind
 from makeweight.table.containers import to_frame
@@ -43,6 +46,8 @@ from makeweight.table.containers import to_frame
 __all__ = ["compare"]
 
 INNER_FOLDS = 3
+#: Of the cost of transfer.
+TRANSFER_FOLDS = 5
 DESIGN, EXECUTION = Design(), Execution()
 ESTIMATORS = ("lr", "rf", "hgb")
 #: What to name where another generator takes most of the time.
@@ -101,7 +106,8 @@ def compare(
     n_jobs : int
         Processes, as in `makeweight.engine.run`; the numbers do not depend on them.
     progress : callable, optional
-        Called with a `makeweight.progress.Progress` after every piece of work: the arms of one generator on one split.
+        Called with a `makeweight.progress.Progress` before rows are written, its detail being whether they can improve
+        the ranking, and after every piece of work: the arms of one generator on one split.
 
     Returns
     -------
@@ -125,9 +131,9 @@ def compare(
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat(["common", "rare"], [160, 40])
     >>> frame = pd.DataFrame({"a": rng.normal(size=200) + (y == "rare"), "b": rng.normal(size=200), "y": y})
-    >>> found = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"],
-    ...                 design=Design(repeats=1))
-    >>> found.verdict.code in ("no-difference", "helps-calibration-only")
+    >>> comparison = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"],
+    ...                      design=Design(repeats=1))
+    >>> comparison.verdict.code in ("no-difference", "helps-calibration-only")
     True
     """
     problem = EvaluationProblem.read(to_frame(data), target, group_by, kinds)
@@ -143,6 +149,11 @@ def compare(
         design.folds, INNER_FOLDS, augment / largest, design.copies, learners, random_state, design.synthetic_weight
     )
     clock = Clock(max_seconds)
+    _, ranking = ranking_answer(
+        problem.table(np.arange(len(problem))), problem.labels, np.random.default_rng(seed_of(random_state, "ranking"))
+    )
+    if progress is not None:
+        progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
     with Log(execution.log, _identity(problem, shared, sources)) as log:
         work = _Work(problem, shared, sources, design.wanted, clock, log, execution.engine, n_jobs, progress)
         ran = design.wanted[: work.run()]
@@ -185,7 +196,41 @@ def compare(
     )
     command = evaluate_command([*table, *named], design, settings, arms, ran)
     reproduce = Reproduction(command, random_state, versions())
-    return Comparison(verdict, scores, tuple(focus), problem, ran, cut, n_added, settings, reproduce, clock.seconds)
+    transfer = _transfer(problem, sources, next(iter(learners.values())), design.folds, random_state, clock)
+    return Comparison(
+        verdict,
+        scores,
+        tuple(focus),
+        problem,
+        ran,
+        cut,
+        n_added,
+        settings,
+        reproduce,
+        clock.seconds,
+        ranking=ranking,
+        transfer=transfer,
+    )
+
+
+def _transfer(
+    problem: EvaluationProblem,
+    sources: Sequence[ArmSource],
+    learner: Learner,
+    folds: int,
+    random_state: int,
+    clock: Clock,
+) -> tuple[GeneratorTransfer, ...]:
+    """Return the cost of transfer of the chosen generator, of SMOTE and of the bootstrap, where there is time."""
+    chosen = {s.name: s.generator for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms)}
+    known = {name: generator for name, generator in chosen.items() if generator is not None}
+    # As many fits as splits, on half of the rare rows: a share of what a split took.
+    if not known or (clock.affordable() is not None and (clock.affordable() or 0) < 1):
+        return ()
+    rivals = {name: generator for name, generator in BESIDE.items() if generator not in known}
+    return transfer_costs(
+        problem, {**known, **rivals}, learner, folds=min(folds, TRANSFER_FOLDS), random_state=random_state
+    )
 
 
 def _table_words(
@@ -213,28 +258,21 @@ def _check(problem: EvaluationProblem, design: Design, max_seconds: float | None
 
 def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[ArmSource]) -> dict[str, object]:
     """Return what results depend on besides split, arm and estimator."""
-    chosen = {source.name: _digest(source) for source in sources}
+    named = {name for name, learner in settings.estimators.items() if isinstance(learner, str)}
     return {
         "data": problem.fingerprint,
         "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
         "kinds": {str(column): kind.value for column, kind in problem.kinds.items()},
-        "folds": settings.folds,
-        "inner_folds": settings.inner_folds,
-        "augment": settings.augment,
-        "copies": settings.copies,
-        "synthetic_weight": settings.synthetic_weight,
-        "random_state": settings.random_state,
-        "generators": chosen,
-        "classifiers": {
-            name: joblib.hash(learner) for name, learner in settings.estimators.items() if not isinstance(learner, str)
-        },
+        **{name: value for name, value in vars(settings).items() if name != "estimators"},
+        "generators": {source.name: _digest(source) for source in sources},
+        "classifiers": {name: joblib.hash(one) for name, one in settings.estimators.items() if name not in named},
         "auto": AUTO,
         "versions": versions(),
     }
 
 
-def _digest(source: ArmSource) -> Any:
+def _digest(source: ArmSource) -> str | None:
     """Return a hash of what a source writes rows with."""
     try:
         return joblib.hash((source.generator, source.rows))
@@ -279,13 +317,7 @@ class _Work:
         there = {record.key for record in self.log.records}
         done = pieces = 0
         while done < len(self.splits):
-            wave = next_wave(
-                done,
-                len(self.splits),
-                self.settings.folds,
-                self.clock.affordable(),
-                timed=self.clock.budget is not None,
-            )
+            wave = self.clock.next_wave(done, len(self.splits), self.settings.folds)
             if not wave:
                 break
             tasks = self._missing(self.splits[done : done + wave], there)
@@ -334,15 +366,10 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:
     """Say that another generator is quicker, where it was and this one took most of the time."""
-    seconds = {
-        source.name: sum(
-            record.task_seconds
-            for arm in source.arms
-            for estimator in scores.estimators
-            for record in scores.records(estimator, arm.name)
-        )
-        for source in sources
-    }
+    seconds = {source.name: 0.0 for source in sources}
+    for pair in scores.pairs:
+        for record in scores.records(*pair):
+            seconds[record.source] += record.task_seconds
     own = sum(seconds[source.name] for source in sources if any(arm.focus for arm in source.arms))
     share = own / sum(seconds.values())
     if share <= 0.5 or generator == QUICK or seconds.get(QUICK, own) > own / 2:
