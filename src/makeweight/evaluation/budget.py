@@ -49,8 +49,7 @@ class Clock:
             return total - done
         if done == 0:
             return min(1, total)
-        wanted = min(folds - done % folds, total - done)
-        affordable = self.affordable()
+        wanted, affordable = min(folds - done % folds, total - done), self.affordable()
         if affordable is None or affordable >= wanted:
             return wanted
         return max(affordable, LEAST_SPLITS - done, 0) if done < folds else 0

@@ -41,7 +41,7 @@ class Log:
         if path is None:
             return
         head = {"format": FORMAT, "version": 1, **identity}
-        with _told(path):
+        with _naming(path):
             if path.exists():
                 self._resume(path, head)
             else:
@@ -69,7 +69,7 @@ class Log:
         """Keep records, and write them to the disk."""
         self.records.extend(records)
         if self._stream is not None and self.path is not None:
-            with _told(self.path):
+            with _naming(self.path):
                 self._write(list(map(asdict, records)))
 
     def _write(self, lines: Sequence[Mapping[str, object]]) -> None:
@@ -90,8 +90,8 @@ class Log:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say which file it is that the system refuses to open or to write."""
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in the error of a system that refuses to open or to write it."""
     try:
         yield
     except FileProblem:
