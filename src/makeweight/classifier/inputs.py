@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
-from makeweight.classifier.training import Correct, RealRows, take_rows
-from makeweight.errors import OptionError, PlanError, SchemaError
+from makeweight.classifier.training import Correct, RealRows
+from makeweight.errors import OptionError
 from makeweight.generators.base import Generator
-from makeweight.labelled import LabelledRows
+from makeweight.labelled import LabelledRows, take_rows
+from makeweight.measure.splits import refuse_one_class
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
-__all__ = ["read_features", "read_rows", "sampler_of"]
+__all__ = ["read_rows", "sampler_of"]
 
 
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
@@ -62,23 +63,9 @@ def read_rows(
     correct: Correct | None,
     signed: bool,
 ) -> RealRows:
-    """Check features, labels and groups, and find the kinds of the columns.
+    """Return features, labels, groups and weights after their checks, without rows of weight zero.
 
-    Parameters
-    ----------
-    X : container of shape (n, d)
-    y : array-like of shape (n,)
-    groups : array-like of shape (n,) or (n, n_attributes), or None
-    sample_weight : array-like of shape (n,), or None
-        Rows of weight zero are left out.
-    sampler : SyntheticOverSampler
-        It remembers the number of columns of X, and their names.
-    correct, signed
-        As in `RealRows`.
-
-    Returns
-    -------
-    RealRows
+    The sampler remembers the number of columns of X, and their names.
     """
     if isinstance(y, np.ndarray | list | tuple) and np.ndim(y) == 2:
         y = column_or_1d(y, warn=True)
@@ -94,44 +81,8 @@ def read_rows(
     if len(rows) < len(labels):
         features, frame = take_rows(features, rows), frame.iloc[rows].reset_index(drop=True)
         labels, weights = labels[rows], weights[rows]
-    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=sampler.kinds)
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise PlanError(
-            "the target has one class",
-            got=repr(classes.tolist()[0]),
-            expected="at least two",
-            hint="check the target column",
-        )
+    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=given.stated(sampler.kinds))
     cells = Groups(Table(frame, schema))
+    refuse_one_class(cells)
+    classes = np.unique(labels)
     return RealRows(features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed)
-
-
-def read_features(fitted: BaseEstimator, X: Any) -> Any:
-    """Return rows to predict, checked for the columns that a classifier was fitted to.
-
-    Parameters
-    ----------
-    fitted : SyntheticClassifier
-    X : container of shape (n, d)
-
-    Returns
-    -------
-    As `X`, or an ndarray where it is a list.
-
-    Raises
-    ------
-    ValueError
-        When columns are others than in ``fit``.
-    """
-    if hasattr(X, "column_names"):
-        names = list(map(str, X.column_names))
-        if names != list(map(str, fitted.feature_names_in_)):
-            raise SchemaError(
-                "columns are not those of fit", got=names, expected=list(map(str, fitted.feature_names_in_))
-            )
-        return X
-    if not hasattr(X, "columns"):
-        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=fitted, input_name="X")
-    validate_data(fitted, X=X, reset=False, skip_check_array=True)
-    return X

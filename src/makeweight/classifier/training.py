@@ -13,6 +13,7 @@ import pandas as pd
 from makeweight.classifier.borrowing import borrow_frames, correctable
 from makeweight.generators.fill import Generation
 from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.labelled import take_rows
 from makeweight.measure.splits import Strata
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
@@ -20,23 +21,15 @@ from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
 from makeweight.theory import BorrowedRows, Take
 
-__all__ = ["Pool", "RealRows", "take_rows"]
+__all__ = ["Pool", "RealRows"]
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Synthetic features per group; sizes are prefixes.
+    """Synthetic features per group number; sizes are prefixes.
 
-    Parameters
-    ----------
-    frames : dict of int to DataFrame
-        Features of the synthetic rows, by group number.
-    weights : dict of int to ndarray
-        A factor on every row's weight; one where no density ratio corrects it.
-    generation : Generation or None
-        None where no row was asked for.
-    borrowed : dict of int to BorrowedRows of DataFrame
-        What shows the generator's bias, for groups that are corrected with signed weights.
+    `weights` are factors on every row's weight, one where no density ratio corrects it. `borrowed` has what shows the
+    generator's bias, for groups that are corrected with signed weights. No generation means that no row was asked for.
     """
 
     frames: dict[int, pd.DataFrame]
@@ -111,19 +104,10 @@ class RealRows:
         return labels
 
     def write(self, rows: np.ndarray, sizes: Mapping[Any, int], rng: np.random.Generator) -> Pool:
-        """Fit a generator to some of the real rows, and to nothing else, and have it write.
+        """Return what a generator writes that is fitted to some of the real rows, and to nothing else.
 
         Kinds of columns are those of the whole table; ranges, categories and decimals are read off `rows`.
 
-        Parameters
-        ----------
-        rows : ndarray of int
-        sizes : mapping of group number to int
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        Pool
         """
         wanted = {code: n for code, n in sizes.items() if n}
         if not wanted:
@@ -154,12 +138,12 @@ class RealRows:
     def _generate(
         self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Generation, Schema]:
-        """Fit a generator to some rows, real or moved, and have it write; return the rows' schema too."""
+        """Return what a generator writes that is fitted to some rows, real or moved, and the schema of these."""
         schema = Schema.infer(
             frame,
             target=self.schema.target,
             group_by=self.schema.group_by,
-            kinds={column.name: column.kind for column in self.schema.features},
+            kinds={column.name: column.stated for column in self.schema.features},
         )
         keys, table = self.groups.keys, Table(frame, schema)
         own = Groups(table)
@@ -181,16 +165,7 @@ class RealRows:
     ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Return features, labels and weights of real rows and prefixes of a pool.
 
-        Parameters
-        ----------
-        rows : ndarray of int
-        pool : Pool
-        takes : mapping of group number to Take
-
-        Returns
-        -------
-        X, y, weights
-            Real rows first, then synthetic ones, then borrowed ones, whose weights may be negative.
+        Real rows come first, then synthetic ones, then borrowed ones, whose weights may be negative.
         """
         parts, labels, weights = [], [self.labels[rows]], [self.weights[rows]]
         codes, of_group = self.codes[rows], self.label_of_group
@@ -219,18 +194,3 @@ class RealRows:
 def _snapped(take: Take) -> float:
     """Return the weight of augmentation rows; one where it differs from one only by a rounded number."""
     return 1.0 if abs(take.weight - 1.0) * max(1, take.n_augment) <= 0.5 else take.weight
-
-
-def take_rows(X: Any, rows: np.ndarray) -> Any:
-    """Return some rows of a table, in its container.
-
-    Examples
-    --------
-    >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
-    array([3, 1])
-    """
-    if isinstance(X, pd.DataFrame):
-        return X.iloc[rows]
-    if hasattr(X, "column_names"):
-        return X.take(rows)
-    return X[rows]

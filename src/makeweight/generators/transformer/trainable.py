@@ -42,7 +42,7 @@ class TrainableNetwork(nn.Module):
                 if part not in dict(module.named_children()):
                     module.add_module(part, nn.Module())
                 module = module.get_submodule(part)
-            copy = torch.as_tensor(value, device=device).detach().clone(memory_format=torch.contiguous_format)
+            copy = torch.as_tensor(value, device=device).detach().clone()
             module.register_parameter(leaf, nn.Parameter(copy))
         self.mix: Callable[[Layer, Tensor, Tensor, int], tuple[Tensor, Tensor]] = Layer.mix
         if compile:

@@ -114,5 +114,4 @@ def load(folder: str | Path) -> tuple[Network, Manifest]:
         raise refuse(path, "the weights do not fit the model", got=wrong[:5])
     if not all(bool(np.isfinite(value).all()) for value in tensors.values()):
         raise refuse(path, "the weights hold numbers that are not finite")
-    # in columns: their transposes, which rows are multiplied by, then lie in rows
-    return Network(manifest.model, {name: tensors[name].astype(np.float32, order="F") for name in own}), manifest
+    return Network(manifest.model, {name: tensors[name].astype(np.float32) for name in own}), manifest
