@@ -21,7 +21,6 @@ from makeweight.cli._options import json_option
 
 #: A package is imported by another name than it is installed by.
 MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
-<<<<<<< HEAD
 #: What an extra adds.
 EXTRAS = {
     "chat": "the generator chat",
@@ -31,10 +30,8 @@ EXTRAS = {
     "polars": "polars frames",
     "train": "makeweight pretrain, adapt and GPUs for the transformer",
 }
-=======
 #: For all of it; slow disks and busy machines import packages for minutes.
 SECONDS = 5.0
->>>>>>> main
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
