@@ -350,11 +350,16 @@ def untrained(config: ModelConfig, rng: np.random.Generator) -> Network:
         if bias:
             parameters[f"{name}.bias"] = rng.uniform(-bound, bound, outputs)
 
-    for name, inputs in (("content", known), ("query", asked), ("kind", SUMMARY)):
+    def small(name: str, inputs: int) -> None:
         linear(f"{name}.0", inputs, width)
         linear(f"{name}.2", width, width)
+
+    # in this order the states of optimisers are kept
+    small("content", known)
+    small("query", asked)
     for name in ("code", "column"):
         linear(name, config.identity, width, bias=False)
+    small("kind", SUMMARY)
     for number in range(config.layers):
         layer = f"layers.{number}."
         for name in ("columns", "rows", "cell"):
@@ -370,10 +375,15 @@ def untrained(config: ModelConfig, rng: np.random.Generator) -> Network:
         parameters[f"{layer}sink"] = np.zeros((2, width))
         parameters[f"{layer}sharp"] = np.tile([1.0, 0.0], (config.heads, 1))
     parameters["norm.weight"] = np.ones(width)
-    for name, outputs in (("bins", config.bins), ("gone", 1), ("trust", 2)):
+
+    def silent(name: str, outputs: int) -> None:
         parameters[f"{name}.weight"], parameters[f"{name}.bias"] = np.zeros((outputs, width)), np.zeros(outputs)
-    linear("point_to", width, width, bias=False)
+
+    silent("bins", config.bins)
+    silent("gone", 1)
     parameters["point_from.weight"] = np.zeros((width, width))
+    linear("point_to", width, width, bias=False)
+    silent("trust", 2)
     # gains of the closed-form terms: Gaussian log-density, categories' share, its change, missing share
     parameters["gains"] = np.ones(4)
     return Network(config, {name: value.astype(np.float32) for name, value in parameters.items()})
