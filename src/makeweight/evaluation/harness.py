@@ -256,11 +256,12 @@ def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[
 def _digest(source: ArmSource) -> object:
     """Return a hash of what a source writes rows with."""
     try:
-        return joblib.hash((source.generator, source.rows))
+        digest: str | None = joblib.hash((source.generator, source.rows))
     except pickle.PicklingError:  # a class that is defined in a function has no name to be found by
         kind = type(source.generator)
         state = source.generator.__getstate__() if source.generator is not None else None
-        return joblib.hash((kind.__module__, kind.__qualname__, state, source.rows))
+        digest = joblib.hash((kind.__module__, kind.__qualname__, state, source.rows))
+    return digest
 
 
 def _focus(arms: Sequence[Arm]) -> list[Arm]:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from makeweight.errors import FileProblem
 from makeweight.evaluation.record import ArmRecord
+from makeweight.table.records import parse_json
 
 __all__ = ["Log"]
 
@@ -103,11 +104,11 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _read(path: Path, text: str) -> list[dict[str, Any]]:
     try:
-        lines = [json.loads(line) for line in text.splitlines()]
-        if lines and lines[0].get("format") == FORMAT:
+        lines = [parse_json(line) for line in text.splitlines()]
+        if lines and all(isinstance(line, dict) for line in lines) and lines[0].get("format") == FORMAT:
             return lines
         got = "another format"
-    except (json.JSONDecodeError, AttributeError) as error:
+    except ValueError as error:
         got = str(error)
     raise FileProblem(
         "this is no file of results to go on from",
