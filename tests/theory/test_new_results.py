@@ -223,7 +223,7 @@ def test_the_best_ratio_is_the_bottom_of_the_u(n: int, bias: float) -> None:
 
 
 def test_the_effect_of_a_rare_treatment_loses_the_bias_that_is_borrowed() -> None:
-    """Outcomes on two points: exact means at c = 0 and c = 1, and intervals of 95 % cover in 180 of 200 tables or more."""
+    """Outcomes on two points: exact means at c = 0 and c = 1, and 95 % intervals cover in 180 of 200 tables."""
     real, written = np.tile([0.0, 1.0], 20), np.tile([0.5, 1.5], 180)
     outcomes, treated = np.concatenate([np.zeros(200), real]), np.repeat([0, 1], [200, 40])
     exact = BorrowedRows((written, written), (written - 0.5, written - 0.5))
