@@ -19,7 +19,7 @@ from makeweight.table.column import MAX_CATEGORIES
 from makeweight.table.infer import FEW, number_kind, string_kind, warnings_of
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._numeric import MAX_DECIMALS, grid_of
-from makeweight.table.schema import MAX_NUMERIC_LABELS
+from makeweight.table.schema import MAX_NUMERIC_LABELS, MOST_LABELS
 
 __all__ = ["CountedGroups", "groups_of", "refuse_unknown", "schema_of"]
 
@@ -237,7 +237,7 @@ def _too_many_categories(facts: ColumnFacts, name: str) -> SchemaError:
 
 def _refuse_many(facts: ColumnFacts, name: str, role: str) -> None:
     n_distinct = facts.n_distinct
-    if n_distinct > MAX_NUMERIC_LABELS and n_distinct > 0.05 * facts.n_rows:
+    if n_distinct > MAX_NUMERIC_LABELS and n_distinct > MOST_LABELS * facts.n_rows:
         raise SchemaError(
             f"{role} has too many distinct values to form groups",
             where=f"column {name!r}",

@@ -16,8 +16,10 @@ from makeweight.table.kinds import codec
 
 __all__ = ["Schema"]
 
-#: Purely numeric targets with more distinct values than this, most of them rare, are no labels.
+#: Of more distinct values than this, numbers with fractions that are mostly rare are no labels.
 MAX_NUMERIC_LABELS = 100
+#: Nor are values of which there are more than this for every row.
+MOST_LABELS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,14 +181,15 @@ def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
             "the target is missing in some rows",
             where=column.label,
             got=f"{column.n_missing} of {column.n_rows} rows, the first of them {rows}",
-            hint="drop those rows, or give them a label of their own",
+            hint="drop those rows, or give them a label of their own; where a text such as NA is a label, "
+            "--missing TEXT says what alone stands for a missing value",
         )
     return column
 
 
 def _refuse_many(series: pd.Series[Any], role: str, n_distinct: int) -> None:
-    if n_distinct > MAX_NUMERIC_LABELS and n_distinct > 0.05 * len(series):
-        continuous = pd.api.types.is_float_dtype(series.dtype)
+    continuous = pd.api.types.is_float_dtype(series.dtype)
+    if n_distinct > MAX_NUMERIC_LABELS and n_distinct > (0.05 if continuous else MOST_LABELS) * len(series):
         raise SchemaError(
             f"{role} has too many distinct values to form groups",
             where=f"column {series.name!r}",
