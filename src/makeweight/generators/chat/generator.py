@@ -24,6 +24,7 @@ from makeweight.generators.frame.options import Option, WithOptions, option
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
+from makeweight.table.records import read_record
 
 __all__ = ["ChatGenerator"]
 
@@ -327,11 +328,9 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         ('m', None)
         """
         path = Path(folder) / MANIFEST
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise FileProblem("no generator can be loaded", where=str(path), got=str(error)) from error
-        known = isinstance(manifest, dict) and manifest.keys() == {"format", "generator", "options"}
+        hint = "name the folder that save was given"
+        manifest = read_record(path, "the manifest of a saved generator", hint=hint)
+        known = manifest.keys() == {"format", "generator", "options"} and isinstance(manifest["options"], dict)
         if not known or (manifest["format"], manifest["generator"]) != (FORMAT, "chat"):
             raise FileProblem("the manifest is of something else", where=str(path), expected="generator chat")
         strange = sorted(set(manifest["options"]) - set(cls.saved_options()))
