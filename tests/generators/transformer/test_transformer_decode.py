@@ -136,11 +136,13 @@ def test_a_column_alone_has_nothing_to_begin_with():
     assert model.sample((1,), 0, np.random.default_rng(0), donors=1.0).shape == (0, 2)
 
 
-def test_rows_do_not_depend_on_the_batch_size():
+def test_rows_do_not_depend_on_the_batch_size(monkeypatch):
     whole = rows_of(untrained(noise=0.1)).sample((0,), 600, np.random.default_rng(5))
-    bounded = rows_of(untrained(noise=0.1), max_memory=700_000)
+    monkeypatch.setattr("makeweight.generators.transformer.decode.ROWS", 10**9)
+    bounded = rows_of(untrained(noise=0.1), max_memory=2_400_000)
     contexts = bounded.contexts()
-    assert len(bounded._pieces(contexts, 150)) > len(contexts.orders)
+    assert len(bounded._pieces(contexts, 300)) > len(contexts.orders)
+    monkeypatch.setattr("makeweight.generators.transformer.decode.ROWS", 40)
     small = bounded.sample((0,), 600, np.random.default_rng(5))
     np.testing.assert_allclose(whole, small, rtol=1e-4)
 
