@@ -148,6 +148,7 @@ def fill(
     Examples
     --------
     >>> from makeweight.generators.registry import resolve
+    >>> from makeweight.table import Schema
     >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "y": ["a", "b", "a", "a"]})
     >>> table = Table(frame, Schema.infer(frame, target="y"))
     >>> generator = resolve("random").fit(table, rng=np.random.default_rng(0))
