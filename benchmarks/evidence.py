@@ -30,10 +30,10 @@ TABLES = {
     "travel_churn": "--target ChurnOrNot",
     "german_credit": "--target credit --group-by sex",
     "sick": '--target Class --missing "?"',
-    "mammography": "--no-header --target c7 --estimators lr,hgb",
-    "telco_churn": "--target Churn --estimators lr,hgb",
-    "law_school": "--target pass_bar --group-by race --estimators hgb",
-    "adult_census": '--target income --group-by sex --missing "?" --estimators hgb --folds 2',
+    "mammography": "--no-header --target c7 --estimator lr,hgb",
+    "telco_churn": "--target Churn --estimator lr,hgb",
+    "law_school": "--target pass_bar --group-by race --estimator hgb",
+    "adult_census": '--target income --group-by sex --missing "?" --estimator hgb --folds 2',
 }
 HEAD = """# Evidence: does adding rows help on real tables?
 

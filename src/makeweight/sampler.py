@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 from imblearn.over_sampling.base import BaseOverSampler
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, validate_data
 
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.labelled import LabelledRows
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.table import Table
-from makeweight.table.containers import append_rows, append_values, to_frame, to_series
-from makeweight.table.schema import check_frame
+from makeweight.table.containers import to_frame
 from makeweight.theory import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
@@ -261,7 +257,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self
         """
         self._validate_params()
-        self._plan(_Input(self, X, y, groups))
+        self._plan(LabelledRows(self, X, y, groups, self.group_by))
         return self
 
     def fit_resample(self, X: Any, y: Any, *, groups: Any = None) -> tuple[Any, Any]:
@@ -289,7 +285,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             When fewer rows than asked for could be accepted.
         """
         self._validate_params()
-        given = _Input(self, X, y, groups)
+        given = LabelledRows(self, X, y, groups, self.group_by)
         table, cells = self._plan(given)
         self.generation_ = write_rows(
             table,
@@ -307,7 +303,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.sample_weight_ = row_weights(cells, made)
         return given.extend(made.frame)
 
-    def _plan(self, given: _Input) -> tuple[Table, Groups]:
+    def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), self.kinds or {}).schema(given.frame)
         given.check_labels()
         table = Table(given.frame, schema)
@@ -344,106 +340,6 @@ def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     positions = np.concatenate([groups.codes, made.positions])
     purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
     return objective_weights(positions, purposes, made.plan.alpha) * n_rows
-
-
-class _Input:
-    """What was given to a sampler: one frame with the target and attributes, and the way back."""
-
-    def __init__(self, sampler: SyntheticOverSampler, X: Any, y: Any, groups: Any) -> None:
-        self.X, self.y = _checked_features(sampler, X), y
-        self.is_list = isinstance(X, list | tuple)
-        features = to_frame(self.X)
-        self.names = list(features.columns)
-        self.labels, self.classes = _labels(y, len(features))
-        self.frame = features.copy(deep=False)
-        self.target = _free_name(self.labels.name, "target", self.names)
-        self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
-        self.attributes = _names(sampler.group_by)
-        for name, values in _group_columns(groups, len(features)).items():
-            attribute = _free_name(name, "group", list(self.frame.columns))
-            self.frame[attribute] = values.array
-            self.attributes.append(attribute)
-
-    def check_labels(self) -> None:
-        """Refuse targets that are no labels."""
-        if self.classes is None:
-            check_classification_targets(self.labels.to_numpy())
-
-    def extend(self, rows: pd.DataFrame) -> tuple[Any, Any]:
-        """Put synthetic rows below the real ones, in the containers that were given."""
-        X = append_rows(self.X, rows[self.names])
-        labels = rows[self.target]
-        if self.classes is not None:
-            new = np.eye(len(self.classes), dtype=np.asarray(self.y).dtype)[labels.to_numpy(dtype=np.int64)]
-            return X, np.concatenate([np.asarray(self.y), new])
-        if isinstance(self.y, pd.DataFrame):
-            return X, append_rows(self.y, labels.to_frame(self.y.columns[0]))
-        return (X.tolist() if self.is_list else X), append_values(self.y, labels)
-
-
-def _plain(series: pd.Series[Any]) -> bool:
-    return isinstance(series.dtype, np.dtype)
-
-
-def _checked_features(sampler: SyntheticOverSampler, X: Any) -> Any:
-    """Validate X as scikit-learn does, and remember its width and column names."""
-    if scipy.sparse.issparse(X):
-        raise TypeError("Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert it.")
-    if not hasattr(X, "columns") and not hasattr(X, "column_names"):
-        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=sampler, input_name="X")
-    else:
-        check_frame(to_frame(X))
-    if hasattr(X, "column_names"):
-        sampler.n_features_in_ = X.num_columns
-        sampler.feature_names_in_ = np.asarray(X.column_names, dtype=object)
-    else:
-        validate_data(sampler, X=X, reset=True, skip_check_array=True)
-    return X
-
-
-def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
-    """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
-    if y is None:
-        raise ValueError("This sampler requires y to be passed, but the target y is None.")
-    if isinstance(y, pd.DataFrame):
-        if y.shape[1] == 1:
-            return to_series(y.iloc[:, 0], n_rows), None
-        y = y.to_numpy()
-    dimensions = getattr(y, "ndim", None) or (np.ndim(y) if isinstance(y, list | tuple) else 1)
-    if dimensions == 1:
-        return to_series(y, n_rows), None
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        return to_series(array[:, 0], n_rows), None
-    if type_of_target(array).startswith("multilabel") and (array.sum(axis=1) == 1).all():
-        return to_series(array.argmax(axis=1), n_rows), list(range(array.shape[1]))
-    raise ValueError("Multilabel and multioutput targets are not supported.")
-
-
-def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
-    if groups is None:
-        return {}
-    if hasattr(groups, "columns") or hasattr(groups, "column_names"):
-        frame = to_frame(groups)
-        return {name: to_series(frame[name], n_rows) for name in frame.columns}
-    if np.ndim(groups) == 2:
-        array = np.asarray(groups)
-        return {f"group{i}": to_series(array[:, i], n_rows) for i in range(array.shape[1])}
-    series = to_series(groups, n_rows)
-    return {getattr(groups, "name", None) or "group": series}
-
-
-def _names(group_by: Any) -> list[Hashable]:
-    if group_by is None:
-        return []
-    return list(group_by) if isinstance(group_by, list | tuple) else [group_by]
-
-
-def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:
-    free = default if name is None else name
-    while free in taken:
-        free = f"{free}_"
-    return free
 
 
 def _say(progress: Progress) -> None:

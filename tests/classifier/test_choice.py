@@ -23,7 +23,7 @@ from makeweight.theory.published.worlds import LogisticWorld, mirror_world
 
 def test_nothing_is_added_where_imbalance_is_not_the_problem():
     X, y = mirror_world(3).sample(500, 100, np.random.default_rng(1))
-    decision = SyntheticClassifier(LogisticRegression(), random_state=0).fit(X, y.astype(int)).decision_
+    decision = SyntheticClassifier(LogisticRegression(), rule=1, random_state=0).fit(X, y.astype(int)).decision_
     assert decision.n_synthetic == 0
     assert "adding nothing" in decision.reason
     assert decision.candidates[0].candidate == NOTHING
@@ -41,9 +41,19 @@ def test_nothing_is_added_in_most_runs_where_imbalance_is_not_the_problem():
     nothing = 0
     for seed in range(20):
         X, y = mirror_world(3).sample(500, 100, np.random.default_rng(100 + seed))
-        model = SyntheticClassifier(LogisticRegression(), random_state=seed).fit(X, y.astype(int))
+        model = SyntheticClassifier(LogisticRegression(), rule=1, random_state=seed).fit(X, y.astype(int))
         nothing += model.decision_.n_synthetic == 0
     assert nothing >= 16
+
+
+def test_the_rule_and_the_guardrail_decide_how_much_has_to_be_shown():
+    X, y = numbers()
+    loose = SyntheticClassifier(LogisticRegression(), guardrail=1.0, **QUICK).fit(X, y).decision_
+    assert loose.candidates[loose.chosen].above_best == 0
+    strict = SyntheticClassifier(LogisticRegression(), guardrail=0.0, **QUICK).fit(X, y).decision_
+    assert strict.n_synthetic == 0
+    with pytest.raises(ValueError, match="guardrail"):
+        SyntheticClassifier(LogisticRegression(), guardrail=2.0).fit(X, y)
 
 
 class Oracle(Shuffler):

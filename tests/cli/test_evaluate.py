@@ -8,7 +8,7 @@ import pytest
 
 from makeweight.evaluation import training
 
-QUICK = ["--target", "y", "--estimators", "lr", "--arms", "constant,smoothed-bootstrap", "--splits", 2]
+QUICK = ["--target", "y", "--estimator", "lr", "--arm", "constant,smoothed-bootstrap", "--splits", 2]
 QUICK += ["--folds", 2, "--jobs", 1]
 
 
@@ -71,7 +71,7 @@ def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypat
     monkeypatch.setattr(training, "_learn", interrupted)
     first = run("evaluate", data, *QUICK, "-o", "result.json")
     assert first.code == 130
-    assert "the same command goes on from there" in first.err
+    assert "the same command continues from there" in first.err
     assert not (tmp_path / "result.json").exists()
     kept = (tmp_path / "result.jsonl").read_text()
     assert len(kept.splitlines()) > 1
@@ -92,9 +92,9 @@ def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypat
     [
         (["--target", "yy"], "did you mean 'y'?"),
         (["--target", "same", "--group-by", "y"], "the target has one class (column 'same')"),
-        (["--target", "y", "--arms", "smotte"], "did you mean 'smote'?"),
-        (["--target", "y", "--estimators", "hgbb"], "did you mean 'hgb'?"),
-        (["--target", "y", "--estimators", ","], "names with commas"),
+        (["--target", "y", "--arm", "smotte"], "did you mean 'smote'?"),
+        (["--target", "y", "--estimator", "hgbb"], "did you mean 'hgb'?"),
+        (["--target", "y", "--estimator", ","], "repeated or with commas"),
         (["--target", "y", "--folds", 20], "y=yes"),
         (["--target", "y", "-o", "nowhere/result.json"], "no such directory"),
         (["--target", "y", "-o", "result.jsonl"], "-o writes no such file"),
@@ -112,7 +112,7 @@ def test_an_external_file_is_stamped(run, data):
         "evaluate",
         data,
         *QUICK[:4],
-        "--arms",
+        "--arm",
         "smoothed-bootstrap,external:more",
         "--folds",
         2,

@@ -65,9 +65,9 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_answer(run, 
     quick = {
         "report": [],
         "evaluate": [
-            "--estimators",
+            "--estimator",
             "lr",
-            "--arms",
+            "--arm",
             "smoothed-bootstrap",
             "--splits",
             2,

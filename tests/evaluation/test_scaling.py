@@ -1,6 +1,7 @@
 """The measured curve: leak-free, reproducible, honest where rows do not help, and its command."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,9 @@ def test_a_well_specified_model_needs_no_rows(curve):
     assert curve.decision.candidate == NOTHING
     assert curve.recommended is None
     assert curve.verdict.startswith(("No synthetic rows are worth adding", "No gain from synthetic rows"))
-    assert curve.risks.shape == (8, 5)
+    assert curve.risks.shape == (2, 5)
+    assert curve.answer.startswith("Do not add rows")
+    assert "ranking" in curve.ranking
     assert curve.nothing.mean() < np.log(2) / 2 + 0.1
 
 
@@ -91,7 +94,22 @@ def test_rows_of_the_true_law_help_a_forest():
     assert curve.risks[:, -1].mean() < curve.nothing.mean() - 0.03
     assert curve.recommended is not None
     assert curve.verdict.startswith("Balance")
+    assert curve.answer.startswith("Add rows")
     assert json.dumps(curve.to_dict()["settings"])
+
+
+def test_a_table_of_any_size_is_measured_in_time():
+    """20,000 rows and half a second a fold: rows are left out, then repeats, and the settings say so."""
+    frame = two_gaussians(20_000, 2_000)
+    start = time.perf_counter()
+    options = {"generator": "smoothed-bootstrap", "target": "y", "folds": 3}
+    curve = scaling_curve(frame, **options, max_seconds=8)
+    assert time.perf_counter() - start < 16
+    assert curve.settings.n_rows == 20_000
+    assert curve.settings.n_measured < 20_000 or curve.settings.repeats < 5
+    few = scaling_curve(two_gaussians(300, 60), **options, max_seconds=1e-3)
+    assert few.settings.repeats == 1
+    assert few.risks.shape == (1, 6)
 
 
 def test_group_by_averages_over_cells():
@@ -177,6 +195,8 @@ def test_the_command_prints_curve_law_and_verdict(csv, tmp_path):
         assert words in done.stdout
     saved = json.loads(out.read_text())
     assert saved["sizes"] == [0, 50, 100]
+    assert done.stdout.startswith(saved["answer"][:40])
+    assert "Rows are unlikely to improve the ranking" in done.stderr
     assert saved["verdict"] in " ".join(done.stdout.split()) or saved["verdict"][:40] in done.stdout
     assert figure.read_text().lstrip().startswith("<?xml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scaling.json", "scaling.svg", "table.csv"]

@@ -19,6 +19,7 @@ from makeweight.theory import (
     choose_from_risks,
     choose_size,
     fit_logistic,
+    least_correction,
 )
 from makeweight.theory.folds import stratified_folds
 from makeweight.theory.published.components import GaussianComponent
@@ -284,6 +285,29 @@ def test_adding_nothing_is_kept_in_most_tables_without_any_gain() -> None:
     assert without < kept - 40  # one standard error of a pair does not protect against the best of twelve
 
 
+def test_the_guardrail_bounds_how_often_rows_are_added_in_vain() -> None:
+    """Twelve candidates that change nothing, 200 tables: with `rule=0` rows are added in nearly all of them.
+
+    A guardrail of .3 or .1 lets at most .3 or .1 through, plus 2.6 standard errors. A gain of .3 in risk passes it.
+    """
+    groups = np.repeat([0, 1], [400, 100])
+    candidates = [NOTHING, *(Candidate(0.1 * k) for k in range(1, 13))]
+    added = dict.fromkeys((1.0, 0.3, 0.1), 0)
+    for seed in range(200):
+        losses = np.random.default_rng(seed).normal(size=(13, 500))
+        for limit in added:
+            found = choose_from_losses(
+                candidates, losses, groups, rule=0.0, guardrail=limit, repeats=10**6, folds=10**6
+            )
+            added[limit] += found.candidate != NOTHING
+            assert limit == 1 or (found.p_value <= limit) == (found.candidate != NOTHING)
+    assert added[1.0] > 170
+    for limit in (0.3, 0.1):
+        assert added[limit] / 200 <= limit + 2.6 * math.sqrt(limit * (1 - limit) / 200)
+    losses[3] -= 0.3
+    assert choose_from_losses(candidates, losses, groups, rule=0.0, guardrail=0.1).candidate == candidates[3]
+
+
 def test_infinite_risk_loses_and_all_infinite_is_refused() -> None:
     risks = np.full((2, 5, 2), 0.5)
     risks[0] = np.inf
@@ -291,6 +315,19 @@ def test_infinite_risk_loses_and_all_infinite_is_refused() -> None:
     risks[1] = np.inf
     with pytest.raises(PlanError, match="infinite"):
         choose_from_risks([NOTHING, Candidate(1.0)], risks)
+
+
+def test_the_least_correction_that_does_as_well_is_taken() -> None:
+    """Sizes: the best is a full balance at c = 1; c = .5 is within a standard error of it, c = 0 is not."""
+    noise = np.array([np.tile(np.repeat([0.1, -0.1], width), 200 // width) for width in (1, 1, 1, 1, 2)])
+    sizes = [NOTHING, Candidate(0.5), *(Candidate(1.0, correction=c) for c in (0.0, 0.5, 1.0))]
+    losses = noise + np.array([[0.5], [0.4], [0.9], [0.3004], [0.3]])
+    decision = choose_from_losses(sizes, losses, np.repeat([0, 1], 200))
+    assert least_correction(decision, [2, 3, 4]) == 3
+    assert decision.standard_error(3, 4) == pytest.approx(0.1 * math.sqrt(2 / 400) / 1, rel=0.01)
+    assert least_correction(decision, [2, 3, 4], rule=0.0) == 4
+    assert least_correction(decision, [1, 2]) == 1
+    assert least_correction(decision, [2, 3, 4], rule=1e3) == 2
 
 
 def test_groups_of_label_and_attribute() -> None:

@@ -55,8 +55,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     1. In every fold of a repeated stratified cross-validation a generator learns from the training rows only
        and writes one pool; every candidate size trains on prefixes of it and is judged, after calibration,
        by the log-loss on the held-out real rows.
-    2. The size with the fewest rows within a standard error of the best is taken. Zero rows is always a
-       candidate.
+    2. The size of the smallest risk is taken, where its gain over no rows passes the guardrail. Zero rows is
+       always a candidate.
     3. Generator and estimator are fitted to all rows, and the probabilities are calibrated on the
        out-of-fold ones to the stated prior of the classes.
 
@@ -87,6 +87,11 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "density-ratio" weighs synthetic rows by how real a cross-fitted classifier finds them. "signed" takes
         0, half or all of the bias out that the generator shows on moved rows of the largest group, as
         validation chooses; for logistic regression, or a pipeline that ends in it.
+    rule : float, default=0
+        How many standard errors above the smallest validation risk still count as equal, towards fewer rows. 0
+        takes the smallest risk, which has the least regret; 1 adds rows only where a gain is shown.
+    guardrail : float in [0, 1], default=0.5
+        Probability with which rows may be added at most where none help, whatever the rows are.
     cv : int, default=5
         Folds; fewer where the smallest group has fewer rows.
     repeats : int, default=2
@@ -126,9 +131,10 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     or None nothing is validated and one fit is made. More than six groups are brought up together, never one
     by one.
 
-    The choice is careful: with 100 rare rows the standard error is about .02 nats, and smaller gains are not
-    taken. ``python benchmarks/classifier.py`` compares it with calibration alone and with full balancing on
-    published splits.
+    `rule` and `guardrail` have their defaults by the regret over worlds whose best size is known, in docs/theory.md,
+    "Choosing": ``rule=1`` keeps a third of what rows could gain, and gains below a standard error, with 100 rare rows
+    some .02 nats, are not taken. ``python benchmarks/classifier.py`` compares the choice with calibration alone and
+    with full balancing on published splits.
 
     A synthetic row weighs what a real row of its group weighs on average, times the weight that alpha and a
     density ratio give it. Generators take no weights. Rows of weight zero are left out; a row of weight two
@@ -177,6 +183,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "objective": [StrOptions({"balanced", "worst-group"})],
         "target_prior": [StrOptions({"balanced", "observed"}), Mapping],
         "bias_correction": [StrOptions({"density-ratio", "signed"}), None],
+        "rule": [Interval(Real, 0, None, closed="left")],
+        "guardrail": [Interval(Real, 0, 1, closed="both")],
         "cv": [Interval(Integral, 2, None, closed="left")],
         "repeats": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
@@ -195,6 +203,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         objective: str = "balanced",
         target_prior: Any = "balanced",
         bias_correction: str | None = None,
+        rule: float = 0.0,
+        guardrail: float = 0.5,
         cv: int = 5,
         repeats: int = 2,
         random_state: Any = None,
@@ -209,6 +219,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.objective = objective
         self.target_prior = target_prior
         self.bias_correction = bias_correction
+        self.rule = rule
+        self.guardrail = guardrail
         self.cv = cv
         self.repeats = repeats
         self.random_state = random_state
@@ -359,6 +371,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             calibrate=WHILE_CHOOSING[method],
             rng=rng,
             objective="worst" if self.objective == "worst-group" else "balanced",
+            rule=float(self.rule),
+            guardrail=float(self.guardrail),
         )
         return sizes, validation, notes
 

@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 from makeweight.classifier.training import Correct, RealRows, take_rows
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.generators.base import Generator
+from makeweight.labelled import LabelledRows
 from makeweight.plan import Groups
-from makeweight.sampler import SyntheticOverSampler, _Input
+from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
@@ -83,7 +84,7 @@ def read_rows(
         y = column_or_1d(y, warn=True)
     elif hasattr(y, "__array__") and not hasattr(y, "dtype") and not hasattr(y, "type"):
         y = np.asarray(y)
-    given = _Input(sampler, X, y, groups)
+    given = LabelledRows(sampler, X, y, groups, sampler.group_by)
     given.check_labels()
     series = given.labels
     labels = series.to_numpy() if isinstance(series.dtype, np.dtype) else np.asarray(series.tolist())

@@ -49,13 +49,21 @@ class Validation:
         self._out_of_fold: list[tuple[np.ndarray, list[np.ndarray]]] = []
 
     def choose(
-        self, *, folds: int, repeats: int, calibrate: str | None, objective: str, rng: np.random.Generator
+        self,
+        *,
+        folds: int,
+        repeats: int,
+        calibrate: str | None,
+        objective: str,
+        rule: float,
+        guardrail: float,
+        rng: np.random.Generator,
     ) -> SizeDecision:
         """Validate all candidates.
 
         Parameters
         ----------
-        folds, repeats, calibrate, objective, rng
+        folds, repeats, calibrate, objective, rule, guardrail, rng
             As in `makeweight.theory.choose_size`.
 
         Returns
@@ -74,6 +82,8 @@ class Validation:
             repeats=repeats,
             calibrate=calibrate,
             objective=objective,
+            rule=rule,
+            guardrail=guardrail,
             sample_weight=self.real.weights,
         )
 

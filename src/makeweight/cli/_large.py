@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def run(request: BalanceRequest) -> int:
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.partitioned import OutputFolder, balance_partitions
 
-    _check(request)
+    request = _checked(request)
     err = _show.console(err=True)
     start = time.perf_counter()
     try:
@@ -77,7 +77,7 @@ def dry_run(request: BalanceRequest) -> int:
     from makeweight.generators.registry import resolve
     from makeweight.partitioned import Work, survey
 
-    _check(request)
+    request = _checked(request)
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
         work = Work(str(request.engine), request.jobs, progress)
@@ -99,9 +99,10 @@ def dry_run(request: BalanceRequest) -> int:
     return 0
 
 
-def _check(request: BalanceRequest) -> None:
-    """Refuse what a folder of part files cannot have."""
-    _options.refuse_roles_of_other_kinds(request.target, request.group_by, request.kinds)
+def _checked(request: BalanceRequest) -> BalanceRequest:
+    """Return the request with its grouping attributes read; refuse what a folder of part files cannot have."""
+    from makeweight.partitioned.source import PartSource
+
     columns = "real part files are copied as they are; the manifest says what every part is"
     text = "part files are Parquet, which has names and missing values of its own"
     endpoint = "a generator that asks an endpoint works without --engine"
@@ -123,6 +124,11 @@ def _check(request: BalanceRequest) -> None:
         raise OptionError("--resume continues and --force starts again", hint="leave one of them out")
     if request.output == "-" and not request.dry_run:
         raise OptionError("--engine writes a folder of part files", hint="-o balanced/")
+    group_by = request.group_by
+    if any("," in text for text in group_by):
+        group_by = _options.attributes(group_by, PartSource.open(request.data).schema.names)
+    _options.refuse_roles_of_other_kinds(request.target, group_by, request.kinds)
+    return replace(request, group_by=group_by)
 
 
 def _left(request: BalanceRequest) -> str:

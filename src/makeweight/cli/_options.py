@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,13 +30,13 @@ def pairs(what: str) -> Callable[..., dict[str, str]]:
     """Return a callback that reads repeated ``NAME=VALUE`` into a dict."""
 
     def read(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        values_by_name: dict[str, str] = {}
         for text in values:
             name, sign, value = text.rpartition("=") if what == "COL=KIND" else text.partition("=")
             if not sign or not name:
                 raise OptionError(f"{param.opts[0]} takes {what}", got=repr(text))
-            found[name] = value
-        return found
+            values_by_name[name] = value
+        return values_by_name
 
     return read
 
@@ -50,7 +51,9 @@ def reading_options(function: F) -> F:
     """Add the options that say how a table is read."""
     for decorate in reversed(
         (
-            click.option("--group-by", metavar="COL", multiple=True, help="Grouping attribute; may be repeated."),
+            click.option(
+                "--group-by", metavar="COL", multiple=True, help="Grouping attributes; repeated, or with commas."
+            ),
             click.option(
                 "--kind",
                 "kinds",
@@ -72,6 +75,35 @@ def reading_options(function: F) -> F:
     return function
 
 
+def names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Read names that are repeated, or have commas between them; None where there are none."""
+    if not values:
+        return None
+    parts = tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+    if not parts:
+        raise OptionError(f"{param.opts[0]} takes names, repeated or with commas", got=repr(", ".join(values)))
+    return parts
+
+
+def attributes(texts: Sequence[str], columns: Collection[object]) -> tuple[str, ...]:
+    """Return the columns that --group-by names; a text that is itself a column's name is that column.
+
+    Examples
+    --------
+    >>> attributes(["sex,age", "a,b"], ["sex", "age", "a,b"])
+    ('sex', 'age', 'a,b')
+    """
+    parts = ((text,) if text in columns else text.split(",") for text in texts)
+    return tuple(part.strip() for several in parts for part in several)
+
+
+def drawn_seed(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
+    """Return the seed that was given, or one that is drawn; commands print it."""
+    return secrets.randbits(32) if value is None else value
+
+
+SEED = "The same seed gives the same result; without it one is drawn and printed."
+seed_option = click.option("--seed", metavar="S", type=click.IntRange(min=0), callback=drawn_seed, help=SEED)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
 
 
@@ -85,9 +117,10 @@ def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: 
 
 
 def infer(file: TableFile, target: str | None, group_by: tuple[str, ...], kinds: dict[str, str]) -> Schema:
-    """Find the schema of a table that was read."""
+    """Return the schema of a table that was read."""
     from makeweight.table import Schema
 
+    group_by = attributes(group_by, file.frame.columns)
     refuse_roles_of_other_kinds(target, group_by, kinds)
     return Schema.infer(file.frame, target=target, group_by=group_by, kinds=kinds)
 

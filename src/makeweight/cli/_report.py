@@ -32,7 +32,7 @@ def report_of(outcome: BalanceOutcome) -> dict[str, object]:
         "source": outcome.file.source,
         "output": request.output,
         "target": request.target,
-        "group_by": request.group_by,
+        "group_by": generation.schema.group_by,
         "n_real": n_real,
         "n_synthetic": len(generation),
         "n_written": len(generation) + (0 if request.synthetic_only else n_real),

@@ -77,7 +77,7 @@ PREFIX = "makeweight_"
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--synthetic-only", is_flag=True, help="Leave the real rows out.")
 @click.option("--provenance", is_flag=True, help="Add columns: is the row synthetic, its group, generator and purpose.")
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), help="The same seed gives the same rows.")
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
 @click.option(
     "--copies",
     type=click.Choice(["auto", "reject", "accept"]),

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _show
-from makeweight.cli._options import json_option
+from makeweight.cli import _options, _show
 from makeweight.cli._report import print_generation, report_of
 from makeweight.errors import FileProblem
 
@@ -23,7 +22,7 @@ FILES = {"train": "train.csv", "test": "test.csv", "balanced": "balanced.csv"}
 @click.command()
 @click.option("--output", metavar="DIR", default="makeweight-demo", show_default=True, help="Folder for the files.")
 @click.option("--force", is_flag=True, help="Replace files of an earlier demo.")
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes everything.")
+@_options.seed_option
 @click.option(
     "--repeats",
     metavar="N",
@@ -32,7 +31,7 @@ FILES = {"train": "train.csv", "test": "test.csv", "balanced": "balanced.csv"}
     show_default=True,
     help="Times the effect is measured.",
 )
-@json_option
+@_options.json_option
 def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) -> None:
     """Balance a real table from end to end, and measure whether it helped.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,22 +12,56 @@ import click
 
 from makeweight.cli import _options, _outputs, _show
 from makeweight.cli._codes import GATE_FAILED, INTERRUPTED
-from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from makeweight.evaluation import Comparison
+    from makeweight.generators.check import CopyPolicy
 
 
-def _names(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    found = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not found:
-        raise OptionError(f"{param.opts[0]} takes names with commas between them", got=repr(text))
-    return found
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What was asked for on the command line; see ``makeweight evaluate --help``."""
+
+    data: str
+    target: str
+    group_by: tuple[str, ...]
+    kinds: dict[str, str]
+    missing: tuple[str, ...]
+    no_header: bool
+    generator: str
+    options: dict[str, str]
+    arms: tuple[str, ...] | None
+    estimators: tuple[str, ...]
+    repeats: int
+    folds: int
+    splits: int | None
+    augment: int | None
+    synthetic_weight: float | None
+    external: dict[str, str]
+    copies: CopyPolicy
+    max_seconds: float
+    seed: int | None
+    jobs: int
+    engine: str
+    output: str | None
+    html: str | None
+    force: bool
+    require_gain: bool
+    as_json: bool
+
+    @property
+    def log(self) -> Path | None:
+        """Where results are kept as they come."""
+        return Path(self.output).with_suffix(".jsonl") if self.output else None
+
+    @property
+    def read_options(self) -> list[str]:
+        """How DATA is read, as options of the command line."""
+        missing = [part for text in self.missing for part in ("--missing", text)]
+        return [*missing, *(["--no-header"] if self.no_header else [])]
 
 
 def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -51,19 +88,23 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     help="Option of the generator; may be repeated.",
 )
 @click.option(
-    "--arms",
-    metavar="A,B,...",
-    callback=_names,
-    help="Arms to run, by name; all by default. The reference, nothing+platt, is always among them.",
+    "--arm",
+    "arms",
+    metavar="NAME",
+    multiple=True,
+    callback=_options.names,
+    help="Arm to run, repeated or with commas; all by default. The reference, nothing+platt, is always among them.",
 )
 @click.option(
-    "--estimators",
-    metavar="A,B,...",
-    callback=_names,
-    default="lr,rf,hgb",
+    "--estimator",
+    "estimators",
+    metavar="NAME",
+    multiple=True,
+    callback=_options.names,
+    default=["lr", "rf", "hgb"],
     show_default=True,
-    help="Logistic regression, random forest, histogram gradient boosting; also xgb, and rf-default, "
-    "hgb-default, xgb-default at the settings of their libraries.",
+    help="Repeated or with commas. Logistic regression, random forest, histogram gradient boosting; also xgb, "
+    "and rf-default, hgb-default, xgb-default at the settings of their libraries.",
 )
 @click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
@@ -102,7 +143,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     show_default=True,
     help="Repeats that do not fit are cut, then folds, never arms; 0 cuts nothing.",
 )
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
 @click.option("--jobs", metavar="N", type=int, default=-1, show_default=True, help="Processes; -1 uses every core.")
 @click.option(
     "--engine",
@@ -116,14 +157,14 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     "--output",
     metavar="FILE",
     help="Write all numbers as JSON. Results are kept in FILE with the ending .jsonl as they come; the same "
-    "command goes on from there.",
+    "command continues from there.",
 )
 @click.option("--html", metavar="FILE", help="Write a report as one HTML page.")
 @click.option("--force", is_flag=True, help="Replace output files, and start over.")
 @click.option("--require-gain", is_flag=True, help="Exit with 3 unless synthetic rows are shown to help.")
 @_options.json_option
 @click.pass_context
-def command(context: click.Context, /, **given: Any) -> None:
+def command(context: click.Context, /, **parameters: Any) -> None:
     """Say whether synthetic rows help, for which estimator and groups, and what is cheaper.
 
     Repeated cross-validation on DATA. In every split encoder, generator and calibrator learn from the
@@ -134,34 +175,34 @@ def command(context: click.Context, /, **given: Any) -> None:
     makeweight evaluate customers.csv --target churn -o churn.json --html churn.html
     makeweight evaluate adult.csv --target income --group-by sex --generator transport --require-gain
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
-    output, html = given["output"], given["html"]
-    _outputs.check("-o", output, _outputs.JSON, force=given["force"])
-    _outputs.check("--html", html, _outputs.PAGE, force=given["force"])
-    log = Path(output).with_suffix(".jsonl") if output else None
+    request = EvaluateRequest(**parameters)
+    _outputs.check("-o", request.output, _outputs.JSON, force=request.force)
+    _outputs.check("--html", request.html, _outputs.PAGE, force=request.force)
+    log = request.log
     if log is not None:
         _outputs.check("-o", str(log), (log.suffix,), force=True)
     err = _show.console(err=True)
     try:
-        found = _compare(given, log, err)
+        comparison = _compare(request, err)
     except KeyboardInterrupt:
         kept = "nothing was written" + ("" if log else "; -o keeps results as they come")
         if log is not None and log.exists():
-            kept = f"the results so far are in {log}: the same command goes on from there"
+            kept = f"the results so far are in {log}: the same command continues from there"
         err.print(f"interrupted: {kept}")
         context.exit(INTERRUPTED)
-    result = _show.plain(found.to_dict())
+    result = _show.plain(comparison.to_dict())
     try:
-        _write(result, output, html)
+        _write(result, request.output, request.html)
     finally:  # a full disk costs the file, not the answer
-        if given["as_json"]:
+        if request.as_json:
             _show.print_json(result)
         else:
             from makeweight.cli._evaluation import show
 
-            show(_show.console(), found)
-    for path in filter(None, (output, html)):
+            show(_show.console(), comparison)
+    for path in filter(None, (request.output, request.html)):
         err.print(f"wrote {path}")
-    if given["require_gain"] and not found.helps:
+    if request.require_gain and not comparison.helps:
         context.exit(GATE_FAILED)
 
 
@@ -174,46 +215,53 @@ def _write(result: dict[str, Any], output: str | None, html: str | None) -> None
         _outputs.write(html, render(result))
 
 
-def _compare(given: dict[str, Any], log: Path | None, err: Console) -> Comparison:
-    file = _options.load(given["data"], given["kinds"], given["missing"], given["no_header"])
-    _options.infer(file, given["target"], given["group_by"], given["kinds"])
-    outside = {
-        name: _options.load(path, given["kinds"], given["missing"], given["no_header"]).frame
-        for name, path in given["external"].items()
-    }
-    if log is not None and given["force"]:
+def _compare(request: EvaluateRequest, err: Console) -> Comparison:
+    log = request.log
+    if log is not None and request.force:
         log.unlink(missing_ok=True)
+    file = _options.load(request.data, request.kinds, request.missing, request.no_header)
+    schema = _options.infer(file, request.target, request.group_by, request.kinds)
+    external = {
+        name: _options.load(path, request.kinds, request.missing, request.no_header).frame
+        for name, path in request.external.items()
+    }
     from makeweight.cli._evaluation import Steps
     from makeweight.evaluation import Design, Execution, compare
 
-    read = [part for text in given["missing"] for part in ("--missing", text)]
     with Steps(err) as steps:
         return compare(
             file.frame,
-            target=given["target"],
-            group_by=given["group_by"],
-            kinds=given["kinds"],
-            generator=given["generator"],
-            options=given["options"],
-            arms=given["arms"],
-            estimators=given["estimators"],
+            target=request.target,
+            group_by=tuple(map(str, schema.group_by)),
+            kinds=request.kinds,
+            generator=request.generator,
+            options=request.options,
+            arms=request.arms,
+            estimators=request.estimators,
             design=Design(
-                repeats=given["repeats"],
-                folds=given["folds"],
-                splits=given["splits"],
-                augment=given["augment"],
-                synthetic_weight=given["synthetic_weight"],
-                copies=given["copies"],
-                external=outside,
+                repeats=request.repeats,
+                folds=request.folds,
+                splits=request.splits,
+                augment=request.augment,
+                synthetic_weight=request.synthetic_weight,
+                copies=request.copies,
+                external=external,
             ),
-            execution=Execution(
-                engine=given["engine"],
-                log=log,
-                name=given["data"],
-                read_options=[*read, *(["--no-header"] if given["no_header"] else [])],
-            ),
-            max_seconds=given["max_seconds"] or None,
-            random_state=given["seed"],
-            n_jobs=given["jobs"],
+            execution=Execution(engine=request.engine, log=log, name=request.data, read_options=request.read_options),
+            max_seconds=request.max_seconds or None,
+            random_state=_seed(request),
+            n_jobs=request.jobs,
             progress=steps,
         )
+
+
+def _seed(request: EvaluateRequest) -> int:
+    """Return the seed that was given, that of results which are continued, or one that is drawn."""
+    if request.seed is not None:
+        return request.seed
+    if request.log is not None and request.log.is_file():
+        first = request.log.read_text(encoding="utf-8").partition("\n")[0]
+        stated = re.search(r'"random_state": (\d+)', first)
+        if stated is not None:
+            return int(stated[1])
+    return secrets.randbits(32)

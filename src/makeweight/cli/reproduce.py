@@ -222,7 +222,7 @@ def _worth(out: Any, stored: pd.DataFrame) -> None:
 
 
 def _rates(out: Any, means: pd.DataFrame) -> None:
-    """Print how fast the divergence falls with context rows; the theorem bounds it by n to the power -1/2."""
+    """Print how fast the distance falls with context rows; the theorem bounds a divergence by n to the power -1/2."""
     from makeweight.experiments.laws import capacity_rate
 
     rows = []
@@ -236,7 +236,7 @@ def _rates(out: Any, means: pd.DataFrame) -> None:
         "exponent of n": _show.NUMBER,
         "explained by a + b / √n": _show.NUMBER,
     }
-    _show.section(out, "divergence against context rows", _show.table(columns, rows))
+    _show.section(out, "distance against context rows", _show.table(columns, rows))
 
 
 def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None:

@@ -47,7 +47,15 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
 @click.option("--no-calibration", is_flag=True, help="Judge the probabilities as they are.")
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--max-seconds",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Measure on as many rows, and as often, as this time allows.",
+)
+@_options.seed_option
 @click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Folds at the same time.")
 @click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
 @click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")
@@ -66,6 +74,7 @@ def command(
     repeats: int,
     folds: int,
     no_calibration: bool,
+    max_seconds: float,
     seed: int,
     jobs: int,
     output: str | None,
@@ -81,18 +90,21 @@ def command(
     _outputs.check("-o", output, _outputs.JSON, force=force)
     _outputs.check("--figure", figure, _outputs.FIGURE, force=force)
     file = _options.load(data, kinds, missing, no_header)
+    schema = _options.infer(file, target, group_by, kinds)
     from makeweight.evaluation import scaling_curve
 
     err = _show.console(err=True)
 
     def show(progress: Progress) -> None:
-        if err.is_terminal:
+        if progress.step == "asking of the ranking":
+            err.print(progress.detail)
+        elif err.is_terminal:
             err.print(f"fold {progress.done} of {progress.total}", end="\r" if progress.done < progress.total else "\n")
 
     curve = scaling_curve(
         file.frame,
         target=target,
-        group_by=group_by,
+        group_by=tuple(map(str, schema.group_by)),
         kinds=dict(kinds),
         generator=generator,
         estimator=estimator,
@@ -100,6 +112,7 @@ def command(
         repeats=repeats,
         folds=folds,
         calibrate=not no_calibration,
+        max_seconds=max_seconds,
         random_state=seed,
         n_jobs=jobs,
         progress=show,
@@ -114,6 +127,7 @@ def command(
             _show.print_json(curve.to_dict())
         else:
             _print(curve)
+    err.print(f"seed {seed}")
     for path in filter(None, (output, figure)):
         err.print(f"wrote {path}")
 
@@ -129,16 +143,30 @@ def _draw(curve: ScalingCurve, figure: str) -> None:
 
 def _print(curve: ScalingCurve) -> None:
     out = _show.console()
-    means, errors, law = curve.risks.mean(axis=0), curve.law.standard_errors_, curve.law
-    calibrated = "calibrated, " if curve.settings.calibrated else ""
-    rows = [["no synthetic row", f"{curve.nothing.mean():.4f}", ""]]
+    law, settings = curve.law, curve.settings
+    out.print(curve.answer)
+    calibrated = "calibrated, " if settings.calibrated else ""
+    rows = [["no synthetic row", f"{curve.nothing.mean():.4f}", "", ""]]
     rows += [
-        ["balanced" if not size else f"balanced + {size:,} per group", f"{risk:.4f}", f"{error:.4f}"]
-        for size, risk, error in zip(curve.sizes, means, errors, strict=True)
+        [
+            "balanced" if not size else f"balanced + {size:,} per group",
+            f"{risk:.4f}",
+            f"{gain:+.4f}",
+            f"{1.96 * error:.4f}",
+        ]
+        for size, risk, gain, error in zip(
+            curve.sizes,
+            curve.risks.mean(axis=0),
+            curve.nothing.mean() - curve.risks.mean(axis=0),
+            curve.errors,
+            strict=True,
+        )
     ]
     right: dict[str, Any] = {"justify": "right"}
-    title = f"balanced log-loss on held-out real rows ({calibrated}{len(curve.risks)} splits)"
-    _show.section(out, title, _show.table({"rows": {}, "risk": right, "± of differences": right}, rows))
+    measured = f"{settings.n_measured:,} of {settings.n_rows:,} real rows"
+    title = f"balanced log-loss on held-out rows ({calibrated}{settings.repeats} x {settings.folds} folds, {measured})"
+    head = {"rows": {}, "risk": right, "gain": right, "± 95 %": right}
+    _show.section(out, title, _show.table(head, rows))
     facts = [["a constant probability scores", f"{curve.to_dict()['constant_risk']:.4f}"]]
     if law.identifiable_:
         facts += [
@@ -152,10 +180,7 @@ def _print(curve: ScalingCurve) -> None:
         facts.append(["worth in real rows", f"{worth.estimate:,.0f}  ({worth.low:,.0f} to {worth.high:,.0f})"])
     else:
         facts.append(["worth in real rows", f"cannot be said: {curve.worth_refused}"])
-    facts += [
-        [f"line through {name}", f"slope {line.slope:.4g}, R² {line.explained:.2f}"]
-        for name, line in curve.lines.items()
-    ]
     _show.section(out, "scaling law", _show.table({"what": {}, "value": {}}, facts, headings=False))
     out.print()
     out.print(curve.verdict)
+    out.print(curve.ranking)

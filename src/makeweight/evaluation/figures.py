@@ -10,7 +10,7 @@ import numpy as np
 from makeweight.errors import MissingDependency
 
 if TYPE_CHECKING:
-    from makeweight.evaluation.scaling import ScalingCurve
+    from makeweight.evaluation.curve import ScalingCurve
 
 __all__ = ["draw_scaling"]
 
@@ -18,7 +18,7 @@ INK, MEASURED, LAW, NOTHING = "#333333", "#1b6ca8", "#c8553d", "#7a7a7a"
 
 
 def draw_scaling(curve: ScalingCurve, path: Path) -> None:
-    """Draw the measured curve, the fitted law where there is one, and the risk without synthetic rows.
+    """Draw the change of the risk against the number of rows, the fitted law where there is one, and what is noise.
 
     Parameters
     ----------
@@ -41,33 +41,27 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    law, sizes = curve.law, curve.sizes
-    axes.errorbar(
-        sizes,
-        curve.risks.mean(axis=0),
-        yerr=1.96 * law.standard_errors_,
-        fmt="o",
-        color=MEASURED,
-        capsize=3,
-        label="measured, with 95 % interval of differences",
-    )
+    law, sizes, nothing = curve.law, curve.sizes, float(curve.nothing.mean())
+    reach = 1.96 * curve.errors
+    change = curve.risks.mean(axis=0) - nothing
+    axes.errorbar(sizes, change, yerr=reach, fmt="o", color=MEASURED, capsize=3, label="measured, with 95 % interval")
     if law.identifiable_:
         grid = np.linspace(0, sizes[-1], 200)
         text = f"law: floor {law.floor_.estimate:.3f}, exponent {law.exponent_.estimate:.2f}"
-        axes.plot(grid, law.predict(grid), color=LAW, label=text)
-    axes.axhline(
-        float(curve.nothing.mean()),
-        color=NOTHING,
-        linestyle="--",
-        label="no synthetic row, calibrated" if curve.settings.calibrated else "no synthetic row",
-    )
+        axes.plot(grid, law.predict(grid) - nothing, color=LAW, label=text)
+    noise = float(np.median(reach))
+    axes.axhspan(-noise, noise, color=NOTHING, alpha=0.15, lw=0, label="no more than noise")
+    axes.axhline(0.0, color=NOTHING, linestyle="--", label=f"no synthetic row: {nothing:.3f}")
+    # Three times the noise at least, so that noise looks like noise.
+    furthest = max(float(np.abs(np.concatenate([change - reach, change + reach])).max()) * 1.05, 3 * noise, 1e-6)
+    axes.set_ylim(-furthest, furthest)
     if curve.recommended is not None:
         axes.axvline(curve.recommended, color=INK, linestyle=":", label=f"recommended: {curve.recommended:,}")
     axes.set_xscale("symlog", linthresh=max(1, int(sizes[sizes > 0].min())))
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set_xlabel("augmentation rows per group, after balancing")
-    axes.set_ylabel("balanced log-loss on held-out real rows")
+    axes.set_ylabel("change of the balanced log-loss (down is better)")
     settings = curve.settings
     axes.set_title(f"{settings.generator}, {settings.estimator}", loc="left", color=INK)
     axes.spines[["top", "right"]].set_visible(False)

@@ -2,172 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from makeweight.engine import run
-from makeweight.errors import OptionError, PlanError
+from makeweight.errors import OptionError
+from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
 from makeweight.evaluation.design import whole_number
+from makeweight.evaluation.evidence import Evidence, held_out_losses
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import write_rows
 from makeweight.measure.learners import Learner, fit_estimator, make_learner
 from makeweight.measure.matrix import Matrix
 from makeweight.measure.probabilities import probabilities
+from makeweight.measure.ranking import ranking_answer
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Schema, Table
 from makeweight.table.containers import to_frame
-from makeweight.theory import (
-    NOTHING,
-    Candidate,
-    Interval,
-    ScalingLaw,
-    SizeDecision,
-    StraightLine,
-    choose_from_risks,
-    fit_calibration,
-    inverse_line,
-    log_line,
-    row_losses,
-)
 
-__all__ = ["ScalingCurve", "scaling_curve"]
+__all__ = ["scaling_curve"]
 
+#: Tables with more rows are measured on a sample of this size first, for the time it takes; and the share of the time
+#: that the first repeat may take.
+PILOT_ROWS, FIRST_REPEAT = 2000, 0.5
+#: Rows of a group that a sample keeps for every fold.
+LEAST_PER_FOLD = 10
 #: Augmentation rows per group that are tried, as multiples of the largest group of a training fold.
 MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 #: Shares of the real training rows from which the curve on real rows alone is drawn.
 REAL_SHARES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-
-
-@dataclass(frozen=True)
-class ScalingSettings:
-    """What was measured, and how; `groups` has the real rows by group."""
-
-    generator: str
-    estimator: str
-    repeats: int
-    folds: int
-    calibrated: bool
-    random_state: int
-    n_rows: int
-    n_labels: int
-    groups: dict[str, int]
-
-
-@dataclass(frozen=True, eq=False)
-class ScalingCurve:
-    """Balanced risk against augmentation rows, the fitted law, and what follows.
-
-    Attributes
-    ----------
-    sizes : ndarray of int, shape (s,)
-        Augmentation rows N per group.
-    risks : ndarray of shape (r, s)
-        Balanced log-loss on held-out real rows, per split and size; every group is balanced first.
-    nothing : ndarray of shape (r,)
-        The same without any synthetic row.
-    real_sizes : ndarray of int, shape (k,)
-        Real training rows of the curve on real rows alone.
-    real_risks : ndarray of shape (r, k)
-    law : ScalingLaw
-        Fitted to `risks` after the common level of every split is taken out.
-    decision : SizeDecision
-        Between nothing, balancing, and balancing with each N, by the one-standard-error rule.
-    worth : Interval or None
-        Real rows that would give the same risk as the recommended N; None where it cannot be said.
-    worth_refused : str
-        Why not, or an empty text.
-    lines : dict of str to StraightLine
-        The published straight lines, ``"log N"`` and ``"1/N"``; empty where they cannot be drawn.
-    settings : ScalingSettings
-        What was measured, and how.
-    seconds : float
-    """
-
-    sizes: np.ndarray
-    risks: np.ndarray
-    nothing: np.ndarray
-    real_sizes: np.ndarray
-    real_risks: np.ndarray
-    law: ScalingLaw
-    decision: SizeDecision
-    worth: Interval | None
-    worth_refused: str
-    lines: dict[str, StraightLine]
-    settings: ScalingSettings
-    seconds: float
-
-    @property
-    def recommended(self) -> int | None:
-        """Augmentation rows per group that are worth adding; None when no row at all is."""
-        if self.decision.candidate == NOTHING:
-            return None
-        if self.decision.candidate.augment == 0:
-            return 0
-        return self.law.recommend().n_augment
-
-    @property
-    def verdict(self) -> str:
-        """What to do, in one or two sentences."""
-        means, nothing = self.risks.mean(axis=0), float(self.nothing.mean())
-        best = int(means.argmin())
-        if self.recommended is None:
-            shown = "No synthetic rows are worth adding"
-            if self.decision.best != NOTHING:
-                shown = "No gain from synthetic rows can be shown, so add none"
-            return (
-                f"{shown}: without any the balanced log-loss is {nothing:.4f}, "
-                f"with the best number tried {means[best]:.4f}; {self.decision.reason}."
-            )
-        gain = f"balancing lowers the balanced log-loss from {nothing:.4f} to {means[0]:.4f}"
-        if self.recommended == 0:
-            return f"Balance, and add no further rows: {gain}; more rows gain less than a standard error."
-        return (
-            f"Balance, and add {self.recommended:,} rows per group: {gain}, and further rows to "
-            f"{means[best]:.4f}; {self.law.recommend().reason}."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values for JSON."""
-        law = self.law
-        return {
-            "verdict": self.verdict,
-            "recommended": self.recommended,
-            "sizes": self.sizes.tolist(),
-            "risk": self.risks.mean(axis=0).tolist(),
-            "standard_error": law.standard_errors_.tolist(),
-            "risk_without_synthetic_rows": float(self.nothing.mean()),
-            "constant_risk": float(np.log(self.settings.n_labels)),
-            "law": {
-                "identifiable": law.identifiable_,
-                "reason": law.reason_,
-                "floor": asdict(law.floor_),
-                "amplitude": asdict(law.amplitude_),
-                "exponent": asdict(law.exponent_),
-                "n_total": law.n_total,
-                "n_groups": law.n_groups,
-            },
-            "lines": {name: vars(line) for name, line in self.lines.items()},
-            "worth_in_real_rows": asdict(self.worth) if self.worth else None,
-            "worth_refused": self.worth_refused,
-            "real_sizes": self.real_sizes.tolist(),
-            "real_risk": self.real_risks.mean(axis=0).tolist(),
-            "decision": {
-                "balance": self.decision.candidate.balance,
-                "augment_per_largest_group": self.decision.candidate.augment,
-                "reason": self.decision.reason,
-            },
-            "risks_by_split": self.risks.tolist(),
-            "settings": asdict(self.settings),
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def scaling_curve(
@@ -182,6 +55,7 @@ def scaling_curve(
     repeats: int = 5,
     folds: int = 5,
     calibrate: bool = True,
+    max_seconds: float | None = 300.0,
     random_state: int = 0,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
@@ -208,11 +82,15 @@ def scaling_curve(
     repeats, folds : int
     calibrate : bool
         Whether predictions are calibrated before they are judged.
+    max_seconds : float or None, default 300
+        A large table is measured on as many of its rows as a first repeat has time for, and repeats that do not fit
+        are left out; two folds are run in any case. None measures everything.
     random_state : int
     n_jobs : int, optional
         Processes that work on different folds.
     progress : callable, optional
-        Called with a `makeweight.progress.Progress` after every fold.
+        Called with a `makeweight.progress.Progress` before rows are written, its detail being whether they can improve
+        the ranking, and after every fold.
 
     Returns
     -------
@@ -231,64 +109,166 @@ def scaling_curve(
     after calibration; see docs/theory.md.
     """
     start = time.perf_counter()
-    frame = to_frame(data)
-    schema = Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)
-    table = Table(frame, schema)
-    groups = Groups(table)
-    strata = Strata.of(table, groups)
-    _check(groups, strata, repeats, folds)
-    make_learner(estimator, 0, len(frame))
-    largest = round(int(groups.counts.max()) * (folds - 1) / folds)
-    points = sorted({0, *(sizes if sizes is not None else (round(m * largest) for m in MULTIPLES))})
-    if len(points) < 2 or points[0] < 0:
-        raise OptionError("sizes are rows per group", got=points, expected="0 and at least one above it")
+    whole = to_frame(data)
+    schema = Schema.infer(whole, target=target, group_by=group_by, kinds=kinds)
+    _check(schema, Groups(Table(whole, schema)), whole, repeats, folds, max_seconds)
+    make_learner(estimator, 0, len(whole))
     stated = {column.name: column.kind for column in schema.features}
-    task = _Task(frame, target, tuple(group_by), stated, generator, estimator, tuple(points))
-    seeds = np.random.SeedSequence(random_state).spawn(repeats)
-    assigned = [strata.assign(folds, np.random.default_rng(seed)) for seed in seeds]
-    jobs = [
-        _Fold(task, assigned[r] != f, stream)
-        for r, seed in enumerate(seeds)
-        for f, stream in enumerate(seed.spawn(folds))
-    ]
-    by_fold: dict[int, _Predicted] = {}
-    for index, result in run(_run_fold, jobs, n_jobs=n_jobs or 1):
-        by_fold[index] = result
-        if progress is not None:
-            seconds = time.perf_counter() - start
-            left = seconds / len(by_fold) * (len(jobs) - len(by_fold))
-            progress(Progress("measuring folds", len(by_fold), len(jobs), seconds, left))
-    predicted = [by_fold[index] for index in range(len(jobs))]
-    labels, _ = pd.factorize(frame[target], sort=True)
-    arms = len(predicted[0].predictions)
-    risks = np.concatenate(
-        [
-            _risks(predicted[r * folds : (r + 1) * folds], assigned[r], labels, groups.codes, arms, calibrate)
-            for r in range(repeats)
-        ]
-    )
+    given = None if sizes is None else tuple(sizes)
+    problem = _Problem(whole, target, tuple(group_by), stated, generator, estimator, given)
+    rng = np.random.default_rng(random_state)
+    _, ranking = ranking_answer(problem.table, problem.labels, rng)
+    clock = _Timer(start, max_seconds, n_jobs or 1, progress)
+    if progress is not None:
+        progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
+    problem = _affordable(problem, folds, clock, random_state)
+    strata = Strata.of(problem.table)
+    largest = round(int(np.bincount(strata.codes).max()) * (folds - 1) / folds)
+    task = _Task(problem, problem.points(largest))
+    losses, real_sizes, assigned = _measured(task, strata, repeats, folds, calibrate, random_state, clock)
     settings = ScalingSettings(
         generator if isinstance(generator, str) else type(generator).__name__,
         estimator if isinstance(estimator, str) else repr(estimator),
-        repeats,
+        len(losses),
         folds,
         calibrate,
         random_state,
-        len(frame),
-        int(labels.max()) + 1,
-        dict(zip(strata.names, groups.counts.tolist(), strict=True)),
+        len(whole),
+        len(problem.frame),
+        int(problem.labels.max()) + 1,
+        max_seconds,
+        dict(zip(strata.names, np.bincount(strata.codes).tolist(), strict=True)),
     )
-    return _conclude(np.array(points), risks, predicted[0].real_sizes, largest, len(groups), settings, start)
+    evidence = Evidence(np.array(task.sizes), losses, strata.codes, assigned, real_sizes, largest)
+    return evidence.conclude(settings, ranking, start)
 
 
-@dataclass(frozen=True)
-class _Task:
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """A table, and what is measured on it."""
+
     frame: pd.DataFrame
     target: Hashable
     group_by: tuple[Hashable, ...]
     kinds: dict[Hashable, Any]
     generator: str | Generator
     estimator: Learner
+    sizes: tuple[int, ...] | None
+
+    @cached_property
+    def table(self) -> Table:
+        schema = Schema.infer(self.frame, target=self.target, group_by=self.group_by, kinds=self.kinds)
+        return Table(self.frame, schema)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        return np.asarray(pd.factorize(self.frame[self.target], sort=True)[0], dtype=np.int64)
+
+    def some(self, n: int, folds: int, seed: int) -> _Problem:
+        """Return the problem on about n rows: the groups in their shares, none with fewer than it needs."""
+        codes = Groups(self.table).codes
+        order = _nested_order(codes, np.random.default_rng(seed))
+        rank = np.empty(len(codes), dtype=np.int64)
+        for code in np.unique(codes):
+            mine = order[codes[order] == code]
+            rank[mine] = np.arange(len(mine))
+        counts = np.bincount(codes)
+        kept = np.maximum(np.ceil(counts * n / len(codes)), np.minimum(counts, LEAST_PER_FOLD * folds))
+        return replace(self, frame=self.frame[rank < kept[codes]].reset_index(drop=True))
+
+    def points(self, largest: int) -> tuple[int, ...]:
+        chosen = self.sizes if self.sizes is not None else tuple(round(m * largest) for m in MULTIPLES)
+        points = sorted({0, *chosen})
+        if len(points) < 2 or points[0] < 0:
+            raise OptionError("sizes are rows per group", got=points, expected="0 and at least one above it")
+        return tuple(points)
+
+
+@dataclass(eq=False)
+class _Timer:
+    """What the measurement may take, and what a fold took."""
+
+    start: float
+    max_seconds: float | None
+    n_jobs: int
+    progress: Callable[[Progress], object] | None
+    done: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    def allows(self, folds: int, seconds_per_fold: float, share: float = 1.0) -> bool:
+        """Whether so many further folds end in this share of the time."""
+        if self.max_seconds is None:
+            return True
+        waves = math.ceil(folds / self.n_jobs)
+        return self.seconds + waves * seconds_per_fold <= share * self.max_seconds
+
+    def folds(self, jobs: Sequence[_Fold], later: int) -> list[_Predicted]:
+        """Run folds; `later` more may follow."""
+        results: dict[int, _Predicted] = {}
+        for index, result in run(_run_fold, jobs, n_jobs=self.n_jobs):
+            results[index] = result
+            self.done += 1
+            if self.progress is not None:
+                total = self.done + len(jobs) - len(results) + later
+                self.progress(Progress("measuring folds", self.done, total, self.seconds))
+        return [results[index] for index in range(len(jobs))]
+
+
+def _affordable(problem: _Problem, folds: int, clock: _Timer, seed: int) -> _Problem:
+    """Return the problem on as many rows as one repeat has time for, judged by a fold of a small sample."""
+    if clock.max_seconds is None or len(problem.frame) <= PILOT_ROWS:
+        return problem
+    small = problem.some(PILOT_ROWS, folds, seed)
+    strata = Strata.of(small.table)
+    largest = round(int(np.bincount(strata.codes).max()) * (folds - 1) / folds)
+    pilot = replace(small, sizes=None) if problem.sizes is not None else small
+    points = pilot.points(largest)
+    began = clock.seconds
+    stream = np.random.SeedSequence(seed)
+    _run_fold(_Fold(_Task(small, points), strata.assign(folds, np.random.default_rng(seed)) != 0, stream))
+    taken = max(clock.seconds - began, 1e-3)
+    waves = math.ceil(folds / clock.n_jobs)
+    n = int(len(small.frame) * FIRST_REPEAT * (clock.max_seconds - clock.seconds) / (waves * taken))
+    return problem if n >= len(problem.frame) else problem.some(max(n, PILOT_ROWS // 4), folds, seed)
+
+
+def _measured(
+    task: _Task, strata: Strata, repeats: int, folds: int, calibrate: bool, random_state: int, clock: _Timer
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return losses of shape (repeats, arms, rows), real sizes, and the folds of the first repeat, -1 where cut."""
+    seeds, losses, per_fold = np.random.SeedSequence(random_state).spawn(repeats), [], 0.0
+    first: np.ndarray | None = None
+    for repeat, seed in enumerate(seeds):
+        if repeat and not clock.allows(folds, per_fold):
+            break
+        assigned = strata.assign(folds, np.random.default_rng(seed))
+        jobs = [_Fold(task, assigned != fold, stream) for fold, stream in enumerate(seed.spawn(folds))]
+        later, began = folds * (repeats - repeat - 1), clock.seconds
+        if repeat or clock.max_seconds is None:
+            predicted = clock.folds(jobs, later)
+        else:  # the first fold alone, for its time
+            predicted = clock.folds(jobs[:1], folds - 1 + later)
+            per_fold = clock.seconds - began
+            kept = next((n for n in range(folds, 2, -1) if clock.allows(n - 1, per_fold)), 2)
+            predicted += clock.folds(jobs[1:kept], later)
+        per_fold = (clock.seconds - began) / math.ceil(len(predicted) / clock.n_jobs)
+        first = np.where(assigned < len(predicted), assigned, -1) if first is None else first
+        losses.append(
+            held_out_losses(
+                [fold.predictions for fold in predicted], assigned, task.problem.labels, strata.codes, calibrate
+            )
+        )
+        if len(predicted) < folds:
+            break
+    return np.array(losses), predicted[0].real_sizes, np.asarray(first)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    problem: _Problem
     sizes: tuple[int, ...]
 
 
@@ -309,22 +289,26 @@ class _Predicted:
     real_sizes: np.ndarray
 
 
-def _check(groups: Groups, strata: Strata, repeats: int, folds: int) -> None:
+def _check(
+    schema: Schema, groups: Groups, frame: pd.DataFrame, repeats: int, folds: int, max_seconds: float | None
+) -> None:
     whole_number("repeats", repeats, 1)
     whole_number("folds", folds, 2)
+    if max_seconds is not None and not max_seconds > 0:
+        raise OptionError("max_seconds is a time", got=repr(max_seconds), expected="seconds above 0, or None")
     refuse_one_class(groups)
-    strata.check(folds)
+    Strata.of(Table(frame, schema), groups).check(folds)
 
 
 def _run_fold(fold: _Fold) -> _Predicted:
-    task, is_train = fold.task, fold.is_train
+    task, is_train = fold.task.problem, fold.is_train
     frame = task.frame[is_train].reset_index(drop=True)
     held = task.frame[~is_train]
     schema = Schema.infer(frame, target=task.target, group_by=task.group_by, kinds=task.kinds)
     table = Table(frame, schema)
     groups = Groups(table)
     fit_seed, fill_seed, model_seed = fold.seed.spawn(3)
-    plan = Plan.make(groups, augment=max(task.sizes))
+    plan = Plan.make(groups, augment=max(fold.task.sizes))
     pool = write_rows(table, plan, task.generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
     matrix = Matrix(table)
     real, synthetic, held_out = matrix.transform(frame), matrix.transform(pool.frame), matrix.transform(held)
@@ -334,7 +318,7 @@ def _run_fold(fold: _Fold) -> _Predicted:
     known = np.arange(len(classes))
     state = int(model_seed.generate_state(1)[0] % 2**31)
     predictions = []
-    for size in task.sizes:
+    for size in fold.task.sizes:
         used = rank < size
         X, y = np.concatenate([real, synthetic[used]]), np.concatenate([y_real, y_made[used]])
         predictions.append(_predict(task.estimator, state, X, y, held_out, known))
@@ -343,7 +327,7 @@ def _run_fold(fold: _Fold) -> _Predicted:
     for size in (len(frame), *real_sizes[:-1]):
         rows = order[:size]
         predictions.append(_predict(task.estimator, state, real[rows], y_real[rows], held_out, known))
-    predictions.append(predictions[len(task.sizes)])  # all real rows end the curve on real rows alone
+    predictions.append(predictions[len(fold.task.sizes)])  # all real rows end the curve on real rows alone
     return _Predicted(predictions, real_sizes)
 
 
@@ -370,84 +354,3 @@ def _nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rows = rng.permutation(np.flatnonzero(codes == code))
         place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
     return np.argsort(place, kind="stable")
-
-
-def _risks(
-    predicted: list[_Predicted],
-    assigned: np.ndarray,
-    labels: np.ndarray,
-    codes: np.ndarray,
-    arms: int,
-    calibrate: bool,
-) -> np.ndarray:
-    """Return group risks of one repeat, shape (folds, arms, groups)."""
-    n_groups = int(codes.max()) + 1
-    weights = 1.0 / np.bincount(codes)[codes]
-    risks = np.empty((len(predicted), arms, n_groups))
-    for arm in range(arms):
-        together = np.empty((len(labels), predicted[0].predictions[arm].shape[1]))
-        for fold, result in enumerate(predicted):
-            together[assigned == fold] = result.predictions[arm]
-        for fold in range(len(predicted)):
-            held = assigned == fold
-            judged = together[held]
-            if calibrate:
-                scale = fit_calibration(together[~held], labels[~held], sample_weight=weights[~held])
-                judged = scale.apply(together[held])
-            losses = row_losses(labels[held], judged, "log")
-            sums = np.bincount(codes[held], losses, minlength=n_groups)
-            risks[fold, arm] = sums / np.bincount(codes[held], minlength=n_groups)
-    return risks
-
-
-def _conclude(
-    sizes: np.ndarray,
-    risks: np.ndarray,
-    real_sizes: np.ndarray,
-    largest: int,
-    n_groups: int,
-    settings: ScalingSettings,
-    start: float,
-) -> ScalingCurve:
-    s, test_share = len(sizes), 1 / settings.folds
-    balanced = risks.mean(axis=2)
-    curve, nothing, real = balanced[:, :s], balanced[:, s], balanced[:, s + 1 :]
-    law = ScalingLaw(largest * n_groups, n_groups).fit(sizes, _without_level(curve))
-    candidates = [NOTHING, *(_candidate(int(size), largest) for size in sizes)]
-    order = [s, *range(s)]
-    decision = choose_from_risks(candidates, risks[:, order].transpose(1, 0, 2), test_share=test_share)
-    worth, refused = None, ""
-    recommended = law.recommend().n_augment
-    try:
-        n_real = int(real_sizes[-1])
-        worth = law.worth_in_real_rows(recommended, real_sizes, _without_level(real), n_real)
-    except PlanError as error:
-        refused = f"{error.what}: {error.got}" if error.got else error.what
-    lines = {}
-    if int((sizes > 0).sum()) > 1:
-        lines = {"log N": log_line(sizes, curve.mean(axis=0)), "1/N": inverse_line(sizes, curve.mean(axis=0))}
-    return ScalingCurve(
-        sizes,
-        curve,
-        nothing,
-        real_sizes,
-        real,
-        law,
-        decision,
-        worth,
-        refused,
-        lines,
-        settings,
-        time.perf_counter() - start,
-    )
-
-
-def _candidate(size: int, largest: int) -> Candidate:
-    if not size:
-        return Candidate(balance=1.0)
-    return Candidate(balance=1.0, augment=size / largest, alpha=size / (largest + size))
-
-
-def _without_level(risks: np.ndarray) -> np.ndarray:
-    """Take out how hard each split is, which all sizes share, so that the scatter is that of differences."""
-    return np.asarray(risks - risks.mean(axis=1, keepdims=True) + risks.mean())

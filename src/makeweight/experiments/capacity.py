@@ -1,4 +1,4 @@
-"""Kullback-Leibler divergence of a generator against the rows it sees, beside the theorem's rate."""
+"""Energy distance of a generator from a law against the context rows it sees, beside the theorem's rate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from makeweight.experiments.spec import Experiment
 from makeweight.generators.registry import resolve
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
-from makeweight.theory.published.capacity import divergence_from_rows
+from makeweight.theory.published.capacity import energy_distance
 from makeweight.theory.published.densities import BayesianNetwork, Density, GaussianDensity
 
 __all__ = ["OWN", "VERSION", "CapacitySettings", "fingerprint", "law", "measure", "rows_in_context", "tasks"]
 
-VERSION = 1
+VERSION = 2
 OWN: tuple[str, ...] = ()
 KINDS = {"gaussian": "continuous", "network": "categorical"}
 #: Correlation of neighbouring columns of the Gaussian law.
@@ -96,13 +96,12 @@ def fingerprint(task: ExperimentTask[CapacitySettings], folder: Path) -> str:
 
 
 def measure(task: ExperimentTask[CapacitySettings], folder: Path) -> Iterator[Measurement]:
-    """Yield the estimated divergence of a generator's rows from the law of its context rows."""
+    """Yield the energy distance of a generator's rows from the law of its context rows."""
     truth, kind = law(task.data)
     step = task.step or 0
     rng = np.random.default_rng([task.seed, step, len(task.data)])
     context = truth.sample(step, rng)
     rows = rows_in_context(task.arm, context, task.settings.rows, kind, rng)
-    divergence = divergence_from_rows(truth, rows, rng=rng)
-    yield Measurement(divergence.method, "kl", float(divergence.estimate))
-    yield Measurement(divergence.method, "standard_error", float(divergence.standard_error))
-    yield Measurement(divergence.method, "bias", float(divergence.bias))
+    distance = energy_distance(truth, rows, rng=rng)
+    yield Measurement(distance.method, "distance", float(distance.estimate))
+    yield Measurement(distance.method, "standard_error", float(distance.standard_error))

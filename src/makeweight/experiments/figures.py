@@ -207,7 +207,7 @@ def _forest(experiment: Experiment, differences: pd.DataFrame, label: str) -> An
 
 
 def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    chosen = summary[summary["metric"] == "kl"]
+    chosen = summary[summary["metric"] == "distance"]
     tables = [data for data in experiment.data if data in set(chosen["data"])]
     figure, axes = _panels(len(tables), 2)
     for ax, data in zip(axes, tables, strict=False):
@@ -227,7 +227,7 @@ def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame)
         ax.minorticks_off()
         ax.set_title(data, loc="left", fontsize=8)
         ax.set_xlabel("context rows n; dotted: a + b / √n, fitted")
-        ax.set_ylabel("KL(law ‖ generator), nats")
+        ax.set_ylabel("energy distance from the law")
     _legend(figure, axes)
     yield experiment.name, figure
 

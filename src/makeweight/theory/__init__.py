@@ -8,14 +8,18 @@ from makeweight.theory.borrowing import BorrowedRows, borrow
 from makeweight.theory.calibration import Calibration, fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 from makeweight.theory.decision import SizeDecision, choose_from_losses, choose_from_risks, least_correction
+from makeweight.theory.guardrail import guarded_p_value
+from makeweight.theory.information import fisher_information, prior_weight, rows_worth
 from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
 from makeweight.theory.multiple import holm
 from makeweight.theory.powerlaw import StraightLine, inverse_line, log_line
+from makeweight.theory.ranking import RankingTest, ranking_test
 from makeweight.theory.ratio import cross_fitted_ratio, density_ratio_weights
 from makeweight.theory.risk import GroupRisks, Interval, group_risks, row_losses
 from makeweight.theory.scaling import Recommendation, ScalingLaw
 from makeweight.theory.size import choose_size
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
+from makeweight.theory.transfer import TransferCost, cost_of_transfer, transfer_cost
 from makeweight.theory.transport import TransportMap, fit_transport, matrix_power, shrunk_covariance
 from makeweight.theory.weights import (
     alpha_of_weight,
@@ -32,12 +36,14 @@ __all__ = [
     "GroupRisks",
     "Interval",
     "LogisticFit",
+    "RankingTest",
     "Recommendation",
     "ScalingLaw",
     "SizeDecision",
     "SlopeSymmetry",
     "StraightLine",
     "Take",
+    "TransferCost",
     "TransportMap",
     "alpha_of_weight",
     "augmentation_weight",
@@ -46,13 +52,16 @@ __all__ = [
     "choose_from_losses",
     "choose_from_risks",
     "choose_size",
+    "cost_of_transfer",
     "cross_fitted_ratio",
     "density_ratio_weights",
     "effective_sample_size",
+    "fisher_information",
     "fit_calibration",
     "fit_logistic",
     "fit_transport",
     "group_risks",
+    "guarded_p_value",
     "holm",
     "inverse_line",
     "least_correction",
@@ -60,8 +69,12 @@ __all__ = [
     "logit_shift",
     "matrix_power",
     "objective_weights",
+    "prior_weight",
+    "ranking_test",
     "row_losses",
     "row_scores",
+    "rows_worth",
     "shrunk_covariance",
     "slope_symmetry_test",
+    "transfer_cost",
 ]

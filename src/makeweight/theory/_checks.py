@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -70,17 +72,37 @@ def as_binary(value: npt.ArrayLike, *, length: int | None = None, both: bool = T
     return labels
 
 
-def as_codes(value: npt.ArrayLike, name: str, *, length: int | None = None) -> tuple[npt.NDArray[np.generic], Integers]:
-    """Return the sorted distinct groups, and for each row the position of its group among them."""
-    groups = np.asarray(value)
+def as_codes(value: npt.ArrayLike, name: str, *, length: int | None = None) -> tuple[npt.NDArray[Any], Integers]:
+    """Return the sorted distinct groups, and for each row the position of its group among them.
+
+    A group is a value or a tuple of values.
+    """
+    groups = _as_groups(value)
     if groups.ndim != 1 or groups.size == 0:
         raise SchemaError("one group per row is needed", where=name, got=f"shape {groups.shape}", expected="(n,)")
     if length is not None and len(groups) != length:
         raise SchemaError("lengths differ", where=name, got=len(groups), expected=length)
     if groups.dtype.kind == "f" and not np.isfinite(groups).all():
         raise SchemaError("missing groups", where=name, got=int(np.sum(~np.isfinite(groups))), expected="none")
-    names, codes = np.unique(groups, return_inverse=True)
-    return names, codes.astype(np.int64)
+    if groups.dtype != object:
+        names, codes = np.unique(groups, return_inverse=True)
+        return names, codes.astype(np.int64)
+    distinct = list(dict.fromkeys(groups))
+    try:
+        distinct.sort()
+    except TypeError:  # values of several types have no order of their own
+        distinct.sort(key=repr)
+    place = {group: position for position, group in enumerate(distinct)}
+    return _as_groups(distinct), np.array([place[group] for group in groups], dtype=np.int64)
+
+
+def _as_groups(value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an array of groups; tuples stay whole."""
+    if isinstance(value, list | tuple) and len(value) and isinstance(value[0], tuple):
+        groups = np.empty(len(value), dtype=object)
+        groups[:] = value
+        return groups
+    return np.asarray(value)
 
 
 def fraction(value: float, name: str, *, open_end: bool = False) -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory._checks import Floats, as_codes, as_weights, choice, count
+from makeweight.theory._checks import Floats, as_codes, as_weights, choice, count, fraction
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 
 __all__ = ["SizeDecision", "choose_from_losses", "choose_from_risks", "least_correction"]
@@ -41,6 +41,8 @@ class SizeDecision:
         Of the estimated risks.
     least_gain : float
         What the best candidate has to gain over adding nothing.
+    p_value : float
+        Probability of a gain like that of the best candidate where no candidate helps.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class SizeDecision:
     reason: str
     covariance: Floats
     least_gain: float
+    p_value: float
 
     def standard_error(self, first: int, second: int) -> float:
         """Return the standard error of the difference of two candidates' risks, by their positions."""
@@ -73,6 +76,7 @@ def choose_from_losses(
     counts: Mapping[Hashable, int] | None = None,
     objective: str = "balanced",
     rule: float = 1.0,
+    guardrail: float = 1.0,
     folds: int = 5,
     repeats: int = 1,
     sample_weight: npt.ArrayLike | None = None,
@@ -98,6 +102,9 @@ def choose_from_losses(
     rule : float, default 1
         How many standard errors above the smallest risk still count as equal. With zero the smallest risk is
         taken.
+    guardrail : float, default 1
+        Probability with which rows may be added at most where no candidate helps, whatever the rows are: alpha +
+        epsilon of `guarded_p_value`, judged on real rows alone.
     folds, repeats : int
         Of the cross-validation that the losses come from.
     sample_weight : array-like of shape (n,), optional
@@ -135,12 +142,12 @@ def choose_from_losses(
     usable = np.asarray(np.isfinite(table).all(axis=1))
     finite = np.where(usable[:, None], table, 0.0)
     risks, covariances = np.empty((len(table), len(names))), []
-    for k, name in enumerate(names):
+    for k, name in enumerate(names.tolist()):
         rows = (codes == k) & (weights > 0)
         if rows.sum() < 2:
             raise PlanError(
                 "one row has no spread",
-                where=f"group {name.item()!r}",
+                where=f"group {name!r}",
                 got=int(rows.sum()),
                 expected=">= 2 rows with weight",
             )
@@ -155,7 +162,17 @@ def choose_from_losses(
     means = np.where(usable, (share_of * risks).sum(axis=1), np.inf)
     worst = np.where(usable, risks.max(axis=1), np.inf)
     inflation = 1 / count(repeats, "repeats", least=1) + folds / (count(folds, "folds", least=2) - 1)
-    return _chosen(candidates, means, np.asarray(covariance), worst, usable, counts, rule, inflation)
+    return _chosen(
+        candidates,
+        means,
+        np.asarray(covariance),
+        worst,
+        usable,
+        counts,
+        rule,
+        inflation,
+        fraction(guardrail, "guardrail"),
+    )
 
 
 def choose_from_risks(
@@ -228,6 +245,7 @@ def _chosen(
     counts: Mapping[Hashable, int] | None,
     rule: float,
     inflation: float = 1.0,
+    guardrail: float = 1.0,
 ) -> SizeDecision:
     """Apply the rule; `inflation` is that of the variance where adding nothing is compared."""
     if NOTHING not in candidates:
@@ -235,13 +253,16 @@ def _chosen(
     if not rule >= 0:
         raise OptionError("out of range", where="rule", got=rule, expected=">= 0")
     if not np.isfinite(means).any():
-        raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the Brier score")
+        raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the squared loss")
     covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
     best = int(np.argmin(means))
     errors, zero = _errors(covariance, best), candidates.index(NOTHING)
-    least_gain = rule * np.sqrt(inflation) * _largest_by_chance(covariance, usable, zero)
+    chance = np.sqrt(inflation) * _gains_by_chance(covariance, usable, zero)
+    least_gain = max(rule * float(np.quantile(chance, ndtr(1.0))), float(np.quantile(chance, 1 - guardrail)))
+    gain = float(means[zero] - means[best])
+    p_value = float(np.mean(chance >= gain)) if usable[zero] and gain > 0 else float(not gain > 0)
     eligible = [k for k in range(len(means)) if usable[k] and means[k] - means[best] <= rule * errors[k]]
-    if not usable[zero] or means[zero] - means[best] > least_gain:
+    if not usable[zero] or gain > least_gain:
         eligible = [k for k in eligible if k != zero]
     elif zero not in eligible:
         eligible = [zero]
@@ -259,7 +280,8 @@ def _chosen(
         candidates[best],
         _reason(candidates, means, errors, chosen, best, least_gain),
         covariance,
-        float(least_gain),
+        least_gain,
+        p_value,
     )
 
 
@@ -269,15 +291,14 @@ def _errors(covariance: Floats, position: int) -> Floats:
     return np.asarray(np.sqrt(np.maximum(own + own[position] - 2 * covariance[position], 0.0)))
 
 
-def _largest_by_chance(covariance: Floats, usable: npt.NDArray[np.bool_], zero: int) -> float:
-    """Return what the best candidate gains over adding nothing in 84% of tables where none truly gains."""
+def _gains_by_chance(covariance: Floats, usable: npt.NDArray[np.bool_], zero: int) -> Floats:
+    """Return what the best candidate gains over adding nothing in tables where none truly gains, shape (draws,)."""
     if not usable[zero]:
-        return 0.0
+        return np.zeros(1)
     values, vectors = np.linalg.eigh(covariance[np.ix_(usable, usable)])
     fixed = np.random.default_rng(0).standard_normal((_DRAWS, len(values)))  # no part of the decision is chance
     drawn = fixed @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    gains = drawn[:, [int(usable[:zero].sum())]] - drawn
-    return float(np.quantile(gains.max(axis=1), ndtr(1.0)))
+    return np.asarray((drawn[:, [int(usable[:zero].sum())]] - drawn).max(axis=1))
 
 
 def least_correction(decision: SizeDecision, positions: Sequence[int], *, rule: float = 1.0) -> int:

@@ -1,4 +1,4 @@
-"""A power law with a floor, fitted robustly; and the two straight lines of the published figures."""
+"""A power law with a floor, with exact profile intervals; and the two straight lines of the published figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 from makeweight.errors import PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_vector
 
-__all__ = ["PowerLaw", "StraightLine", "fit_power_law", "inverse_line", "log_line"]
+__all__ = ["LawFit", "PowerLaw", "StraightLine", "fit_power_law", "inverse_line", "log_line"]
 
-_EXPONENTS = np.geomspace(0.05, 3.0, 60)
+_EXPONENTS = np.asarray(np.geomspace(0.05, 3.0, 60), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -48,71 +48,151 @@ class PowerLaw:
         return float((self.amplitude / above_floor) ** (1 / self.exponent))
 
 
-def fit_power_law(sizes: Floats, risks: Floats, weights: Floats) -> PowerLaw:
-    """Fit by Huber-weighted least squares, profiled over the exponent.
+@dataclass(frozen=True, eq=False)
+class LawFit:
+    """A power law fitted to risks with a covariance, and intervals of whatever it says.
+
+    Attributes
+    ----------
+    law : PowerLaw
+        Least generalised squares.
+    exponents : ndarray of shape (e,)
+        Exponents of the profile.
+    costs : ndarray of shape (e,)
+        Squares at the best floor and amplitude of each exponent, above the smallest.
+    centres : ndarray of shape (e, 2)
+        These floors and amplitudes; the amplitude is that of (n / unit)^(-exponent).
+    spreads : ndarray of shape (e, 2, 2)
+        Their covariances.
+    unit : float
+        The smallest size.
+    slack : float
+        Squares above the smallest that an interval allows.
+
+    Examples
+    --------
+    >>> n = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
+    >>> fit = fit_power_law(n, 0.2 + 3 * n**-0.5, 1e-8 * np.eye(5), slack=4.0)
+    >>> low, high = fit.interval(400.0)
+    >>> bool(low < 0.35 < high), bool(high - low < 0.001)
+    (True, True)
+    """
+
+    law: PowerLaw
+    exponents: Floats
+    costs: Floats
+    centres: Floats
+    spreads: Floats
+    unit: float
+    slack: float
+
+    def interval(self, size: float, less: float | None = None) -> tuple[float, float]:
+        """Return what R(size), or R(size) - R(less), can be; an infinite size stands for the floor.
+
+        Notes
+        -----
+        Source: the profile of generalised least squares. For a given exponent R is linear in floor and amplitude, so
+        that its extremes over the ellipse of the remaining slack are exact.
+        """
+        vector = self._vector(size) - (0.0 if less is None else self._vector(less))
+        middle = np.einsum("ej,ej->e", self.centres, vector)
+        variance = np.einsum("ei,eij,ej->e", vector, self.spreads, vector)
+        kept = self.costs <= self.slack
+        reach = np.sqrt((self.slack - self.costs[kept]) * variance[kept])
+        low, high = float((middle[kept] - reach).min()), float((middle[kept] + reach).max())
+        if less is not None:
+            return low, high
+        return max(low, 0.0), max(high, 0.0)
+
+    @property
+    def exponent_interval(self) -> tuple[float, float]:
+        """Return the exponents within the slack."""
+        kept = self.exponents[self.costs <= self.slack]
+        return float(kept.min()), float(kept.max())
+
+    @property
+    def amplitude_interval(self) -> tuple[float, float]:
+        """Return the amplitudes within the slack."""
+        kept = self.costs <= self.slack
+        scale = self.unit ** self.exponents[kept]
+        reach = np.sqrt((self.slack - self.costs[kept]) * self.spreads[kept, 1, 1])
+        middle = self.centres[kept, 1]
+        return float(((middle - reach) * scale).min()), float(((middle + reach) * scale).max())
+
+    def _vector(self, size: float) -> Floats:
+        powers = np.zeros_like(self.exponents) if math.isinf(size) else (size / self.unit) ** -self.exponents
+        return np.column_stack([np.ones_like(powers), powers])
+
+
+def fit_power_law(sizes: Floats, risks: Floats, covariance: Floats, *, slack: float = 3.84) -> LawFit:
+    """Fit by generalised least squares, profiled over the exponent.
 
     For a given exponent the law is linear in floor and amplitude; the floor is not negative and the amplitude
     free, so that a rising curve shows as a negative one.
 
     Parameters
     ----------
-    sizes, risks, weights : ndarray of shape (s,)
+    sizes, risks : ndarray of shape (s,)
         Positive sizes.
+    covariance : ndarray of shape (s, s)
+        Of the risks.
+    slack : float, default 3.84
+        Quantile of the squares that an interval allows: chi-square, or F where the covariance is estimated.
 
     Returns
     -------
-    PowerLaw
+    LawFit
 
     Notes
     -----
-    Huber's constant 1.345 on residuals over their median absolute value, two reweightings.
+    Source: textbook profile likelihood of a normal model.
 
     Examples
     --------
     >>> n = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
-    >>> law = fit_power_law(n, 0.2 + 3 * n**-0.5, np.ones(5))
+    >>> law = fit_power_law(n, 0.2 + 3 * n**-0.5, np.eye(5)).law
     >>> round(law.floor, 3), round(law.exponent, 3)
     (0.2, 0.5)
     """
-    trust = weights / weights.sum()
-    law = _profiled(sizes, risks, trust)
-    for _ in range(2):
-        scaled = np.abs(risks - law.predict(sizes)) * np.sqrt(trust)
-        unit = 1.4826 * float(np.median(scaled))
-        if unit <= 1e-12 * float(np.abs(risks).max() + 1e-300):
-            break
-        law = _profiled(sizes, risks, trust * np.minimum(1.0, 1.345 * unit / np.maximum(scaled, 1e-300)))
-    return law
+    root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    target = np.asarray(np.linalg.solve(root, risks), dtype=np.float64)
+
+    grid = _EXPONENTS
+    for _ in range(3):  # each time the exponents within the slack, and one to either side
+        profile = _profile(grid, sizes, root, target)
+        kept = np.flatnonzero(profile[0] <= profile[0].min() + slack)
+        best, last = int(np.argmin(profile[0])), len(grid) - 1
+        wide = _between(grid[max(kept[0] - 1, 0)], grid[min(kept[-1] + 1, last)], len(_EXPONENTS))
+        grid = np.union1d(wide, _between(grid[max(best - 1, 0)], grid[min(best + 1, last)], 21))
+    costs, centres, spreads = _profile(grid, sizes, root, target)
+    best = int(np.argmin(costs))
+    exponent, unit = float(grid[best]), float(sizes[0])
+    at_edge = exponent in (_EXPONENTS[0], _EXPONENTS[-1])
+    law = PowerLaw(float(centres[best, 0]), float(centres[best, 1] * unit**exponent), exponent, at_edge)
+    return LawFit(law, grid, costs - costs[best], centres, spreads, unit, slack)
 
 
-def _profiled(sizes: Floats, risks: Floats, trust: Floats) -> PowerLaw:
-    grid, best = _EXPONENTS, 0
-    floors = amplitudes = costs = np.empty(0)
-    for zoom in range(3):
-        basis = (sizes / sizes[0])[None, :] ** -grid[:, None]
-        floors, amplitudes, costs = _linear(basis, risks, trust)
-        best = int(np.argmin(costs))
-        if zoom == 0:
-            at_edge = best in (0, len(grid) - 1)
-        if zoom < 2:
-            grid = np.geomspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], 21)
-    exponent = float(grid[best])
-    return PowerLaw(float(floors[best]), float(amplitudes[best] * sizes[0] ** exponent), exponent, at_edge)
+def _between(low: float, high: float, number: int) -> Floats:
+    return np.asarray(np.geomspace(low, high, number), dtype=np.float64)
 
 
-def _linear(basis: Floats, risks: Floats, trust: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return weighted least squares of risks on [1, basis] per row, with a floor that is not negative."""
-    total = float(trust.sum())
-    mean_basis, mean_risk = basis @ trust / total, float(risks @ trust) / total
-    centred = basis - mean_basis[:, None]
-    spread = (centred**2) @ trust
-    amplitude = (centred * trust) @ (risks - mean_risk) / np.maximum(spread, 1e-300)
-    floor = mean_risk - amplitude * mean_basis
-    alone = (basis * trust) @ risks / ((basis**2) @ trust)
-    negative = floor < 0
-    amplitude, floor = np.where(negative, alone, amplitude), np.where(negative, 0.0, floor)
-    residual = risks - floor[:, None] - amplitude[:, None] * basis
-    return floor, amplitude, (residual**2) @ trust
+def _profile(exponents: Floats, sizes: Floats, root: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return, per exponent, the squares, (floor, amplitude), and their covariance; the floor is not negative."""
+    basis = (sizes / sizes[0])[None, :] ** -exponents[:, None]
+    ones = np.linalg.solve(root, np.ones(len(sizes)))
+    power = np.linalg.solve(root, basis.T).T
+    both = np.stack([np.broadcast_to(ones, power.shape), power], axis=2)
+    moments = np.einsum("esi,esj->eij", both, both)
+    spreads = np.linalg.pinv(moments, hermitian=True)
+    centres = np.einsum("eij,esj,s->ei", spreads, both, target)
+    negative = centres[:, 0] < 0
+    alone = np.einsum("es,s->e", power, target) / (power**2).sum(axis=1)
+    centres = np.where(negative[:, None], np.column_stack([np.zeros_like(alone), alone]), centres)
+    narrow = np.zeros_like(spreads)
+    narrow[:, 1, 1] = 1 / (power**2).sum(axis=1)
+    spreads = np.where(negative[:, None, None], narrow, spreads)
+    residual = target - np.einsum("esi,ei->es", both, centres)
+    return (residual**2).sum(axis=1), centres, spreads
 
 
 @dataclass(frozen=True)

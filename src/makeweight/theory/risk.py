@@ -90,7 +90,7 @@ class GroupRisks:
     @property
     def worst_group(self) -> object:
         """Name of the group with the largest risk."""
-        return self.groups[int(self.risks.argmax())].item()
+        return self.groups.tolist()[int(self.risks.argmax())]
 
 
 def row_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike, loss: str = "log") -> Floats:
@@ -102,9 +102,9 @@ def row_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike, loss: str = 
         Class numbers 0 to k - 1.
     probabilities : array-like of shape (n,) or (n, k)
         Probability of class 1, or of every class; rows sum to one.
-    loss : {"log", "zero-one", "brier"}
-        Log-loss in nats; 0-1 loss of the most probable class, where a tie counts in equal parts; Brier score,
-        the squared distance to the one-hot label, halved, so that binary problems give (p - y)^2.
+    loss : {"log", "zero-one", "squared"}
+        Log-loss in nats; 0-1 loss of the most probable class, where a tie counts in equal parts; the squared
+        distance to the one-hot label, halved (the Brier score), so that binary problems give (p - y)^2.
 
     Returns
     -------
@@ -124,10 +124,10 @@ def row_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike, loss: str = 
     --------
     >>> row_losses([1, 0], [0.5, 0.5]).round(3)
     array([0.693, 0.693])
-    >>> row_losses([1, 0], [0.9, 0.2], loss="brier").round(3)
+    >>> row_losses([1, 0], [0.9, 0.2], loss="squared").round(3)
     array([0.01, 0.04])
     """
-    choice(loss, "loss", ("log", "zero-one", "brier"))
+    choice(loss, "loss", ("log", "zero-one", "squared"))
     table = probability_table(probabilities)
     codes = as_vector(labels, "labels", length=len(table))
     if not np.isin(codes, np.arange(table.shape[1])).all():
@@ -166,7 +166,7 @@ def group_risks(
     losses : array-like of shape (n,)
         May be infinite (see `row_losses`), not missing.
     groups : array-like of shape (n,)
-        Group names.
+        Groups, each a value or a tuple of values as in a sampler's plan.
     sample_weight : array-like of shape (n,), optional
 
     Returns
@@ -181,6 +181,8 @@ def group_risks(
     --------
     >>> group_risks([1.0, 3.0, 5.0], [0, 0, 1], sample_weight=[3, 1, 1]).risks
     array([1.5, 5. ])
+    >>> group_risks([1.0, 3.0], [("yes", "f"), ("no", "m")]).worst_group
+    ('no', 'm')
     """
     values = np.asarray(losses, dtype=np.float64)
     if values.ndim != 1 or values.size == 0 or np.isnan(values).any():
@@ -189,7 +191,7 @@ def group_risks(
     weights = as_weights(sample_weight, len(values))
     totals = np.bincount(codes, weights)
     if np.any(totals == 0):
-        empty = names[int(np.argmin(totals))].item()
+        empty = names.tolist()[int(np.argmin(totals))]
         raise PlanError("a group has no weight", where=f"group {empty!r}", got=0, expected="> 0")
     kept = weights > 0
     sums = np.bincount(codes[kept], weights[kept] * values[kept], minlength=len(names))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory._checks import Floats, as_vector, count, fraction
-from makeweight.theory.powerlaw import PowerLaw, fit_power_law
+from makeweight.theory._checks import Floats, count, fraction
+from makeweight.theory.curves import as_repeats, fit_curve, repeat_covariance
 from makeweight.theory.risk import Interval
 
 __all__ = ["Recommendation", "ScalingLaw"]
+
+#: How far above and below the rows at hand their worth is looked for, and how uncertain an answer may be.
+_FURTHEST, _FACTOR = 100.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,16 @@ class ScalingLaw:
     n_groups : int
         |G|.
     level : float, default 0.95
-        Of the bootstrap intervals.
-    draws : int, default 300
-        Bootstrap draws.
-    random_state : int or numpy.random.Generator, default 0
-        Of the bootstrap.
+        Of the intervals.
 
     Attributes
     ----------
     identifiable_ : bool
-        Whether the law may be used beyond the observed sizes.
+        Whether the risk was seen to fall, so that the law says more than the measured points.
     reason_ : str
-        Why not, or an empty text.
+        Why not, and how many repeats would show it; or an empty text.
     floor_, amplitude_, exponent_ : Interval
-        R_inf, A and beta with bootstrap intervals. Present also when not identifiable, then as evidence only.
+        R_inf, A and beta. Present also when not identifiable, then as evidence only.
     sizes_, risks_, standard_errors_ : ndarray
         The distinct sizes, their mean risks, and the standard errors of these.
 
@@ -94,8 +92,9 @@ class ScalingLaw:
     Notes
     -----
     The form is that of arXiv 2406.03628, with a floor for the error of the generator, which arXiv 2402.04376
-    and docs/theory.md motivate. Robust: Huber weights on standardised residuals. Repeats are resampled
-    whole, since nested pools make the sizes of one repeat dependent.
+    and docs/theory.md motivate. Intervals are exact profiles of generalised least squares, derived in docs/theory.md,
+    "When to stop": repeats share a level, since nested pools make their sizes dependent, and the table's own sampling
+    enters as the covariance of the curve over resampled rows.
 
     Examples
     --------
@@ -105,7 +104,7 @@ class ScalingLaw:
     >>> law = ScalingLaw(2000, 2).fit(sizes, truth + 0.001 * rng.normal(size=(20, 7)))
     >>> law.identifiable_, law.floor_.low < 0.3 < law.floor_.high
     (True, True)
-    >>> bool(abs(law.gain(0, 8000) - (truth[0] - truth[5])) < 0.002)
+    >>> bool(abs(law.gain(0, 8000).estimate - (truth[0] - truth[5])) < 0.002)
     True
     """
 
@@ -118,22 +117,14 @@ class ScalingLaw:
     risks_: Floats
     standard_errors_: Floats
 
-    def __init__(
-        self,
-        n_total: int,
-        n_groups: int,
-        *,
-        level: float = 0.95,
-        draws: int = 300,
-        random_state: int | np.random.Generator = 0,
-    ) -> None:
+    def __init__(self, n_total: int, n_groups: int, *, level: float = 0.95) -> None:
         self.n_total = n_total
         self.n_groups = n_groups
         self.level = level
-        self.draws = draws
-        self.random_state = random_state
 
-    def fit(self, sizes: npt.ArrayLike, risks: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> ScalingLaw:
+    def fit(
+        self, sizes: npt.ArrayLike, risks: npt.ArrayLike, *, row_covariance: npt.ArrayLike | None = None
+    ) -> ScalingLaw:
         """Fit the law.
 
         Parameters
@@ -142,43 +133,36 @@ class ScalingLaw:
             Augmentation rows N per group; at least five distinct ones for a law.
         risks : array-like of shape (s,) or (r, s)
             Balanced risk per size; r repeats, where there are repeats.
-        weights : array-like of shape (s,), optional
-            Confidence per size; from the scatter of the repeats by default, else equal.
+        row_covariance : array-like of shape (s, s), optional
+            Covariance of the mean risks over resampled rows of the table, in the order of `sizes`.
 
         Returns
         -------
         ScalingLaw
+
+        Examples
+        --------
+        >>> sizes = np.array([0, 500, 1000, 2000, 4000])
+        >>> ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5).identifiable_
+        True
         """
         count(self.n_total, "n_total", least=1)
         count(self.n_groups, "n_groups", least=1)
-        count(self.draws, "draws", least=50)
         fraction(self.level, "level", open_end=True)
-        points, table = _as_repeats(sizes, risks)
-        rng = np.random.default_rng(self.random_state)
-        self.sizes_, self.risks_ = points, table.mean(axis=0)
-        repeats = len(table)
-        scatter = table.std(axis=0, ddof=1) / math.sqrt(repeats) if repeats > 1 else np.zeros(len(points))
-        if weights is None:
-            floor = 0.25 * float(scatter.max())
-            trust = 1 / np.maximum(scatter, floor) ** 2 if floor > 0 else np.ones(len(points))
-        else:
-            trust = as_vector(weights, "weights", length=len(np.ravel(np.asarray(sizes))))
-            trust = trust[np.argsort(np.ravel(np.asarray(sizes)), kind="stable")]
-            if trust.min() <= 0:
-                raise OptionError("weights must be positive", where="weights", got=float(trust.min()))
-        law = fit_power_law(self._effective(points), self.risks_, trust)
-        residual = self.risks_ - law.predict(self._effective(points))
-        freedom = max(len(points) - 3, 1)
-        noise = math.sqrt(float(residual @ residual) / freedom)
-        self.standard_errors_ = scatter if repeats > 1 else np.full(len(points), noise)
-        self._law, self._trust = law, trust
-        self._drawn = [
-            fit_power_law(self._effective(points), sample, trust)
-            for sample in self._bootstrap(table, law, residual, rng)
-        ]
-        self.floor_ = self._interval(lambda fitted: fitted.floor)
-        self.amplitude_ = self._interval(lambda fitted: fitted.amplitude)
-        self.exponent_ = self._interval(lambda fitted: fitted.exponent)
+        points, table, order = as_repeats(sizes, risks)
+        self.sizes_, self.risks_, self._repeats = points, table.mean(axis=0), len(table)
+        covariance, freedom = repeat_covariance(table)
+        if row_covariance is not None:
+            rows = np.asarray(row_covariance, dtype=np.float64)
+            if rows.shape != covariance.shape or not np.isfinite(rows).all():
+                raise SchemaError("the covariance does not match the sizes", got=rows.shape, expected=covariance.shape)
+            covariance = covariance + rows[np.ix_(order, order)]
+        self._fit, covariance = fit_curve(self._effective(points), self.risks_, covariance, freedom, self.level)
+        self.standard_errors_ = np.sqrt(np.diag(covariance))
+        law = self._fit.law
+        self.floor_ = self._interval(law.floor, self._fit.interval(math.inf))
+        self.exponent_ = self._interval(law.exponent, self._fit.exponent_interval)
+        self.amplitude_ = self._interval(law.amplitude, self._fit.amplitude_interval)
         self.reason_ = self._refusal()
         self.identifiable_ = not self.reason_
         return self
@@ -186,50 +170,37 @@ class ScalingLaw:
     def _effective(self, sizes: npt.ArrayLike) -> Floats:
         return np.asarray(self.n_total + self.n_groups * np.asarray(sizes, dtype=np.float64))
 
-    def _bootstrap(self, table: Floats, law: PowerLaw, residual: Floats, rng: np.random.Generator) -> list[Floats]:
-        if len(table) >= 5:
-            return [table[rng.integers(len(table), size=len(table))].mean(axis=0) for _ in range(self.draws)]
-        # Too few repeats to resample: noise of the size of the residuals around the fitted curve.
-        spread = np.maximum(self.standard_errors_, np.sqrt(np.mean(residual**2)))
-        fitted = law.predict(self._effective(self.sizes_))
-        return [fitted + spread * rng.standard_normal(len(spread)) for _ in range(self.draws)]
-
-    def _interval(self, value: Callable[[PowerLaw], float]) -> Interval:
-        drawn = [value(law) for law in self._drawn]
-        low, high = np.quantile(drawn, [(1 - self.level) / 2, (1 + self.level) / 2])
-        return Interval(value(self._law), float(low), float(high), self.level)
+    def _interval(self, estimate: float, ends: tuple[float, float]) -> Interval:
+        return Interval(float(estimate), min(ends[0], float(estimate)), max(ends[1], float(estimate)), self.level)
 
     def _refusal(self) -> str:
-        """Return why the law may not be used beyond the observed sizes, or an empty text."""
+        """Return why the law says no more than the points, and what would help, or an empty text."""
         if len(self.sizes_) < 5:
             return f"{len(self.sizes_)} distinct sizes; a law with three unknowns needs five"
         effective = self._effective(self.sizes_)
         if effective[-1] < 2 * effective[0]:
             return f"the effective size only grows by {effective[-1] / effective[0]:.2f}; it must double"
-        fitted = self._law.predict(effective)
-        fall, noise = float(fitted[0] - fitted[-1]), float(np.median(self.standard_errors_))
-        scale = max(abs(float(self.risks_.mean())), 1e-300)
-        if float(np.ptp(self.risks_)) < 1e-12 * scale:
+        if float(np.ptp(self.risks_)) < 1e-12 * max(abs(float(self.risks_.mean())), 1e-300):
             return "the risk is constant"
-        if self._law.amplitude <= 0:
+        first, last = self._fit.law.predict(effective[[0, -1]])
+        low, _ = self._fit.interval(effective[0], effective[-1])
+        fall, reach = float(first - last), float(first - last) - low
+        if fall <= 0:
             return "the risk does not fall with more rows"
-        if fall < 3 * noise:
-            return f"the fall of {fall:.2g} is within three standard errors ({noise:.2g} each)"
-        width = self.floor_.high - self.floor_.low
-        if width > 2 * fall:
-            return f"the floor is uncertain by {width:.2g}, twice the observed fall of {fall:.2g}"
-        if self.floor_.low <= 0 and fitted[-1] > 2 * fall:
-            ahead = f"{fitted[-1]:.2g} below the last size"
-            return f"the floor may be zero, {ahead}, and the observed fall is {fall:.2g}"
-        edge = float(np.mean([law.at_edge for law in self._drawn]))
-        if edge > 0.25:
-            return f"the exponent runs to the end of its range in {edge:.0%} of bootstrap fits"
+        if low <= 0:
+            return f"the fall of {fall:.2g} is uncertain by {reach:.2g}; {self._more(reach / fall)} would show it"
         return ""
 
-    def _fitted(self, *, needs_law: bool = True) -> None:
-        if not hasattr(self, "_law"):
+    def _more(self, factor: float) -> str:
+        """Return how many repeats make an interval narrower by a factor."""
+        needed = math.ceil(self._repeats * factor**2)
+        rows = f"{factor**2:.1f} times the rows"
+        return f"about {needed} repeats or {rows}" if needed <= 1000 else rows
+
+    def _ready(self) -> None:
+        if not hasattr(self, "_fit"):
             raise PlanError("the scaling law has not been fitted", hint="call fit(sizes, risks) first")
-        if needs_law and not self.identifiable_:
+        if not self.identifiable_:
             raise PlanError(
                 "the scaling law is not identifiable",
                 got=self.reason_,
@@ -237,24 +208,49 @@ class ScalingLaw:
             )
 
     def predict(self, n_augment: npt.ArrayLike) -> Floats:
-        """Return R(N) for each N, shape as given; refused when not identifiable."""
-        self._fitted()
+        """Return R(N) for each N, shape as given; refused when not identifiable.
+
+        Examples
+        --------
+        >>> sizes = np.array([0, 500, 1000, 2000, 4000])
+        >>> ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5).predict([4000]).round(3)
+        array([0.35])
+        """
+        self._ready()
         points = np.asarray(n_augment, dtype=np.float64)
         if not (np.isfinite(points).all() and (points >= 0).all()):
             raise OptionError("sizes must be finite and not negative", where="n_augment")
-        return self._law.predict(self._effective(points))
+        return self._fit.law.predict(self._effective(points))
 
     def predict_interval(self, n_augment: float) -> Interval:
-        """Return R(N) with its bootstrap interval; N may be infinite."""
-        self._fitted()
+        """Return R(N) with its interval; N may be infinite.
+
+        Examples
+        --------
+        >>> sizes = np.array([0, 500, 1000, 2000, 4000])
+        >>> law = ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5)
+        >>> print(law.predict_interval(np.inf))
+        0.3 [0.3, 0.3]
+        """
+        self._ready()
         if not n_augment >= 0:
             raise OptionError("sizes must not be negative", where="n_augment", got=n_augment)
-        effective = self._effective([n_augment])
-        return self._interval(lambda law: float(law.predict(effective)[0]))
+        effective = self.n_total + self.n_groups * n_augment
+        return self._interval(float(self._fit.law.predict(np.array(effective))), self._fit.interval(effective))
 
-    def gain(self, smaller: float, larger: float = math.inf) -> float:
-        """Return R(smaller) - R(larger), by default the gain from infinitely many more rows."""
-        return self.predict_interval(smaller).estimate - self.predict_interval(larger).estimate
+    def gain(self, smaller: float, larger: float = math.inf) -> Interval:
+        """Return R(smaller) - R(larger) with its interval, by default the gain from infinitely many more rows.
+
+        Examples
+        --------
+        >>> sizes = np.array([0, 500, 1000, 2000, 4000])
+        >>> law = ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5)
+        >>> round(law.gain(0, 4000).estimate, 3)
+        0.062
+        """
+        first, second = self.predict_interval(smaller), self.predict_interval(larger)
+        sizes = [self.n_total + self.n_groups * size for size in (smaller, larger)]
+        return self._interval(first.estimate - second.estimate, self._fit.interval(*sizes))
 
     def recommend(self, tolerance: float | None = None, *, horizon: float = 2.0) -> Recommendation:
         """Return the smallest N at which more rows gain less than a tolerance.
@@ -277,8 +273,15 @@ class ScalingLaw:
         Notes
         -----
         Derived in docs/theory.md, "When to stop": A n^-beta (1 - horizon^-beta) < tolerance solved for N.
+
+        Examples
+        --------
+        >>> sizes = np.array([0, 500, 1000, 2000, 4000])
+        >>> ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5).recommend(0.02).n_augment
+        1681
         """
-        self._fitted(needs_law=False)
+        if not hasattr(self, "_fit"):
+            self._ready()
         if tolerance is None:
             tolerance = float(np.median(self.standard_errors_))
         if not (math.isfinite(tolerance) and tolerance >= 0):
@@ -290,8 +293,8 @@ class ScalingLaw:
             why = self.reason_ or "no tolerance to solve for"
             reason = f"smallest observed size within the tolerance of the smallest risk; no law: {why}"
             return Recommendation(int(self.sizes_[within[0]]), tolerance, math.nan, math.nan, reason)
-        share = 1 - horizon**-self._law.exponent
-        needed = self._law.effective_size_for(tolerance / share)
+        share = 1 - horizon**-self._fit.law.exponent
+        needed = self._fit.law.effective_size_for(tolerance / share)
         solution = max(0.0, np.ceil((needed - self.n_total) / self.n_groups))
         largest = int(self.sizes_[-1])
         size = int(min(solution, largest))
@@ -299,10 +302,16 @@ class ScalingLaw:
         if solution > largest:
             asked = f"the law asks for {solution:.3g} rows, the most that was tried is {largest}"
             reason = f"{asked}: try larger sizes first"
-        return Recommendation(size, tolerance, self.gain(size), float(solution), reason)
+        return Recommendation(size, tolerance, self.gain(size).estimate, float(solution), reason)
 
     def worth_in_real_rows(
-        self, n_augment: float, real_sizes: npt.ArrayLike, real_risks: npt.ArrayLike, n_real: int
+        self,
+        n_augment: float,
+        real_sizes: npt.ArrayLike,
+        real_risks: npt.ArrayLike,
+        n_real: int,
+        *,
+        row_covariance: npt.ArrayLike | None = None,
     ) -> Interval:
         """Return k such that n_real + k real rows would give the same risk as N augmentation rows.
 
@@ -315,48 +324,54 @@ class ScalingLaw:
         real_risks : array-like of shape (s,) or (r, s)
         n_real : int
             Real rows at hand.
+        row_covariance : array-like of shape (s, s), optional
+            Of the real curve, as in `fit`.
 
         Returns
         -------
         Interval
             k, negative where the rows do harm, infinite where no number of real rows is as good on the fitted
-            curve. The interval carries both curves' uncertainty.
+            curve. The interval holds every k at which the two curves may meet; an infinite end leaves a lower bound.
 
         Raises
         ------
         PlanError
-            When either curve is not identifiable.
+            When either curve is not identifiable, or neither the sign of k nor n_real + k to within a factor of two
+            is known; the message says how many repeats would answer it.
+
+        Examples
+        --------
+        >>> sizes, real = np.array([0, 500, 1000, 2000, 4000]), np.array([50, 100, 200, 400, 800])
+        >>> law = ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5)
+        >>> round(law.worth_in_real_rows(250, real, 0.25 + 2.0 / real**0.5, 100).estimate)
+        46
         """
-        target = self.predict_interval(n_augment)
-        real = ScalingLaw(1, 1, level=self.level, draws=self.draws, random_state=self.random_state).fit(
-            np.asarray(real_sizes, dtype=np.float64) - 1, real_risks
+        ours = self.predict_interval(n_augment)
+        real = ScalingLaw(1, 1, level=self.level).fit(
+            np.asarray(real_sizes, dtype=np.float64) - 1, real_risks, row_covariance=row_covariance
         )
-        real._fitted()
-        effective = self._effective([n_augment])
-        point = real._law.effective_size_for(target.estimate - real._law.floor) - n_real
-        drawn = [
-            theirs.effective_size_for(float(ours.predict(effective)[0]) - theirs.floor) - n_real
-            for ours, theirs in zip(self._drawn, real._drawn, strict=True)
-        ]
-        low, high = np.quantile(drawn, [(1 - self.level) / 2, (1 + self.level) / 2], method="inverted_cdf")
-        return Interval(point, float(low), float(high), self.level)
+        real._ready()
+        point = real._fit.law.effective_size_for(ours.estimate - real._fit.law.floor)
+        sizes = n_real * np.geomspace(1 / _FURTHEST, _FURTHEST, 401)
+        gaps = np.array([_apart(ours, real.predict_interval(size - 1)) for size in sizes])
+        met = np.flatnonzero(gaps <= 1.0)
+        low = high = point  # exact curves meet nowhere on a grid
+        if len(met):
+            low = min(point, float(sizes[met[0]])) if met[0] else 0.0
+            high = max(point, float(sizes[met[-1]])) if met[-1] < len(sizes) - 1 else math.inf
+        if low <= n_real <= high and high > _FACTOR**2 * low:
+            spread = math.log(min(high, _FURTHEST * n_real) / max(low, n_real / _FURTHEST)) / math.log(_FACTOR**2)
+            raise PlanError(
+                "whether the rows are worth any real ones is not known",
+                got=f"as good as {low:.3g} to {high:.3g} real rows, of which there are {n_real}",
+                hint=f"{self._more(max(spread, 1.5))} would answer it",
+            )
+        return Interval(point - n_real, low - n_real, high - n_real, self.level)
 
 
-def _as_repeats(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> tuple[Floats, Floats]:
-    points = as_vector(sizes, "sizes")
-    table = np.atleast_2d(np.asarray(risks, dtype=np.float64))
-    if table.ndim != 2 or table.shape[1] != len(points):
-        raise SchemaError("sizes and risks differ in length", got=f"{table.shape}", expected=f"(..., {len(points)})")
-    if not np.isfinite(table).all():
-        raise SchemaError("missing or infinite risks", where="risks", got=int(np.sum(~np.isfinite(table))))
-    if points.min() < 0:
-        raise OptionError("sizes must not be negative", where="sizes", got=float(points.min()))
-    order = np.argsort(points, kind="stable")
-    points, table = points[order], table[:, order]
-    if len(np.unique(points)) < len(points):
-        raise SchemaError(
-            "a size appears twice",
-            where="sizes",
-            hint="give repeats as rows of risks: shape (repeats, sizes)",
-        )
-    return points, table
+def _apart(first: Interval, second: Interval) -> float:
+    """Return the distance of two estimates in units of what both intervals allow."""
+    lower, upper = sorted((first, second), key=lambda interval: interval.estimate)
+    reach = math.hypot(lower.high - lower.estimate, upper.estimate - upper.low)
+    gap = upper.estimate - lower.estimate
+    return gap / reach if reach > 0 else (0.0 if gap == 0 else math.inf)

@@ -45,6 +45,7 @@ def choose_size(
     objective: str = "balanced",
     loss: str = "log",
     rule: float = 1.0,
+    guardrail: float = 1.0,
     sample_weight: npt.ArrayLike | None = None,
     assign: Assign | None = None,
 ) -> SizeDecision:
@@ -70,13 +71,12 @@ def choose_size(
     folds, repeats : int, default 5
     calibrate : {"platt", "shift", None}
         Temperature and offsets fitted out of fold; the shift from the training prior; or none.
-    objective, rule
+    objective, rule, guardrail
         As in `choose_from_losses`.
-    loss : {"log", "brier", "zero-one"}
+    loss : {"log", "squared", "zero-one"}
     sample_weight : array-like of shape (n,), optional
         Of the rows in calibration and risks; `fit_predict` sees to the fits, where a synthetic row should
         weigh what a real row of its group weighs on average.
-
     assign : callable, optional
         ``assign(rng) -> fold numbers`` of shape (n,), for rows that belong together; every fold needs rows of every
         group. By default folds are stratified by group.
@@ -146,6 +146,7 @@ def choose_size(
         counts=counts,
         objective=objective,
         rule=rule,
+        guardrail=guardrail,
         folds=folds,
         repeats=repeats,
         sample_weight=weights,

@@ -168,7 +168,7 @@ def objective_weights(groups: npt.ArrayLike, purposes: npt.ArrayLike, alpha: flo
             continue
         rows = np.bincount(codes[part], minlength=len(names))
         if np.any(rows == 0):
-            missing = names[int(rows.argmin())].item()
+            missing = names.tolist()[int(rows.argmin())]
             raise PlanError(f"no {title} rows", where=f"group {missing!r}", got=0, expected=">= 1")
         weights[part] = mass / (len(names) * rows[codes[part]])
     return weights

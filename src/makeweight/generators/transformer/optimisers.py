@@ -1,15 +1,17 @@
-"""How fast the network learns: the schedule of the rate, the optimisers, and the device they run on."""
+"""How a network learns: the schedule of the rate, the optimisers, the running mean of its weights, and the device."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from makeweight.errors import MissingDependency, OptionError
 from makeweight.generators.transformer.config import TrainConfig
-from makeweight.generators.transformer.model import InContextModel
+from makeweight.generators.transformer.labels.config import LabelTrainConfig
 
-__all__ = ["build_optimisers", "choose_device", "learning_rate"]
+__all__ = ["build_optimisers", "choose_device", "learning_rate", "running_mean"]
 
 
 def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
@@ -44,7 +46,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def build_optimisers(model: nn.Module, config: TrainConfig | LabelTrainConfig) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for everything else."""
     if not hasattr(torch.optim, "Muon"):
         raise MissingDependency(
@@ -55,7 +57,7 @@ def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.o
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        inside = name.startswith("layers.") and name.endswith(".weight") and parameter.ndim == 2
+        inside = "layers." in name and name.endswith(".weight") and parameter.ndim == 2
         (matrices if inside else rest).append(parameter)
     return [
         torch.optim.Muon(
@@ -66,3 +68,19 @@ def build_optimisers(model: InContextModel, config: TrainConfig) -> list[torch.o
         ),
         torch.optim.AdamW(rest, lr=config.vector_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay),
     ]
+
+
+def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Return the update of an exponential mean whose memory grows with it, so that it forgets the start.
+
+    Examples
+    --------
+    >>> [round(float(running_mean(0.99)(torch.zeros(()), torch.ones(()), n)), 3) for n in (1, 10, 10_000)]
+    [0.818, 0.45, 0.01]
+    """
+
+    def update(mean: Tensor, current: Tensor, done: Tensor | int) -> Tensor:
+        share = min(decay, (1 + int(done)) / (10 + int(done)))
+        return share * mean + (1 - share) * current
+
+    return update

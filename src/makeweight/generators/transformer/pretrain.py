@@ -30,7 +30,12 @@ from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import PRIOR_VERSION, Config
 from makeweight.generators.transformer.model import InContextModel
 from makeweight.generators.transformer.objective import Prepared, add_rivals, model_scores, prepare
-from makeweight.generators.transformer.optimisers import build_optimisers, choose_device, learning_rate
+from makeweight.generators.transformer.optimisers import (
+    build_optimisers,
+    choose_device,
+    learning_rate,
+    running_mean,
+)
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
 from makeweight.generators.transformer.validation import (
     Figures,
@@ -70,22 +75,6 @@ class PretrainProgress:
     loss: float
     figures: Figures | None = None
     reference: Figures | None = None
-
-
-def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Return the update of an exponential mean whose memory grows with it, so that it forgets the start.
-
-    Examples
-    --------
-    >>> [round(float(running_mean(0.99)(torch.zeros(()), torch.ones(()), n)), 3) for n in (1, 10, 10_000)]
-    [0.818, 0.45, 0.01]
-    """
-
-    def update(mean: Tensor, current: Tensor, done: Tensor | int) -> Tensor:
-        share = min(decay, (1 + int(done)) / (10 + int(done)))
-        return share * mean + (1 - share) * current
-
-    return update
 
 
 @dataclass

@@ -72,8 +72,9 @@ class GeneratorAudit:
             else "not even a generator of majority rows"
         )
         seen = f" (80% power to see {shift})" if self.p_value > self.level else ""
-        copied = "; rows lie closer to training rows than real ones do" if self.copies.suspicious else ""
-        return f"{self.verdict}, p = {self.p_value:.3f}{seen}{copied}"
+        copied = "; rows equal training rows" if self.copies.copied else ""
+        near = "; rows crowd around training rows" if self.copies.near and not copied else ""
+        return f"{self.verdict}, p = {self.p_value:.3f}{seen}{copied}{near}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def generator_audit(
         generator_quality_score(found),
         generator_quality_score(found) * beyond / found.quality if found.quality > 0 else 0.0,
         _detectable(null, level),
-        copy_check(checked),
+        copy_check(checked, rng=rng.spawn(1)[0]),
         found,
         level,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,58 +12,71 @@ from scipy.special import ndtr
 
 from makeweight.errors import PlanError
 from makeweight.theory._checks import Floats, as_matrix
+from makeweight.theory.transport import matrix_power
 
 __all__ = ["CopyCheck", "copy_check"]
 
 
 @dataclass(frozen=True)
 class CopyCheck:
-    """How close synthetic rows lie to the training rows, with real held-out rows as the reference.
+    """Two verdicts: whether rows equal training rows, and whether they crowd around them.
 
     Attributes
     ----------
     exact_rate, exact_reference : float
-        Share of synthetic, and of held-out real, rows that equal a training row.
-    distance, distance_reference : float
-        Median distance to the closest training row, columns scaled by the training standard deviations.
-    exact_p_value, distance_p_value : float
-        One-sided: synthetic rows copy more, or lie closer, than held-out real rows.
+        Share of synthetic, and of held-out real rows, that equal a training row.
+    exact_p_value : float
+        One-sided, that synthetic rows equal training rows no more often than held-out real rows do.
+    near_share, near_reference : float
+        Share of synthetic rows whose nearest real row, among as many training as held-out rows, is a training row; and
+        the same for rows of a Gaussian with the mean and covariance of the synthetic rows, which copies nothing.
+    near_p_value : float
+        One-sided, that synthetic rows lie no nearer to training rows than such a Gaussian's.
     level : float
-        At which `suspicious` judges each of the two.
+        At which `copied` and `near` judge.
 
     Examples
     --------
-    >>> CopyCheck(1.0, 0.0, 0.0, 1.3, 0.0, 0.0, 0.01).suspicious
-    True
+    >>> check = CopyCheck(1.0, 0.0, 0.0, 1.0, 0.5, 0.001, 0.01)
+    >>> check.copied, check.near
+    (True, True)
     """
 
     exact_rate: float
     exact_reference: float
-    distance: float
-    distance_reference: float
     exact_p_value: float
-    distance_p_value: float
+    near_share: float
+    near_reference: float
+    near_p_value: float
     level: float
 
     @property
-    def suspicious(self) -> bool:
-        """Whether the rows copy more, or lie closer, than fresh real rows would."""
-        return min(self.exact_p_value, self.distance_p_value) < self.level
+    def copied(self) -> bool:
+        """Whether rows equal training rows more often than fresh real rows do."""
+        return self.exact_p_value < self.level
+
+    @property
+    def near(self) -> bool:
+        """Whether rows crowd around training rows, beyond what fitting a mean and a covariance explains."""
+        return self.near_p_value < self.level
 
 
 def copy_check(
     folds: list[tuple[Floats, Floats, Floats]],
     *,
+    rng: np.random.Generator,
     level: float = 0.01,
 ) -> CopyCheck:
-    """Compare synthetic rows with held-out real rows by their closeness to the training rows.
+    """Compare synthetic rows with held-out real rows: exact copies, and nearness to the training rows.
 
     Parameters
     ----------
     folds : list of (training, synthetic, held_out)
         Each of shape (n, d): the rows of one group that the generator was fitted on, the rows it wrote, and
         real rows of the same group that it has not seen.
+    rng : numpy.random.Generator
     level : float, default 0.01
+        Of each verdict.
 
     Returns
     -------
@@ -70,43 +84,67 @@ def copy_check(
 
     Notes
     -----
-    The distance-to-closest-record comparison of the synthetic-data literature, with held-out rows instead of
-    a fixed cutoff: genuine rows can coincide too. The rank test's variance follows from placement values
-    (DeLong), pooled over folds. Rows of one fold share a training set, which both sides do alike.
+    Derived in docs/theory.md, "Copies and nearness". Each real row is counted as often as it is the nearest one to a
+    synthetic row, less how often it is to a row of the Gaussian; training and held-out rows are then compared by
+    Welch's t. Real rows are the independent units, so that any number of synthetic rows may be written; where the
+    rows are, and how narrow they are, cancels, and so does what fitting a mean and a covariance does to distances.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> rows = rng.normal(size=(100, 3))
-    >>> copy_check([(rows[:50], rows[rng.integers(0, 50, 200)], rows[50:])]).exact_rate
-    1.0
-    >>> copy_check([(rows[:50], rng.normal(size=(200, 3)), rows[50:])]).suspicious
-    False
+    >>> copies = copy_check([(rows[:50], rows[rng.integers(0, 50, 200)], rows[50:])], rng=rng)
+    >>> copies.exact_rate, copies.copied, copies.near
+    (1.0, True, True)
+    >>> fresh = copy_check([(rows[:50], rng.normal(size=(200, 3)), rows[50:])], rng=rng)
+    >>> fresh.copied, fresh.near
+    (False, False)
     """
     if not folds:
         raise PlanError("nothing to compare", where="folds", got=0, expected=">= 1")
-    exact_made, exact_held, made_distance, held_distance = [], [], [], []
+    exact_made, exact_held, counts = [], [], []
     for training, made, held in folds:
         train = as_matrix(training, "training rows")
         made, held = as_matrix(made, "synthetic rows"), as_matrix(held, "held-out rows")
         known = {row.tobytes() for row in train + 0.0}
         exact_made.append(np.array([row.tobytes() in known for row in made + 0.0]))
         exact_held.append(np.array([row.tobytes() in known for row in held + 0.0]))
-        spread = train.std(axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
-        tree = cKDTree(train / scale)
-        made_distance.append(np.asarray(tree.query(made / scale)[0], dtype=np.float64))
-        held_distance.append(np.asarray(tree.query(held / scale)[0], dtype=np.float64))
+        counts.append(_nearest(train, made, held, rng))
     copied, coincident = np.concatenate(exact_made), np.concatenate(exact_held)
+    train_counts, held_counts = (np.hstack([pair[side] for pair in counts]) for side in (0, 1))
+    shares = train_counts.sum(axis=1) / (train_counts.sum(axis=1) + held_counts.sum(axis=1))
     return CopyCheck(
         float(copied.mean()),
         float(coincident.mean()),
-        float(np.median(np.concatenate(made_distance))),
-        float(np.median(np.concatenate(held_distance))),
         _more_copies(copied, coincident),
-        _closer(made_distance, held_distance),
+        float(shares[0]),
+        float(shares[1]),
+        _larger(train_counts[0] - train_counts[1], held_counts[0] - held_counts[1]),
         level,
     )
+
+
+def _nearest(train: Floats, made: Floats, held: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return how often each training and each held-out row is nearest, to rows and to a Gaussian's, (2, k) each."""
+    size = min(len(train), len(held))
+    both = np.vstack([rng.permutation(train)[:size], rng.permutation(held)[:size]])
+    spread = train.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    order = rng.permutation(len(both))  # ties go to either side alike
+    tree = cKDTree(both[order] / scale)
+    root = matrix_power(np.atleast_2d(np.cov(made.T)), 0.5) if len(made) > 1 else np.zeros((made.shape[1],) * 2)
+    smooth = made.mean(axis=0) + rng.standard_normal(made.shape) @ root
+    counts = np.empty((2, len(both)))
+    for row, sample in zip(counts, (made, smooth), strict=True):
+        row[order] = np.bincount(tree.query(sample / scale)[1], minlength=len(both))
+    return counts[:, :size], counts[:, size:]
+
+
+def _larger(first: Floats, second: Floats) -> float:
+    """Return the one-sided p-value of Welch's t: the first mean is not larger."""
+    variance = float(first.var(ddof=1)) / len(first) + float(second.var(ddof=1)) / len(second)
+    gap = float(first.mean() - second.mean())
+    return float(ndtr(-gap / math.sqrt(variance))) if variance > 0 else float(gap <= 0)
 
 
 def _more_copies(made: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]) -> float:
@@ -116,21 +154,3 @@ def _more_copies(made: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]) -> fl
         return 1.0
     variance = first * (1 - first) / len(made) + second * (1 - second) / len(held)
     return float(ndtr(-(first - second) / np.sqrt(variance)))
-
-
-def _closer(made: list[Floats], held: list[Floats]) -> float:
-    """One-sided p-value of a rank test within folds: synthetic distances are smaller."""
-    excess, variance = 0.0, 0.0
-    for ours, theirs in zip(made, held, strict=True):
-        wins_ours, wins_theirs = _placements(theirs, ours), 1 - _placements(ours, theirs)
-        excess += float(wins_ours.mean()) - 0.5
-        variance += float(wins_ours.var()) / len(ours) + float(wins_theirs.var()) / len(theirs)
-        variance += 1.0 / (12 * (len(ours) + 1) * (len(theirs) + 1))  # keeps ties and tiny folds finite
-    return float(ndtr(-excess / np.sqrt(variance)))
-
-
-def _placements(reference: Floats, values: Floats) -> Floats:
-    """Share of the reference above each value, ties counting half."""
-    ordered = np.sort(reference)
-    below = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
-    return np.asarray(1 - below / (2 * len(ordered)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +23,20 @@ class Expansion:
     Attributes
     ----------
     bias : Interval
-        1/2 b'H^-1 b, corrected for the noise of the estimated b, not below zero. The part that no number of
-        synthetic rows removes.
+        1/2 d'H d for the shift d of the fit's target, corrected for the noise of its estimate, not below zero: what the
+        generator's error and the imbalance that is left cost. The part that no number of rows removes.
     variance : Interval
         1/2 tr(H^-1 Sigma_alpha).
     total : Interval
         Their sum: the predicted excess risk.
     bias_uncorrected : float
-        1/2 b'H^-1 b with b as estimated.
+        1/2 d'H d with d as estimated.
+    imbalance : float
+        What the imbalance that is left would cost were the generator perfect; zero where groups weigh alike.
     noise : float
-        What the noise of b alone adds to `bias_uncorrected` on average; a bias below it cannot be seen.
+        What the noise of d alone adds to `bias_uncorrected` on average; a bias below it cannot be seen.
     group_bias : dict
-        1/2 (b_g)'H^-1 b_g per group, uncorrected: what the group's rows would cost were the others perfect.
+        The same of each group's rows alone, uncorrected: what they would cost were the others perfect.
 
     Examples
     --------
@@ -44,35 +48,53 @@ class Expansion:
     variance: Interval
     total: Interval
     bias_uncorrected: float
+    imbalance: float
     noise: float
-    group_bias: dict[object, float]
+    group_bias: dict[Hashable, float]
 
 
 @dataclass(frozen=True)
 class _Plan:
+    """A fit's objective: rows, and the weights of a real and of a balancing row, per group."""
+
     n_real: Floats
     n_balance: Floats
     n_augment: int
     alpha: float
+    weights: Floats | None  # (k, 2), or None where every group counts alike
 
-    def share(self) -> Floats:
+    @cached_property
+    def parts(self) -> Floats:
+        """Shares of real and of balancing rows in the balanced term, shape (k, 2); they sum to one."""
+        rows = np.column_stack([self.n_real, self.n_balance])
+        if self.weights is None:
+            return np.asarray(rows / rows.sum(axis=1, keepdims=True) / len(rows))
+        mass = rows * self.weights
+        return np.asarray(mass / mass.sum())
+
+    @property
+    def groups(self) -> Floats:
+        """Weight of each group in the objective, shape (k,)."""
+        return np.asarray((1 - self.alpha) * self.parts.sum(axis=1) + self.alpha / len(self.n_real))
+
+    @property
+    def written(self) -> Floats:
         """Weight of the generator's error per group in the gradient, shape (k,)."""
-        filled = self.n_real + self.n_balance
-        share = (1 - self.alpha) * self.n_balance / filled + self.alpha
-        return np.asarray(share / len(filled))
+        return np.asarray((1 - self.alpha) * self.parts[:, 1] + self.alpha / len(self.n_real))
 
 
 def excess_risk_expansion(
     scores: npt.ArrayLike,
     groups: npt.ArrayLike,
-    synthetic_scores: npt.ArrayLike,
-    synthetic_groups: npt.ArrayLike,
-    hessian: npt.ArrayLike,
+    synthetic_scores: npt.ArrayLike | None,
+    synthetic_groups: npt.ArrayLike | None,
+    hessian: npt.ArrayLike | Mapping[Hashable, npt.ArrayLike],
     *,
-    n_real: dict[object, int],
-    n_balance: dict[object, int],
+    n_real: Mapping[Hashable, int],
+    n_balance: Mapping[Hashable, int] | None = None,
     n_augment: int = 0,
     alpha: float = 0.0,
+    weights: Mapping[Hashable, tuple[float, float]] | float | None = None,
     rng: np.random.Generator,
     level: float = 0.95,
     draws: int = 500,
@@ -85,17 +107,21 @@ def excess_risk_expansion(
         Gradients of the loss at the pilot, on *held-out real* rows: rows that neither the pilot nor the
         generator has seen.
     groups : array-like of shape (n,)
-    synthetic_scores : array-like of shape (m, p)
+    synthetic_scores : array-like of shape (m, p), optional
         The same on synthetic rows. A group without any counts as having no generator.
-    synthetic_groups : array-like of shape (m,)
-    hessian : array-like of shape (p, p)
-        Hessian of the balanced risk at the pilot.
-    n_real, n_balance : dict
+    synthetic_groups : array-like of shape (m,), optional
+    hessian : array-like of shape (p, p), or mapping of group to one
+        Hessian of the balanced risk at the pilot, or that of every group's risk; the latter is needed for fits in
+        which groups weigh differently.
+    n_real, n_balance : mapping of group to int
         Rows per group that the plan will train on.
     n_augment : int
         Augmentation rows per group.
     alpha : float
         Weight of the augmentation term; needs `n_augment` unless zero.
+    weights : mapping of group to (real, balancing), or float, optional
+        Weight of a real and of a balancing row in the fit; a number stands for all, so that 1 is an unweighted fit. By
+        default every group counts alike, as under balanced class weights.
     rng : numpy.random.Generator
     level, draws
         Of the bootstrap intervals, which resample rows within groups.
@@ -112,9 +138,11 @@ def excess_risk_expansion(
     Notes
     -----
     Derived in docs/theory.md, "What a plan costs". Assumes a smooth loss, a pilot near the best model, and
-    conditioning on the fitted generator, whose own error is the bias. b = sum_g share_g delta_g with
-    delta_g = mean synthetic score - mean real score. The plug-in 1/2 b'H^-1 b is too large by
-    1/2 tr(H^-1 Var b) on average, which is subtracted.
+    conditioning on the fitted generator, whose own error is part of the bias. With q_g the weight of group g in the
+    objective, b = sum_g (q_g - 1/|G|) phi_g + written_g delta_g with phi_g the mean real score and delta_g the mean
+    synthetic score less it; the fit's target shifts by d = -(sum_g q_g H_g)^-1 b. The plug-in 1/2 d'H d is too large by
+    the noise of d on average, which is subtracted. Second order: an imbalance that moves log-odds by more than one is
+    understated, and plans are still ranked.
 
     Examples
     --------
@@ -128,12 +156,11 @@ def excess_risk_expansion(
     """
     table = as_matrix(scores, "scores")
     width = table.shape[1]
-    synthetic = as_matrix(synthetic_scores, "synthetic_scores", columns=width)
-    curvature = as_matrix(hessian, "hessian", columns=width)
-    if np.linalg.eigvalsh((curvature + curvature.T) / 2).min() <= 0:
-        raise OptionError("the Hessian is not positive definite", where="hessian")
     real = _by_group(table, groups, "groups")
-    keys, made = list(real), _by_group(synthetic, synthetic_groups, "synthetic_groups")
+    keys, made = list(real), {}
+    if synthetic_scores is not None and synthetic_groups is not None:
+        made = _by_group(as_matrix(synthetic_scores, "synthetic_scores", columns=width), synthetic_groups, "groups")
+    n_balance = n_balance or {}
     if set(n_real) != set(keys) or not {*made, *n_balance} <= set(keys):
         raise PlanError("groups do not match", got=sorted(map(str, {*made, *n_real, *n_balance})), expected=keys)
     plan = _Plan(
@@ -141,20 +168,21 @@ def excess_risk_expansion(
         np.array([count(n_balance.get(key, 0), f"n_balance[{key!r}]") for key in keys], dtype=np.float64),
         count(n_augment, "n_augment"),
         fraction(alpha, "alpha"),
+        _row_weights(weights, keys),
     )
     if plan.alpha > 0 and plan.n_augment == 0:
         raise PlanError("alpha needs augmentation rows", where="n_augment", got=0, expected=">= 1")
-    real_rows, made_rows = list(real.values()), [made.get(key, synthetic[:0]) for key in keys]
+    real_rows, made_rows = list(real.values()), [made.get(key, table[:0]) for key in keys]
     _enough(keys, plan, real_rows, made_rows)
-    inverse = np.asarray(np.linalg.inv(curvature), dtype=np.float64)
-    point = _evaluate(real_rows, made_rows, inverse, plan)
+    curvature = _curvature(hessian, keys, plan, width)
+    point = _evaluate(real_rows, made_rows, curvature, plan)
     drawn = np.array(
         [
-            _evaluate([_again(r, rng) for r in real_rows], [_again(r, rng) for r in made_rows], inverse, plan)[:3]
+            _evaluate([_again(r, rng) for r in real_rows], [_again(r, rng) for r in made_rows], curvature, plan)[:3]
             for _ in range(count(draws, "draws", least=50))
         ]
     )
-    raw, noise, variance, per_group = point
+    raw, noise, variance, imbalance, per_group = point
     # A resampled b carries the noise twice: once from the data, once from the resampling.
     bias_draws = np.maximum(drawn[:, 0] - 2 * drawn[:, 1], 0.0)
     bias = max(raw - noise, 0.0)
@@ -169,19 +197,20 @@ def excess_risk_expansion(
         interval(variance, drawn[:, 2]),
         interval(bias + variance, bias_draws + drawn[:, 2]),
         raw,
+        imbalance,
         noise,
         dict(zip(keys, per_group, strict=True)),
     )
 
 
-def _by_group(rows: Floats, groups: npt.ArrayLike, name: str) -> dict[object, Floats]:
+def _by_group(rows: Floats, groups: npt.ArrayLike, name: str) -> dict[Hashable, Floats]:
     names, codes = as_codes(groups, name, length=len(rows))
-    return {key.item(): rows[codes == k] for k, key in enumerate(names)}
+    return {key: rows[codes == k] for k, key in enumerate(names.tolist())}
 
 
-def _enough(keys: list[object], plan: _Plan, real: list[Floats], made: list[Floats]) -> None:
+def _enough(keys: list[Hashable], plan: _Plan, real: list[Floats], made: list[Floats]) -> None:
     """Refuse groups with fewer than two rows where rows are needed."""
-    for key, needs, rows, rows_made in zip(keys, plan.share() > 0, real, made, strict=True):
+    for key, needs, rows, rows_made in zip(keys, plan.written > 0, real, made, strict=True):
         if len(rows) < 2 or (needs and len(rows_made) < 2):
             raise PlanError(
                 "too few rows to estimate with",
@@ -195,31 +224,64 @@ def _again(rows: Floats, rng: np.random.Generator) -> Floats:
     return rows[rng.integers(len(rows), size=len(rows))] if len(rows) else rows
 
 
+def _row_weights(weights: Mapping[Hashable, tuple[float, float]] | float | None, keys: list[Hashable]) -> Floats | None:
+    if weights is None:
+        return None
+    pairs = weights if isinstance(weights, Mapping) else dict.fromkeys(keys, (weights, weights))
+    if set(pairs) != set(keys) or min(map(min, pairs.values())) < 0 or min(pair[0] for pair in pairs.values()) <= 0:
+        raise OptionError("weights are needed for every group", where="weights", got=pairs, expected="positive numbers")
+    return np.array([pairs[key] for key in keys], dtype=np.float64)
+
+
+def _curvature(
+    hessian: npt.ArrayLike | Mapping[Hashable, npt.ArrayLike], keys: list[Hashable], plan: _Plan, width: int
+) -> Floats:
+    """Return H_q^-1 H H_q^-1 for the Hessians of the balanced risk and of the fit's objective."""
+    if isinstance(hessian, Mapping):
+        if set(hessian) != set(keys):
+            raise PlanError("groups do not match", where="hessian", got=sorted(map(str, hessian)), expected=keys)
+        each = np.array([as_matrix(hessian[key], "hessian", columns=width) for key in keys])
+    else:
+        if plan.weights is not None:
+            raise OptionError("a Hessian per group is needed where groups weigh differently", where="hessian")
+        each = np.array([as_matrix(hessian, "hessian", columns=width)] * len(keys))
+    balanced, fitted = each.mean(axis=0), np.tensordot(plan.groups, each, axes=1)
+    if min(np.linalg.eigvalsh((part + part.T) / 2).min() for part in (balanced, fitted)) <= 0:
+        raise OptionError("the Hessian is not positive definite", where="hessian")
+    inverse = np.linalg.inv(fitted)
+    return np.asarray(inverse @ balanced @ inverse, dtype=np.float64)
+
+
 def _evaluate(
-    real: list[Floats], made: list[Floats], inverse: Floats, plan: _Plan
-) -> tuple[float, float, float, list[float]]:
-    """Return 1/2 b'H^-1 b, its expected noise, the variance term, and the bias of each group alone."""
-    size, groups = len(inverse), len(real)
-    shares = plan.share()
-    total, noise, spread, per_group = np.zeros(size), np.zeros((size, size)), np.zeros((size, size)), []
+    real: list[Floats], made: list[Floats], curvature: Floats, plan: _Plan
+) -> tuple[float, float, float, float, list[float]]:
+    """Return 1/2 b'Cb, its expected noise, the variance term, 1/2 b'Cb of the imbalance, and that of each group."""
+    size, groups = len(curvature), len(real)
+    left, written = plan.groups - 1 / groups, plan.written
+    left = np.where(np.abs(left) < 1e-12, 0.0, left)
+    gaps, imbalance = np.zeros((groups, size)), np.zeros(size)
+    noise, spread = np.zeros((size, size)), np.zeros((size, size))
     for k, (rows, rows_made) in enumerate(zip(real, made, strict=True)):
-        covariance = np.atleast_2d(np.cov(rows.T))
-        filled = plan.n_real[k] + plan.n_balance[k]
-        part = (1 - plan.alpha) ** 2 * plan.n_real[k] * covariance / filled**2
-        gap = np.zeros(size)
-        if shares[k] > 0:
+        covariance, keep = np.atleast_2d(np.cov(rows.T)), 1 - plan.alpha
+        imbalance += left[k] * rows.mean(axis=0)
+        noise += (left[k] - written[k]) ** 2 * covariance / len(rows)
+        spread += (keep * plan.parts[k, 0]) ** 2 * covariance / plan.n_real[k]
+        if written[k] > 0:
             covariance_made = np.atleast_2d(np.cov(rows_made.T))
-            gap = shares[k] * (rows_made.mean(axis=0) - rows.mean(axis=0))
-            noise += shares[k] ** 2 * (covariance / len(rows) + covariance_made / len(rows_made))
-            part = part + (1 - plan.alpha) ** 2 * plan.n_balance[k] * covariance_made / filled**2
+            gaps[k] = written[k] * (rows_made.mean(axis=0) - rows.mean(axis=0))
+            noise += written[k] ** 2 * covariance_made / len(rows_made)
+            if plan.n_balance[k]:
+                spread += (keep * plan.parts[k, 1]) ** 2 * covariance_made / plan.n_balance[k]
             if plan.alpha > 0:
-                part = part + plan.alpha**2 * covariance_made / plan.n_augment
-        total += gap
-        spread += part / groups**2
-        per_group.append(float(gap @ inverse @ gap) / 2)
+                spread += (plan.alpha / groups) ** 2 * covariance_made / plan.n_augment
+
+    def cost(vector: Floats) -> float:
+        return float(vector @ curvature @ vector) / 2
+
     return (
-        float(total @ inverse @ total) / 2,
-        float(np.trace(inverse @ noise)) / 2,
-        float(np.trace(inverse @ spread)) / 2,
-        per_group,
+        cost(gaps.sum(axis=0) + imbalance),
+        float(np.trace(curvature @ noise)) / 2,
+        float(np.trace(curvature @ spread)) / 2,
+        cost(imbalance),
+        [cost(gap) for gap in gaps],
     )

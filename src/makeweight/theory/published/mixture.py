@@ -87,8 +87,6 @@ def fit_mixture_law(
     real_risks: npt.ArrayLike,
     surrogate_sizes: npt.ArrayLike,
     surrogate_risks: npt.ArrayLike,
-    *,
-    random_state: int | np.random.Generator = 0,
 ) -> MixtureLaw:
     """Fit the law from a learning curve on real rows and one on surrogate rows, both tested on real rows.
 
@@ -97,8 +95,6 @@ def fit_mixture_law(
     real_sizes, surrogate_sizes : array-like of shape (s,)
         Rows of each kind; at least five sizes.
     real_risks, surrogate_risks : array-like of shape (s,) or (r, s)
-    random_state : int or numpy.random.Generator
-        Of the bootstrap that decides whether the curves are identifiable.
 
     Returns
     -------
@@ -126,7 +122,7 @@ def fit_mixture_law(
         (real_sizes, real_risks, "real"),
         (surrogate_sizes, surrogate_risks, "surrogate"),
     ):
-        law = ScalingLaw(1, 1, random_state=random_state)
+        law = ScalingLaw(1, 1)
         law.fit(np.asarray(sizes, dtype=np.float64) - 1, risks)
         if not law.identifiable_:
             raise PlanError("a learning curve is not identifiable", where=f"{name} rows", got=law.reason_)

@@ -1,0 +1,177 @@
+"""The measured curve of risk against rows: the answer first, then the figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from makeweight.theory import NOTHING, Interval, Recommendation, ScalingLaw, SizeDecision
+
+__all__ = ["ScalingCurve", "ScalingSettings"]
+
+
+@dataclass(frozen=True)
+class ScalingSettings:
+    """What was measured, and how; `groups` has the real rows by group.
+
+    `n_measured` of the `n_rows` rows were measured on, and `repeats` repeats of `folds` folds run, so that the
+    measurement ended in time.
+    """
+
+    generator: str
+    estimator: str
+    repeats: int
+    folds: int
+    calibrated: bool
+    random_state: int
+    n_rows: int
+    n_measured: int
+    n_labels: int
+    max_seconds: float | None
+    groups: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ScalingCurve:
+    """Balanced risk against augmentation rows, the fitted law, and what follows.
+
+    Attributes
+    ----------
+    sizes : ndarray of int, shape (s,)
+        Augmentation rows N per group.
+    risks : ndarray of shape (r, s)
+        Balanced log-loss on held-out real rows, per repeat and size; every group is balanced first.
+    nothing : ndarray of shape (r,)
+        The same without any synthetic row.
+    errors : ndarray of shape (s,)
+        Standard errors of the differences to `nothing`, over the table's rows and over repeats.
+    real_sizes : ndarray of int, shape (k,)
+        Real training rows of the curve on real rows alone.
+    real_risks : ndarray of shape (r, k)
+    law : ScalingLaw
+        Fitted to `risks`; its intervals hold the scatter of repeats and the sampling of the table.
+    decision : SizeDecision
+        Between nothing, balancing, and balancing with each N, by the one-standard-error rule.
+    worth : Interval or None
+        Real rows that would give the same risk as the recommended N; None where it cannot be said.
+    worth_refused : str
+        Why not, and what would answer it; or an empty text.
+    ranking : str
+        Whether rows can improve the ranking, as tested before any was written.
+    settings : ScalingSettings
+        What was measured, and how.
+    seconds : float
+    """
+
+    sizes: np.ndarray
+    risks: np.ndarray
+    nothing: np.ndarray
+    errors: np.ndarray
+    real_sizes: np.ndarray
+    real_risks: np.ndarray
+    law: ScalingLaw
+    decision: SizeDecision
+    worth: Interval | None
+    worth_refused: str
+    ranking: str
+    settings: ScalingSettings
+    seconds: float
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """What the law, or the curve where there is none, says of further rows."""
+        return self.law.recommend(float(np.median(self.errors)))
+
+    @property
+    def recommended(self) -> int | None:
+        """Augmentation rows per group that are worth adding; None when no row at all is."""
+        if self.decision.candidate == NOTHING:
+            return None
+        return 0 if self.decision.candidate.augment == 0 else self.recommendation.n_augment
+
+    @property
+    def answer(self) -> str:
+        """What to do, in one sentence."""
+        means, nothing = self.risks.mean(axis=0), float(self.nothing.mean())
+        rows = f"rows from {self.settings.generator}"
+        gain = nothing - float(means.min())
+        if self.recommended is None:
+            if self.decision.best == NOTHING:
+                return f"Do not add rows: {rows} make predictions worse here, whatever their number."
+            return (
+                f"Do not add rows: with {rows} predictions get {gain / nothing:.1%} better at best, and chance alone "
+                f"gives up to {self.decision.least_gain / nothing:.1%}."
+            )
+        better = nothing - float(np.interp(self.recommended, self.sizes, means))
+        how = f"balance with {rows}" + (f" and add {self.recommended:,} per group" if self.recommended else "")
+        return f"Add rows: {how}, and predictions get {better / nothing:.1%} better{self._as_real}."
+
+    @property
+    def _as_real(self) -> str:
+        """What the gain is worth, where it can be said."""
+        if self.worth is None:
+            return ""
+        n_real, least = int(self.real_sizes[-1]), max(self.worth.low, 0.0)
+        if np.isinf(self.worth.high):
+            return f", as with at least {least:,.0f} more real rows beside {n_real:,}" if least >= 1 else ""
+        known = f"{self.worth.estimate:,.0f} ({least:,.0f} to {self.worth.high:,.0f})"
+        return f", as with {known} more real rows beside {n_real:,}"
+
+    @property
+    def verdict(self) -> str:
+        """The answer in figures, in one or two sentences."""
+        means, nothing = self.risks.mean(axis=0), float(self.nothing.mean())
+        best = int(means.argmin())
+        if self.recommended is None:
+            shown = "No synthetic rows are worth adding"
+            if self.decision.best != NOTHING:
+                shown = "No gain from synthetic rows can be shown, so add none"
+            return (
+                f"{shown}: without any the balanced log-loss is {nothing:.4f}, "
+                f"with the best number tried {means[best]:.4f}; {self.decision.reason}."
+            )
+        gain = f"balancing lowers the balanced log-loss from {nothing:.4f} to {means[0]:.4f}"
+        if self.recommended == 0:
+            return f"Balance, and add no further rows: {gain}; more rows gain less than a standard error."
+        return (
+            f"Balance, and add {self.recommended:,} rows per group: {gain}, and further rows to "
+            f"{means[best]:.4f}; {self.recommendation.reason}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON."""
+        law = self.law
+        return {
+            "answer": self.answer,
+            "verdict": self.verdict,
+            "ranking": self.ranking,
+            "recommended": self.recommended,
+            "sizes": self.sizes.tolist(),
+            "risk": self.risks.mean(axis=0).tolist(),
+            "standard_error": self.errors.tolist(),
+            "risk_without_synthetic_rows": float(self.nothing.mean()),
+            "constant_risk": float(np.log(self.settings.n_labels)),
+            "law": {
+                "identifiable": law.identifiable_,
+                "reason": law.reason_,
+                "floor": asdict(law.floor_),
+                "amplitude": asdict(law.amplitude_),
+                "exponent": asdict(law.exponent_),
+                "n_total": law.n_total,
+                "n_groups": law.n_groups,
+            },
+            "worth_in_real_rows": asdict(self.worth) if self.worth else None,
+            "worth_refused": self.worth_refused,
+            "real_sizes": self.real_sizes.tolist(),
+            "real_risk": self.real_risks.mean(axis=0).tolist(),
+            "decision": {
+                "balance": self.decision.candidate.balance,
+                "augment_per_largest_group": self.decision.candidate.augment,
+                "reason": self.decision.reason,
+            },
+            "risks_by_repeat": self.risks.tolist(),
+            "settings": asdict(self.settings),
+            "seconds": round(self.seconds, 3),
+        }

@@ -1,0 +1,125 @@
+"""Probabilities of labels of rows, by a context."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from makeweight.errors import OptionError
+from makeweight.generators.transformer.labels.evidence import collect
+from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
+
+__all__ = ["label_odds", "label_probabilities"]
+
+PART = 4_096  # rows that are labelled at once
+
+
+@torch.no_grad()
+def label_odds(
+    model: LabelModel,
+    known: np.ndarray,
+    categorical: np.ndarray,
+    label: np.ndarray,
+    asked: np.ndarray,
+    *,
+    trees: int | None = None,
+    random_state: int = 0,
+) -> np.ndarray:
+    """Log-ratio of the densities of rows under label 1 and label 0.
+
+    Parameters
+    ----------
+    model : LabelModel
+    known : ndarray of shape (N, D)
+        Rows whose label is known: numbers, codes from 0 on, NaN where missing. The order of columns means nothing.
+    categorical : ndarray of bool, shape (D,)
+        Which columns hold codes.
+    label : ndarray of shape (N,)
+        0 or 1.
+    asked : ndarray of shape (M, D)
+        Rows to label; what is said of one does not depend on the others.
+    trees : int, optional
+        Of the forest; as many as in training by default.
+    random_state : int
+        Draws the trees.
+
+    Returns
+    -------
+    ndarray of float64, shape (M,)
+        Log-odds of label 1 if both labels were equally frequent.
+
+    Raises
+    ------
+    OptionError
+        If a label has no row.
+
+    Examples
+    --------
+    >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
+    >>> x = np.linspace(-1, 1, 40)[:, None]
+    >>> model = LabelModel(LabelModelConfig())
+    >>> odds = label_odds(model, x, np.array([False]), x[:, 0] > 0, np.array([[-0.9], [0.9]]))
+    >>> (odds > 0).tolist()
+    [False, True]
+    """
+    if not 0 < label.sum() < len(label):
+        raise OptionError("both labels need rows", where="label", got=f"{int(label.sum())} of {len(label)} rows are 1")
+    model.eval()
+    kinds = torch.as_tensor(categorical, dtype=torch.bool)[None]
+    given = torch.as_tensor(label, dtype=torch.float32)[None]
+    count = model.config.trees if trees is None else trees
+    answers = []
+    for start in range(0, len(asked), PART):
+        rows = np.concatenate([known, asked[start : start + PART]])
+        generator = torch.Generator().manual_seed(random_state)  # the same trees for every part
+        evidence = collect(torch.as_tensor(rows, dtype=torch.float32)[None], kinds, given, count, generator)
+        answers.append(model(inputs_of(evidence, model.config.most_columns))[0].double().numpy())
+    return np.concatenate(answers) if answers else np.zeros(0)
+
+
+def label_probabilities(
+    model: LabelModel,
+    known: np.ndarray,
+    categorical: np.ndarray,
+    label: np.ndarray,
+    asked: np.ndarray,
+    *,
+    trees: int | None = None,
+    random_state: int = 0,
+) -> np.ndarray:
+    """Probabilities of several labels, each against the rest, at their shares among the known rows.
+
+    Parameters
+    ----------
+    model, known, categorical, asked, trees, random_state
+        As in :func:`label_odds`.
+    label : ndarray of int, shape (N,)
+        Codes 0 … K−1, each with at least a row; K is 2 or more.
+
+    Returns
+    -------
+    ndarray of float64, shape (M, K)
+        Rows sum to one.
+
+    Examples
+    --------
+    >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
+    >>> x = np.linspace(-1, 1, 60)[:, None]
+    >>> label = np.repeat([0, 1, 2], 20)
+    >>> model = LabelModel(LabelModelConfig())
+    >>> p = label_probabilities(model, x, np.array([False]), label, np.array([[-0.9], [0.0], [0.9]]))
+    >>> p.argmax(1).tolist(), p.sum(1).round(6).tolist()
+    ([0, 1, 2], [1.0, 1.0, 1.0])
+    """
+    count = int(label.max()) + 1
+    options = range(1, 2) if count == 2 else range(count)
+    against = []
+    for code in options:
+        own = label == code
+        odds = label_odds(model, known, categorical, own, asked, trees=trees, random_state=random_state)
+        against.append(1 / (1 + np.exp(-np.clip(odds + np.log(own.sum() / (~own).sum()), -30, 30))))
+    if count == 2:
+        return np.stack([1 - against[0], against[0]], 1)
+    parts = np.stack(against, 1)
+    shares: np.ndarray = parts / parts.sum(1, keepdims=True)
+    return shares

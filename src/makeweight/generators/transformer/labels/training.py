@@ -1,0 +1,352 @@
+"""Training the label-last network: open-ended, resumable, reproducible, on one core.
+
+The learning rate rises, and then stays: a training can go on for as long as there are hours. A *decay branch* leaves
+it at any checkpoint: the same steps with a rate that falls to zero, in a folder of its own. The main line knows nothing
+of it.
+
+Every step draws its tables from generators seeded by (seed, step), so that a resumed training sees the tables that
+an uninterrupted one would have seen. Time is that of the processor, since other work may share the machine. The folder
+holds ``checkpoint.pt``, ``labels.safetensors`` (the running mean of the weights), ``kept/`` (the same at growing
+distances, for the curve), ``log.csv`` and ``validation.csv``.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import dataclasses
+import io
+import math
+import os
+import pickle
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim import swa_utils
+
+from makeweight.errors import FileProblem, GeneratorError, OptionError
+from makeweight.generators.transformer.labels import evidence, weights
+from makeweight.generators.transformer.labels.config import LabelConfig
+from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, inputs_of
+from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
+from makeweight.generators.transformer.optimisers import build_optimisers, running_mean
+from makeweight.generators.transformer.weights import write_atomically
+
+__all__ = ["LabelFigures", "LabelTrainer", "balanced_loss", "pretrain_labels"]
+
+PATIENCE = 20  # steps in a row with numbers that are not finite before the training gives up
+LOG_EVERY = 100  # steps per line of the log
+KEEP = 1.3  # ratio of core-hours between weights that are kept
+KERNELS = "20000"  # compiled kernels that are remembered; the default forgets most shapes before they come again
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """What a validation says.
+
+    Attributes
+    ----------
+    step, tasks : int
+    core_hours : float
+    loss, auroc : float
+        Balanced log-loss in nats and area under the ROC curve on the fixed tasks, by the network.
+    closed_loss, closed_auroc : float
+        The same by closed form.
+    """
+
+    step: int
+    tasks: int
+    core_hours: float
+    loss: float
+    auroc: float
+    closed_loss: float
+    closed_auroc: float
+
+
+def balanced_loss(odds: Tensor, tasks: LabelTasks) -> Tensor:
+    """Log-loss of every task, both labels weighing the same: (B M) -> (B)."""
+    loss = F.binary_cross_entropy_with_logits(odds, tasks.asked, reduction="none") * tasks.weight
+    one, zero = tasks.weight * tasks.asked, tasks.weight * (1 - tasks.asked)
+    return 0.5 * ((loss * one).sum(1) / one.sum(1) + (loss * zero).sum(1) / zero.sum(1))
+
+
+def auroc(odds: Tensor, tasks: LabelTasks) -> Tensor:
+    """Area under the ROC curve of every task: (B M) -> (B)."""
+    above = (odds[:, :, None] > odds[:, None]).float() + 0.5 * (odds[:, :, None] == odds[:, None]).float()
+    pairs = (tasks.weight * tasks.asked)[:, :, None] * (tasks.weight * (1 - tasks.asked))[:, None]
+    return (above * pairs).sum((1, 2)) / pairs.sum((1, 2))
+
+
+def prepare(config: LabelConfig, tasks: LabelTasks, generator: torch.Generator) -> LabelInputs:
+    """Collect the evidence of tasks and arrange it for the network."""
+    found = evidence.collect(tasks.values, tasks.categorical, tasks.known, config.model.trees, generator)
+    return inputs_of(found, config.model.most_columns)
+
+
+def halved(inputs: LabelInputs) -> LabelInputs:
+    """Inputs in bfloat16, but for the evidence that is added to the answer."""
+    names = ("cell", "column", "row", "table", "alike")
+    return dataclasses.replace(inputs, **{name: getattr(inputs, name).bfloat16() for name in names})
+
+
+@dataclass
+class LabelTrainer:
+    """One training.
+
+    Parameters
+    ----------
+    config : LabelConfig
+    folder : Path
+    seconds : float
+        Of the processor that this call may take.
+    decay : bool
+        Let the rate fall to zero over this call: a branch, which is not gone on from.
+    steps : int, optional
+        Stop after so many steps in total.
+    progress : callable, optional
+        Called with :class:`LabelFigures` after every validation.
+    """
+
+    config: LabelConfig
+    folder: Path
+    seconds: float
+    decay: bool = False
+    steps: int | None = None
+    progress: Callable[[LabelFigures], object] | None = None
+    step: int = 0
+    tasks: int = 0
+    spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.train.seed)
+            self.model = LabelModel(self.config.model)
+        self.averaged = swa_utils.AveragedModel(self.model, avg_fn=running_mean(self.config.train.average))
+        self.optimisers = build_optimisers(self.model, self.config.train)
+        self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
+        self.low = copy.deepcopy(self.model).bfloat16()  # of which gradients are taken
+        self.fixed: list[tuple[LabelTasks, LabelInputs]] = []
+        self.began = time.process_time()
+        self.mean_loss = math.nan
+
+    # -- persistence ------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """Write everything that a resumption needs."""
+        state = {
+            "format": weights.FORMAT,
+            "model_config": dataclasses.asdict(self.config.model),
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "step": self.step,
+            "tasks": self.tasks,
+            "spent": self.spent + self.elapsed,
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self.folder / "checkpoint.pt", buffer.getvalue())
+
+    def resume(self, path: str | Path) -> None:
+        """Continue where a checkpoint was written.
+
+        Raises
+        ------
+        FileProblem
+            If it cannot be read, or is of another model.
+        """
+        try:
+            state: dict[str, Any] = torch.load(path, weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            raise FileProblem("the checkpoint cannot be read", where=str(path), got=type(error).__name__) from error
+        own = dataclasses.asdict(self.config.model)
+        if state.get("format") != weights.FORMAT or state["model_config"] != own:
+            raise FileProblem(
+                "the checkpoint is of another model", where=str(path), got=state.get("model_config"), expected=own
+            )
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.tasks, self.spent = state["step"], state["tasks"], state["spent"]
+        self._lower()
+
+    def _append(self, name: str, row: dict[str, float | int]) -> None:
+        path = self.folder / name
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+
+    # -- training ---------------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the processor that this call has taken."""
+        return time.process_time() - self.began
+
+    @property
+    def core_hours(self) -> float:
+        """Of the processor, in all calls."""
+        return (self.spent + self.elapsed) / 3600
+
+    @torch.no_grad()
+    def _lower(self) -> None:
+        for full, low in zip(self.model.parameters(), self.low.parameters(), strict=True):
+            low.copy_(full)
+
+    def rate(self) -> float:
+        """Share of the full learning rate."""
+        share = min(1.0, (self.step + 1) / self.config.train.warmup)
+        if not self.decay:
+            return share
+        used = self.elapsed / self.seconds if self.steps is None else 0.0
+        return share * max(0.0, 1.0 - used)
+
+    def train_step(self) -> Tensor | None:
+        """Draw tables, label, update. Returns the loss, or None if it was not finite."""
+        train, step = self.config.train, self.step
+        rng = np.random.default_rng([train.seed, 0, step])
+        generator = torch.Generator().manual_seed(train.seed + (step + 1) * 1_000_003)
+        most = train.largest[step >= train.grow_at]
+        tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator)
+        self.step += 1
+        odds = self.low(halved(prepare(self.config, tasks, generator)))
+        loss = balanced_loss(odds, tasks).mean()
+        torch.autograd.backward(loss)
+        for full, low in zip(self.model.parameters(), self.low.parameters(), strict=True):
+            full.grad = None if low.grad is None else low.grad.float()
+            low.grad = None
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
+        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+            return None
+        rate = self.rate()
+        for optimiser, full_rate in zip(self.optimisers, self.full_rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * full_rate
+            optimiser.step()
+        self._lower()
+        self.averaged.update_parameters(self.model)
+        self.tasks += len(tasks.label)
+        return loss.detach()
+
+    @torch.no_grad()
+    def evaluate(self) -> LabelFigures:
+        """Validate the running mean of the weights, in float32; write and keep it."""
+        if not self.fixed:
+            generator = torch.Generator().manual_seed(self.config.train.seed + 1)
+            self.fixed = [(tasks, prepare(self.config, tasks, generator)) for tasks in validation_tasks(self.config)]
+        averaged = cast(LabelModel, self.averaged.module)
+        sums = torch.zeros(4)
+        for tasks, inputs in self.fixed:
+            plain = inputs.evidence[:, tasks.rows :].mean(-1)
+            for at, odds in ((0, averaged(inputs)), (2, plain)):
+                sums[at] += balanced_loss(odds, tasks).sum()
+                sums[at + 1] += auroc(odds, tasks).sum()
+        numbers = (sums / sum(len(tasks.label) for tasks, _ in self.fixed)).tolist()
+        figures = LabelFigures(self.step, self.tasks, self.core_hours, *numbers)
+        self._append("validation.csv", dataclasses.asdict(figures))
+        facts = weights.LabelWeights(self.step, self.tasks, figures.core_hours, figures.loss)
+        path = self.folder / "labels.safetensors"
+        weights.save(averaged, path, facts)
+        kept = sorted((self.folder / "kept").glob("*.safetensors"))
+        last = float(kept[-1].stem) if kept else 0.0
+        if figures.core_hours > KEEP * last:
+            (self.folder / "kept").mkdir(exist_ok=True)
+            shutil.copy(path, self.folder / "kept" / f"{figures.core_hours:08.3f}.safetensors")
+        if self.progress is not None:
+            self.progress(figures)
+        return figures
+
+    def _done(self) -> bool:
+        return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)
+
+    def run(self) -> LabelFigures:
+        """Train until the time is used; validate at the end.
+
+        Raises
+        ------
+        GeneratorError
+            If the loss is not finite for many steps in a row.
+        """
+        train = self.config.train
+        self.folder.mkdir(parents=True, exist_ok=True)
+        validated = saved = self.elapsed
+        bad = 0
+        while not self._done():
+            loss = self.train_step()
+            bad = bad + 1 if loss is None else 0
+            if bad >= PATIENCE:
+                raise GeneratorError("the loss is no longer finite", where=f"step {self.step}")
+            if loss is not None:
+                value = loss.item()
+                self.mean_loss = value if math.isnan(self.mean_loss) else 0.99 * self.mean_loss + 0.01 * value
+            if self.step % LOG_EVERY == 0:
+                line = {"step": self.step, "tasks": self.tasks, "core_hours": self.core_hours, "loss": self.mean_loss}
+                self._append("log.csv", line)
+            if self.elapsed - saved > 60 * train.checkpoint_minutes:
+                self.checkpoint()
+                saved = self.elapsed
+            if self.elapsed - validated > 60 * train.validate_minutes:
+                self.evaluate()
+                validated = self.elapsed
+        figures = self.evaluate()
+        self.checkpoint()
+        return figures
+
+
+def pretrain_labels(
+    config: LabelConfig,
+    folder: str | Path,
+    *,
+    hours: float,
+    resume: str | Path | None = None,
+    decay: bool = False,
+    steps: int | None = None,
+    progress: Callable[[LabelFigures], object] | None = None,
+) -> LabelFigures:
+    """Train the label-last network for some core-hours, and leave its weights in ``folder``.
+
+    Parameters
+    ----------
+    config : LabelConfig
+    folder : path
+    hours : float
+        Of the processor, in this call.
+    resume : path, optional
+        A checkpoint to continue from.
+    decay : bool
+        Let the learning rate fall to zero over this call. The main line is gone on with from an earlier checkpoint.
+    steps : int, optional
+        Stop after so many steps in total, if the time allows.
+    progress : callable, optional
+        Called with :class:`LabelFigures` after every validation.
+
+    Returns
+    -------
+    LabelFigures
+        Of the last validation.
+
+    Raises
+    ------
+    OptionError
+        If ``hours`` is not positive.
+    FileProblem
+        If the checkpoint cannot be used.
+    """
+    if not hours > 0:
+        raise OptionError("the budget must be positive", where="hours", got=hours)
+    trainer = LabelTrainer(config, Path(folder), 3600 * hours, decay, steps, progress)
+    if resume is not None:
+        trainer.resume(resume)
+    return trainer.run()
