@@ -11,6 +11,7 @@ from makeweight.cli import doctor
 pytest.importorskip("torch")
 
 from makeweight.generators.transformer import config, manifest, weights
+from makeweight.generators.transformer.labels import config as labels
 
 
 @pytest.fixture
@@ -38,6 +39,41 @@ def test_pretrain(run, small, tmp_path):
     resumed = run(*arguments, "-o", tmp_path / "run", "--resume", checkpoint, "--horizon", 1, "--json")
     assert resumed.code == 0
     assert set(resumed.json["validation"]) == {"numeric", "categorical", "missing", "total", "contrast"}
+
+
+@pytest.fixture
+def small_labels(monkeypatch):
+    """A network of labels that trains in a second."""
+    model = labels.LabelModelConfig(cell_width=16, row_width=16, cell_layers=1, row_layers=1, points=4, trees=4)
+    train = labels.LabelTrainConfig(largest=(48, 48), cells=1_000, validation_tasks=2)
+    own = labels.LabelConfig(model, config.PriorConfig(max_columns=3, queries=16), train)
+    monkeypatch.setattr(labels, "LabelConfig", lambda: own)
+
+
+def test_the_network_of_labels(run, small_labels, tmp_path):
+    arguments = ("pretrain", "--network", "labels", "--hours", 0.0003)
+    result = run(*arguments, "-o", tmp_path / "line")
+    assert result.code == 0
+    assert "closed form" in result.err
+    assert "the weights are in" in result.out
+    checkpoint = tmp_path / "line" / "checkpoint.pt"
+    branch = run(*arguments, "-o", tmp_path / "branch", "--resume", checkpoint, "--decay", "--json")
+    assert branch.code == 0
+    assert branch.json["validation"]["step"] > 1
+    assert (tmp_path / "branch" / "labels.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--network", "labels"), "--device belongs to --network rows"),
+        (("--decay",), "--decay belongs to --network labels"),
+    ],
+)
+def test_options_of_the_other_network_are_refused(run, tmp_path, arguments, says):
+    result = run("pretrain", "--hours", 1, "-o", tmp_path / "run", "--device", "cpu", *arguments)
+    assert result.code == 2
+    assert says in result.err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,30 @@ import click
 
 from makeweight.cli import _outputs, _show
 from makeweight.cli._options import json_option
-from makeweight.errors import FileProblem
+from makeweight.errors import FileProblem, OptionError
 
 if TYPE_CHECKING:
     from makeweight.progress import Progress
 
 
+#: Options that only the network that writes rows has.
+ROWS_ONLY = {
+    "config": "--config",
+    "device": "--device",
+    "horizon": "--horizon",
+    "compiled": "--compile",
+    "figure": "--figure",
+}
+
+
 @click.command()
+@click.option(
+    "--network",
+    type=click.Choice(["rows", "labels"]),
+    default="rows",
+    show_default=True,
+    help="The network that writes rows, or the one that gives labels their probabilities.",
+)
 @click.option(
     "--config",
     type=click.Choice(["tiny", "base"]),
@@ -23,7 +41,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Size of the network and of the tables; base wants an accelerator.",
 )
-@click.option("--hours", metavar="H", type=float, required=True, help="Wall-clock budget of this call.")
+@click.option(
+    "--hours",
+    metavar="H",
+    type=float,
+    required=True,
+    help="Budget of this call: wall-clock time; with --network labels, time of the processor.",
+)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -38,38 +62,93 @@ if TYPE_CHECKING:
     type=float,
     help="Hours of a training that is split over several calls: the learning rate follows all of them.",
 )
+@click.option(
+    "--decay",
+    is_flag=True,
+    help="With --network labels: let the learning rate fall to zero, a branch beside the training.",
+)
 @click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
 @click.option("--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf).")
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Checkpoint, logs and best weights.")
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    network: str,
     config: str,
     hours: float,
     device: str,
     resume: str | None,
     horizon: float | None,
+    decay: bool,
     compiled: bool,
     figure: str | None,
     output: str,
     as_json: bool,
 ) -> None:
-    """Pretrain the in-context transformer on tables drawn from its prior.
+    """Pretrain an in-context network on tables drawn from its prior.
 
     A run ends with its budget. FOLDER then holds best/ (weights and manifest of the best validation, for
-    --option weights=FOLDER/best), checkpoint.pt to go on from, log.csv and validation.csv.
+    --option weights=FOLDER/best), checkpoint.pt to go on from, log.csv and validation.csv. The training of
+    --network labels is open-ended: the learning rate stays, and --decay takes a branch whose weights are those
+    to use. FOLDER then holds labels.safetensors.
     """
     from makeweight.generators.registry import resolve
 
     resolve("transformer")  # says what to install where torch is missing
-    from makeweight.generators.transformer.config import named
-    from makeweight.generators.transformer.pretrain import pretrain
-
     folder = Path(output)
     _outputs.check("--figure", figure, _outputs.FIGURE, force=True)
     if resume is None and (folder / "checkpoint.pt").exists():
         raise FileProblem(
             "a run is there already", where=str(folder), hint=f"--resume {folder / 'checkpoint.pt'} goes on"
         )
+    if network == "labels":
+        for name, flag in ROWS_ONLY.items():
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+                raise OptionError(f"{flag} belongs to --network rows", where=flag)
+        _labels(folder, hours, resume, decay, as_json)
+        return
+    if decay:
+        raise OptionError("--decay belongs to --network labels", where="--decay")
+    _rows(folder, config, hours, device, resume, compiled, horizon, figure, as_json)
+
+
+def _labels(folder: Path, hours: float, resume: str | None, decay: bool, as_json: bool) -> None:
+    """Train the network of labels and print its validation."""
+    from makeweight.generators.transformer.labels.config import LabelConfig
+    from makeweight.generators.transformer.labels.training import LabelFigures, pretrain_labels
+
+    err = _show.console(err=True)
+
+    def progress(figures: LabelFigures) -> None:
+        err.print(
+            f"step {figures.step}  {figures.core_hours:.2f} core-hours  log-loss {figures.loss:.4f} "
+            f"(closed form {figures.closed_loss:.4f})  AUROC {figures.auroc:.4f} ({figures.closed_auroc:.4f})"
+        )
+
+    figures = pretrain_labels(LabelConfig(), folder, hours=hours, resume=resume, decay=decay, progress=progress)
+    path = folder / "labels.safetensors"
+    if as_json:
+        _show.print_json({"validation": asdict(figures), "weights": str(path)})
+    else:
+        _show.console().print(f"the weights are in {path}")
+
+
+def _rows(
+    folder: Path,
+    config: str,
+    hours: float,
+    device: str,
+    resume: str | None,
+    compiled: bool,
+    horizon: float | None,
+    figure: str | None,
+    as_json: bool,
+) -> None:
+    """Train the network that writes rows and print its validation."""
+    from makeweight.generators.transformer.config import named
+    from makeweight.generators.transformer.pretrain import pretrain
+
     err = _show.console(err=True)
 
     def show(progress: Progress) -> None:

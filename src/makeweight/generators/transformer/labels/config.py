@@ -21,7 +21,7 @@ class LabelModelConfig:
 
     cell_width: int = 64  # there are as many cells as rows times columns: they are what a step costs
     row_width: int = 128  # rows are few, so that they may know more
-    cell_layers: int = 2
+    cell_layers: int = 1  # two were behind at equal time
     row_layers: int = 4
     cell_heads: int = 4
     row_heads: int = 4
@@ -30,7 +30,7 @@ class LabelModelConfig:
     points: int = 16  # through which the cells of a column see each other: linear in rows, not quadratic
     thinking: int = 8  # learned rows beside those of the context
     most_columns: int = 40  # read by the network; closed form reads all
-    trees: int = 48  # of the forest: as long as all other evidence together
+    trees: int = 32  # of the forest: a seventh of the time of a step
 
 
 @dataclass(frozen=True)

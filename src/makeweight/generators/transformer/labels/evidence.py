@@ -5,12 +5,12 @@ that are learned from get what the others say of them, so that rows to label loo
 
 * cells: kernel densities of a column's normal scores (categories: shares), within either label;
 * rows: the sum of the cells; a linear discriminant of scores; one of scores and cells (an additive model); a kernel
-  vote of similar rows; a forest of extremely randomised trees.
+  vote of similar rows; a forest of extremely randomised trees; boosted trees, which find single thresholds.
 
 Each is drawn to the scale on which it is right on average (Gaussian laws of the evidence within either label, left
 out), so that a plain mean of them is a classifier.
 
-Shapes: B tables, R rows of which the first N are learned from, D columns.
+Shapes: B tables, R rows of which the first N are learned from, D columns, X experts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from makeweight.generators.transformer.labels import forest
+from makeweight.generators.transformer.labels import boosting, forest
 
 __all__ = ["Evidence", "collect"]
 
@@ -31,7 +31,7 @@ WIDTH = 0.35  # of the kernels, in scores
 RANK = 16  # numbers that stand for a bin where rows are compared
 PSEUDO = 4.0  # rows of the pooled density that are added to either label's
 RIDGE = 8.0  # pseudo-rows that pull discriminants to zero
-EXPERTS = ("cells", "discriminant", "additive", "vote", "forest")
+EXPERTS = ("cells", "discriminant", "additive", "vote", "forest", "boosting")
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Evidence:
     missing: Tensor  # B R D
     categorical: Tensor  # B D
     strength: Tensor  # B D  log-loss that the cells of a column save, in nats
-    row: Tensor  # B R 5  log-ratio by every expert, on its own right scale
+    row: Tensor  # B R X  log-ratio by every expert, on its own right scale
     alike: Tensor  # B R N  similarity to the rows that are learned from, beyond the most similar: at most 0
-    quality: Tensor  # B 5  nats that every expert saves on the rows that are learned from
+    quality: Tensor  # B X  nats that every expert saves on the rows that are learned from
     label: Tensor  # B N
 
 
@@ -210,6 +210,7 @@ def collect(values: Tensor, categorical: Tensor, label: Tensor, trees: int, gene
         discriminant(torch.cat([plain, cell], -1), label),
         votes,
         torch.cat([forest.own(trunk), forest.judge(trunk, split[:, rows:])], 1),
+        boosting.boost(bins, categorical, label, BINS + 1, generator),
     ]
     scaled = [rescale(evidence, label) for evidence in rough]
     row, quality = (torch.stack([pair[i] for pair in scaled], -1) for i in (0, 1))

@@ -37,9 +37,9 @@ class LabelInputs:
     cell: Tensor  # B R D CELL
     column: Tensor  # B D COLUMN
     row: Tensor  # B R ROW
-    table: Tensor  # B 1 2 E  sizes
+    table: Tensor  # B 2  sizes
     alike: Tensor  # B R N  similarity to the rows that are learned from, at most 0
-    evidence: Tensor  # B R 5
+    evidence: Tensor  # B R X
     label: Tensor  # B N
 
 
