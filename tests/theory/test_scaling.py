@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from makeweight.errors import OptionError, PlanError, SchemaError
-from makeweight.theory import ScalingLaw, inverse_line, log_line
+from makeweight.theory import ScalingLaw
 from makeweight.theory.published.mixture import MixtureLaw, fit_mixture_law
 
 SIZES = np.array([0, 250, 500, 1000, 2000, 4000, 8000, 16000])
@@ -187,19 +187,6 @@ def test_degenerate_input_is_refused() -> None:
         law.fit([-1, 0, 1, 2, 3], np.ones(5))
     with pytest.raises(OptionError, match="n_total"):
         ScalingLaw(0, 2).fit(SIZES, truth(SIZES))
-    with pytest.raises(SchemaError, match="positive risks"):
-        log_line([1, 2, 3], [1.0, 0.0, 1.0])
-    with pytest.raises(PlanError, match="two sizes"):
-        inverse_line([0, 2], [1.0, 1.0])
-
-
-def test_a_straight_line_misses_the_floor() -> None:
-    """The published log-log line explains most of a curve with a floor, and still predicts far below it."""
-    sizes = SIZES[1:]
-    line = log_line(sizes, truth(sizes))
-    assert line.explained > 0.9
-    assert math.exp(line.intercept + line.slope * math.log(1e9)) < 0.29
-    assert inverse_line(sizes, truth(sizes)).slope > 0
 
 
 @pytest.mark.parametrize(("n", "m", "alpha"), [(50, 200, 0.3), (50, 200, 0.0), (20, 1000, 1.0)])

@@ -16,7 +16,6 @@ from makeweight.theory import (
     SizeDecision,
     Take,
     choose_from_losses,
-    choose_from_risks,
     choose_size,
     fit_logistic,
     least_correction,
@@ -224,22 +223,23 @@ def test_ranking_is_not_moved_where_the_model_is_right(generator) -> None:
 
 
 def test_ties_go_to_fewer_rows_then_to_the_better_worst_group() -> None:
-    base = np.full((3, 10, 2), 0.5)
-    base[1] += [[-0.1, 0.1]]
+    losses = np.full((3, 20), 0.5) + 0.01 * np.tile([1, -1], 10)
+    groups = np.repeat(["a", "b"], [10, 10])
+    losses[1] += np.where(groups == "a", -0.1, 0.1)
     candidates = [Candidate(balance=1.0), Candidate(per_group={"b": 1.0}), NOTHING]
-    assert choose_from_risks(candidates, base).candidate == NOTHING
-    base[2] += 1.0
+    assert choose_from_losses(candidates, losses, groups).candidate == NOTHING
+    losses[2] += 1.0
     counts = {"a": 10, "b": 5}
-    assert choose_from_risks(candidates, base, counts=counts).candidate == candidates[0]
+    assert choose_from_losses(candidates, losses, groups, counts=counts).candidate == candidates[0]
 
 
 def test_the_worst_group_objective_looks_at_the_maximum() -> None:
     rng = np.random.default_rng(0)
-    noise = 0.001 * rng.normal(size=(2, 25, 2))
-    risks = noise + np.array([[[0.2, 0.9]], [[0.6, 0.6]]])
+    groups = np.repeat([0, 1], 50)
+    losses = 0.001 * rng.normal(size=(2, 100)) + np.array([np.where(groups == 0, 0.2, 0.9), np.full(100, 0.6)])
     candidates = [NOTHING, Candidate(balance=1.0)]
-    assert choose_from_risks(candidates, risks).candidate == NOTHING
-    assert choose_from_risks(candidates, risks, objective="worst").candidate.balance == 1.0
+    assert choose_from_losses(candidates, losses, groups).candidate == NOTHING
+    assert choose_from_losses(candidates, losses, groups, objective="worst").candidate.balance == 1.0
 
 
 def test_errors_are_those_of_paired_rows_within_groups() -> None:
@@ -309,12 +309,13 @@ def test_the_guardrail_bounds_how_often_rows_are_added_in_vain() -> None:
 
 
 def test_infinite_risk_loses_and_all_infinite_is_refused() -> None:
-    risks = np.full((2, 5, 2), 0.5)
-    risks[0] = np.inf
-    assert choose_from_risks([NOTHING, Candidate(1.0)], risks).candidate.balance == 1.0
-    risks[1] = np.inf
+    losses = np.full((2, 20), 0.5)
+    losses[0] = np.inf
+    groups = np.repeat([0, 1], 10)
+    assert choose_from_losses([NOTHING, Candidate(1.0)], losses, groups).candidate.balance == 1.0
+    losses[1] = np.inf
     with pytest.raises(PlanError, match="infinite"):
-        choose_from_risks([NOTHING, Candidate(1.0)], risks)
+        choose_from_losses([NOTHING, Candidate(1.0)], losses, groups)
 
 
 def test_the_least_correction_that_does_as_well_is_taken() -> None:
@@ -363,7 +364,7 @@ def test_degenerate_input_is_refused() -> None:
     with pytest.raises(PlanError, match="only one class"):
         choose_size(np.zeros(10), draw, fit_predict, rng=rng, candidates=[])
     with pytest.raises(PlanError, match="adding nothing"):
-        choose_from_risks([Candidate(1.0)], np.ones((1, 3, 2)))
+        choose_from_losses([Candidate(1.0)], np.ones((1, 4)), [0, 0, 1, 1])
     with pytest.raises(SchemaError, match="missing losses"):
         choose_from_losses([NOTHING], np.full((1, 4), np.nan), [0, 0, 1, 1])
     with pytest.raises(SchemaError, match="wrong shape"):
@@ -374,8 +375,6 @@ def test_degenerate_input_is_refused() -> None:
         choose_from_losses([NOTHING], np.full((1, 4), np.inf), [0, 0, 1, 1])
     with pytest.raises(OptionError, match="no rows to correct"):
         Candidate(correction=0.5)
-    with pytest.raises(SchemaError, match="missing risks"):
-        choose_from_risks([NOTHING], np.full((1, 3, 2), np.nan))
     with pytest.raises(OptionError, match="come together"):
         Candidate(augment=1.0)
     with pytest.raises(OptionError, match="out of range"):

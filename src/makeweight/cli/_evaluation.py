@@ -60,6 +60,9 @@ class Steps:
 
     def __call__(self, progress: Progress) -> None:
         """Show what `makeweight.evaluation.compare` reports."""
+        if progress.step == "asking of the ranking":
+            self._out.print(progress.detail, markup=False)
+            return
         told = state(progress)
         self._bar.update(self._task, total=progress.total, completed=progress.done, state=told)
         if not self._out.is_terminal and time.monotonic() - self._told > EVERY:
@@ -94,6 +97,11 @@ def show(out: Console, found: Comparison) -> None:
         f"{BETTER} better, {WORSE} worse than nothing+platt, shown after Holm's correction. "
         f"A constant scores {found.constant_risk:.4f}."
     )
+    if found.ranking:
+        out.print(found.ranking, markup=False)
+    if found.transfer:
+        costs = "; ".join(map(str, found.transfer))
+        out.print(f"cost of transfer, nats of {scores.estimators[0]}, rows written for half of the rare ones: {costs}")
     notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in found.cut)]
     notes += [
         f"{name} is external information: its {rows.rows:,} rows may have seen those that they are judged "

@@ -14,6 +14,7 @@ from makeweight.evaluation.metrics import METRICS, Metric
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference
+from makeweight.evaluation.transfer import GeneratorTransfer
 from makeweight.evaluation.verdict import ComparisonVerdict
 
 __all__ = ["Comparison"]
@@ -45,6 +46,11 @@ class Comparison:
     settings : ComparisonSettings
     reproduce : Reproduction
     seconds : float
+    ranking : str
+        Whether rows can improve the ranking, as tested before any was written.
+    transfer : tuple of GeneratorTransfer
+        What rows of the chosen generator, of SMOTE and of the bootstrap cost where real ones would stand; empty where
+        there was no time.
     """
 
     verdict: ComparisonVerdict
@@ -57,6 +63,8 @@ class Comparison:
     settings: ComparisonSettings
     reproduce: Reproduction
     seconds: float
+    ranking: str = ""
+    transfer: tuple[GeneratorTransfer, ...] = ()
 
     @property
     def helps(self) -> bool:
@@ -96,6 +104,8 @@ class Comparison:
             "class_report": self._class_report(),
             "failures": [asdict(failure) for failure in scores.failures()],
             "cut": list(self.cut),
+            "ranking": self.ranking,
+            "cost_of_transfer": [asdict(transfer) for transfer in self.transfer],
             "ledger": self._ledger(),
             "settings": asdict(self.settings),
             "seconds": round(self.seconds, 1),

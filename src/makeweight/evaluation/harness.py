@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import joblib
+import numpy as np
 
 from makeweight.engine import run
 from makeweight.errors import OptionError
@@ -26,16 +27,18 @@ from makeweight.evaluation.design import (
     versions,
     whole_number,
 )
-from makeweight.evaluation.problem import EvaluationProblem, match_columns
+from makeweight.evaluation.problem import EvaluationProblem, match_columns, seed_of
 from makeweight.evaluation.record import Key
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.store import Log
 from makeweight.evaluation.training import AUTO, Settings, Task, run_task
+from makeweight.evaluation.transfer import BESIDE, GeneratorTransfer, transfer_costs
 from makeweight.evaluation.verdict import judge
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
+from makeweight.measure.ranking import ranking_answer
 from makeweight.progress import Progress
 from makeweight.table import Kind
 from makeweight.table.containers import to_frame
@@ -43,6 +46,8 @@ from makeweight.table.containers import to_frame
 __all__ = ["compare"]
 
 INNER_FOLDS = 3
+#: Of the cost of transfer.
+TRANSFER_FOLDS = 5
 DESIGN, EXECUTION = Design(), Execution()
 ESTIMATORS = ("lr", "rf", "hgb")
 #: What to name where another generator takes most of the time.
@@ -101,7 +106,8 @@ def compare(
     n_jobs : int
         Processes, as in `makeweight.engine.run`; the numbers do not depend on them.
     progress : callable, optional
-        Called with a `makeweight.progress.Progress` after every piece of work: the arms of one generator on one split.
+        Called with a `makeweight.progress.Progress` before rows are written, its detail being whether they can improve
+        the ranking, and after every piece of work: the arms of one generator on one split.
 
     Returns
     -------
@@ -143,6 +149,11 @@ def compare(
         design.folds, INNER_FOLDS, augment / largest, design.copies, learners, random_state, design.synthetic_weight
     )
     clock = Clock(max_seconds)
+    _, ranking = ranking_answer(
+        problem.table(np.arange(len(problem))), problem.labels, np.random.default_rng(seed_of(random_state, "ranking"))
+    )
+    if progress is not None:
+        progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
     with Log(execution.log, _identity(problem, shared, sources)) as log:
         work = _Work(problem, shared, sources, design.wanted, clock, log, execution.engine, n_jobs, progress)
         ran = design.wanted[: work.run()]
@@ -185,7 +196,41 @@ def compare(
     )
     command = evaluate_command([*table, *named], design, settings, arms, ran)
     reproduce = Reproduction(command, random_state, versions())
-    return Comparison(verdict, scores, tuple(focus), problem, ran, cut, n_added, settings, reproduce, clock.seconds)
+    transfer = _transfer(problem, sources, next(iter(learners.values())), design.folds, random_state, clock)
+    return Comparison(
+        verdict,
+        scores,
+        tuple(focus),
+        problem,
+        ran,
+        cut,
+        n_added,
+        settings,
+        reproduce,
+        clock.seconds,
+        ranking=ranking,
+        transfer=transfer,
+    )
+
+
+def _transfer(
+    problem: EvaluationProblem,
+    sources: Sequence[ArmSource],
+    learner: Learner,
+    folds: int,
+    random_state: int,
+    clock: Clock,
+) -> tuple[GeneratorTransfer, ...]:
+    """Return the cost of transfer of the chosen generator, of SMOTE and of the bootstrap, where there is time."""
+    chosen = {s.name: s.generator for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms)}
+    known = {name: generator for name, generator in chosen.items() if generator is not None}
+    # As many fits as splits, on half of the rare rows: a share of what a split took.
+    if not known or (clock.affordable() is not None and (clock.affordable() or 0) < 1):
+        return ()
+    rivals = {name: generator for name, generator in BESIDE.items() if generator not in known}
+    return transfer_costs(
+        problem, {**known, **rivals}, learner, folds=min(folds, TRANSFER_FOLDS), random_state=random_state
+    )
 
 
 def _table_words(

@@ -7,12 +7,11 @@ Numpy and scipy only. What only the published paper needs, worlds with known ans
 from makeweight.theory.borrowing import BorrowedRows, borrow
 from makeweight.theory.calibration import Calibration, fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take
-from makeweight.theory.decision import SizeDecision, choose_from_losses, choose_from_risks, least_correction
+from makeweight.theory.decision import SizeDecision, choose_from_losses, least_correction
 from makeweight.theory.guardrail import guarded_p_value
 from makeweight.theory.information import fisher_information, prior_weight, rows_worth
 from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
 from makeweight.theory.multiple import holm
-from makeweight.theory.powerlaw import StraightLine, inverse_line, log_line
 from makeweight.theory.ranking import RankingTest, ranking_test
 from makeweight.theory.ratio import cross_fitted_ratio, density_ratio_weights
 from makeweight.theory.risk import GroupRisks, Interval, group_risks, row_losses
@@ -41,7 +40,6 @@ __all__ = [
     "ScalingLaw",
     "SizeDecision",
     "SlopeSymmetry",
-    "StraightLine",
     "Take",
     "TransferCost",
     "TransportMap",
@@ -50,7 +48,6 @@ __all__ = [
     "balanced_weights",
     "borrow",
     "choose_from_losses",
-    "choose_from_risks",
     "choose_size",
     "cost_of_transfer",
     "cross_fitted_ratio",
@@ -63,9 +60,7 @@ __all__ = [
     "group_risks",
     "guarded_p_value",
     "holm",
-    "inverse_line",
     "least_correction",
-    "log_line",
     "logit_shift",
     "matrix_power",
     "objective_weights",

@@ -13,7 +13,7 @@ from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_codes, as_weights, choice, count, fraction
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 
-__all__ = ["SizeDecision", "choose_from_losses", "choose_from_risks", "least_correction"]
+__all__ = ["SizeDecision", "choose_from_losses", "least_correction"]
 
 _DRAWS = 4000
 
@@ -173,67 +173,6 @@ def choose_from_losses(
         inflation,
         fraction(guardrail, "guardrail"),
     )
-
-
-def choose_from_risks(
-    candidates: Sequence[Candidate],
-    risks: npt.ArrayLike,
-    *,
-    counts: Mapping[Hashable, int] | None = None,
-    objective: str = "balanced",
-    rule: float = 1.0,
-    test_share: float = 0.2,
-) -> SizeDecision:
-    """Choose as `choose_from_losses` does where only the risks of splits are known, not those of rows.
-
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-        Containing `NOTHING`.
-    risks : array-like of shape (c, s, g)
-        Validation risk per candidate, split and group.
-    counts : mapping of group to int, optional
-        Real rows, to rank candidates by the number of rows they add; by their shares without.
-    objective : {"balanced", "worst"}
-        Mean or maximum over groups within each split.
-    rule : float, default 1
-        How many standard errors above the smallest risk still count as equal.
-    test_share : float, default 0.2
-        Held-out share of each split, for the variance correction.
-
-    Returns
-    -------
-    SizeDecision
-
-    Notes
-    -----
-    Standard errors are of paired differences, inflated for overlapping training sets (Nadeau and Bengio,
-    2003): variance times 1/s + test / train. They are wider than those of
-    `choose_from_losses`, which docs/theory.md, "Choosing", derives.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> noise = 0.01 * rng.normal(size=(2, 25, 2))
-    >>> choose_from_risks([NOTHING, Candidate(balance=1.0)], noise + [[[0.6]], [[0.4]]]).candidate.balance
-    1.0
-    """
-    choice(objective, "objective", ("balanced", "worst"))
-    table = np.asarray(risks, dtype=np.float64)
-    if table.ndim != 3 or table.shape[0] != len(candidates) or table.shape[1] < 2 or table.shape[2] < 1:
-        raise SchemaError("risks have the wrong shape", got=table.shape, expected="(candidates, splits >= 2, groups)")
-    if np.isnan(table).any():
-        raise SchemaError("missing risks", where="risks", got=int(np.isnan(table).sum()), expected="none")
-    if not 0 < test_share < 1:
-        raise OptionError("out of range", where="test_share", got=test_share, expected="(0, 1)")
-    values = table.mean(axis=2) if objective == "balanced" else table.max(axis=2)
-    usable = np.isfinite(values).all(axis=1)
-    apart = np.where(usable[:, None], values, 0.0)
-    apart = apart - apart.mean(axis=1, keepdims=True)
-    inflation = (1 / table.shape[1] + test_share / (1 - test_share)) / (table.shape[1] - 1)
-    worst = table.max(axis=2).mean(axis=1)
-    covariance = apart @ apart.T * inflation
-    return _chosen(candidates, values.mean(axis=1), covariance, worst, usable, counts, rule)
 
 
 def _chosen(

@@ -1,4 +1,4 @@
-"""A power law with a floor, with exact profile intervals; and the two straight lines of the published figures."""
+"""A power law with a floor, with exact profile intervals."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from makeweight.errors import PlanError, SchemaError
-from makeweight.theory._checks import Floats, as_vector
+from makeweight.theory._checks import Floats
 
-__all__ = ["LawFit", "PowerLaw", "StraightLine", "fit_power_law", "inverse_line", "log_line"]
+__all__ = ["LawFit", "PowerLaw", "fit_power_law"]
 
 _EXPONENTS = np.asarray(np.geomspace(0.05, 3.0, 60), dtype=np.float64)
 
@@ -23,19 +21,16 @@ class PowerLaw:
     Attributes
     ----------
     floor, amplitude, exponent : float
-    at_edge : bool
-        Whether the exponent ran to an end of its range, 0.05 to 3.
 
     Examples
     --------
-    >>> PowerLaw(0.1, 2.0, 0.5, False).predict(np.array([4.0, 100.0]))
+    >>> PowerLaw(0.1, 2.0, 0.5).predict(np.array([4.0, 100.0]))
     array([1.1, 0.3])
     """
 
     floor: float
     amplitude: float
     exponent: float
-    at_edge: bool
 
     def predict(self, sizes: Floats) -> Floats:
         """Return R(n)."""
@@ -167,8 +162,7 @@ def fit_power_law(sizes: Floats, risks: Floats, covariance: Floats, *, slack: fl
     costs, centres, spreads = _profile(grid, sizes, root, target)
     best = int(np.argmin(costs))
     exponent, unit = float(grid[best]), float(sizes[0])
-    at_edge = exponent in (_EXPONENTS[0], _EXPONENTS[-1])
-    law = PowerLaw(float(centres[best, 0]), float(centres[best, 1] * unit**exponent), exponent, at_edge)
+    law = PowerLaw(float(centres[best, 0]), float(centres[best, 1] * unit**exponent), exponent)
     return LawFit(law, grid, costs - costs[best], centres, spreads, unit, slack)
 
 
@@ -193,94 +187,3 @@ def _profile(exponents: Floats, sizes: Floats, root: Floats, target: Floats) -> 
     spreads = np.where(negative[:, None, None], narrow, spreads)
     residual = target - np.einsum("esi,ei->es", both, centres)
     return (residual**2).sum(axis=1), centres, spreads
-
-
-@dataclass(frozen=True)
-class StraightLine:
-    """A straight line through transformed points.
-
-    Attributes
-    ----------
-    intercept, slope : float
-    explained : float
-        Share of the variance explained, R^2.
-
-    Examples
-    --------
-    >>> StraightLine(1.0, 2.0, 1.0).slope
-    2.0
-    """
-
-    intercept: float
-    slope: float
-    explained: float
-
-
-def log_line(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> StraightLine:
-    """Fit log R against log N, as in the published figures.
-
-    Parameters
-    ----------
-    sizes : array-like of shape (s,)
-        N; size zero has no logarithm and is left out.
-    risks : array-like of shape (s,)
-
-    Returns
-    -------
-    StraightLine
-
-    Notes
-    -----
-    Figures of arXiv 2406.03628. A straight line has no floor: it promises a risk of zero.
-
-    Examples
-    --------
-    >>> log_line([0, 1, 10, 100], [9.0, 1.0, 0.1, 0.01]).slope.__round__(6)
-    -1.0
-    """
-    points, values = _positive(sizes, risks)
-    return _line(np.log(points), np.log(values))
-
-
-def inverse_line(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> StraightLine:
-    """Fit log R against 1 / N, as in the published figures.
-
-    Parameters
-    ----------
-    sizes : array-like of shape (s,)
-        N; size zero is left out.
-    risks : array-like of shape (s,)
-
-    Returns
-    -------
-    StraightLine
-
-    Notes
-    -----
-    Figures of arXiv 2406.03628.
-
-    Examples
-    --------
-    >>> inverse_line([1, 2, 4], np.exp([1.0, 0.5, 0.25])).slope.__round__(6)
-    1.0
-    """
-    points, values = _positive(sizes, risks)
-    return _line(1 / points, np.log(values))
-
-
-def _positive(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> tuple[Floats, Floats]:
-    points = as_vector(sizes, "sizes")
-    values = as_vector(risks, "risks", length=len(points))
-    points, values = points[points > 0], values[points > 0]
-    if len(np.unique(points)) < 2:
-        raise PlanError("a line needs two sizes above zero", got=len(np.unique(points)), expected=">= 2")
-    if values.min() <= 0:
-        raise SchemaError("a logarithm needs positive risks", where="risks", got=float(values.min()))
-    return points, values
-
-
-def _line(x: Floats, y: Floats) -> StraightLine:
-    slope, intercept = np.polyfit(x, y, 1)
-    total = float(((y - y.mean()) ** 2).sum())
-    rest = float(((y - slope * x - intercept) ** 2).sum())
-    return StraightLine(float(intercept), float(slope), 1 - rest / total if total > 0 else 1.0)

@@ -144,4 +144,4 @@ def _with_exponent(law: ScalingLaw, exponent: float) -> PowerLaw:
     amplitude, floor = np.polyfit(basis, law.risks_, 1)
     if amplitude <= 0:
         raise PlanError("the risk does not fall with more rows", where="surrogate rows")
-    return PowerLaw(float(floor), float(amplitude), exponent, False)
+    return PowerLaw(float(floor), float(amplitude), exponent)
