@@ -67,10 +67,6 @@ def learn(
     epochs : int
     seed : numpy.random.SeedSequence
     progress : callable
-
-    Returns
-    -------
-    Learned
     """
     device = models.choose_device(options["device"])
     accelerators = [device] if device.type == "cuda" else []

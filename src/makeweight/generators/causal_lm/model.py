@@ -225,10 +225,6 @@ def load(source: str, *, local_only: bool = False) -> Language:
     local_only : bool
         Whether the hub is not asked.
 
-    Returns
-    -------
-    Language
-
     Raises
     ------
     GeneratorError

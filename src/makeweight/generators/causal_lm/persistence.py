@@ -125,13 +125,7 @@ def read_outcome(plain: Mapping[str, Any]) -> TrainingState:
 
 
 class Checkpoint:
-    """A training that is saved after every epoch, and goes on where it was.
-
-    Parameters
-    ----------
-    folder : Path
-    trainer : LanguageTrainer
-    """
+    """A training that is saved after every epoch, and goes on where it was."""
 
     def __init__(self, folder: Path, trainer: LanguageTrainer) -> None:
         self._state, self._tensors = folder / "training.json", folder / "training-{}.safetensors"

@@ -170,10 +170,6 @@ class RowText:
         ----------
         texts : sequence of sequence of str or None
             Column by column, None for missing.
-
-        Returns
-        -------
-        DataFrame
         """
         written: dict[Hashable, pd.Series[Any]] = {}
         for spelling, values in zip(self.columns, texts, strict=True):

@@ -119,10 +119,6 @@ class Prompter:
             Decides which examples are shown.
         reasons : Counter of str, optional
             Why rows of the answers before were rejected.
-
-        Returns
-        -------
-        ChatPrompt
         """
         blocks, shown = self._examples(group, rng)
         parts = [self._about(), "\n".join(self._lines()), *blocks]
