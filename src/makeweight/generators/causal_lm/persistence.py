@@ -66,7 +66,7 @@ def load_language(folder: Path, form: Literal["scratch", "full", "adapter"], bas
     FileProblem
         When something is unknown or missing.
     GeneratorError
-        When the pretrained model that an adapter belongs to cannot be had.
+        When the pretrained model that an adapter belongs to cannot be loaded.
     """
     if form not in ("scratch", "full", "adapter"):
         raise FileProblem("unknown form of a model", where=str(folder), got=repr(form))
