@@ -66,12 +66,12 @@ class Field:
         plain = [value.item() if isinstance(value, np.generic) else value for value in categories]
         return {str(value): value for value in plain if isinstance(value, bool | int | float)}
 
-    def options(self, group: Group | None = None) -> list[Any] | None:
-        """Return the values that it can have, as JSON has them; None where they are too many or no list."""
+    def options(self, group: Group) -> list[Any] | None:
+        """Return its values in rows of a group as JSON has them; None where they are too many or no list."""
         categories = self.column.categories
         if categories is None:
             return None
-        if self.position is not None and group is not None:
+        if self.position is not None:
             values = [group[self.position]]
         elif len(categories) > ENUMERATED:
             return None
