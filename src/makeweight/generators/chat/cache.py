@@ -114,8 +114,8 @@ class Recordings:
             place, size = self._places[key]
             with (self.folder / ANSWERS).open("rb") as file:
                 file.seek(place)
-                found = _read(file.read(size))
-            return found if found is not None and found.key == key else None
+                recording = _read(file.read(size))
+            return recording if recording is not None and recording.key == key else None
 
     def add(self, recording: Recording) -> None:
         """Append a recording; it is on the disk when this returns.
@@ -206,8 +206,7 @@ def _append(path: Path, line: bytes) -> int:
 
 def _read(line: bytes) -> Recording | None:
     try:
-        found = json.loads(line)
-        return Recording(**found)
+        return Recording(**json.loads(line))
     except (ValueError, TypeError):  # half a line, or not one of ours
         return None
 

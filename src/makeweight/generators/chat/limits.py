@@ -75,10 +75,6 @@ class Pace:
     """How many requests may be under way at once, and from when on the next may go.
 
     A complaint (429) halves the number and holds all requests back; answers without one restore it.
-
-    Parameters
-    ----------
-    most : int
     """
 
     def __init__(self, most: int) -> None:

@@ -84,10 +84,6 @@ def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style:
     cut : bool
         Whether the model was stopped before it had finished: its last row is then no row.
 
-    Returns
-    -------
-    Parsed
-
     Examples
     --------
     >>> text = "Sure! 1. a is 1, b is New York, NY 2."

@@ -53,18 +53,7 @@ class _History:
 
 @dataclass(eq=False)
 class Session:
-    """The working part of a fitted generator.
-
-    Parameters
-    ----------
-    prompter : Prompter
-    client : Client
-    spending : Spending
-    model : str
-    temperature : float
-    rows_per_request, concurrency : int
-    allow_remote : bool
-    """
+    """The working part of a fitted generator."""
 
     prompter: Prompter
     client: Client

@@ -125,8 +125,7 @@ def number(value: Any) -> Any:
     plain = match[1].replace(",", "")
     if re.fullmatch(r"[+-]?\d{1,30}", plain):
         return int(plain)
-    found = float(plain)
-    return found if math.isfinite(found) else value
+    return float(plain) if math.isfinite(float(plain)) else value
 
 
 def _is_number(text: str) -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import safetensors.numpy
 
-from makeweight.errors import FileProblem, MissingDependency, SchemaError, nearest
+from makeweight.errors import FileProblem, SchemaError, nearest
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import WithOptions
 from makeweight.table import Table
@@ -105,13 +106,11 @@ def save_state(
     ------
     FileProblem
         When there is something in the folder, or an option is no plain value.
-    MissingDependency
-        When safetensors is not installed.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
-    content = _safetensors().save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
+    content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
     contents = (dict(options), dict(table_columns), dict(facts), hashlib.sha256(content).hexdigest())
     write_manifest(folder, name, dict(zip(CONTENTS, contents, strict=True)), {TENSORS: content})
 
@@ -199,8 +198,6 @@ class SavedGenerator(WithOptions):
         ------
         FileProblem
             When there is something in the folder.
-        MissingDependency
-            When safetensors is not installed.
         """
         state = self._state()
         save_state(
@@ -325,7 +322,6 @@ def _refuse_other_table(saved: Any, present: Mapping[str, str], folder: Path) ->
 
 
 def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
-    library = _safetensors()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -339,14 +335,4 @@ def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
             got=f"{len(content)} bytes",
             hint="the file is damaged or was changed; fit the generator anew",
         )
-    return dict(library.load(content))
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy as library
-    except ImportError as error:
-        raise MissingDependency(
-            "saving and loading generators needs safetensors", got=str(error), hint="pip install safetensors"
-        ) from error
-    return library
+    return dict(safetensors.numpy.load(content))
