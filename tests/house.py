@@ -2,7 +2,8 @@
 
     python tests/house.py [FOLDER ...]     # checkouts to print side by side; this one by default
 
-A function's length counts its statements' lines without docstring. A circle is a set of modules that import each other
+Statements do not depend on the layout; docstrings are none. A function's length counts its statements' lines without
+docstring. A circle is a set of modules that import each other
 outside functions and `if TYPE_CHECKING`, inside or across rooms; so does a function's own import where --lazy is given.
 """
 
@@ -40,11 +41,11 @@ def imports(tree: ast.AST, *, lazy: bool) -> Iterator[str]:
 def graph(package: Path, *, lazy: bool) -> Graph:
     """Return which modules each module imports."""
     trees = {module_name(p, package): ast.parse(p.read_text()) for p in package.rglob("*.py")}
-    found: Graph = {}
+    edges: Graph = {}
     for name, tree in trees.items():
         inside = {i.removeprefix("makeweight.") for i in imports(tree, lazy=lazy) if i.startswith("makeweight.")}
-        found[name] = (inside & set(trees)) - {name}
-    return found
+        edges[name] = (inside & set(trees)) - {name}
+    return edges
 
 
 def circles(edges: Graph) -> list[list[str]]:
@@ -52,7 +53,7 @@ def circles(edges: Graph) -> list[list[str]]:
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found = []
+    parts = []
 
     def visit(node: str) -> None:
         index[node] = low[node] = len(index)
@@ -68,17 +69,23 @@ def circles(edges: Graph) -> list[list[str]]:
             part = stack[at:]
             del stack[at:]
             if len(part) > 1:
-                found.append(sorted(part))
+                parts.append(sorted(part))
 
     for node in sorted(edges):
         if node not in index:
             visit(node)
-    return found
+    return parts
 
 
 def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def _statements(tree: ast.Module) -> int:
+    documented = [n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    docstrings = sum(ast.get_docstring(node) is not None for node in documented)
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(tree)) - docstrings
 
 
 def _signatures(tree: ast.Module) -> Iterator[str]:
@@ -120,9 +127,9 @@ def figures(root: Path) -> dict[str, str]:
     classes = [n.name for t in trees.values() for n in t.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
     files = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
     size = sum((root / name).stat().st_size for name in files.split("\0") if name and (root / name).exists())
-    found = {f"lines, {room}": f"{n:,}" for room, n in sorted(rooms.items())}
-    return found | {
+    return {f"lines, {room}": f"{n:,}" for room, n in sorted(rooms.items())} | {
         "lines of src": f"{sum(rooms.values()):,}",
+        "statements of src": f"{sum(map(_statements, trees.values())):,}",
         "public names (`__all__`)": str(sum(_public(tree) for tree in trees.values())),
         "circles of imports": str(len(circles(graph(package, lazy=False)))),
         "circles, lazy imports too": str(len(circles(graph(package, lazy=True)))),

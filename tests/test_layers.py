@@ -23,7 +23,18 @@ MAY_IMPORT = {
     "theory": ["errors"],
     "generators": ["errors", "progress", "table", "plan", "generators", "theory"],
     "labelled": ["errors", "table"],
-    "sampler": ["labelled", "errors", "progress", "table", "plan", "generators", "theory", "_compat"],
+    "sampler": [
+        "labelled",
+        "errors",
+        "progress",
+        "table",
+        "plan",
+        "generators",
+        "measure",
+        "committee",
+        "theory",
+        "_compat",
+    ],
     "classifier": [
         "labelled",
         "errors",
@@ -38,7 +49,8 @@ MAY_IMPORT = {
         "_compat",
     ],
     "engine": ["errors", "progress"],
-    "measure": ["errors", "progress", "table", "plan", "generators", "sampler", "theory", "engine"],
+    "measure": ["errors", "progress", "table", "plan", "generators", "theory", "engine"],
+    "committee": ["labelled", "errors", "table", "plan", "generators", "measure", "theory", "engine", "_compat"],
     "evaluation": [
         "errors",
         "progress",
@@ -87,7 +99,18 @@ MAY_IMPORT = {
         "",
     ],
     "__main__": ["cli"],
-    "": ["classifier", "evaluation", "generators", "partitioned", "plan", "progress", "quality", "sampler", "table"],
+    "": [
+        "classifier",
+        "committee",
+        "evaluation",
+        "generators",
+        "partitioned",
+        "plan",
+        "progress",
+        "quality",
+        "sampler",
+        "table",
+    ],
 }
 #: Heavy packages and the rooms that may import them at all.
 HEAVY = {
@@ -105,9 +128,10 @@ HEAVY = {
     "rich": ["cli"],
     "click": ["cli", "__main__"],
     "imblearn": ["generators.resampler", "sampler", "evaluation", "experiments.published", "_compat", "cli"],
-    "xgboost": ["measure.learners"],
+    "xgboost": ["measure.learners", "committee.members"],
     "sklearn": [
         "classifier",
+        "committee",
         "measure",
         "evaluation",
         "quality",

@@ -337,13 +337,6 @@ def test_stated_kinds_decide():
     assert sampler.generation_.schema["code"].kind == "categorical"
 
 
-def test_progress_goes_to_standard_error(capsys, thinned):
-    SyntheticOverSampler(random_state=0, verbose=1).fit_resample(*thinned)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "rows/s" in captured.err
-
-
 X12 = pd.DataFrame({"a": np.arange(12.0), "b": ["p", "q", "r"] * 4})
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from makeweight.classifier import SyntheticClassifier
+    from makeweight.committee import Committee
     from makeweight.evaluation import Comparison, ScalingCurve, compare, scaling_curve
     from makeweight.generators.fill import Generation, Limits
     from makeweight.partitioned import OutputFolder, PartitionedGeneration, balance_partitions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Committee",
     "Comparison",
     "Generation",
     "Limits",
@@ -42,6 +44,7 @@ __all__ = [
 
 #: Module of every public name. They are imported when they are first used, so `import makeweight` stays quick.
 _HOMES = {
+    "Committee": "makeweight.committee",
     "Comparison": "makeweight.evaluation",
     "Generation": "makeweight.generators.fill",
     "Limits": "makeweight.generators.fill",

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, validate_data
 
+from makeweight.errors import SchemaError
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series
 from makeweight.table.schema import check_frame
 
-__all__ = ["LabelledRows"]
+__all__ = ["LabelledRows", "read_features", "take_rows"]
 
 
 class LabelledRows:
@@ -76,6 +78,51 @@ class LabelledRows:
         if isinstance(self.y, pd.DataFrame):
             return X, append_rows(self.y, labels.to_frame(self.y.columns[0]))
         return (X.tolist() if self.is_list else X), append_values(self.y, labels)
+
+
+def read_features(fitted: BaseEstimator, X: Any) -> Any:
+    """Return rows to predict, checked for the columns that an estimator was fitted to.
+
+    Parameters
+    ----------
+    fitted : scikit-learn estimator
+    X : container of shape (n, d)
+
+    Returns
+    -------
+    As `X`, or an ndarray where it is a list.
+
+    Raises
+    ------
+    ValueError
+        When columns are others than in ``fit``.
+    """
+    if hasattr(X, "column_names"):
+        names = list(map(str, X.column_names))
+        if names != list(map(str, fitted.feature_names_in_)):
+            raise SchemaError(
+                "columns are not those of fit", got=names, expected=list(map(str, fitted.feature_names_in_))
+            )
+        return X
+    if not hasattr(X, "columns"):
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=fitted, input_name="X")
+    validate_data(fitted, X=X, reset=False, skip_check_array=True)
+    return X
+
+
+def take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return some rows of a table, in its container.
+
+    Examples
+    --------
+    >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
+    array([3, 1])
+    """
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[rows]
+    if hasattr(X, "column_names"):
+        return X.take(rows)
+    return X[rows]
 
 
 def _plain(series: pd.Series[Any]) -> bool:

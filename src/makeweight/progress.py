@@ -38,3 +38,14 @@ class Progress:
     seconds: float
     seconds_left: float | None = None
     detail: str = ""
+
+    @classmethod
+    def steady(cls, step: str, done: int, total: int, seconds: float, detail: str = "") -> Progress:
+        """Return the progress of pieces that all take as long as those that are done.
+
+        Examples
+        --------
+        >>> Progress.steady("measuring folds", 2, 10, 3.0).seconds_left
+        12.0
+        """
+        return cls(step, done, total, seconds, seconds / done * (total - done), detail)

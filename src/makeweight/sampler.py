@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 
 from makeweight._compat import HasMethods, Interval, StrOptions
+from makeweight.committee.committee import Committee
+from makeweight.committee.soft import soft_labels
+from makeweight.errors import PlanError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.labelled import LabelledRows
+from makeweight.measure.training import balancing_weights
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.table import Table
@@ -23,6 +28,11 @@ from makeweight.table.containers import to_frame
 from makeweight.theory import objective_weights
 
 __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
+
+#: Key of the stream that a teacher is fitted with.
+TEACHER_STREAM = 2
+#: Rows that carry probabilities: at least so many, and so many for every real one (docs/soft-rows.md).
+SOFT_ROWS, SOFT_SHARE = 8_000, 2
 
 
 def balance(
@@ -149,8 +159,12 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
         Threads that work on different groups; the rows do not depend on it.
-    verbose : int, default=0
-        Above 0, progress goes to standard error.
+    soft_labels : bool or classifier, default=False
+        Let every row carry p(label | row): real and synthetic rows stand once per label, with the label's probability
+        as ``sample_weight_``. True asks a `makeweight.Committee`; a classifier with ``predict_proba`` is cross-fitted
+        in its place. Rows lie evenly over the groups, 8,000 of them or twice the real ones where that is more, unless
+        `sampling_strategy` or `augment` say otherwise. The learner needs sample weights, and in a pipeline they do not
+        reach it: fit it to what ``fit_resample`` returns.
 
     Attributes
     ----------
@@ -163,6 +177,10 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     is_synthetic_ : ndarray of bool, shape (n_rows,)
     sample_weight_ : ndarray of float64, shape (n_rows,)
         Weights for the returned rows.
+    probabilities_ : ndarray of shape (n_real + n_synthetic, k)
+        With `soft_labels`: of the real rows, by fits that have not seen them, then of the synthetic ones.
+    teacher_ : Committee
+        With `soft_labels`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X has column names.
@@ -210,7 +228,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "limits": [Limits, None],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
+        "soft_labels": [bool, HasMethods(["fit", "predict_proba"])],
     }
 
     def __init__(
@@ -227,7 +245,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         limits: Limits | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        soft_labels: Any = False,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.generator = generator
@@ -240,7 +258,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.limits = limits
         self.random_state = random_state
         self.n_jobs = n_jobs
-        self.verbose = verbose
+        self.soft_labels = soft_labels
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> SyntheticOverSampler:
         """Check the input and work out the plan; write nothing.
@@ -287,21 +305,56 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self._validate_params()
         given = LabelledRows(self, X, y, groups, self.group_by)
         table, cells = self._plan(given)
-        self.generation_ = write_rows(
+        seed = seed_sequence(self.random_state)
+        made = self.generation_ = write_rows(
             table,
             self.plan_,
             self.generator,
-            seed=seed_sequence(self.random_state),
+            seed=seed,
             groups=cells,
             options=self.options,
             limits=self.limits,
             n_jobs=self.n_jobs,
-            progress=_say if self.verbose else None,
         )
-        made = self.generation_
+        if self.soft_labels is not False:
+            return self._soften(given, cells, seed)
         self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
         self.sample_weight_ = row_weights(cells, made)
         return given.extend(made.frame)
+
+    def _soften(self, given: LabelledRows, cells: Groups, seed: np.random.SeedSequence) -> tuple[Any, Any]:
+        """Ask the teacher what every row is, and return rows once per label."""
+        features, written = given.frame[given.names], self.generation_.frame
+        stream = np.random.SeedSequence(seed.entropy, spawn_key=(TEACHER_STREAM,))
+        balanced = balancing_weights(cells.codes) if given.attributes else None
+        self.teacher_ = Committee(
+            "auto" if self.soft_labels is True else [("teacher", self.soft_labels)],
+            kinds={name: kind for name, kind in (self.kinds or {}).items() if name in given.names},
+            random_state=int(stream.generate_state(1)[0]),
+            n_jobs=self.n_jobs,
+        ).fit(
+            features,
+            given.labels.to_numpy(),
+            groups=given.frame[given.attributes] if given.attributes else None,
+            sample_weight=balanced,
+        )
+        classes = self.teacher_.classes_
+        synthetic = np.empty((0, len(classes)))
+        if len(written):
+            synthetic = self.teacher_.predict_proba(written[given.names])
+        weight = 1.0 if self.synthetic_weight is None else self.synthetic_weight
+        soft = soft_labels(
+            self.teacher_.labels_, self.teacher_.oof_, synthetic, sample_weight=balanced, synthetic_weight=weight
+        )
+        self.probabilities_ = np.concatenate([self.teacher_.oof_, synthetic])
+        n_real = len(features)
+        every = pd.concat([given.frame[[*given.names, given.target]], written[[*given.names, given.target]]])
+        further = every.iloc[soft.rows[n_real:]].reset_index(drop=True)
+        labels = pd.Series(classes[soft.labels[n_real:]], name=given.target)
+        further[given.target] = labels.astype(given.frame[given.target].dtype)
+        self.is_synthetic_ = np.arange(len(soft.rows)) >= n_real
+        self.sample_weight_ = soft.weights
+        return given.extend(further)
 
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), self.kinds or {}).schema(given.frame)
@@ -310,6 +363,8 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
         amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
+        if self.soft_labels is not False:
+            amount = _soft_amount(amount, groups)
         self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
@@ -330,6 +385,22 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return tags
 
 
+def _soft_amount(amount: Amount, groups: Groups) -> Amount:
+    """Return as many rows for every group, unless something else is asked for."""
+    if amount.alpha is not None:
+        raise PlanError(
+            "alpha weighs augmentation rows by their purpose, and soft labels by their probability",
+            got=f"alpha={amount.alpha}, soft_labels=True",
+            hint="leave alpha out, or weigh all synthetic rows by synthetic_weight",
+        )
+    if amount.sampling_strategy != "auto" or amount.augment:
+        return amount
+    each = max(SOFT_ROWS, SOFT_SHARE * len(groups.codes)) // len(groups)
+    return replace(
+        amount, sampling_strategy={key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}, augment=each
+    )
+
+
 def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     """Return weights that realise the plan's synthetic_weight or alpha."""
     n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
@@ -340,8 +411,3 @@ def row_weights(groups: Groups, made: Generation) -> np.ndarray:
     positions = np.concatenate([groups.codes, made.positions])
     purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
     return objective_weights(positions, purposes, made.plan.alpha) * n_rows
-
-
-def _say(progress: Progress) -> None:
-    rate = progress.done / max(progress.seconds, 1e-9)
-    sys.stderr.write(f"{progress.detail}: {progress.done} of {progress.total} rows, {rate:,.0f} rows/s\n")

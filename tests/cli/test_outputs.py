@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_answer(run, 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("makeweight.table.io.replace_file", full)
+    monkeypatch.setattr("makeweight.table.files.replace_file", full)
     done = run(command, *given, *quick, option, file)
     assert done.code == 2
     assert f"error: cannot write the file ({file}): got No space left on device" in done.err

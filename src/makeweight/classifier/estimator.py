@@ -18,7 +18,7 @@ from makeweight.classifier.borrowing import correctable, uncorrected
 from makeweight.classifier.convexity import check_minimum, check_takes_signed
 from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, results_of
-from makeweight.classifier.inputs import read_features, read_rows, sampler_of
+from makeweight.classifier.inputs import read_rows, sampler_of
 from makeweight.classifier.priors import target_shares, training_shares
 from makeweight.classifier.sizes import (
     CORRECTIONS,
@@ -33,6 +33,7 @@ from makeweight.classifier.validation import Validation
 from makeweight.errors import OptionError, PlanError
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import seed_sequence
+from makeweight.labelled import read_features
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities

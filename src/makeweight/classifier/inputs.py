@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
-from makeweight.classifier.training import Correct, RealRows, take_rows
-from makeweight.errors import OptionError, PlanError, SchemaError
+from makeweight.classifier.training import Correct, RealRows
+from makeweight.errors import OptionError, PlanError
 from makeweight.generators.base import Generator
-from makeweight.labelled import LabelledRows
+from makeweight.labelled import LabelledRows, take_rows
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
-__all__ = ["read_features", "read_rows", "sampler_of"]
+__all__ = ["read_rows", "sampler_of"]
 
 
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
@@ -105,33 +105,3 @@ def read_rows(
         )
     cells = Groups(Table(frame, schema))
     return RealRows(features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed)
-
-
-def read_features(fitted: BaseEstimator, X: Any) -> Any:
-    """Return rows to predict, checked for the columns that a classifier was fitted to.
-
-    Parameters
-    ----------
-    fitted : SyntheticClassifier
-    X : container of shape (n, d)
-
-    Returns
-    -------
-    As `X`, or an ndarray where it is a list.
-
-    Raises
-    ------
-    ValueError
-        When columns are others than in ``fit``.
-    """
-    if hasattr(X, "column_names"):
-        names = list(map(str, X.column_names))
-        if names != list(map(str, fitted.feature_names_in_)):
-            raise SchemaError(
-                "columns are not those of fit", got=names, expected=list(map(str, fitted.feature_names_in_))
-            )
-        return X
-    if not hasattr(X, "columns"):
-        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=fitted, input_name="X")
-    validate_data(fitted, X=X, reset=False, skip_check_array=True)
-    return X

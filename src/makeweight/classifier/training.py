@@ -13,6 +13,7 @@ import pandas as pd
 from makeweight.classifier.borrowing import borrow_frames, correctable
 from makeweight.generators.fill import Generation
 from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.labelled import take_rows
 from makeweight.measure.splits import Strata
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
@@ -20,7 +21,7 @@ from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
 from makeweight.theory import BorrowedRows, Take
 
-__all__ = ["Pool", "RealRows", "take_rows"]
+__all__ = ["Pool", "RealRows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,18 +220,3 @@ class RealRows:
 def _snapped(take: Take) -> float:
     """Return the weight of augmentation rows; one where it differs from one only by a rounded number."""
     return 1.0 if abs(take.weight - 1.0) * max(1, take.n_augment) <= 0.5 else take.weight
-
-
-def take_rows(X: Any, rows: np.ndarray) -> Any:
-    """Return some rows of a table, in its container.
-
-    Examples
-    --------
-    >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
-    array([3, 1])
-    """
-    if isinstance(X, pd.DataFrame):
-        return X.iloc[rows]
-    if hasattr(X, "column_names"):
-        return X.take(rows)
-    return X[rows]

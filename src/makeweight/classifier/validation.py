@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.training import Pool, RealRows, take_rows
+from makeweight.classifier.training import Pool, RealRows
 from makeweight.engine import run
 from makeweight.errors import PlanError
+from makeweight.labelled import take_rows
 from makeweight.measure.learners import fit_estimator
 from makeweight.measure.probabilities import probabilities
 from makeweight.theory import Candidate, SizeDecision, Take, choose_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -24,22 +24,9 @@ Variant = Literal["nothing", "weights", "undersample", "balanced", "augmented", 
 
 @dataclass(frozen=True)
 class Arm:
-    """One row of the result.
+    """One row of the result: a training set (`variant`) of a source, and what is done to the probabilities.
 
-    Parameters
-    ----------
-    name, label : str
-    source : str
-        Name of the `ArmSource` whose training rows it has.
-    variant : str
-        Which of them.
-    readout : {"raw", "shift", "platt", "threshold"}
-        What is done to the probabilities.
-    synthetic : bool
-    external : bool
-        Whether it saw more than the training rows.
-    focus : bool
-        Whether the verdict is about it.
+    An external arm saw more than the training rows. The verdict is about those in focus.
     """
 
     name: str
@@ -59,18 +46,7 @@ class Arm:
 
 @dataclass(frozen=True, eq=False)
 class ArmSource:
-    """Where training rows come from; its arms share one fitted generator and one pool.
-
-    Parameters
-    ----------
-    name : str
-    kind : {"constant", "real", "generator", "auto", "external"}
-    generator : Generator or None
-        Unfitted.
-    rows : DataFrame or None
-        External rows.
-    arms : tuple of Arm
-    """
+    """Where training rows come from: an unfitted generator or external rows, with all arms that share the pool."""
 
     name: str
     kind: Literal["constant", "real", "generator", "auto", "external"]
@@ -128,34 +104,21 @@ def catalogue(
     own = {name, "smote"} if name == "smotenc" else {name}
     for arm, listed, label in LISTED:
         if arm not in own:
-            both = _both(arm, label, arm, "balanced", synthetic=True)
+            both = _both(arm, label, arm, "balanced")
             sources.append(ArmSource(arm, "generator", resolve(listed), arms=both))
     labels = {arm: label for arm, _, label in LISTED} | {"smote": "SMOTE"}
     label = labels.get(name, name)
     weight = "" if synthetic_weight is None else f", weight {synthetic_weight:g}"
-    sources.append(
-        ArmSource(
-            name,
-            "generator",
-            chosen,
-            arms=(
-                *_both(name, f"{label}, balanced{weight}", name, "balanced", synthetic=True, focus=True),
-                *_both(
-                    f"{name}+augment",
-                    f"{label}, balanced + augmented{weight}",
-                    name,
-                    "augmented",
-                    synthetic=True,
-                    focus=True,
-                ),
-            ),
-        )
+    arms = (
+        *_both(name, f"{label}, balanced{weight}", name, "balanced", focus=True),
+        *_both(f"{name}+augment", f"{label}, balanced + augmented{weight}", name, "augmented", focus=True),
     )
-    auto = _both("auto", f"SyntheticClassifier(auto), {label}", "auto", "all", synthetic=True, focus=True)
+    sources.append(ArmSource(name, "generator", chosen, arms=arms))
+    auto = _both("auto", f"SyntheticClassifier(auto), {label}", "auto", "all", focus=True)
     sources.append(ArmSource("auto", "auto", chosen, arms=auto))
     for file, rows in (external or {}).items():
         named = f"external:{file}"
-        arms = _both(named, f"{file} (external information)", named, "all", synthetic=True, external=True)
+        arms = _both(named, f"{file} (external information)", named, "all", external=True)
         sources.append(ArmSource(named, "external", rows=rows, arms=arms))
     return sources
 
@@ -166,17 +129,17 @@ def _real_arms() -> tuple[Arm, ...]:
         Arm("nothing+shift", "do nothing + logit shift", "real", "nothing", "shift"),
         Arm(REFERENCE, "do nothing + calibration", "real", "nothing", "platt"),
         Arm("threshold", "do nothing + tuned threshold", "real", "nothing", "threshold"),
-        *_both("weights", "class weights", "real", "weights"),
-        *_both("undersample", "undersampling", "real", "undersample"),
+        *_both("weights", "class weights", "real", "weights", synthetic=False),
+        *_both("undersample", "undersampling", "real", "undersample", synthetic=False),
     )
 
 
-def _both(name: str, label: str, source: str, variant: Variant, **traits: bool) -> tuple[Arm, Arm]:
+def _both(
+    name: str, label: str, source: str, variant: Variant, *, synthetic: bool = True, **traits: bool
+) -> tuple[Arm, Arm]:
     """Return an arm without and with calibration."""
-    return (
-        Arm(name, label, source, variant, "raw", **traits),
-        Arm(f"{name}+platt", f"{label} + calibration", source, variant, "platt", **traits),
-    )
+    bare = Arm(name, label, source, variant, synthetic=synthetic, **traits)
+    return bare, replace(bare, name=f"{name}+platt", label=f"{label} + calibration", readout="platt")
 
 
 def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[ArmSource]:
@@ -210,5 +173,5 @@ def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[Ar
     for source in sources:
         arms = tuple(arm for arm in source.arms if arm.name in wanted)
         if arms:
-            kept.append(ArmSource(source.name, source.kind, source.generator, source.rows, arms))
+            kept.append(replace(source, arms=arms))
     return kept

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
 from scipy.stats import entropy
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.design import ComparisonSettings, Reproduction
-from makeweight.evaluation.metrics import METRICS, Metric
+from makeweight.evaluation.metrics import METRICS
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference
@@ -22,6 +22,10 @@ __all__ = ["Comparison"]
 #: imbalanced-learn's numbers per class: precision, recall, specificity, F1, geometric mean, and the index of
 #: balanced accuracy.
 REPORT = ("pre", "rec", "spe", "f1", "geo", "iba")
+
+LOSS = "balanced_log_loss"
+#: A row of the result as plain values.
+Row = dict[str, object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +80,14 @@ class Comparison:
         """Balanced log-loss of a constant at the balanced prior: ln 2 for two classes."""
         return float(entropy(self.problem.prior))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything as plain values: what is written as JSON and shown on the page."""
         problem, scores = self.problem, self.scores
         largest = int(problem.counts.max())
         return {
             "format": "makeweight.comparison",
             "version": 1,
-            "verdict": self.verdict.to_dict(),
+            "verdict": asdict(self.verdict),
             "data": {
                 "name": self.settings.name,
                 "n_rows": len(problem),
@@ -98,11 +102,23 @@ class Comparison:
             "estimators": list(scores.estimators),
             "arms": [self._arm(arm) for arm in scores.arms],
             "reference": REFERENCE,
-            "metrics": [self._metric(metric) for metric in METRICS],
-            "results": self._results(),
-            "group_risks": self._group_risks(),
-            "class_report": self._class_report(),
-            "failures": [asdict(failure) for failure in scores.failures()],
+            "metrics": [
+                {
+                    "name": metric.name,
+                    "label": metric.label,
+                    "lower_is_better": metric.lower_is_better,
+                    "reference": self.constant_risk if metric.name == LOSS else metric.reference,
+                }
+                for metric in METRICS
+            ],
+            "results": [self._result(*pair, metric.name) for pair in scores.pairs for metric in METRICS],
+            "group_risks": [
+                self._group_risk(*pair, position, group)
+                for pair in scores.pairs
+                for position, group in enumerate(problem.group_names)
+            ],
+            "class_report": [row for pair in scores.pairs for row in self._class_report(*pair)],
+            "failures": list(map(asdict, scores.failures())),
             "cut": list(self.cut),
             "ranking": self.ranking,
             "cost_of_transfer": [asdict(transfer) for transfer in self.transfer],
@@ -112,97 +128,59 @@ class Comparison:
             "reproduce": asdict(self.reproduce),
         }
 
-    def _arm(self, arm: Arm) -> dict[str, Any]:
+    def _arm(self, arm: Arm) -> Row:
         added = [self.scores.mean(name, arm.name, "n_added") for name in self.scores.estimators]
         known = [n for n in added if n is not None]
+        traits = {
+            name: getattr(arm, name) for name in ("name", "label", "calibrated", "synthetic", "external", "focus")
+        }
+        return {**traits, "n_added": sum(known) / len(known) if known else None}
+
+    def _result(self, estimator: str, arm: str, metric: str) -> Row:
+        scores = self.scores
+        value = scores.value(estimator, arm, metric)
+        to_nothing = scores.difference(estimator, arm, metric, NOTHING) if metric == LOSS else None
         return {
-            "name": arm.name,
-            "label": arm.label,
-            "calibrated": arm.calibrated,
-            "synthetic": arm.synthetic,
-            "external": arm.external,
-            "focus": arm.focus,
-            "n_added": sum(known) / len(known) if known else None,
+            "estimator": estimator,
+            "arm": arm,
+            "metric": metric,
+            **_interval(value),
+            "n": len(self.splits) if value else 0,
+            "difference": _plain(scores.difference(estimator, arm, metric)),
+            "difference_to_nothing": _plain(to_nothing),
         }
 
-    def _metric(self, metric: Metric) -> dict[str, Any]:
-        is_loss = metric.name == "balanced_log_loss"
+    def _group_risk(self, estimator: str, arm: str, position: int, group: str) -> Row:
+        scores = self.scores
+        difference = None if arm == REFERENCE else scores.group_difference(estimator, arm, position)
         return {
-            "name": metric.name,
-            "label": metric.label,
-            "lower_is_better": metric.lower_is_better,
-            "reference": self.constant_risk if is_loss else metric.reference,
+            "estimator": estimator,
+            "arm": arm,
+            "group": group,
+            "log_loss": _interval(scores.group(estimator, arm, "log_loss", position)),
+            "error": _interval(scores.group(estimator, arm, "group_error", position)),
+            "difference": _plain(difference),
         }
 
-    def _results(self) -> list[dict[str, Any]]:
-        scores, rows = self.scores, []
-        for estimator in scores.estimators:
-            for arm in scores.arms:
-                for metric in METRICS:
-                    value = scores.value(estimator, arm.name, metric.name)
-                    difference = scores.difference(estimator, arm.name, metric.name)
-                    to_nothing = None
-                    if metric.name == "balanced_log_loss":
-                        to_nothing = scores.difference(estimator, arm.name, metric.name, NOTHING)
-                    rows.append(
-                        {
-                            "estimator": estimator,
-                            "arm": arm.name,
-                            "metric": metric.name,
-                            **_interval(value),
-                            "n": len(self.splits) if value else 0,
-                            "difference": difference.to_dict() if difference else None,
-                            "difference_to_nothing": to_nothing.to_dict() if to_nothing else None,
-                        }
-                    )
-        return rows
+    def _class_report(self, estimator: str, arm: str) -> Iterator[Row]:
+        """Yield imbalanced-learn's numbers per class, averaged over the splits, where all have them."""
+        records = self.scores.records(estimator, arm)
+        for name in self.problem.class_names:
+            reports = [record.classes[name] for record in records if name in record.classes]
+            if len(reports) == len(records):
+                means = {key: sum(report[key] for report in reports) / len(reports) for key in REPORT}
+                yield {"estimator": estimator, "arm": arm, "class": name, **means}
 
-    def _group_risks(self) -> list[dict[str, Any]]:
-        scores, rows = self.scores, []
-        for estimator in scores.estimators:
-            for arm in scores.arms:
-                for position, group in enumerate(self.problem.group_names):
-                    difference = scores.group_difference(estimator, arm.name, position)
-                    rows.append(
-                        {
-                            "estimator": estimator,
-                            "arm": arm.name,
-                            "group": group,
-                            "log_loss": _interval(scores.group(estimator, arm.name, "log_loss", position)),
-                            "error": _interval(scores.group(estimator, arm.name, "group_error", position)),
-                            "difference": difference.to_dict() if difference and arm.name != REFERENCE else None,
-                        }
-                    )
-        return rows
-
-    def _class_report(self) -> list[dict[str, Any]]:
-        """Return imbalanced-learn's numbers per class, averaged over the splits that have them all."""
-        rows = []
-        for estimator in self.scores.estimators:
-            for arm in self.scores.arms:
-                records = self.scores.records(estimator, arm.name)
-                if any(record.error for record in records):
-                    continue
-                for name in self.problem.class_names:
-                    reports = [record.classes[name] for record in records if name in record.classes]
-                    if len(reports) < len(records):
-                        continue
-                    means = {key: sum(report[key] for report in reports) / len(reports) for key in REPORT}
-                    rows.append({"estimator": estimator, "arm": arm.name, "class": name, **means})
-        return rows
-
-    def _ledger(self) -> dict[str, Any] | None:
+    def _ledger(self) -> Mapping[str, object] | None:
         """Return the account of the chosen generator on the first split."""
-        for arm in self.scores.arms:
-            if arm.focus:
-                for estimator in self.scores.estimators:
-                    ledger = self.scores.records(estimator, arm.name)[0].ledger
-                    if ledger is not None:
-                        return dict(ledger)
-        return None
+        focus = {arm.name for arm in self.scores.arms if arm.focus}
+        firsts = [self.scores.records(estimator, arm)[0].ledger for estimator, arm in self.scores.pairs if arm in focus]
+        return next((ledger for ledger in firsts if ledger is not None), None)
 
 
-def _interval(value: Difference | None) -> dict[str, float | None]:
-    if value is None:
-        return {"mean": None, "low": None, "high": None}
-    return {"mean": value.mean, "low": value.low, "high": value.high}
+def _plain(difference: Difference | None) -> Row | None:
+    return None if difference is None else asdict(difference)
+
+
+def _interval(value: Difference | None) -> Row:
+    return {key: None if value is None else getattr(value, key) for key in ("mean", "low", "high")}

@@ -13,7 +13,7 @@ import numpy as np
 from makeweight.engine import run
 from makeweight.errors import OptionError
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
-from makeweight.evaluation.budget import LEAST_SPLITS, Clock, next_wave
+from makeweight.evaluation.budget import LEAST_SPLITS, Clock
 from makeweight.evaluation.comparison import Comparison
 from makeweight.evaluation.design import (
     ComparisonSettings,
@@ -131,9 +131,9 @@ def compare(
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat(["common", "rare"], [160, 40])
     >>> frame = pd.DataFrame({"a": rng.normal(size=200) + (y == "rare"), "b": rng.normal(size=200), "y": y})
-    >>> found = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"],
-    ...                 design=Design(repeats=1))
-    >>> found.verdict.code in ("no-difference", "helps-calibration-only")
+    >>> comparison = compare(frame, target="y", arms=["smoothed-bootstrap"], estimators=["lr"],
+    ...                      design=Design(repeats=1))
+    >>> comparison.verdict.code in ("no-difference", "helps-calibration-only")
     True
     """
     problem = EvaluationProblem.read(to_frame(data), target, group_by, kinds)
@@ -258,28 +258,21 @@ def _check(problem: EvaluationProblem, design: Design, max_seconds: float | None
 
 def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[ArmSource]) -> dict[str, object]:
     """Return what results depend on besides split, arm and estimator."""
-    chosen = {source.name: _digest(source) for source in sources}
+    named = {name for name, learner in settings.estimators.items() if isinstance(learner, str)}
     return {
         "data": problem.fingerprint,
         "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
         "kinds": {str(column): kind.value for column, kind in problem.kinds.items()},
-        "folds": settings.folds,
-        "inner_folds": settings.inner_folds,
-        "augment": settings.augment,
-        "copies": settings.copies,
-        "synthetic_weight": settings.synthetic_weight,
-        "random_state": settings.random_state,
-        "generators": chosen,
-        "classifiers": {
-            name: joblib.hash(learner) for name, learner in settings.estimators.items() if not isinstance(learner, str)
-        },
+        **{name: value for name, value in vars(settings).items() if name != "estimators"},
+        "generators": {source.name: _digest(source) for source in sources},
+        "classifiers": {name: joblib.hash(one) for name, one in settings.estimators.items() if name not in named},
         "auto": AUTO,
         "versions": versions(),
     }
 
 
-def _digest(source: ArmSource) -> Any:
+def _digest(source: ArmSource) -> str | None:
     """Return a hash of what a source writes rows with."""
     try:
         return joblib.hash((source.generator, source.rows))
@@ -324,13 +317,7 @@ class _Work:
         there = {record.key for record in self.log.records}
         done = pieces = 0
         while done < len(self.splits):
-            wave = next_wave(
-                done,
-                len(self.splits),
-                self.settings.folds,
-                self.clock.affordable(),
-                timed=self.clock.budget is not None,
-            )
+            wave = self.clock.next_wave(done, len(self.splits), self.settings.folds)
             if not wave:
                 break
             tasks = self._missing(self.splits[done : done + wave], there)
@@ -379,15 +366,10 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:
     """Say that another generator is quicker, where it was and this one took most of the time."""
-    seconds = {
-        source.name: sum(
-            record.task_seconds
-            for arm in source.arms
-            for estimator in scores.estimators
-            for record in scores.records(estimator, arm.name)
-        )
-        for source in sources
-    }
+    seconds = {source.name: 0.0 for source in sources}
+    for pair in scores.pairs:
+        for record in scores.records(*pair):
+            seconds[record.source] += record.task_seconds
     own = sum(seconds[source.name] for source in sources if any(arm.focus for arm in source.arms))
     share = own / sum(seconds.values())
     if share <= 0.5 or generator == QUICK or seconds.get(QUICK, own) > own / 2:

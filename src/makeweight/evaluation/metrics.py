@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,17 +17,7 @@ ECE_BINS = 10
 
 @dataclass(frozen=True)
 class Metric:
-    """A number per arm and split.
-
-    Parameters
-    ----------
-    name, label : str
-    lower_is_better : bool
-    reference : float or None
-        What a constant scores, where that does not depend on the table.
-    most : float
-        The largest value there is; the smallest is 0.
-    """
+    """A number per arm and split, from 0 to `most`; `reference` is a constant's, where no table changes it."""
 
     name: str
     label: str
@@ -59,7 +48,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """What one arm scored on one split.
 
@@ -67,7 +56,7 @@ class Measured:
     ----------
     metrics : dict of str to float or None
         By name; None where it cannot be computed.
-    log_loss, error : list of float
+    log_loss, group_error : list of float or None
         Per group.
     classes : dict of class to dict of str to float
         imbalanced-learn's numbers per class.
@@ -75,11 +64,11 @@ class Measured:
         Why a metric could not be computed.
     """
 
-    metrics: dict[str, float | None]
-    log_loss: list[float | None]
-    error: list[float | None]
-    classes: dict[str, dict[str, float]]
-    problems: dict[str, str]
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    log_loss: list[float | None] = field(default_factory=list)
+    group_error: list[float | None] = field(default_factory=list)
+    classes: dict[str, dict[str, float]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 def measure(
@@ -97,10 +86,8 @@ def measure(
     Parameters
     ----------
     probabilities : ndarray of shape (n, k)
-    decisions : ndarray of int, shape (n,)
-        Predicted classes.
-    labels, codes : ndarray of int, shape (n,)
-        Class and group of every row.
+    decisions, labels, codes : ndarray of int, shape (n,)
+        Predicted class, class and group of every row.
     n_groups : int
     rare : int
         The rarest class of the whole table: the positive one of AUPRC for two classes.
@@ -116,16 +103,18 @@ def measure(
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
     >>> measured = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
     ...                 n_groups=2, rare=1, class_names=["no", "yes"])
-    >>> round(measured.metrics["balanced_log_loss"], 3), measured.metrics["auroc"], measured.error
+    >>> round(measured.metrics["balanced_log_loss"], 3), measured.metrics["auroc"], measured.group_error
     (0.266, 1.0, [0.0, 0.0])
     """
+    from imblearn.metrics import classification_report_imbalanced
+
     problems: dict[str, str] = {}
     sizes = np.bincount(codes, minlength=n_groups)
     weights = 1.0 / np.maximum(sizes, 1)[codes] / n_groups
     with np.errstate(invalid="ignore", divide="ignore"):
         log_loss = np.bincount(codes, row_losses(labels, probabilities, "log"), minlength=n_groups) / sizes
         error = np.bincount(codes, decisions != labels, minlength=n_groups) / sizes
-    values: dict[str, Any] = {
+    values: dict[str, float] = {
         "balanced_log_loss": log_loss.mean(),
         "worst_group_log_loss": log_loss.max(),
         "balanced_error": error.mean(),
@@ -133,27 +122,29 @@ def measure(
         "brier": _brier(probabilities, labels, weights),
         "ece": _ece(probabilities, labels, weights),
     }
-    absent = [class_names[k] for k in range(len(class_names)) if not (labels == k).any()]
+    absent = [name for k, name in enumerate(class_names) if not (labels == k).any()]
     if absent:
-        reason = f"no held-out row of class {', '.join(absent)}"
-        problems |= dict.fromkeys(("auroc", "auprc"), reason)
+        problems = dict.fromkeys(("auroc", "auprc"), f"no held-out row of class {', '.join(absent)}")
     else:
         values |= _ranking(probabilities, labels, rare)
-    report = _imbalanced_report(labels, decisions)
+    report = classification_report_imbalanced(labels, decisions, output_dict=True, zero_division=0)
     values |= {name: report[key] for name, key in IMBALANCED.items()}
     metrics = {metric.name: _finite(values.get(metric.name)) for metric in METRICS}
-    for name, value in metrics.items():
-        if value is None and name not in problems:
-            problems[name] = f"not a finite number: {values.get(name)}"
-    classes = {
-        class_names[k]: {name: float(part) for name, part in report[str(k)].items()}
-        for k in range(len(class_names))
-        if str(k) in report
-    }
-    return Measured(metrics, [*map(_finite, log_loss)], [*map(_finite, error)], classes, problems)
+    unknown = [name for name, value in metrics.items() if value is None]
+    return Measured(
+        metrics=metrics,
+        log_loss=[*map(_finite, log_loss)],
+        group_error=[*map(_finite, error)],
+        classes={
+            name: {key: float(value) for key, value in report[str(k)].items()}
+            for k, name in enumerate(class_names)
+            if str(k) in report
+        },
+        problems={name: f"not a finite number: {values.get(name)}" for name in unknown} | problems,
+    )
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and np.isfinite(value) else None
 
 
@@ -168,13 +159,6 @@ def _ranking(probabilities: np.ndarray, labels: np.ndarray, rare: int) -> dict[s
         "auroc": float(np.mean([roc_auc_score(truth, score) for truth, score in pairs])),
         "auprc": float(np.mean([average_precision_score(truth, score) for truth, score in pairs])),
     }
-
-
-def _imbalanced_report(labels: np.ndarray, decisions: np.ndarray) -> dict[str, Any]:
-    from imblearn.metrics import classification_report_imbalanced
-
-    report: dict[str, Any] = classification_report_imbalanced(labels, decisions, output_dict=True, zero_division=0)
-    return report
 
 
 def _brier(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:

@@ -22,21 +22,8 @@ __all__ = ["EvaluationProblem", "canonical", "seed_of"]
 class EvaluationProblem:
     """The real rows of a comparison, in an order that does not depend on the order they came in.
 
-    Parameters
-    ----------
-    frame : DataFrame of shape (n, d)
-        Columns sorted by name, rows by a hash of their content.
-    target : hashable
-    group_by : tuple of hashable
-    kinds : dict of column to Kind
-        Of the features, found on the whole table.
-    strata : Strata
-        Groups of the rows, and which rows are equal.
-    labels : ndarray of int, shape (n,)
-        Class of every row.
-    class_names : tuple of str
-    fingerprint : str
-        Hash of the rows and columns, whatever their order.
+    Columns of `frame` are sorted by name, rows by a hash of their content; `fingerprint` is a hash of both. `kinds` are
+    those of the features in the whole table, `labels` the class number of every row.
     """
 
     frame: pd.DataFrame
@@ -56,7 +43,7 @@ class EvaluationProblem:
         group_by: Sequence[Hashable] = (),
         kinds: Mapping[Any, Any] | None = None,
     ) -> EvaluationProblem:
-        """Order a table, and find its groups.
+        """Return a table in its own order, with its groups.
 
         Raises
         ------

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+
+from makeweight.evaluation.metrics import Measured
 
 __all__ = ["ArmRecord", "Failure", "Key"]
 
@@ -13,7 +14,7 @@ Key = tuple[int, int, str, str]
 
 
 @dataclass(frozen=True)
-class ArmRecord:
+class ArmRecord(Measured):
     """What an arm scored on one split, or why it could not be measured.
 
     Parameters
@@ -24,18 +25,11 @@ class ArmRecord:
         Its share of the time of all arms of the source on this split.
     error : str
         Why nothing was measured; empty where something was.
-    metrics : dict of str to float or None
-    log_loss, group_error : list of float or None
-        Per group.
-    classes : dict of class to dict of str to float
-        imbalanced-learn's numbers.
-    problems : dict of metric to str
-        Why a metric could not be computed.
     n_train, n_added : int
         Real rows, and what the arm added to them or took away.
     seconds : float
         To write the rows and fit the estimator.
-    ledger : dict or None
+    ledger : mapping or None
         The generator's account, as plain values.
     """
 
@@ -46,11 +40,6 @@ class ArmRecord:
     estimator: str
     task_seconds: float = 0.0
     error: str = ""
-    metrics: dict[str, float | None] = field(default_factory=dict)
-    log_loss: list[float | None] = field(default_factory=list)
-    group_error: list[float | None] = field(default_factory=list)
-    classes: dict[str, dict[str, float]] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
     n_train: int = 0
     n_added: int = 0
     seconds: float = 0.0
@@ -65,10 +54,6 @@ class ArmRecord:
     def split(self) -> str:
         """The split in words."""
         return f"repeat {self.repeat + 1}, fold {self.fold + 1}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

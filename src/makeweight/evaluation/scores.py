@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 
 from makeweight.evaluation.arms import REFERENCE, Arm
 from makeweight.evaluation.metrics import METRICS
@@ -20,20 +21,8 @@ MOST = {metric.name: metric.most for metric in METRICS}
 
 
 class Scores:
-    """What every arm scored with every estimator.
+    """What every arm scored with every estimator on the splits that were run, each a repeat and a fold.
 
-    Parameters
-    ----------
-    records : sequence of ArmRecord
-        As `makeweight.evaluation.training.run_task` returns them.
-    arms : sequence of Arm
-    estimators : sequence of str
-    splits : sequence of (repeat, fold)
-        Those that were run.
-    folds : int
-
-    Notes
-    -----
     A number that is missing on one split is missing altogether: an arm is not judged by the splits on which
     it happened to work.
     """
@@ -55,15 +44,19 @@ class Scores:
         """Return the records of an arm, one per split."""
         return [self._records[estimator, arm, *split] for split in self.splits]
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Names of estimator and arm, every pair once."""
+        return [(estimator, arm.name) for estimator in self.estimators for arm in self.arms]
+
     def failures(self) -> list[Failure]:
         """Return what could not be measured, and why."""
         failures = []
-        for arm in self.arms:
-            for estimator in self.estimators:
-                for record in self.records(estimator, arm.name):
-                    reasons = [record.error] if record.error else []
-                    reasons += [f"{metric}: {why}" for metric, why in record.problems.items()]
-                    failures += [Failure(arm.name, estimator, record.split, reason) for reason in reasons]
+        for arm, estimator in product(self.arms, self.estimators):
+            for record in self.records(estimator, arm.name):
+                reasons = [record.error] if record.error else []
+                reasons += [f"{metric}: {why}" for metric, why in record.problems.items()]
+                failures += [Failure(arm.name, estimator, record.split, reason) for reason in reasons]
         return failures
 
     def value(self, estimator: str, arm: str, metric: str) -> Difference | None:
@@ -93,10 +86,9 @@ class Scores:
         return self._paired(estimator, arm, REFERENCE, lambda record: record.log_loss[group])
 
     def difference(self, estimator: str, arm: str, metric: str, reference: str = REFERENCE) -> Difference | None:
-        """Return the paired difference to a reference, corrected for the other arms.
+        """Return the paired difference to a reference, with Holm's correction.
 
-        Calibrated arms are one family of comparisons, the others another one; each metric and estimator has
-        its own.
+        Calibrated arms are one family of comparisons, the others another one, per metric and estimator.
         """
         key = (estimator, metric, reference)
         if key not in self._corrected:
@@ -129,9 +121,7 @@ class Scores:
         if all(known.name != arm for known in self.arms):
             return None
         records = self.records(estimator, arm)
-        if any(record.error for record in records):
-            return None
-        values = [read(record) for record in records]
+        values = [None if record.error else read(record) for record in records]
         known = [float(value) for value in values if value is not None]
         return known if len(known) == len(values) else None
 

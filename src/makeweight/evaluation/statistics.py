@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
@@ -30,10 +29,6 @@ class Difference:
     high: float
     p: float
     p_holm: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 def corrected(values: Sequence[float], test_share: float, *, level: float = 0.95) -> Difference:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,7 +69,7 @@ class Log:
         self.records.extend(records)
         if self._stream is not None and self.path is not None:
             with _told(self.path):
-                self._write([record.to_dict() for record in records])
+                self._write(list(map(asdict, records)))
 
     def _write(self, lines: Sequence[Mapping[str, object]]) -> None:
         assert self._stream is not None

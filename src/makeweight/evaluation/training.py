@@ -23,7 +23,7 @@ from makeweight.generators.writing import write_rows
 from makeweight.measure.calibration import tuned_offsets
 from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner
 from makeweight.measure.matrix import Matrix
-from makeweight.measure.probabilities import probabilities
+from makeweight.measure.probabilities import probabilities as probabilities_of
 from makeweight.measure.training import balancing_weights, undersampled
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
@@ -38,21 +38,10 @@ AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "augment": 0}
 
 @dataclass(frozen=True)
 class Settings:
-    """What all tasks share.
+    """What all tasks share: a `Design` as it was resolved, with its learners.
 
-    Parameters
-    ----------
-    folds : int
-        Of the comparison.
-    inner_folds : int
-        Inside each training fold, for calibrator and threshold.
-    augment : float
-        Augmentation rows per group, as a multiple of the largest group.
-    copies : {"auto", "reject", "accept"}
-    estimators : dict of str to str or classifier
-    random_state : int
-    synthetic_weight : float or None
-        Of the chosen generator's rows, where real ones weigh 1.
+    Calibrator and threshold are fitted on `inner_folds` inside each training fold. Augmentation rows per group are a
+    multiple of the largest group.
     """
 
     folds: int
@@ -84,15 +73,18 @@ class Task:
         return seed_of(self.settings.random_state, self.repeat, self.fold, *parts)
 
 
-@dataclass
-class _Learned:
-    """Held-out probabilities per variant and estimator, and what it took."""
+@dataclass(frozen=True, eq=False)
+class _Prediction:
+    """Held-out probabilities of one fit, as they are and where the model calibrates itself, and what it took."""
 
-    probabilities: dict[tuple[Variant, str], np.ndarray]
-    calibrated: dict[str, np.ndarray]
-    seconds: dict[tuple[Variant, str], float]
-    n_added: dict[tuple[Variant, str], int]
-    ledger: Mapping[str, object] | None = None
+    probabilities: np.ndarray
+    calibrated: np.ndarray | None = None
+    n_added: int = 0
+    seconds: float = 0.0
+
+
+#: By training set and estimator.
+Predictions = dict[tuple[Variant, str], _Prediction]
 
 
 def run_task(task: Task) -> list[ArmRecord]:
@@ -119,19 +111,19 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
     rng = np.random.default_rng(seed_of(settings.random_state, task.repeat))
     assigned = problem.strata.assign(settings.folds, rng)
     train, held = everything[assigned != task.fold], everything[assigned == task.fold]
-    learned = _learn(task, train, held, ())
+    predictions, ledger = _predictions(task, train, held, ())
     out_of_fold = _out_of_fold(task, train)
     rare = int(np.bincount(problem.labels).argmin())
     records = []
     for (arm, name), record in zip(pairs, blank, strict=True):
         key = (arm.variant, name)
-        if task.source.kind == "auto" and arm.calibrated:
-            predicted = learned.calibrated[name]
-            decisions = predicted.argmax(axis=1)
+        prediction = predictions[key]
+        if prediction.calibrated is not None and arm.calibrated:
+            probabilities, decisions = prediction.calibrated, prediction.calibrated.argmax(axis=1)
         else:
-            predicted, decisions = _read_out(arm, problem, train, learned.probabilities[key], out_of_fold.get(key))
+            probabilities, decisions = _read_out(arm, problem, train, prediction.probabilities, out_of_fold.get(key))
         measured = measure(
-            predicted,
+            probabilities,
             decisions,
             problem.labels[held],
             problem.codes[held],
@@ -142,15 +134,11 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
         records.append(
             replace(
                 record,
-                metrics=measured.metrics,
-                log_loss=measured.log_loss,
-                group_error=measured.error,
-                classes=measured.classes,
-                problems=measured.problems,
+                **vars(measured),
                 n_train=len(train),
-                n_added=learned.n_added[key],
-                seconds=round(learned.seconds[key], 4),
-                ledger=learned.ledger if arm.focus and arm.variant != "all" else None,
+                n_added=prediction.n_added,
+                seconds=round(prediction.seconds, 4),
+                ledger=ledger if arm.focus and arm.variant != "all" else None,
             )
         )
     return records
@@ -166,10 +154,9 @@ def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.
     held_out_of: dict[tuple[Variant, str], np.ndarray] = {}
     for fold in range(folds):
         held = inner == fold
-        learned = _learn(task, train[~held], train[held], (fold,))
-        for key, predicted in learned.probabilities.items():
+        for key, prediction in _predictions(task, train[~held], train[held], (fold,))[0].items():
             whole = held_out_of.setdefault(key, np.empty((len(train), len(problem.class_names))))
-            whole[held] = predicted
+            whole[held] = prediction.probabilities
     return held_out_of
 
 
@@ -177,30 +164,29 @@ def _read_out(
     arm: Arm, problem: EvaluationProblem, train: np.ndarray, raw: np.ndarray, out_of_fold: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and decisions of an arm."""
-    if arm.readout == "raw":
-        return raw, raw.argmax(axis=1)
+    codes, labels, read = problem.codes[train], problem.labels[train], raw
     if arm.readout == "shift":
-        shares = np.bincount(problem.labels[train], minlength=len(problem.class_names))
-        shifted = np.asarray(logit_shift(shares / shares.sum(), problem.prior).apply(raw))
-        return shifted, shifted.argmax(axis=1)
-    assert out_of_fold is not None
-    codes, labels = problem.codes[train], problem.labels[train]
-    weights = 1.0 / np.bincount(codes)[codes]
-    if arm.readout == "threshold":
-        offsets = tuned_offsets(out_of_fold, labels, weights)
-        return raw, (np.log(raw) + offsets).argmax(axis=1)
-    calibrated = fit_calibration(out_of_fold, labels, sample_weight=weights).apply(raw)
-    return calibrated, calibrated.argmax(axis=1)
+        shares = np.bincount(labels, minlength=len(problem.class_names))
+        read = np.asarray(logit_shift(shares / shares.sum(), problem.prior).apply(raw))
+    elif arm.readout != "raw":
+        assert out_of_fold is not None
+        weights = 1.0 / np.bincount(codes)[codes]
+        if arm.readout == "threshold":
+            return raw, (np.log(raw) + tuned_offsets(out_of_fold, labels, weights)).argmax(axis=1)
+        read = fit_calibration(out_of_fold, labels, sample_weight=weights).apply(raw)
+    return read, read.argmax(axis=1)
 
 
-def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]) -> _Learned:
-    """Fit generator, encoder and estimators to some rows, and predict others."""
+def _predictions(
+    task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]
+) -> tuple[Predictions, Mapping[str, object] | None]:
+    """Fit generator, encoder and estimators to some rows, and predict others; return the generator's account, too."""
     problem, settings, source = task.problem, task.settings, task.source
     if source.kind == "constant":
-        prior = np.tile(problem.prior, (len(held), 1))
-        return _same(settings, "nothing", prior)
+        prior = _Prediction(np.tile(problem.prior, (len(held), 1)))
+        return {("nothing", name): prior for name in settings.estimators}, None
     if source.kind == "auto":
-        return _learn_auto(task, train, held)
+        return _of_classifier(task, train, held), None
     model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
     began = time.perf_counter()
     table = problem.table(train)
@@ -210,8 +196,9 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
     real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
     labels, codes = problem.labels[train], problem.codes[train]
     extra = matrix.transform(written) if len(written) else real[:0]
-    extra_labels = _codes_of(written[problem.target], problem)
-    learned = _Learned({}, {}, {}, {}, ledger)
+    positions = {name: k for k, name in enumerate(problem.class_names)}
+    extra_labels = np.array([positions[str(label)] for label in written[problem.target].tolist()], dtype=np.int64)
+    predictions: Predictions = {}
     for variant in source.variants:
         taken = purposes == "balance" if variant == "balanced" else np.ones(len(written), dtype=bool)
         rows = np.arange(len(train))
@@ -226,16 +213,12 @@ def _learn(task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ..
         for name, learner in settings.estimators.items():
             start = time.perf_counter()
             model = fit_estimator(make_learner(learner, model_seed, len(y)), X, y, weights, model_seed)
-            key = (variant, name)
-            learned.probabilities[key] = probabilities(model, held_out, np.arange(len(problem.class_names)))
-            learned.seconds[key] = time.perf_counter() - start + writing
-            learned.n_added[key] = len(y) - len(train)
-    return learned
-
-
-def _same(settings: Settings, variant: Variant, probabilities: np.ndarray) -> _Learned:
-    keys: list[tuple[Variant, str]] = [(variant, name) for name in settings.estimators]
-    return _Learned(dict.fromkeys(keys, probabilities), {}, dict.fromkeys(keys, 0.0), dict.fromkeys(keys, 0))
+            predictions[variant, name] = _Prediction(
+                probabilities_of(model, held_out, np.arange(len(problem.class_names))),
+                n_added=len(y) - len(train),
+                seconds=time.perf_counter() - start + writing,
+            )
+    return predictions, ledger
 
 
 def _written(
@@ -265,18 +248,13 @@ def _written(
     return generation.frame, generation.provenance["purpose"].astype(object).to_numpy(), generation.ledger.to_dict()
 
 
-def _codes_of(labels: pd.Series[Any], problem: EvaluationProblem) -> np.ndarray:
-    positions: Mapping[str, int] = {name: k for k, name in enumerate(problem.class_names)}
-    return np.array([positions[str(label)] for label in labels.tolist()], dtype=np.int64)
-
-
-def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
+def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictions:
     """Fit a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
     problem, settings, source = task.problem, task.settings, task.source
     frame = problem.frame.drop(columns=problem.target)
     rows, held_rows = (frame.iloc[some].reset_index(drop=True) for some in (train, held))
     schema = Schema.infer(rows, kinds=problem.kinds | dict.fromkeys(problem.group_by, Kind.CATEGORICAL))
-    learned = _Learned({}, {}, {}, {})
+    predictions: Predictions = {}
     assert source.generator is not None
     generator = Remembering(source.generator)  # the seed is the same, and so are the folds and their rows
     for name, learner in settings.estimators.items():
@@ -294,8 +272,10 @@ def _learn_auto(task: Task, train: np.ndarray, held: np.ndarray) -> _Learned:
             **AUTO,
         )
         model.fit(rows, problem.labels[train])
-        learned.probabilities["all", name] = probabilities(model.estimator_, held_rows, model.classes_)
-        learned.calibrated[name] = model.predict_proba(held_rows)
-        learned.seconds["all", name] = time.perf_counter() + generator.memory.saved - start
-        learned.n_added["all", name] = model.decision_.n_synthetic
-    return learned
+        predictions["all", name] = _Prediction(
+            probabilities_of(model.estimator_, held_rows, model.classes_),
+            model.predict_proba(held_rows),
+            model.decision_.n_synthetic,
+            time.perf_counter() + generator.memory.saved - start,
+        )
+    return predictions

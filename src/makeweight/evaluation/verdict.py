@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Scores
@@ -37,27 +36,15 @@ WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates o
 
 @dataclass(frozen=True)
 class ComparisonVerdict:
-    """What the comparison says.
+    """What the comparison says: one of `CODES`, a sentence, details, and what to run or do next.
 
-    Parameters
-    ----------
-    code : str
-        One of `CODES`.
-    sentence : str
-    details : tuple of str
-        First one per estimator, then groups, cheaper arms, and the best arm of all.
-    next : str
-        What to run or do next.
+    Details are first one per estimator, then groups, cheaper arms, and the best arm of all.
     """
 
     code: str
     sentence: str
     details: tuple[str, ...]
     next: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -87,24 +74,8 @@ def judge(
 ) -> ComparisonVerdict:
     """Return the verdict on the focus arms.
 
-    Parameters
-    ----------
-    scores : Scores
-    focus : sequence of Arm
-        The arms that the verdict is about.
-    groups : sequence of str
-    table, generator : sequence of str
-        As options of the command line.
-    n_added : mapping of variant to int
-        Rows that an arm adds to the whole table.
-    augment : int
-        Augmentation rows per group on the whole table.
-    cut : bool
-        Whether splits were cut.
-
-    Returns
-    -------
-    ComparisonVerdict
+    `table` and `generator` are words of the command line. `n_added`, by training set, and `augment`, per group, are
+    rows that are added to the whole table. `cut` says whether splits were cut.
     """
     findings = [_finding(scores, estimator, focus) for estimator in scores.estimators]
     code = _overall([finding.code for finding in findings])
@@ -120,8 +91,8 @@ def judge(
         shown = [finding for finding in findings if finding.code == "helps-ranking"]
     # The numbers are those of the estimator that is best without synthetic rows.
     first = min(shown, key=lambda finding: _loss(scores, finding.estimator, REFERENCE))
-    sentence = _sentence(scores, code, findings, shown, first, n_added)
     gained = _gained(scores, first) if code == "hurts" else ""
+    sentence = _sentence(scores, code, findings, shown, first, n_added, gained)
     following = _next(code, first, table, generator, augment, cut=cut, gained=gained)
     return ComparisonVerdict(code, sentence, tuple(details), following)
 
@@ -212,11 +183,9 @@ def _signed(difference: Difference) -> str:
 
 
 def _changes(scores: Scores, estimator: str, arm: Arm) -> str:
-    parts = []
-    for metric, label in ((RANKING, "AUROC"), (LOSS, "balanced log-loss")):
-        difference = scores.difference(estimator, arm.name, metric)
-        parts.append(f"{label} {'not measured' if difference is None else _signed(difference)}")
-    return ", ".join(parts)
+    changes = (scores.difference(estimator, arm.name, metric) for metric in (RANKING, LOSS))
+    ranks, loss = ("not measured" if change is None else _signed(change) for change in changes)
+    return f"AUROC {ranks}, balanced log-loss {loss}"
 
 
 def _sentence(
@@ -226,6 +195,7 @@ def _sentence(
     shown: Sequence[EstimatorFinding],
     first: EstimatorFinding,
     n_added: Mapping[str, int],
+    gained: str,
 ) -> str:
     arm, estimator = first.arm, first.estimator
     if code == "failed":
@@ -254,7 +224,6 @@ def _sentence(
         what = "help ranking" if ranks else "help beyond calibration (AUROC shows no gain)"
         return f"Synthetic rows {what}, {who}: {against}"
     if code == "hurts":
-        gained = _gained(scores, first)
         lost = {"": "", RANKS: " the balanced log-loss", LOG_LOSS: " ranking"}[gained]
         return f"Synthetic rows hurt{lost}{' and improve ' if gained else ''}{gained}, {who}: {against}"
     return f"No measurable difference, {who}: {against}"
@@ -269,10 +238,8 @@ def _gained(scores: Scores, finding: EstimatorFinding) -> str:
 
 
 def _error(scores: Scores, arm: Arm) -> str:
-    for failure in scores.failures():
-        if failure.arm == arm.name:
-            return failure.error
-    return "its numbers are not finite"
+    errors = [failure.error for failure in scores.failures() if failure.arm == arm.name]
+    return errors[0] if errors else "its numbers are not finite"
 
 
 def _of_estimator(scores: Scores, finding: EstimatorFinding) -> str:
@@ -289,15 +256,15 @@ def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequen
     for finding in findings:
         if finding.code not in ("helps-ranking", "hurts"):
             continue
-        changes = {
-            group: difference
+        changes = [
+            (group, difference)
             for position, group in enumerate(groups)
             if (difference := scores.group_difference(finding.estimator, finding.arm.name, position))
-        }
-        p_values = holm([difference.p for difference in changes.values()])
+        ]
+        p_values = holm([difference.p for _, difference in changes])
         parts = [
             f"{group} {_signed(difference)}"
-            for (group, difference), p in zip(changes.items(), p_values, strict=True)
+            for (group, difference), p in zip(changes, p_values, strict=True)
             if p < LEVEL and abs(difference.mean) >= SMALLEST
         ]
         which = "; ".join(parts) if parts else "shown for no single group"
@@ -307,19 +274,14 @@ def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequen
 
 def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
     """Name arms without synthetic rows that are shown to help where synthetic rows do."""
-    details = []
-    for finding in findings:
-        cheaper = [
-            arm.label
-            for arm in scores.arms
-            if finding.code == "helps-ranking"
-            and arm.calibrated
-            and not arm.synthetic
-            and _shown(scores, finding.estimator, arm)
-        ]
-        if cheaper:
-            details.append(f"with {finding.label} without synthetic rows these help, too: {', '.join(cheaper)}")
-    return details
+    plain = [arm for arm in scores.arms if arm.calibrated and not arm.synthetic]
+    helped = [finding for finding in findings if finding.code == "helps-ranking"]
+    cheaper = {one.label: [arm.label for arm in plain if _shown(scores, one.estimator, arm)] for one in helped}
+    return [
+        f"with {label} without synthetic rows these help, too: {', '.join(names)}"
+        for label, names in cheaper.items()
+        if names
+    ]
 
 
 def _best(scores: Scores) -> list[str]:
@@ -352,7 +314,7 @@ def _next(
     augment: int,
     *,
     cut: bool,
-    gained: str = "",
+    gained: str,
 ) -> str:
     """Say what to run or do."""
     if code in ("helps-ranking", "mixed"):

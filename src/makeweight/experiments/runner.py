@@ -150,9 +150,8 @@ def run_experiment(
             failed += rows[0].status == FAILED
             done += rows[0].status == DONE
             if progress is not None:
-                seconds = time.perf_counter() - start
-                left = seconds / finished * (len(waiting) - finished)
-                progress(Progress("reproduce", finished, len(waiting), seconds, left, str(waiting[index])))
+                seconds, task = time.perf_counter() - start, str(waiting[index])
+                progress(Progress.steady("reproduce", finished, len(waiting), seconds, task))
     finally:
         store.join()
     return Run(len(tasks), before, done, failed, time.perf_counter() - start)

@@ -1,0 +1,202 @@
+"""Rows that carry probabilities, beside hard rows, soft real rows and doing nothing, on many tables.
+
+    python benchmarks/soft_rows.py whole|rare --seeds 1,2 [--tables NAME ...] [--hours H]   # measure what is missing
+    python benchmarks/soft_rows.py --show                                                   # the tables of the docs
+
+whole: tables as they are, at most 12,000 rows, 60 % to learn from. rare: 1,000 common and 100 rare rows to learn from.
+A committee is cross-fitted on the training rows; the smoothed bootstrap writes rows, as many of either label; the
+committee says what each is. Log-loss is for the training rows' shares of labels. Arms, with the same learner and
+without any calibration step unless they say so:
+
+* nothing, and nothing + Platt (out-of-fold, five folds)
+* hard rows: labels balanced by synthetic rows
+* soft real rows: real rows half soft, none added (the control)
+* soft rows: the same and 8,000 synthetic rows (twice the training rows where that is more)
+* blend: mean log-odds of the learner with soft rows and the committee
+* committee alone
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict, train_test_split
+
+import transformer_calibrated as tables
+from makeweight.committee import Committee, soft_labels
+from makeweight.generators.writing import write_rows
+from makeweight.plan import GroupPlan, Groups, Plan
+from makeweight.table import Schema, Table
+from records import Records
+
+RESULTS = Path(__file__).parent / "results" / "soft_rows.parquet"
+WHOLE = (
+    "real/telco_churn",
+    "real/german_credit",
+    "real/sick",
+    "real/travel_churn",
+    "real/mammography",
+    "real/law_school",
+    "real/adult_census",
+    "paper/craft",
+    "paper/gender",
+    "paper/adult",
+)
+RARE = WHOLE
+LEARNERS = ("LR", "RF", "RF5", "XGB", "XGB shallow")
+FLOOR = 1e-4
+
+
+def learner(name: str, like: pd.DataFrame, seed: int) -> Any:
+    """An unfitted classifier; the two additions are the regularised forms of forest and boosted trees."""
+    model = tables.learner({"RF5": "RF", "XGB shallow": "XGB"}.get(name, name), like, seed)
+    if name == "RF5":
+        model.steps[-1][1].set_params(min_samples_leaf=5, n_estimators=200)
+    if name == "XGB shallow":
+        model.steps[-1][1].set_params(max_depth=3, learning_rate=0.1, n_estimators=100)
+    return model
+
+
+def fitted(name: str, X: pd.DataFrame, y: np.ndarray, weights: np.ndarray, seed: int) -> Any:
+    """A classifier fitted to weighted rows."""
+    model = learner(name, X, seed)
+    return model.fit(X, y, **{f"{model.steps[-1][0]}__sample_weight": weights})
+
+
+def split(mode: str, table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows to learn from and rows to judge by."""
+    if mode == "rare":
+        return tables.split(table, 100, seed)
+    frame = tables.whole(table)
+    frame = frame.sample(min(len(frame), 12_000), random_state=seed)
+    parts = train_test_split(frame, test_size=0.4, stratify=frame["label"], random_state=seed)
+    return tuple(part.reset_index(drop=True) for part in parts)
+
+
+def written(train: pd.DataFrame, counts: dict[int, int], seed: int) -> pd.DataFrame:
+    """So many synthetic rows of either label by the smoothed bootstrap."""
+    table = Table(train, Schema.infer(train, target="label"))
+    groups = Groups(table)
+    plan = Plan(
+        tuple(GroupPlan(key, int(n), counts.get(key[0], 0)) for key, n in zip(groups.keys, groups.counts, strict=True)),
+        groups.columns,
+    )
+    made = write_rows(table, plan, "smoothed-bootstrap", seed=np.random.SeedSequence(seed), copies="accept")
+    return made.frame[list(train.columns)]
+
+
+def loss_at(y: np.ndarray, p: np.ndarray, share: float) -> float:
+    """Log-loss where so large a share of rows has label 1."""
+    return float(-share * np.log(p[y == 1]).mean() - (1 - share) * np.log(1 - p[y == 0]).mean())
+
+
+def shifted(p: np.ndarray, share: float) -> np.ndarray:
+    """Probabilities for equal labels, of a model of rows of which a share has label 1."""
+    return 1 / (1 + (1 - p) / p * share / (1 - share))
+
+
+def measure(mode: str, table: str, seed: int) -> list[dict[str, Any]]:
+    """One record per learner and arm."""
+    train, test = split(mode, table, seed)
+    X, y, n = train.drop(columns="label"), train["label"].to_numpy(), len(train)
+    judged, truth = test.drop(columns="label"), test["label"].to_numpy()
+    began = time.perf_counter()
+    committee = Committee(random_state=seed).fit(X, y)
+    most = max(8_000, 2 * n)
+    even = written(train, {0: most // 2, 1: most // 2}, seed).drop(columns="label")
+    q = committee.predict_proba(even)
+    seconds = time.perf_counter() - began
+    said = committee.predict_proba(judged)[:, 1]
+    rows = pd.concat([X, even], ignore_index=True)
+    control = soft_labels(y, committee.oof_, np.empty((0, 2)))
+    soft = soft_labels(y, committee.oof_, q)
+    rare = written(train, {1: max(0, int((y == 0).sum() - (y == 1).sum()))}, seed + 1)
+    hard = pd.concat([train, rare], ignore_index=True)
+    sets = {
+        "nothing": (X, y, np.ones(n)),
+        "hard rows": (hard.drop(columns="label"), hard["label"].to_numpy(), np.ones(len(hard))),
+        "soft real rows": (X.iloc[control.rows], control.labels, control.weights),
+        "soft rows": (rows.iloc[soft.rows], soft.labels, soft.weights),
+    }
+    records = []
+
+    def record(name: str, arm: str, p: np.ndarray) -> None:
+        p = np.clip(p, FLOOR, 1 - FLOOR)
+        records.append(
+            {
+                "learner": name,
+                "arm": arm,
+                "auroc": float(roc_auc_score(truth, p)),
+                "loss": loss_at(truth, p, y.mean()),
+                "balanced": loss_at(truth, shifted(p, y.mean()), 0.5),
+                "seconds": seconds,
+            }
+        )
+
+    record("-", "committee", said)
+    for name in LEARNERS:
+        for arm, (frame, labels, weights) in sets.items():
+            p = np.clip(fitted(name, frame, labels, weights, seed).predict_proba(judged)[:, 1], FLOOR, 1 - FLOOR)
+            record(name, arm, p)
+            if arm == "nothing":
+                out = cross_val_predict(learner(name, X, seed), X, y, cv=5, method="predict_proba")[:, 1]
+                odds = [np.log(r / (1 - r))[:, None] for r in (np.clip(out, FLOOR, 1 - FLOOR), p)]
+                record(name, "nothing + Platt", LogisticRegression().fit(odds[0], y).predict_proba(odds[1])[:, 1])
+        record(name, "blend", 1 / (1 + np.sqrt((1 - p) / p * (1 - said) / said)))
+    return records
+
+
+def summarise(frame: pd.DataFrame) -> None:
+    """Print, per mode and metric, means beyond doing nothing with standard errors over tables."""
+    for mode, part in frame.groupby("mode", sort=False):
+        n = part.groupby("table")["seed"].nunique()
+        print(f"\n{mode}: {len(n)} tables, {n.min()} to {n.max()} seeds")
+        committee = part[part["arm"] == "committee"].set_index(["table", "seed"])
+        for metric in ("auroc", "loss", "balanced"):
+            wide = part[part["learner"] != "-"].pivot(index=["table", "seed", "learner"], columns="arm", values=metric)
+            wide["committee"] = committee[metric].reindex(wide.index.droplevel("learner")).to_numpy()
+            gain = wide.sub(wide["nothing"], axis=0).drop(columns="nothing")
+            gain["soft rows beyond control"] = wide["soft rows"] - wide["soft real rows"]
+            by_table = gain.groupby(["learner", "table"]).mean()
+            mean = by_table.groupby("learner").mean().reindex(LEARNERS)
+            error = by_table.groupby("learner").sem().reindex(LEARNERS)
+            text = mean.map("{:+.4f}".format) + " ± " + error.map("{:.4f}".format)
+            print(f"\n{metric} beyond nothing\n{text.T.to_string()}")
+        loss = part[part["learner"] != "-"].pivot(index=["table", "seed", "learner"], columns="arm", values="loss")
+        for arm in ("soft rows", "blend"):
+            share = (loss[arm] <= loss["nothing + Platt"]).mean()
+            print(f"\n{arm} at or below nothing + Platt in log-loss: {share:.0%} of cases")
+
+
+def main() -> None:
+    """Measure what is missing, or show what is there."""
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", nargs="?", choices=["whole", "rare"])
+    parser.add_argument("--seeds", default="1,2,6,8")
+    parser.add_argument("--tables", nargs="+", default=WHOLE)
+    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--show", action="store_true")
+    asked = parser.parse_args()
+    records, stop = Records(RESULTS), time.monotonic() + 3600 * asked.hours
+    for seed in map(int, asked.seeds.split(",")) if asked.mode else ():
+        for table in asked.tables:
+            key = {"mode": asked.mode, "table": table, "seed": seed}
+            if not records.has(key) and time.monotonic() < stop:
+                began = time.monotonic()
+                records.add(key, measure(asked.mode, table, seed))
+                print(*key.values(), f"{time.monotonic() - began:.0f} s", flush=True)
+    if asked.show:
+        summarise(records.frame)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""How several classifiers' probabilities become one: weights, a slope and offsets on log-probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp, softmax
+
+from makeweight.errors import OptionError
+
+__all__ = ["Combination", "fit_combination"]
+
+#: Pull of log-slope and offsets towards zero, on the scale of the mean loss: keeps separated classes finite.
+RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A weighted mean of log-probabilities, calibrated: softmax(slope * sum_j w_j log p_j + offsets).
+
+    Parameters
+    ----------
+    weights : ndarray of shape (m,)
+        Of the members; not negative, and they sum to one.
+    slope : float
+        Above one where the mean is too timid, below one where it is too sure.
+    offsets : ndarray of shape (k,)
+        Per class; they sum to zero.
+
+    Examples
+    --------
+    >>> logs = np.log([[[0.2, 0.8]], [[0.5, 0.5]]])
+    >>> Combination(np.array([1.0, 0.0]), 1.0, np.zeros(2)).apply(logs).round(6)
+    array([[0.2, 0.8]])
+    """
+
+    weights: np.ndarray
+    slope: float
+    offsets: np.ndarray
+
+    def apply(self, logs: np.ndarray) -> np.ndarray:
+        """Return probabilities of shape (n, k) from the members' log-probabilities of shape (m, n, k)."""
+        return np.asarray(softmax(self.slope * np.tensordot(self.weights, logs, 1) + self.offsets, axis=1))
+
+
+def fit_combination(
+    logs: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray, prior: np.ndarray, pull: float
+) -> Combination:
+    """Return the combination with the least log-loss on out-of-fold probabilities.
+
+    Parameters
+    ----------
+    logs : ndarray of shape (m, n, k)
+        Log-probabilities of rows that the members were not fitted on; finite.
+    labels : ndarray of int, shape (n,)
+    sample_weight : ndarray of shape (n,)
+    prior : ndarray of shape (m,)
+        Weights of the members before the rows are seen; positive.
+    pull : float
+        Rows that the prior is worth: so many times the Kullback-Leibler divergence of the weights from `prior` is added
+        to the summed loss of `n` rows.
+
+    Returns
+    -------
+    Combination
+
+    Raises
+    ------
+    OptionError
+        When `prior` holds a number that is not positive.
+
+    Notes
+    -----
+    Stacking on the simplex (Breiman, "Stacked regressions", 1996) of log-odds (a logarithmic opinion pool), with a
+    slope and offsets as in temperature scaling. The divergence is entropic regularisation towards `prior`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.05, 0.95, 2000)
+    >>> y = (rng.random(2000) < p).astype(int)
+    >>> noise = rng.uniform(0.05, 0.95, 2000)
+    >>> logs = np.log([np.column_stack([1 - q, q]) for q in (p, noise)])
+    >>> fit_combination(logs, y, np.ones(2000), np.array([0.5, 0.5]), 1.0).weights.round(1)
+    array([1., 0.])
+    """
+    if prior.min() <= 0:
+        raise OptionError("prior weights of members are positive", where="prior", got=prior.tolist())
+    m, n, k = logs.shape
+    share = sample_weight / sample_weight.sum()
+    rows = np.arange(n)
+    log_prior = np.log(prior / prior.sum())
+
+    def value(point: np.ndarray) -> tuple[float, np.ndarray]:
+        log_weights = log_softmax(point[:m])
+        weights, slope, offsets = np.exp(log_weights), np.exp(point[m]), point[m + 1 :]
+        pooled = np.tensordot(weights, logs, 1)
+        odds = slope * pooled + offsets
+        total = logsumexp(odds, axis=1)
+        residual = np.exp(odds - total[:, None])
+        residual[rows, labels] -= 1.0
+        residual *= share[:, None]
+        divergence = log_weights - log_prior
+        loss = share @ (total - odds[rows, labels]) + pull / n * (weights @ divergence)
+        loss += 0.5 * RIDGE * (point[m:] @ point[m:])
+        slopes = slope * np.tensordot(logs, residual, 2) + pull / n * (divergence + 1.0)
+        gradient = np.concatenate(
+            [weights * (slopes - weights @ slopes), [slope * (residual * pooled).sum()], residual.sum(axis=0)]
+        )
+        gradient[m:] += RIDGE * point[m:]
+        return float(loss), gradient
+
+    start = np.concatenate([log_prior, np.zeros(k + 1)])
+    best = minimize(value, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    return Combination(softmax(best[:m]), float(np.exp(best[m])), best[m + 1 :] - best[m + 1 :].mean())

@@ -1,0 +1,237 @@
+"""Several classifiers that answer as one, each judged by rows that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from makeweight._compat import Interval, StrOptions
+from makeweight.committee.combination import fit_combination
+from makeweight.committee.members import Member, choose_members, prior_weights
+from makeweight.committee.reading import CommitteeRows
+from makeweight.engine import run
+from makeweight.generators.writing import seed_sequence
+from makeweight.labelled import read_features, take_rows
+from makeweight.measure.learners import fit_estimator
+from makeweight.measure.probabilities import probabilities
+from makeweight.table.containers import to_frame
+
+__all__ = ["Committee"]
+
+#: Rows that the members' prior weights are worth. On tables from the network's prior 1 to 10 made no difference.
+PRIOR_ROWS = 3.0
+#: Repeats of the cross-fitting bring the rarest class to so many held-out rows, as far as MOST_REPEATS allows.
+HELD_ROWS, MOST_REPEATS = 50, 5
+
+
+class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Class probabilities by several classifiers, weighed by how well each predicts rows that it has not seen.
+
+    Every member is fitted once per fold. Out-of-fold log-probabilities give the weights, a slope and offsets, so that
+    the answer is calibrated without a further step; new rows get the mean over the folds' fits.
+
+    Parameters
+    ----------
+    members : "auto" or sequence, default="auto"
+        Names, classifiers with ``predict_proba``, or pairs of a name and a classifier. Names: "closed-form"
+        (`ClosedForm`), "lr", "rf" and "rf5" (forests with 1 and 5 rows a leaf), "hgb" and "hgb-shallow" (boosted trees
+        at their library's defaults, and of depth 3), "xgb", "lightgbm", "catboost" where installed. "auto" takes
+        "closed-form", "lr", "rf", "hgb" and "hgb-shallow".
+    kinds : mapping of column to kind, optional
+        Columns whose kind is stated rather than inferred.
+    cv : int, default=5
+        Folds; fewer where the rarest class has fewer different rows. Equal rows are in one fold.
+    repeats : "auto" or int, default="auto"
+        Of the cross-fitting. "auto" repeats it, up to five times, until every class has held out 50 rows.
+    random_state : int, numpy.random.Generator, RandomState or None
+    n_jobs : int, optional
+        Processes; the answer does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+    members_ : tuple of str
+    weights_ : ndarray of shape (m,)
+        Of the members, in their order.
+    combination_ : Combination
+    labels_ : ndarray of int, shape (n,)
+        Positions in `classes_` of the labels of `fit`.
+    oof_ : ndarray of shape (n, k)
+        Probabilities of the rows of `fit`, by fits that have not seen them.
+    loss_ : float
+        Log-loss of `oof_`, in nats per row.
+    member_losses_ : ndarray of shape (m,)
+        The same of every member alone.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has column names.
+
+    Raises
+    ------
+    OptionError, PlanError, SchemaError
+        In `fit`, when members, folds or the table do not fit.
+
+    References
+    ----------
+    Stacking: Wolpert, "Stacked generalization" (1992); Breiman, "Stacked regressions" (1996).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> X, y = make_classification(n_samples=200, weights=[0.9], flip_y=0, random_state=0)
+    >>> committee = Committee(["closed-form", "lr"], random_state=0).fit(X, y)
+    >>> committee.predict_proba(X[:3]).shape, bool(committee.loss_ < 0.35)
+    ((3, 2), True)
+    """
+
+    __metadata_request__fit = {"groups": True}  # noqa: RUF012
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
+        "members": "no_validation",
+        "kinds": [Mapping, None],
+        "cv": [Interval(Integral, 2, None, closed="left")],
+        "repeats": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state", np.random.Generator],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        members: str | Sequence[Any] = "auto",
+        *,
+        kinds: Mapping[Any, str] | None = None,
+        cv: int = 5,
+        repeats: str | int = "auto",
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.members = members
+        self.kinds = kinds
+        self.cv = cv
+        self.repeats = repeats
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
+        """Cross-fit the members, and weigh them.
+
+        Parameters
+        ----------
+        X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n, d)
+        y : array-like of shape (n,)
+        groups : array-like of shape (n,), optional
+            Every group is spread evenly over the folds; by default every class is.
+        sample_weight : array-like of shape (n,), optional
+            Probabilities are those of the weighted rows.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        rows = CommitteeRows.read(self, X, y, groups, sample_weight, self.kinds)
+        members = choose_members(self.members)
+        self.classes_, self.members_ = rows.classes, tuple(member.name for member in members)
+        folds, repeats = self._rounds(rows)
+        seeds = seed_sequence(self.random_state).spawn(repeats)
+        tasks = [
+            _Round(rows, members, assigned == fold, int(seed.generate_state(1)[0]) % 2**31 + fold)
+            for seed in seeds
+            for assigned in [rows.strata.assign(folds, np.random.default_rng(seed))]
+            for fold in range(folds)
+        ]
+        logs = np.zeros((len(members), len(rows), len(self.classes_)))
+        self._fits: list[_Fits] = [_Fits((), self.classes_)] * len(tasks)
+        for place, (fits, held_logs) in run(_fit_round, tasks, n_jobs=self.n_jobs or 1):
+            self._fits[place] = fits
+            logs[:, tasks[place].held] += held_logs / repeats
+        prior = np.array(prior_weights(members))
+        self.combination_ = fit_combination(logs, rows.labels, rows.weights, prior, PRIOR_ROWS)
+        self.weights_ = self.combination_.weights
+        self.labels_, self.oof_ = rows.labels, self.combination_.apply(logs)
+        share, each = rows.weights / rows.weights.sum(), np.arange(len(rows))
+        self.loss_ = float(-share @ np.log(self.oof_[each, rows.labels]))
+        self.member_losses_ = -logs[:, each, rows.labels] @ share
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities of shape (n, k)."""
+        check_is_fitted(self)
+        features = read_features(self, X)
+        frame = to_frame(features)
+        logs = np.zeros((len(self.members_), len(frame), len(self.classes_)))
+        for fits in self._fits:
+            logs += fits.logs(features, frame) / len(self._fits)
+        return self.combination_.apply(logs)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest classes, shape (n,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def _rounds(self, rows: CommitteeRows) -> tuple[int, int]:
+        """Return folds, at most one per row of the rarest group, and repeats."""
+        rarest = int(rows.strata.distinct().min())
+        folds = max(2, min(self.cv, rarest))
+        rows.strata.check(1)
+        if self.repeats != "auto":
+            return folds, int(self.repeats)
+        return folds, min(MOST_REPEATS, -(-HELD_ROWS // int(np.bincount(rows.labels).min())))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.categorical = tags.input_tags.allow_nan = True
+        return tags
+
+
+@dataclass(frozen=True, eq=False)
+class _Round:
+    """One fold: the rows to predict by fits to the others."""
+
+    rows: CommitteeRows
+    members: tuple[Member, ...]
+    held: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Fits:
+    """The members, fitted to one fold's training rows."""
+
+    models: tuple[tuple[Member, Any], ...]
+    classes: np.ndarray
+
+    def logs(self, features: Any, frame: pd.DataFrame) -> np.ndarray:
+        """Return log-probabilities of shape (m, n, k)."""
+        tables = [
+            probabilities(model, frame if member.reads_table else features, self.classes)
+            for member, model in self.models
+        ]
+        return np.asarray(np.log(np.stack(tables)))
+
+
+def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:
+    rows, train, held = task.rows, np.flatnonzero(~task.held), np.flatnonzero(task.held)
+    features, frame = take_rows(rows.features, train), rows.frame.iloc[train]
+    schema = rows.schema_of(frame)
+    models = tuple(
+        (
+            member,
+            fit_estimator(
+                member.make(schema),
+                frame if member.reads_table else features,
+                rows.classes[rows.labels[train]],
+                rows.weights[train],
+                task.seed,
+            ),
+        )
+        for member in task.members
+    )
+    fits = _Fits(models, rows.classes)
+    return fits, fits.logs(take_rows(rows.features, held), rows.frame.iloc[held])

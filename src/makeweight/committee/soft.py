@@ -1,0 +1,91 @@
+"""Rows that carry probabilities: every row stands once per label, with the label's probability as its weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from makeweight.errors import OptionError
+
+__all__ = ["SoftLabels", "soft_labels"]
+
+#: A label this unlikely is left out: its rows cost time and change nothing.
+LEAST_WEIGHT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class SoftLabels:
+    """Rows repeated once per label.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (r,)
+        Position of the row that is repeated: real ones first, in their order, each with its own label first of all.
+    labels : ndarray of int, shape (r,)
+        Class numbers.
+    weights : ndarray of shape (r,)
+        Positive.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+def soft_labels(
+    labels: np.ndarray,
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    *,
+    sample_weight: np.ndarray | None = None,
+    softness: float = 0.5,
+    synthetic_weight: float = 1.0,
+) -> SoftLabels:
+    """Return the labels and weights of real and synthetic rows.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Class numbers of the real rows.
+    real : ndarray of shape (n, k)
+        Their probabilities, by models that have not seen them.
+    synthetic : ndarray of shape (m, k)
+        Probabilities of the synthetic rows.
+    sample_weight : ndarray of shape (n,), optional
+        Of the real rows.
+    softness : float in [0, 1], default=0.5
+        Share of a real row's weight that follows its probabilities; the rest stays with its label.
+    synthetic_weight : float, default=1.0
+        Of a synthetic row, where a real one weighs 1.
+
+    Returns
+    -------
+    SoftLabels
+        Rows 0 to n - 1 are real, n to n + m - 1 synthetic.
+
+    Raises
+    ------
+    OptionError
+        When `softness` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> soft = soft_labels(np.array([0]), np.array([[0.6, 0.4]]), np.array([[0.1, 0.9]]))
+    >>> soft.rows, soft.labels, soft.weights
+    (array([0, 0, 1, 1]), array([0, 1, 0, 1]), array([0.8, 0.2, 0.1, 0.9]))
+    """
+    if not 0.0 <= softness <= 1.0:
+        raise OptionError("softness is a share", got=softness, expected="a number from 0 to 1")
+    n, k = real.shape
+    weights = np.ones(n) if sample_weight is None else sample_weight
+    own = np.eye(k)[labels]
+    mixed = weights[:, None] * ((1.0 - softness) * own + softness * real)
+    every = np.concatenate([mixed, synthetic_weight * weights.mean() * synthetic])
+    kept = every > LEAST_WEIGHT * weights.mean()
+    kept[np.arange(n), labels] = True
+    others = kept.copy()
+    others[np.arange(n), labels] = False
+    rows, classes = np.nonzero(others)
+    rows, classes = np.concatenate([np.arange(n), rows]), np.concatenate([labels, classes])
+    return SoftLabels(rows, classes, every[rows, classes])

@@ -1,0 +1,191 @@
+"""A committee answers as one, is judged by rows it has not seen, and reads any table."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from makeweight.committee import ClosedForm, Committee
+from makeweight.errors import MissingDependency, OptionError, PlanError
+from makeweight.table import Schema
+
+QUICK = ["closed-form", "lr"]
+
+
+def mixed(n, seed=0, share=0.2):
+    """A table whose p(label | row) is known."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=n), rng.normal(size=n)
+    colour = rng.choice(["red", "green", "blue"], n)
+    odds = 1.5 * a + (colour == "red") - 0.5 * b + np.log(share / (1 - share)) - 0.5
+    p = 1 / (1 + np.exp(-odds))
+    frame = pd.DataFrame({"a": a, "b": np.where(rng.random(n) < 0.1, np.nan, b), "colour": colour})
+    return frame, np.where(rng.random(n) < p, "yes", "no"), p
+
+
+def test_it_is_calibrated_without_a_further_step():
+    X, y, _ = mixed(1500)
+    judged, truth, p = mixed(4000, seed=1)
+    committee = Committee(["closed-form", "lr", "hgb-shallow"], random_state=0).fit(X, y)
+    said = committee.predict_proba(judged)[:, 1]
+    slope = LogisticRegression(C=1e6).fit(np.log(said / (1 - said))[:, None], truth == "yes")
+    assert abs(slope.coef_[0, 0] - 1) < 0.15
+    assert abs(slope.intercept_[0]) < 0.15
+    assert log_loss(truth, said) < log_loss(truth, p) + 0.02
+
+
+def test_it_is_as_good_as_its_best_member_and_says_so():
+    X, y, _ = mixed(600)
+    committee = Committee(QUICK, random_state=0).fit(X, y)
+    assert committee.loss_ < committee.member_losses_.min() + 0.005
+    assert committee.weights_.sum() == pytest.approx(1)
+    assert committee.members_ == ("closed-form", "lr")
+
+
+def test_a_member_that_knows_nothing_gets_little_weight():
+    X, y = make_classification(800, flip_y=0, class_sep=2, random_state=0)
+
+    class Guess(LogisticRegression):
+        def predict_proba(self, X):
+            return np.random.default_rng(len(X)).dirichlet([1, 1], len(X))
+
+    committee = Committee(["lr", ("guess", Guess())], random_state=0).fit(X, y)
+    assert committee.weights_[1] < 0.1
+
+
+def test_equal_rows_are_never_on_both_sides():
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(100, 3)), 2, axis=0)
+    y = np.repeat((rng.random(100) < 0.5).astype(int), 2)
+    committee = Committee([("tree", make_pipeline(StandardScaler(), LogisticRegression(C=1e6)))], repeats=1).fit(X, y)
+    assert np.allclose(committee.oof_[::2], committee.oof_[1::2])
+
+    from sklearn.tree import DecisionTreeClassifier
+
+    memory = Committee([("memory", DecisionTreeClassifier())], random_state=0).fit(X, y)
+    assert roc_auc_score(y, memory.oof_[:, 1]) < 0.65
+
+
+def test_weights_are_heard():
+    X, y, _ = mixed(800)
+    weights = np.where(y == "yes", (y == "no").sum() / (y == "yes").sum(), 1.0)
+    plain, balanced = (Committee(QUICK, random_state=0).fit(X, y, sample_weight=w) for w in (None, weights))
+    assert abs(np.average(plain.oof_[:, 1]) - (y == "yes").mean()) < 0.02
+    assert abs(np.average(balanced.oof_[:, 1], weights=weights) - 0.5) < 0.02
+
+
+def test_three_classes_and_labels_of_any_type():
+    rng = np.random.default_rng(0)
+    labels = np.array(["low", "mid", "top"])[rng.integers(0, 3, 300)]
+    X = pd.DataFrame({"x": rng.normal(size=300) + 2 * (labels == "mid") + 4 * (labels == "top")})
+    committee = Committee(QUICK, random_state=0).fit(X, labels)
+    assert committee.classes_.tolist() == ["low", "mid", "top"]
+    assert committee.oof_.shape == (300, 3)
+    assert np.allclose(committee.oof_.sum(axis=1), 1)
+    assert (committee.predict(X) == labels).mean() > 0.75
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.from_pandas, pd.DataFrame.to_numpy])
+def test_any_container(container):
+    X, y, _ = mixed(150)
+    committee = Committee(QUICK, random_state=0).fit(container(X), y)
+    assert committee.predict_proba(container(X)).shape == (150, 2)
+    assert committee.n_features_in_ == 3
+
+
+def test_the_answer_depends_on_the_seed_alone():
+    X, y, _ = mixed(150)
+    one, two = (Committee(QUICK, random_state=3, n_jobs=jobs).fit(X, y) for jobs in (1, 2))
+    assert np.array_equal(one.predict_proba(X), two.predict_proba(X))
+    assert not np.array_equal(one.oof_, Committee(QUICK, random_state=4).fit(X, y).oof_)
+
+
+def test_the_users_own_estimator_reads_rows_as_given():
+    X, y, _ = mixed(200)
+
+    class Reads(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            assert list(X.columns) == ["a", "b", "colour"]
+            return super().fit(X[["a"]], y, sample_weight)
+
+        def predict_proba(self, X):
+            return super().predict_proba(X[["a"]])
+
+    own = Reads()
+    committee = Committee([*QUICK, own], random_state=0).fit(X, y)
+    assert committee.members_[2] == "reads-2"
+    assert not hasattr(own, "coef_")
+
+
+def test_few_rows_are_predicted_more_than_once():
+    X, y = make_classification(60, weights=[0.85], flip_y=0, random_state=1)
+    committee = Committee(QUICK, random_state=0).fit(X, y)
+    assert len(committee._fits) == 25
+
+
+def test_parameters_are_stored_and_cloned():
+    committee = Committee(QUICK, cv=3, repeats=2, random_state=1)
+    assert clone(committee).get_params() == committee.get_params()
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "match"),
+    [
+        ("lr", OptionError, "'auto' or a sequence"),
+        ([], OptionError, "different names"),
+        (["lr", "lr"], OptionError, "different names"),
+        (["logreg"], OptionError, "unknown member"),
+        ([object()], OptionError, "classifier with predict_proba"),
+    ],
+)
+def test_members_that_do_not_fit(members, error, match):
+    X, y, _ = mixed(60)
+    with pytest.raises(error, match=match):
+        Committee(members).fit(X, y)
+
+
+def test_a_member_whose_package_is_missing(monkeypatch):
+    X, y, _ = mixed(60)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="pip install lightgbm"):
+        Committee(["lr", "lightgbm"]).fit(X, y)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(PlanError, match="one class"):
+        Committee(QUICK).fit(np.ones((5, 1)), np.zeros(5))
+
+
+class TestClosedForm:
+    def test_ten_rows_of_a_class_are_enough(self):
+        X, y, _ = mixed(400, share=0.03)
+        judged, truth, _ = mixed(4000, seed=1, share=0.03)
+        model = ClosedForm(Schema.infer(X)).fit(X, y)
+        assert roc_auc_score(truth, model.predict_proba(judged)[:, 1]) > 0.8
+
+    def test_rows_to_compare_with_are_a_sample_of_either_class(self):
+        X, y, _ = mixed(3000)
+        whole, part = (ClosedForm(Schema.infer(X), most_rows=n, random_state=0).fit(X, y) for n in (3000, 500))
+        judged, truth, _ = mixed(2000, seed=1)
+        losses = [log_loss(truth, model.predict_proba(judged)) for model in (whole, part)]
+        assert abs(losses[0] - losses[1]) < 0.02
+
+    def test_weights_are_rows(self):
+        X, y, _ = mixed(120)
+        weights = np.random.default_rng(0).integers(1, 4, 120)
+        repeated = X.loc[X.index.repeat(weights)].reset_index(drop=True)
+        schema = Schema.infer(X)
+        by_weight = ClosedForm(schema).fit(X, y, weights).predict_proba(X)
+        by_rows = ClosedForm(schema).fit(repeated, np.repeat(y, weights)).predict_proba(X)
+        assert np.abs(by_weight - by_rows).max() < 0.1
+
+    def test_a_table_of_one_constant_column(self):
+        X = pd.DataFrame({"x": [1.0] * 6})
+        p = ClosedForm(Schema.infer(X)).fit(X, np.array([0, 0, 0, 0, 1, 1])).predict_proba(X)
+        assert np.allclose(p, [[2 / 3, 1 / 3]] * 6)
