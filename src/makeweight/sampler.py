@@ -56,7 +56,7 @@ def balance(
     options : mapping of str to object, optional
         Constructor arguments of a generator that is given by its name.
     sampling_strategy : str, float, mapping or callable
-        As in imbalanced-learn, over groups; see `makeweight.plan.Plan.make`.
+        As in imbalanced-learn, over groups; see `makeweight.plan.Amount`.
     augment : int
         Further rows for every group.
     alpha : float in [0, 1], optional
@@ -196,12 +196,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "generator": [str, HasMethods(["fit", "propose", "cost"])],
         "options": [Mapping, None],
-        "sampling_strategy": [
-            Interval(Real, 0, 1, closed="right"),
-            StrOptions(set(STRATEGIES)),
-            Mapping,
-            callable,
-        ],
+        "sampling_strategy": [Interval(Real, 0, 1, closed="right"), StrOptions(set(STRATEGIES)), Mapping, callable],
         "group_by": "no_validation",
         "augment": [Interval(Integral, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="both"), None],
@@ -296,12 +291,11 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             options=self.options,
             limits=self.limits,
             n_jobs=self.n_jobs,
-            progress=_say if self.verbose else None,
+            progress=_report if self.verbose else None,
         )
-        made = self.generation_
-        self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
-        self.sample_weight_ = row_weights(cells, made)
-        return given.extend(made.frame)
+        self.is_synthetic_ = np.repeat([False, True], [len(table), len(self.generation_)])
+        self.sample_weight_ = row_weights(cells, self.generation_)
+        return given.extend(self.generation_.frame)
 
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), self.kinds or {}).schema(given.frame)
@@ -330,18 +324,18 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return tags
 
 
-def row_weights(groups: Groups, made: Generation) -> np.ndarray:
+def row_weights(groups: Groups, generation: Generation) -> np.ndarray:
     """Return weights that realise the plan's synthetic_weight or alpha."""
-    n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
-    if made.plan.synthetic_weight is not None:
-        return np.repeat([1.0, made.plan.synthetic_weight], [n_real, len(made)])
-    if made.plan.alpha is None:
+    n_real, n_rows = len(groups.codes), len(groups.codes) + len(generation)
+    if generation.plan.synthetic_weight is not None:
+        return np.repeat([1.0, generation.plan.synthetic_weight], [n_real, len(generation)])
+    if generation.plan.alpha is None:
         return np.ones(n_rows)
-    positions = np.concatenate([groups.codes, made.positions])
-    purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
-    return objective_weights(positions, purposes, made.plan.alpha) * n_rows
+    positions = np.concatenate([groups.codes, generation.positions])
+    purposes = np.concatenate([np.repeat("real", n_real), generation.provenance["purpose"].to_numpy(dtype=str)])
+    return objective_weights(positions, purposes, generation.plan.alpha) * n_rows
 
 
-def _say(progress: Progress) -> None:
+def _report(progress: Progress) -> None:
     rate = progress.done / max(progress.seconds, 1e-9)
     sys.stderr.write(f"{progress.detail}: {progress.done} of {progress.total} rows, {rate:,.0f} rows/s\n")
