@@ -206,13 +206,7 @@ class _Run:
         wanted = {entry.group for entry in survey.plan if entry.n_synthetic}
         targeted = np.array([key in wanted for key in survey.groups.keys])
         reading = context.Reading.of(
-            survey.schema,
-            source.schema,
-            survey.groups,
-            limit=self.limit,
-            seed=seed,
-            targeted=targeted,
-            folder=folder,
+            survey.schema, source.schema, survey.groups, limit=self.limit, seed=seed, targeted=targeted, folder=folder
         )
         shared = Shared.write(self.folder / "reading.pickle", reading)
         tasks = [context.SampleTask(part, n, shared) for n, part in enumerate(source.parts)]
