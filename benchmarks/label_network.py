@@ -3,6 +3,7 @@
     python benchmarks/label_network.py --weights runs/labels/labels.safetensors [more ...] [--run] [--seeds 2]
     python benchmarks/label_network.py --weights runs/labels/kept/*.safetensors --run          # the curve
     python benchmarks/label_network.py --weights FILE --speed
+    python benchmarks/label_network.py --keep runs/labels          # writes pretraining/labels/, which git has
 
 Tables: ten real ones thinned to 1,000 common and 100 rare rows, judged on up to 4,000 others, and the v1 splits with
 ten rare rows. Learners: logistic regression, a forest with five rows a leaf, shallow XGBoost, and the mean of their
@@ -10,13 +11,15 @@ log-odds. The network is asked as it is: nothing is chosen by the rows that judg
 training. --speed: processor seconds to label 2,000 rows of 15 columns by 500, beside a forest of 300 trees.
 
 The run is resumable: every table, seed and file of weights is written to the results at once and found there again.
-Without --run, only the summary of what is there is printed.
+Without --run, only the summary of what is there is printed. --keep: the state of a training in a third of its bytes
+(weights in float16, the optimisers' moments in bfloat16, the mean of the weights set to the weights) and its logs.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import shutil
 import sys
 import time
 import warnings
@@ -33,11 +36,13 @@ from makeweight.generators.transformer.labels import weights
 from makeweight.generators.transformer.labels.evidence import collect
 from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
 from makeweight.generators.transformer.labels.predict import label_odds
+from pretraining_state import content, small
 from quality import DATA, ROOT, TARGETS, balanced_log_loss
 from records import Records
 from transformer_calibrated import REAL, learner, scores, split
 
 RESULTS = ROOT / "benchmarks" / "results" / "label_network.parquet"
+KEPT = ROOT / "pretraining" / "labels"
 TABLES = [(f"paper/{name}", 100) for name in TARGETS] + [(f"real/{name}", 100) for name in REAL]
 SMALL = [("opal/craft", 10), ("opal/gender", 10)]
 SEEDS = (1, 2, 6, 8)
@@ -137,14 +142,31 @@ def speed(model: LabelModel) -> None:
         print(f"{name}: {best:.2f} s of one core for 2,000 rows of 15 columns by 500")
 
 
+def keep(folder: Path) -> None:
+    """Write the state of a training, small, and its logs to where git keeps them."""
+    state = small(torch.load(folder / "checkpoint.pt", weights_only=True))
+    halves = {name: value.half() for name, value in state["model"].items()}
+    means = {name: halves.get(name.removeprefix("module."), value) for name, value in state["averaged"].items()}
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / "checkpoint.pt").write_bytes(content({**state, "model": halves, "averaged": means}))
+    for name in ("log.csv", "validation.csv"):
+        shutil.copy(folder / name, KEPT / name)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--weights", type=Path, nargs="+", required=True)
+    parser.add_argument("--weights", type=Path, nargs="+", default=[])
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the state of this training, and nothing else")
     parser.add_argument("--run", action="store_true", help="measure what is not measured yet")
     parser.add_argument("--speed", action="store_true", help="measure the time to label rows, and nothing else")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if options.keep:
+        keep(options.keep)
+        return 0
+    if not options.weights:
+        parser.error("--weights or --keep is needed")
     if not DATA.is_dir():
         print(f"skipped: no tables in {DATA}", file=sys.stderr)
         return 0

@@ -96,7 +96,7 @@ class Groups:
         return [cell for cell in itertools.product(*seen) if cell not in self._positions]
 
     def resolve(self, name: Any) -> Group:
-        """Find the group that a user names by its label, a tuple of values, or their text.
+        """Return the group that a user names by its label, values, their text, or pairs of column and value.
 
         Raises
         ------
@@ -104,6 +104,14 @@ class Groups:
             When no combination of observed values has that name.
         """
         parts = name if isinstance(name, tuple) else (name,)
+        if parts and all(isinstance(part, tuple) and len(part) == 2 for part in parts):
+            named = {str(column): value for column, value in parts}
+            if named.keys() == {str(column) for column in self.columns}:
+                parts = tuple(named[str(column)] for column in self.columns)
+        elif isinstance(name, str) and len(self.columns) > 1:
+            described = [key for key in self.keys if self.describe(key) == name]
+            if len(described) == 1:
+                return described[0]
         if len(parts) != len(self.columns) and isinstance(name, str):
             parts = tuple(part.strip().rpartition("=")[2] for part in name.split(","))
         if len(parts) == len(self.columns):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -111,8 +112,14 @@ def test_errors_are_json_for_programs(run, csv):
 
 def test_a_bug_is_not_hidden(run, csv, monkeypatch):
     monkeypatch.setattr("makeweight.table.io.read_table", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run("inspect", csv)
+    result = run("inspect", csv)
+    assert result.code == 2
+    line, hint = result.err.splitlines()
+    assert line == "error: something unexpected happened: got ZeroDivisionError: division by zero"
+    assert "report it" in hint
+    log = Path(hint.rpartition(" with ")[2])
+    assert "test_bad_input.py" in log.read_text()
+    log.unlink()
 
 
 def test_columns_that_are_there_already_are_not_doubled(run, csv):

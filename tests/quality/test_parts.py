@@ -127,7 +127,7 @@ def test_the_last_digit_is_where_the_text_ends(number, decimals):
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, 1.5, float("nan")])), min_size=2, max_size=20))
 def test_equal_rows_have_equal_numbers(rows):
     codes, numbers = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    part = EncodedRows({"a": codes, "b": numbers}, {}, {}, np.zeros(len(rows), dtype=int))
+    part = EncodedRows({"a": codes, "b": numbers}, {}, {}, np.zeros(len(rows), dtype=int), np.arange(len(rows)))
     first, second = part.take(np.arange(len(rows) // 2)), part.take(np.arange(len(rows) // 2, len(rows)))
     ids = np.concatenate(row_ids(first, second))
     frame = pd.DataFrame({"a": codes, "b": numbers, "id": ids})

@@ -83,8 +83,8 @@ def moved_rows(frame: pd.DataFrame, schema: Schema, source: np.ndarray, target: 
     names = [name for name in names if not (np.isnan(before[name]).all() or np.isnan(after[name]).all())]
     if names:
         first, second = (np.column_stack([_filled(side[name]) for name in names]) for side in (before, after))
-        made = fit_transport(first, second).apply(first)
-        for name, values in zip(names, made.T, strict=True):
+        moved_values = fit_transport(first, second).apply(first)
+        for name, values in zip(names, moved_values.T, strict=True):
             kept = np.where(np.isnan(before[name]), np.nan, schema[name].snap(values))
             moved[name] = table.decode({name: kept})[name]
     for column in schema.group_columns:
@@ -106,31 +106,10 @@ def borrow_frames(
     write: Write,
     rng: np.random.Generator,
 ) -> BorrowedRows[pd.DataFrame]:
-    """Have a generator learn and write a group that is made of moved rows of the largest group.
+    """Return what a generator writes that learned a group from moved rows of the largest group, beside those rows.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Real rows.
-    schema : Schema
-        Of `frame`.
-    codes : ndarray of int
-        Group number of every row.
-    code : int
-        The group, one of `correctable`.
-    n : int
-        Rows to write per repeat.
-    write : callable
-        ``write(frame, sizes, rng)`` fits a generator to these rows and returns sizes[group] new rows.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    BorrowedRows of DataFrame
-
-    Notes
-    -----
-    `makeweight.theory.borrow` for mixed tables of any number of groups.
+    That is `makeweight.theory.borrow` for mixed tables of any number of groups: `codes` has the group number of every
+    real row, `code` is one of `correctable`, and `n` rows are written per repeat.
     """
     own, source = np.flatnonzero(codes == code), np.flatnonzero(codes == np.bincount(codes).argmax())
     others = np.setdiff1d(np.arange(len(codes)), np.concatenate([own, source]))

@@ -57,17 +57,7 @@ def check_takes_signed(estimator: Any) -> None:
 
 
 def check_minimum(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> None:
-    """Refuse a fit to signed weights that does not stand in a minimum.
-
-    Parameters
-    ----------
-    fitted, X, y, weights
-        As in `smallest_curvature`.
-
-    Raises
-    ------
-    PlanError
-    """
+    """Refuse a fit to signed weights that does not stand in a minimum, by a PlanError."""
     curvature = smallest_curvature(fitted, X, y, weights)
     if curvature <= LEAST_CURVATURE:
         raise PlanError(

@@ -18,22 +18,7 @@ FOLDS = 5
 def density_ratio(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> np.ndarray:
     """Return a weight per synthetic row of one group: the density of real rows over that of synthetic ones.
 
-    Parameters
-    ----------
-    real, synthetic : DataFrame
-        Rows of the group with the columns of `schema`.
-    schema : Schema
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of shape (n_made,)
-        With mean one, and factors of .1 to 10 before they are scaled to that.
-
-    Raises
-    ------
-    PlanError
-        When there are fewer than two rows of either.
+    Weights are factors of .1 to 10, scaled to mean one. Fewer than two rows of either are a PlanError.
 
     Notes
     -----

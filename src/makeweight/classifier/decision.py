@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from makeweight.theory import Candidate, SizeDecision, SlopeSymmetry, Take
+from makeweight.theory import NOTHING, Candidate, SizeDecision, SlopeSymmetry, Take, least_correction
 
-__all__ = ["CandidateResult", "ClassifierDecision"]
+__all__ = ["CandidateResult", "ClassifierDecision", "chosen_size", "results_of"]
 
 #: Half-width of a 95 % normal interval in standard errors.
 REACH = 1.959964
@@ -17,7 +17,7 @@ REACH = 1.959964
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """One candidate size and what validation found.
+    """One candidate size and its validation.
 
     Parameters
     ----------
@@ -118,45 +118,25 @@ class ClassifierDecision:
         """Synthetic rows in all."""
         return sum(take.n_total for take in self.takes)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
-        test = self.slope_symmetry
+        plain = {name: value for name, value in vars(self).items() if name not in ("counts", "takes", "chosen")}
         return {
+            **plain,
             "groups": [
-                {
-                    "group": name,
-                    "n_real": count,
-                    "n_balance": take.n_balance,
-                    "n_augment": take.n_augment,
-                    "weight": take.weight,
-                }
+                {"group": name, "n_real": count, **_picked(take, "n_balance", "n_augment", "weight")}
                 for name, count, take in zip(self.groups, self.counts, self.takes, strict=True)
             ],
-            "alpha": self.alpha,
-            "correction": self.correction,
-            "reason": self.reason,
-            "objective": self.objective,
-            "calibration": self.calibration,
             "target_prior": {str(label): share for label, share in self.target_prior.items()},
-            "folds": self.folds,
-            "repeats": self.repeats,
-            "fits": self.fits,
             "candidates": [
                 {
                     "size": result.title,
-                    "n_synthetic": result.n_synthetic,
-                    "risk": result.risk,
-                    "above_best": result.above_best,
-                    "low": result.low,
-                    "high": result.high,
-                    "worst": result.worst,
+                    **_picked(result, "n_synthetic", "risk", "above_best", "low", "high", "worst"),
                     "chosen": position == self.chosen,
                 }
                 for position, result in enumerate(self.candidates)
             ],
-            "slope_symmetry": None
-            if test is None
-            else {"p_value": test.p_value, "rejected": test.rejected, "advice": test.advice},
+            "slope_symmetry": self.slope_symmetry and _picked(self.slope_symmetry, "p_value", "rejected", "advice"),
             "notes": list(self.notes),
         }
 
@@ -178,24 +158,16 @@ class ClassifierDecision:
                 f"above the best {result.above_best:+.4f} [{result.low:+.4f}, {result.high:+.4f}]"
             )
         if self.slope_symmetry is not None:
-            test = self.slope_symmetry
-            lines.append(f"slope symmetry: p = {test.p_value:.3g}; {test.advice}")
+            lines.append(f"slope symmetry: p = {self.slope_symmetry.p_value:.3g}; {self.slope_symmetry.advice}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
+def _picked(record: object, *names: str) -> dict[str, object]:
+    return {name: getattr(record, name) for name in names}
+
+
 def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateResult, ...]:
-    """Return one result per candidate of a size decision.
-
-    Parameters
-    ----------
-    sizes : SizeDecision
-    counts : dict of group to int
-        Real rows per group.
-
-    Returns
-    -------
-    tuple of CandidateResult
-    """
+    """Return one result per candidate of a size decision; `counts` are real rows per group."""
     above = sizes.risks - np.min(sizes.risks)
     reach = np.where(np.isfinite(above), REACH * sizes.standard_errors, 0.0)
     return tuple(
@@ -210,3 +182,20 @@ def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateRe
         )
         for k, candidate in enumerate(sizes.candidates)
     )
+
+
+def chosen_size(
+    candidates: tuple[Candidate, ...], sizes: SizeDecision | None, is_open: bool, given: str
+) -> tuple[int, str]:
+    """Return the position of the chosen size among those validated, and why it was chosen."""
+    if sizes is None or len(sizes.candidates) == 1:
+        return 0, given
+    if is_open:
+        return sizes.candidates.index(sizes.candidate), sizes.reason
+    allowed = [k for k, candidate in enumerate(sizes.candidates) if candidate in candidates]
+    best = least_correction(sizes, allowed)
+    gain = sizes.risks[sizes.candidates.index(NOTHING)] - sizes.risks[best]
+    verdict = f"adding nothing validates {abs(gain):.4g} {'worse' if gain > 0 else 'better'}"
+    plain = [replace(sizes.candidates[k], correction=0.0) for k in allowed]
+    asked = "the size" if all(size == plain[0] for size in plain) else "the least risk"
+    return best, f"{asked} that was asked for; {verdict}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.classifier.borrowing import correctable, uncorrected
 from makeweight.classifier.convexity import check_minimum, check_takes_signed
 from makeweight.classifier.correction import density_ratio
-from makeweight.classifier.decision import ClassifierDecision, results_of
+from makeweight.classifier.decision import ClassifierDecision, chosen_size, results_of
 from makeweight.classifier.inputs import read_rows, sampler_of
 from makeweight.classifier.priors import target_shares, training_shares
 from makeweight.classifier.sizes import (
@@ -39,7 +38,7 @@ from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
-from makeweight.theory import NOTHING, Candidate, SizeDecision, least_correction
+from makeweight.theory import NOTHING, Candidate, SizeDecision
 
 __all__ = ["SyntheticClassifier"]
 
@@ -269,7 +268,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         prior, weights = target_shares(self.target_prior, real)
         method = self._calibration(real)
         sizes, validation, notes = self._validated(real, candidates, method, to_choose)
-        position, reason = _choice(candidates, sizes, is_open, given)
+        position, reason = chosen_size(candidates, sizes, is_open, given)
         chosen = candidates[0] if sizes is None else sizes.candidates[position]
         self._refit(real, chosen, to_write, int(to_fit.integers(2**31)))
         takes = chosen.takes(_counts(real.groups))
@@ -278,11 +277,15 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             method, held_out, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
         )
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
-        self.decision_ = _decision(
-            real,
-            chosen,
-            sizes,
-            position=position,
+        counts = _counts(real.groups)
+        self.decision_ = ClassifierDecision(
+            groups=real.strata.names,
+            counts=tuple(counts.values()),
+            takes=tuple(takes.values()),
+            alpha=chosen.alpha,
+            correction=chosen.correction,
+            candidates=() if sizes is None else results_of(sizes, counts),
+            chosen=position,
             reason=reason,
             objective=self.objective,
             calibration=method,
@@ -296,29 +299,17 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return calibrated probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            Columns in the order of `classes_`.
-        """
+        """Return calibrated probabilities of the rows of X, shape (n, k), classes in the order of `classes_`."""
         check_is_fitted(self)
-        X = read_features(self, X)
-        calibrated = self.calibrator_.apply(probabilities(self.estimator_, X, self.classes_))
-        return np.asarray(calibrated)
+        raw = probabilities(self.estimator_, read_features(self, X), self.classes_)
+        return np.asarray(self.calibrator_.apply(raw))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class at the target prior, shape (n,)."""
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[likeliest])
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def _real_rows(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> RealRows:
-        """Read the input, and remember its columns and classes."""
+        """Return the input as real rows, and remember its columns and classes."""
         sampler = sampler_of(self.generator)
         correct = density_ratio if self.bias_correction == "density-ratio" else None
         signed = self.bias_correction == "signed"
@@ -346,7 +337,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     def _validated(
         self, real: RealRows, candidates: tuple[Candidate, ...], method: str, rng: np.random.Generator
     ) -> tuple[SizeDecision | None, Validation | None, list[str]]:
-        """Validate the candidates, where there is a choice or a calibration that needs it."""
+        """Return the choice with its validation and notes, where a choice or a calibration needs it."""
         needs_rows = method in ("platt", "isotonic")
         if len(candidates) == 1 and not needs_rows:
             return None, None, []
@@ -402,37 +393,3 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
 def _counts(groups: Groups) -> dict[Any, int]:
     return dict(enumerate(groups.counts.tolist()))
-
-
-def _choice(
-    candidates: tuple[Candidate, ...], sizes: SizeDecision | None, is_open: bool, given: str
-) -> tuple[int, str]:
-    """Return the position of the chosen size among those validated, and why it was chosen."""
-    if sizes is None or len(sizes.candidates) == 1:
-        return 0, given
-    if is_open:
-        return sizes.candidates.index(sizes.candidate), sizes.reason
-    allowed = [k for k, candidate in enumerate(sizes.candidates) if candidate in candidates]
-    best = least_correction(sizes, allowed)
-    gain = sizes.risks[sizes.candidates.index(NOTHING)] - sizes.risks[best]
-    verdict = f"adding nothing validates {abs(gain):.4g} {'worse' if gain > 0 else 'better'}"
-    plain = [replace(sizes.candidates[k], correction=0.0) for k in allowed]
-    asked = "the size" if all(size == plain[0] for size in plain) else "the least risk"
-    return best, f"{asked} that was asked for; {verdict}"
-
-
-def _decision(
-    real: RealRows, chosen: Candidate, sizes: SizeDecision | None, *, position: int, **facts: Any
-) -> ClassifierDecision:
-    """Return the record of a choice."""
-    counts = _counts(real.groups)
-    return ClassifierDecision(
-        groups=tuple(map(real.groups.describe, real.groups.keys)),
-        counts=tuple(counts.values()),
-        takes=tuple(chosen.takes(counts).values()),
-        alpha=chosen.alpha,
-        correction=chosen.correction,
-        candidates=() if sizes is None else results_of(sizes, counts),
-        chosen=position,
-        **facts,
-    )

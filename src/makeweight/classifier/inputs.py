@@ -10,9 +10,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from makeweight.classifier.training import Correct, RealRows
-from makeweight.errors import OptionError, PlanError
+from makeweight.errors import OptionError
 from makeweight.generators.base import Generator
 from makeweight.labelled import LabelledRows, take_rows
+from makeweight.measure.splits import refuse_one_class
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
@@ -62,23 +63,9 @@ def read_rows(
     correct: Correct | None,
     signed: bool,
 ) -> RealRows:
-    """Check features, labels and groups, and find the kinds of the columns.
+    """Return features, labels, groups and weights after their checks, without rows of weight zero.
 
-    Parameters
-    ----------
-    X : container of shape (n, d)
-    y : array-like of shape (n,)
-    groups : array-like of shape (n,) or (n, n_attributes), or None
-    sample_weight : array-like of shape (n,), or None
-        Rows of weight zero are left out.
-    sampler : SyntheticOverSampler
-        It remembers the number of columns of X, and their names.
-    correct, signed
-        As in `RealRows`.
-
-    Returns
-    -------
-    RealRows
+    The sampler remembers the number of columns of X, and their names.
     """
     if isinstance(y, np.ndarray | list | tuple) and np.ndim(y) == 2:
         y = column_or_1d(y, warn=True)
@@ -94,14 +81,8 @@ def read_rows(
     if len(rows) < len(labels):
         features, frame = take_rows(features, rows), frame.iloc[rows].reset_index(drop=True)
         labels, weights = labels[rows], weights[rows]
-    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=sampler.kinds)
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise PlanError(
-            "the target has one class",
-            got=repr(classes.tolist()[0]),
-            expected="at least two",
-            hint="check the target column",
-        )
+    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=given.stated(sampler.kinds))
     cells = Groups(Table(frame, schema))
+    refuse_one_class(cells)
+    classes = np.unique(labels)
     return RealRows(features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed)

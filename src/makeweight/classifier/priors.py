@@ -16,17 +16,7 @@ __all__ = ["target_shares", "training_shares"]
 
 
 def training_shares(real: RealRows, takes: Mapping[Any, Take]) -> np.ndarray:
-    """Return the class shares, by weight, of real and chosen synthetic rows.
-
-    Parameters
-    ----------
-    real : RealRows
-    takes : mapping of group number to Take
-
-    Returns
-    -------
-    ndarray of shape (k,)
-    """
+    """Return the class shares, by weight, of real and chosen synthetic rows, shape (k,)."""
     counts, own = real.groups.counts, np.bincount(real.codes, real.weights)
     mass = own / counts * (counts + [take.mass for take in takes.values()])
     totals = np.bincount(real.label_of_group, mass, minlength=len(real.classes))

@@ -91,7 +91,7 @@ def _corrected(size: Candidate, corrections: Sequence[float]) -> list[Candidate]
 
 
 def honours(n_synthetic: Any, augment: Any) -> bool:
-    """Tell whether adding nothing is among what a user left open.
+    """Return whether adding nothing is among what a user left open.
 
     Examples
     --------

@@ -20,20 +20,7 @@ ENOUGH_PER_COLUMN, DRAWS, MAX_WORK = 30, 99, 400_000
 def slopes_verdict(
     features: pd.DataFrame, label_codes: np.ndarray, weights: np.ndarray, rng: np.random.Generator
 ) -> tuple[SlopeSymmetry | None, str | None]:
-    """Return the result of the test, or why it was not made.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n, d)
-    label_codes : ndarray of int, shape (n,)
-    weights : ndarray of shape (n,)
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    result : SlopeSymmetry or None
-    note : str or None
-        Which of its assumptions does not hold.
+    """Return the result of the test, or a note on the assumption that does not hold.
 
     Examples
     --------
@@ -66,10 +53,7 @@ def slopes_verdict(
     n, d = table.shape
     smaller = min(int(label_codes.sum()), n - int(label_codes.sum()))
     if smaller < ENOUGH_PER_COLUMN * d and n * d * d > MAX_WORK:
-        return (
-            None,
-            note + f"{ENOUGH_PER_COLUMN} rows of the smaller class per column in a table of this size",
-        )
+        return None, note + f"{ENOUGH_PER_COLUMN} rows of the smaller class per column in a table of this size"
     target = label_codes if label_codes.mean() <= 0.5 else 1 - label_codes
     try:
         return slope_symmetry_test(table, target, draws=DRAWS, rng=rng), None

@@ -26,18 +26,10 @@ __all__ = ["Pool", "RealRows"]
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Synthetic features per group; sizes are prefixes.
+    """Synthetic features per group number; sizes are prefixes.
 
-    Parameters
-    ----------
-    frames : dict of int to DataFrame
-        Features of the synthetic rows, by group number.
-    weights : dict of int to ndarray
-        A factor on every row's weight; one where no density ratio corrects it.
-    generation : Generation or None
-        None where no row was asked for.
-    borrowed : dict of int to BorrowedRows of DataFrame
-        What shows the generator's bias, for groups that are corrected with signed weights.
+    `weights` are factors on every row's weight, one where no density ratio corrects it. `borrowed` has what shows the
+    generator's bias, for groups that are corrected with signed weights. No generation means that no row was asked for.
     """
 
     frames: dict[int, pd.DataFrame]
@@ -112,19 +104,10 @@ class RealRows:
         return labels
 
     def write(self, rows: np.ndarray, sizes: Mapping[Any, int], rng: np.random.Generator) -> Pool:
-        """Fit a generator to some of the real rows, and to nothing else, and have it write.
+        """Return what a generator writes that is fitted to some of the real rows, and to nothing else.
 
         Kinds of columns are those of the whole table; ranges, categories and decimals are read off `rows`.
 
-        Parameters
-        ----------
-        rows : ndarray of int
-        sizes : mapping of group number to int
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        Pool
         """
         wanted = {code: n for code, n in sizes.items() if n}
         if not wanted:
@@ -155,12 +138,12 @@ class RealRows:
     def _generate(
         self, frame: pd.DataFrame, sizes: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Generation, Schema]:
-        """Fit a generator to some rows, real or moved, and have it write; return the rows' schema too."""
+        """Return what a generator writes that is fitted to some rows, real or moved, and the schema of these."""
         schema = Schema.infer(
             frame,
             target=self.schema.target,
             group_by=self.schema.group_by,
-            kinds={column.name: column.kind for column in self.schema.features},
+            kinds={column.name: column.stated for column in self.schema.features},
         )
         keys, table = self.groups.keys, Table(frame, schema)
         own = Groups(table)
@@ -182,16 +165,7 @@ class RealRows:
     ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Return features, labels and weights of real rows and prefixes of a pool.
 
-        Parameters
-        ----------
-        rows : ndarray of int
-        pool : Pool
-        takes : mapping of group number to Take
-
-        Returns
-        -------
-        X, y, weights
-            Real rows first, then synthetic ones, then borrowed ones, whose weights may be negative.
+        Real rows come first, then synthetic ones, then borrowed ones, whose weights may be negative.
         """
         parts, labels, weights = [], [self.labels[rows]], [self.weights[rows]]
         codes, of_group = self.codes[rows], self.label_of_group

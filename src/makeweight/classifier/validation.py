@@ -26,21 +26,8 @@ class Validation:
     """Runs `makeweight.theory.choose_size` on an estimator, and keeps the out-of-fold probabilities.
 
     In each fold a copy of the generator learns from the training rows only and writes one pool, of which all
-    candidates use prefixes. Candidates that come to the same rows are fitted once.
-
-    Parameters
-    ----------
-    real : RealRows
-    estimator : classifier
-    candidates : sequence of Candidate
-        With `makeweight.theory.NOTHING` first.
-    n_jobs : int or None
-        Processes that fit candidates.
-
-    Attributes
-    ----------
-    fits : int
-        Fits of the estimator so far.
+    candidates, `makeweight.theory.NOTHING` first, use prefixes. Candidates that come to the same rows are fitted once;
+    `fits` counts the fits of the estimator.
     """
 
     def __init__(self, real: RealRows, estimator: Any, candidates: Sequence[Candidate], n_jobs: int | None) -> None:
@@ -60,17 +47,7 @@ class Validation:
         guardrail: float,
         rng: np.random.Generator,
     ) -> SizeDecision:
-        """Validate all candidates.
-
-        Parameters
-        ----------
-        folds, repeats, calibrate, objective, rule, guardrail, rng
-            As in `makeweight.theory.choose_size`.
-
-        Returns
-        -------
-        SizeDecision
-        """
+        """Return the choice among all candidates; parameters as in `makeweight.theory.choose_size`."""
         return choose_size(
             self.real.label_codes,
             self._draw,
@@ -94,29 +71,24 @@ class Validation:
         return rows, np.concatenate([by_takes[position] for _, by_takes in self._out_of_fold])
 
     def _draw(self, rows: np.ndarray, sizes: Mapping[Hashable, int], rng: np.random.Generator) -> Any:
-        """Write the pool of one fold and fit every candidate to it; `_look_up` then reads the answers."""
+        """Return the answers of every candidate, fitted to the pool of one fold, for `_look_up` to read."""
         to_write, to_fit = rng.spawn(2)
         seed = int(to_fit.integers(2**31))
         held = np.setdiff1d(np.arange(len(self.real.codes)), rows)
         counts = np.bincount(self.real.codes[rows], minlength=len(sizes)).tolist()
         plans = [c.takes(dict(zip(sizes, counts, strict=True))) for c in self.candidates]
         pool = self.real.write(rows, sizes, to_write)
-        unique = {_key(plan): plan for plan in plans}
+        unique = {tuple(plan.values()): plan for plan in plans}
         fit = partial(_fit_and_predict, self.real, self.estimator, rows, held, pool, seed)
         answers = dict(run(fit, list(unique.values()), n_jobs=self.n_jobs or 1))
         self.fits += len(unique)
         by_takes = {key: answers[place] for place, key in enumerate(unique)}
-        self._out_of_fold.append((held, [by_takes[_key(plan)] for plan in plans]))
+        self._out_of_fold.append((held, [by_takes[tuple(plan.values())] for plan in plans]))
         return by_takes
 
 
 def _look_up(rows: Any, pool: Any, takes: Takes, held: Any) -> np.ndarray:
-    by_takes: np.ndarray = pool[_key(takes)]
-    return by_takes
-
-
-def _key(takes: Takes) -> tuple[Take, ...]:
-    return tuple(takes.values())
+    return np.asarray(pool[tuple(takes.values())])
 
 
 def _fit_and_predict(

@@ -7,14 +7,21 @@ Results go to standard output or to a file; progress and messages go to standard
 from __future__ import annotations
 
 import errno
+import io
 import os
+import signal
 import sys
+import tempfile
+import threading
+import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
-from makeweight.cli._app import app
+from makeweight import __version__
+from makeweight.cli._app import COMMANDS, app
 from makeweight.cli._codes import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, SHORTFALL
 from makeweight.errors import FileProblem, GenerationShortfall, MakeweightError, OptionError, nearest
 
@@ -32,11 +39,13 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code. Mistakes of the user are reported on standard error; anything else is raised.
+        The exit code. Every error is one line and a hint on standard error.
     """
     given = list(sys.argv[1:] if args is None else args)
+    as_json = "--json" in given
+    _replace_what_cannot_be_shown()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _stopped_by_terminate():
             warnings.showwarning = _show_warning
             # joblib's, of a process that keeps much memory and is replaced by a fresh one: nothing is wrong
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
@@ -49,23 +58,87 @@ def main(args: Sequence[str] | None = None) -> int:
     except MakeweightError as error:
         if _interrupted(error):
             return INTERRUPTED
-        return _tell(error, "--json" in given)
+        return _answer(error, as_json)
     except KeyboardInterrupt:
-        click.echo("interrupted: nothing was written", err=True)
+        click.echo("interrupted: nothing was written; the same command starts again", err=True)
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return BAD_INPUT
     except click.ClickException as error:
-        return _tell(_translated(error), "--json" in given)
+        return _answer(_translated(error), as_json)
     except BrokenPipeError:
         _give_up_output()
         return BROKEN_PIPE
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise
-        _give_up_output()
-        return _tell(FileProblem("cannot write", where="standard output", got=error.strerror), False)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and error.filename is None:
+            _give_up_output()
+            return _answer(FileProblem("cannot write", where="standard output", got=error.strerror), False)
+        if error.errno is None:
+            return _answer(_unexpected(error), as_json)
+        return _answer(
+            FileProblem(
+                "a file cannot be used",
+                where=None if error.filename is None else str(error.filename)[:200],
+                got=error.strerror,
+                hint="check the name, the free space and the permissions",
+            ),
+            as_json,
+        )
+    except MemoryError:
+        return _answer(
+            MakeweightError(
+                "there is not enough memory",
+                hint="take fewer rows or columns, or balance part files: --engine local, DATA and -o folders",
+            ),
+            as_json,
+        )
+    except Exception as error:  # noqa: BLE001 - the last net: what nobody expected is one line, and a file
+        return _answer(_unexpected(error), as_json)
+
+
+def _replace_what_cannot_be_shown() -> None:
+    """Let consoles that lack a character show another one in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def _stopped_by_terminate() -> Iterator[None]:
+    """Treat a request to terminate as an interrupt: what is half written is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _unexpected(error: BaseException) -> MakeweightError:
+    """Return what to say of an error that nobody expected; its traceback is kept in a file."""
+    text = "".join(traceback.format_exception(error))
+    kept = "with this line"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="makeweight-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
+        ) as file:
+            file.write(f"makeweight {__version__}, Python {sys.version}\n{text}")
+            kept = f"with {file.name}"
+    except OSError:  # nowhere to keep it: the line that is printed has to do
+        pass
+    message = " ".join(str(error).split())[:200]
+    return MakeweightError(
+        "something unexpected happened",
+        got=f"{type(error).__name__}: {message}" if message else type(error).__name__,
+        hint=f"this is a fault of makeweight: report it where you got it from, {kept}",
+    )
 
 
 def _give_up_output() -> None:
@@ -79,10 +152,10 @@ def _interrupted(error: MakeweightError) -> bool:
     return any(entry.stopped == "interrupted" for entry in error.generation.ledger)
 
 
-def _tell(error: MakeweightError, as_json: bool) -> int:
+def _answer(error: MakeweightError, as_json: bool) -> int:
+    """Print an error and what to do about it, and return the exit code."""
     click.echo(f"error: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+    click.echo(f"hint: {error.hint or _help()}", err=True)
     if as_json:
         from makeweight.cli._show import print_json
 
@@ -91,6 +164,12 @@ def _tell(error: MakeweightError, as_json: bool) -> int:
     if isinstance(error, GenerationShortfall):
         return SHORTFALL
     return BAD_INPUT
+
+
+def _help() -> str:
+    context = click.get_current_context(silent=True)
+    command = next((part for part in sys.argv[1:] if part in COMMANDS), "") if context is None else context.info_name
+    return f"makeweight {command} --help" if command else "makeweight --help"
 
 
 def _translated(error: click.ClickException) -> MakeweightError:

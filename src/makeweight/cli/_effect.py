@@ -101,12 +101,9 @@ def _parts(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _logits(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from makeweight.measure.learners import make_learner
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)).fit(X, y)
-    return np.asarray(model.decision_function(X_test))
+    return np.asarray(make_learner("lr", 0, len(y)).fit(X, y).decision_function(X_test))
 
 
 def _scores(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from makeweight.cli import _options
 from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def endpoint_options(function: F) -> F:
             click.option(
                 "--max-cost",
                 metavar="USD",
-                type=click.FloatRange(min=0),
+                type=_options.Number(min=0),
                 help="US dollars to spend at most; what was accepted until then is kept.",
             ),
             click.option("--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."),

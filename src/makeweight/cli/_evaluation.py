@@ -1,4 +1,4 @@
-"""What people see of a comparison: how far it is, and what it found."""
+"""What people see of a comparison: how far it is, and its result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Steps:
     """
 
     def __init__(self, out: Console) -> None:
-        self._out, self._told = out, time.monotonic()
+        self._out, self._printed = out, time.monotonic()
         self._bar = Bar(
             TextColumn("comparing"),
             BarColumn(bar_width=20),
@@ -63,11 +63,11 @@ class Steps:
         if progress.step == "asking of the ranking":
             self._out.print(progress.detail, markup=False)
             return
-        told = state(progress)
-        self._bar.update(self._task, total=progress.total, completed=progress.done, state=told)
-        if not self._out.is_terminal and time.monotonic() - self._told > EVERY:
-            self._told = time.monotonic()
-            self._out.print(told)
+        text = state(progress)
+        self._bar.update(self._task, total=progress.total, completed=progress.done, state=text)
+        if not self._out.is_terminal and time.monotonic() - self._printed > EVERY:
+            self._printed = time.monotonic()
+            self._out.print(text)
 
 
 def state(progress: Progress) -> str:
@@ -83,30 +83,30 @@ def state(progress: Progress) -> str:
     return f"{progress.detail}, {_show.seconds(progress.seconds)}, at most {left} left"
 
 
-def show(out: Console, found: Comparison) -> None:
+def show(out: Console, comparison: Comparison) -> None:
     """Print the verdict, what it rests on, and all arms."""
-    verdict, scores = found.verdict, found.scores
+    verdict, scores = comparison.verdict, comparison.scores
     out.print(Text(verdict.sentence, style="bold"))
     out.print(f"next: {verdict.next}")
-    _show.section(out, "differences to nothing+platt (95 % interval)", _differences(found))
+    _show.section(out, "differences to nothing+platt (95 % interval)", _differences(comparison))
     for first in range(0, len(scores.estimators), SIDE_BY_SIDE):
         estimators = scores.estimators[first : first + SIDE_BY_SIDE]
-        _show.section(out, f"{len(found.splits)} splits of real rows", _arms(found, estimators))
+        _show.section(out, f"{len(comparison.splits)} splits of real rows", _arms(comparison, estimators))
     out.print()
     out.print(
         f"{BETTER} better, {WORSE} worse than nothing+platt, shown after Holm's correction. "
-        f"A constant scores {found.constant_risk:.4f}."
+        f"A constant scores {comparison.constant_risk:.4f}."
     )
-    if found.ranking:
-        out.print(found.ranking, markup=False)
-    if found.transfer:
-        costs = "; ".join(map(str, found.transfer))
+    if comparison.ranking:
+        out.print(comparison.ranking, markup=False)
+    if comparison.transfer:
+        costs = "; ".join(map(str, comparison.transfer))
         out.print(f"cost of transfer, nats of {scores.estimators[0]}, rows written for half of the rare ones: {costs}")
-    notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in found.cut)]
+    notes = [*verdict.details[len(scores.estimators) :], *(f"cut: {cut}" for cut in comparison.cut)]
     notes += [
         f"{name} is external information: its {rows.rows:,} rows may have seen those that they are judged "
         f"on, and {rows.equal_to_real_rows:,} of them equal real ones"
-        for name, rows in found.settings.external.items()
+        for name, rows in comparison.settings.external.items()
     ]
     for note in notes:
         out.print(f"- {note}")
@@ -115,26 +115,26 @@ def show(out: Console, found: Comparison) -> None:
         out.print(f"- failed: {failure.arm}, {failure.estimator}, {failure.split}: {failure.error}")
     if len(failures) > SHOWN:
         out.print(f"- and {len(failures) - SHOWN} more failures: -o FILE has them all")
-    out.print(f"- {_show.seconds(found.seconds)}, seed {found.reproduce.seed}")
+    out.print(f"- {_show.seconds(comparison.seconds)}, seed {comparison.reproduce.seed}")
 
 
-def _differences(found: Comparison) -> Table:
+def _differences(comparison: Comparison) -> Table:
     """Return the differences that the verdict is about."""
     table = _plain_table()
     for heading in ("", "arm", "AUROC", "balanced log-loss"):
         table.add_column(heading, no_wrap=heading != "arm", overflow="fold")
-    for estimator in found.scores.estimators:
-        for arm in found.focus:
+    for estimator in comparison.scores.estimators:
+        for arm in comparison.focus:
             if arm.calibrated:
                 cells = [
-                    _interval(found.scores.difference(estimator, arm.name, metric))
+                    _interval(comparison.scores.difference(estimator, arm.name, metric))
                     for metric in ("auroc", "balanced_log_loss")
                 ]
                 table.add_row(estimator, arm.name.removesuffix("+platt"), *cells)
     return table
 
 
-def _arms(found: Comparison, estimators: tuple[str, ...]) -> Table:
+def _arms(comparison: Comparison, estimators: tuple[str, ...]) -> Table:
     """Return every arm with its balanced log-loss and AUROC, per estimator."""
     table = _plain_table()
     table.add_column("arm", overflow="fold")
@@ -142,9 +142,9 @@ def _arms(found: Comparison, estimators: tuple[str, ...]) -> Table:
         for position, estimator in enumerate(estimators):
             heading = f"{label}\n{estimator}" if not position else f"\n{estimator}"
             table.add_column(heading, no_wrap=True, justify="left")
-    for arm in found.scores.arms:
+    for arm in comparison.scores.arms:
         cells = [
-            _number(found, estimator, arm.name, metric, lower=lower)
+            _number(comparison, estimator, arm.name, metric, lower=lower)
             for metric, lower in (("balanced_log_loss", True), ("auroc", False))
             for estimator in estimators
         ]
@@ -156,13 +156,13 @@ def _plain_table() -> Table:
     return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
 
 
-def _number(found: Comparison, estimator: str, arm: str, metric: str, *, lower: bool) -> str:
+def _number(comparison: Comparison, estimator: str, arm: str, metric: str, *, lower: bool) -> str:
     from makeweight.evaluation.verdict import better
 
-    value = found.scores.value(estimator, arm, metric)
+    value = comparison.scores.value(estimator, arm, metric)
     if value is None:
         return "failed"
-    difference = found.scores.difference(estimator, arm, metric)
+    difference = comparison.scores.difference(estimator, arm, metric)
     mark = ""
     if better(difference, lower=lower):
         mark = BETTER

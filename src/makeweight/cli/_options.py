@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from makeweight.table import Schema
     from makeweight.table.io import TableFile
 
+#: Processes or threads at the same time, at most.
+MOST_JOBS = 1024
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXAMPLES = {"COL=KIND": "zip=categorical", "KEY=VALUE": "bandwidth=0.5"}
 STRATEGIES = {
     "auto": "auto",
     "minority": "minority",
@@ -26,6 +30,12 @@ STRATEGIES = {
 }
 
 
+EXAMPLE = """for example --strategy '{"yes": 500}', or makeweight inspect DATA --target COL for the groups"""
+LISTED = """--strategy '[{"y": "yes", "sex": "F", "rows": 500}]'"""
+#: Rows that can be asked for of one group.
+MOST_ROWS = 10**12
+
+
 def pairs(what: str) -> Callable[..., dict[str, str]]:
     """Return a callback that reads repeated ``NAME=VALUE`` into a dict."""
 
@@ -33,8 +43,12 @@ def pairs(what: str) -> Callable[..., dict[str, str]]:
         values_by_name: dict[str, str] = {}
         for text in values:
             name, sign, value = text.rpartition("=") if what == "COL=KIND" else text.partition("=")
-            if not sign or not name:
-                raise OptionError(f"{param.opts[0]} takes {what}", got=repr(text))
+            if not sign or not name or not value:
+                raise OptionError(
+                    f"{param.opts[0]} takes {what}",
+                    got=repr(text[:80]),
+                    hint=f"for example {param.opts[0]} {EXAMPLES[what]}",
+                )
             values_by_name[name] = value
         return values_by_name
 
@@ -73,6 +87,28 @@ def reading_options(function: F) -> F:
     ):
         function = decorate(function)
     return function
+
+
+class Number(click.FloatRange):
+    """A finite number in a range; what Python also reads as numbers, nan and inf, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+class Jobs(click.ParamType[int]):
+    """How many at the same time: 1 or more, or -1 for as many as there are cores."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        jobs: int = click.INT.convert(value, param, ctx)
+        if jobs != -1 and not 1 <= jobs <= MOST_JOBS:
+            self.fail(f"{value!r} is neither -1 (every core) nor a number from 1 to {MOST_JOBS}.", param, ctx)
+        return jobs
 
 
 def names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -138,35 +174,69 @@ def refuse_roles_of_other_kinds(target: str | None, group_by: tuple[str, ...], k
             )
 
 
-def read_strategy(text: str) -> str | float | dict[str, int]:
-    """Read ``--strategy``: a name, a ratio, or final counts as JSON.
+def read_strategy(text: str) -> str | float | dict[Any, int]:
+    """Return what ``--strategy`` says: a name, a ratio, or final counts as JSON.
+
+    Counts are an object by label or group, or a list of objects that name every column and the rows.
 
     Examples
     --------
     >>> read_strategy("not-minority"), read_strategy("0.5"), read_strategy('{"yes": 500}')
     ('not minority', 0.5, {'yes': 500})
+    >>> read_strategy('[{"y": "Yes, often", "sex": "F", "rows": 30}]')
+    {(('y', 'Yes, often'), ('sex', 'F')): 30}
     """
     name = text.strip().replace(" ", "-")
     if name in STRATEGIES:
         return STRATEGIES[name]
     try:
-        return float(text)
+        ratio = float(text)
     except ValueError:  # neither a name nor a ratio: counts
-        pass
-    if not text.lstrip().startswith("{"):
+        return _counts(text, name)
+    if not 0 < ratio <= 1:
+        raise OptionError("a ratio of rare to common rows", got=text[:40], expected="a number in (0, 1]", hint=EXAMPLE)
+    return ratio
+
+
+def _counts(text: str, name: str) -> dict[Any, int]:
+    from makeweight.table.records import MOST_CHARACTERS, parse_json
+
+    if not text.lstrip().startswith(("{", "[")):
         close = nearest(name, STRATEGIES)
         raise OptionError(
             "unknown strategy",
-            got=repr(text),
+            got=repr(text[:80]),
             expected="a name, a ratio in (0, 1], or final counts as JSON",
-            hint=close if close.startswith("did") else """for example --strategy '{"yes": 500}'""",
+            hint=close if close.startswith("did") else EXAMPLE,
         )
     try:
-        counts = json.loads(text)
-    except json.JSONDecodeError as error:
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"{len(text):,} characters")
+        content = parse_json(text)
+    except ValueError as error:
         raise OptionError(
             "--strategy is not valid JSON",
-            got=f"{error.msg} at character {error.pos}",
+            got=str(error),
             hint="""quote it for the shell: --strategy '{"yes": 500, "no": 800}'""",
         ) from None
-    return dict(counts)
+    entries = content if isinstance(content, list) else [content]
+    if not entries or not all(isinstance(entry, dict) and entry for entry in entries):
+        raise OptionError("--strategy names no group", got=text[:80], expected="counts by group", hint=EXAMPLE)
+    if isinstance(content, dict):
+        counts = content
+    else:
+        if not all("rows" in entry and len(entry) > 1 for entry in entries):
+            raise OptionError("--strategy lacks a number of rows", got=text[:80], expected=LISTED, hint=LISTED)
+        counts = {tuple((k, v) for k, v in entry.items() if k != "rows"): entry["rows"] for entry in entries}
+        if any(isinstance(value, list | dict) for key in counts for _, value in key):
+            raise OptionError("--strategy names a group by plain values", got=text[:80], expected=LISTED, hint=LISTED)
+    for group, rows in counts.items():
+        if isinstance(rows, bool) or not isinstance(rows, int) or not 0 <= rows <= MOST_ROWS:
+            raise OptionError(
+                "a final count is a number of rows",
+                where=f"--strategy, {group!r}"[:120],
+                got=str(rows)[:40],
+                expected=f"a whole number from 0 to {MOST_ROWS:,}",
+                hint=EXAMPLE,
+            )
+    return counts

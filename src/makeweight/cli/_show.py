@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ def console(*, err: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     """Print one JSON object to standard output."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    is_unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=not is_unicode, allow_nan=False))
 
 
 def plain(value: Any) -> Any:

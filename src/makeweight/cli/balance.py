@@ -54,17 +54,23 @@ PREFIX = "makeweight_"
     help="Groups to bring up to the largest: auto, minority, not-minority, not-majority or all; "
     "or a ratio of two groups (0.5); or final counts as JSON ('{\"yes\": 500}').",
 )
-@click.option("--augment", metavar="N", type=click.IntRange(min=0), default=0, help="Further rows for every group.")
+@click.option(
+    "--augment",
+    metavar="N",
+    type=click.IntRange(0, _options.MOST_ROWS),
+    default=0,
+    help="Further rows for every group.",
+)
 @click.option(
     "--alpha",
     metavar="A",
-    type=click.FloatRange(0, 1),
+    type=_options.Number(0, 1),
     help="Weight of the augmentation rows; adds the column makeweight_weight.",
 )
 @click.option(
     "--synthetic-weight",
     metavar="W",
-    type=click.FloatRange(min=0),
+    type=_options.Number(min=0),
     help="Weight of a synthetic row, where a real one weighs 1; adds the column makeweight_weight.",
 )
 @click.option(
@@ -95,14 +101,14 @@ PREFIX = "makeweight_"
 @click.option(
     "--max-seconds",
     metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Number(min=0, min_open=True),
     help="Stop writing rows after this time.",
 )
 @_endpoint.endpoint_options
 @click.option(
     "--jobs",
     metavar="N",
-    type=int,
+    type=_options.Jobs(),
     default=1,
     show_default=True,
     help="Groups written at the same time; with --engine local processes.",

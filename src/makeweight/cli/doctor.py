@@ -9,6 +9,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from typing import Any
 
 import click
@@ -20,6 +21,8 @@ from makeweight.cli._options import json_option
 
 #: A package is imported by another name than it is installed by.
 MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
+#: For all of it; slow disks and busy machines import packages for minutes.
+SECONDS = 5.0
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
@@ -49,13 +52,15 @@ def command(context: click.Context, /, as_json: bool) -> None:
     """
     from makeweight.generators.registry import available
 
+    deadline = time.monotonic() + SECONDS
     packages = [check(*requirement) for requirement in requirements()]
-    _import(packages)
+    machine = _start(DEVICES) if any(package["name"] == "torch" and package["works"] for package in packages) else None
+    _import(packages, deadline)
     report: dict[str, Any] = {
         "makeweight": importlib.metadata.version("makeweight"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "devices": devices(packages),
+        "devices": devices(machine, deadline),
         "packages": packages,
         "generators": [{"name": info.name, "usable": info.usable, "problem": info.problem} for info in available()],
     }
@@ -102,12 +107,13 @@ def check(name: str, versions: str, extra: str | None) -> dict[str, Any]:
     return {**report, "works": True, "problem": None, "fix": None}
 
 
-def devices(packages: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what there is to compute on."""
-    found: dict[str, Any] = {"cpu_cores": os.cpu_count()}
-    if any(package["name"] == "torch" and package["works"] for package in packages):
-        found.update(json.loads(_python(DEVICES).stdout))
-    return found
+def devices(machine: subprocess.Popen[str] | None, deadline: float) -> dict[str, Any]:
+    """Return what there is to compute on; of accelerators, where torch tells in time."""
+    report: dict[str, Any] = {"cpu_cores": os.cpu_count()}
+    if machine is None:
+        return report
+    lines = _output(machine, deadline).splitlines()
+    return report | (json.loads(lines[-1]) if lines and machine.returncode == 0 else {"cuda": None, "mps": None})
 
 
 def weights() -> dict[str, Any]:
@@ -128,29 +134,42 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
 
 
-def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _start(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start another Python, which does not look for modules in the working directory."""
+    command = [sys.executable, "-P", "-c", code, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=sys.prefix)
 
 
-def _import(packages: list[dict[str, Any]]) -> None:
-    """Import the packages in another process, and note in each what goes wrong."""
-    left = [package for package in packages if package["works"]]
-    while left:
+def _output(process: subprocess.Popen[str], deadline: float) -> str:
+    """Return what a process prints until it ends, or until the time is over."""
+    try:
+        return process.communicate(timeout=max(0.1, deadline - time.monotonic()))[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
+
+
+def _import(packages: list[dict[str, Any]], deadline: float) -> None:
+    """Import the packages in another process, required ones first, and note in each what goes wrong.
+
+    What is not imported in time is taken to work: it is there, and new enough.
+    """
+    left = sorted((p for p in packages if p["works"]), key=lambda p: p["extra"] is not None)
+    while left and time.monotonic() < deadline:
         modules = [MODULES.get(p["name"], p["name"].replace("-", "_")) for p in left]
-        done = _python(IMPORTS, *modules)
-        problems = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(("null", '"'))]
-        if len(problems) < len(left):  # the process did not survive the next one
-            problems.append(f"importing it ends the process with exit code {done.returncode}")
+        process = _start(IMPORTS, *modules)
+        output = _output(process, deadline)
+        problems = [json.loads(line) for line in output.splitlines() if line.startswith(("null", '"'))]
+        if len(problems) < len(left) and time.monotonic() >= deadline:
+            for package in left[len(problems) :]:
+                package["imported"] = False
+        elif len(problems) < len(left):  # the process did not survive the next one
+            problems.append(f"importing it ends the process with exit code {process.returncode}")
         for package, problem in zip(left, problems, strict=False):
             if problem is not None:
                 fix = f'pip install --force-reinstall "{package["name"]}"'
                 package.update(works=False, problem=problem, fix=fix)
-        left = left[len(problems) :]
+        left = [] if time.monotonic() >= deadline else left[len(problems) :]
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -195,12 +214,16 @@ def _mark(works: bool) -> Text:
 
 
 def _trouble(package: dict[str, Any]) -> str:
+    if package.get("imported") is False:
+        return "installed; importing it took too long to be tried here"
     return "" if package["works"] else f"{package['problem']}: {package['fix']}"
 
 
 def _devices_line(found: dict[str, Any]) -> str:
     parts = [f"{found['cpu_cores']} CPU cores"]
-    if "cuda" in found:
+    if found.get("cuda", ()) is None:
+        parts.append("torch did not say in time which GPUs there are")
+    elif "cuda" in found:
         parts.append(", ".join(found["cuda"]) if found["cuda"] else "no CUDA device")
         parts += ["Apple GPU (mps)"] if found["mps"] else []
     else:

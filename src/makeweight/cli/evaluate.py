@@ -108,7 +108,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 )
 @click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
-@click.option("--splits", metavar="N", type=int, help="Run the first N of the R x F splits.")
+@click.option("--splits", metavar="N", type=click.IntRange(min=1), help="Run the first N of the R x F splits.")
 @click.option(
     "--augment",
     metavar="N",
@@ -118,7 +118,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 @click.option(
     "--synthetic-weight",
     metavar="W",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Number(min=0, min_open=True),
     help="Weight of a row of the chosen generator, where a real one weighs 1.",
 )
 @click.option(
@@ -138,13 +138,15 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 @click.option(
     "--max-seconds",
     metavar="S",
-    type=click.FloatRange(min=0),
+    type=_options.Number(min=0),
     default=300,
     show_default=True,
     help="Repeats that do not fit are cut, then folds, never arms; 0 cuts nothing.",
 )
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
-@click.option("--jobs", metavar="N", type=int, default=-1, show_default=True, help="Processes; -1 uses every core.")
+@click.option(
+    "--jobs", metavar="N", type=_options.Jobs(), default=-1, show_default=True, help="Processes; -1 uses every core."
+)
 @click.option(
     "--engine",
     metavar="ENGINE",

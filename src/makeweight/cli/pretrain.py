@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _outputs, _show
-from makeweight.cli._options import json_option
+from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import FileProblem, OptionError
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ ROWS_ONLY = {
 @click.option(
     "--hours",
     metavar="H",
-    type=float,
+    type=_options.Number(min=0, min_open=True),
     required=True,
     help="Budget of this call: wall-clock time; with --network labels, time of the processor.",
 )
@@ -59,7 +58,7 @@ ROWS_ONLY = {
 @click.option(
     "--horizon",
     metavar="H",
-    type=float,
+    type=_options.Number(min=0, min_open=True),
     help="Hours of a training that is split over several calls: the learning rate follows all of them.",
 )
 @click.option(
@@ -70,7 +69,7 @@ ROWS_ONLY = {
 @click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
 @click.option("--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf).")
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Checkpoint, logs and best weights.")
-@json_option
+@_options.json_option
 @click.pass_context
 def command(
     context: click.Context,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from makeweight.cli import _options, _outputs, _show
-from makeweight.errors import FileProblem, OptionError
+from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
     from makeweight.quality.report import QualityReport
@@ -142,20 +140,11 @@ def _read(
     return files
 
 
-def _ledger(path: str | None) -> Any:
-    if path is None:
-        return None
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileProblem("cannot read the ledger", where=path, got=error.strerror or str(error)) from error
-    except ValueError as error:
-        raise FileProblem(
-            "the ledger is not JSON",
-            where=path,
-            got=str(error),
-            hint="makeweight balance ... -o balanced.csv --json > ledger.json",
-        ) from error
+def _ledger(path: str | None) -> dict[str, Any] | None:
+    from makeweight.table.records import read_record
+
+    hint = "makeweight balance ... -o balanced.csv --json > ledger.json"
+    return None if path is None else read_record(path, "the ledger", hint=hint)
 
 
 def _write(report: QualityReport, path: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from makeweight.cli import _outputs, _show
+from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
@@ -50,12 +50,14 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> li
 @click.option(
     "--fraction",
     metavar="SHARE",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=_options.Number(0, 1, min_open=True),
     default=1.0,
     help="Run this share of the tasks, spread over all settings.",
 )
 @click.option("--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT.")
-@click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes of this machine.")
+@click.option(
+    "--jobs", metavar="N", type=_options.Jobs(), default=1, show_default=True, help="Processes of this machine."
+)
 @click.option(
     "--data-dir", metavar="DIR", help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data."
 )

@@ -50,13 +50,13 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.option(
     "--max-seconds",
     metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Number(min=0, min_open=True),
     default=300.0,
     show_default=True,
     help="Measure on as many rows, and as often, as this time allows.",
 )
 @_options.seed_option
-@click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Folds at the same time.")
+@click.option("--jobs", metavar="N", type=_options.Jobs(), default=1, show_default=True, help="Folds at the same time.")
 @click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
 @click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")
 @click.option("--force", is_flag=True, help="Replace output files that exist.")

@@ -118,8 +118,8 @@ def catalogue(
     sources.append(ArmSource("auto", "auto", chosen, arms=auto))
     for file, rows in (external or {}).items():
         named = f"external:{file}"
-        arms = _both(named, f"{file} (external information)", named, "all", external=True)
-        sources.append(ArmSource(named, "external", rows=rows, arms=arms))
+        outside = _both(named, f"{file} (external information)", named, "all", external=True)
+        sources.append(ArmSource(named, "external", rows=rows, arms=outside))
     return sources
 
 
@@ -135,15 +135,22 @@ def _real_arms() -> tuple[Arm, ...]:
 
 
 def _both(
-    name: str, label: str, source: str, variant: Variant, *, synthetic: bool = True, **traits: bool
+    name: str,
+    label: str,
+    source: str,
+    variant: Variant,
+    *,
+    synthetic: bool = True,
+    external: bool = False,
+    focus: bool = False,
 ) -> tuple[Arm, Arm]:
     """Return an arm without and with calibration."""
-    bare = Arm(name, label, source, variant, synthetic=synthetic, **traits)
+    bare = Arm(name, label, source, variant, synthetic=synthetic, external=external, focus=focus)
     return bare, replace(bare, name=f"{name}+platt", label=f"{label} + calibration", readout="platt")
 
 
 def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[ArmSource]:
-    """Keep the arms that are asked for, and doing nothing with and without calibration.
+    """Return the sources with the arms that are asked for, and doing nothing with and without calibration.
 
     Parameters
     ----------

@@ -26,6 +26,12 @@ class Clock:
         """Since the start."""
         return time.monotonic() - self.start
 
+    def affordable(self) -> int | None:
+        """Return how many further splits fit; None where nothing limits them or nothing is known yet."""
+        if self.budget is None or self.measured is None:
+            return None
+        return max(0, int((self.budget - self.seconds) / max(self.measured, 1e-9)))
+
     def next_wave(self, done: int, total: int, folds: int) -> int:
         """Return how many of the splits to run next; zero to stop.
 
@@ -43,11 +49,8 @@ class Clock:
             return total - done
         if done == 0:
             return min(1, total)
-        wanted = min(folds - done % folds, total - done)
-        if self.measured is None:
-            return wanted
-        affordable = max(0, int((self.budget - self.seconds) / max(self.measured, 1e-9)))
-        if affordable >= wanted:
+        wanted, affordable = min(folds - done % folds, total - done), self.affordable()
+        if affordable is None or affordable >= wanted:
             return wanted
         return max(affordable, LEAST_SPLITS - done, 0) if done < folds else 0
 

@@ -28,7 +28,7 @@ class Design:
     ----------
     repeats, folds : int
     splits : int, optional
-        Run the first so many of repeats x folds splits.
+        Number of the repeats x folds splits to run, from the first on.
     augment : int, optional
         Rows per group of the augmented arm, on the whole table; by default as many as the largest group has.
     synthetic_weight : float, optional
@@ -86,7 +86,7 @@ class Execution:
     engine : str
         As in `makeweight.engine.run`.
     log : Path, optional
-        File to which results are appended as they come. With the file of an interrupted run of the same data
+        File to which each result is appended. With the file of an interrupted run of the same data
         and settings, that run goes on.
     name : str
         What the data are called in the commands that are suggested.

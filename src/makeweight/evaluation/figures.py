@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +12,34 @@ from makeweight.errors import MissingDependency
 if TYPE_CHECKING:
     from makeweight.evaluation.curve import ScalingCurve
 
-__all__ = ["draw_scaling"]
+__all__ = ["draw_scaling", "panels"]
 
 INK, MEASURED, LAW, NOTHING = "#333333", "#1b6ca8", "#c8553d", "#7a7a7a"
+
+
+def panels(width: float, height: float, lines: int = 1, columns: int = 1, style: Any = None) -> tuple[Any, list[Any]]:
+    """Return an empty figure, its size in inches, and the axes of its panels, line by line.
+
+    Raises
+    ------
+    MissingDependency
+        When matplotlib is not installed.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependency(
+            "figures need matplotlib", got=str(error), hint='pip install "makeweight[figures]"'
+        ) from error
+    with rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
 
 
 def draw_scaling(curve: ScalingCurve, path: Path) -> None:
@@ -31,16 +56,7 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     MissingDependency
         When matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependency(
-            "figures need matplotlib", got=str(error), hint='pip install "makeweight[figures]"'
-        ) from error
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, (axes,) = panels(7, 4.4)
     law, sizes, nothing = curve.law, curve.sizes, float(curve.nothing.mean())
     reach = 1.96 * curve.errors
     change = curve.risks.mean(axis=0) - nothing
@@ -64,6 +80,5 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     axes.set_ylabel("change of the balanced log-loss (down is better)")
     settings = curve.settings
     axes.set_title(f"{settings.generator}, {settings.estimator}", loc="left", color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
     figure.savefig(path, format=path.suffix.lstrip(".").lower(), dpi=150)

@@ -40,7 +40,6 @@ from makeweight.generators.registry import stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
 from makeweight.measure.ranking import ranking_answer
 from makeweight.progress import Progress
-from makeweight.table import Kind
 from makeweight.table.containers import to_frame
 
 __all__ = ["compare"]
@@ -71,7 +70,7 @@ def compare(
     n_jobs: int = 1,
     progress: Callable[[Progress], object] | None = None,
 ) -> Comparison:
-    """Compare arms with and without synthetic rows by repeated cross-validation on real rows.
+    """Return a comparison of arms with and without synthetic rows, by repeated cross-validation on real rows.
 
     In every split encoder, generator, size and calibrator learn from the training rows only; calibrators and
     thresholds from inner folds, with a generator of their own inside each. Equal rows are never on both
@@ -225,7 +224,7 @@ def _transfer(
     chosen = {s.name: s.generator for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms)}
     known = {name: generator for name, generator in chosen.items() if generator is not None}
     # As many fits as splits, on half of the rare rows: a share of what a split took.
-    if not known or (clock.affordable() is not None and (clock.affordable() or 0) < 1):
+    if not known or clock.affordable() == 0:
         return ()
     rivals = {name: generator for name, generator in BESIDE.items() if generator not in known}
     return transfer_costs(
@@ -243,7 +242,7 @@ def _table_words(
         str(target),
         *repeated("--group-by", group_by),
         *execution.read_options,
-        *repeated("--kind", [f"{column}={Kind.parse(kind).value}" for column, kind in (kinds or {}).items()]),
+        *repeated("--kind", [f"{column}={kind}" for column, kind in (kinds or {}).items()]),
     ]
 
 
@@ -263,7 +262,7 @@ def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[
         "data": problem.fingerprint,
         "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
-        "kinds": {str(column): kind.value for column, kind in problem.kinds.items()},
+        "kinds": {str(column): kind for column, kind in problem.kinds.items()},
         **{name: value for name, value in vars(settings).items() if name != "estimators"},
         "generators": {source.name: _digest(source) for source in sources},
         "classifiers": {name: joblib.hash(one) for name, one in settings.estimators.items() if name not in named},
@@ -272,14 +271,15 @@ def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[
     }
 
 
-def _digest(source: ArmSource) -> str | None:
+def _digest(source: ArmSource) -> object:
     """Return a hash of what a source writes rows with."""
     try:
-        return joblib.hash((source.generator, source.rows))
+        digest: str | None = joblib.hash((source.generator, source.rows))
     except pickle.PicklingError:  # a class that is defined in a function has no name to be found by
         kind = type(source.generator)
         state = source.generator.__getstate__() if source.generator is not None else None
-        return joblib.hash((kind.__module__, kind.__qualname__, state, source.rows))
+        digest = joblib.hash((kind.__module__, kind.__qualname__, state, source.rows))
+    return digest
 
 
 def _focus(arms: Sequence[Arm]) -> list[Arm]:
@@ -313,7 +313,7 @@ class _Work:
         return [arm for source in self.sources for arm in source.arms]
 
     def run(self) -> int:
-        """Run splits until they are all done or the time is up; return how many."""
+        """Return how many splits were run until all were done or the time was up."""
         there = {record.key for record in self.log.records}
         done = pieces = 0
         while done < len(self.splits):
@@ -349,7 +349,7 @@ class _Work:
 
 
 def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
-    """Say what did not fit into the budget."""
+    """Return what did not fit into the budget."""
     if done == len(splits):
         return ()
     took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
@@ -365,7 +365,7 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
 
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:
-    """Say that another generator is quicker, where it was and this one took most of the time."""
+    """Return the name of a quicker generator in a sentence, where this one took most of the time."""
     seconds = {source.name: 0.0 for source in sources}
     for pair in scores.pairs:
         for record in scores.records(*pair):

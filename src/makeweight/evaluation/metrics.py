@@ -81,7 +81,7 @@ def measure(
     rare: int,
     class_names: Sequence[str],
 ) -> Measured:
-    """Measure the predictions for held-out rows.
+    """Return all metrics of the predictions for held-out rows.
 
     Parameters
     ----------

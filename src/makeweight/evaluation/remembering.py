@@ -69,12 +69,12 @@ class Remembering:
 
     def __getattr__(self, name: str) -> Any:
         """Return the generator's traits, notes and details."""
-        if name in ("get_params", "set_params"):  # a clone would be made of the generator's, and forget
+        if name in ("get_params", "set_params"):  # a clone would copy the generator and lose the memory
             raise AttributeError(name)
         return getattr(self.__dict__.get("fitted", self.__dict__["generator"]), name)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
-        """Fit the generator to real rows, or find it fitted to them."""
+        """Fit the generator to real rows, unless it was fitted to them before."""
         rows = pd.util.hash_pandas_object(table.frame, index=False).to_numpy()
         self.learned = (tuple(table.frame.columns), rows.tobytes(), _state(rng))
         self.fitted: Generator = self._once(
@@ -83,7 +83,7 @@ class Remembering:
         return self
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
-        """Write rows of a group, or find them written."""
+        """Return rows of a group, those of before where the same was asked."""
         asked = (self.learned, group, n, _state(rng))
         rows: pd.DataFrame = self._once(asked, rng, lambda: self.fitted.propose(group, n, rng=rng))
         return rows.copy()

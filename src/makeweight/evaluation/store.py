@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from makeweight.errors import FileProblem
 from makeweight.evaluation.record import ArmRecord
+from makeweight.table.records import parse_json
 
 __all__ = ["Log"]
 
@@ -40,7 +41,7 @@ class Log:
         if path is None:
             return
         head = {"format": FORMAT, "version": 1, **identity}
-        with _told(path):
+        with _naming(path):
             if path.exists():
                 self._resume(path, head)
             else:
@@ -68,7 +69,7 @@ class Log:
         """Keep records, and write them to the disk."""
         self.records.extend(records)
         if self._stream is not None and self.path is not None:
-            with _told(self.path):
+            with _naming(self.path):
                 self._write(list(map(asdict, records)))
 
     def _write(self, lines: Sequence[Mapping[str, object]]) -> None:
@@ -89,8 +90,8 @@ class Log:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say which file it is that the system refuses to open or to write."""
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in the error of a system that refuses to open or to write it."""
     try:
         yield
     except FileProblem:
@@ -103,11 +104,11 @@ def _told(path: Path) -> Iterator[None]:
 
 def _read(path: Path, text: str) -> list[dict[str, Any]]:
     try:
-        lines = [json.loads(line) for line in text.splitlines()]
-        if lines and lines[0].get("format") == FORMAT:
+        lines = [parse_json(line) for line in text.splitlines()]
+        if lines and all(isinstance(line, dict) for line in lines) and lines[0].get("format") == FORMAT:
             return lines
         got = "another format"
-    except (json.JSONDecodeError, AttributeError) as error:
+    except ValueError as error:
         got = str(error)
     raise FileProblem(
         "this is no file of results to go on from",

@@ -20,7 +20,7 @@ from makeweight.evaluation.remembering import Remembering
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Limits
 from makeweight.generators.writing import write_rows
-from makeweight.measure.calibration import tuned_offsets
+from makeweight.measure.calibration import balanced_platt, tuned_offsets
 from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner
 from makeweight.measure.matrix import Matrix
 from makeweight.measure.probabilities import probabilities as probabilities_of
@@ -28,7 +28,7 @@ from makeweight.measure.training import balancing_weights, undersampled
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema
-from makeweight.theory import fit_calibration, logit_shift
+from makeweight.theory import logit_shift
 
 __all__ = ["AUTO", "Settings", "Task", "run_task"]
 
@@ -170,17 +170,17 @@ def _read_out(
         read = np.asarray(logit_shift(shares / shares.sum(), problem.prior).apply(raw))
     elif arm.readout != "raw":
         assert out_of_fold is not None
-        weights = 1.0 / np.bincount(codes)[codes]
         if arm.readout == "threshold":
-            return raw, (np.log(raw) + tuned_offsets(out_of_fold, labels, weights)).argmax(axis=1)
-        read = fit_calibration(out_of_fold, labels, sample_weight=weights).apply(raw)
+            offsets = tuned_offsets(out_of_fold, labels, 1.0 / np.bincount(codes)[codes])
+            return raw, (np.log(raw) + offsets).argmax(axis=1)
+        read = balanced_platt(out_of_fold, labels, codes).apply(raw)
     return read, read.argmax(axis=1)
 
 
 def _predictions(
     task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]
 ) -> tuple[Predictions, Mapping[str, object] | None]:
-    """Fit generator, encoder and estimators to some rows, and predict others; return the generator's account, too."""
+    """Return predictions of held-out rows by everything that was fitted to others, and the generator's account."""
     problem, settings, source = task.problem, task.settings, task.source
     if source.kind == "constant":
         prior = _Prediction(np.tile(problem.prior, (len(held), 1)))
@@ -249,7 +249,7 @@ def _written(
 
 
 def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictions:
-    """Fit a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
+    """Return the predictions of a `SyntheticClassifier`, which chooses and calibrates inside these rows by itself."""
     problem, settings, source = task.problem, task.settings, task.source
     frame = problem.frame.drop(columns=problem.target)
     rows, held_rows = (frame.iloc[some].reset_index(drop=True) for some in (train, held))

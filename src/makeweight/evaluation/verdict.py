@@ -98,7 +98,7 @@ def judge(
 
 
 def better(difference: Difference | None, *, lower: bool) -> bool:
-    """Tell whether a difference is shown to be one to the better.
+    """Return whether a difference is shown to be an improvement.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def better(difference: Difference | None, *, lower: bool) -> bool:
 
 
 def _shown(scores: Scores, estimator: str, arm: Arm, *, worse: bool = False) -> bool:
-    """Tell whether an arm is shown to be better (or worse) than the reference in log-loss or AUROC."""
+    """Return whether an arm is shown to be better (or worse) than the reference in log-loss or AUROC."""
     return any(
         better(scores.difference(estimator, arm.name, metric), lower=lower != worse)
         for metric, lower in ((LOSS, True), (RANKING, False))
@@ -126,7 +126,7 @@ def _loss(scores: Scores, estimator: str, arm: str) -> float:
 
 
 def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorFinding:
-    """Apply the rules to one estimator."""
+    """Return what the rules say of one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
     fixed = [arm for arm in focus if arm.source != "auto"] or list(focus)
     failed = [arm for arm in fixed if scores.value(estimator, arm.name, LOSS) is None]
@@ -230,7 +230,7 @@ def _sentence(
 
 
 def _gained(scores: Scores, finding: EstimatorFinding) -> str:
-    """Say in what rows that hurt are shown to help all the same."""
+    """Return what rows that hurt one measure are shown to improve; empty where there is nothing."""
     difference = partial(scores.difference, finding.estimator, finding.arm.name)
     if better(difference(RANKING), lower=False):
         return RANKS
@@ -243,7 +243,7 @@ def _error(scores: Scores, arm: Arm) -> str:
 
 
 def _of_estimator(scores: Scores, finding: EstimatorFinding) -> str:
-    """Say what was found with one estimator, and by which arm."""
+    """Return the code of one estimator in words, with the arm that shows it."""
     text = f"{finding.label}: {CODES[finding.code]}"
     if finding.code == "failed":
         return f"{text}: {_error(scores, finding.arm)}"
@@ -251,7 +251,7 @@ def _of_estimator(scores: Scores, finding: EstimatorFinding) -> str:
 
 
 def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequence[str]) -> list[str]:
-    """Name the groups whose log-loss is shown to change, with Holm's correction over groups."""
+    """Return the groups whose log-loss is shown to change, with Holm's correction over groups."""
     details = []
     for finding in findings:
         if finding.code not in ("helps-ranking", "hurts"):
@@ -273,7 +273,7 @@ def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequen
 
 
 def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
-    """Name arms without synthetic rows that are shown to help where synthetic rows do."""
+    """Return the arms without synthetic rows that are shown to help where synthetic rows do."""
     plain = [arm for arm in scores.arms if arm.calibrated and not arm.synthetic]
     helped = [finding for finding in findings if finding.code == "helps-ranking"]
     cheaper = {one.label: [arm.label for arm in plain if _shown(scores, one.estimator, arm)] for one in helped}
@@ -285,7 +285,7 @@ def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
 
 
 def _best(scores: Scores) -> list[str]:
-    """Name the arm with the least balanced log-loss over all estimators."""
+    """Return the arm with the least balanced log-loss over all estimators."""
     ranked = [
         (value.mean, arm.label, estimator)
         for arm in scores.arms
@@ -316,7 +316,7 @@ def _next(
     cut: bool,
     gained: str,
 ) -> str:
-    """Say what to run or do."""
+    """Return what to run or do."""
     if code in ("helps-ranking", "mixed"):
         only = f"; use the rows with {first.label} only" if code == "mixed" else ""
         if first.arm.external:

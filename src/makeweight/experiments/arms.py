@@ -13,9 +13,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from makeweight.experiments.judging import balanced_loss, judge, readout
+from makeweight.experiments.judging import balanced_loss, judge
 from makeweight.experiments.records import Measurement
 from makeweight.generators.writing import write_rows
+from makeweight.measure.calibration import balanced_platt
 from makeweight.measure.learners import fit_estimator, make_learner
 from makeweight.measure.probabilities import probabilities as probabilities_of
 from makeweight.measure.splits import Strata
@@ -144,7 +145,7 @@ def readouts(arm: str, labels: np.ndarray, probabilities: np.ndarray, held_out: 
     Labels and held-out probabilities are of the training rows, the others of the rows to judge. Only ``nothing`` is
     shifted: the other arms are balanced already.
     """
-    stages = {"as is": probabilities, "platt": readout(probabilities, held_out, labels)}
+    stages = {"as is": probabilities, "platt": balanced_platt(held_out, labels, labels).apply(probabilities)}
     if arm == NOTHING:
         shares = np.bincount(labels) / len(labels)
         stages["shift"] = np.asarray(logit_shift(shares).apply(probabilities))

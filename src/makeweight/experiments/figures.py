@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import MissingDependency
+from makeweight.evaluation.figures import panels
 from makeweight.experiments.laws import WIDTH_OF_MODEL, capacity_rate, fit_laws
 from makeweight.experiments.records import DONE
 from makeweight.experiments.spec import Experiment, names, read_experiment
@@ -50,6 +50,7 @@ LABELS = {
 }
 #: Inches of a page's text width, and of one panel's height.
 WIDTH, HEIGHT = 7.2, 2.7
+STYLE = {"font.size": 8, "axes.titlesize": 8, "svg.fonttype": "none"}
 CONSTANT = float(np.log(2))
 #: Name and figure, one after the other.
 Drawn = Iterator[tuple[str, Any]]
@@ -76,24 +77,12 @@ def draw_all(results: Path, folder: Path) -> Iterator[Path]:
 
 
 def _panels(n: int, columns: int, height: float = HEIGHT) -> tuple[Any, list[Any]]:
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependency(
-            "figures need matplotlib", got=str(error), hint='pip install "makeweight[figures]"'
-        ) from error
     columns = min(columns, n)
     lines = -(-n // columns)
-    with rc_context({"font.size": 8, "axes.titlesize": 8, "svg.fonttype": "none"}):
-        figure = Figure(figsize=(WIDTH, height * lines + 0.5), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = list(figure.subplots(lines, columns, squeeze=False).flat)
+    figure, axes = panels(WIDTH, height * lines + 0.5, lines, columns, STYLE)
     for spare in axes[n:]:
         spare.set_axis_off()
     for ax in axes[:n]:
-        ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=7)
     return figure, axes
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score, roc_curve
 
-from makeweight.theory import fit_calibration
+from makeweight.measure.calibration import balanced_platt
 
-__all__ = ["LEAST", "balanced_loss", "calibrated_on_halves", "judge", "readout"]
+__all__ = ["LEAST", "balanced_loss", "calibrated_on_halves", "judge"]
 
 #: Probabilities of the published classifiers are this far from 0 and 1 before they are calibrated. They are cut, not
 #: mixed as in `makeweight.measure.probabilities`, so that the numbers stay comparable with those already measured.
@@ -40,8 +40,7 @@ def calibrated_on_halves(labels: np.ndarray, probabilities: np.ndarray) -> np.nd
     half = np.arange(len(labels)) % 2 == 0
     calibrated = np.empty(len(labels))
     for part in (half, ~half):
-        weights = 1.0 / np.bincount(labels[~part])[labels[~part]]
-        calibrated[part] = fit_calibration(sure[~part], labels[~part], sample_weight=weights).apply(sure[part])
+        calibrated[part] = balanced_platt(sure[~part], labels[~part], labels[~part]).apply(sure[part])
     return calibrated
 
 
@@ -59,9 +58,3 @@ def judge(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         "auprc": float(average_precision_score(labels, probabilities)),
         "best_accuracy": float(np.max((true + 1 - false) / 2)),
     }
-
-
-def readout(probabilities: np.ndarray, out_of_fold: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return probabilities after balanced Platt scaling on out-of-fold probabilities of the training rows."""
-    weights = 1.0 / np.bincount(labels)[labels]
-    return np.asarray(fit_calibration(out_of_fold, labels, sample_weight=weights).apply(probabilities))

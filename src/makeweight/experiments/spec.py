@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from makeweight.errors import FileProblem, OptionError, nearest
+from makeweight.table.records import guarded
 
 __all__ = ["KINDS", "Experiment", "ExperimentSettings", "PublishedNumber", "names", "read_experiment"]
+
+#: Of the file of an experiment.
+MOST_BYTES = 1_000_000
 
 #: What an experiment can be, and the module that measures it.
 KINDS = {
@@ -165,11 +169,17 @@ def read_experiment(name: str) -> Experiment:
     """
     if name.endswith(".toml"):
         path = Path(name)
+        hint = "makeweight reproduce list names the experiments that come with the package"
         try:
+            if path.stat().st_size > MOST_BYTES or not path.is_file():
+                raise FileProblem("this is no file of an experiment", where=name, hint=hint)
             text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise FileProblem("the experiment cannot be read", where=name, got=error.strerror) from error
-        return _parse(path.stem, text, name)
+        except FileProblem:
+            raise
+        except (OSError, ValueError) as error:  # the latter where it is not UTF-8
+            got = getattr(error, "strerror", None) or str(error)
+            raise FileProblem("the experiment cannot be read", where=name[:80], got=got, hint=hint) from error
+        return guarded(name, "the experiment", lambda: _parse(path.stem, text, name), hint=hint)
     if name not in names():
         raise OptionError("unknown experiment", got=repr(name), hint=nearest(name, names()))
     text = (files("makeweight.experiments") / f"{name}.toml").read_text(encoding="utf-8")
@@ -179,7 +189,7 @@ def read_experiment(name: str) -> Experiment:
 def _parse(name: str, text: str, where: str) -> Experiment:
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise OptionError("the experiment is not TOML", where=where, got=str(error)) from error
     known = ["title", "kind", *LISTS, "metrics", "settings", "published"]
     _refuse_unknown(content, known, where)

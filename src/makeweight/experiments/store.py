@@ -107,8 +107,8 @@ class Store:
         for path in paths:
             if path.exists():
                 try:
-                    frames.append(pd.read_parquet(path))
-                except (OSError, ValueError) as error:
+                    frames.append(_typed(pd.read_parquet(path)))
+                except (OSError, LookupError, TypeError, ValueError) as error:
                     raise FileProblem(
                         "a file of results cannot be read",
                         where=str(path),
@@ -117,7 +117,7 @@ class Store:
                     ) from error
         if not frames:
             return _typed(pd.DataFrame({name: [] for name in TYPES}))
-        rows = pd.concat([_typed(frame) for frame in frames], ignore_index=True)
+        rows = pd.concat(frames, ignore_index=True)
         last = rows.groupby("key")["finished"].transform("max")
         return rows[rows["finished"] == last].drop_duplicates(ignore_index=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,11 +16,14 @@ from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Table
+from makeweight.table.memory import refuse_rows
 
 __all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
 
 #: Key of the stream that a generator learns with; the rounds of `fill` have streams of their own.
 FIT_STREAM = 1
+#: More groups than this are worth a warning; each takes a while even where the generator is quick.
+MANY_GROUPS, SECONDS_PER_GROUP = 100, 0.02
 
 
 def write_rows(
@@ -64,6 +68,8 @@ def write_rows(
     ------
     OptionError
         When there is no generator of that name, or an option does not fit it.
+    PlanError
+        When the rows would not fit into the memory.
     GeneratorError, GenerationShortfall
         As in `makeweight.generators.fill.fill`.
 
@@ -77,15 +83,34 @@ def write_rows(
     >>> write_rows(table, plan, "random", seed=np.random.SeedSequence(0)).frame["x"].tolist()
     [2.5, 2.5]
     """
+    refuse_rows(plan.n_synthetic, len(table.schema.columns))
     if name is None:
         name = generator if isinstance(generator, str) else type(generator).__name__
     fitted = copy.deepcopy(resolve(generator, options))
     if plan.n_synthetic:
         own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
         fitted = fitted.fit(table, rng=np.random.default_rng(own))
+        _warn_of_many_groups(fitted, plan)
     return fill(
         fitted, table, plan, seed=seed, groups=groups, name=name, limits=limits, n_jobs=n_jobs, progress=progress
     )
+
+
+def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:
+    """Say what it costs that every one of very many groups is written by itself."""
+    n_groups = sum(entry.n_synthetic > 0 for entry in plan)
+    if n_groups > MANY_GROUPS:
+        seconds = generator.cost(plan).seconds
+        least = max(seconds or 0.0, n_groups * SECONDS_PER_GROUP)
+        fewest = min(entry.n_real for entry in plan if entry.n_synthetic)
+        warnings.warn(
+            f"{n_groups:,} groups get {plan.n_synthetic:,} synthetic rows, each group by itself, "
+            f"which takes about {least:,.0f} seconds; "
+            f"the smallest has {fewest:,} real row{'' if fewest == 1 else 's'} to learn from. "
+            "Fewer labels or grouping attributes cost less",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def seed_sequence(random_state: Any) -> np.random.SeedSequence:

@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from makeweight.measure.probabilities import floored
 from makeweight.theory import fit_calibration, logit_shift
 
-__all__ = ["Calibrator", "Identity", "Isotonic", "fit_calibrator", "tuned_offsets"]
+__all__ = ["Calibrator", "Identity", "Isotonic", "balanced_platt", "fit_calibrator", "tuned_offsets"]
 
 
 class Calibrator(Protocol):
@@ -72,22 +72,10 @@ def fit_calibrator(
     training_prior: np.ndarray,
     target_prior: np.ndarray,
 ) -> Calibrator:
-    """Fit a calibrator on out-of-fold probabilities.
+    """Return a calibrator fitted on out-of-fold probabilities, shape (n, k).
 
-    Parameters
-    ----------
-    method : {"none", "logit-shift", "platt", "isotonic"}
-    probabilities : ndarray of shape (n, k)
-        Of rows that the model was not fitted on.
-    labels : ndarray of int, shape (n,)
-    weights : ndarray of shape (n,)
-        That bring the rows to the target prior.
-    training_prior, target_prior : ndarray of shape (k,)
-        Class shares under which the model was fitted, and which it is calibrated to.
-
-    Returns
-    -------
-    Calibrator
+    The method is "none", "logit-shift", "platt" or "isotonic". The weights bring the rows to the target prior; the
+    model was fitted under the training prior. Both priors have shape (k,).
 
     Examples
     --------
@@ -111,6 +99,11 @@ def fit_calibrator(
             for k in classes
         )
     )
+
+
+def balanced_platt(probabilities: np.ndarray, labels: np.ndarray, codes: np.ndarray) -> Calibrator:
+    """Return Platt scaling under which every group of the rows, by its code, weighs the same."""
+    return fit_calibration(probabilities, labels, sample_weight=1.0 / np.bincount(codes)[codes])
 
 
 def tuned_offsets(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:

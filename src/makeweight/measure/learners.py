@@ -31,7 +31,7 @@ __all__ = [
     "weight_keyword",
 ]
 
-#: A tree of the quick forest is grown from at most so many rows.
+#: Most rows that a tree of the quick forest is grown from.
 TREE_ROWS = 3000
 
 
@@ -140,12 +140,7 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
 
 
 def named_learners(estimators: Sequence[str] | Mapping[str, Learner]) -> dict[str, Learner]:
-    """Return learners by name, from names alone or from a mapping of names to classifiers.
-
-    Raises
-    ------
-    OptionError
-        When there is none.
+    """Return learners by name, from names alone or from a mapping of names to classifiers; none is an OptionError.
 
     Examples
     --------
@@ -196,24 +191,9 @@ def seeded(estimator: Any, seed: int) -> Any:
 
 
 def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, seed: int) -> Any:
-    """Fit a clone of an estimator, with weights where they differ from one.
+    """Return a fitted clone of an estimator, with weights where they differ from one; they may be negative.
 
-    Parameters
-    ----------
-    estimator : classifier
-    X, y, weights
-        Features, labels and weights; a weight may be negative.
-    seed : int
-        For random states that are None.
-
-    Returns
-    -------
-    classifier
-
-    Raises
-    ------
-    OptionError
-        When weights are needed and the estimator takes none.
+    The seed is for random states that are None. Weights that the estimator does not take are an OptionError.
 
     Examples
     --------
@@ -243,19 +223,9 @@ def _last(estimator: BaseEstimator) -> Any:
 
 
 class FrameClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A learner on rows as they come: the matrix is read off the rows that it is fitted to.
+    """A learner of `make_learner` on rows as they come: the matrix is read off the rows that it is fitted to.
 
-    Parameters
-    ----------
-    learner : str or classifier
-        As in `make_learner`.
-    schema : Schema
-        Of the features of all rows that it may be fitted to.
-    random_state : int or None
-
-    Attributes
-    ----------
-    classes_ : ndarray of int, shape (k,)
+    The schema is of the features of all rows that it may be fitted to.
 
     Examples
     --------

@@ -17,12 +17,7 @@ UNIFORM_SHARE = 2e-3
 
 
 def floored(table: np.ndarray) -> np.ndarray:
-    """Return probabilities mixed with 0.2 % of the uniform distribution, of shape (n, k).
-
-    Parameters
-    ----------
-    table : ndarray of shape (n, k)
-        Rows that sum to one.
+    """Return probabilities, of shape (n, k), mixed with 0.2 % of the uniform distribution.
 
     Examples
     --------
@@ -34,19 +29,9 @@ def floored(table: np.ndarray) -> np.ndarray:
 
 
 def probabilities(model: Any, X: Any, classes: np.ndarray) -> np.ndarray:
-    """Return the floored probabilities of a fitted classifier, one column per class.
+    """Return the floored probabilities of a fitted classifier, shape (n, k), one column per class of those, sorted.
 
-    Parameters
-    ----------
-    model : classifier
-        A class that it has not seen has probability zero before the floor.
-    X : container of shape (n, d)
-    classes : ndarray of shape (k,)
-        Sorted.
-
-    Returns
-    -------
-    ndarray of shape (n, k)
+    A class that it has not seen has probability zero before the floor.
     """
     seen = np.asarray(model.predict_proba(X), dtype=np.float64)
     table = np.zeros((len(seen), len(classes)))

@@ -23,7 +23,7 @@ ATOM_ROWS, ATOM_SHARE = 10, 0.02
 class Strata:
     """Which rows must be split alike, and which must stay together.
 
-    A row whose equal is in the training rows measures memory, not generalisation.
+    A held-out row that equals a training row measures memory, not generalisation.
 
     Parameters
     ----------
@@ -87,19 +87,7 @@ class Strata:
         )
 
     def assign(self, folds: int, rng: np.random.Generator, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return a fold per row.
-
-        Parameters
-        ----------
-        folds : int
-        rng : numpy.random.Generator
-        rows : ndarray of int, optional
-            Split these rows only.
-
-        Returns
-        -------
-        ndarray of int, shape of `rows`
-        """
+        """Return a fold per row, of all rows or of some."""
         codes, units = (self.codes, self.units) if rows is None else (self.codes[rows], self.units[rows])
         assigned = np.empty(len(codes), dtype=np.int64)
         for code in np.unique(codes):
@@ -138,10 +126,10 @@ def refuse_one_class(groups: Groups) -> None:
 
 
 def _units(keys: pd.Series[Any], codes: np.ndarray) -> np.ndarray:
-    """Number rows by content, in order of appearance.
+    """Return a number per row, the same for equal rows, in order of appearance.
 
-    A content that is an atom of its group's distribution gets one number per row: kept together, a row that is
-    a quarter of its group would be all of one fold and none of the others.
+    Rows that occur very often get a number each: kept together, a row that is a quarter of its group would be in
+    one fold alone.
     """
     units, _ = pd.factorize(keys)
     sizes, limits = np.bincount(units)[units], np.maximum(ATOM_ROWS, ATOM_SHARE * np.bincount(codes))[codes]

@@ -25,19 +25,7 @@ LINES = (
 
 @dataclass(frozen=True)
 class Curves:
-    """The drawing, and the numbers behind it.
-
-    Parameters
-    ----------
-    drawing : Markup
-    key : sequence of (style, meaning)
-        Of the lines.
-    headings : sequence of str
-        Of the table's columns after the level.
-    table : sequence of (level, distances)
-    held_out : bool
-        Whether there is a line of held-out rows.
-    """
+    """The drawing with its key of styles and meanings, and the table of distances behind it, by level."""
 
     drawing: Markup
     key: Sequence[tuple[str, str]]
@@ -49,11 +37,8 @@ class Curves:
 def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     """Return a drawing of which share of the rows is nearer than a distance; None where nothing was measured.
 
-    Parameters
-    ----------
-    distances : mapping or None
-        ``levels`` in [0, 1], and at every level the quantile of the distances to the nearest real row: of
-        ``synthetic`` rows and, where they were measured, of ``holdout`` rows and of ``real`` rows.
+    Distances have ``levels`` in [0, 1], and at every level the quantile of the distances to the nearest real row: of
+    ``synthetic`` rows and, where they were measured, of ``holdout`` rows and of ``real`` rows.
     """
     if not distances:
         return None

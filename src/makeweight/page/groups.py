@@ -21,19 +21,9 @@ STYLES = ("real", "synthetic", "held-out")
 
 @dataclass(frozen=True)
 class Bars:
-    """Counts of rows per group, as bars and as numbers.
+    """Counts of rows per group, as bars, with a key of their classes and meanings, and as numbers.
 
-    Parameters
-    ----------
-    headings : sequence of str
-        Of the columns of numbers.
-    tall : bool
-        Whether the bars of a group need a higher row.
-    key : sequence of (str, str)
-        Class and meaning of the bars.
-    drawing : Markup
-        Stands above the bars and describes them.
-    rows : sequence of (group, bars, numbers)
+    The drawing stands above the bars and describes them; tall bars need a higher row.
     """
 
     headings: Sequence[str]
@@ -44,15 +34,9 @@ class Bars:
 
 
 def bars(ids: Ids, groups: Sequence[Mapping[str, Any]], parts: Mapping[str, tuple[str, str]], *, stacked: bool) -> Bars:
-    """Return one bar per group and part, on one scale.
+    """Return one bar per group and part, on one scale; each begins where the one before it ended if `stacked`.
 
-    Parameters
-    ----------
-    groups : sequence of mapping
-    parts : mapping of str to (str, str)
-        The keys of the counts; per key the heading of its numbers, and what its bar means.
-    stacked : bool
-        Whether a bar begins where the one before it ended, as what was added does.
+    `parts` has per key of a count the heading of its numbers and what its bar means.
     """
     keys = [key for key in parts if finite(group.get(key) for group in groups)]
     scale = Scale(0.0, max(finite(group.get(key) for group in groups for key in keys), default=0.0) or 1.0)
@@ -123,15 +107,7 @@ def risk_tables(
     estimators: Mapping[str, str],
     what: Mapping[str, str],
 ) -> list[RiskTable]:
-    """Return the risk of every arm by group, per estimator and risk.
-
-    Parameters
-    ----------
-    estimators : mapping of str to str
-        Name, and how it is shown.
-    what : mapping of str to str
-        The risks by their key, such as ``{"log_loss": "log-loss"}``.
-    """
+    """Return the risk of every arm by group, per estimator and risk, each with how it is shown by its name."""
     tables = []
     for key, label in what.items():
         for estimator, name in estimators.items():

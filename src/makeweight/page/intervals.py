@@ -22,15 +22,7 @@ UNKNOWN: dict[str, Any] = {"mean": None, "low": None, "high": None, "difference"
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale as drawn above a column of strips.
-
-    Parameters
-    ----------
-    scale : Scale
-    grid : str
-        The id of the lines that every strip repeats.
-    drawing : Markup
-    """
+    """A scale as drawn above a column of strips, which repeat the lines with the id `grid`."""
 
     scale: Scale
     grid: str
@@ -63,12 +55,7 @@ def axis(ids: Ids, scale: Scale, *, title: str, description: str, reference: tup
 def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
     """Return one dot with its interval; beyond the axis an arrow points to where it is.
 
-    Parameters
-    ----------
-    on : Axis
-    mean, low, high : float or None
-    style : str
-        Class of the mark: "control" is drawn as a circle, "synthetic" as a diamond; "open" leaves it empty.
+    The style is the class of the mark: "control" is a circle, "synthetic" a diamond; "open" leaves it empty.
     """
     marks = [element("use", href=f"#{on.grid}")]
     if real_number(mean) and math.isfinite(mean):
@@ -129,19 +116,10 @@ def forest(
     results: Mapping[str, Mapping[str, Any]],
     compared_with: str,
 ) -> Forest:
-    """Return the arms of one estimator and metric, drawn and written.
+    """Return the arms of one estimator and metric, drawn and written in their order.
 
-    Parameters
-    ----------
-    metric : mapping
-    estimator : str
-        As it is shown.
-    arms : sequence of mapping
-        In the order in which they are shown.
-    results : mapping
-        The result of every arm, by its name; arms that failed are missing, or have no mean.
-    compared_with : str
-        The label of the arm that the differences are to.
+    Results are by the name of the arm; arms that failed are missing, or have no mean. Differences are to the arm with
+    the label `compared_with`.
     """
     measured = [results[arm["name"]] for arm in arms if arm["name"] in results]
     differences = [row["difference"] for row in measured if row["difference"]]

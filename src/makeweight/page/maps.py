@@ -25,14 +25,9 @@ SIDE, NAMES = 260, 92
 
 @dataclass(frozen=True)
 class Maps:
-    """Three maps and the pairs of columns behind them.
+    """Three maps with their titles, and the pairs of columns behind them: real, synthetic, difference.
 
-    Parameters
-    ----------
-    drawings : sequence of (title, drawing)
-    pairs : sequence of (column, column, real, synthetic, difference)
-        Those that changed most first.
-    left_out_columns, left_out_pairs : int
+    Pairs that changed most come first.
     """
 
     drawings: Sequence[tuple[str, Markup]]
@@ -73,21 +68,11 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
             pair,
         ),
     )
-    return Maps(
-        drawings,
-        [
-            (
-                columns[i],
-                columns[j],
-                number(real[i][j], 2),
-                number(synthetic[i][j], 2),
-                signed(difference[i][j], 2),
-            )
-            for i, j in pairs[:PAIRS]
-        ],
-        len(columns) - len(kept),
-        max(len(pairs) - PAIRS, 0),
-    )
+    written = [
+        (columns[i], columns[j], number(real[i][j], 2), number(synthetic[i][j], 2), signed(difference[i][j], 2))
+        for i, j in pairs[:PAIRS]
+    ]
+    return Maps(drawings, written, len(columns) - len(kept), len(pairs) - len(written))
 
 
 def _map(ids: Ids, names: Sequence[str], matrix: Sequence[Sequence[Any]], title: str) -> Markup:

@@ -22,18 +22,9 @@ WIDTH, HEIGHT = 100, 60
 
 @dataclass(frozen=True)
 class Marginal:
-    """One column, overall or in one group.
+    """One column, overall or in one group: bars of a categorical one, or a histogram with the ends of its axis.
 
-    Parameters
-    ----------
-    bars : sequence of (label, drawing, real, synthetic)
-        Of a categorical column; empty for a histogram.
-    drawing : Markup
-        The histogram of a numeric column.
-    first, last : str
-        Ends of the histogram's axis.
-    table : sequence of (value, real, synthetic)
-        All values or intervals.
+    The table has the shares of all values or intervals among real and synthetic rows.
     """
 
     column: str

@@ -87,14 +87,9 @@ def finite(values: Iterable[Any]) -> list[float]:
 
 @dataclass(frozen=True)
 class Scale:
-    """A line from a lowest to a highest value, and where a value is on it.
+    """A line from a lowest to a higher value, both within 1e300 of 0, and where a value is on it.
 
-    Parameters
-    ----------
-    low, high : float
-        Ends, low < high, both within 1e300 of 0.
-    pad : float
-        Percent of the width that is left free at each end.
+    `pad` percent of the width are left free at each end.
     """
 
     low: float
@@ -141,16 +136,10 @@ class Scale:
 
 
 def scale_of(values: Sequence[Any], *, include: Iterable[Any] = (), pad: float = 0.0, far: float = 3.0) -> Scale:
-    """Return a scale for values where a few far ones do not squeeze the others.
+    """Return a scale for values where a few far ones do not squeeze the others, but what is to be included is on it.
 
-    Parameters
-    ----------
-    values : sequence of numbers
-        Missing and infinite ones are left out.
-    include : iterable of numbers
-        What has to be on the scale however far it is.
-    far : float
-        Values further than so many interquartile ranges outside the quartiles are off the scale.
+    Values further than so many interquartile ranges outside the quartiles are `far`, and off the scale. Missing and
+    infinite ones are left out.
 
     Examples
     --------

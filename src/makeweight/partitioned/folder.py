@@ -6,12 +6,14 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from makeweight.errors import FileProblem, OptionError
 from makeweight.plan import Purpose
 from makeweight.table.files import replace_file
+from makeweight.table.records import guarded, read_record, typed
 
 __all__ = [
     "MANIFEST",
@@ -32,6 +34,8 @@ WORK = "_makeweight"
 #: What a finished folder says of itself. Readers of Parquet pass over the name.
 MANIFEST = "_makeweight.json"
 RUN = "run.json"
+#: What to do where a record in the folder is damaged.
+START_AGAIN = "start again with --force, or choose another folder with -o"
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class PartAccount:
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> PartAccount:
         """Return the account that plain values describe."""
-        return cls(**values)
+        return typed(cls, values)
 
 
 @dataclass(frozen=True)
@@ -170,13 +174,16 @@ class PartRecord:
     @classmethod
     def read(cls, path: Path) -> PartRecord:
         """Return the record in a file, as one that was there before."""
-        return cls.parse(json.loads(path.read_text(encoding="utf-8")))
+        what = "the record of a part file"
+        values = read_record(path, what, hint=START_AGAIN)
+        return guarded(path, what, lambda: cls.parse(values), hint=START_AGAIN)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> PartRecord:
         """Return the record that `to_dict` wrote."""
         ledger = tuple(PartAccount.parse(account) for account in values.get("ledger", ()))
-        return cls(**{**values, "ledger": ledger, "notes": tuple(values.get("notes", ())), "is_new": False})
+        own = {name: value for name, value in values.items() if name != "ledger"}
+        return replace(typed(cls, {**own, "notes": tuple(values.get("notes", ()))}), ledger=ledger, is_new=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON, without what depends on who did the work."""
@@ -260,18 +267,27 @@ def _read_manifest(output: Path) -> dict[str, Any] | None:
     path = output / MANIFEST
     if not path.is_file():
         return None
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_record(path, "the manifest", hint=START_AGAIN)
+    parts, begun = manifest.get("parts"), manifest.get("asked")
+    if not isinstance(parts, list) or not isinstance(begun, dict):
+        raise FileProblem("the manifest is damaged", where=str(path), got="no parts or request", hint=START_AGAIN)
+    for part in parts:
+        guarded(path, "the manifest", partial(PartRecord.parse, part), hint=START_AGAIN)
     return manifest
 
 
 def _agreed(output: Path, request: FolderRequest) -> FolderRequest:
     manifest = _read_manifest(output)
-    if manifest is not None:
-        begun = manifest["asked"]
-    else:
-        begun = json.loads((output / WORK / RUN).read_text(encoding="utf-8"))
+    begun = (
+        read_record(output / WORK / RUN, "the record of the run", hint=START_AGAIN)
+        if manifest is None
+        else manifest["asked"]
+    )
     if request.random_state is None:
-        request = replace(request, random_state=begun.get("random_state"))
+        seed = begun.get("random_state")
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise FileProblem("the record of the run has no seed", where=str(output), got=seed, hint=START_AGAIN)
+        request = replace(request, random_state=seed)
     for name, value in json.loads(json.dumps(asdict(request))).items():
         if value != begun.get(name):
             raise OptionError(

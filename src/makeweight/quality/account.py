@@ -15,6 +15,7 @@ __all__ = ["LedgerCounts", "balance", "read_ledger", "rejected", "shortfall"]
 NO_LEDGER = "No ledger was given: makeweight balance ... --json > L.json writes one, --ledger L.json reads it."
 #: Rows that were rejected only because enough had been accepted.
 SURPLUS = "surplus"
+_ENTRY = {"group", "stopped", "shortfall"}
 COUNTS = ("requested", "accepted", "shortfall", "proposed")
 
 
@@ -65,7 +66,7 @@ def read_ledger(source: Any) -> LedgerCounts | None:
     if not isinstance(record, Mapping) or not all(isinstance(record.get(name), int) for name in COUNTS):
         raise OptionError("not a ledger", got=type(source).__name__, expected=", ".join(COUNTS), hint=hint)
     reasons = record.get("rejected")
-    if not isinstance(reasons, Mapping):
+    if not isinstance(reasons, Mapping) or not all(isinstance(n, int) for n in reasons.values()):
         raise OptionError("not a ledger", got="no counts of rejected rows by reason", hint=hint)
     requested, accepted, short, proposed = (record[name] for name in COUNTS)
     if requested != accepted + short or proposed != accepted + sum(reasons.values()):
@@ -75,7 +76,10 @@ def read_ledger(source: Any) -> LedgerCounts | None:
             expected="requested = accepted + shortfall, and proposed = accepted + rejected",
             hint=hint,
         )
-    stopped = sorted({f"{e['group']}: {e['stopped']}" for e in record.get("entries", []) if e.get("shortfall")})
+    entries = record.get("entries", [])
+    if not isinstance(entries, list) or not all(isinstance(e, Mapping) and e.keys() >= _ENTRY for e in entries):
+        raise OptionError("not a ledger", got="entries of another kind", expected="one object per group", hint=hint)
+    stopped = sorted({f"{e['group']}: {e['stopped']}" for e in entries if e["shortfall"]})
     return LedgerCounts(requested, accepted, short, proposed, dict(reasons), tuple(stopped), dict(record))
 
 

@@ -22,6 +22,10 @@ __all__ = ["last_digits", "read_rows"]
 #: Added by `makeweight balance --provenance`, `--alpha` and `--synthetic-weight`.
 PREFIX = "makeweight_"
 MOST_DIGITS = 9
+#: Numbers beyond are compared as this, so that their squares can be summed.
+HUGE = 1e150
+#: Real values that a tail is measured by, how far beyond is far, and the fewest values that have tails.
+TAIL, FAR, FEWEST_FOR_TAILS = 10, 2.0, 100
 
 
 def read_rows(
@@ -51,11 +55,12 @@ def read_rows(
         When a column is lacking, or no synthetic row is left.
     """
     columns = tuple(sorted((c for c in schema.features if c.kind.is_learned), key=lambda c: str(c.name)))
-    synthetic, removed = _without_marked(synthetic, contains_real)
-    frames = {"real": real, "synthetic": synthetic, **({} if holdout is None else {"held-out": holdout})}
+    kept, removed = _unmarked(synthetic, contains_real)
+    frames = {"real": real, "synthetic": synthetic.iloc[kept], **({} if holdout is None else {"held-out": holdout})}
     for what, frame in frames.items():
         _refuse_lacking(frame, schema, what)
     parts, levels, groups = _encode(frames, schema, columns)
+    parts["synthetic"] = replace(parts["synthetic"], rows=kept[parts["synthetic"].rows])
     if contains_real is not False and not removed:
         parts["synthetic"], removed = _without_real(parts["real"], parts["synthetic"], contains_real)
     if not len(parts["synthetic"]):
@@ -91,7 +96,10 @@ def _encode(
     """Return the encoded tables, what the codes of their columns stand for, and the values of every group."""
     by_role = [schema[name] for name in schema.group_columns]
     levels: dict[Hashable, list[str]] = {}
-    parts = {name: EncodedRows({}, {}, {}, np.zeros(len(frame), int)) for name, frame in frames.items()}
+    parts = {
+        name: EncodedRows({}, {}, {}, np.zeros(len(frame), int), np.arange(len(frame)))
+        for name, frame in frames.items()
+    }
     cells = {name: np.zeros(len(frame), dtype=np.int64) for name, frame in frames.items()}
     known = {name: np.ones(len(frame), dtype=bool) for name, frame in frames.items()}
     for column in (*by_role, *columns):
@@ -122,13 +130,13 @@ def _is_mark(name: Hashable) -> bool:
     return str(name).startswith(PREFIX)
 
 
-def _without_marked(frame: pd.DataFrame, contains_real: bool | None) -> tuple[pd.DataFrame, int]:
-    """Return the rows whose provenance says that they are synthetic, and the number of the others."""
+def _unmarked(frame: pd.DataFrame, contains_real: bool | None) -> tuple[np.ndarray, int]:
+    """Return the positions of the rows whose provenance says that they are synthetic, and the number of the others."""
     mark = f"{PREFIX}synthetic"
     if contains_real is False or mark not in frame.columns:
-        return frame, 0
+        return np.arange(len(frame)), 0
     is_synthetic = frame[mark].astype(str).str.casefold().isin(("true", "1", "1.0")).to_numpy()
-    return frame[is_synthetic], int((~is_synthetic).sum())
+    return np.flatnonzero(is_synthetic), int((~is_synthetic).sum())
 
 
 def _without_real(real: EncodedRows, synthetic: EncodedRows, contains_real: bool | None) -> tuple[EncodedRows, int]:
@@ -182,20 +190,53 @@ def _read_column(column: Column, frames: dict[str, pd.DataFrame], parts: dict[st
         if column.categories is not None:
             series = _as_text(column, series)
         encoded, rejects = codec(column.kind).check(column, series)
-        for reason, mask in rejects.items():
-            if reason == "unknown-category":
-                unknown[what] = series[mask].astype(str)
-            part.strange[reason, column.name] = np.asarray(mask, dtype=bool)
+        if "unknown-category" in rejects:
+            unknown[what] = series[rejects["unknown-category"]].astype(str)
+            rejects |= _not_states(column, series, rejects["unknown-category"])
         if column.kind in (Kind.CONTINUOUS, Kind.INTEGER):
             part.digits[column.name] = last_digits(read_numbers(series)[0])
-        if column.categories is not None:
-            encoded = np.where(encoded < 0, -1, rank[encoded])
-        part.values[column.name] = encoded + 0.0 if encoded.dtype == np.float64 else encoded.astype(np.int64)
+        if column.categories is None:
+            encoded = np.clip(np.where(rejects.get("not-a-number", False), np.nan, encoded), -HUGE, HUGE)
+            if "out-of-range" in rejects:
+                rejects["far-out-of-range"] = _far(encoded, parts["real"].values[column.name])
+            part.values[column.name] = encoded + 0.0
+        else:
+            part.values[column.name] = np.where(encoded < 0, -1, rank[encoded]).astype(np.int64)
+        for reason, mask in rejects.items():
+            if mask.any():
+                part.strange[reason, column.name] = np.asarray(mask, dtype=bool)
+                part.examples[reason, column.name] = str(series.iloc[int(np.argmax(mask))])
     new = sorted({text for values in unknown.values() for text in values})
     for what, values in unknown.items():
         mask = parts[what].strange["unknown-category", column.name]
         parts[what].values[column.name][mask] = len(texts) + np.searchsorted(new, values.to_numpy(dtype=str))
     return sorted(texts) + new
+
+
+def _not_states(column: Column, series: pd.Series[Any], unknown: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the unknown values of a column of numbers that are no numbers, and those of a column of two states."""
+    if column.kind is Kind.BOOLEAN:
+        return {"third-state": unknown}
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return {"not-a-number": unknown & ~np.isfinite(read_numbers(series.astype(object))[0])}
+    return {}
+
+
+def _far(values: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return which values lie further beyond the real ones than the outermost real ones lie apart.
+
+    The outermost ten of each side say how heavy the tail is: the largest of 400 values of a normal law lies one
+    standard deviation from the tenth, of a Cauchy law nine tenths of its size. More fresh rows reach further.
+    """
+    real = np.sort(real[~np.isnan(real)])
+    if len(real) < FEWEST_FOR_TAILS:
+        return np.zeros(len(values), dtype=bool)
+    low, high = real[[0, -1]]
+    reach = FAR * max(1.0, len(values) / len(real))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            (values < low - reach * (real[TAIL] - low)) | (values > high + reach * (high - real[-1 - TAIL]))
+        )
 
 
 def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:

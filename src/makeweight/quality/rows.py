@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -39,12 +39,18 @@ class EncodedRows:
         Values that the real column cannot have.
     group : ndarray of int, shape (n,)
         Position in the comparison's groups; -1 for a label or attribute that the real table does not have.
+    rows : ndarray of int, shape (n,)
+        Position in the table that was given, from 0.
+    examples : dict of (reason, name) to str
+        A strange value of each kind.
     """
 
     values: dict[Hashable, np.ndarray]
     digits: dict[Hashable, np.ndarray]
     strange: dict[tuple[str, Hashable], np.ndarray]
     group: np.ndarray
+    rows: np.ndarray
+    examples: dict[tuple[str, Hashable], str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.group)
@@ -56,6 +62,8 @@ class EncodedRows:
             {name: values[rows] for name, values in self.digits.items()},
             {key: mask[rows] for key, mask in self.strange.items()},
             self.group[rows],
+            self.rows[rows],
+            self.examples,
         )
 
     def ordered(self) -> EncodedRows:

@@ -8,12 +8,15 @@ from collections.abc import Hashable
 import numpy as np
 from scipy.special import gammaln
 
+from makeweight.quality.catalogue import CATALOGUE
 from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.quality.rows import KNOWN, ComparedRows
 
 __all__ = ["identifiers", "impossible"]
 
 WORDS = {
+    "far-out-of-range": "far beyond the real range",
+    "third-state": "neither of the two real states",
     "unknown-category": "not a category of the real table",
     "missing-not-seen": "missing where no real value is",
     "out-of-range": "beyond the real range",
@@ -23,6 +26,12 @@ WORDS = {
     "not-a-date": "not dates",
     "finer-than-column": "finer than any real value",
 }
+#: What no fresh row has; and what several fresh rows, more than 1 in 100, hardly have where no real row has it.
+NEVER = ("not-a-number", "not-a-date", "third-state")
+HARDLY = ("missing-not-seen", "too-many-decimals", "not-a-whole-number", "finer-than-column", "far-out-of-range")
+SEVERAL, ENOUGH_REAL = 3, 50
+#: Values with a p-value up to this are named with their rows; so many rows at most.
+NAMED, NAMED_ROWS = 0.05, 5
 
 
 def impossible(rows: ComparedRows) -> QualityFinding:
@@ -30,10 +39,11 @@ def impossible(rows: ComparedRows) -> QualityFinding:
 
     Notes
     -----
-    Derived. Say k synthetic rows have something (a place beyond the largest real value, more decimals, a new
-    category) that no real row has. Were all rows exchangeable within groups, the k rows with most of it would
-    all be synthetic with probability prod_g C(n_g - k_g, real_g) / C(n_g, real_g) at most. For a range, which
-    has two ends, this is multiplied by k + 1; then by the number of things that were looked for (Bonferroni).
+    Derived. Say k synthetic rows have something (a place beyond the largest real value, a new category) that no
+    real row has. Were all rows exchangeable within groups, the k rows with most of it would all be synthetic with
+    probability prod_g C(n_g - k_g, real_g) / C(n_g, real_g) at most. For a range, which has two ends, this is
+    multiplied by k + 1; then by the number of things that were looked for (Bonferroni). What fresh rows cannot
+    bring, whatever their number, is not a matter of chance and not tested.
     """
     n = len(rows.synthetic)
     events = _events(rows)
@@ -45,9 +55,14 @@ def impossible(rows: ComparedRows) -> QualityFinding:
     for (reason, name, text), mask in sorted(events.items(), key=lambda e: (-int(e[1].sum()), str(e[0]))):
         k = int(mask.sum())
         any_row |= mask
-        p = _all_synthetic(rows, mask) * ((k + 1) if reason == "out-of-range" else 1) * looked_for
+        p = None
+        if not _is_certain(reason, k, n, len(rows.real)):
+            p = min(1.0, _all_synthetic(rows, mask) * ((k + 1) if reason == "out-of-range" else 1) * looked_for)
         what = f"{name}: {k:,} of {n:,} values {WORDS.get(reason, reason)}" + (f" ({text})" if text else "")
-        items.append(Item(k / n, min(1.0, p), None, None, str(name), what))
+        if p is None or p <= NAMED:
+            what += _places(rows, reason, name, mask, with_example=not text)
+        items.append(Item(k / n, p, None, None, str(name), what))
+    items.sort(key=lambda item: item.p is not None)
     first = "; ".join(item.text for item in items[:3])
     return QualityFinding(
         tuple(items),
@@ -56,16 +71,33 @@ def impossible(rows: ComparedRows) -> QualityFinding:
     )
 
 
+def _is_certain(reason: str, k: int, n: int, n_real: int) -> bool:
+    """Return whether fresh rows cannot have such values, or hardly k of n."""
+    several = k >= SEVERAL and k > CATALOGUE["MWQ12"].issue * n
+    return reason in NEVER or (reason in HARDLY and several and n_real >= ENOUGH_REAL)
+
+
+def _places(rows: ComparedRows, reason: str, name: Hashable, mask: np.ndarray, *, with_example: bool) -> str:
+    """Return where values are, and one of them, as a text."""
+    numbers = np.sort(rows.synthetic.rows[mask])
+    more = f" and {len(numbers) - NAMED_ROWS:,} more" if len(numbers) > NAMED_ROWS else ""
+    example = rows.synthetic.examples.get((reason, name), "")
+    such = f", such as {example[:40]!r}" if with_example and reason != "missing-not-seen" else ""
+    return f"{such}, in row{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:NAMED_ROWS]))}{more}"
+
+
 def _events(rows: ComparedRows) -> dict[tuple[str, Hashable, str], np.ndarray]:
     """Return the synthetic rows with each thing that no real row has; new categories one by one."""
     events: dict[tuple[str, Hashable, str], np.ndarray] = {}
     for (reason, name), mask in rows.synthetic.strange.items():
-        if not mask.any() or reason == KNOWN:
+        if reason == KNOWN:
             continue
         if reason != "unknown-category" or name not in rows.synthetic.values:
             events[reason, name, ""] = mask
             continue
         values = rows.synthetic.values[name]
+        for other in NEVER:  # not counted twice
+            mask = mask & ~rows.synthetic.strange.get((other, name), np.zeros(len(mask), dtype=bool))
         codes, counts = np.unique(values[mask], return_counts=True)
         for code in codes[np.argsort(-counts, kind="stable")[:50]]:
             events[reason, name, repr(rows.levels[name][int(code)])] = mask & (values == code)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
 import secrets
 import stat
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from makeweight.errors import FileProblem
 
-__all__ = ["STANDARD", "check_destination", "check_place", "format_of", "replace_file"]
+__all__ = [
+    "STANDARD",
+    "check_destination",
+    "check_place",
+    "format_of",
+    "read_pipe",
+    "refuse_impossible",
+    "replace_file",
+    "write_pipe",
+]
 
 #: The name of standard input and of standard output.
 STANDARD = "-"
+#: Characters of a name that the name of its temporary file keeps.
+LONGEST_NAME = 100
+#: Seconds that a named pipe is waited for until somebody opens its other end.
+PIPE_SECONDS = 10.0
 FORMATS = {
     ".csv": "csv",
     ".txt": "csv",
@@ -56,6 +73,7 @@ def check_place(name: str, *, force: bool = False) -> None:
     FileProblem
     """
     path = Path(name)
+    refuse_impossible(name)
     if path.is_dir():
         raise FileProblem("the output is a directory", where=name, hint="name a file in it")
     if not path.parent.is_dir():
@@ -66,20 +84,122 @@ def check_place(name: str, *, force: bool = False) -> None:
         _refuse_unwritable(path)
 
 
+def refuse_impossible(name: str) -> None:
+    """Refuse a name that no file can have, and one that links lead around in a circle.
+
+    Raises
+    ------
+    FileProblem
+    """
+    hint = "choose another name"
+    try:
+        os.stat(name)
+    except ValueError as error:  # a null character
+        raise FileProblem("no file can have this name", where=repr(name[:80]), got=str(error), hint=hint) from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            shown = name if len(name) <= 80 else f"{name[:40]}...{name[-20:]}"
+            raise FileProblem("no file can have this name", where=shown, got=error.strerror, hint=hint) from error
+
+
+def read_pipe(path: Path) -> bytes:
+    """Return all that comes through a named pipe, which somebody has to begin to write to in time.
+
+    Raises
+    ------
+    FileProblem
+    """
+    deadline = time.monotonic() + PIPE_SECONDS
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        while True:
+            try:
+                first = os.read(stream.fileno(), 1 << 16)
+            except BlockingIOError:  # somebody is there, and has not written yet
+                first = None
+            if first or first is None:
+                os.set_blocking(stream.fileno(), True)
+                return (first or b"") + stream.read()
+            if time.monotonic() > deadline:
+                raise _nobody("writes to", path)
+            time.sleep(0.05)
+
+
+@contextmanager
+def write_pipe(path: Path) -> Iterator[IO[bytes]]:
+    """Open a named pipe or a device to write to; of a pipe, somebody has to read the other end in time.
+
+    Raises
+    ------
+    FileProblem
+    """
+    deadline = time.monotonic() + PIPE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        if time.monotonic() > deadline:
+            raise _nobody("reads from", path)
+        time.sleep(0.05)
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "wb") as stream:
+        yield stream
+
+
+def _nobody(does: str, path: Path) -> FileProblem:
+    return FileProblem(
+        f"nobody {does} the pipe",
+        where=str(path),
+        got=f"nothing for {PIPE_SECONDS:g} seconds",
+        hint="start the other program first, or use a file",
+    )
+
+
 def _refuse_unwritable(path: Path) -> None:
     """Put a file there and take it away: permissions alone do not tell what a file system takes."""
-    probe = _temporary(path.resolve())
     try:
+        probe = _temporary(path.resolve())
+        _remove_leftovers(path.resolve())
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         probe.unlink()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # older versions of Python raise the latter for links in a circle
         raise FileProblem(
-            "the directory cannot be written to", where=str(path.parent), got=error.strerror or str(error)
+            "the directory cannot be written to",
+            where=str(path.parent),
+            got=getattr(error, "strerror", None) or str(error),
+            hint="choose another place, or change its permissions",
         ) from error
 
 
 def _temporary(target: Path) -> Path:
-    return target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
+    return target.parent / f".{target.name[:LONGEST_NAME]}.{secrets.token_hex(4)}.tmp"
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what runs that were killed left half written beside a file; one that is at work holds a lock."""
+    pattern = f".{glob.escape(target.name[:LONGEST_NAME])}.{'[0-9a-f]' * 8}.tmp"
+    for path in target.parent.glob(pattern):
+        try:
+            with path.open("rb") as stream:
+                if _lock(stream):
+                    path.unlink()
+        except OSError:  # gone already, or somebody else's
+            continue
+
+
+def _lock(stream: IO[bytes]) -> bool:
+    """Return whether a file could be locked; where there are no locks, it could not."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where a file that is open cannot be removed anyway
+        return os.name == "nt"
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def format_of(name: str) -> str:
@@ -128,13 +248,15 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         When the disk is full or may not be written to; there is then no file, or the one that was there.
     """
     if path.exists() and not path.is_file():  # a pipe or a device: there is no file to rename
-        with path.open("wb") as stream:
+        with write_pipe(path) as stream:
             write(stream)
         return
     target = path.resolve()
+    _remove_leftovers(target)
     temporary = _temporary(target)
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
+            _lock(stream)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())

@@ -21,7 +21,8 @@ from makeweight.table.cells import Style, read_column
 from makeweight.table.column import Kind
 from makeweight.table.containers import append_rows, to_frame
 from makeweight.table.delimited import DelimitedText, Dialect, refuse_values_as_names
-from makeweight.table.files import STANDARD, format_of, replace_file
+from makeweight.table.files import STANDARD, format_of, read_pipe, refuse_impossible, replace_file
+from makeweight.table.memory import refuse_too_large
 
 __all__ = ["TableFile", "read_table", "write_table"]
 
@@ -159,17 +160,26 @@ def _load(name: str) -> tuple[bytes, str, str]:
         magic = {b"PAR1": "parquet", b"ARRO": "feather"}
         return raw, "standard input", magic.get(raw[:4], "csv")
     path = Path(name)
+    refuse_impossible(name)
     if path.is_dir():
         raise FileProblem("a directory is no table", where=name, hint="name a file in it")
+    if path.is_char_device() or path.is_block_device():
+        raise FileProblem("a device is no table", where=name, hint="name a file, or give text as standard input: -")
     if not path.exists():
         near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
         hint = near if near.startswith("did you mean") else f"the working directory is {Path.cwd()}"
         raise FileProblem("no such file", where=name, hint=hint)
     format_ = format_of(name)
     try:
+        if path.is_fifo():
+            return read_pipe(path), name, format_
+        refuse_too_large(path)
         return path.read_bytes(), name, format_
+    except FileProblem:
+        raise
     except OSError as error:
-        raise FileProblem("cannot read the file", where=name, got=error.strerror or str(error)) from error
+        hint = "check that the file is there and may be read"
+        raise FileProblem("cannot read the file", where=name, got=error.strerror or str(error), hint=hint) from error
 
 
 def _read_text(

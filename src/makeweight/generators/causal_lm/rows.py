@@ -101,10 +101,14 @@ class Spelling:
             }
             codes = np.array([positions[text] for text in texts], dtype=np.int32)
             return codes if self.column.kind.is_coded else np.where(codes < 0, np.nan, codes.astype(float))
-        read, origin = (int, self.column.origin) if self.column.kind is Kind.INTEGER else (float, 0)
         if self.column.kind not in (Kind.INTEGER, Kind.CONTINUOUS):
             return None
-        return np.array([math.nan if text is None else read(text) - origin for text in texts], dtype=np.float64)
+        read, origin, step = (
+            (int, self.column.origin, self.column.step) if self.column.kind is Kind.INTEGER else (float, 0, 1)
+        )
+        return np.array(
+            [math.nan if text is None else (read(text) - origin) / step for text in texts], dtype=np.float64
+        )
 
 
 class RowText:

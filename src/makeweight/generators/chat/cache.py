@@ -16,12 +16,17 @@ from pathlib import Path
 
 from makeweight.errors import FileProblem
 from makeweight.table.files import replace_file
+from makeweight.table.records import parse_json, read_record, typed
 
 __all__ = ["Recording", "Recordings", "key_of"]
 
 FORMAT = 1
 KIND = "makeweight chat answers"
 MANIFEST, ANSWERS = "manifest.json", "answers.jsonl"
+#: The line that says that a run has ended.
+END = b'{"ended": true}\n'
+#: The failure of an answer that is none.
+NO_COMPLETION = "not-a-chat-completion"
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ class Recording:
     answer : str or None
         Raw body; None where it was not read to its end.
     failure : str or None
-        Why there is no body.
+        Why there is no body, or none that is an answer.
+    error : str or None
+        What the request failed with, after all attempts.
     """
 
     key: str
@@ -48,6 +55,12 @@ class Recording:
     request: dict[str, object]
     answer: str | None
     failure: str | None = None
+    error: str | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the endpoint gave an answer, be it a refusal."""
+        return self.error is None and self.failure != NO_COMPLETION
 
 
 def key_of(endpoint: str, request: dict[str, object]) -> str:
@@ -93,6 +106,8 @@ class Recordings:
         self._memory: dict[str, Recording] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self._sent: set[tuple[str, str]] = set()
+        self._open_failures: set[str] = set()
+        self._ended_failures: set[str] = set()
         self.damaged = 0
         if self.folder is not None:
             self._open(self.folder)
@@ -103,6 +118,18 @@ class Recordings:
     def was_sent(self, endpoint: str, table: str) -> bool:
         """Tell whether rows of these columns went to that endpoint before."""
         return (endpoint, table) in self._sent
+
+    def is_past(self, key: str) -> bool:
+        """Return whether a request failed in a run that has ended since."""
+        return key in self._ended_failures
+
+    def end(self) -> None:
+        """Note that the run has ended: another one asks again for what failed."""
+        with self._lock:
+            if self.folder is not None and not self._read_only and self._open_failures:
+                _append(self.folder / ANSWERS, END)
+            self._ended_failures |= self._open_failures
+            self._open_failures = set()
 
     def get(self, key: str) -> Recording | None:
         """Return the latest recording of a request, if there is one."""
@@ -127,6 +154,7 @@ class Recordings:
         """
         with self._lock:
             self._sent.add((recording.endpoint, recording.table))
+            self._note(recording)
             if self.folder is None or self._read_only:
                 self._memory[recording.key] = recording
                 return
@@ -141,6 +169,11 @@ class Recordings:
                     hint="free some space, or choose another cache_dir",
                 ) from error
             self._places[recording.key] = (place, len(line))
+
+    def _note(self, recording: Recording) -> None:
+        self._ended_failures.discard(recording.key)
+        if not recording.is_answered:
+            self._open_failures.add(recording.key)
 
     def _open(self, folder: Path) -> None:
         try:
@@ -183,6 +216,10 @@ class Recordings:
                 if recording is not None:
                     self._places[recording.key] = (place, len(line))
                     self._sent.add((recording.endpoint, recording.table))
+                    self._note(recording)
+                elif line == END:
+                    self._ended_failures |= self._open_failures
+                    self._open_failures = set()
                 elif line.strip():
                     self.damaged += 1  # the run that wrote it was killed in the middle of a line
                 place += len(line)
@@ -206,16 +243,13 @@ def _append(path: Path, line: bytes) -> int:
 
 def _read(line: bytes) -> Recording | None:
     try:
-        return Recording(**json.loads(line))
+        return typed(Recording, parse_json(line.decode("utf-8")))
     except (ValueError, TypeError):  # half a line, or not one of ours
         return None
 
 
 def _check_manifest(path: Path) -> None:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileProblem("the manifest is not JSON", where=str(path), got=str(error)) from error
+    manifest = read_record(path, "the manifest", hint="choose a new or an empty folder as cache_dir")
     if manifest != {"format": FORMAT, "kind": KIND}:
         raise FileProblem(
             "the folder holds something else than recorded answers",

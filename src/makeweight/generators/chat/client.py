@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import openai
 
 from makeweight.errors import GeneratorError
-from makeweight.generators.chat.cache import Recording, Recordings, key_of
+from makeweight.generators.chat.cache import NO_COMPLETION, Recording, Recordings, key_of
 from makeweight.generators.chat.endpoint import Endpoint
 from makeweight.generators.chat.limits import Pace, Retry
 from makeweight.generators.chat.problems import ChatProblem
@@ -68,6 +68,8 @@ class Answer:
         Sent and received, as the endpoint counts them; None where it does not say.
     recorded : bool
         Whether it was there before, and cost nothing.
+    error : str or None
+        What the request failed with, where that is recorded.
     """
 
     text: str = ""
@@ -75,6 +77,7 @@ class Answer:
     cut: bool = False
     tokens: tuple[int, int] | None = None
     recorded: bool = False
+    error: str | None = None
 
 
 def read_answer(raw: str, *, recorded: bool = False) -> Answer:
@@ -93,7 +96,7 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
         message, finish = choice["message"], choice.get("finish_reason")
         text = message.get("content")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return Answer(failure="not-a-chat-completion", recorded=recorded)
+        return Answer(failure=NO_COMPLETION, recorded=recorded)
     if isinstance(text, list):  # some endpoints answer in parts
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
     failure = None
@@ -156,14 +159,18 @@ class Client:
             weakref.finalize(self, self._api.close)
 
     def recorded(self, request: ChatRequest) -> Answer | None:
-        """Return the answer that is recorded for a request; one that is no answer at all is asked again."""
-        recording = self.recordings.get(key_of(self.endpoint.address, request.body))
-        if recording is None:
+        """Return the answer that is recorded for a request, or how it failed.
+
+        What failed in a run that was interrupted is part of it: taken up again, it gives the same rows. What failed
+        in a run that has ended is asked again.
+        """
+        key = key_of(self.endpoint.address, request.body)
+        recording = self.recordings.get(key)
+        if recording is None or (self.online and self.recordings.is_past(key)):
             return None
         if recording.answer is None:
-            return Answer(failure=recording.failure, recorded=True)
-        answer = read_answer(recording.answer, recorded=True)
-        return None if self.online and answer.failure == "not-a-chat-completion" else answer
+            return Answer(failure=recording.failure, error=recording.error, recorded=True)
+        return read_answer(recording.answer, recorded=True)
 
     def ask(self, request: ChatRequest) -> Answer:
         """Send a request and keep the raw answer before reading it.
@@ -181,11 +188,15 @@ class Client:
                 expected="those of a run with the same table, options, strategy and seed",
                 hint="repeat the command of that run with --replay, or go online",
             )
-        raw, failure = self._send(request)
-        raw = None if raw is None else self.endpoint.scrub(raw)
-        key = key_of(self.endpoint.address, request.body)
-        self.recordings.add(Recording(key, self.endpoint.address, request.table, request.body, raw, failure))
-        return Answer(failure=failure) if raw is None else read_answer(raw)
+        place = (key_of(self.endpoint.address, request.body), self.endpoint.address, request.table, request.body)
+        try:
+            raw, failure = self._send(request)
+        except GeneratorError as error:
+            self.recordings.add(Recording(*place, None, error=error.message))
+            raise
+        answer = Answer(failure=failure) if raw is None else read_answer(raw := self.endpoint.scrub(raw))
+        self.recordings.add(Recording(*place, raw, answer.failure))
+        return answer
 
     def _send(self, request: ChatRequest) -> tuple[str | None, str | None]:
         """Return the raw body, or why there is none, after as many attempts as it takes."""

@@ -30,6 +30,8 @@ FENCE = re.compile(r"^\s*(```|~~~)\w*\s*$")
 LEAD = re.compile(r"^\s*(?:[-*•]\s+|(?:row\s*)?\(?\d{1,4}[.):]\s+)", re.IGNORECASE)
 #: What stands between a value and the next column: a comma, or a full stop where there is none.
 SEPARATOR = re.compile(r"(?:[,;]?\s*\band|[,;]|\.)\s*[*_`(\"']*$")
+#: Half of a character, which no file can hold.
+SURROGATE = re.compile("[\ud800-\udfff]")
 TRUNCATED, NO_ROWS = "truncated-row", "answer-without-rows"
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -61,10 +63,13 @@ class Parsed:
         return not (self.rows or self.rejected)
 
     def add(self, row: Mapping[str, object]) -> None:
-        """Take a row, or say which column it lacks."""
+        """Take a row, or count why it is none: it lacks a column, or a value is no text that a file can hold."""
         lacking = [label for label in self.needed if label not in row]
+        broken = [label for label, value in row.items() if isinstance(value, str) and SURROGATE.search(value)]
         if lacking:
             self.rejected[f"missing-column: {lacking[0]}"] += 1
+        elif broken:
+            self.rejected[f"not-unicode: {broken[0]}"] += 1
         else:
             self.rows.append(dict(row))
 

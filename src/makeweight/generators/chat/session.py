@@ -174,6 +174,8 @@ class Session:
             if isinstance(result, GeneratorError) and self._answered:
                 stop = result.message
             elif isinstance(result, BaseException):
+                if isinstance(result, GeneratorError):
+                    self.client.recordings.end()
                 raise result
             else:
                 answered.append((prompt, result))
@@ -244,6 +246,8 @@ class Session:
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the rows."""
         spending, client = self.spending, self.client
+        if not client.cancelled.is_set():
+            client.recordings.end()
         recorded = sum(report.recorded for report in self._reports)
         money = "price unknown" if spending.money is None else f"{spending.money:.4f} US dollars"
         about = "about " if self._estimated else ""
@@ -278,4 +282,6 @@ class Session:
 
 
 def _given(answer: Answer) -> Answer:
+    if answer.error is not None:
+        raise GeneratorError(answer.error)
     return answer

@@ -18,9 +18,11 @@ __all__ = ["read_value", "to_frame"]
 
 #: Texts that stand for a missing value where they are none of the column's values.
 MISSING = frozenset({"", "missing", "(missing)", "null", "none", "nan", "na", "n/a", "<na>", "nat"})
-NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
+NUMBER = r"[+-]?(?=\.?[0-9])(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"
+#: Numbers beyond are none that a table could hold.
+LARGEST = 1e300
 #: A number with a currency before it, or a unit after it.
-WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:[A-Za-zµ°%²³/]{{1,15}}\.?)?[.;]?$")
+WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:(?![eE]\b)[A-Za-zµ°%²³/]{{1,15}}\.?)?[.;]?$", re.ASCII)
 
 
 def to_frame(rows: Sequence[dict[str, object]], fields: Sequence[Field]) -> pd.DataFrame:
@@ -116,11 +118,13 @@ def number(value: Any) -> Any:
     --------
     >>> number("1,234.5"), number("13.2 cm"), number("45%"), number("0.0."), number("1.234,5"), number(7)
     (1234.5, 13.2, 45, 0.0, '1.234,5', 7)
+    >>> number("e9 $"), number("1e999"), number(float("inf"))
+    ('e9 $', '1e999', 'inf')
     """
     if isinstance(value, int | float):
-        return value
+        return value if abs(value) <= LARGEST else f"{value:.20}" if isinstance(value, float) else "a huge number"
     match = WITH_UNIT.match(str(value).strip())
-    if match is None or not any(c.isdigit() for c in match[1]):
+    if match is None:
         return value
     plain = match[1].replace(",", "")
     if re.fullmatch(r"[+-]?\d{1,30}", plain):

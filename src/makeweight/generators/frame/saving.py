@@ -20,6 +20,7 @@ from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import WithOptions
 from makeweight.table import Table
 from makeweight.table.files import replace_file
+from makeweight.table.records import guarded, read_record
 
 __all__ = [
     "SavedGenerator",
@@ -37,6 +38,10 @@ T = TypeVar("T")
 FORMAT, VERSION = "makeweight generator", 1
 MANIFEST, TENSORS = "manifest.json", "state.safetensors"
 CONTENTS = ("options", "columns", "facts", "sha256")
+
+
+#: What to do where a saved generator is damaged.
+OWN_FOLDER = "name the folder that the generator's save was given, or fit it anew"
 
 
 def flat(**named: Any) -> dict[str, np.ndarray]:
@@ -234,9 +239,9 @@ class SavedGenerator(WithOptions):
             When the table is another.
         """
         folder = Path(folder)
-        manifest = read_manifest(folder, cls.saved_as, CONTENTS)
-        refuse_other_keys(manifest["options"], cls.saved_options(), folder / MANIFEST, "options")
-        refuse_other_keys(manifest["facts"], cls.saved_facts, folder / MANIFEST, "facts")
+        manifest, path = read_manifest(folder, cls.saved_as, CONTENTS), folder / MANIFEST
+        refuse_other_keys(manifest["options"], cls.saved_options(), path, "options")
+        refuse_other_keys(manifest["facts"], cls.saved_facts, path, "facts")
         unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *cls.saved_folders}
         if unknown:
             raise FileProblem(
@@ -245,15 +250,16 @@ class SavedGenerator(WithOptions):
                 got=sorted(unknown)[:5],
                 hint="remove it, if you know where it came from",
             )
-        generator = cls(**manifest["options"], **options)
+        generator = guarded(path, "the manifest", lambda: cls(**manifest["options"], **options), hint=OWN_FOLDER)
         generator._known = KnownTable.of(table)
         _refuse_other_table(manifest["columns"], generator._known.fingerprint, folder)
         arrays = _arrays(folder / TENSORS, manifest["sha256"])
         strange = [key for key in arrays if key.partition(".")[0] not in cls.saved_arrays]
         if strange:
             raise FileProblem("unknown array in a saved generator", where=str(folder), got=strange[:5])
-        generator._check_options()
-        generator._restore(table, SavedState(manifest["facts"], arrays), folder)
+        guarded(path, "the manifest", generator._check_options, hint=OWN_FOLDER)
+        state = SavedState(manifest["facts"], arrays)
+        guarded(path, "the saved generator", lambda: generator._restore(table, state, folder), hint=OWN_FOLDER)
         return generator
 
 
@@ -266,16 +272,8 @@ def read_manifest(folder: Path, name: str, contents: Iterable[str]) -> dict[str,
         When it is not there, or of another kind, version or content.
     """
     path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileProblem(
-            "not a saved generator",
-            where=str(path),
-            got=str(error).splitlines()[0],
-            hint="name the folder that the generator's save was given",
-        ) from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+    manifest = read_record(path, "the manifest of a saved generator", hint=OWN_FOLDER)
+    if manifest.get("format") != FORMAT:
         raise FileProblem("not a saved generator of this kind", where=str(path), expected=repr(FORMAT))
     if manifest.get("version") != VERSION:
         raise FileProblem(

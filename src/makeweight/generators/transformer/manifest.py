@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from makeweight.errors import FileProblem
 from makeweight.generators.transformer.config import ModelConfig
+from makeweight.table.records import parse_json, typed
 
 __all__ = ["FORMAT", "MANIFEST", "WEIGHTS", "Manifest", "embedded", "read_manifest", "read_weights", "refuse"]
 
+#: Of a network, any number; and the square root of width x layers x expansion.
+LARGEST = 4096
 FORMAT = 2
 """Raised when the layout of the folder or the meaning of a tensor changes."""
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
@@ -78,10 +80,11 @@ def read_manifest(folder: str | Path) -> Manifest:
         If it is missing, or not a manifest that this version knows.
     """
     path = Path(folder) / MANIFEST
+    content = _read(path)
     try:
-        raw = json.loads(_read(path))
+        raw = parse_json(content.decode("utf-8"))
     except ValueError as error:
-        raise refuse(path, "the manifest of the weights is not JSON") from error
+        raise refuse(path, "the manifest of the weights is not JSON", got=str(error)) from error
     known = {field.name for field in fields(Manifest)}
     if not isinstance(raw, dict) or set(raw) != known:
         got = sorted(raw) if isinstance(raw, dict) else type(raw).__name__
@@ -91,7 +94,15 @@ def read_manifest(folder: str | Path) -> Manifest:
     shape = {field.name for field in fields(ModelConfig)}
     if not isinstance(raw["model"], dict) or set(raw["model"]) != shape:
         raise refuse(path, "the manifest describes another model", got=raw["model"], expected=sorted(shape))
-    return Manifest(**{**raw, "model": ModelConfig(**raw["model"])})
+    try:
+        model = typed(ModelConfig, raw["model"])
+        manifest = typed(Manifest, {**raw, "model": model})
+    except (TypeError, ValueError) as error:
+        raise refuse(path, "the manifest has a value of another kind", got=str(error)) from error
+    sizes = {name: value for name, value in raw["model"].items() if not 0 < value <= LARGEST}
+    if sizes or model.width * model.layers * model.expansion > LARGEST**2 or model.width % model.heads:
+        raise refuse(path, "the manifest describes a network that cannot be", got=sizes or raw["model"])
+    return manifest
 
 
 def read_weights(folder: str | Path) -> tuple[bytes, Manifest]:

@@ -44,6 +44,7 @@ from makeweight.generators.transformer.validation import (
     validation_batches,
 )
 from makeweight.progress import Progress
+from makeweight.table.records import guarded
 
 __all__ = ["Trainer", "pretrain", "running_mean"]
 
@@ -137,8 +138,16 @@ class Trainer:
         """
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-            raise FileProblem("the checkpoint cannot be read", where=str(path), got=type(error).__name__) from error
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, LookupError, ValueError) as error:
+            raise FileProblem(
+                "the checkpoint cannot be read",
+                where=str(path),
+                got=type(error).__name__,
+                hint="name a checkpoint.pt that pretraining wrote, or leave out --resume",
+            ) from error
+        guarded(path, "the checkpoint", lambda: self._restore(path, state), hint="leave out --resume to start again")
+
+    def _restore(self, path: str | Path, state: dict[str, Any]) -> None:
         if state.get("format") != weights.FORMAT:
             raise FileProblem("unknown format of checkpoint", where=str(path), got=state.get("format"))
         own = dataclasses.asdict(self.config.model)
