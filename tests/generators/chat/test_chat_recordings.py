@@ -260,7 +260,7 @@ def test_recordings_are_private_and_of_one_kind(tmp_path):
     with pytest.raises(FileProblem, match="something else"):
         Recordings(folder)
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(FileProblem, match="not JSON"):
+    with pytest.raises(FileProblem, match="manifest is damaged"):
         Recordings(folder)
 
 
