@@ -277,7 +277,7 @@ def test_options_are_saved_without_key_leave_and_rows(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(FileProblem, match="evil"):
         ChatGenerator.load(tmp_path)
-    with pytest.raises(FileProblem, match="not a saved generator"):
+    with pytest.raises(FileProblem, match="manifest of a saved generator"):
         ChatGenerator.load(tmp_path / "nowhere")
 
 
