@@ -60,7 +60,7 @@ def main(args: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         return _answer(error, as_json)
     except KeyboardInterrupt:
-        click.echo("interrupted: nothing was written; the same command starts again", err=True)
+        click.echo("interrupted: nothing was written", err=True)
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
