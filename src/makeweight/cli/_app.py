@@ -19,7 +19,7 @@ COMMANDS = {
     "report": "Say whether a synthetic table is any good: coded checks, one verdict, one page.",
     "generators": "List the generators: what each needs and is good for; or the options of the one called NAME.",
     "reproduce": "Run the published experiments again, and compare arms that see the same rows.",
-    "pretrain": "Pretrain the in-context transformer on tables drawn from its prior.",
+    "pretrain": "Pretrain an in-context network on tables drawn from its prior.",
     "doctor": "Check the installation, with a one-line fix for what does not work.",
     "demo": "Balance a real table from end to end, and measure whether it helped.",
 }
