@@ -47,7 +47,7 @@ def verdict(loss, auroc, raw=0.0):
         generator=["--generator", "random"],
         n_added={"balanced": 100},
         augment=50,
-        cut=False,
+        cut=(),
     )
 
 

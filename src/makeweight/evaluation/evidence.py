@@ -12,7 +12,7 @@ from makeweight.errors import PlanError
 from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
 from makeweight.theory import NOTHING, Candidate, ScalingLaw, choose_from_losses, fit_calibration, row_losses
 
-__all__ = ["Evidence", "held_out_losses"]
+__all__ = ["ScalingEvidence", "held_out_losses"]
 
 
 def held_out_losses(
@@ -57,7 +57,7 @@ def held_out_losses(
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class ScalingEvidence:
     """Losses of shape (repeats, arms, rows), for the sizes, for nothing, and for the shares of real rows."""
 
     sizes: np.ndarray

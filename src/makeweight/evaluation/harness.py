@@ -148,9 +148,8 @@ def compare(
         design.folds, INNER_FOLDS, augment / largest, design.copies, learners, random_state, design.synthetic_weight
     )
     clock = Clock(max_seconds)
-    _, ranking = ranking_answer(
-        problem.table(np.arange(len(problem))), problem.labels, np.random.default_rng(seed_of(random_state, "ranking"))
-    )
+    rng = np.random.default_rng(seed_of(random_state, "ranking"))
+    _, ranking = ranking_answer(problem.table(np.arange(len(problem))), problem.labels, rng)
     if progress is not None:
         progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
     with Log(execution.log, _identity(problem, shared, sources)) as log:
@@ -165,14 +164,7 @@ def compare(
         cut += _slow(named[1], scores, sources)
     table = _table_words(execution, target, group_by, kinds)
     verdict = judge(
-        scores,
-        focus,
-        groups=problem.group_names,
-        table=table,
-        generator=named,
-        n_added=n_added,
-        augment=augment,
-        cut=bool(cut),
+        scores, focus, problem.group_names, table=table, generator=named, n_added=n_added, augment=augment, cut=cut
     )
     settings = ComparisonSettings(
         execution.name,
@@ -197,18 +189,7 @@ def compare(
     reproduce = Reproduction(command, random_state, versions())
     transfer = _transfer(problem, sources, next(iter(learners.values())), design.folds, random_state, clock)
     return Comparison(
-        verdict,
-        scores,
-        tuple(focus),
-        problem,
-        ran,
-        cut,
-        n_added,
-        settings,
-        reproduce,
-        clock.seconds,
-        ranking=ranking,
-        transfer=transfer,
+        verdict, scores, tuple(focus), problem, ran, cut, n_added, settings, reproduce, clock.seconds, ranking, transfer
     )
 
 

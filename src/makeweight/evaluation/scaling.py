@@ -16,7 +16,7 @@ from makeweight.engine import run
 from makeweight.errors import OptionError
 from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
 from makeweight.evaluation.design import whole_number
-from makeweight.evaluation.evidence import Evidence, held_out_losses
+from makeweight.evaluation.evidence import ScalingEvidence, held_out_losses
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import write_rows
@@ -139,7 +139,7 @@ def scaling_curve(
         max_seconds,
         dict(zip(strata.names, np.bincount(strata.codes).tolist(), strict=True)),
     )
-    evidence = Evidence(np.array(task.sizes), losses, strata.codes, assigned, real_sizes, largest)
+    evidence = ScalingEvidence(np.array(task.sizes), losses, strata.codes, assigned, real_sizes, largest)
     return evidence.conclude(settings, ranking, start)
 
 

@@ -64,18 +64,18 @@ class EstimatorFinding:
 def judge(
     scores: Scores,
     focus: Sequence[Arm],
-    *,
     groups: Sequence[str],
+    *,
     table: Sequence[str],
     generator: Sequence[str],
     n_added: Mapping[str, int],
     augment: int,
-    cut: bool,
+    cut: Sequence[str],
 ) -> ComparisonVerdict:
     """Return the verdict on the focus arms.
 
     `table` and `generator` are words of the command line. `n_added`, by training set, and `augment`, per group, are
-    rows that are added to the whole table. `cut` says whether splits were cut.
+    rows that are added to the whole table. `cut` says which splits were left out.
     """
     findings = [_finding(scores, estimator, focus) for estimator in scores.estimators]
     code = _overall([finding.code for finding in findings])
@@ -93,7 +93,7 @@ def judge(
     first = min(shown, key=lambda finding: _loss(scores, finding.estimator, REFERENCE))
     gained = _gained(scores, first) if code == "hurts" else ""
     sentence = _sentence(scores, code, findings, shown, first, n_added, gained)
-    following = _next(code, first, table, generator, augment, cut=cut, gained=gained)
+    following = _next(code, first, table, generator, augment, cut=bool(cut), gained=gained)
     return ComparisonVerdict(code, sentence, tuple(details), following)
 
 

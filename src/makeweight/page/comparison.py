@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from makeweight.page.groups import bars, risk_tables
-from makeweight.page.intervals import Forest, ForestRow, forest
+from makeweight.page.intervals import ForestPlot, ForestRow, forest
 from makeweight.page.svg import Ids
 from makeweight.page.words import count, cut, file_name, number, shown
 
@@ -115,7 +115,7 @@ def _forests(
     metrics: Sequence[Mapping[str, Any]],
     names: Mapping[str, str],
     compared_with: str,
-) -> list[tuple[Mapping[str, Any], list[Forest]]]:
+) -> list[tuple[Mapping[str, Any], list[ForestPlot]]]:
     """Return per metric the arms of every estimator that has results."""
     by_arm: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for row in result["results"]:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of, text_anchor
 from makeweight.page.words import cut, decimals, number, p_value, real_number, signed
 
-__all__ = ["Axis", "Forest", "ForestRow", "axis", "ends", "forest", "interval_text", "strip", "widths"]
+__all__ = ["Axis", "ForestPlot", "ForestRow", "axis", "ends", "forest", "interval_text", "strip", "widths"]
 
 #: Where Holm's corrected p-value is below, a difference counts.
 LEVEL = 0.05
@@ -96,7 +96,7 @@ class ForestRow:
 
 
 @dataclass(frozen=True)
-class Forest:
+class ForestPlot:
     """All arms of one estimator and metric; `outside` when some are beyond the axis."""
 
     estimator: str
@@ -115,7 +115,7 @@ def forest(
     arms: Sequence[Mapping[str, Any]],
     results: Mapping[str, Mapping[str, Any]],
     compared_with: str,
-) -> Forest:
+) -> ForestPlot:
     """Return the arms of one estimator and metric, drawn and written in their order.
 
     Results are by the name of the arm; arms that failed are missing, or have no mean. Differences are to the arm with
@@ -147,7 +147,7 @@ def forest(
     beyond = [not level.scale.holds(value) for value in finite(row["mean"] for row in measured)]
     if against is not None:
         beyond += [not against.scale.holds(value) for value in finite(row["mean"] for row in differences)]
-    return Forest(estimator, metric, level, against, rows, _label(arms, best), any(beyond))
+    return ForestPlot(estimator, metric, level, against, rows, _label(arms, best), any(beyond))
 
 
 def _row(
