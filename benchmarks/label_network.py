@@ -1,8 +1,8 @@
 """The label-last network on real tables, alone and beside ordinary learners, against the core-hours of its training.
 
-    python benchmarks/label_network.py --weights runs/labels/labels.safetensors [more ...] [--run] [--seeds 2]
+    python benchmarks/label_network.py [--weights runs/labels/labels.safetensors ...] [--run] [--seeds 2]
     python benchmarks/label_network.py --weights runs/labels/kept/*.safetensors --run          # the curve
-    python benchmarks/label_network.py --weights FILE --speed
+    python benchmarks/label_network.py [--weights FILE] --speed
     python benchmarks/label_network.py --keep runs/labels          # writes pretraining/labels/, which git has
 
 Tables: ten real ones thinned to 1,000 common and 100 rare rows, judged on up to 4,000 others, and the v1 splits with
@@ -33,6 +33,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 from makeweight.generators.transformer.labels import weights
+from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.evidence import collect
 from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
 from makeweight.generators.transformer.labels.predict import label_odds
@@ -165,8 +166,6 @@ def main() -> int:
     if options.keep:
         keep(options.keep)
         return 0
-    if not options.weights:
-        parser.error("--weights or --keep is needed")
     if not DATA.is_dir():
         print(f"skipped: no tables in {DATA}", file=sys.stderr)
         return 0
@@ -174,12 +173,11 @@ def main() -> int:
     torch.set_num_threads(1)
     loaded = {path: weights.load(path) for path in options.weights}
     if options.speed:
-        speed(loaded[options.weights[-1]][0])
+        speed(loaded[options.weights[-1]][0] if options.weights else LabelModel(LabelModelConfig()).eval())
         return 0
     hours = {hashlib.sha256(path.read_bytes()).hexdigest()[:12]: facts for path, (_, facts) in loaded.items()}
     models = dict(zip(hours, [model for model, _ in loaded.values()], strict=True))
-    untrained = LabelModel(next(iter(models.values())).config).eval()
-    models[CLOSED] = untrained
+    models[CLOSED] = LabelModel(LabelModelConfig()).eval()
     records = Records(options.output)
     for seed in SEEDS[: options.seeds] if options.run else ():
         for table, rare in TABLES + SMALL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, validate_data
 
 from makeweight.errors import SchemaError
-from makeweight.table.containers import append_rows, append_values, to_frame, to_series
+from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
+from makeweight.table.kinds._values import dense
 from makeweight.table.schema import check_frame
 
 __all__ = ["LabelledRows", "read_features", "take_rows"]
@@ -51,22 +52,36 @@ class LabelledRows:
     def __init__(self, estimator: Any, X: Any, y: Any, groups: Any, group_by: Any = None) -> None:
         self.X, self.y = _checked_features(estimator, X), y
         self.is_list = isinstance(X, list | tuple)
-        features = to_frame(self.X)
+        given = to_frame(self.X)
+        features = with_plain_names(given)
         self.names = list(features.columns)
-        self.labels, self.classes = _labels(y, len(features))
+        self._plain_names: dict[Any, Hashable] = dict(zip(given.columns, self.names, strict=True))
+        labels, self.classes = _labels(y, len(features))
+        self.labels = dense(labels)
         self.frame = features.copy(deep=False)
         self.target = _free_name(self.labels.name, "target", self.names)
         self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
-        self.attributes = _names(group_by)
+        self.attributes = [self._plain_names.get(name, name) for name in _names(group_by, given.columns)]
         for name, values in _group_columns(groups, len(features)).items():
             attribute = _free_name(name, "group", list(self.frame.columns))
             self.frame[attribute] = values.array
             self.attributes.append(attribute)
 
+    def stated(self, kinds: Mapping[Any, str] | None) -> dict[Hashable, str]:
+        """Return stated kinds by the names that the frame has, which stand for any labels of columns."""
+        return {self._plain_names.get(name, name): kind for name, kind in (kinds or {}).items()}
+
     def check_labels(self) -> None:
         """Refuse targets that are no labels."""
-        if self.classes is None:
-            check_classification_targets(self.labels.to_numpy())
+        if self.classes is not None:
+            return
+        values = self.labels.to_numpy()
+        kind = pd.api.types.infer_dtype(self.labels, skipna=True)
+        if kind not in ("string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "complex"):
+            values = pd.factorize(self.labels)[0]  # dates, Decimals and other objects are labels like texts
+        elif values.dtype == object and kind in ("integer", "floating"):
+            values = values.astype(np.float64)  # also NumPy's scalars
+        check_classification_targets(values)
 
     def extend(self, rows: pd.DataFrame) -> tuple[Any, Any]:
         """Put synthetic rows below the real ones, in the containers that were given."""
@@ -75,8 +90,8 @@ class LabelledRows:
         if self.classes is not None:
             new = np.eye(len(self.classes), dtype=np.asarray(self.y).dtype)[labels.to_numpy(dtype=np.int64)]
             return X, np.concatenate([np.asarray(self.y), new])
-        if isinstance(self.y, pd.DataFrame):
-            return X, append_rows(self.y, labels.to_frame(self.y.columns[0]))
+        if _is_table(self.y):
+            return X, append_rows(self.y, labels.to_frame(to_frame(self.y).columns[0]))
         return (X.tolist() if self.is_list else X), append_values(self.y, labels)
 
 
@@ -140,6 +155,8 @@ def _checked_features(estimator: Any, X: Any) -> Any:
     if hasattr(X, "column_names"):
         estimator.n_features_in_ = X.num_columns
         estimator.feature_names_in_ = np.asarray(X.column_names, dtype=object)
+    elif len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1:
+        estimator.n_features_in_ = X.shape[1]  # scikit-learn remembers names only where all are text
     else:
         validate_data(estimator, X=X, reset=True, skip_check_array=True)
     return X
@@ -149,10 +166,11 @@ def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
     """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
     if y is None:
         raise ValueError("This sampler requires y to be passed, but the target y is None.")
-    if isinstance(y, pd.DataFrame):
-        if y.shape[1] == 1:
-            return to_series(y.iloc[:, 0], n_rows), None
-        y = y.to_numpy()
+    if _is_table(y):
+        frame = to_frame(y)
+        if frame.shape[1] == 1:
+            return to_series(frame.iloc[:, 0], n_rows), None
+        y = frame.to_numpy()
     dimensions = getattr(y, "ndim", None) or (np.ndim(y) if isinstance(y, list | tuple) else 1)
     if dimensions == 1:
         return to_series(y, n_rows), None
@@ -167,7 +185,7 @@ def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
 def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
     if groups is None:
         return {}
-    if hasattr(groups, "columns") or hasattr(groups, "column_names"):
+    if _is_table(groups):
         frame = to_frame(groups)
         return {name: to_series(frame[name], n_rows) for name in frame.columns}
     if np.ndim(groups) == 2:
@@ -177,10 +195,15 @@ def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
     return {getattr(groups, "name", None) or "group": series}
 
 
-def _names(group_by: Any) -> list[Hashable]:
+def _is_table(data: Any) -> bool:
+    return hasattr(data, "columns") or hasattr(data, "column_names")
+
+
+def _names(group_by: Any, columns: pd.Index[Any]) -> list[Hashable]:
     if group_by is None:
         return []
-    return list(group_by) if isinstance(group_by, list | tuple) else [group_by]
+    one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
+    return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
 
 
 def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:

@@ -329,7 +329,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         balanced = balancing_weights(cells.codes) if given.attributes else None
         self.teacher_ = Committee(
             "auto" if self.soft_labels is True else [("teacher", self.soft_labels)],
-            kinds={name: kind for name, kind in (self.kinds or {}).items() if name in given.names},
+            kinds={name: kind for name, kind in given.stated(self.kinds).items() if name in given.names},
             random_state=int(stream.generate_state(1)[0]),
             n_jobs=self.n_jobs,
         ).fit(
@@ -357,7 +357,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return given.extend(further)
 
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
-        schema = Target(given.target, tuple(given.attributes), self.kinds or {}).schema(given.frame)
+        schema = Target(given.target, tuple(given.attributes), given.stated(self.kinds)).schema(given.frame)
         given.check_labels()
         table = Table(given.frame, schema)
         groups = Groups(table)

@@ -46,7 +46,8 @@ RNG = np.random.default_rng(0)
         ([uuid.UUID(int=i) for i in range(N)], "categorical", "objects of type UUID"),
         (np.arange(N)[::-1], "identifier", "count through"),
         (RNG.permutation(np.arange(N) * 7), "integer", "whole numbers"),
-        (2**60 * RNG.integers(-7, 7, N), "identifier", "too widely"),
+        (2**60 * RNG.integers(-7, 7, N), "integer", "whole numbers"),
+        (np.r_[RNG.integers(-(2**62), 2**62, N)], "identifier", "too widely"),
         ([f"the {i} words of a note" for i in range(N)], "text", "different"),
         ([f"{i // 1.05:.0f}x" for i in range(N)], "text", "different"),
         ([None] * N, "categorical", "every value is missing"),
@@ -106,7 +107,7 @@ def test_values_of_the_target_keep_their_type():
 
 
 MANY = pd.DataFrame({"y": RNG.normal(size=500)})
-WIDE = pd.DataFrame({"x": [2**62, 0, -(2**62)]})
+WIDE = pd.DataFrame({"x": [2**62, 1, -(2**62)]})
 BASE = pd.DataFrame({"x": np.arange(6) * 0.5, "sex": list("fmfmfm"), "income": ["hi", "lo"] * 3})
 
 

@@ -32,6 +32,15 @@ def test_functions_are_in_the_text_and_name_their_source(name: str) -> None:
     assert any(word in documentation for word in SOURCES)
 
 
+@pytest.mark.parametrize("name", sorted(name for name, value in NAMES.items() if inspect.isclass(value)))
+def test_public_methods_have_an_example(name: str) -> None:
+    own = [getattr(value, "__func__", value) for key, value in vars(NAMES[name]).items() if not key.startswith("_")]
+    methods = [value for value in own if inspect.isfunction(value)]
+    text = "\n".join(inspect.getdoc(value) or "" for value in (NAMES[name], *methods))
+    shown = "\n".join(line for line in text.splitlines() if line.startswith((">>>", "...")))
+    assert [method.__name__ for method in methods if f".{method.__name__}(" not in shown] == []
+
+
 def test_statements_are_numbered_through() -> None:
     assert [int(number) for number, _, _ in STATEMENTS] == list(range(1, len(STATEMENTS) + 1))
     assert len(STATEMENTS) > 15

@@ -11,6 +11,7 @@ from scipy.special import comb, ndtr
 
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory import (
+    BorrowedRows,
     cost_of_transfer,
     fisher_information,
     fit_logistic,
@@ -22,6 +23,7 @@ from makeweight.theory import (
     transfer_cost,
 )
 from makeweight.theory.published.components import GaussianComponent
+from makeweight.theory.published.effects import corrected_effect
 from makeweight.theory.published.reference import duplicate, interpolate
 from makeweight.theory.published.ridge import KernelRidgeWorld, best_ratio, pooled_risk
 from makeweight.theory.published.worlds import BinaryWorld, LogisticWorld
@@ -218,3 +220,25 @@ def test_the_best_ratio_is_the_bottom_of_the_u(n: int, bias: float) -> None:
     assert min(around) == around[2]
     assert best_ratio(4 * n, bias) < ratio
     assert best_ratio(n, 0.0) == math.inf
+
+
+def test_the_effect_of_a_rare_treatment_loses_the_bias_that_is_borrowed() -> None:
+    """Outcomes on two points: exact means at c = 0 and c = 1, and 95 % intervals cover in 180 of 200 tables."""
+    real, written = np.tile([0.0, 1.0], 20), np.tile([0.5, 1.5], 180)
+    outcomes, treated = np.concatenate([np.zeros(200), real]), np.repeat([0, 1], [200, 40])
+    exact = BorrowedRows((written, written), (written - 0.5, written - 0.5))
+    biased, corrected = (corrected_effect(outcomes, treated, written, exact, correction=c) for c in (0.0, 1.0))
+    assert corrected.estimate == pytest.approx(0.5, abs=1e-12)
+    assert biased.estimate == pytest.approx(0.5 + 0.5 * 360 / 400, abs=1e-12)
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        y = rng.normal(size=440) + 0.5 * np.repeat([0, 1], [400, 40])
+        parts = [(rng.normal(0.3, 1, 200), rng.normal(size=200)) for _ in range(10)]
+        found = corrected_effect(
+            y, np.repeat([0, 1], [400, 40]), rng.normal(0.8, 1, 360), BorrowedRows(*zip(*parts, strict=True))
+        )
+        covered += found.low <= 0.5 <= found.high
+    assert 180 <= covered <= 200
+    with pytest.raises(PlanError):
+        corrected_effect([0.0, 1.0], [0, 1], written, exact)

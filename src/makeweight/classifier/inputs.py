@@ -81,7 +81,7 @@ def read_rows(
     if len(rows) < len(labels):
         features, frame = take_rows(features, rows), frame.iloc[rows].reset_index(drop=True)
         labels, weights = labels[rows], weights[rows]
-    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=sampler.kinds)
+    schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=given.stated(sampler.kinds))
     cells = Groups(Table(frame, schema))
     refuse_one_class(cells)
     classes = np.unique(labels)

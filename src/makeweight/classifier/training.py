@@ -143,7 +143,7 @@ class RealRows:
             frame,
             target=self.schema.target,
             group_by=self.schema.group_by,
-            kinds={column.name: column.kind for column in self.schema.features},
+            kinds={column.name: column.stated for column in self.schema.features},
         )
         keys, table = self.groups.keys, Table(frame, schema)
         own = Groups(table)

@@ -12,7 +12,7 @@ import pandas as pd
 from makeweight.labelled import LabelledRows
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups, Target
-from makeweight.table import Kind, Schema, Table
+from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
 __all__ = ["CommitteeRows"]
@@ -28,7 +28,7 @@ class CommitteeRows:
         As given.
     frame : DataFrame of shape (n, d)
         The same.
-    kinds : dict of column to Kind
+    kinds : dict of column to kind, with its style where it has one
         Found on all rows.
     labels : ndarray of int, shape (n,)
         Positions in `classes`.
@@ -40,7 +40,7 @@ class CommitteeRows:
 
     features: Any
     frame: pd.DataFrame
-    kinds: dict[Any, Kind]
+    kinds: dict[Any, str]
     labels: np.ndarray
     classes: np.ndarray
     weights: np.ndarray
@@ -60,7 +60,7 @@ class CommitteeRows:
         return cls(
             given.X,
             given.frame[given.names].reset_index(drop=True),
-            {column.name: column.kind for column in table.schema.features if column.name in set(given.names)},
+            {column.name: column.stated for column in table.schema.features if column.name in set(given.names)},
             labels.astype(np.int64),
             np.asarray(classes),
             as_weights(sample_weight, len(labels)),

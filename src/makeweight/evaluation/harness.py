@@ -40,7 +40,6 @@ from makeweight.generators.registry import stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
 from makeweight.measure.ranking import ranking_answer
 from makeweight.progress import Progress
-from makeweight.table import Kind
 from makeweight.table.containers import to_frame
 
 __all__ = ["compare"]
@@ -224,7 +223,7 @@ def _table_words(
         str(target),
         *repeated("--group-by", group_by),
         *execution.read_options,
-        *repeated("--kind", [f"{column}={Kind.parse(kind).value}" for column, kind in (kinds or {}).items()]),
+        *repeated("--kind", [f"{column}={kind}" for column, kind in (kinds or {}).items()]),
     ]
 
 
@@ -244,7 +243,7 @@ def _identity(problem: EvaluationProblem, settings: Settings, sources: Sequence[
         "data": problem.fingerprint,
         "target": str(problem.target),
         "group_by": list(map(str, problem.group_by)),
-        "kinds": {str(column): kind.value for column, kind in problem.kinds.items()},
+        "kinds": {str(column): kind for column, kind in problem.kinds.items()},
         **{name: value for name, value in vars(settings).items() if name != "estimators"},
         "generators": {source.name: _digest(source) for source in sources},
         "classifiers": {name: joblib.hash(one) for name, one in settings.estimators.items() if name not in named},

@@ -13,7 +13,7 @@ import pandas as pd
 from makeweight.errors import SchemaError, nearest
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups
-from makeweight.table import Kind, Schema, Table
+from makeweight.table import Schema, Table
 
 __all__ = ["EvaluationProblem", "canonical", "seed_of"]
 
@@ -29,7 +29,7 @@ class EvaluationProblem:
     frame: pd.DataFrame
     target: Hashable
     group_by: tuple[Hashable, ...]
-    kinds: dict[Hashable, Kind]
+    kinds: dict[Hashable, str]
     strata: Strata
     labels: np.ndarray
     class_names: tuple[str, ...]
@@ -63,7 +63,7 @@ class EvaluationProblem:
             ordered,
             target,
             tuple(group_by),
-            {column.name: column.kind for column in schema.features},
+            {column.name: column.stated for column in schema.features},
             Strata.of(table, groups),
             labels.astype(np.int64),
             tuple(map(str, classes.tolist())),

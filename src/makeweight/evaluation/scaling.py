@@ -113,7 +113,7 @@ def scaling_curve(
     schema = Schema.infer(whole, target=target, group_by=group_by, kinds=kinds)
     _check(schema, Groups(Table(whole, schema)), whole, repeats, folds, max_seconds)
     make_learner(estimator, 0, len(whole))
-    stated = {column.name: column.kind for column in schema.features}
+    stated = {column.name: column.stated for column in schema.features}
     given = None if sizes is None else tuple(sizes)
     problem = _Problem(whole, target, tuple(group_by), stated, generator, estimator, given)
     rng = np.random.default_rng(random_state)

@@ -285,8 +285,10 @@ def _complete(run: _FillRun, group: Group, checked: Checked, rng: np.random.Gene
 
 def _assemble(run: _FillRun, plan: Plan, name: str, identifiers: Identifiers | None) -> Generation:
     schema, table = run.table.schema, run.table
-    frames: list[Any] = [frame for task in run.tasks for frame in task.frames]
     sizes = [sum(map(len, task.frames)) for task in run.tasks]
+    frames = [dict(frame.items()) for task in run.tasks for frame in task.frames]  # a frame's pop costs all its columns
+    for task in run.tasks:
+        task.frames.clear()
     n = sum(sizes)
     columns: dict[Hashable, pd.Series[Any]] = {}
     for column in schema.columns:

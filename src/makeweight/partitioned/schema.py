@@ -15,11 +15,12 @@ from makeweight.partitioned.facts import ColumnFacts, TableFacts, lowest
 from makeweight.partitioned.source import PartSource, decoded
 from makeweight.plan import Group, Groups
 from makeweight.table import Column, Kind, Schema, Table
-from makeweight.table.column import MAX_CATEGORIES
-from makeweight.table.infer import FEW, number_kind, string_kind, warnings_of
+from makeweight.table.column import MAX_CATEGORIES, stated_form
+from makeweight.table.infer import FEW, infer_column, number_kind, string_kind, warnings_of
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._numeric import MAX_DECIMALS, grid_of
 from makeweight.table.schema import MAX_NUMERIC_LABELS, MOST_LABELS
+from makeweight.table.spelling.reader import may_be_dates
 
 __all__ = ["CountedGroups", "groups_of", "refuse_unknown", "schema_of"]
 
@@ -88,12 +89,18 @@ def schema_of(source: PartSource, facts: TableFacts, roles: list[str], stated: M
     for field in source.schema:
         known = facts.columns[field.name]
         dtype = _dtype(field.type)
+        given = stated.get(field.name)
+        spelled = None if field.name in roles else _spelled(known, field.name, dtype, given)
+        if spelled is not None:
+            spelled = replace(spelled, n_rows=known.n_rows, n_missing=known.n_missing, n_distinct=known.n_distinct)
+            columns.append(spelled)
+            continue
         if field.name in roles:
             role = "the target" if field.name == target else "a grouping attribute"
             kind, reason = Kind.CATEGORICAL, role
             _refuse_many(known, field.name, role)
-        elif field.name in stated:
-            kind, reason = Kind.parse(stated[field.name]), "declared"
+        elif given is not None:
+            kind, reason = Kind.parse(given), "declared"
         else:
             kind, reason = _kind_of(known, field, dtype)
         column = _column(source, known, field.name, dtype, kind, reason)
@@ -173,6 +180,19 @@ def _kind_of(facts: ColumnFacts, field: Any, dtype: Any) -> tuple[Kind, str]:
         words = float(facts.gaps[:, 1].mean()) + 1
         return string_kind(n_present=facts.n_present, n_distinct=n_distinct, words=words)
     return Kind.CATEGORICAL, f"values of type {arrow}"
+
+
+def _spelled(facts: ColumnFacts, name: str, dtype: Any, stated: str | None) -> Column | None:
+    """Describe a column that is written in a style, where its different values are few enough to be at hand."""
+    kind = None if stated is None else Kind.parse(stated)
+    is_text = facts.gaps is not None
+    is_date = facts.low is not None and (kind is Kind.DATETIME or may_be_dates(facts.low, facts.high))
+    if facts.distinct.values is None or not (is_text or is_date) or (kind is not None and not kind.is_numeric):
+        return None
+    few = _series(facts.distinct.values, dtype)
+    few.name = name
+    column = infer_column(few, kind, form=None if stated is None else stated_form(stated))
+    return column if column.spelling is not None else None
 
 
 def _is_whole(facts: ColumnFacts) -> bool:

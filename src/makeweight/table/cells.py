@@ -5,7 +5,6 @@ Everything is worked out on the distinct cells of a column, and carried over to 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,9 @@ import pyarrow.compute as pc
 
 from makeweight.errors import SchemaError
 from makeweight.table.column import Kind
-from makeweight.table.delimited import BLANKS
+from makeweight.table.spelling.base import BLANKS
+from makeweight.table.spelling.dates import spelled_dates
+from makeweight.table.spelling.reader import recognise
 
 __all__ = ["Style", "read_column"]
 
@@ -28,20 +29,8 @@ SUSPECTS = ("?", "-", "--", ".", "*", "unknown", "Unknown")
 NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
 WHOLE = r"^[+-]?\d+$"
 LEADING_ZERO = r"^[+-]?0\d"
-ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
-FORMATS = (
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d.%m.%Y",
-    "%Y/%m/%d",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%Y%m%d",
-    "%d %b %Y",
-    "%b %d, %Y",
-)
+ISO = r"^\d{4}-\d\d-\d\d"
 NULLABLE = {"int64": "Int64", "uint64": "UInt64", "bool": "boolean"}
-CLOCKS = ("", " %H:%M", " %H:%M:%S")
 
 
 @dataclass(frozen=True)
@@ -116,8 +105,9 @@ def read_column(
 ) -> tuple[pd.Series[Any], Style, str | None]:
     """Find what a column of text holds.
 
-    Cells that are blank or a usual marker ("NA", "NaN", "NULL" ...) are missing. What is left is numbers
-    (unless one has a leading zero, as codes have), ISO dates, "true" and "false", or strings.
+    Cells that are blank or a usual marker ("NA", "NaN", "NULL" ...) are missing. What is left is plain numbers
+    (unless one has a leading zero, as codes have), ISO dates, "true" and "false", or strings, which may still be
+    numbers or dates of another style (`makeweight.table.spelling.reader`).
 
     Parameters
     ----------
@@ -158,41 +148,42 @@ def read_column(
     nothing = np.zeros(len(raw), dtype=bool)
     cells_ = _Distinct(raw, trimmed, np.bincount(codes, minlength=len(raw)), codes, nothing)
     cells_ = cells_.treat_as_missing(BLANKS | {text.strip() for text in missing})
-    found = None
+    typed = None
     if kind not in (Kind.CATEGORICAL, Kind.TEXT):
         for candidate in (cells_, cells_.treat_as_missing(NO_NUMBERS)):
-            found = _typed(candidate, name, kind, decimal_comma)
-            if found is not None:
+            typed = _typed(candidate, name, kind, decimal_comma)
+            if typed is not None:
                 cells_ = candidate
                 break
     note = None
-    if found is None:
+    if typed is None:
         note = _suspicion(cells_)
         texts = pc.utf8_slice_codeunits(raw, len(lead), None) if lead else raw
-        found = _series(texts.filter(pa.array(~cells_.gone))), str
-    values, spell = found
+        typed = _series(texts.filter(pa.array(~cells_.gone))), str
+    values, spell = typed
     return cells_.spread(values).rename(name), Style(spell, cells_.marker, lead), note
 
 
-_Found = tuple["pd.Series[Any]", Callable[[Any], str]]
+_Typed = tuple["pd.Series[Any]", Callable[[Any], str]]
 
 
 def _series(values: Any) -> pd.Series[Any]:
     return pd.Series(values.to_pandas())
 
 
-def _typed(cells: _Distinct, name: str, kind: Kind | None, decimal_comma: bool) -> _Found | None:
+def _typed(cells: _Distinct, name: str, kind: Kind | None, decimal_comma: bool) -> _Typed | None:
     """Read numbers, dates or truth values; None where the cells are something else."""
     values = cells.values()
     if not len(values):
         return None
     if kind is Kind.DATETIME:
-        return _dates(values) or _declared_dates(values, name)
-    found = _numbers(values, decimal_comma, codes=kind not in (Kind.CONTINUOUS, Kind.INTEGER))
-    if found is None and kind in (Kind.CONTINUOUS, Kind.INTEGER):
+        return _dates(values)
+    stated = kind in (Kind.CONTINUOUS, Kind.INTEGER)
+    typed = _numbers(values, decimal_comma, codes=not stated)
+    if typed is None and stated and recognise(values, kind) is None:
         _refuse_no_numbers(cells, name)
-    if found is not None or kind is Kind.IDENTIFIER:
-        return found
+    if typed is not None or stated or kind is Kind.IDENTIFIER:
+        return typed
     return _dates(values) or _truths(values)
 
 
@@ -204,7 +195,7 @@ def _any(values: Any, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
-def _numbers(values: Any, decimal_comma: bool, codes: bool) -> _Found | None:
+def _numbers(values: Any, decimal_comma: bool, codes: bool) -> _Typed | None:
     comma = decimal_comma and not _any(values, r"\.")
     points = pc.replace_substring(values, ",", ".") if comma else values
     if not _all(points, NUMBER) or (codes and _any(points, LEADING_ZERO)):
@@ -243,52 +234,21 @@ def _number_speller(values: Any, comma: bool) -> Callable[[float], str]:
     return (lambda value: spell(value).replace(".", ",")) if comma else spell
 
 
-def _dates(values: Any) -> _Found | None:
-    """Read ISO dates and times that are all written in one way."""
-    first = values[0].as_py()
-    shape = re.sub(r"\d", "0", first)
-    if not shape.startswith("0000-00-00"):
+def _dates(values: Any) -> _Typed | None:
+    """Read ISO dates and times that are all written in one way; other styles stay text until the schema is typed."""
+    if not _all(values[:1], ISO):
         return None
-    zone = ZONE.search(first[10:])
-    tail = zone.group() if zone and len(first) > 10 else ""
-    shape = shape.removesuffix(re.sub(r"\d", "0", tail))
-    clock = re.fullmatch(r"([T ]00:00(:00(\.0{1,6})?)?)?", shape[10:])
-    alike = "^" + re.escape(shape).replace("0", r"\d") + re.escape(tail) + "$"
-    if clock is None or not _all(values, alike):
+    result = spelled_dates(pc.cast(values, pa.large_string()))
+    if result is None or not result[0].form.startswith("%Y-%m-%d") or "%z" in result[0].parts:
         return None
-    try:
-        read = pd.to_datetime(_series(values), format="ISO8601")
-    except (ValueError, OverflowError):  # no such day
-        return None
-    fraction = len(clock.group(3) or ".") - 1
-    pattern = "%Y-%m-%d" + (shape[10:11] + "%H:%M" if clock.group(1) else "") + (":%S" if clock.group(2) else "")
-
-    def spell(value: pd.Timestamp) -> str:
-        return value.strftime(pattern) + (value.strftime(".%f")[: fraction + 1] if fraction else "") + tail
-
-    return read, spell
+    spelling, _ = result
+    read = spelling.read(values)
+    if spelling.parts[-1] == "Z":
+        read = read.dt.tz_localize("UTC")
+    return read, lambda value: spelling.write(pd.Series([value.tz_localize(None)]))[0]
 
 
-def _declared_dates(values: Any, name: str) -> _Found:
-    texts = _series(values)
-    fitting = []
-    for pattern in (day + clock for day in FORMATS for clock in CLOCKS):
-        read = pd.to_datetime(texts, format=pattern, errors="coerce")
-        if read.notna().all():
-            fitting.append((pattern, read))
-    if len(fitting) == 1:
-        (pattern, read), *_ = fitting
-        return read, lambda value: value.strftime(pattern)
-    raise SchemaError(
-        "day and month cannot be told apart" if fitting else "values are not dates",
-        where=f"column {name!r}",
-        got=repr(values[0].as_py()),
-        expected=" or ".join(pattern for pattern, _ in fitting) if fitting else "one format throughout",
-        hint="write the dates as YYYY-MM-DD, or leave the column a category",
-    )
-
-
-def _truths(values: Any) -> _Found | None:
+def _truths(values: Any) -> _Typed | None:
     texts = values.to_pylist()
     if sorted(text.casefold() for text in texts) != ["false", "true"]:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from datetime import tzinfo
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -11,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import OptionError, nearest
+from makeweight.table.spelling.base import Spelling
 
-__all__ = ["MAX_CATEGORIES", "Column", "Kind"]
+__all__ = ["MAX_CATEGORIES", "Column", "Kind", "stated_form"]
 
 #: More distinct values than this make a column text or an identifier, not a category.
 MAX_CATEGORIES = 100_000
@@ -33,6 +36,8 @@ class Kind(StrEnum):
     def parse(cls, name: str) -> Kind:
         """Return the kind called `name`.
 
+        A style may stand behind a colon; `stated_form` returns it.
+
         Raises
         ------
         OptionError
@@ -40,11 +45,11 @@ class Kind(StrEnum):
 
         Examples
         --------
-        >>> Kind.parse("integer")
-        <Kind.INTEGER: 'integer'>
+        >>> Kind.parse("integer"), Kind.parse("datetime:%d/%m/%Y")
+        (<Kind.INTEGER: 'integer'>, <Kind.DATETIME: 'datetime'>)
         """
         try:
-            return cls(name)
+            return cls(name.partition(":")[0])
         except ValueError:
             raise OptionError(
                 "unknown kind of column", got=repr(name), hint=nearest(name, [kind.value for kind in cls])
@@ -64,6 +69,11 @@ class Kind(StrEnum):
     def is_learned(self) -> bool:
         """Whether generators learn columns of this kind; text and identifiers are not learned."""
         return self.is_numeric or self.is_coded
+
+
+def stated_form(kind: str) -> str | None:
+    """Return the style that a stated kind names: ``%d/%m/%Y`` of ``datetime:%d/%m/%Y``; None without one."""
+    return kind.partition(":")[2] or None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +105,14 @@ class Column:
         Type of the values of a column of Python objects.
     missing_value : object
         What stands for a missing value in a column of Python objects.
+    spelling : Spelling or None
+        How a column of text writes its numbers, dates or addresses, or a column of whole numbers its dates.
+    zone : tzinfo or None
+        Of a column of Python objects with dates.
+    places : int or None
+        Digits behind the point of a column of Decimals.
+    bounds : tuple of Decimal or None
+        Exact range of a column of Decimals.
     warnings : tuple of str
         What a user should know before relying on the column.
     """
@@ -115,6 +133,10 @@ class Column:
     step: int = 1
     python_type: type | None = None
     missing_value: Any = None
+    spelling: Spelling | None = None
+    zone: tzinfo | None = None
+    places: int | None = None
+    bounds: tuple[Decimal, Decimal] | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -131,6 +153,11 @@ class Column:
     def is_learned(self) -> bool:
         """Whether generators have something to learn: a learned kind with at least two states."""
         return self.kind.is_learned and self.n_states > 1
+
+    @property
+    def stated(self) -> str:
+        """The kind, with its style where it has one, as a user would state it."""
+        return self.kind.value if self.spelling is None else f"{self.kind.value}:{self.spelling.form}"
 
     @property
     def label(self) -> str:
@@ -156,8 +183,8 @@ class Column:
         """
         if self.kind not in (Kind.CONTINUOUS, Kind.INTEGER):
             raise OptionError("only numbers have a range that can be widened", where=self.label, got=self.kind.value)
-        new_low = self.low if low is None else float(low) - self.origin
-        new_high = self.high if high is None else float(high) - self.origin
+        new_low = self.low if low is None else (float(low) - self.origin) / self.step
+        new_high = self.high if high is None else (float(high) - self.origin) / self.step
         return replace(self, low=new_low, high=new_high)
 
     def snap(self, values: np.ndarray) -> np.ndarray:

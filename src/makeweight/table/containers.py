@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import SchemaError
+from makeweight.table.arrow import cast_arrow, plain_arrow
 
-__all__ = ["append_rows", "append_values", "to_frame", "to_series"]
+__all__ = ["append_rows", "append_values", "to_frame", "to_series", "with_plain_names"]
 
 
 def to_frame(data: Any) -> pd.DataFrame:
@@ -73,6 +74,29 @@ def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
     return series
 
 
+def with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose columns are named by texts or whole numbers, which stand for any labels it has.
+
+    Examples
+    --------
+    >>> levels = pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")])
+    >>> with_plain_names(pd.DataFrame([[1, 2]], columns=levels)).columns.tolist()
+    ['p.a', 'p.b']
+    """
+    labels = list(frame.columns)
+    if not isinstance(frame.columns, pd.MultiIndex) and all(
+        isinstance(label, str | int) and not isinstance(label, bool) for label in labels
+    ):
+        return frame
+    names: dict[str, None] = {}
+    for label in labels:
+        name = ".".join(map(str, label)) if isinstance(label, tuple) else str(label)
+        while name in names:
+            name += "_"
+        names[name] = None
+    return frame.set_axis(list(names), axis=1)
+
+
 def append_rows(data: Any, rows: pd.DataFrame) -> Any:
     """Put synthetic rows below the real ones, in the container of the real ones.
 
@@ -81,7 +105,7 @@ def append_rows(data: Any, rows: pd.DataFrame) -> Any:
     data : as for `to_frame`
         Real rows; they come first and unchanged.
     rows : pandas.DataFrame
-        With the same columns, as far as they are wanted.
+        With the same columns; a pandas frame's may have plain names for other labels, in the same order.
 
     Returns
     -------
@@ -105,9 +129,8 @@ def append_rows(data: Any, rows: pd.DataFrame) -> Any:
     import pyarrow as pa
 
     new = pa.Table.from_pandas(rows[data.column_names], preserve_index=False)
-    new = pa.table([_cast(new.column(f.name), f.type) for f in data.schema], names=data.column_names)
-    new = new.cast(data.schema.remove_metadata()).replace_schema_metadata(data.schema.metadata)
-    return pa.concat_tables([data, new])
+    columns = [cast_arrow(new.column(field.name), field.type) for field in data.schema]
+    return pa.concat_tables([data, pa.table(columns, schema=data.schema)])
 
 
 def append_values(values: Any, new: pd.Series[Any]) -> Any:
@@ -115,7 +138,7 @@ def append_values(values: Any, new: pd.Series[Any]) -> Any:
     if isinstance(values, list):
         return values + new.tolist()
     if isinstance(values, pd.Series):
-        joined = pd.concat([values, new.astype(values.dtype)], ignore_index=True)
+        joined = pd.concat([values, new.astype(values.dtype)], ignore_index=True).astype(values.dtype)
         joined.name = values.name
         return joined
     if _is(values, "polars", "Series"):
@@ -125,7 +148,7 @@ def append_values(values: Any, new: pd.Series[Any]) -> Any:
     if type(values).__module__ == "pyarrow.lib":
         import pyarrow as pa
 
-        added = pa.array(new, from_pandas=True).cast(values.type)
+        added = cast_arrow(pa.array(new, from_pandas=True), values.type)
         chunked = isinstance(values, pa.ChunkedArray)
         return pa.chunked_array([*values.chunks, added]) if chunked else pa.concat_arrays([values, added])
     array = np.asarray(values)
@@ -136,9 +159,12 @@ def append_values(values: Any, new: pd.Series[Any]) -> Any:
 def _append_pandas(real: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     if not len(rows):
         return real.reset_index(drop=True)
-    joined = pd.concat([real, rows[real.columns]], ignore_index=True)
-    lost = [name for name in real.columns if joined[name].dtype != real[name].dtype]
-    return joined.astype({name: real[name].dtype for name in lost}) if lost else joined
+    names = list(real.columns)
+    rows = rows if list(rows.columns) != names and len(rows.columns) == len(names) else rows[names]
+    plain = [range(real.shape[1])]
+    joined = pd.concat([real.set_axis(*plain, axis=1), rows.set_axis(*plain, axis=1)], ignore_index=True)
+    lost = {i: dtype for i, dtype in enumerate(real.dtypes) if joined.dtypes[i] != dtype}
+    return (joined.astype(lost) if lost else joined).set_axis(real.columns, axis=1)
 
 
 def _arrow_frame(table: Any) -> pd.DataFrame:
@@ -150,21 +176,13 @@ def _arrow_frame(table: Any) -> pd.DataFrame:
         twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
         raise SchemaError("two columns have one name", where=", ".join(map(repr, twice)), hint="rename one of them")
     for name in table.column_names:
-        column = table.column(name)
+        column = plain_arrow(table.column(name), name)
         plain = (kinds.is_integer(column.type) or kinds.is_boolean(column.type)) and not column.null_count
         if plain or kinds.is_floating(column.type) or kinds.is_dictionary(column.type):
             columns[name] = column.to_pandas()
         else:
             columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(column))
     return pd.DataFrame(columns, copy=False)
-
-
-def _cast(column: Any, dtype: Any) -> Any:
-    import pyarrow.types as kinds
-
-    if kinds.is_dictionary(dtype) and not kinds.is_dictionary(column.type):
-        return column.cast(dtype.value_type).dictionary_encode().cast(dtype)
-    return column.cast(dtype)
 
 
 def _is(data: Any, package: str, name: str) -> bool:

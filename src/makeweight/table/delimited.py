@@ -19,12 +19,11 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from makeweight.errors import FileProblem, SchemaError
+from makeweight.table.spelling.base import BLANKS
 
-__all__ = ["BLANKS", "DelimitedText", "Dialect", "Quoting"]
+__all__ = ["DelimitedText", "Dialect", "Quoting"]
 
 DELIMITERS = (",", ";", "\t", "|")
-#: What stands for a missing value in any column.
-BLANKS = frozenset(("", "NA", "N/A", "n/a", "na", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "#N/A", "#NA"))
 BOM = b"\xef\xbb\xbf"
 SAMPLE = 1 << 16
 CHUNK = 100_000

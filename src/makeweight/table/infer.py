@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,10 @@ import pandas as pd
 from makeweight.errors import SchemaError
 from makeweight.table.column import MAX_CATEGORIES, Column, Kind
 from makeweight.table.kinds import codec, datetime
-from makeweight.table.kinds._values import dense, missing_mask
+from makeweight.table.kinds._values import dense, first_missing, floats, is_arrow_text, missing_mask, python_type_of
+from makeweight.table.kinds.identifier import check_of
+from makeweight.table.kinds.integer import is_epoch
+from makeweight.table.spelling.reader import Reading, may_be_dates, read_spelled, texts_in
 
 __all__ = ["FEW", "READ", "count_gaps", "infer_column", "number_kind", "string_kind", "warnings_of"]
 
@@ -24,7 +28,9 @@ READ = 1000
 NAMED_LIKE_AN_IDENTIFIER = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|rowid|no|nr))$|[a-z]I[dD]$")
 
 
-def infer_column(series: pd.Series[Any], kind: Kind | None = None, reason: str = "declared") -> Column:
+def infer_column(
+    series: pd.Series[Any], kind: Kind | None = None, reason: str = "declared", form: str | None = None
+) -> Column:
     """Find the kind of a column and describe it.
 
     Parameters
@@ -35,6 +41,8 @@ def infer_column(series: pd.Series[Any], kind: Kind | None = None, reason: str =
         Given where the user or the role of the column decides.
     reason : str
         Why, where `kind` is given.
+    form : str, optional
+        The style of its dates or numbers, where the user states it.
 
     Returns
     -------
@@ -49,12 +57,69 @@ def infer_column(series: pd.Series[Any], kind: Kind | None = None, reason: str =
     --------
     >>> infer_column(pd.Series([0, 1, 1, 0], name="smoker")).reason
     '0 and 1 only'
+    >>> infer_column(pd.Series(["14/03/2020", "2/11/2020"], name="day")).reason
+    'dates written %-d/%m/%Y'
     """
-    series = dense(series)
+    original, series = series, dense(series)
+    reading = _reading(series, kind, form)
     if kind is None:
-        kind, reason = _kind_of(series)
-    column: Column = codec(kind).describe(series, reason)
+        kind, reason = _kind_of(series) if reading is None else _spelled_kind(series, reading)
+    if reading is None or not kind.is_numeric:
+        rare = kind in (Kind.CONTINUOUS, Kind.INTEGER) and isinstance(original.dtype, np.dtype)
+        column = codec(kind).describe(original if rare else series, reason)  # its width tells its decimals
+    else:
+        named: pd.Series[Any] = reading.values.copy(deep=False)
+        named.name = series.name
+        typed = codec(kind).describe(named, reason)
+        column = replace(
+            typed,
+            dtype=series.dtype,
+            spelling=reading.spelling,
+            python_type=python_type_of(series, missing_mask(series)),
+            missing_value=first_missing(series, missing_mask(series)) if reading.blank is None else reading.blank,
+            warnings=(*typed.warnings, *([reading.note.replace("COL", str(series.name))] if reading.note else [])),
+        )
     return replace(column, warnings=(*column.warnings, *warnings_of(column)))
+
+
+def _reading(series: pd.Series[Any], kind: Kind | None, form: str | None) -> Reading | None:
+    """Read a column that may be written in a style."""
+    if kind is not None and not kind.is_numeric:
+        return None
+    dtype = series.dtype
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
+        if kind not in (None, Kind.DATETIME):
+            return None
+        if pd.api.types.is_complex_dtype(dtype) or not series.notna().any():
+            return None
+        low, high = series.min(), series.max()
+        if not low < high or not may_be_dates(low, high):
+            return None
+        if not pd.api.types.is_integer_dtype(texts_in(series).dtype):
+            return None
+        reading = read_spelled(series, Kind.DATETIME if kind else None, form)
+        is_date = reading is not None and pd.api.types.is_datetime64_any_dtype(reading.values.dtype)
+        return reading if is_date else None
+    return read_spelled(series, kind, form) if _is_text(series) else None
+
+
+def _is_text(series: pd.Series[Any]) -> bool:
+    if series.dtype == object:
+        return python_type_of(series, missing_mask(series)) is str
+    return isinstance(series.dtype, pd.StringDtype) or is_arrow_text(series.dtype)
+
+
+def _spelled_kind(series: pd.Series[Any], reading: Reading) -> tuple[Kind, str]:
+    """Return the kind of a column that was read from texts."""
+    values, what = reading.values, reading.spelling.what
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return Kind.DATETIME, what
+    present = values.dropna()
+    if what == "IPv4 addresses":
+        repeated = present.nunique() <= len(present) / 2
+        return (Kind.CATEGORICAL if repeated else Kind.INTEGER), what
+    kind, reason = _numeric_kind(series, present)
+    return (kind, reason) if reading.spelling.form.isdecimal() else (kind, f"{reason}, {what}")
 
 
 def warnings_of(column: Column) -> list[str]:
@@ -64,7 +129,7 @@ def warnings_of(column: Column) -> list[str]:
     if column.n_states == 1 and column.n_rows > 1:
         return ["constant: synthetic rows get the same value"]
     if column.kind is Kind.IDENTIFIER:
-        return ["identifier: not learned, synthetic rows get fresh values"]
+        return ["identifier: carries no information, is not learned, and synthetic rows get fresh values"]
     if column.kind is Kind.TEXT:
         return ["free text: only language models write it, other generators keep a real row's text"]
     return []
@@ -93,6 +158,8 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
         return _numeric_kind(series, present)
     if pd.api.types.is_object_dtype(dtype):
         inferred = pd.api.types.infer_dtype(present, skipna=True)
+        if inferred == "mixed" and all(isinstance(value, np.number) for value in present):
+            return _numeric_kind(series, present)
         if inferred == "boolean":
             return Kind.BOOLEAN, "bool objects"
         if inferred in ("integer", "floating", "mixed-integer-float", "decimal"):
@@ -104,17 +171,29 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
 
 def _numeric_kind(series: pd.Series[Any], present: pd.Series[Any]) -> tuple[Kind, str]:
     distinct = present.unique()
-    numbers = np.asarray(distinct, dtype=object if present.dtype == object else None)
-    few = {float(value) for value in numbers} if len(distinct) <= FEW else None
-    as_floats = pd.Series(present).to_numpy(dtype=np.float64, na_value=np.nan)
+    as_floats = floats(present)
     whole = bool((np.isfinite(as_floats) & (as_floats == np.round(as_floats))).all())
+    is_float = pd.api.types.is_float_dtype(present.dtype) or python_type_of(present, missing_mask(present)) is float
+    if whole and is_float and np.abs(as_floats).max() > 2**53:
+        whole = False  # a float that large has no digits to count by
+    bounds = (int(min(present)), int(max(present))) if whole else None
+    step = 1
+    if bounds is not None and bounds[1] - bounds[0] >= 2**53:
+        step = math.gcd(*(int(value) - bounds[0] for value in distinct))
+    unique = len(distinct) == len(present)
+    if unique and bounds is not None and len(present) >= ENOUGH_ROWS:
+        first = [str(int(value)) for value in distinct[:READ]]
+        check = check_of(first) and check_of([str(int(value)) for value in distinct])
+        if check is not None:
+            return Kind.IDENTIFIER, f"every value is different, and ends in a check digit ({check})"
     return number_kind(
         series.name,
         n_present=len(present),
         n_distinct=len(distinct),
-        few=few,
-        unique=len(distinct) == len(present),
-        bounds=(int(min(present)), int(max(present))) if whole else None,
+        few={float(value) for value in distinct} if len(distinct) <= FEW else None,
+        unique=unique,
+        bounds=bounds,
+        step=step,
     )
 
 
@@ -126,6 +205,7 @@ def number_kind(
     few: set[float] | None,
     unique: bool,
     bounds: tuple[int, int] | None,
+    step: int = 1,
 ) -> tuple[Kind, str]:
     """Tell the kind of a column of numbers from what is known of them.
 
@@ -141,6 +221,8 @@ def number_kind(
         Whether every value is different.
     bounds : tuple of int or None
         Smallest and largest value where all are whole numbers.
+    step : int
+        What divides all differences.
 
     Returns
     -------
@@ -155,14 +237,18 @@ def number_kind(
         return Kind.CONTINUOUS, "numbers with a fractional part"
     unique = unique and n_present >= ENOUGH_ROWS
     spread = bounds[1] - bounds[0]
-    if spread >= 2**53:
-        return Kind.IDENTIFIER, "whole numbers that spread too widely to be a measurement"
     if unique and spread + 1 == n_present:
         return Kind.IDENTIFIER, "every value is different, and they count through"
     if unique and NAMED_LIKE_AN_IDENTIFIER.search(str(name)):
         return Kind.IDENTIFIER, "every value is different, and the name says so"
     if 2 < n_distinct <= FEW and n_present >= ROWS_PER_CODE * n_distinct:
         return Kind.CATEGORICAL, f"{n_distinct} distinct whole numbers: codes"
+    if spread // step >= 2**53 and n_distinct <= min(n_present / 2, MAX_CATEGORIES):
+        return Kind.CATEGORICAL, f"{n_distinct} distinct whole numbers, too far apart to be a measurement: codes"
+    if is_epoch(bounds):
+        return Kind.INTEGER, "whole numbers, as nanoseconds since 1970"
+    if spread // step >= 2**53:
+        return Kind.IDENTIFIER, "whole numbers that spread too widely to be a measurement"
     return Kind.INTEGER, "whole numbers"
 
 
@@ -172,6 +258,12 @@ def _string_kind(present: pd.Series[Any]) -> tuple[Kind, str]:
     except TypeError:
         return Kind.CATEGORICAL, "objects"
     types = set(map(type, present.iloc[:READ]))
+    if (
+        types == {str}
+        and n_distinct == 2
+        and {str(value).casefold() for value in present.unique()} == {"false", "true"}
+    ):
+        return Kind.BOOLEAN, "true and false"
     if types != {str}:
         names = ", ".join(sorted(kind.__name__ for kind in types))
         return Kind.CATEGORICAL, f"objects of type {names}"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from makeweight.errors import SchemaError, nearest
-from makeweight.table.column import Column, Kind
+from makeweight.table.column import Column, Kind, stated_form
 from makeweight.table.infer import infer_column
 from makeweight.table.kinds import codec
+from makeweight.table.kinds._values import dense
 
 __all__ = ["Schema"]
 
@@ -48,13 +50,17 @@ class Schema:
     group_by: tuple[Hashable, ...] = ()
 
     def __getitem__(self, name: Hashable) -> Column:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise SchemaError("unknown column", where=f"column {name!r}", hint=nearest(str(name), self.names))
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise SchemaError("unknown column", where=f"column {name!r}", hint=nearest(str(name), self.names)) from None
 
     def __contains__(self, name: Hashable) -> bool:
-        return name in self.names
+        return name in self._by_name
+
+    @cached_property
+    def _by_name(self) -> dict[Hashable, Column]:
+        return {column.name: column for column in self.columns}
 
     @property
     def names(self) -> list[Hashable]:
@@ -69,7 +75,8 @@ class Schema:
     @property
     def features(self) -> tuple[Column, ...]:
         """All columns but the target and the grouping attributes."""
-        return tuple(column for column in self.columns if column.name not in self.group_columns)
+        grouping = set(self.group_columns)
+        return tuple(column for column in self.columns if column.name not in grouping)
 
     @property
     def learned(self) -> tuple[Column, ...]:
@@ -113,6 +120,7 @@ class Schema:
         if target is not None:
             roles[target] = "the target"
         given = {name: Kind.parse(kind) for name, kind in (kinds or {}).items()}
+        forms = {name: stated_form(kind) for name, kind in (kinds or {}).items()}
         for name in (*roles, *given):
             if name not in frame.columns:
                 raise SchemaError("unknown column", where=f"column {name!r}", hint=nearest(str(name), frame.columns))
@@ -122,9 +130,10 @@ class Schema:
         for position, name in enumerate(frame.columns):
             series = frame.iloc[:, position]
             if name in roles:
+                series = dense(series)
                 columns.append(_role_column(series, roles[name], name == target))
             else:
-                columns.append(infer_column(series, given.get(name)))
+                columns.append(infer_column(series, given.get(name), form=forms.get(name)))
         schema = cls(tuple(columns), target, attributes)
         return schema._with_leak_warnings(frame) if target is not None else schema
 
@@ -134,7 +143,7 @@ class Schema:
         return replace(self, columns=tuple(wider if column.name == name else column for column in self.columns))
 
     def _with_leak_warnings(self, frame: pd.DataFrame) -> Schema:
-        labels, _ = pd.factorize(frame[self.target])
+        labels, _ = pd.factorize(dense(frame[self.target]))
         columns = [
             replace(column, warnings=(*column.warnings, "looks like a copy of the target"))
             if column.name not in self.group_columns and _determines(frame[column.name], column, labels)
@@ -148,7 +157,7 @@ def _determines(series: pd.Series[Any], column: Column, labels: np.ndarray) -> b
     """Tell whether every value goes with one label and every label with one value."""
     if not column.kind.is_coded or column.n_states != len(np.unique(labels)) or column.n_rows < 10:
         return False
-    codes = codec(column.kind).encode(column, series)
+    codes = codec(column.kind).encode(column, dense(series))
     pairs = np.unique(np.stack([codes, labels]), axis=1).shape[1]
     return bool(pairs == column.n_states)
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from makeweight.errors import SchemaError
+from makeweight.table.arrow import cast_arrow
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 from makeweight.table.schema import Schema
@@ -91,4 +93,9 @@ class Table:
         column = self.schema[name]
         decoded: pd.Series[Any] = codec(column.kind).decode(column, values)
         real: Any = self.frame[name].dtype
-        return decoded.astype(real) if isinstance(real, pd.SparseDtype) else decoded
+        if decoded.dtype == real:
+            return decoded
+        if isinstance(real, pd.ArrowDtype):
+            column = cast_arrow(pa.array(decoded.array), real.pyarrow_dtype)
+            return pd.Series(pd.arrays.ArrowExtensionArray(column), name=name)
+        return decoded.astype(real)

@@ -109,7 +109,7 @@ def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
     missing = values.isna().to_numpy(dtype=bool)
     if column.kind in (Kind.CONTINUOUS, Kind.INTEGER):
         numbers = np.asarray(codec(column.kind).encode(column, values))
-        return [None if gone else _number(column, number) for number, gone in zip(numbers, missing, strict=True)]
+        return [None if np.isnan(number) else _number(column, number) for number in numbers]
     if column.kind is Kind.DATETIME:
         return [
             None if gone else value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -142,7 +142,7 @@ def to_rows(
 
 def _number(column: Column, number: float) -> str:
     if column.kind is Kind.INTEGER:
-        return str(int(number) + column.origin)
+        return str(int(number) * column.step + column.origin)
     return repr(float(number)) if column.decimals is None else f"{number:.{column.decimals}f}"
 
 

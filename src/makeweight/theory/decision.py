@@ -49,6 +49,8 @@ class SizeDecision:
     >>> losses = np.array([[0.50, 0.52, 0.48, 0.51], [0.49, 0.53, 0.47, 0.51]])
     >>> choose_from_losses([NOTHING, Candidate(balance=1.0)], losses, [0, 0, 1, 1]).candidate == NOTHING
     True
+    >>> round(choose_from_losses([NOTHING, Candidate(balance=1.0)], losses, [0, 0, 1, 1]).standard_error(1, 0), 4)
+    0.0056
     """
 
     candidate: Candidate

@@ -49,6 +49,8 @@ class LogisticFit:
     >>> fit = fit_logistic([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])
     >>> fit.probabilities([[1.5]]).round(3)
     array([0.5])
+    >>> bool(abs(fit.decision([[1.5]])[0]) < 1e-8)
+    True
     """
 
     coefficients: Floats

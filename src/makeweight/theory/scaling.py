@@ -344,7 +344,7 @@ class ScalingLaw:
         >>> sizes, real = np.array([0, 500, 1000, 2000, 4000]), np.array([50, 100, 200, 400, 800])
         >>> law = ScalingLaw(2000, 2).fit(sizes, 0.3 + 5.0 / (2000 + 2 * sizes) ** 0.5)
         >>> round(law.worth_in_real_rows(250, real, 0.25 + 2.0 / real**0.5, 100).estimate)
-        46
+        78
         """
         ours = self.predict_interval(n_augment)
         real = ScalingLaw(1, 1, level=self.level).fit(

@@ -15,7 +15,7 @@ from makeweight.generators.transformer.config import PriorConfig
 from makeweight.generators.transformer.labels import forest, weights
 from makeweight.generators.transformer.labels.config import LabelConfig, LabelModelConfig, LabelTrainConfig
 from makeweight.generators.transformer.labels.evidence import EXPERTS, cell_evidence, collect, discriminant, encode
-from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
+from makeweight.generators.transformer.labels.model import LabelModel, closed_form, inputs_of
 from makeweight.generators.transformer.labels.predict import label_odds, label_probabilities
 from makeweight.generators.transformer.labels.tasks import draw
 from makeweight.generators.transformer.labels.training import (
@@ -131,11 +131,14 @@ def test_trees_find_a_threshold_a_category_and_a_missing_cell():
         assert roc_auc_score(truth, forest.judge(trunk, x)[0].numpy()) > 0.97
 
 
-def test_an_untrained_network_is_the_mean_of_closed_form():
-    tasks = some_tasks(1)
-    inputs = prepare(SMALL, tasks, generator())
+def test_an_untrained_network_is_closed_form_that_trusts_whoever_was_right():
+    inputs = prepare(SMALL, some_tasks(1), generator())
     odds = LabelModel(SMALL.model)(inputs)
-    assert torch.allclose(odds, inputs.evidence[:, tasks.rows :].mean(-1), atol=1e-5)
+    assert torch.allclose(odds, closed_form(inputs), atol=1e-5)
+    saved = torch.zeros_like(inputs.saved)
+    saved[:, 2] = 100.0
+    sure = closed_form(dataclasses.replace(inputs, saved=saved))
+    assert torch.allclose(sure, inputs.evidence[:, inputs.label.shape[1] :, 2], atol=1e-4)
 
 
 def touched(seed: int = 0) -> LabelModel:

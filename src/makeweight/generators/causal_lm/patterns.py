@@ -100,7 +100,7 @@ def pattern_of(spelling: Spelling, real: Sequence[str]) -> str:
         scale = 10.0**column.decimals
         low, high = math.ceil(column.low * scale - 1e-6), math.floor(column.high * scale + 1e-6)
         if column.kind is Kind.INTEGER:
-            low, high = int(column.low) + column.origin, int(column.high) + column.origin
+            low, high = (int(end) * column.step + column.origin for end in (column.low, column.high))
         options = number_pattern(low, high, column.decimals)
     elif column.kind is Kind.DATETIME:
         options = _date_pattern(real)

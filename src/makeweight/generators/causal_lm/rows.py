@@ -104,7 +104,8 @@ class Spelling:
             codes = np.array(positions_or_missing, dtype=np.int32)
             return codes if self.column.kind.is_coded else np.where(codes < 0, np.nan, codes.astype(float))
         if self.column.kind is Kind.INTEGER:
-            numbers = [math.nan if text is None else int(text) - self.column.origin for text in texts]
+            origin, step = self.column.origin, self.column.step
+            numbers = [math.nan if text is None else (int(text) - origin) / step for text in texts]
             return np.array(numbers, dtype=np.float64)
         if self.column.kind is Kind.CONTINUOUS:
             return np.array([math.nan if text is None else float(text) for text in texts])

@@ -7,24 +7,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from types import ModuleType
+from typing import Any
 
-from makeweight.table.column import Kind
+import numpy as np
+import pandas as pd
+
+from makeweight.table.column import Column, Kind
 from makeweight.table.kinds import boolean, categorical, continuous, datetime, identifier, integer, text
+from makeweight.table.kinds._values import Rejects, missing_mask, python_objects, to_dtype
+from makeweight.table.spelling.base import by_distinct
+from makeweight.table.spelling.reader import blanks_of, texts_in
 
-__all__ = ["codec"]
+__all__ = ["Codec", "codec"]
 
-_CODECS: dict[Kind, ModuleType] = {
-    Kind.CONTINUOUS: continuous,
-    Kind.INTEGER: integer,
-    Kind.CATEGORICAL: categorical,
-    Kind.BOOLEAN: boolean,
-    Kind.DATETIME: datetime,
-    Kind.TEXT: text,
-    Kind.IDENTIFIER: identifier,
+
+@dataclass(frozen=True)
+class Codec:
+    """Reads, checks and writes columns of one kind, in the column's own style where it has one.
+
+    Parameters
+    ----------
+    kind : module
+        The functions for typed values.
+    """
+
+    kind: ModuleType
+
+    def describe(self, series: pd.Series[Any], reason: str) -> Column:
+        """Return what is known of a real column."""
+        column: Column = self.kind.describe(series, reason)
+        return column
+
+    def encode(self, column: Column, series: pd.Series[Any]) -> np.ndarray:
+        """Return the values of a column as numbers."""
+        if column.spelling is not None:
+            column, series = _typed(column), typed_values(column, series)
+        return np.asarray(self.kind.encode(column, series))
+
+    def check(self, column: Column, series: pd.Series[Any]) -> tuple[Any, Rejects]:
+        """Encode proposed values, and say by reason which the real column cannot have."""
+        if column.spelling is not None:
+            values = typed_values(column, series)
+            unread = missing_mask(values) & ~missing_mask(series) & ~blanks_of(column, series)
+            if unread.any():  # numbers and dates that are not written in the column's style
+                values = values.astype(object).where(~unread, series.astype(object))
+            column, series = _typed(column), values
+        result: tuple[Any, Rejects] = self.kind.check(column, series)
+        return result
+
+    def decode(self, column: Column, values: np.ndarray) -> pd.Series[Any]:
+        """Write numbers with the dtype and in the style of the real column."""
+        if column.spelling is None:
+            decoded: pd.Series[Any] = self.kind.decode(column, values)
+            return decoded
+        typed: pd.Series[Any] = self.kind.decode(_typed(column), values)
+        codes, distinct = pd.factorize(typed)
+        texts = np.array([*column.spelling.write(pd.Series(distinct)), None], dtype=object)[codes]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            return to_dtype(column, pd.Series([None if text is None else int(text) for text in texts], dtype="Int64"))
+        written = python_objects(column, texts, codes < 0, lambda text: text)
+        return written if column.dtype == object else to_dtype(column, written)
+
+
+_CODECS: dict[Kind, Codec] = {
+    Kind.CONTINUOUS: Codec(continuous),
+    Kind.INTEGER: Codec(integer),
+    Kind.CATEGORICAL: Codec(categorical),
+    Kind.BOOLEAN: Codec(boolean),
+    Kind.DATETIME: Codec(datetime),
+    Kind.TEXT: Codec(text),
+    Kind.IDENTIFIER: Codec(identifier),
+}
+_DTYPES: dict[Kind, Any] = {
+    Kind.CONTINUOUS: pd.Float64Dtype(),
+    Kind.INTEGER: pd.Int64Dtype(),
+    Kind.DATETIME: np.dtype("datetime64[us]"),
 }
 
 
-def codec(kind: Kind) -> ModuleType:
-    """Return the module that reads, checks and writes columns of a kind."""
+def codec(kind: Kind) -> Codec:
+    """Return what reads, checks and writes columns of a kind."""
     return _CODECS[kind]
+
+
+def typed_values(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column's values as numbers or dates, whatever it is written in."""
+    return series if column.spelling is None else by_distinct(texts_in(series), column.spelling.read)
+
+
+def _typed(column: Column) -> Column:
+    return replace(column, spelling=None, dtype=_DTYPES[column.kind], python_type=None, missing_value=None)

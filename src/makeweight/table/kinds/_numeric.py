@@ -107,11 +107,11 @@ def exact_units(dtype: Any) -> float:
     return 2.0**-12 / _precision(dtype)
 
 
-def read_numbers(series: pd.Series[Any], origin: int = 0) -> tuple[np.ndarray, Mask, Mask]:
-    """Return proposed values less the origin, which are missing, and which are not numbers at all."""
+def read_numbers(series: pd.Series[Any], origin: int = 0, step: int = 1) -> tuple[np.ndarray, Mask, Mask]:
+    """Return proposed values in steps from the origin, which are missing, and which are not numbers at all."""
     missing = missing_mask(series)
-    if origin:
-        values = np.array([_less(value, origin) for value in series.astype(object)], dtype=np.float64)
+    if origin or step > 1:
+        values = np.array([_less(value, origin, step) for value in series.astype(object)], dtype=np.float64)
         return values, missing, np.isnan(values) & ~missing
     if pd.api.types.is_numeric_dtype(series.dtype):
         return floats(series), missing, np.zeros(len(series), dtype=bool)
@@ -124,10 +124,13 @@ def _precision(dtype: Any) -> float:
     return float(np.finfo(dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.float64).eps)
 
 
-def _less(value: Any, origin: int) -> float:
-    """Return value - origin, exact where the value is a whole number; NaN where it is no number."""
+def _less(value: Any, origin: int, step: int) -> float:
+    """Return (value - origin) / step, exact where the value is a whole number; NaN where it is no number."""
     try:
-        return float(int(value) - origin if int(value) == Decimal(str(value)) else float(value) - origin)
+        if int(value) == Decimal(str(value)):
+            steps, rest = divmod(int(value) - origin, step)
+            return steps + rest / step
+        return (float(value) - origin) / step
     except (TypeError, ValueError, ArithmeticError):  # missing, or not a number
         return math.nan
 
@@ -148,7 +151,7 @@ def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, R
     rejects : dict of str to ndarray of bool
         Reason to rows.
     """
-    values, missing, not_numbers = read_numbers(series, column.origin)
+    values, missing, not_numbers = read_numbers(series, column.origin, column.step)
     rejects: Rejects = {}
     allow_missing(column, missing, rejects)
     present = ~missing & ~not_numbers

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from makeweight.errors import SchemaError
+from makeweight.table.arrow import plain_arrow
 from makeweight.table.column import Column, Kind
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rejects = dict[str, Mask]
 
 MISSING = "missing-not-seen"
+#: Digits of the widest decimal type there is (Arrow, 256 bits).
+MAX_PRECISION = 80
 
 
 def missing_mask(series: pd.Series[Any]) -> Mask:
@@ -24,11 +28,29 @@ def missing_mask(series: pd.Series[Any]) -> Mask:
 
 
 def dense(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a sparse column as a dense one, and any other as it is."""
-    if not isinstance(series.dtype, pd.SparseDtype):
+    """Return a column as one that pandas computes with: neither sparse, nor of foreign byte order or rare width."""
+    if isinstance(series.dtype, pd.SparseDtype):
+        sparse: Any = series.sparse
+        series = pd.Series(sparse.to_dense())
+    if isinstance(series.dtype, pd.ArrowDtype):
+        plain = plain_arrow(pa.array(series.array), series.name)
+        if plain.type != series.dtype.pyarrow_dtype:
+            return pd.Series(pd.arrays.ArrowExtensionArray(plain), index=series.index, name=series.name)
         return series
-    sparse: Any = series.sparse
-    return pd.Series(sparse.to_dense())
+    dtype = series.dtype
+    return series if not isinstance(dtype, np.dtype) or dtype == _common(dtype) else series.astype(_common(dtype))
+
+
+def _common(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that holds the same numbers and that every function of pandas knows."""
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    return np.dtype(np.float64) if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
+
+
+def is_arrow_text(dtype: Any) -> bool:
+    """Tell whether a dtype is an Arrow type of texts."""
+    return isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype) in ("string", "large_string", "string_view")
 
 
 def first_missing(series: pd.Series[Any], missing: Mask) -> Any:
@@ -119,5 +141,27 @@ def is_decimal(dtype: Any) -> bool:
 
 
 def decimal_of(column: Column) -> Callable[[Any], Decimal]:
-    """Return the function that writes a float as a Decimal with the column's number of decimals."""
-    return lambda value: Decimal(repr(value) if column.decimals is None else f"{value:.{column.decimals}f}")
+    """Return the function that writes a float as a Decimal with the column's digits, within its exact range."""
+    digits = column.decimals if column.places is None else column.places
+    context, unit = Context(prec=MAX_PRECISION), Decimal(1).scaleb(-(digits or 0))
+
+    def write(value: float) -> Decimal:
+        number = Decimal(float(value)).quantize(unit, context=context)
+        if column.decimals is not None:
+            number = Decimal(f"{value:.{column.decimals}f}").quantize(unit, context=context)
+        if column.bounds is None or column.low is None or column.high is None:
+            return number
+        if column.low <= value <= column.high:  # a float may lie a little beside the bound that it stands for
+            return min(max(number, column.bounds[0]), column.bounds[1])
+        return number
+
+    return write
+
+
+def decimals_in(series: pd.Series[Any], missing: Mask) -> dict[str, Any]:
+    """Return digits behind the point and exact range of a column of Decimals, nothing for any other."""
+    if not is_decimal(series.dtype) and python_type_of(series, missing) is not Decimal:
+        return {}
+    values = series[~missing].astype(object).unique()
+    places = max((max(0, -int(value.as_tuple().exponent)) for value in values), default=0)
+    return {"places": places, "bounds": (min(values), max(values)) if len(values) else None}

@@ -11,6 +11,7 @@ import pandas as pd
 
 from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._numeric import (
+    MAX_DECIMALS,
     check_numbers,
     common_divisor,
     count_decimals,
@@ -20,6 +21,7 @@ from makeweight.table.kinds._numeric import (
 from makeweight.table.kinds._values import (
     column_of,
     decimal_of,
+    decimals_in,
     floats,
     is_decimal,
     python_objects,
@@ -32,8 +34,12 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     """Read range, decimals, grid and missing values off a real column."""
     values, missing = finite_floats(series, series.name)
     present = np.unique(values[~missing])
-    decimals = count_decimals(present, series.dtype)
-    column = column_of(series, Kind.CONTINUOUS, reason, missing, len(present), decimals=decimals, **range_of(present))
+    exact = decimals_in(series, missing)
+    decimals: int | None = exact["places"] if exact else count_decimals(present, series.dtype)
+    if exact and (exact["places"] > MAX_DECIMALS or np.abs(present).max(initial=0.0) * 10.0 ** exact["places"] > 2**53):
+        decimals = None  # more digits than a float holds
+    bounds = range_of(present)
+    column = column_of(series, Kind.CONTINUOUS, reason, missing, len(present), decimals=decimals, **exact, **bounds)
     return replace(column, grid=grid_of(column, common_divisor(present, column.decimals, column.dtype)))
 
 
@@ -51,7 +57,9 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
     """Write encoded values with the dtype of the real column."""
     missing = np.isnan(values)
     if column.dtype == object or is_decimal(column.dtype):
-        make = decimal_of(column) if column.python_type is Decimal or is_decimal(column.dtype) else float
+        make: Any = column.python_type or float
+        if make is Decimal or is_decimal(column.dtype):
+            make = decimal_of(column)
         written = python_objects(column, values, missing, make)
         return written if column.dtype == object else to_dtype(column, written)
     if isinstance(column.dtype, np.dtype):

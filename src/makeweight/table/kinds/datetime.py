@@ -62,20 +62,30 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
             expected="datetimes, dates or durations",
             hint="convert the column with pandas.to_datetime first",
         )
-    ticks = _ticks(series, is_duration(series.dtype, kind))[~missing]
+    zone = next((getattr(value, "tzinfo", None) for value in series[~missing]), None) if kind is not None else None
+    ticks = _ticks(series, is_duration(series.dtype, kind), zone)[~missing]
     origin = int(ticks.min()) if len(ticks) else 0
     step = next(step for step in STEPS if not len(ticks) or not ((ticks - origin) % step).any())
     values = (ticks - origin) / step
     n_distinct = len(np.unique(ticks))
     return column_of(
-        series, Kind.DATETIME, reason, missing, n_distinct, decimals=0, origin=origin, step=step, **range_of(values)
+        series,
+        Kind.DATETIME,
+        reason,
+        missing,
+        n_distinct,
+        decimals=0,
+        origin=origin,
+        step=step,
+        zone=zone,
+        **range_of(values),
     )
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
     """Return steps since the origin as float64 with NaN for missing."""
     missing = missing_mask(series)
-    ticks = _ticks(series, is_duration(column.dtype, column.python_type))
+    ticks = _ticks(series, is_duration(column.dtype, column.python_type), column.zone)
     return np.where(missing, np.nan, (ticks - column.origin) / column.step)
 
 
@@ -84,7 +94,7 @@ def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
     missing = missing_mask(series)
     duration = is_duration(column.dtype, column.python_type)
     if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
-        zone = getattr(column.dtype, "tz", None)
+        zone = _zone_of(column)
         if duration:
             series = pd.to_timedelta(series, errors="coerce")
         else:
@@ -112,29 +122,34 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
     else:
         written = pd.Series(ticks.astype("datetime64[us]"))
     written = written.mask(missing)
-    if column.dtype == object:
-        return python_objects(column, written, missing, PLAIN.get(column.python_type, lambda value: value))
-    zone = getattr(column.dtype, "tz", None) or _arrow_zone(column.dtype)
+    zone = _zone_of(column)
     if zone is not None:
         # A wall-clock time that occurs twice is the earlier one; one that never occurs moves forward.
         earlier = np.ones(len(written), dtype=bool)
         written = written.dt.tz_localize(zone, ambiguous=earlier, nonexistent="shift_forward")
+    if column.dtype == object:
+        return python_objects(column, written, missing, PLAIN.get(column.python_type, lambda value: value))
     return to_dtype(column, written)
+
+
+def _zone_of(column: Column) -> Any:
+    return column.zone or getattr(column.dtype, "tz", None) or _arrow_zone(column.dtype)
 
 
 def _arrow_zone(dtype: Any) -> str | None:
     return getattr(dtype.pyarrow_dtype, "tz", None) if isinstance(dtype, pd.ArrowDtype) else None
 
 
-def _ticks(series: pd.Series[Any], duration: bool) -> np.ndarray:
+def _ticks(series: pd.Series[Any], duration: bool, zone: dt.tzinfo | None = None) -> np.ndarray:
     """Return microseconds on the wall clock (or of a duration) as int64; missing values are arbitrary."""
     try:
         if isinstance(series.dtype, pd.ArrowDtype):
-            zone = _arrow_zone(series.dtype)
-            plain: Any = "timedelta64[us]" if duration else f"datetime64[us, {zone}]" if zone else "datetime64[us]"
+            own = _arrow_zone(series.dtype)
+            plain: Any = "timedelta64[us]" if duration else f"datetime64[us, {own}]" if own else "datetime64[us]"
             series = series.astype(plain)
         elif series.dtype == object:
-            series = pd.to_timedelta(series) if duration else pd.to_datetime(series)
+            dates: Any = pd.to_timedelta(series) if duration else pd.to_datetime(series, utc=zone is not None)
+            series = dates if zone is None else dates.dt.tz_convert(zone)
     except (TypeError, ValueError) as error:
         raise SchemaError(
             "values are not dates",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
 
@@ -12,9 +15,15 @@ import pandas as pd
 import makeweight.table.kinds.text as text
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
-from makeweight.table.kinds._values import missing_mask, python_type_of, to_dtype
+from makeweight.table.kinds._values import is_decimal, missing_mask, python_type_of, to_dtype
 
 ROUNDS = 20
+#: Fewer names than this share characters or check digits by chance.
+ENOUGH = 20
+ENOUGH_TO_COUNT = 10
+#: Different characters in one place, at most, where a format allows no others.
+FEW_CHARACTERS = 5
+DIGIT_VALUES = {character: str(value) for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 
 
 def describe(series: pd.Series[Any], reason: str) -> Column:
@@ -39,8 +48,9 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
 def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator) -> pd.Series[Any]:
     """Make `n` identifiers that differ from each other and from the real ones.
 
-    Whole numbers go on after the largest; strings keep the shape of real ones (a digit stays a digit, a
-    letter a letter of the same case), and get a suffix where that leaves too few.
+    Whole numbers go on after the largest, and so do numbers behind a fixed prefix. Other strings keep the shape of
+    real ones (a digit stays a digit, a letter a letter of the same case, and what all have in common stays), and
+    get a suffix where that leaves too few. Check digits are right where they are right in the real column.
 
     Parameters
     ----------
@@ -57,9 +67,9 @@ def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator
     """
     present = real[~missing_mask(real)]
     if _holds_numbers(real):
-        return _next_numbers(column, present, n)
+        return _next_numbers(column, present, n, rng)
     if _type(real) is uuid.UUID:
-        values: list[Any] = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(n)]
+        values: list[Any] = [uuid.UUID(value) for value in _like([str(value) for value in present], n, rng)]
     else:
         values = _like(present.astype(str).tolist(), n, rng)
     return to_dtype(column, pd.Series(values, dtype=object))
@@ -70,20 +80,27 @@ def _type(series: pd.Series[Any]) -> type | None:
 
 
 def _holds_numbers(series: pd.Series[Any]) -> bool:
-    present = series[~missing_mask(series)]
     if pd.api.types.is_integer_dtype(series.dtype):
         return True
+    present = series[~missing_mask(series)]
     if pd.api.types.is_float_dtype(series.dtype):
         return bool((present == present.round()).all())
-    return series.dtype == object and _type(series) is int
+    is_number = is_decimal(series.dtype) or (series.dtype == object and _is_number(_type(series)))
+    return is_number and all(value == int(value) for value in present)
 
 
-def _next_numbers(column: Column, present: pd.Series[Any], n: int) -> pd.Series[Any]:
+def _is_number(kind: type | None) -> bool:
+    return kind is not None and issubclass(kind, int | float | Decimal | np.number) and kind is not bool
+
+
+def _next_numbers(column: Column, present: pd.Series[Any], n: int, rng: np.random.Generator) -> pd.Series[Any]:
     taken = {int(value) for value in present}
-    first = max(taken, default=0) + 1
-    numbers: list[int] = list(range(first, first + n))
+    texts = [str(value) for value in taken]
+    numbers: list[int] = list(range(max(taken, default=0) + 1, max(taken, default=0) + 1 + n))
+    if check_of(texts) is not None:
+        numbers = [int(value) for value in _like(texts, n, rng)]
     dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
-    if dtype.kind in "iu" and n and numbers[-1] > np.iinfo(dtype).max:
+    if isinstance(dtype, np.dtype) and dtype.kind in "iu" and n and max(numbers) > np.iinfo(dtype).max:
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         free = (value for value in chain(range(high + 1), range(-1, low - 1, -1)) if value not in taken)
         numbers = list(islice(free, n))
@@ -95,12 +112,14 @@ def _next_numbers(column: Column, present: pd.Series[Any], n: int) -> pd.Series[
                 expected=f"at most {len(numbers)} more in {dtype}",
                 hint="use a wider integer dtype",
             )
-    return to_dtype(column, pd.Series(numbers, dtype=object))
+    kind: Any = Decimal if is_decimal(column.dtype) else _type(present) if column.dtype == object else int
+    return to_dtype(column, pd.Series([(kind or int)(number) for number in numbers], dtype=object))
 
 
 def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     taken = dict.fromkeys(real)
     n_real = len(taken)
+    taken.update(dict.fromkeys(_counted_on(list(taken), n)))
     for _ in range(ROUNDS if real else 0):
         if len(taken) == n_real + n:
             break
@@ -109,11 +128,30 @@ def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     while len(taken) < n_real + n:
         number += 1
         taken[f"{real[number % len(real)] if real else 'row'}-{number}"] = None
-    return list(islice(taken, n_real, None))
+    return list(islice(taken, n_real, n_real + n))
+
+
+def _counted_on(real: list[str], n: int) -> Iterable[str]:
+    """Return names that go on counting, where the real ones are a fixed text around a number that counts."""
+    if len(real) < ENOUGH_TO_COUNT or check_of(real) is not None:
+        return ()
+    prefix = re.sub(r"\d+$", "", real[0][: _common(real)])
+    suffix = re.sub(r"^\d+", "", real[0][len(real[0]) - _common([value[::-1] for value in real]) :])
+    inner = [value[len(prefix) : len(value) - len(suffix)] for value in real]
+    if not all(number.isdecimal() and number.isascii() for number in inner):
+        return ()
+    numbers = [int(number) for number in inner]
+    if len(set(numbers)) < len(real) or max(numbers) - min(numbers) >= 2 * len(real):
+        return ()
+    width = min(map(len, inner)) if any(number[0] == "0" for number in inner) else 0
+    return [f"{prefix}{number:0{width}d}{suffix}" for number in range(max(numbers) + 1, max(numbers) + 1 + n)]
 
 
 def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     """Draw `n` strings whose characters are of the same class, position by position, as a real string's.
+
+    What all real strings have in common stays, and so do check digits that are right in all of them. Where strings
+    of one length have few characters in a place (the version of a UUID), it is one of these.
 
     Parameters
     ----------
@@ -127,11 +165,123 @@ def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     list of str
         Not all different.
     """
-    templates = np.array(real, dtype=np.str_)[rng.integers(0, len(real), n)]
+    every = np.array(real, dtype=np.str_)
+    templates = every[rng.integers(0, len(real), n)]
     width = max(1, templates.dtype.itemsize // 4)
     letters = np.ascontiguousarray(templates).view(np.uint32).reshape(n, width).copy()
-    hexadecimal = all(set(value.casefold()) <= set("0123456789abcdef-") for value in real)
+    hexadecimal = all(set(value.casefold()) <= set("0123456789abcdef-:.") for value in real)
+    fixed = letters[:, :0]
+    known = every.view(np.uint32).reshape(len(real), -1)[:, :width] if len(real) >= ENOUGH else None
+    if known is not None:
+        fixed = letters.copy()
     for first, last in (("0", "9"), ("a", "f" if hexadecimal else "z"), ("A", "F" if hexadecimal else "Z")):
         here = (letters >= ord(first)) & (letters <= ord(last))
         letters[here] = rng.integers(ord(first), ord(last) + 1, int(here.sum()), dtype=np.uint32)
-    return [str(value) for value in letters.view(f"U{width}").ravel()]
+    if known is not None:
+        keep = _common(real)
+        letters[:, :keep] = fixed[:, :keep]
+        if len({len(value) for value in real}) == 1:
+            for place in range(keep, width):
+                seen = np.unique(known[:, place])
+                if len(seen) <= FEW_CHARACTERS:
+                    letters[:, place] = fixed[:, place] if len(seen) == 1 else rng.choice(seen, n)
+    values = [str(value) for value in letters.view(f"U{width}").ravel()]
+    check = check_of(real)
+    return values if check is None else [_CHECKS[check][1](value) for value in values]
+
+
+def _common(real: list[str]) -> int:
+    """Return how many characters all strings begin with."""
+    low, high = min(real), max(real)
+    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+
+
+def check_of(texts: Sequence[str]) -> str | None:
+    """Return the name of the check digits that all texts end in (or begin with, in an IBAN), None where there are none.
+
+    Examples
+    --------
+    >>> check_of([f"{_luhn_digits(str(4_000_000_000 + 7 * i))}" for i in range(30)])
+    'Luhn'
+    """
+    if len(texts) < ENOUGH:
+        return None
+    for name, (valid, _) in _CHECKS.items():
+        if all(map(valid, texts)):
+            return name
+    return None
+
+
+def _luhn(digits: str) -> int:
+    """Return the Luhn sum of digits that have their check digit, 0 modulo 10 where it is right."""
+    odd = sum(int(digit) for digit in digits[::-2])
+    return odd + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+
+
+def _luhn_digits(digits: str) -> str:
+    """Return digits with their Luhn digit behind."""
+    return digits + str(-_luhn(digits + "0") % 10)
+
+
+def _ean(digits: str) -> int:
+    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits)))
+
+
+def _digits_of(value: str) -> str:
+    return re.sub(r"[ -]", "", value)
+
+
+def _with_last(value: str, digit: str) -> str:
+    return value[:-1] + digit
+
+
+def _iban(value: str) -> int:
+    plain = _digits_of(value)
+    return int("".join(DIGIT_VALUES[character] for character in plain[4:] + plain[:4])) % 97
+
+
+def _iban_repaired(value: str) -> str:
+    return value[:2] + f"{98 - _iban(value[:2] + '00' + value[4:]):02d}" + value[4:]
+
+
+def _mod97(value: str) -> int:
+    return int(_digits_of(value)) % 97
+
+
+def _isbn10(value: str) -> int:
+    return sum((10 if c == "X" else int(c)) * (10 - i) for i, c in enumerate(_digits_of(value))) % 11
+
+
+def _isbn10_repaired(value: str) -> str:
+    digit = -_isbn10(_with_last(value, "0")) % 11
+    return _with_last(value, "X" if digit == 10 else str(digit))
+
+
+def _is_digits(value: str, least: int, most: int) -> bool:
+    plain = _digits_of(value)
+    return plain.isdecimal() and plain.isascii() and least <= len(plain) <= most and value[-1].isdecimal()
+
+
+#: Name of a check to what tells whether a text passes it, and what makes it pass.
+_CHECKS: dict[str, tuple[Callable[[str], bool], Callable[[str], str]]] = {
+    "IBAN": (
+        lambda v: re.fullmatch(r"[A-Z]{2}\d\d[ A-Z0-9]{8,36}", v) is not None and _iban(v) == 1,
+        _iban_repaired,
+    ),
+    "Luhn": (
+        lambda v: _is_digits(v, 8, 24) and _luhn(_digits_of(v)) % 10 == 0,
+        lambda v: _with_last(v, str(-_luhn(_digits_of(_with_last(v, "0"))) % 10)),
+    ),
+    "EAN": (
+        lambda v: _is_digits(v, 8, 14) and _ean(_digits_of(v)) % 10 == 0,
+        lambda v: _with_last(v, str(-_ean(_digits_of(_with_last(v, "0"))) % 10)),
+    ),
+    "ISBN-10": (
+        lambda v: re.fullmatch(r"[\d-]{9,12}[\dX]", v) is not None and len(_digits_of(v)) == 10 and _isbn10(v) == 0,
+        _isbn10_repaired,
+    ),
+    "mod 97": (
+        lambda v: _is_digits(v, 8, 24) and v[-2:].isdecimal() and _mod97(v) == 1,
+        lambda v: v[:-2] + f"{(1 - _mod97(v[:-2] + '00')) % 97:02d}",
+    ),
+}

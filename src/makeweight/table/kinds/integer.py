@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from makeweight.table.kinds._numeric import check_numbers, common_divisor, finit
 from makeweight.table.kinds._values import (
     Mask,
     column_of,
+    decimals_in,
     floats,
     is_decimal,
     missing_mask,
@@ -24,6 +26,7 @@ from makeweight.table.kinds._values import (
 )
 
 EXACT = 2**53
+MICROSECOND = 1_000
 
 
 def describe(series: pd.Series[Any], reason: str) -> Column:
@@ -44,11 +47,15 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
             got=present[~whole][0],
             hint=f"--kind {series.name}=continuous",
         )
-    origin = 0
+    origin, step = 0, 1
+    warnings: tuple[str, ...] = ()
     if len(present) and np.abs(present).max() >= EXACT:
         exact = _exact(series, missing)
         origin = min(exact)
-        if max(exact) - origin >= EXACT:
+        step = max(1, math.gcd(*(value - origin for value in exact))) if max(exact) - origin >= EXACT else 1
+        if (max(exact) - origin) // step >= EXACT and is_epoch((origin, max(exact))):
+            step, warnings = MICROSECOND, ("nanoseconds are rounded to microseconds",)
+        if (max(exact) - origin) // step >= EXACT:
             raise SchemaError(
                 "whole numbers spread too widely to be a measurement",
                 where=f"column {series.name!r}",
@@ -56,21 +63,22 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
                 expected="a range below 2**53",
                 hint=f"--kind {series.name}=identifier",
             )
-        present = np.array([value - origin for value in exact], dtype=np.float64)
+        present = np.array([(value - origin) // step for value in exact], dtype=np.float64)
     present = np.unique(present)
     column = column_of(
-        series, Kind.INTEGER, reason, missing, len(present), decimals=0, origin=origin, **range_of(present)
+        series, Kind.INTEGER, reason, missing, len(present), decimals=0, origin=origin, step=step, **range_of(present)
     )
+    column = replace(column, warnings=warnings, places=0 if decimals_in(series, missing) else None)
     return replace(column, grid=grid_of(column, common_divisor(present, 0, column.dtype)))
 
 
 def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
     """Return values less the origin as float64 with NaN for missing."""
-    if not column.origin:
+    if not column.origin and column.step == 1:
         return floats(series) + 0.0
     missing = missing_mask(series)
     values = np.full(len(series), np.nan)
-    values[~missing] = [value - column.origin for value in _exact(series, missing)]
+    values[~missing] = [(value - column.origin) // column.step for value in _exact(series, missing)]
     return values
 
 
@@ -81,23 +89,25 @@ def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
     """Write encoded values with the dtype of the real column."""
     missing = np.isnan(values)
     if column.dtype == object or is_decimal(column.dtype):
-        kind = column.python_type if column.python_type in (float, Decimal) else int
-        if is_decimal(column.dtype):
-            kind = Decimal
-        written = python_objects(column, values, missing, lambda v: kind(int(v) + column.origin))
+        kind: Any = Decimal if is_decimal(column.dtype) else column.python_type or int
+        written = python_objects(column, values, missing, lambda v: kind(int(v) * column.step + column.origin))
         return written if column.dtype == object else to_dtype(column, written)
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
-        return pd.Series((values + column.origin).astype(column.dtype), name=column.name)
+        return pd.Series((values * column.step + column.origin).astype(column.dtype), name=column.name)
     filled = np.where(missing, 0.0, values)
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "u":
-        unsigned = filled.astype(np.uint64) + np.uint64(column.origin)
-        return pd.Series(unsigned.astype(column.dtype), name=column.name)
-    signed = filled.astype(np.int64)
-    if column.origin > np.iinfo(np.int64).max - EXACT:
-        nullable = pd.Series(pd.arrays.IntegerArray(signed.astype(np.uint64) + np.uint64(column.origin), missing))
-    else:
-        nullable = pd.Series(pd.arrays.IntegerArray(signed + np.int64(column.origin), missing))
-    return to_dtype(column, nullable)
+    large = column.origin + int(filled.max(initial=0.0)) * column.step > np.iinfo(np.int64).max
+    whole: Any = np.uint64 if large or column.dtype == np.dtype(np.uint64) else np.int64
+    # Two's complement: what a product or an origin below zero wraps around, the sum brings back.
+    origin = np.array([column.origin % 2**64], dtype=np.uint64).astype(whole)
+    numbers = filled.astype(np.int64).astype(whole) * whole(column.step) + origin
+    if isinstance(column.dtype, np.dtype):
+        return pd.Series(numbers.astype(column.dtype), name=column.name)
+    return to_dtype(column, pd.Series(pd.arrays.IntegerArray(numbers, missing)))
+
+
+def is_epoch(bounds: tuple[int, int]) -> bool:
+    """Tell whether whole numbers may be nanoseconds since 1970, between 1973 and 2100."""
+    return bounds[0] >= 10**17 and bounds[1] <= 41 * 10**17 and bounds[1] - bounds[0] >= EXACT
 
 
 def _exact(series: pd.Series[Any], missing: Mask) -> list[int]:

@@ -6,13 +6,28 @@ from typing import Any
 
 import pandas as pd
 
+from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._values import Mask, Rejects, allow_missing, column_of, missing_mask
 
 
 def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Column:
-    """Count missing and distinct values of a real column."""
-    return column_of(series, kind, reason, missing_mask(series), int(series.nunique()))
+    """Count missing and distinct values of a real column.
+
+    Raises
+    ------
+    SchemaError
+        When values of the kind "text" are no texts.
+    """
+    missing = missing_mask(series)
+    if kind is Kind.TEXT and not series[~missing].map(lambda value: isinstance(value, str)).all():
+        raise SchemaError(
+            "a column of the kind text has values that are no text",
+            where=f"column {series.name!r}",
+            got=str(series.dtype),
+            hint=f"--kind {series.name}=categorical or {series.name}=identifier, or turn the values into text first",
+        )
+    return column_of(series, kind, reason, missing, int(series.nunique()))
 
 
 def check(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], Rejects]:

@@ -73,6 +73,13 @@ class Component(ABC):
     >>> law = GaussianComponent([0.0, 0.0])
     >>> round(law.risk(np.zeros(3), label=1), 6)  # ln 2
     0.693147
+    >>> at = np.array([1.0, 0.0, 0.0])
+    >>> law.error(at, label=1), law.sample(3, np.random.default_rng(0)).shape
+    (0.5, (3, 2))
+    >>> law.score_mean(at, 1).shape, law.score_covariance(at, 1).shape, law.hessian(at).shape
+    ((3,), (3, 3), (3, 3))
+    >>> round(law.moments(np.ones_like, at)[0], 6)
+    1.0
     """
 
     mean: Floats
@@ -217,6 +224,8 @@ class SphereComponent(Component):
     >>> law = SphereComponent(np.zeros(5))
     >>> law.moments(np.ones_like, np.zeros(5))[2].round(6).diagonal()
     array([1., 1., 1., 1., 1.])
+    >>> np.linalg.norm(law.sample(2, np.random.default_rng(0)), axis=1).round(3)
+    array([2.236, 2.236])
     """
 
     def __init__(self, mean: npt.ArrayLike, radius: float | None = None) -> None:

@@ -36,6 +36,8 @@ class Density(Protocol):
     >>> law: Density = GaussianDensity([0.0], [[1.0]])
     >>> float(law.log_prob(np.zeros((1, 1)))[0].round(4))
     -0.9189
+    >>> law.sample(2, np.random.default_rng(0)).shape
+    (2, 1)
     """
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
@@ -60,6 +62,9 @@ class GaussianDensity:
     --------
     >>> GaussianDensity([0.0], [[1.0]]).divergence(GaussianDensity([1.0], [[1.0]]))
     0.5
+    >>> law = GaussianDensity([0.0], [[1.0]])
+    >>> law.log_prob(law.sample(3, np.random.default_rng(0))).shape
+    (3,)
     """
 
     def __init__(self, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
@@ -162,6 +167,9 @@ class BayesianNetwork(_Discrete):
     >>> network = BayesianNetwork((2, 2), ((), (0,)), tables)
     >>> np.exp(network.log_prob(np.array([[1.0, 1.0]])))
     array([0.4])
+    >>> rng = np.random.default_rng(0)
+    >>> BayesianNetwork.random([2, 3], [(), (0,)], rng).sample(4, rng).shape
+    (4, 2)
     """
 
     levels: tuple[int, ...]
@@ -268,6 +276,8 @@ class LatentEmbedding(_Discrete):
     >>> world = LatentEmbedding.random(columns=3, levels=3, width=6, rng=np.random.default_rng(0))
     >>> world.divergence(world.cut(6)) < 1e-12, world.divergence(world.cut(1)) > 0.01
     (True, True)
+    >>> bool((world.log_prob(world.sample(5, np.random.default_rng(1))) < 0).all())
+    True
     """
 
     def __init__(self, prototypes: Floats, embeddings: tuple[Floats, ...]) -> None:

@@ -43,6 +43,8 @@ class MixtureLaw:
     0.00851
     >>> round(law.best_alpha(100, 1000), 3)                          # 0.01 / (0.04 + 0.001 + 0.01)
     0.196
+    >>> law.pooled_alpha(100, 300)
+    0.75
     """
 
     best: float

@@ -45,6 +45,13 @@ class BinaryWorld:
     0.0162
     >>> world.excess_risk(world.population_fit(20, 1, 4 * 19)) < 1e-20
     True
+    >>> features, labels = world.sample(20, 1, np.random.default_rng(0))
+    >>> features.shape, float(labels.sum())
+    ((21, 2), 1.0)
+    >>> bool(np.isclose(np.mean(world.class_risks(world.best)), world.balanced_risk(world.best)))
+    True
+    >>> [part.shape for part in world.score_gap()]
+    [(2,), (2,)]
     """
 
     majority: Component
@@ -219,6 +226,8 @@ class LogisticWorld:
     >>> features, labels = world.sample(4000, np.random.default_rng(0))
     >>> float(labels.mean().round(2))
     0.07
+    >>> float(world.probabilities(features).mean().round(2))
+    0.08
     """
 
     slopes: Floats
@@ -264,6 +273,8 @@ class CraftWorld:
     >>> features, labels = CraftWorld().sample(2000, np.random.default_rng(0))
     >>> features.shape, float(labels.mean().round(2))
     ((2000, 9), 0.49)
+    >>> bool((CraftWorld().probabilities(features) <= 1).all())
+    True
     """
 
     noise: float = 1.0

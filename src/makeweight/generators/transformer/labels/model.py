@@ -6,8 +6,8 @@ and tells them back what it knows (rows that are learned from: their label too);
 the column's known cells, and all its cells read the points. Row layers are attention to the rows that are learned from,
 drawn to similar ones, and to a few learned rows beside them ("thinking rows").
 
-The answer is a weighted sum of closed-form evidence plus a correction; the corrections start at zero, so that an
-untrained network is the closed-form classifier.
+The answer is a mean of closed-form evidence, weighted by what every expert saves on the context, plus a correction;
+weights by row and corrections start at nothing, so that an untrained network is the closed-form classifier.
 
 Shapes: B tables, R rows of which the first N are learned from, D columns, E and W widths, H heads, P points.
 """
@@ -24,9 +24,11 @@ from torch import Tensor, nn
 from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.evidence import EXPERTS, Evidence
 
-__all__ = ["LabelInputs", "LabelModel", "inputs_of"]
+__all__ = ["LabelInputs", "LabelModel", "closed_form", "inputs_of"]
 
 CELL, COLUMN, ROW = 12, 6, 2 * len(EXPERTS) + 1  # numbers of a cell, of a column, of a row
+TRUST = 0.5  # in an expert, per nat that it saves more than another, before training
+MOST_ROWS = 100.0  # of the rarer label that are counted
 SPEEDS = (0.5, 1.0, 2.0, 4.0)  # of the waves of a score
 
 
@@ -40,6 +42,7 @@ class LabelInputs:
     table: Tensor  # B 2  sizes
     alike: Tensor  # B R N  similarity to the rows that are learned from, at most 0
     evidence: Tensor  # B R X
+    saved: Tensor  # B X  nats that every expert saves on all rows of the rarer label, a hundred at most
     label: Tensor  # B N
 
 
@@ -62,7 +65,15 @@ def inputs_of(evidence: Evidence, most_columns: int) -> LabelInputs:
     share = evidence.label.mean(1)[:, None, None].expand(-1, score.shape[1], 1)
     row = torch.cat([evidence.row / 2, evidence.quality[:, None].expand_as(evidence.row) * 4, share - 0.5], -1)
     table = torch.stack([torch.full_like(share[:, 0, 0], math.log(rows) - 5), share[:, 0, 0].logit() / 2], -1)
-    return LabelInputs(cells, column, row, table, evidence.alike, evidence.row, evidence.label)
+    ones = evidence.label.sum(1, keepdim=True)
+    saved = evidence.quality * torch.minimum(ones, rows - ones).clamp_max(MOST_ROWS)
+    return LabelInputs(cells, column, row, table, evidence.alike, evidence.row, saved, evidence.label)
+
+
+def closed_form(inputs: LabelInputs) -> Tensor:
+    """Evidence of the rows to label, weighted by what every expert saves on the others: (B M)."""
+    known = inputs.label.shape[1]
+    return (inputs.evidence[:, known:] * (TRUST * inputs.saved).softmax(-1)[:, None]).sum(-1)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -188,7 +199,8 @@ class LabelModel(nn.Module):
         self.norm, self.head = nn.LayerNorm(row), nn.Linear(row, 1 + len(EXPERTS))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.gains = nn.Parameter(torch.full((len(EXPERTS),), 1 / len(EXPERTS)))
+        self.gains = nn.Parameter(torch.ones(len(EXPERTS)))
+        self.trust = nn.Parameter(torch.tensor(math.log(TRUST)))
 
     def forward(self, inputs: LabelInputs) -> Tensor:
         """Log-odds of label 1 if both were equally frequent, of the rows to label: (B M)."""
@@ -205,6 +217,7 @@ class LabelModel(nn.Module):
         for layer in self.row_layers:
             row = layer(row, self.thinking, alike)
         out = self.head(self.norm(row[:, known:])).float()
-        gains = self.gains * (1 + out[..., 1:].tanh())
+        weights = (self.trust.float().exp() * inputs.saved).softmax(-1)[:, None]
+        gains = self.gains * weights * (1 + out[..., 1:].tanh())
         answer: Tensor = out[..., 0] + (inputs.evidence[:, known:] * gains).sum(-1)
         return answer

@@ -35,7 +35,7 @@ from torch.optim import swa_utils
 from makeweight.errors import FileProblem, GeneratorError, OptionError
 from makeweight.generators.transformer.labels import evidence, weights
 from makeweight.generators.transformer.labels.config import LabelConfig
-from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, inputs_of
+from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, closed_form, inputs_of
 from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
 from makeweight.generators.transformer.optimisers import build_optimisers, running_mean
 from makeweight.generators.transformer.weights import write_atomically
@@ -249,8 +249,7 @@ class LabelTrainer:
         averaged = cast(LabelModel, self.averaged.module)
         sums = torch.zeros(4)
         for tasks, inputs in self.fixed:
-            plain = inputs.evidence[:, tasks.rows :].mean(-1)
-            for at, odds in ((0, averaged(inputs)), (2, plain)):
+            for at, odds in ((0, averaged(inputs)), (2, closed_form(inputs))):
                 sums[at] += balanced_loss(odds, tasks).sum()
                 sums[at + 1] += auroc(odds, tasks).sum()
         numbers = (sums / sum(len(tasks.label) for tasks, _ in self.fixed)).tolist()
