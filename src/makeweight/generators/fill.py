@@ -341,7 +341,7 @@ def _notes(run: _FillRun, n: int) -> tuple[str, ...]:
         if column.kind is Kind.TEXT and not traits_of(run.generator).writes_text:
             notes.append(f"text column {column.name!r} keeps a real row's text")
         elif column.kind is Kind.IDENTIFIER:
-            notes.append(f"identifier column {column.name!r} has fresh values")
+            notes.append(f"identifier column {column.name!r} has fresh values, which carry no information")
     asked = {task.entry.group for task in run.tasks}
     for cell in run.groups.empty_cells() if len(run.groups.columns) > 1 else ():
         if cell not in asked:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.generators.base import Generator
-from makeweight.generators.frame.options import SECRET, OptionRow, options_of
+from makeweight.generators.frame.options import SECRET, OptionRow, WithOptions, options_of
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -289,7 +289,10 @@ def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None
                 f"generator {generator!r} has no option {name!r}", hint=nearest(name, known) if known else "it has none"
             )
         arguments[name] = _read(value)
-    return cls(**arguments)
+    instance: Generator = cls(**arguments)
+    if options and isinstance(instance, WithOptions):
+        instance._check_options()
+    return instance
 
 
 def stated_options(options: Mapping[str, Any] | None) -> dict[str, str]:

@@ -13,7 +13,6 @@ import csv
 import dataclasses
 import io
 import math
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -164,7 +163,7 @@ class Trainer:
         """
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, LookupError, ValueError) as error:
+        except Exception as error:
             raise FileProblem(
                 "the checkpoint cannot be read",
                 where=str(path),
