@@ -31,6 +31,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict, train_test_split
 
 import transformer_calibrated as tables
+from makeweight import Limits
 from makeweight.committee import Committee, soft_labels
 from makeweight.generators.writing import write_rows
 from makeweight.plan import GroupPlan, Groups, Plan
@@ -89,7 +90,9 @@ def written(train: pd.DataFrame, counts: dict[int, int], seed: int) -> pd.DataFr
         tuple(GroupPlan(key, int(n), counts.get(key[0], 0)) for key, n in zip(groups.keys, groups.counts, strict=True)),
         groups.columns,
     )
-    made = write_rows(table, plan, "smoothed-bootstrap", seed=np.random.SeedSequence(seed), copies="accept")
+    made = write_rows(
+        table, plan, "smoothed-bootstrap", seed=np.random.SeedSequence(seed), limits=Limits(copies="accept")
+    )
     return made.frame[list(train.columns)]
 
 

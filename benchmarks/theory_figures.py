@@ -132,7 +132,7 @@ def audit(out):
                 rows = CLASSES.sample(20 * minority, minority, rng)
                 found.append(generator_audit(*rows, generators[name], rng=rng, draws=40))
             rejected = np.mean([one.p_value <= 0.05 for one in found])
-            copied = np.mean([one.copies.suspicious for one in found])
+            copied = np.mean([one.copies.copied for one in found])
             seen = np.median([one.detectable_shift for one in found])
             print(f"audit, n1 = {minority}, {name}: rejected {rejected:.2f}, copies {copied:.2f}")
             print(f"audit, n1 = {minority}, {name}: detectable shift {seen:.2f}")

@@ -40,7 +40,7 @@ def test_a_failure_before_the_first_row_has_nothing_to_keep(run, csv, failing):
     for choice in ("raise", "warn"):
         result = run("balance", csv, "--target", "paid", "-o", "o.csv", "--on-shortfall", choice)
         assert result.code == 2
-        assert result.err.strip() == "error: the pen broke (paid=yes)"
+        assert result.err == "error: the pen broke (paid=yes)\nhint: makeweight balance --help\n"
 
 
 def test_an_interrupt_while_importing_ends_without_a_traceback():

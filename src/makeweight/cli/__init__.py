@@ -42,7 +42,6 @@ def main(args: Sequence[str] | None = None) -> int:
         The exit code. Every error is one line and a hint on standard error.
     """
     given = list(sys.argv[1:] if args is None else args)
-    as_json = "--json" in given
     _replace_what_cannot_be_shown()
     try:
         with warnings.catch_warnings(), _stopped_by_terminate():
@@ -58,24 +57,24 @@ def main(args: Sequence[str] | None = None) -> int:
     except MakeweightError as error:
         if _interrupted(error):
             return INTERRUPTED
-        return _answer(error, as_json)
+        return _answer(error, given)
     except KeyboardInterrupt:
-        click.echo("interrupted: nothing was written; the same command starts again", err=True)
+        click.echo("interrupted: nothing was written", err=True)
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return BAD_INPUT
     except click.ClickException as error:
-        return _answer(_translated(error), as_json)
+        return _answer(_translated(error), given)
     except BrokenPipeError:
         _give_up_output()
         return BROKEN_PIPE
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and error.filename is None:
             _give_up_output()
-            return _answer(FileProblem("cannot write", where="standard output", got=error.strerror), False)
+            return _answer(FileProblem("cannot write", where="standard output", got=error.strerror), [])
         if error.errno is None:
-            return _answer(_unexpected(error), as_json)
+            return _answer(_unexpected(error), given)
         return _answer(
             FileProblem(
                 "a file cannot be used",
@@ -83,7 +82,7 @@ def main(args: Sequence[str] | None = None) -> int:
                 got=error.strerror,
                 hint="check the name, the free space and the permissions",
             ),
-            as_json,
+            given,
         )
     except MemoryError:
         return _answer(
@@ -91,10 +90,10 @@ def main(args: Sequence[str] | None = None) -> int:
                 "there is not enough memory",
                 hint="take fewer rows or columns, or balance part files: --engine local, DATA and -o folders",
             ),
-            as_json,
+            given,
         )
     except Exception as error:  # noqa: BLE001 - the last net: what nobody expected is one line, and a file
-        return _answer(_unexpected(error), as_json)
+        return _answer(_unexpected(error), given)
 
 
 def _replace_what_cannot_be_shown() -> None:
@@ -152,11 +151,11 @@ def _interrupted(error: MakeweightError) -> bool:
     return any(entry.stopped == "interrupted" for entry in error.generation.ledger)
 
 
-def _answer(error: MakeweightError, as_json: bool) -> int:
+def _answer(error: MakeweightError, given: Sequence[str]) -> int:
     """Print an error and what to do about it, and return the exit code."""
     click.echo(f"error: {error.message}", err=True)
-    click.echo(f"hint: {error.hint or _help()}", err=True)
-    if as_json:
+    click.echo(f"hint: {error.hint or _help(given)}", err=True)
+    if "--json" in given:
         from makeweight.cli._show import print_json
 
         details = {name: getattr(error, name) for name in ("what", "where", "got", "expected", "hint")}
@@ -166,10 +165,9 @@ def _answer(error: MakeweightError, as_json: bool) -> int:
     return BAD_INPUT
 
 
-def _help() -> str:
-    context = click.get_current_context(silent=True)
-    command = next((part for part in sys.argv[1:] if part in COMMANDS), "") if context is None else context.info_name
-    return f"makeweight {command} --help" if command else "makeweight --help"
+def _help(given: Sequence[str]) -> str:
+    command = next((f" {word}" for word in given if word in COMMANDS), "")
+    return f"makeweight{command} --help"
 
 
 def _translated(error: click.ClickException) -> MakeweightError:

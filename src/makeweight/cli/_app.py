@@ -17,9 +17,9 @@ COMMANDS = {
     "evaluate": "Say whether synthetic rows help, for which estimator and groups, and what is cheaper.",
     "scaling": "Measure how much adding rows lowers the balanced log-loss, and say how many are worth it.",
     "report": "Say whether a synthetic table is any good: coded checks, one verdict, one page.",
-    "generators": "List the generators: what each needs, and what it is good for.",
+    "generators": "List the generators: what each needs and is good for; or the options of the one called NAME.",
     "reproduce": "Run the published experiments again, and compare arms that see the same rows.",
-    "pretrain": "Pretrain the in-context transformer on tables drawn from its prior.",
+    "pretrain": "Pretrain an in-context network on tables drawn from its prior.",
     "doctor": "Check the installation, with a one-line fix for what does not work.",
     "demo": "Balance a real table from end to end, and measure whether it helped.",
 }

@@ -227,9 +227,9 @@ def _counts(text: str, name: str) -> dict[Any, int]:
     else:
         if not all("rows" in entry and len(entry) > 1 for entry in entries):
             raise OptionError("--strategy lacks a number of rows", got=text[:80], expected=LISTED, hint=LISTED)
-        counts = {tuple((k, v) for k, v in entry.items() if k != "rows"): entry["rows"] for entry in entries}
-        if any(isinstance(value, list | dict) for key in counts for _, value in key):
+        if any(isinstance(value, list | dict) for entry in entries for value in entry.values()):
             raise OptionError("--strategy names a group by plain values", got=text[:80], expected=LISTED, hint=LISTED)
+        counts = {tuple((k, v) for k, v in entry.items() if k != "rows"): entry["rows"] for entry in entries}
     for group, rows in counts.items():
         if isinstance(rows, bool) or not isinstance(rows, int) or not 0 <= rows <= MOST_ROWS:
             raise OptionError(

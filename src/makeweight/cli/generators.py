@@ -22,7 +22,7 @@ ROOMY = 160
 @click.argument("name", required=False)
 @json_option
 def command(name: str | None, as_json: bool) -> None:
-    """List the generators: what each needs, and what it is good for; or the options of the one called NAME."""
+    """List the generators: what each needs and is good for; or the options of the one called NAME."""
     from makeweight.generators.registry import available, described
 
     if name is not None:

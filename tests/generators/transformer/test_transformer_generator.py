@@ -53,10 +53,9 @@ def test_contexts_are_even_and_no_larger_than_the_network_knows(rows, rare, show
     generator = InContextTransformer().fit(table, rng=np.random.default_rng(0))
     contexts = generator._rows.contexts()
     assert (contexts.rows, len(contexts.orders)) == (shown, draws)
-    wanted = generator._codes[("rare",)][0]
-    for labels in (
-        prompt.values[0, :, 0] for prompt in contexts.prompts
-    ):  # every draw shows all rare rows, or as many as common ones
+    wanted = generator._codes[generator._known.position(("rare",))][0]
+    for prompt in contexts.prompts:  # every draw shows all rare rows, or as many as common ones
+        labels = prompt.values[0, :, 0]
         assert (labels == wanted).sum() >= min(rare, shown // 2)
 
 
