@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -60,19 +60,15 @@ class Groups:
             raise PlanError("a table without a target has no groups", hint="name the target column")
         self.columns = table.schema.group_columns
         columns = [table.schema[name] for name in self.columns]
-        code = np.zeros(len(table), dtype=np.int64)
-        for column in columns:
-            code = code * (column.n_distinct + 1) + table.encode(column.name) % (column.n_distinct + 1)
-        cells, codes = np.unique(code, return_inverse=True)
+        sizes = [column.n_distinct + 1 for column in columns]  # -1, a missing value, is the last level
+        levels = [table.encode(column.name) % size for column, size in zip(columns, sizes, strict=True)]
+        cells, codes = np.unique(np.ravel_multi_index(levels, sizes), return_inverse=True)
         self.codes = codes.astype(np.int32)
         self.counts = np.bincount(codes, minlength=len(cells)).astype(np.int64)
-        levels: list[np.ndarray] = []
-        for column in reversed(columns):
-            levels.insert(0, cells % (column.n_distinct + 1))
-            cells = cells // (column.n_distinct + 1)
-        self._values = [(*_plain(column.categories), None) for column in columns]
+        self._values = [(*cast("pd.Index[Any]", column.categories).tolist(), None) for column in columns]
         self.keys: tuple[Group, ...] = tuple(
-            tuple(self._values[i][level[g]] for i, level in enumerate(levels)) for g in range(len(self.counts))
+            tuple(values[level] for values, level in zip(self._values, cell, strict=True))
+            for cell in zip(*np.unravel_index(cells, sizes), strict=True)
         )
         self._positions = {key: position for position, key in enumerate(self.keys)}
 
@@ -88,21 +84,10 @@ class Groups:
 
     def rows(self, group: Group) -> np.ndarray:
         """Return the positions of a group's rows in the table; empty for an empty cell."""
-        if group not in self._positions:
-            return np.empty(0, dtype=np.int64)
-        return np.flatnonzero(self.codes == self._positions[group])
+        return np.flatnonzero(self.codes == self._positions.get(group, -1))
 
     def describe(self, group: Group) -> str:
-        """Return a group as text.
-
-        Examples
-        --------
-        >>> from makeweight import Schema
-        >>> frame = pd.DataFrame({"y": ["a", "b"], "sex": ["f", None]})
-        >>> groups = Groups(Table(frame, Schema.infer(frame, target="y", group_by=["sex"])))
-        >>> groups.describe(groups.keys[1])
-        'y=b, sex=(missing)'
-        """
+        """Return a group as text."""
         return describe_group(self.columns, group)
 
     def empty_cells(self) -> list[Group]:
@@ -142,15 +127,16 @@ class Groups:
 
 
 def describe_group(columns: tuple[Hashable, ...], group: Group) -> str:
-    """Return a group as text, such as ``"y=b, sex=(missing)"``."""
+    """Return a group as text.
+
+    Examples
+    --------
+    >>> describe_group(("y", "sex"), ("b", None))
+    'y=b, sex=(missing)'
+    """
     return ", ".join(
         f"{name}={'(missing)' if value is None else value}" for name, value in zip(columns, group, strict=True)
     )
-
-
-def _plain(categories: pd.Index[Any] | None) -> list[Hashable]:
-    assert categories is not None
-    return list(categories.tolist())
 
 
 def _value_of(part: Any, values: tuple[Hashable, ...]) -> tuple[bool, Hashable]:
@@ -198,11 +184,13 @@ class Amount:
     Parameters
     ----------
     sampling_strategy : str, float, mapping or callable
-        As imbalanced-learn's, over groups.
+        As in imbalanced-learn, over groups: which groups are brought up to the largest; the ratio of the rarer
+        of two groups to the other; final counts by group; or a function from the labels to those.
     augment : int
         Further rows for *every* group.
     alpha : float in [0, 1], optional
-        Weight of the augmentation term.
+        Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment
+        (arXiv 2406.03628; see `makeweight.theory.objective_weights`).
     synthetic_weight : float, optional
         Weight of a synthetic row, where a real one weighs 1; instead of alpha.
 
@@ -243,15 +231,34 @@ class Amount:
             )
 
     def plan(self, groups: Groups, labels: Any = None) -> Plan:
-        """Return the rows per group; see `Plan.make`."""
-        return Plan.make(
-            groups,
-            self.sampling_strategy,
-            augment=self.augment,
-            alpha=self.alpha,
-            synthetic_weight=self.synthetic_weight,
-            labels=labels,
-        )
+        """Return the rows per group.
+
+        Parameters
+        ----------
+        groups : Groups
+        labels : array-like, optional
+            What a callable strategy is called with; the group of every row by default.
+
+        Raises
+        ------
+        PlanError
+            When there are fewer than two groups, or the strategy does not fit them.
+        """
+        if len(groups) < 2:
+            raise PlanError(
+                "the target has one class" if len(groups.columns) == 1 else "there is one group",
+                got=groups.describe(groups.keys[0]) if len(groups) else None,
+                expected="at least two",
+                hint="balancing needs something to balance against: check the target column",
+            )
+        wanted = _wanted(groups, self.sampling_strategy, labels)
+        counts = dict(zip(groups.keys, groups.counts.tolist(), strict=True))
+        entries = []
+        for key in [*groups.keys, *(key for key in wanted if key not in groups)]:
+            n_balance = wanted.get(key, 0)
+            n_augment = int(self.augment) if key in groups or n_balance else 0
+            entries.append(GroupPlan(key, counts.get(key, 0), n_balance, n_augment))
+        return Plan(tuple(entries), groups.columns, self.alpha, self.synthetic_weight)
 
 
 @dataclass(frozen=True)
@@ -318,27 +325,14 @@ class Plan:
         return sum(entry.n_synthetic for entry in self.groups)
 
     def counts(self) -> list[dict[str, str | int]]:
-        """Return the counts of every group as plain values for JSON.
-
-        Returns
-        -------
-        list of dict
-            ``group``, ``n_real``, ``n_balance`` and ``n_augment`` (rows), in the order of the groups.
+        """Return the counts of every group as plain values for JSON, in the order of the groups.
 
         Examples
         --------
         >>> Plan((GroupPlan(("a",), 5, 0, 2),), ("y",)).counts()
         [{'group': 'y=a', 'n_real': 5, 'n_balance': 0, 'n_augment': 2}]
         """
-        return [
-            {
-                "group": describe_group(self.columns, entry.group),
-                "n_real": entry.n_real,
-                "n_balance": entry.n_balance,
-                "n_augment": entry.n_augment,
-            }
-            for entry in self.groups
-        ]
+        return [{**asdict(entry), "group": describe_group(self.columns, entry.group)} for entry in self.groups]
 
     @classmethod
     def make(
@@ -351,55 +345,8 @@ class Plan:
         synthetic_weight: float | None = None,
         labels: Any = None,
     ) -> Plan:
-        """Work out the counts that a strategy asks for.
-
-        Parameters
-        ----------
-        groups : Groups
-        strategy : str, float, mapping or callable
-            As imbalanced-learn's ``sampling_strategy``, over groups: which groups are brought up to the
-            largest; the ratio of the rarer of two groups to the other; final counts by group; or a function
-            from the labels to those.
-        augment : int
-            Further rows for *every* group.
-        alpha : float in [0, 1], optional
-            Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment
-            (arXiv 2406.03628; see `makeweight.theory.objective_weights`).
-        synthetic_weight : float, optional
-            Weight of a synthetic row, where a real one weighs 1; instead of alpha.
-        labels : array-like, optional
-            What a callable strategy is called with; the group of every row by default.
-
-        Returns
-        -------
-        Plan
-
-        Raises
-        ------
-        PlanError
-            When there are fewer than two groups, or the strategy does not fit them.
-        """
-        if len(groups) < 2:
-            raise PlanError(
-                "the target has one class" if len(groups.columns) == 1 else "there is one group",
-                got=groups.describe(groups.keys[0]) if len(groups) else None,
-                expected="at least two",
-                hint="balancing needs something to balance against: check the target column",
-            )
-        Amount(strategy, augment, alpha, synthetic_weight)  # refuses numbers that are out of their range
-        wanted = _wanted(groups, strategy, labels)
-        keys = [*groups.keys, *(key for key in wanted if key not in groups)]
-        counts = dict(zip(groups.keys, groups.counts.tolist(), strict=True))
-        entries = (
-            GroupPlan(
-                key,
-                counts.get(key, 0),
-                wanted.get(key, 0),
-                int(augment) if key in groups or wanted.get(key) else 0,
-            )
-            for key in keys
-        )
-        return cls(tuple(entries), groups.columns, alpha, synthetic_weight)
+        """Return the plan of an `Amount`; parameters and errors are those of `Amount` and of `Amount.plan`."""
+        return Amount(strategy, augment, alpha, synthetic_weight).plan(groups, labels)
 
 
 def _wanted(groups: Groups, strategy: Strategy, labels: Any) -> dict[Group, int]:
@@ -413,21 +360,15 @@ def _wanted(groups: Groups, strategy: Strategy, labels: Any) -> dict[Group, int]
         return _final_counts(groups, strategy)
     if isinstance(strategy, bool) or not isinstance(strategy, str | float | int | np.number):
         raise PlanError(
-            "unknown sampling strategy",
-            got=repr(strategy),
-            expected="a name, a ratio, final counts or a function",
+            "unknown sampling strategy", got=repr(strategy), expected="a name, a ratio, final counts or a function"
         )
     if not isinstance(strategy, str):
         return _ratio(groups, float(strategy))
     if strategy not in STRATEGIES:
         raise PlanError("unknown sampling strategy", got=repr(strategy), hint=nearest(strategy, STRATEGIES))
-    if strategy == "minority":
-        targeted = [int(counts.argmin())]
-    elif strategy == "not minority":
-        targeted = [i for i in range(len(keys)) if i != int(counts.argmin())]
-    else:
-        targeted = list(range(len(keys)))
-    return {keys[i]: int(counts.max() - counts[i]) for i in targeted}
+    rarest = int(counts.argmin())
+    left_out = {"minority": {*range(len(keys))} - {rarest}, "not minority": {rarest}}.get(strategy, set())
+    return {key: int(counts.max() - counts[i]) for i, key in enumerate(keys) if i not in left_out}
 
 
 def _ratio(groups: Groups, ratio: float) -> dict[Group, int]:

@@ -66,7 +66,7 @@ def balance(
     options : mapping of str to object, optional
         Constructor arguments of a generator that is given by its name.
     sampling_strategy : str, float, mapping or callable
-        As in imbalanced-learn, over groups; see `makeweight.plan.Plan.make`.
+        As in imbalanced-learn, over groups; see `makeweight.plan.Amount`.
     augment : int
         Further rows for every group.
     alpha : float in [0, 1], optional

@@ -90,7 +90,7 @@ def test_money_that_is_spent_is_a_shortfall(run, csv):
 
 
 def test_mistakes_are_told(run, csv):
-    assert "no model is named" in run("balance", csv, "--target", "paid", "--generator", "chat").err
+    assert "a name that the endpoint knows" in run("balance", csv, "--target", "paid", "--generator", "chat").err
     for flag in (("--yes",), ("--replay", "x")):
         result = run("balance", csv, "--target", "paid", *flag)
         assert (result.code, "generators that ask an endpoint" in result.err) == (2, True)

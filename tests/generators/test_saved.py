@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from makeweight import Schema
-from makeweight.errors import FileProblem, MissingDependency, OptionError, SchemaError
+from makeweight.errors import FileProblem, OptionError, SchemaError
 from makeweight.generators.contract import example_table
 from makeweight.generators.frame import saving
 from makeweight.generators.registry import resolve
@@ -149,11 +149,3 @@ def test_what_is_no_plain_value_is_not_saved(tmp_path):
     with pytest.raises(FileProblem, match="cannot be saved"):
         saving.save_state(tmp_path / "g", "x", {}, {"option": object()}, {}, {})
     assert not (tmp_path / "g").exists()
-
-
-def test_without_safetensors_the_line_to_run_is_named(saved, monkeypatch):
-    generator, table, folder = saved
-    monkeypatch.setitem(__import__("sys").modules, "safetensors.numpy", None)
-    with pytest.raises(MissingDependency) as error:
-        type(generator).load(folder, table)
-    assert error.value.hint == "pip install safetensors"

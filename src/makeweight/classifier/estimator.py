@@ -132,7 +132,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     by one.
 
     `rule` and `guardrail` have their defaults by the regret over worlds whose best size is known, in docs/theory.md,
-    "Choosing": ``rule=1`` keeps a third of what rows could gain, and gains below a standard error, with 100 rare rows
+    "Choosing": ``rule=1`` keeps half of what good rows could gain, and gains below a standard error, with 100 rare rows
     some .02 nats, are not taken. ``python benchmarks/classifier.py`` compares the choice with calibration alone and
     with full balancing on published splits.
 

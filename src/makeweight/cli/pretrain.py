@@ -12,7 +12,7 @@ from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import FileProblem, OptionError
 
 if TYPE_CHECKING:
-    from makeweight.generators.transformer.pretrain import PretrainProgress
+    from makeweight.progress import Progress
 
 
 #: Options that only the network that writes rows has.
@@ -150,12 +150,11 @@ def _rows(
 
     err = _show.console(err=True)
 
-    def progress(told: PretrainProgress) -> None:
-        if told.figures is not None:
-            err.print(_validation(told))
+    def show(progress: Progress) -> None:
+        if progress.step == "validation":
+            err.print(progress.detail)
         elif err.is_terminal:
-            state = f"step {told.step:,}, {told.tasks:,} tables, loss {told.loss:.3f}, {told.share:.0%}"
-            err.print(state, end="\r", highlight=False)
+            err.print(f"{progress.detail}, {progress.done / max(1, progress.total):.0%}", end="\r", highlight=False)
 
     figures = pretrain(
         named(config),
@@ -165,7 +164,7 @@ def _rows(
         resume=resume,
         compile=compiled,
         horizon=horizon,
-        progress=progress,
+        progress=show,
     )
     if figure is not None:
         from makeweight.generators.transformer.figures import draw_curve
@@ -180,10 +179,3 @@ def _rows(
     _show.section(out, "validation", _show.table(columns, rows))
     out.print()
     out.print(f"the best weights are in {folder / 'best'}")
-
-
-def _validation(told: PretrainProgress) -> str:
-    assert told.figures is not None
-    assert told.reference is not None
-    parts = [f"{kind} {value:.4f} (chain {told.reference[kind]:.4f})" for kind, value in told.figures.items()]
-    return f"step {told.step}  {told.seconds:.0f} s  " + "  ".join(parts)

@@ -119,10 +119,6 @@ class Checker:
             As a generator proposes it.
         n_wanted : int
 
-        Returns
-        -------
-        Checked
-
         Raises
         ------
         GeneratorError

@@ -29,6 +29,7 @@ from sklearn.base import clone
 
 from makeweight.errors import MakeweightError, OptionError
 from makeweight.generators.base import Cost, Generator, traits_of
+from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Limits, fill
 from makeweight.generators.frame.options import options_of
 from makeweight.plan import Groups, Plan
@@ -254,14 +255,15 @@ def _global_state() -> tuple[bytes, int]:
     return np.asarray(state[1]).tobytes(), int(state[2])
 
 
-def _filled(generator: Generator, table: Table, *, copies: str = "auto", only: str | None = None) -> pd.DataFrame:
+def _filled(
+    generator: Generator, table: Table, *, copies: CopyPolicy = "auto", only: str | None = None
+) -> pd.DataFrame:
     groups = Groups(table)
-    if traits_of(generator).copies:
-        copies = "accept"
     wanted = {key: int(groups.counts[i]) + 15 for i, key in enumerate(groups.keys) if only in (None, key[0])}
     plan = Plan.make(groups, wanted)
     fitted = generator.fit(table, rng=np.random.default_rng(0))
-    made = fill(fitted, table, plan, seed=np.random.SeedSequence(0), limits=Limits(copies=copies))  # type: ignore[arg-type]
-    got = {entry.group: entry.accepted for entry in made.ledger}
-    assert got == dict.fromkeys(wanted, 15), f"rows written: {got}"
-    return made.frame
+    limits = Limits(copies="accept" if traits_of(generator).copies else copies)
+    generation = fill(fitted, table, plan, seed=np.random.SeedSequence(0), limits=limits)
+    accepted = {entry.group: entry.accepted for entry in generation.ledger}
+    assert accepted == dict.fromkeys(wanted, 15), f"rows written: {accepted}"
+    return generation.frame

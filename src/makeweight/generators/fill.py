@@ -20,7 +20,7 @@ from makeweight.generators.base import Cost, Generator, remarks_of, traits_of
 from makeweight.generators.check import Checked, Checker, code_of
 from makeweight.generators.frame.known import too_few_rows
 from makeweight.generators.generation import Generation
-from makeweight.generators.ledger import Ledger, LedgerEntry
+from makeweight.generators.ledger import Ledger, LedgerEntry, accounts_of
 from makeweight.generators.limits import Limits, ShortfallWarning, report_shortfall
 from makeweight.generators.streams import PURPOSES, account_of, stream
 from makeweight.plan import Group, GroupPlan, Groups, Plan
@@ -148,6 +148,7 @@ def fill(
     Examples
     --------
     >>> from makeweight.generators.registry import resolve
+    >>> from makeweight.table import Schema
     >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "y": ["a", "b", "a", "a"]})
     >>> table = Table(frame, Schema.infer(frame, target="y"))
     >>> generator = resolve("random").fit(table, rng=np.random.default_rng(0))
@@ -160,19 +161,18 @@ def fill(
     limits = Limits() if limits is None else limits
     groups = Groups(table) if groups is None else groups
     traits = traits_of(generator)
-    tasks = [
-        _GroupTask(entry, position, LedgerEntry(entry.group, groups.describe(entry.group), purpose, n))
-        for position, entry in enumerate(plan)
-        for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
-        if n
-    ]
+    tasks = [_GroupTask(plan.groups[position], position, entry) for position, entry in accounts_of(plan)]
     for task in tasks if not traits.extrapolates else ():
         if task.plan.n_real < max(1, traits.min_rows):
             raise too_few_rows(groups.columns, task.plan.group, task.plan.n_real, max(1, traits.min_rows))
     checker = Checker(table, groups, traits, limits.copies) if checker is None else checker
     run = _FillRun(generator, table, groups, checker, seed, limits, progress, tasks)
     try:
-        _work(run, n_jobs, goes_on=limits.on_shortfall == "warn")
+        if tasks:
+            run.checker.prepare()
+        joblib.Parallel(n_jobs=n_jobs or 1, prefer="threads")(
+            joblib.delayed(_try_task)(run, number, limits.on_shortfall == "warn") for number in range(len(tasks))
+        )
     except KeyboardInterrupt:
         run.stop.set()
         for task in tasks:
@@ -188,23 +188,6 @@ def fill(
         hint = "allow copies of real rows (copies='accept'), " + hint
     report_shortfall(generation, generation.ledger, limits.on_shortfall, hint)
     return generation
-
-
-def _work(run: _FillRun, n_jobs: int | None, *, goes_on: bool) -> None:
-    if not run.tasks:
-        return
-    run.checker.prepare()
-    if n_jobs in (None, 1) or len(run.tasks) == 1:
-        for number in range(len(run.tasks)):
-            _try_task(run, number, goes_on)
-        return
-    try:
-        joblib.Parallel(n_jobs=n_jobs, prefer="threads")(
-            joblib.delayed(_try_task)(run, number, goes_on) for number in range(len(run.tasks))
-        )
-    except KeyboardInterrupt:
-        run.stop.set()
-        raise
 
 
 def _try_task(run: _FillRun, number: int, goes_on: bool) -> None:
@@ -341,7 +324,7 @@ def _notes(run: _FillRun, n: int) -> tuple[str, ...]:
         if column.kind is Kind.TEXT and not traits_of(run.generator).writes_text:
             notes.append(f"text column {column.name!r} keeps a real row's text")
         elif column.kind is Kind.IDENTIFIER:
-            notes.append(f"identifier column {column.name!r} has fresh values")
+            notes.append(f"identifier column {column.name!r} has fresh values, which carry no information")
     asked = {task.entry.group for task in run.tasks}
     for cell in run.groups.empty_cells() if len(run.groups.columns) > 1 else ():
         if cell not in asked:

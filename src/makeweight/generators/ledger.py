@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from makeweight.plan import Group, Purpose
+from makeweight.generators.streams import PURPOSES
+from makeweight.plan import Group, Plan, Purpose, describe_group
 
-__all__ = ["Ledger", "LedgerEntry"]
+__all__ = ["Ledger", "LedgerEntry", "accounts_of"]
 
 
 @dataclass
@@ -112,6 +113,14 @@ class Ledger:
     def to_dict(self) -> dict[str, object]:
         """Return totals and entries as plain values for JSON."""
         return {**_counts(self), "entries": [entry.to_dict() for entry in self.entries]}
+
+
+def accounts_of(plan: Plan) -> Iterator[tuple[int, LedgerEntry]]:
+    """Yield an account for every group and purpose of which rows are wanted, with the group's position in the plan."""
+    for position, group in enumerate(plan):
+        for purpose, n in zip(PURPOSES, (group.n_balance, group.n_augment), strict=True):
+            if n:
+                yield position, LedgerEntry(group.group, describe_group(plan.columns, group.group), purpose, n)
 
 
 def _counts(account: LedgerEntry | Ledger) -> dict[str, object]:

@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -102,6 +102,7 @@ class GeneratorInfo:
             ) from error
 
 
+# A table here, and not attributes of the classes: listing generators must import neither torch nor a client.
 _RESAMPLER = "makeweight.generators.resampler:Resampler"
 BUILT_IN = (
     GeneratorInfo(
@@ -217,7 +218,7 @@ def available() -> list[GeneratorInfo]:
             problem = f"{error.got}; {error.hint}"
         except AttributeError as error:
             problem = str(error)
-        infos.append(GeneratorInfo(**{**info.__dict__, "problem": problem}))
+        infos.append(replace(info, problem=problem))
     return infos
 
 
@@ -234,9 +235,9 @@ def described(name: str) -> GeneratorInfo:
     >>> [row.name for row in described("smote").options()]
     ['k_neighbors', 'max_dummies', 'max_donors']
     """
-    for info in _catalogue():
-        if info.name == name:
-            return info
+    known = {info.name: info for info in _catalogue()}
+    if name in known:
+        return known[name]
     raise OptionError("unknown generator", got=repr(name), hint=nearest(name, names()))
 
 
@@ -328,17 +329,11 @@ def _read(value: Any) -> Any:
 
 def _catalogue() -> list[GeneratorInfo]:
     known = {info.name for info in BUILT_IN}
-    foreign = [_foreign(point) for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in known]
-    return [*BUILT_IN, *sorted(foreign, key=lambda info: info.name)]
+    others = [_info_of(point) for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in known]
+    return [*BUILT_IN, *sorted(others, key=lambda info: info.name)]
 
 
-def _foreign(point: EntryPoint) -> GeneratorInfo:
-    origin = point.dist.name if point.dist is not None else point.value
-    return GeneratorInfo(
-        point.name,
-        f"from the package {origin}",
-        "see its documentation",
-        "see its documentation",
-        f"{point.module}:{point.attr}",
-        origin=origin,
-    )
+def _info_of(point: EntryPoint) -> GeneratorInfo:
+    origin, see = point.dist.name if point.dist is not None else point.value, "see its documentation"
+    home = f"{point.module}:{point.attr}"
+    return GeneratorInfo(point.name, f"from the package {origin}", see, see, home, origin=origin)

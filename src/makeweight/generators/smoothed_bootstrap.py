@@ -6,39 +6,34 @@ import dataclasses
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 import pandas as pd
 
-from makeweight.generators.base import Cost, Traits
+from makeweight.generators.base import Traits
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
-from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
+from makeweight.generators.frame.saving import SavedState, flat, part, parts
 from makeweight.generators.rows.bandwidth import Smoothing, choose_smoothing
-from makeweight.generators.rows.donors import IGNORED, Donors, evenly, kept_rows
+from makeweight.generators.rows.donors import BLOCK, CANDIDATES, IGNORED, Donors, FromRows, evenly, kept_rows, streams
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
 from makeweight.generators.rows.scores import MAX_LUMPS, NormalScores, lumps
-from makeweight.plan import Group, Groups, Plan
-from makeweight.table import Column, Kind, Table
+from makeweight.plan import Group, Groups
+from makeweight.table import Kind, Table
 
 __all__ = ["SmoothedBootstrap"]
 
-#: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
-BLOCK = 256
-CANDIDATES = 128
 #: The residuals that are the noise are themselves smoothed, with this constant ("a good start").
 RESIDUAL_FACTOR = 0.8
 #: Categories are taken to be drawn anew at least so often when a likelihood is asked for.
 LEAST_SHARE = 1e-3
-#: For the cost before `fit`.
-USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
 
 @dataclass(eq=False, repr=False)
-class SmoothedBootstrap(SavedGenerator):
+class SmoothedBootstrap(FromRows):
     r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
     1. Numbers and dates become normal scores by the empirical distribution of the whole table
@@ -134,7 +129,7 @@ class SmoothedBootstrap(SavedGenerator):
         self._whitened_means = self._shared.whiten(self._shared.means)
         observed = ~np.isnan(scores)
         complete = np.where(observed, scores, np.repeat(self._shared.means, np.diff(start), axis=0))
-        self._donors = Donors(complete, self._shared.whiten(complete), observed, codes, start, rows)
+        self._donors = Donors(complete, codes, start, self._shared.whiten(complete), observed, rows)
         self._smoothing: Smoothing = choose_smoothing(
             self._donors.whitened,
             codes,
@@ -155,19 +150,17 @@ class SmoothedBootstrap(SavedGenerator):
         DataFrame of shape (n, n_learned + n_text)
         """
         position = self._known.position(group)
-        names = ("order", "residuals", "noise", "candidates", "others", "picks")
-        streams = dict(zip(names, rng.spawn(len(names)), strict=True))
-        order = evenly(self._donors.size(position), n, streams["order"]) + int(self._donors.start[position])
-        scores = [np.empty(n) for _ in self._numeric]
-        codes = [np.empty(n, dtype=np.int32) for _ in range(self._donors.codes.shape[1])]
+        own = streams(rng, "order", "residuals", "noise", "candidates", "others", "picks")
+        order = evenly(self._donors.size(position), n, own["order"]) + int(self._donors.start[position])
+        scores = np.empty((n, len(self._numeric)))
+        codes = np.empty((n, self._donors.codes.shape[1]), dtype=np.int32)
         for first in range(0, n, BLOCK):
-            block = slice(first, min(first + BLOCK, n))
-            block_scores, block_codes = self._block(position, order[block], streams)
-            for j, values in enumerate(block_scores.T):
-                scores[j][block] = values
-            for j, values in enumerate(block_codes.T):
-                codes[j][block] = values
-        return self._decode(order, scores, codes)
+            block = slice(first, first + BLOCK)
+            scores[block], codes[block] = self._block(position, order[block], own)
+        columns = self._columns(scores, codes)
+        for name, levels in self._levels.items():
+            columns[name] = np.where(columns[name] < 0, np.nan, levels[columns[name]])
+        return self._known.decode(columns | {name: texts.iloc[order] for name, texts in self._texts.items()})
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-density of rows given their group, of the law that is written from with normal noise.
@@ -191,20 +184,14 @@ class SmoothedBootstrap(SavedGenerator):
         positions = positions_of(frame, self._known.given, self._known.groups)
         low, high, codes = self._intervals(frame)
         total = np.full(len(frame), -np.inf)
-        streams = np.random.default_rng(0).spawn(len(self._known.groups))
+        simulated = np.random.default_rng(0).spawn(len(self._known.groups))
         for position in np.unique(positions[positions >= 0]):
             rows = positions == position
             kernels = self._kernels(position)
-            total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], streams[position])
+            total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], simulated[position])
         return total
 
-    def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
-        return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
-
     def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
-        """Remember the texts of the rows that are kept."""
         self._texts = {
             column.name: table.frame[column.name].iloc[rows].reset_index(drop=True)
             for column in table.schema.features
@@ -213,10 +200,9 @@ class SmoothedBootstrap(SavedGenerator):
 
     def _read(self, table: Table, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return the donors' normal scores and codes, one column of the table at a time."""
-        self._numeric: list[Column] = []
-        self._marginals: list[NormalScores] = []
-        self._coded: list[Column] = []
+        self._scales = []
         self._levels: dict[Hashable, np.ndarray] = {}
+        numeric: list[Hashable] = []
         scores: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         learned = table.schema.learned
@@ -228,19 +214,18 @@ class SmoothedBootstrap(SavedGenerator):
                 present = values[rows]
                 values = np.where(np.isnan(present), -1, np.searchsorted(levels, present))
             if column.kind.is_coded or levels is not None:
-                self._coded.append(column)
                 codes.append(values.astype(np.int32))
                 continue
-            self._numeric.append(column)
-            self._marginals.append(NormalScores.fit(values[~np.isnan(values)]))
-            scores.append(self._marginals[-1].transform(values[rows], stream.random(len(rows))))
-        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+            numeric.append(column.name)
+            self._scales.append(NormalScores.fit(values[~np.isnan(values)]))
+            scores.append(self._scales[-1].transform(values[rows], stream.random(len(rows))))
+        self._divide(numeric)
         codes += [np.where(np.isnan(scores[j]), -1, 0).astype(np.int32) for j in self._with_missing]
         return _side_by_side(scores, len(rows), np.float64), _side_by_side(codes, len(rows), np.int32)
 
     def _state(self) -> SavedState:
         positions = {column.name: j for j, column in enumerate(self._known.learned)}
-        marginals = zip(self._numeric, self._marginals, strict=True)
+        marginals = zip(self._numeric, self._scales, strict=True)
         arrays = flat(
             donors=self._donors,
             shared=self._shared,
@@ -253,10 +238,8 @@ class SmoothedBootstrap(SavedGenerator):
         arrays, learned = state.arrays, self._known.learned
         numeric = parts(arrays, "marginal")
         self._levels = {learned[j].name: arrays[f"levels.{j}"] for j in parts(arrays, "levels")}
-        self._marginals = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
-        self._numeric = [learned[j] for j in numeric]
-        self._coded = [column for j, column in enumerate(learned) if j not in numeric]
-        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+        self._scales = [part(arrays, f"marginal.{j}", NormalScores) for j in numeric]
+        self._divide(learned[j].name for j in numeric)
         self._donors = part(arrays, "donors", Donors)
         self._keep_texts(table, self._donors.rows)
         self._shared = part(arrays, "shared", SharedResiduals)
@@ -316,7 +299,8 @@ class SmoothedBootstrap(SavedGenerator):
     def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the scores that the values of rows own, low and high, and their codes."""
         values = [encode_foreign(column, frame) for column in self._numeric]
-        ends = [marginal.interval(column, HALF_BIN) for marginal, column in zip(self._marginals, values, strict=True)]
+        marginals = cast("list[NormalScores]", self._scales)
+        ends = [marginal.interval(column, HALF_BIN) for marginal, column in zip(marginals, values, strict=True)]
         codes = []
         for column in self._coded:
             encoded, levels = encode_foreign(column, frame), self._levels.get(column.name)
@@ -329,9 +313,7 @@ class SmoothedBootstrap(SavedGenerator):
         return low, high, _side_by_side(codes, len(frame), np.int32)
 
     def _kernels(self, position: int) -> Kernels:
-        """Return the kernels of a group."""
-        donors, shared = self._donors, self._shared
-        own = slice(int(donors.start[position]), int(donors.start[position + 1]))
+        donors, shared, own = self._donors, self._shared, self._donors.of(position)
         a, h = self._smoothing.weights(donors.size(position))
         mean = shared.means[position]
         elsewhere = []
@@ -342,22 +324,6 @@ class SmoothedBootstrap(SavedGenerator):
         centres = mean + a * (donors.scores[own] - mean)
         share = max(self._smoothing.share, LEAST_SHARE)
         return Kernels(centres, h * shared.factor, donors.codes[own], elsewhere, share)
-
-    def _decode(self, order: np.ndarray, scores: list[np.ndarray], codes: list[np.ndarray]) -> pd.DataFrame:
-        """Return the frame, letting go of the scores column by column."""
-        columns: dict[Hashable, Any] = {}
-        for j in reversed(range(len(self._numeric))):
-            column = self._numeric[j]
-            values = column.snap(self._marginals[j].inverse(scores.pop()))
-            if j in self._with_missing:
-                values[codes.pop() < 0] = np.nan
-            columns[column.name] = self._known.decode({column.name: values})[column.name]
-        for column, values in zip(self._coded, codes, strict=True):
-            levels = self._levels.get(column.name)
-            columns[column.name] = values if levels is None else np.where(values < 0, np.nan, levels[values])
-        for name, texts in self._texts.items():
-            columns[name] = texts.iloc[order]
-        return self._known.decode(columns)
 
 
 def _side_by_side(columns: list[np.ndarray], n: int, dtype: type) -> np.ndarray:

@@ -2,83 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from makeweight.generators.base import Cost, Traits
+from makeweight.generators.base import Traits
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
-from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part, parts
-from makeweight.generators.rows.donors import IGNORED, MISMATCH, evenly, kept_rows
+from makeweight.generators.frame.saving import SavedState, flat, part, parts
+from makeweight.generators.rows.donors import (
+    BLOCK,
+    CANDIDATES,
+    IGNORED,
+    MISMATCH,
+    FromRows,
+    Kept,
+    evenly,
+    kept_rows,
+    streams,
+)
 from makeweight.generators.rows.moving import Standard, centred, filled, is_bent, root
 from makeweight.generators.rows.scores import NormalScores
-from makeweight.plan import Group, Groups, Plan
-from makeweight.table import Column, Table
+from makeweight.plan import Group, Groups
+from makeweight.table import Table
 from makeweight.theory import shrunk_covariance
 
 __all__ = ["TransportGenerator"]
 
-#: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
-BLOCK = 256
-CANDIDATES = 128
 #: A source with fewer rows than this is joined by all other groups.
 MIN_SOURCE = 50
 #: Share of a group's near rows that come from any group, in rows: a group of one row has no other.
 BORROWED_NEIGHBOURS = 0.5
 #: Smoothing of residuals that have to be used more than once, as in the smoothed bootstrap.
 SMOOTHING_FACTOR = 0.8
-SECONDS_PER_CELL = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """Real rows that are kept, group after group.
-
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (n, d)
-        With another row's score of the group where a value is missing.
-    codes : ndarray of int32, shape (n, q)
-        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
-    start : ndarray of int, shape (n_groups + 1,)
-    """
-
-    scores: np.ndarray
-    codes: np.ndarray
-    start: np.ndarray
-
-    def of(self, position: int) -> slice:
-        """Return the rows of a group."""
-        return slice(int(self.start[position]), int(self.start[position + 1]))
-
-    def size(self, position: int) -> int:
-        """Return how many rows of a group are kept."""
-        return int(self.start[position + 1] - self.start[position])
-
-
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """Residuals to move.
-
-    Parameters
-    ----------
-    residuals : ndarray of float64, shape (n, d)
-        Uncorrelated and of unit variance, up to the shrinkage of the covariance.
-    covariance : ndarray of float64, shape (d, d)
-        That they had.
-    """
-
-    residuals: np.ndarray
-    covariance: np.ndarray
 
 
 @dataclass(eq=False, repr=False)
-class TransportGenerator(SavedGenerator):
+class TransportGenerator(FromRows):
     r"""Residuals of a large group, moved to the mean and covariance of the group to be written.
 
     1. Numbers and dates are standardised; those with a point mass or skewed residuals become normal scores
@@ -166,20 +129,15 @@ class TransportGenerator(SavedGenerator):
         """Keep the rows, or a random subset of large groups, on the scale on which they are moved."""
         self._check_options()
         groups = Groups(table)
-        self._know(KnownTable.of(table, groups))
+        self._known = KnownTable.of(table, groups)
+        self._divide(column.name for column in self._known.learned if column.kind.is_numeric)
         to_keep, to_break_ties, to_fill = rng.spawn(3)
         rows, start = kept_rows(groups, self.max_donors, len(self._known.learned), to_keep)
         scores, codes = self._read(table, rows, start, to_break_ties)
-        self._keep(_Kept(filled(scores, start, to_fill), codes, start))
+        self._keep(Kept(filled(scores, start, to_fill), codes, start))
         return self
 
-    def _know(self, known: KnownTable) -> None:
-        self._known = known
-        self._numeric = [column for column in known.learned if column.kind.is_numeric]
-        self._coded = [column for column in known.learned if column.kind.is_coded]
-        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
-
-    def _keep(self, kept: _Kept) -> None:
+    def _keep(self, kept: Kept) -> None:
         self._kept = kept
         sums = np.add.reduceat(kept.scores, kept.start[:-1], axis=0)
         self._means = sums / np.diff(kept.start)[:, None]
@@ -192,36 +150,29 @@ class TransportGenerator(SavedGenerator):
         DataFrame of shape (n, n_learned)
         """
         position = self._known.position(group)
-        names = ("order", "noise", "candidates", "anywhere", "picks")
-        streams = dict(zip(names, rng.spawn(len(names)), strict=True))
-        source = self._source(position)
-        shape = root(self._covariance(position, source), 0.5)
-        size, d = source.residuals.shape
+        own = streams(rng, "order", "noise", "candidates", "anywhere", "picks")
+        residuals, covariance = self._source(position)
+        shape = root(self._covariance(position, covariance), 0.5)
+        size, d = residuals.shape
         repeats = size < max(MIN_SOURCE, self._kept.size(position))
         t = min(1.0, SMOOTHING_FACTOR * size ** (-1.0 / (d + 4))) if repeats else 0.0
-        order = evenly(size, n, streams["order"])
+        order = evenly(size, n, own["order"])
         scores = np.empty((n, d))
         codes = np.empty((n, self._kept.codes.shape[1]), dtype=np.int32)
         for first in range(0, n, BLOCK):
-            block = slice(first, min(first + BLOCK, n))
-            moved = source.residuals[order[block]]
+            block = slice(first, first + BLOCK)
+            moved = residuals[order[block]]
             if t:
-                noise = streams["noise"].standard_normal(moved.shape)
-                moved = np.sqrt(1.0 - t * t) * moved + t * noise
+                moved = np.sqrt(1.0 - t * t) * moved + t * own["noise"].standard_normal(moved.shape)
             scores[block] = self._means[position] + np.einsum("nj,ij->ni", moved, shape)
-            codes[block] = self._categories(position, scores[block], streams)
-        return self._decode(scores, codes)
-
-    def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._numeric) + len(self._coded) if hasattr(self, "_numeric") else 10
-        return Cost(seconds=0.1 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
+            codes[block] = self._categories(position, scores[block], own)
+        return self._known.decode(self._columns(scores, codes))
 
     def _read(
         self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return scores with NaN where missing, and codes, one column of the table at a time."""
-        self._scales: list[Standard | NormalScores] = []
+        self._scales = []
         scores = np.empty((len(rows), len(self._numeric)))
         for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
             values = table.encode(column.name)
@@ -247,8 +198,8 @@ class TransportGenerator(SavedGenerator):
         return SavedState({}, arrays)
 
     def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
-        self._know(self._known)
-        self._keep(part(state.arrays, "kept", _Kept))
+        self._divide(column.name for column in self._known.learned if column.kind.is_numeric)
+        self._keep(part(state.arrays, "kept", Kept))
         bent = parts(state.arrays, "scores")
         self._scales = [
             part(state.arrays, f"scores.{j}", NormalScores)
@@ -257,8 +208,8 @@ class TransportGenerator(SavedGenerator):
             for j in range(len(self._numeric))
         ]
 
-    def _source(self, position: int) -> _Source:
-        """Return the residuals that are moved to a group, of other groups wherever there are others."""
+    def _source(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return whitened residuals to move to a group, of others where there are any, and their covariance."""
         kept = self._kept
         sizes = np.diff(kept.start)
         others = [other for other in np.argsort(-sizes, kind="stable").tolist() if other != position]
@@ -269,19 +220,19 @@ class TransportGenerator(SavedGenerator):
             parts = [self._residuals(position)] if sizes[position] > 1 else [centred(kept.scores)]
         residuals = np.concatenate(parts)
         covariance = shrunk_covariance(residuals) if residuals.shape[1] else np.empty((0, 0))
-        return _Source(np.einsum("nj,ij->ni", residuals, root(covariance, -0.5)), covariance)
+        return np.einsum("nj,ij->ni", residuals, root(covariance, -0.5)), covariance
 
     def _residuals(self, position: int) -> np.ndarray:
         return centred(self._kept.scores[self._kept.of(position)])
 
-    def _covariance(self, position: int, source: _Source) -> np.ndarray:
+    def _covariance(self, position: int, source: np.ndarray) -> np.ndarray:
         """Return the covariance of a group, drawn to that of the source."""
         own = self._kept.scores[self._kept.of(position)]
         weight = len(own) - 1
         if not weight or not own.shape[1]:
-            return source.covariance
+            return source
         total = weight + self.borrowed_rows
-        return np.asarray((weight * shrunk_covariance(own) + self.borrowed_rows * source.covariance) / total)
+        return np.asarray((weight * shrunk_covariance(own) + self.borrowed_rows * source) / total)
 
     def _categories(self, position: int, scores: np.ndarray, streams: dict[str, np.random.Generator]) -> np.ndarray:
         """Return categories and missing states for synthetic rows, from real rows near them."""
@@ -321,17 +272,3 @@ class TransportGenerator(SavedGenerator):
         k = min(self.n_neighbors, len(candidates))
         nearest = np.sort(np.argpartition(distances, k - 1, axis=1)[:, :k], axis=1)
         return np.asarray(candidates[nearest[np.arange(len(scores)), (uniforms * 997 % 1 * k).astype(np.int64)]])
-
-    def _decode(self, scores: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
-        columns: dict[Hashable, Any] = {}
-        for j, column in enumerate(self._numeric):
-            columns[column.name] = self._values(j, column, scores, codes)
-        for j, column in enumerate(self._coded):
-            columns[column.name] = codes[:, j]
-        return self._known.decode(columns)
-
-    def _values(self, j: int, column: Column, scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        values = column.snap(self._scales[j].inverse(scores[:, j]))
-        if j in self._with_missing:
-            values[codes[:, len(self._coded) + self._with_missing.index(j)] < 0] = np.nan
-        return values

@@ -71,15 +71,7 @@ class Reading:
 
     @classmethod
     def of(
-        cls,
-        schema: Schema,
-        arrow: Any,
-        groups: Groups,
-        *,
-        limit: int,
-        seed: int,
-        targeted: np.ndarray,
-        folder: str,
+        cls, schema: Schema, arrow: Any, groups: Groups, *, limit: int, seed: int, targeted: np.ndarray, folder: str
     ) -> Reading:
         """Work out the chances: all rows of rare groups, a few more than the limit of common ones."""
         wanted = limit + 6 * np.sqrt(limit) + 10

@@ -211,9 +211,7 @@ def check(output: OutputFolder, source: Path, request: FolderRequest) -> FolderR
     here, there = folder.resolve(), source.resolve()
     if here == there or here in there.parents or there in here.parents:
         raise FileProblem(
-            "one of input and output lies within the other",
-            where=str(folder),
-            hint="choose another folder with -o",
+            "one of input and output lies within the other", where=str(folder), hint="choose another folder with -o"
         )
     is_ours = (folder / MANIFEST).is_file() or (folder / WORK / RUN).is_file()
     if output.existing == "resume":

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from makeweight.errors import GenerationShortfall
-from makeweight.generators.fill import ShortfallWarning
 from makeweight.generators.ledger import Ledger
 from makeweight.partitioned.folder import PartRecord
 from makeweight.plan import Plan
 from makeweight.table import Schema
 
-__all__ = ["PartitionedGeneration", "tell_shortfall"]
+__all__ = ["PartitionedGeneration"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,26 +62,3 @@ class PartitionedGeneration:
             "notes": list(self.notes),
             "parts": [part.to_dict() for part in self.parts],
         }
-
-
-def tell_shortfall(result: PartitionedGeneration, on_shortfall: str) -> None:
-    """Raise or warn where fewer rows than asked for were accepted."""
-    ledger = result.ledger
-    if not ledger.shortfall:
-        return
-    worst = "; ".join(
-        f"{entry.name} ({entry.purpose}): {entry.accepted} of {entry.requested}, stopped: {entry.stopped}"
-        for entry in [entry for entry in ledger if entry.shortfall][:5]
-    )
-    reasons = ", ".join(f"{count} {reason}" for reason, count in ledger.rejected.most_common(5)) or "none"
-    error = GenerationShortfall(
-        f"{ledger.accepted} of {ledger.requested} rows could be written",
-        generation=result,
-        where=worst,
-        got=f"{ledger.proposed} proposed; rejected: {reasons}",
-        hint="the parts are kept: finish with existing='resume' and on_shortfall='warn', or start again with "
-        "another generator",
-    )
-    if on_shortfall == "raise":
-        raise error
-    warnings.warn(error.message, ShortfallWarning, stacklevel=3)

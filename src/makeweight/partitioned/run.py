@@ -23,12 +23,13 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.fill import Limits
 from makeweight.generators.ledger import Ledger
+from makeweight.generators.limits import report_shortfall
 from makeweight.generators.registry import names as generator_names
 from makeweight.generators.registry import resolve, stated_options
 from makeweight.generators.writing import FIT_STREAM
 from makeweight.partitioned.folder import FolderRequest, OutputFolder, PartRecord
 from makeweight.partitioned.identifiers import FreshNames
-from makeweight.partitioned.result import PartitionedGeneration, tell_shortfall
+from makeweight.partitioned.result import PartitionedGeneration
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import PartSource, to_frame
 from makeweight.partitioned.survey import Survey, Work, survey
@@ -159,7 +160,8 @@ def balance_partitions(
     table = survey(pieces, Target(target, tuple(group_by), kinds or {}), Amount(sampling_strategy, augment), work)
     run = _Run(table, Path(out.path), folder.begin(out, request), request, work)
     result = run.result(run.write(chosen), time.perf_counter() - work.start)
-    tell_shortfall(result, limits.on_shortfall)
+    hint = "the parts are kept: finish with existing='resume' and on_shortfall='warn', or take another generator"
+    report_shortfall(result, result.ledger, limits.on_shortfall, hint)
     folder.finish(run.output, {"makeweight": 1, "asked": asdict(request), **result.to_dict()})
     return result
 
@@ -204,13 +206,7 @@ class _Run:
         wanted = {entry.group for entry in survey.plan if entry.n_synthetic}
         targeted = np.array([key in wanted for key in survey.groups.keys])
         reading = context.Reading.of(
-            survey.schema,
-            source.schema,
-            survey.groups,
-            limit=self.limit,
-            seed=seed,
-            targeted=targeted,
-            folder=folder,
+            survey.schema, source.schema, survey.groups, limit=self.limit, seed=seed, targeted=targeted, folder=folder
         )
         shared = Shared.write(self.folder / "reading.pickle", reading)
         tasks = [context.SampleTask(part, n, shared) for n, part in enumerate(source.parts)]

@@ -201,11 +201,7 @@ def _is_whole(facts: ColumnFacts) -> bool:
 
 def _column(source: PartSource, facts: ColumnFacts, name: str, dtype: Any, kind: Kind, reason: str) -> Column:
     """Describe a column by its codec, on a few values that span it, and put in the counts."""
-    counts: dict[str, Any] = {
-        "n_rows": facts.n_rows,
-        "n_missing": facts.n_missing,
-        "n_distinct": facts.n_distinct,
-    }
+    counts: dict[str, Any] = {"n_rows": facts.n_rows, "n_missing": facts.n_missing, "n_distinct": facts.n_distinct}
     if kind.is_coded:
         if facts.distinct.values is None:
             raise _too_many_categories(facts, name)

@@ -237,9 +237,7 @@ def _refuse_unknown_types(schema: Any, path: Path) -> None:
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice:
         raise SchemaError(
-            "two columns have one name",
-            where=f"{path}: " + ", ".join(map(repr, twice)),
-            hint="rename one of them",
+            "two columns have one name", where=f"{path}: " + ", ".join(map(repr, twice)), hint="rename one of them"
         )
     for field in schema:
         if kinds.is_nested(field.type):

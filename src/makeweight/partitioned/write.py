@@ -18,13 +18,12 @@ from makeweight.errors import GeneratorError
 from makeweight.generators.base import Generator
 from makeweight.generators.check import Checker
 from makeweight.generators.fill import Generation, Limits, ShortfallWarning, fill
-from makeweight.generators.ledger import LedgerEntry
-from makeweight.generators.streams import PURPOSES
+from makeweight.generators.ledger import LedgerEntry, accounts_of
 from makeweight.partitioned.folder import PartAccount, PartRecord, record_of, write_json
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import to_arrow
-from makeweight.plan import GroupPlan, Groups, Plan, describe_group
+from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
 
@@ -255,12 +254,7 @@ def entries_of(plan: Plan, records: Sequence[PartRecord]) -> tuple[LedgerEntry, 
     -------
     tuple of LedgerEntry
     """
-    total = {
-        (position, purpose): LedgerEntry(entry.group, describe_group(plan.columns, entry.group), purpose, n)
-        for position, entry in enumerate(plan)
-        for purpose, n in zip(PURPOSES, (entry.n_balance, entry.n_augment), strict=True)
-        if n
-    }
+    total = {(position, entry.purpose): entry for position, entry in accounts_of(plan)}
     for record in records:
         for account in record.ledger:
             entry = total[account.position, account.purpose]

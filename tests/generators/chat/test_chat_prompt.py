@@ -14,10 +14,10 @@ from chat_endpoints import completion, serving
 from makeweight import Schema
 from makeweight.errors import SchemaError
 from makeweight.generators.chat import ChatGenerator
-from makeweight.generators.chat.diversity import encoded
 from makeweight.generators.chat.parse import read_rows
 from makeweight.generators.chat.prompt import STYLES, Prompter
 from makeweight.generators.chat.values import to_frame
+from makeweight.generators.check import first_reasons
 from makeweight.generators.contract import example_table
 from makeweight.plan import Groups
 from makeweight.sampler import balance
@@ -134,9 +134,12 @@ def check_round_trip(table, style):
     for group in Groups(table).keys:
         mine = Groups(table).rows(group)
         part = frame.iloc[mine].reset_index(drop=True)
-        codes, reasons, valid = encoded(part, writer.fields, group)
-        assert valid.all(), reasons
-        np.testing.assert_array_equal(codes, writer.encoded(mine))
+        schema = table.schema
+        columns, reasons = first_reasons(part, schema.learned, schema.group_columns, group, schema)
+        assert (reasons == "").all(), reasons
+        expected = writer.encoded(mine)
+        for j, name in enumerate(writer.learned):
+            np.testing.assert_array_equal(columns[name], expected[:, j])
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -55,7 +55,7 @@ def test_contexts_are_even_and_no_larger_than_the_network_knows(rows, rare, show
     generator = InContextTransformer().fit(table, rng=np.random.default_rng(0))
     prompt, _ = generator._rows.prompt()
     assert (prompt.rows, prompt.orders) == (shown, draws)
-    wanted = generator._codes[("rare",)][0]
+    wanted = generator._codes[generator._known.position(("rare",))][0]
     for labels in prompt.values[..., 0]:  # every draw shows all rare rows, or as many as common ones
         assert (labels == wanted).sum() >= min(rare, shown // 2)
 

@@ -63,12 +63,7 @@ class _Grammar:
 
 
 class Cursor:
-    """A value that is being written.
-
-    Parameters
-    ----------
-    grammar : _Grammar
-    """
+    """A value that is being written."""
 
     def __init__(self, grammar: _Grammar) -> None:
         self._grammar = grammar

@@ -69,10 +69,6 @@ def tokenized(language: Language, rows: RowText, groups: Groups, cells: Sequence
     cells : sequence of sequence of str
         Value segments, column by column.
 
-    Returns
-    -------
-    Corpus
-
     Raises
     ------
     GeneratorError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.training import LanguageTrainer, train
 from makeweight.plan import Groups
-from makeweight.progress import Progress
 
-__all__ = ["Learned", "learn"]
+__all__ = ["learn"]
 
 #: Learning rates, by what is trained.
 RATES = {"scratch": 3e-3, "adapter": 1e-3, "full": 5e-5}
@@ -27,50 +25,24 @@ RATES = {"scratch": 3e-3, "adapter": 1e-3, "full": 5e-5}
 LONGER, SPARE = 2, 64
 
 
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What a fit leaves behind.
-
-    Parameters
-    ----------
-    language : Language
-    outcome : TrainingState
-    longest : int
-        Tokens of the longest real row.
-    """
-
-    language: models.Language
-    outcome: TrainingState
-    longest: int
-
-
 def learn(
     options: Mapping[str, Any],
     rows: RowText,
     groups: Groups,
     cells: Sequence[Sequence[str]],
-    *,
-    epochs: int,
     seed: np.random.SeedSequence,
-    progress: Callable[[Progress], object],
-) -> Learned:
-    """Load or make a model, and train it on the rows of a table.
+) -> tuple[models.Language, TrainingState, int]:
+    """Return a model that was trained on the rows of a table, how training went, and the tokens of the longest row.
 
     Parameters
     ----------
     options : mapping of name to value
-        Of `CausalLMGenerator`.
+        Of `CausalLMGenerator`, epochs as a number.
     rows : RowText
     groups : Groups
     cells : sequence of sequence of str
         Value segments, column by column.
-    epochs : int
     seed : numpy.random.SeedSequence
-    progress : callable
-
-    Returns
-    -------
-    Learned
     """
     device = models.choose_device(options["device"])
     accelerators = [device] if device.type == "cuda" else []
@@ -80,8 +52,8 @@ def learn(
         language = _language(options, rows, groups, cells)
         language.model.to(device)
         corpus = tokenized(language, rows, groups, cells)
-        outcome = _train(options, language, corpus, epochs, seed, progress)
-    return Learned(language, outcome, int(corpus.lengths().max()))
+        outcome = _train(options, language, corpus, seed)
+    return language, outcome, int(corpus.lengths().max())
 
 
 def _language(
@@ -99,16 +71,11 @@ def _language(
 
 
 def _train(
-    options: Mapping[str, Any],
-    language: models.Language,
-    corpus: Corpus,
-    epochs: int,
-    seed: np.random.SeedSequence,
-    progress: Callable[[Progress], object],
+    options: Mapping[str, Any], language: models.Language, corpus: Corpus, seed: np.random.SeedSequence
 ) -> TrainingState:
-    rate = options["learning_rate"]
+    rate, progress = options["learning_rate"], options["progress"]
     recipe = Recipe(
-        epochs,
+        options["epochs"],
         options["batch_size"],
         RATES[language.form] if rate == "auto" else float(rate),
         options["validation_share"],

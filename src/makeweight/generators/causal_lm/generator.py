@@ -46,7 +46,7 @@ class CausalLMGenerator(SavedGenerator):
     """A causal language model, fine-tuned on the rows of the table written as sentences.
 
     A row is written as ``y is rare, size is 0.5, colour is red``: target and grouping attributes first, the
-    other columns in an order that is drawn afresh for every row and epoch. The model so learns to go on from
+    other columns in an order that is drawn afresh for every row and epoch. The model learns to continue from
     any group, and a group is written by beginning its rows with it. With `constrain`, a grammar made from the
     schema leaves only tokens that continue a value which the column can have, and every column is written
     once: a row is valid by construction. Rows are checked by `fill` all the same.
@@ -97,7 +97,7 @@ class CausalLMGenerator(SavedGenerator):
     OptionError
         In `fit`, when a parameter is out of its range.
     GeneratorError
-        In `fit`, when the model cannot be had, takes fewer tokens than a row has, or its loss is not finite.
+        In `fit`, when the model cannot be loaded, takes fewer tokens than a row has, or its loss is not finite.
 
     Notes
     -----
@@ -158,16 +158,9 @@ class CausalLMGenerator(SavedGenerator):
         self._known = KnownTable.of(table, groups)
         self._grammars: Grammars | None = None
         cells = self._read(table)
-        learned = learn(
-            self.get_params(deep=False),
-            self._rows,
-            groups,
-            cells,
-            epochs=self._epochs(len(table)),
-            seed=np.random.SeedSequence(int(rng.integers(2**63))),
-            progress=self._report,
-        )
-        self._language, self._outcome, self._longest = learned.language, learned.outcome, learned.longest
+        options = self.get_params(deep=False) | {"epochs": self._epochs(len(table)), "progress": self._report}
+        seed = np.random.SeedSequence(int(rng.integers(2**63)))
+        self._language, self._outcome, self._longest = learn(options, self._rows, groups, cells, seed)
         return self
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:

@@ -29,7 +29,7 @@ PIECES = r" ?-?\d\.?|[^\d]+"
 #: Rank of an adapter when it is not given, and how strongly it counts against its rank.
 LORA_RANK, LORA_GAIN = 16, 2
 
-#: What transformers raises for a model that cannot be had, or is none.
+#: What transformers raises for a model that it cannot load.
 UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError)
 #: After which the hub counts as out of reach.
 SECONDS_TO_ANSWER = 5.0
@@ -211,8 +211,8 @@ def _make_tokenizer(single: Sequence[str], values: Iterable[str]) -> Any:
     )
     tokenizer.train_from_iterator(values, trainer)
     tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in dict.fromkeys(single)])
-    made: Any = PreTrainedTokenizerFast
-    return made(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
+    fast: Any = PreTrainedTokenizerFast
+    return fast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
 
 
 def load(source: str, *, local_only: bool = False) -> Language:
@@ -225,14 +225,10 @@ def load(source: str, *, local_only: bool = False) -> Language:
     local_only : bool
         Whether the hub is not asked.
 
-    Returns
-    -------
-    Language
-
     Raises
     ------
     GeneratorError
-        When it cannot be had, is no causal language model, or its tokenizer will not do.
+        When it cannot be loaded, or its tokenizer is not a fast one with an end token.
     """
     reaches_out = not (local_only or Path(source).is_dir())
     try:
@@ -247,7 +243,7 @@ def load(source: str, *, local_only: bool = False) -> Language:
             raise _cannot_load(source, other) from None
     if not getattr(tokenizer, "is_fast", False) or tokenizer.eos_token_id is None:
         raise GeneratorError(
-            "the model's tokenizer will not do",
+            "the tokenizer of the model cannot be used",
             where=f"model {source!r}",
             got=type(tokenizer).__name__,
             expected="a fast tokenizer with an end token",
@@ -266,13 +262,7 @@ def _pretrained(source: str, *, local_only: bool) -> tuple[Any, Any]:
 
 
 def _knock() -> None:
-    """Find out in seconds that the hub is out of reach, which its client tries for more than a minute.
-
-    Raises
-    ------
-    OSError
-        When it is, unless a proxy would be asked.
-    """
+    """Raise an OSError in seconds where the hub is out of reach: its client tries for more than a minute."""
     from huggingface_hub import constants
 
     hub = urlsplit(constants.ENDPOINT)
@@ -318,7 +308,6 @@ def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
     from peft import LoraConfig, get_peft_model
 
     rank = LORA_RANK if lora is True or lora == "auto" else int(lora)
-    # All linear layers but the one that makes the logits, found in the model itself.
     targets, flipped = linear_layers(language.model)
     config = LoraConfig(
         r=rank, lora_alpha=LORA_GAIN * rank, target_modules=targets, task_type="CAUSAL_LM", fan_in_fan_out=flipped
@@ -337,16 +326,16 @@ def linear_layers(model: Any) -> tuple[list[str], bool]:
     from transformers.pytorch_utils import Conv1D
 
     last = model.get_output_embeddings()
-    found = {
+    layers = {
         name: module
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear | Conv1D) and module is not last
     }
-    if not found:
+    if not layers:
         raise GeneratorError(
             "the model has no linear layer that an adapter could be added to",
             got=type(model).__name__,
             hint="--option lora=False trains the whole model",
         )
-    transposed = {isinstance(module, Conv1D) for module in found.values()}
-    return list(found), transposed == {True}
+    transposed = {isinstance(module, Conv1D) for module in layers.values()}
+    return list(layers), transposed == {True}

@@ -26,10 +26,6 @@ def number_pattern(low: int, high: int, decimals: int) -> str:
         In units of the last decimal.
     decimals : int
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> number_pattern(-5, 25, 1)
@@ -85,10 +81,6 @@ def pattern_of(spelling: Spelling, real: Sequence[str]) -> str:
     spelling : Spelling
     real : sequence of str
         The real value segments; free text and long dates take their shape from them.
-
-    Returns
-    -------
-    str
     """
     column = spelling.column
     if spelling.values is not None:

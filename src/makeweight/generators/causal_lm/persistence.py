@@ -66,7 +66,7 @@ def load_language(folder: Path, form: Literal["scratch", "full", "adapter"], bas
     FileProblem
         When something is unknown or missing.
     GeneratorError
-        When the pretrained model that an adapter belongs to cannot be had.
+        When the pretrained model that an adapter belongs to cannot be loaded.
     """
     if form not in ("scratch", "full", "adapter"):
         raise FileProblem("unknown form of a model", where=str(folder), got=repr(form))
@@ -125,13 +125,7 @@ def read_outcome(plain: Mapping[str, Any]) -> TrainingState:
 
 
 class Checkpoint:
-    """A training that is saved after every epoch, and goes on where it was.
-
-    Parameters
-    ----------
-    folder : Path
-    trainer : LanguageTrainer
-    """
+    """A training that is saved after every epoch, and goes on where it was."""
 
     def __init__(self, folder: Path, trainer: LanguageTrainer) -> None:
         self._state, self._tensors = folder / "training.json", folder / "training-{}.safetensors"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from makeweight.generators.check import code_of
 from makeweight.plan import Group
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
@@ -89,27 +90,25 @@ class Spelling:
 
     def of_value(self, value: Hashable) -> str | None:
         """Return one value of a grouping column as text; None for missing."""
-        if value is None:
-            return None
-        assert self.column.categories is not None
         assert self.values is not None
-        index = pd.Index([value], dtype=self.column.categories.dtype)
-        return self.values[int(self.column.categories.get_indexer(index)[0])]
+        return None if value is None else self.values[code_of(self.column, value)]
 
     def read(self, texts: Sequence[str | None]) -> np.ndarray | None:
         """Return texts that the grammar wrote as encoded values; None where a check has to read them."""
         if self.values is not None:
-            positions = {text: position for position, text in enumerate(self.values)}
-            positions_or_missing = [-1 if text is None else positions[text] for text in texts]
-            codes = np.array(positions_or_missing, dtype=np.int32)
+            positions: dict[str | None, int] = {text: position for position, text in enumerate(self.values)} | {
+                None: -1
+            }
+            codes = np.array([positions[text] for text in texts], dtype=np.int32)
             return codes if self.column.kind.is_coded else np.where(codes < 0, np.nan, codes.astype(float))
-        if self.column.kind is Kind.INTEGER:
-            origin, step = self.column.origin, self.column.step
-            numbers = [math.nan if text is None else (int(text) - origin) / step for text in texts]
-            return np.array(numbers, dtype=np.float64)
-        if self.column.kind is Kind.CONTINUOUS:
-            return np.array([math.nan if text is None else float(text) for text in texts])
-        return None
+        if self.column.kind not in (Kind.INTEGER, Kind.CONTINUOUS):
+            return None
+        read, origin, step = (
+            (int, self.column.origin, self.column.step) if self.column.kind is Kind.INTEGER else (float, 0, 1)
+        )
+        return np.array(
+            [math.nan if text is None else (read(text) - origin) / step for text in texts], dtype=np.float64
+        )
 
 
 class RowText:
@@ -171,10 +170,6 @@ class RowText:
         ----------
         texts : sequence of sequence of str or None
             Column by column, None for missing.
-
-        Returns
-        -------
-        DataFrame
         """
         written: dict[Hashable, pd.Series[Any]] = {}
         for spelling, values in zip(self.columns, texts, strict=True):

@@ -171,9 +171,7 @@ def _reason_to_stop(outcome: TrainingState, recipe: Recipe, late: bool) -> str:
         return "all epochs"
     if late:
         return "max_seconds"
-    if outcome.epoch - outcome.best_epoch >= recipe.patience:
-        return "no better"
-    return ""
+    return "no better" if outcome.epoch - outcome.best_epoch >= recipe.patience else ""
 
 
 def split(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

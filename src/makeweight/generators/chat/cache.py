@@ -141,8 +141,8 @@ class Recordings:
             place, size = self._places[key]
             with (self.folder / ANSWERS).open("rb") as file:
                 file.seek(place)
-                found = _read(file.read(size))
-            return found if found is not None and found.key == key else None
+                recording = _read(file.read(size))
+            return recording if recording is not None and recording.key == key else None
 
     def add(self, recording: Recording) -> None:
         """Append a recording; it is on the disk when this returns.

@@ -97,14 +97,15 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
         text = message.get("content")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return Answer(failure=NO_COMPLETION, recorded=recorded)
-    tokens = _tokens(body)
-    if message.get("refusal") or finish == "content_filter":
-        return Answer(failure="refused", tokens=tokens, recorded=recorded)
     if isinstance(text, list):  # some endpoints answer in parts
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
-    if not isinstance(text, str) or not text.strip():
-        return Answer(failure="empty-answer", tokens=tokens, recorded=recorded)
-    return Answer(text, cut=finish == "length", tokens=tokens, recorded=recorded)
+    failure = None
+    if message.get("refusal") or finish == "content_filter":
+        failure = "refused"
+    elif not isinstance(text, str) or not text.strip():
+        failure = "empty-answer"
+    tokens = _tokens(body)
+    return Answer("" if failure else text, failure, not failure and finish == "length", tokens, recorded)
 
 
 def _tokens(body: dict[str, object]) -> tuple[int, int] | None:
@@ -117,6 +118,7 @@ def _tokens(body: dict[str, object]) -> tuple[int, int] | None:
     return counts  # type: ignore[return-value]
 
 
+@dataclass(eq=False)
 class Client:
     """Asks an endpoint, or recordings alone.
 
@@ -133,31 +135,26 @@ class Client:
         Seconds for one answer.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        recordings: Recordings,
-        *,
-        online: bool,
-        concurrency: int,
-        retry: Retry,
-        timeout: float,
-    ) -> None:
-        self.endpoint, self.recordings, self.online = endpoint, recordings, online
-        self.retry, self.pace = retry, Pace(concurrency)
-        self.cancelled = threading.Event()
+    endpoint: Endpoint
+    recordings: Recordings
+    online: bool
+    concurrency: int
+    retry: Retry
+    timeout: float
+
+    def __post_init__(self) -> None:
+        self.pace, self.cancelled = Pace(self.concurrency), threading.Event()
         #: Parameters that this endpoint does not know.
         self.given_up: list[str] = []
         self._lock = threading.Lock()
-        self._timeout = timeout
         self._api: openai.OpenAI | None = None
-        if online:
+        if self.online:
             self._api = openai.OpenAI(
-                api_key=endpoint.key,
-                base_url=endpoint.address,
+                api_key=self.endpoint.key,
+                base_url=self.endpoint.address,
                 max_retries=0,
-                timeout=timeout,
-                http_client=http_client(endpoint, timeout=timeout, max_bytes=MAX_BYTES),
+                timeout=self.timeout,
+                http_client=http_client(self.endpoint, timeout=self.timeout, max_bytes=MAX_BYTES),
             )
             weakref.finalize(self, self._api.close)
 
@@ -181,9 +178,9 @@ class Client:
         Raises
         ------
         GeneratorError
-            When there is no answer to be had; its text holds no key.
+            When there is no answer; its text holds no key.
         """
-        if not self.online or self._api is None:
+        if not self.online:
             raise GeneratorError(
                 "no answer is recorded for a request",
                 where=str(self.recordings.folder),
@@ -269,8 +266,8 @@ class Client:
         raise GeneratorError(
             "the endpoint gives no answer",
             where=self.endpoint.address,
-            got=self.endpoint.scrub(problem.said) + (f", {attempts} times" if attempts > 1 else ""),
-            hint=problem.hint(self._timeout),
+            got=self.endpoint.scrub(problem.message) + (f", {attempts} times" if attempts > 1 else ""),
+            hint=problem.hint(self.timeout),
         ) from None
 
 

@@ -66,20 +66,18 @@ class Field:
         plain = [value.item() if isinstance(value, np.generic) else value for value in categories]
         return {str(value): value for value in plain if isinstance(value, bool | int | float)}
 
-    def options(self, group: Group | None = None) -> list[Any] | None:
-        """Return the values that it can have, as JSON has them; None where they are too many or no list."""
+    def options(self, group: Group) -> list[Any] | None:
+        """Return its values in rows of a group as JSON has them; None where they are too many or no list."""
         categories = self.column.categories
         if categories is None:
             return None
-        texts = [None if value is None else str(value) for value in categories]
-        if self.position is not None and group is not None:
-            value = group[self.position]
-            texts = [None if value is None else str(value)]
-        elif len(texts) > ENUMERATED:
+        if self.position is not None:
+            values = [group[self.position]]
+        elif len(categories) > ENUMERATED:
             return None
-        elif self.column.n_missing:
-            texts.append(None)
-        return [json.loads(self.literal(text)) for text in texts]
+        else:
+            values = [*categories, None] if self.column.n_missing else [*categories]
+        return [json.loads(self.literal(None if value is None else str(value))) for value in values]
 
     def schema(self, group: Group) -> dict[str, object]:
         """Return the JSON schema of its values in rows of a group."""
@@ -87,11 +85,11 @@ class Field:
         if options is not None:
             return {"enum": options}
         kind = {Kind.CONTINUOUS: "number", Kind.INTEGER: "integer"}.get(self.column.kind, "string")
-        found: dict[str, object] = {"type": [kind, "null"] if self.column.n_missing else kind}
+        schema: dict[str, object] = {"type": [kind, "null"] if self.column.n_missing else kind}
         if self.is_number and self.column.low is not None and self.column.high is not None:
             low, high = self._limits
-            found |= {"minimum": json.loads(low), "maximum": json.loads(high)}
-        return found
+            schema |= {"minimum": json.loads(low), "maximum": json.loads(high)}
+        return schema
 
     @cached_property
     def _limits(self) -> tuple[str, str]:
@@ -103,23 +101,23 @@ class Field:
     def describe(self, meaning: str | None = None) -> str:
         """Return one line that says what its values are."""
         column, kind = self.column, self.column.kind
-        said: list[str] = [meaning] if meaning else []
+        facts = [meaning] if meaning else []
         if kind.is_numeric and column.low is not None:
             low, high = self._limits
             what = {Kind.INTEGER: "whole number", Kind.DATETIME: "date or time"}.get(kind, "number")
             decimals = (
                 f" with at most {column.decimals} decimals" if kind is Kind.CONTINUOUS and column.decimals else ""
             )
-            said.append(f"{what}{decimals} from {low} to {high}")
+            facts.append(f"{what}{decimals} from {low} to {high}")
         elif kind.is_coded:
             options = [self.literal(str(value)) for value in column.categories[:LISTED]]  # type: ignore[index]
             more = column.n_distinct - len(options)
-            said.append("one of " + ", ".join(options) + (f" and {more} more, as in the examples" if more else ""))
+            facts.append("one of " + ", ".join(options) + (f" and {more} more, as in the examples" if more else ""))
         else:
-            said.append("free text")
+            facts.append("free text")
         if column.n_missing:
-            said.append(f"missing in {column.missing_share:.0%} of the rows")
-        return f"- {self.label}: " + "; ".join(said)
+            facts.append(f"missing in {column.missing_share:.0%} of the rows")
+        return f"- {self.label}: " + "; ".join(facts)
 
 
 def fields_of(schema: Schema) -> tuple[Field, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import FileProblem, OptionError
+from makeweight.errors import OptionError
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.chat.cache import Recordings
 from makeweight.generators.chat.client import Client
@@ -21,10 +20,9 @@ from makeweight.generators.chat.limits import Retry, Spending
 from makeweight.generators.chat.prompt import STYLES, Prompter, Style
 from makeweight.generators.chat.session import Session
 from makeweight.generators.frame.options import Option, WithOptions, option
+from makeweight.generators.frame.saving import MANIFEST, read_manifest, refuse_other_keys, write_manifest
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
-from makeweight.table.files import replace_file
-from makeweight.table.records import read_record
 
 __all__ = ["ChatGenerator"]
 
@@ -32,7 +30,7 @@ __all__ = ["ChatGenerator"]
 LATENCY, TOKENS_PER_SECOND = 1.0, 60.0
 #: For forecasts before `fit`: tokens of a row, and of what a request says besides its examples.
 ROW_TOKENS, PROMPT_TOKENS = 40, 500
-FORMAT, MANIFEST = 1, "manifest.json"
+SAVED_AS = "chat"
 
 #: A part of a price.
 DOLLARS = Option(float, 0)
@@ -291,15 +289,8 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         folder : path
             Created if need be.
         """
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        manifest = {
-            "format": FORMAT,
-            "generator": "chat",
-            "options": {name: getattr(self, name) for name in self.saved_options()},
-        }
-        text = json.dumps(manifest, indent=2) + "\n"
-        replace_file(path / MANIFEST, lambda stream: stream.write(text.encode()))
+        options = {name: getattr(self, name) for name in self.saved_options()}
+        write_manifest(Path(folder), SAVED_AS, {"options": options})
 
     @classmethod
     def load(cls, folder: str | Path, table: Table | None = None, **options: Any) -> Self:
@@ -316,7 +307,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         Raises
         ------
         FileProblem
-            When the folder holds something else, or an option that is not known.
+            When the folder holds something else, or other options than a generator has.
 
         Examples
         --------
@@ -327,14 +318,7 @@ in the examples ("a is 1, b is x"). Write a value that holds a comma in double q
         >>> loaded.model, loaded.api_key
         ('m', None)
         """
-        path = Path(folder) / MANIFEST
-        hint = "name the folder that save was given"
-        manifest = read_record(path, "the manifest of a saved generator", hint=hint)
-        known = manifest.keys() == {"format", "generator", "options"} and isinstance(manifest["options"], dict)
-        if not known or (manifest["format"], manifest["generator"]) != (FORMAT, "chat"):
-            raise FileProblem("the manifest is of something else", where=str(path), expected="generator chat")
-        strange = sorted(set(manifest["options"]) - set(cls.saved_options()))
-        if strange:
-            raise FileProblem("the manifest has unknown options", where=str(path), got=strange)
-        loaded = cls(**{**manifest["options"], **options})
+        saved = read_manifest(Path(folder), SAVED_AS, ("options",))["options"]
+        refuse_other_keys(saved, cls.saved_options(), Path(folder) / MANIFEST, "options")
+        loaded = cls(**{**saved, **options})
         return loaded if table is None else loaded.fit(table, rng=np.random.default_rng(0))

@@ -75,10 +75,6 @@ class Pace:
     """How many requests may be under way at once, and from when on the next may go.
 
     A complaint (429) halves the number and holds all requests back; answers without one restore it.
-
-    Parameters
-    ----------
-    most : int
     """
 
     def __init__(self, most: int) -> None:
@@ -124,6 +120,7 @@ class Pace:
                 self._changed.notify_all()
 
 
+@dataclass(eq=False)
 class Spending:
     """What has been spent, what is reserved for requests under way, and what may be.
 
@@ -142,14 +139,12 @@ class Spending:
     (None, 'max_tokens=100: the next request may take 80 tokens, and 80 are spent or under way')
     """
 
-    def __init__(
-        self,
-        max_requests: int | None = None,
-        max_tokens: int | None = None,
-        max_cost: float | None = None,
-        price: tuple[float, float] | None = None,
-    ) -> None:
-        self.max_requests, self.max_tokens, self.max_cost, self.price = (max_requests, max_tokens, max_cost, price)
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    price: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
         self.requests = self.tokens_sent = self.tokens_received = 0
         self._held_sent = self._held_received = 0
         self._lock = threading.Lock()
@@ -179,17 +174,15 @@ class Spending:
         with self._lock:
             if self.max_requests is not None and self.requests >= self.max_requests:
                 return f"max_requests={self.max_requests} reached"
-            held_sent, held_received = self.tokens_sent + self._held_sent, self._total_received()
+            held_sent, held_received = self.tokens_sent + self._held_sent, self.tokens_received + self._held_received
             if self.max_tokens is not None and held_sent + held_received + sent + received > self.max_tokens:
                 return (
                     f"max_tokens={self.max_tokens}: the next request may take {sent + received} tokens, "
                     f"and {held_sent + held_received} are spent or under way"
                 )
             if self.max_cost is not None:
-                now, then = (
-                    self.money_for(held_sent, held_received) or 0.0,
-                    self.money_for(held_sent + sent, held_received + received) or 0.0,
-                )
+                now = self.money_for(held_sent, held_received) or 0.0
+                then = self.money_for(held_sent + sent, held_received + received) or 0.0
                 if then > self.max_cost:
                     return (
                         f"max_cost={self.max_cost:g}: the next request may cost {then - now:.4f} US dollars, "
@@ -200,15 +193,11 @@ class Spending:
             self._held_received += received
         return None
 
-    def _total_received(self) -> int:
-        return self.tokens_received + self._held_received
-
     def cancel(self, reserved: tuple[int, int]) -> None:
         """Give a reservation back whose request is not sent."""
+        self.settle(reserved, (0, 0))
         with self._lock:
             self.requests -= 1
-            self._held_sent -= reserved[0]
-            self._held_received -= reserved[1]
 
     def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
         """Replace a reservation by what the request took."""

@@ -38,7 +38,7 @@ _DECODER = json.JSONDecoder(strict=False)
 
 @dataclass
 class Parsed:
-    """Rows found in a text.
+    """The rows of a text.
 
     Parameters
     ----------
@@ -46,19 +46,25 @@ class Parsed:
         Label to value: text, or what JSON has; None for missing.
     rejected : Counter of str
         What looked like a row and was none, by reason.
+    needed : sequence of str
+        Labels that a row cannot do without.
+    header : list of str or None, optional
+        The labels that stand before rows without labels.
     """
 
     rows: list[dict[str, object]] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
+    needed: Sequence[str] = ()
+    header: list[str | None] | None = None
 
     @property
-    def found(self) -> bool:
-        """Whether anything looked like a row."""
-        return bool(self.rows or self.rejected)
+    def is_empty(self) -> bool:
+        """Whether nothing looked like a row."""
+        return not (self.rows or self.rejected)
 
-    def add(self, row: Mapping[str, object], needed: Sequence[str]) -> None:
+    def add(self, row: Mapping[str, object]) -> None:
         """Take a row, or count why it is none: it lacks a column, or a value is no text that a file can hold."""
-        lacking = [label for label in needed if label not in row]
+        lacking = [label for label in self.needed if label not in row]
         broken = [label for label, value in row.items() if isinstance(value, str) and SURROGATE.search(value)]
         if lacking:
             self.rejected[f"missing-column: {lacking[0]}"] += 1
@@ -69,7 +75,7 @@ class Parsed:
 
 
 def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style: Style, cut: bool = False) -> Parsed:
-    """Find rows in an answer.
+    """Return the rows of an answer.
 
     Parameters
     ----------
@@ -82,10 +88,6 @@ def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style:
         What was asked for.
     cut : bool
         Whether the model was stopped before it had finished: its last row is then no row.
-
-    Returns
-    -------
-    Parsed
 
     Examples
     --------
@@ -102,8 +104,9 @@ def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style:
     if not names.has_header(text):
         order.sort(key=lambda name: name == "csv")  # without a header, anything with commas looks like CSV
     for name in order:
-        parsed = readers[name](text, names, needed, cut)
-        if parsed.found:
+        parsed = Parsed(needed=needed)
+        readers[name](text, names, parsed, cut)
+        if not parsed.is_empty:
             return parsed
     return Parsed(rejected=Counter({NO_ROWS: 1}))
 
@@ -126,10 +129,10 @@ class _Names:
         """Return the labels of a header line; None where the cells are not one."""
         if len(cells) > 2 * len(self.labels) + 10:
             return None
-        found = [self.label(_unquote(cell.strip())) for cell in cells]
-        known = [label for label in found if label is not None]
+        labels = [self.label(cell.strip().strip("`*_ ").strip('"').strip()) for cell in cells]
+        known = [label for label in labels if label is not None]
         is_header = len(known) == len(set(known)) and 2 * len(known) > max(len(cells), len(self.labels))
-        return found if is_header else None
+        return labels if is_header else None
 
     def has_header(self, text: str) -> bool:
         """Tell whether one of the first lines is a header."""
@@ -142,14 +145,9 @@ def _plain(name: str) -> str:
     return "".join(c for c in re.sub(r"\(.*?\)|\[.*?\]", "", name).casefold() if c.isalnum())
 
 
-def _unquote(text: str) -> str:
-    return text.strip("`*_ ").strip('"').strip()
-
-
-def _read_json(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Parsed:
+def _read_json(text: str, names: _Names, parsed: Parsed, cut: bool) -> None:
     """Take every JSON object that names a column, wherever it is."""
-    parsed, position, failures = Parsed(), 0, 0
-    header: list[str | None] | None = None
+    position = failures = 0
     while len(parsed.rows) < MAX_ROWS and failures < MAX_FALSE_STARTS:
         start = min((i for i in (text.find("{", position), text.find("[", position)) if i >= 0), default=-1)
         if start < 0:
@@ -159,48 +157,39 @@ def _read_json(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Pa
         except (ValueError, RecursionError):
             failures, position = failures + 1, start + 1
             continue
-        header = _take_json(value, names, needed, parsed, header)
-    if parsed.found and failures and _open_object(text, position, names):
+        _take_json(value, names, parsed)
+    if not parsed.is_empty and failures and _open_object(text, position, names):
         parsed.rejected[TRUNCATED] += 1
-    return parsed
 
 
-def _take_json(
-    value: Any, names: _Names, needed: Sequence[str], parsed: Parsed, header: list[str | None] | None
-) -> list[str | None] | None:
+def _take_json(value: Any, names: _Names, parsed: Parsed) -> None:
     """Take rows from a decoded value: an object is a row, or holds a list of them."""
     if isinstance(value, dict):
         row = {label: v for key, v in value.items() if (label := names.label(key)) is not None}
         if row and not any(isinstance(v, list | dict) for v in row.values()):
-            parsed.add(row, needed)
-            return header
+            parsed.add(row)
+            return
         columns = value.get("columns")
         if isinstance(columns, list):
-            header = names.header([str(column) for column in columns]) or header
-        inner: Iterable[Any] = [part for part in value.values() if part is not columns]
-    elif isinstance(value, list) and value and not any(isinstance(v, list | dict) for v in value):
-        return _take_list(value, names, needed, parsed, header)
-    else:
-        inner = value if isinstance(value, list) else ()
-    for part in inner:
+            parsed.header = names.header([str(column) for column in columns]) or parsed.header
+        value = [part for part in value.values() if part is not columns]
+    elif value and not any(isinstance(v, list | dict) for v in value):
+        _take_list(value, names, parsed)
+    for part in value:
         if isinstance(part, list | dict):
-            header = _take_json(part, names, needed, parsed, header)
-    return header
+            _take_json(part, names, parsed)
 
 
-def _take_list(
-    cells: list[Any], names: _Names, needed: Sequence[str], parsed: Parsed, header: list[str | None] | None
-) -> list[str | None] | None:
-    if header is None and all(isinstance(cell, str) for cell in cells):
-        found = names.header(cells)
-        if found is not None:
-            return found
-    labels = header or names.labels
+def _take_list(cells: list[Any], names: _Names, parsed: Parsed) -> None:
+    if parsed.header is None and all(isinstance(cell, str) for cell in cells):
+        parsed.header = names.header(cells)
+        if parsed.header is not None:
+            return
+    labels = parsed.header or names.labels
     if len(cells) == len(labels):
-        parsed.add({lb: c for lb, c in zip(labels, cells, strict=True) if lb is not None}, needed)
+        parsed.add({lb: c for lb, c in zip(labels, cells, strict=True) if lb is not None})
     elif 2 * len(cells) >= len(labels) and len(cells) > 1:
         parsed.rejected["wrong-number-of-columns"] += 1
-    return header
 
 
 def _open_object(text: str, position: int, names: _Names) -> bool:
@@ -209,31 +198,29 @@ def _open_object(text: str, position: int, names: _Names) -> bool:
     return any(json.dumps(label, ensure_ascii=False) in tail for label in names.labels)
 
 
-def _read_sentences(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Parsed:
+def _read_sentences(text: str, names: _Names, parsed: Parsed, cut: bool) -> None:
     """Take every line in which a column is something."""
-    parsed = Parsed()
     start = _sentence_pattern(names.labels)
     lines = text.split("\n")
     if not any(start.search(line) for line in lines[:MAX_ROWS]):
-        return parsed
+        return
     waiting = ""
     for line in lines:
         if len(parsed.rows) >= MAX_ROWS:
             break
         line = waiting + line
         waiting = ""
-        found = _sentence_rows(line, start, names)
-        if found and line.rstrip().endswith(",") and len(found[-1]) < len(names.labels):
+        rows = _sentence_rows(line, start, names)
+        if rows and line.rstrip().endswith(",") and len(rows[-1]) < len(names.labels):
             waiting = line.rstrip() + " "
             continue
-        for row in found:
-            parsed.add(row, needed)
+        for row in rows:
+            parsed.add(row)
     for row in _sentence_rows(waiting, start, names):
-        parsed.add(row, needed)
+        parsed.add(row)
     if cut and lines[-1].strip() and parsed.rows and _sentence_rows(lines[-1], start, names)[-1:] == parsed.rows[-1:]:
         parsed.rows.pop()
         parsed.rejected[TRUNCATED] += 1
-    return parsed
 
 
 def _sentence_pattern(labels: Sequence[str]) -> re.Pattern[str]:
@@ -300,9 +287,8 @@ def _ends(line: str, position: int, at: int) -> bool:
     return before.endswith((",", ";", ".", "and")) or at == position
 
 
-def _read_csv(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Parsed:
+def _read_csv(text: str, names: _Names, parsed: Parsed, cut: bool) -> None:
     """Take the lines below a header; without a header, lines with as many cells as there are columns."""
-    parsed = Parsed()
     lines = [line for line in _whole_lines(text) if line.strip() and not FENCE.match(line)]
     delimiter = "|" if sum(line.count("|") for line in lines) > 2 * len(lines) else ","
     if delimiter == "," and sum(line.count("\t") for line in lines) > len(lines):
@@ -334,8 +320,7 @@ def _read_csv(text: str, names: _Names, needed: Sequence[str], cut: bool) -> Par
             continue
         cells[0] = LEAD.sub("", cells[0], count=1)
         row = {lb: cell.strip() for lb, cell in zip(expected, cells, strict=True) if lb is not None}
-        parsed.add(row, needed)
-    return parsed
+        parsed.add(row)
 
 
 def _whole_lines(text: str) -> Iterable[str]:

@@ -23,7 +23,7 @@ class ChatProblem:
 
     Parameters
     ----------
-    said : str
+    message : str
         What happened, or what the endpoint says; may hold the key.
     status : int or None
         Of HTTP; None where there was no answer.
@@ -35,7 +35,7 @@ class ChatProblem:
         Seconds after which the endpoint wants to be asked again.
     """
 
-    said: str
+    message: str
     status: int | None = None
     timed_out: bool = False
     param: str = ""

@@ -29,7 +29,7 @@ PER_SET = 5
 #: Other groups that examples are drawn from, for contrast, in one request.
 CONTRASTS = 3
 #: Reasons of rejection that a request carries from the answers before.
-TOLD = 5
+LISTED_REASONS = 5
 #: Tokens per byte of text: more than tokenizers need for tables, so that estimates are on the high side.
 TOKENS_PER_BYTE = 0.4
 ROLE = (
@@ -119,18 +119,15 @@ class Prompter:
             Decides which examples are shown.
         reasons : Counter of str, optional
             Why rows of the answers before were rejected.
-
-        Returns
-        -------
-        ChatPrompt
         """
         blocks, shown = self._examples(group, rng)
-        parts = [self._about(), "\n".join(self._lines()), *blocks]
+        table = self._meanings.get(TABLE)
+        parts = [f"The table: {table}" if table else "", "\n".join(self._lines()), *blocks]
         if group not in self._pool:
             parts.append(f"There is no example of the group {self.name(group)}: infer it from the others.")
         if reasons:
-            told = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(TOLD))
-            parts.append(f"In the answers before, rows were rejected for these reasons: {told}. Avoid them.")
+            listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(LISTED_REASONS))
+            parts.append(f"In the answers before, rows were rejected for these reasons: {listed}. Avoid them.")
         parts.append(self._task(group, n))
         return ChatPrompt(ROLE, "\n\n".join(part for part in parts if part), shown, n)
 
@@ -172,15 +169,8 @@ class Prompter:
         written = self._render(self._records(some))
         return max(4, count_tokens(written) // max(1, len(some)) + 2)
 
-    def _about(self) -> str:
-        table = self._meanings.get(TABLE)
-        return f"The table: {table}" if table else ""
-
     def _lines(self) -> list[str]:
-        lines = ["Columns:"]
-        for field in self.fields:
-            lines.append(field.describe(self._meanings.get(str(field.column.name))))
-        return lines
+        return ["Columns:", *(field.describe(self._meanings.get(str(field.column.name))) for field in self.fields)]
 
     def _examples(self, group: Group, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
         """Return sets of examples with equally many rows of each group in a set, the wanted group last."""
@@ -208,8 +198,7 @@ class Prompter:
 
     def _draw(self, key: Group, rng: np.random.Generator) -> np.ndarray:
         """Return rows of a group, drawn afresh and each at most once; the pool stays as it is."""
-        pool = self._pool[key]
-        return rng.permutation(pool)[: min(len(pool), self.examples)]
+        return rng.permutation(self._pool[key])[: self.examples]
 
     def _records(self, rows: np.ndarray) -> list[Record]:
         """Return real rows as text."""

@@ -29,9 +29,10 @@ __all__ = ["RemoteNotice", "Session"]
 
 #: An answer may take this many times the tokens that its rows are expected to take, and some more.
 SLACK, EXTRA_TOKENS = 2.0, 200
-#: Rounds without a valid row after which a group is given up, and the share of bad rows that is told.
+#: Rounds without a valid row after which a group is given up, and the share of bad rows from which on the next
+#: requests say why.
 BARREN_ROUNDS = 3
-TOLD_ABOVE = 0.2
+REPORTED_ABOVE = 0.2
 
 
 class RemoteNotice(UserWarning):
@@ -50,40 +51,24 @@ class _History:
     barren: int = 0
 
 
+@dataclass(eq=False)
 class Session:
-    """The working part of a fitted generator.
+    """The working part of a fitted generator."""
 
-    Parameters
-    ----------
-    prompter : Prompter
-    client : Client
-    spending : Spending
-    model : str
-    temperature : float
-    rows_per_request, concurrency : int
-    allow_remote : bool
-    """
+    prompter: Prompter
+    client: Client
+    spending: Spending
+    model: str
+    temperature: float
+    rows_per_request: int
+    concurrency: int
+    allow_remote: bool
 
-    def __init__(
-        self,
-        prompter: Prompter,
-        client: Client,
-        spending: Spending,
-        *,
-        model: str,
-        temperature: float,
-        rows_per_request: int,
-        concurrency: int,
-        allow_remote: bool,
-    ) -> None:
-        self.prompter, self.client, self.spending = prompter, client, spending
-        self._model, self._temperature = model, temperature
-        self._rows_per_request, self._concurrency = rows_per_request, concurrency
-        self._allow_remote = allow_remote
+    def __post_init__(self) -> None:
         self._reports: list[AnswerReport] = []
         self._sent_rows: set[int] = set()
         self._histories: dict[object, _History] = {}
-        self._answered = self._estimated = self._told = False
+        self._answered = self._estimated = self._noticed = False
         self._lock, self._first = threading.Lock(), threading.Lock()
 
     def propose(self, group: Group, n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -106,8 +91,8 @@ class Session:
         bad.update(unreadable)
         barren = 0 if n_valid or not answered else history.barren + 1
         if account is not None:
-            told = bad if bad.total() > TOLD_ABOVE * (bad.total() + n_valid) else Counter[str]()
-            self._histories[account[0]] = _History(account[1], told, barren)
+            many = bad.total() > REPORTED_ABOVE * (bad.total() + n_valid)
+            self._histories[account[0]] = _History(account[1], bad if many else Counter(), barren)
         if barren >= BARREN_ROUNDS and stop is None:
             worst = ", ".join(f"{count} {reason}" for reason, count in bad.most_common(3))
             stop = f"no valid row in the last {barren} rounds of requests ({worst})"
@@ -118,17 +103,15 @@ class Session:
 
     def _history(self, account: tuple[object, int] | None) -> _History:
         """Return what the round just before this one taught; nothing before a first round."""
-        if account is None:
-            return _History()
-        found = self._histories.get(account[0], _History())
-        return found if found.round == account[1] - 1 else _History()
+        history = self._histories.get(account[0]) if account is not None else None
+        return history if account and history and history.round == account[1] - 1 else _History()
 
     def _write(
         self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str]
     ) -> tuple[list[ChatPrompt], list[ChatRequest]]:
         """Write the requests of a wave, each with a stream of its own."""
-        most = self._rows_per_request
-        n_requests = min(self._concurrency, math.ceil(n / most))
+        most = self.rows_per_request
+        n_requests = min(self.concurrency, math.ceil(n / most))
         prompts, requests = [], []
         for number, stream in enumerate(rng.spawn(n_requests)):
             prompt = self.prompter.write(group, min(most, n - number * most), stream, reasons)
@@ -138,9 +121,9 @@ class Session:
 
     def _request(self, group: Group, prompt: ChatPrompt, seed: int) -> ChatRequest:
         body: dict[str, object] = {
-            "model": self._model,
+            "model": self.model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-            "temperature": self._temperature,
+            "temperature": self.temperature,
             "max_tokens": self._most_received(prompt),
             "seed": seed,
         }
@@ -155,11 +138,11 @@ class Session:
         """Refuse to send rows away where nobody allowed it; tell once where somebody did."""
         client, prompter = self.client, self.prompter
         endpoint = client.endpoint
-        if endpoint.is_local or not client.online or self._told:
+        if endpoint.is_local or not client.online or self._noticed:
             return
         columns = ", ".join(field.label for field in prompter.fields)
         what = f"up to {2 * prompter.examples} real rows go with every request; their columns: {columns}"
-        if not self._allow_remote and not client.recordings.was_sent(endpoint.address, prompter.digest):
+        if not self.allow_remote and not client.recordings.was_sent(endpoint.address, prompter.digest):
             raise OptionError(
                 "real rows would leave this machine",
                 where=endpoint.address,
@@ -167,7 +150,7 @@ class Session:
                 expected="your leave",
                 hint="allow_remote=True (--yes on the command line), or an endpoint on this machine",
             )
-        self._told = True
+        self._noticed = True
         warnings.warn(f"{endpoint.address}: {what}", RemoteNotice, stacklevel=4)
 
     def _wave(
@@ -286,7 +269,7 @@ class Session:
         spending, client = self.spending, self.client
         return {
             "endpoint": client.endpoint.address,
-            "model": self._model,
+            "model": self.model,
             "requests": spending.requests,
             "tokens_sent": spending.tokens_sent,
             "tokens_received": spending.tokens_received,

@@ -99,17 +99,10 @@ def option(
     types: type | tuple[type, ...] = (),
     low: float = -math.inf,
     high: float = math.inf,
-    *,
-    above: bool = False,
-    words: tuple[object, ...] = (),
-    test: Callable[[Any], bool] | None = None,
-    takes: str = "",
-    hint: str | None = None,
-    saved: bool = True,
+    **more: Any,
 ) -> Any:
     """Return the field of a dataclass that is an option with a default; the others are `Option`'s parameters."""
-    declared = Option(types, low, high, above, words, test, takes, hint, saved)
-    return field(default=default, metadata={OPTION: declared})
+    return field(default=default, metadata={OPTION: Option(types, low, high, **more)})
 
 
 @dataclass(frozen=True)

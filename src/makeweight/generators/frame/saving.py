@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,20 +13,31 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import safetensors.numpy
 
-from makeweight.errors import FileProblem, MissingDependency, SchemaError, nearest
+from makeweight.errors import FileProblem, SchemaError, nearest
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import WithOptions
 from makeweight.table import Table
 from makeweight.table.files import replace_file
 from makeweight.table.records import guarded, read_record
 
-__all__ = ["SavedGenerator", "SavedState", "flat", "part", "parts", "save_state"]
+__all__ = [
+    "SavedGenerator",
+    "SavedState",
+    "flat",
+    "part",
+    "parts",
+    "read_manifest",
+    "refuse_other_keys",
+    "save_state",
+    "write_manifest",
+]
 
 T = TypeVar("T")
 FORMAT, VERSION = "makeweight generator", 1
 MANIFEST, TENSORS = "manifest.json", "state.safetensors"
-KEYS = ("format", "version", "generator", "options", "columns", "facts", "sha256")
+CONTENTS = ("options", "columns", "facts", "sha256")
 
 
 #: What to do where a saved generator is damaged.
@@ -99,22 +111,35 @@ def save_state(
     ------
     FileProblem
         When there is something in the folder, or an option is no plain value.
-    MissingDependency
-        When safetensors is not installed.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
-    content = _safetensors().save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "generator": name,
-        "options": dict(options),
-        "columns": dict(table_columns),
-        "facts": dict(facts),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
+    contents = (dict(options), dict(table_columns), dict(facts), hashlib.sha256(content).hexdigest())
+    write_manifest(folder, name, dict(zip(CONTENTS, contents, strict=True)), {TENSORS: content})
+
+
+def write_manifest(
+    folder: Path, name: str, contents: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+) -> None:
+    """Write files and then the manifest, which makes a saved generator whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if need be.
+    name : str
+        Of the kind of generator.
+    contents : mapping of str to plain values
+    files : mapping of str to bytes, optional
+
+    Raises
+    ------
+    FileProblem
+        When an option is no plain value.
+    """
+    manifest = {"format": FORMAT, "version": VERSION, "generator": name, **contents}
     try:
         text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
@@ -122,8 +147,8 @@ def save_state(
             "the generator has an option that cannot be saved", where=str(folder), got=str(error)
         ) from None
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / TENSORS, lambda stream: stream.write(content))
-    replace_file(folder / MANIFEST, lambda stream: stream.write(text.encode("utf-8")))
+    for file, content in {**(files or {}), MANIFEST: text.encode("utf-8")}.items():
+        replace_file(folder / file, operator.methodcaller("write", content))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,8 +203,6 @@ class SavedGenerator(WithOptions):
         ------
         FileProblem
             When there is something in the folder.
-        MissingDependency
-            When safetensors is not installed.
         """
         state = self._state()
         save_state(
@@ -216,10 +239,9 @@ class SavedGenerator(WithOptions):
             When the table is another.
         """
         folder = Path(folder)
-        manifest = _manifest(folder, cls.saved_as)
-        path = folder / MANIFEST
-        _exactly(manifest["options"], cls.saved_options(), path, "options")
-        _exactly(manifest["facts"], cls.saved_facts, path, "facts")
+        manifest, path = read_manifest(folder, cls.saved_as, CONTENTS), folder / MANIFEST
+        refuse_other_keys(manifest["options"], cls.saved_options(), path, "options")
+        refuse_other_keys(manifest["facts"], cls.saved_facts, path, "facts")
         unknown = {entry.name for entry in folder.iterdir()} - {MANIFEST, TENSORS, *cls.saved_folders}
         if unknown:
             raise FileProblem(
@@ -241,7 +263,14 @@ class SavedGenerator(WithOptions):
         return generator
 
 
-def _manifest(folder: Path, name: str) -> dict[str, Any]:
+def read_manifest(folder: Path, name: str, contents: Iterable[str]) -> dict[str, Any]:
+    """Return what `write_manifest` wrote for a kind of generator.
+
+    Raises
+    ------
+    FileProblem
+        When it is not there, or of another kind, version or content.
+    """
     path = folder / MANIFEST
     manifest = read_record(path, "the manifest of a saved generator", hint=OWN_FOLDER)
     if manifest.get("format") != FORMAT:
@@ -254,7 +283,7 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
             expected=VERSION,
             hint="fit the generator anew",
         )
-    _exactly(manifest, KEYS, path, "manifest")
+    refuse_other_keys(manifest, ("format", "version", "generator", *contents), path, "manifest")
     if manifest["generator"] != name:
         raise FileProblem(
             "another generator was saved here", where=str(path), got=repr(manifest["generator"]), expected=repr(name)
@@ -262,8 +291,13 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
     return manifest
 
 
-def _exactly(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
-    """Refuse a part of a manifest that has other keys than those that are known."""
+def refuse_other_keys(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
+    """Refuse a part of a manifest that has other keys than those that are known.
+
+    Raises
+    ------
+    FileProblem
+    """
     wanted, keys = set(known), set(entries) if isinstance(entries, dict) else set()
     for name in sorted(keys - wanted):
         raise FileProblem(
@@ -286,7 +320,6 @@ def _refuse_other_table(saved: Any, present: Mapping[str, str], folder: Path) ->
 
 
 def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
-    library = _safetensors()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -300,14 +333,4 @@ def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
             got=f"{len(content)} bytes",
             hint="the file is damaged or was changed; fit the generator anew",
         )
-    return dict(library.load(content))
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy as library
-    except ImportError as error:
-        raise MissingDependency(
-            "saving and loading generators needs safetensors", got=str(error), hint="pip install safetensors"
-        ) from error
-    return library
+    return dict(safetensors.numpy.load(content))

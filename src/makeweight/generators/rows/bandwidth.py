@@ -88,10 +88,6 @@ def choose_smoothing(
     rng : numpy.random.Generator
         Draws the rows of large groups.
 
-    Returns
-    -------
-    Smoothing
-
     References
     ----------
     Likelihood cross-validation: Habbema, Hermans and van den Broek 1974; Duin 1976. Kernel of the categories

@@ -1,14 +1,25 @@
-"""What generators that start from real rows share: which rows they keep, how they use them."""
+"""What generators that start from real rows share: which rows they keep, how they use them, and write new ones."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from makeweight.plan import Groups
+from makeweight.generators.base import Cost
+from makeweight.generators.frame.saving import SavedGenerator
+from makeweight.generators.rows.moving import Standard
+from makeweight.generators.rows.scores import NormalScores
+from makeweight.plan import Groups, Plan
+from makeweight.table import Column
 
-__all__ = ["IGNORED", "MISMATCH", "Donors", "evenly", "kept_rows"]
+__all__ = ["BLOCK", "CANDIDATES", "IGNORED", "MISMATCH", "Donors", "FromRows", "Kept", "evenly", "kept_rows", "streams"]
+
+#: Rows are written in blocks of this size, and near rows looked for among this many, drawn for each block.
+BLOCK = 256
+CANDIDATES = 128
 
 #: Encoded cells kept over all groups, and the fewest rows that a group keeps (if it has them).
 MAX_CELLS = 4_000_000
@@ -17,6 +28,8 @@ MIN_ROWS = 500
 MISMATCH = 2.0
 #: Stands for a category that is about to be replaced, which no distance may depend on.
 IGNORED = -2
+#: For the cost; the number of columns for the one before `fit`.
+USUAL_COLUMNS, SECONDS_PER_CELL = 20, 1e-6
 
 
 def kept_rows(
@@ -60,32 +73,84 @@ def evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(rng.permuted(rounds, axis=1)).ravel()[:n]
 
 
+def streams(rng: np.random.Generator, *names: str) -> dict[str, np.random.Generator]:
+    """Return streams of their own, by name."""
+    return dict(zip(names, rng.spawn(len(names)), strict=True))
+
+
+class FromRows(SavedGenerator):
+    """A generator that keeps numbers as scores, and categories and missing states as codes."""
+
+    _numeric: list[Column]
+    _coded: list[Column]
+    _with_missing: list[int]
+    _scales: list[Standard | NormalScores]
+
+    def cost(self, plan: Plan) -> Cost:
+        """Return the seconds expected, from the number of cells to read and to write."""
+        columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
+        return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
+
+    def _divide(self, numeric: Iterable[Hashable]) -> None:
+        """Take these columns for numbers, the other learned ones for categories."""
+        names = set(numeric)
+        self._numeric = [column for column in self._known.learned if column.name in names]
+        self._coded = [column for column in self._known.learned if column.name not in names]
+        self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
+
+    def _columns(self, scores: np.ndarray, codes: np.ndarray) -> dict[Hashable, Any]:
+        """Return scores of shape (n, d) and codes of shape (n, q) as encoded columns."""
+        columns: dict[Hashable, Any] = {}
+        missing = iter(codes.T[len(self._coded) :] < 0)
+        for column, scale, values in zip(self._numeric, self._scales, scores.T, strict=True):
+            columns[column.name] = column.snap(scale.inverse(values))
+            if column.n_missing:
+                columns[column.name][next(missing)] = np.nan
+        return columns | {column.name: values for column, values in zip(self._coded, codes.T, strict=False)}
+
+
 @dataclass(frozen=True, eq=False)
-class Donors:
-    """Real rows to write from, group after group.
+class Kept:
+    """Real rows that are kept, group after group.
 
     Parameters
     ----------
-    scores, whitened : ndarray of float64, shape (n, d)
-        Normal scores with the group's mean where a value is missing, and the same whitened.
-    observed : ndarray of bool, shape (n, d)
+    scores : ndarray of float64, shape (n, d)
+        Without gaps: where a value is missing, the group's mean, or another row's score.
     codes : ndarray of int32, shape (n, q)
         Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
     start : ndarray of int, shape (n_groups + 1,)
-    rows : ndarray of int, shape (n,)
-        Where they stand in the table.
     """
 
     scores: np.ndarray
-    whitened: np.ndarray
-    observed: np.ndarray
     codes: np.ndarray
     start: np.ndarray
-    rows: np.ndarray
+
+    def of(self, position: int) -> slice:
+        """Return the rows of a group."""
+        return slice(int(self.start[position]), int(self.start[position + 1]))
 
     def size(self, position: int) -> int:
         """Return how many rows of a group are kept."""
         return int(self.start[position + 1] - self.start[position])
+
+
+@dataclass(frozen=True, eq=False)
+class Donors(Kept):
+    """Real rows to write from, group after group.
+
+    Parameters
+    ----------
+    whitened : ndarray of float64, shape (n, d)
+        The scores, whitened.
+    observed : ndarray of bool, shape (n, d)
+    rows : ndarray of int, shape (n,)
+        Where they stand in the table.
+    """
+
+    whitened: np.ndarray
+    observed: np.ndarray
+    rows: np.ndarray
 
     def near(
         self,

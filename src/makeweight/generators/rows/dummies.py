@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from makeweight.errors import GeneratorError
+from makeweight.generators.rows.moving import Standard
 from makeweight.table import Column, Schema, Table
 
 __all__ = ["Dummies"]
@@ -19,14 +20,13 @@ class _Numeric:
     """A numeric column: standardised, the median where a value is missing, and whether one is."""
 
     column: Column
-    mean: float
-    scale: float
+    scale: Standard
     median: float
 
     @classmethod
     def fit(cls, column: Column, values: np.ndarray) -> Self:
         observed = values[~np.isnan(values)]
-        return cls(column, float(observed.mean()), float(observed.std()) or 1.0, float(np.median(observed)))
+        return cls(column, Standard.fit(observed), float(np.median(observed)))
 
     @property
     def width(self) -> int:
@@ -34,11 +34,11 @@ class _Numeric:
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         missing = np.isnan(values)
-        scores = (np.where(missing, self.median, values) - self.mean) / self.scale
+        scores = self.scale.transform(np.where(missing, self.median, values))
         return np.stack([scores, missing.astype(np.float64)][: self.width], axis=1)
 
     def decode(self, block: np.ndarray) -> np.ndarray:
-        values = self.column.snap(block[:, 0] * self.scale + self.mean)
+        values = self.column.snap(self.scale.inverse(block[:, 0]))
         return values if self.width == 1 else np.where(block[:, 1] > 0.5, np.nan, values)
 
 

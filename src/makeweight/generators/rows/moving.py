@@ -28,7 +28,7 @@ class Standard:
     Examples
     --------
     >>> scale = Standard.fit(np.array([1.0, 3.0]))
-    >>> scale.transform(np.array([3.0]), np.zeros(1)), scale.inverse(np.array([1.0]))
+    >>> scale.transform(np.array([3.0])), scale.inverse(np.array([1.0]))
     (array([1.]), array([3.]))
     """
 
@@ -40,7 +40,7 @@ class Standard:
         """Read mean and standard deviation off observed values."""
         return cls(float(observed.mean()), float(observed.std()) or 1.0)
 
-    def transform(self, x: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+    def transform(self, x: np.ndarray, uniforms: np.ndarray | None = None) -> np.ndarray:
         """Return standardised values; `uniforms`, which break ties of normal scores, are not needed."""
         return np.asarray((x - self.mean) / self.scale)
 

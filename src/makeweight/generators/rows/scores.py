@@ -144,10 +144,6 @@ class NormalScores:
         ----------
         scores : ndarray of float64
             Any shape; NaN stays NaN.
-
-        Returns
-        -------
-        ndarray of float64
         """
         half = np.minimum(0.5 * self.lower_step, 0.5 * (self.upper - self.lower))
         ranks = np.stack([self.lower + half, self.upper - half], axis=1).ravel()

@@ -42,39 +42,13 @@ from makeweight.generators.transformer.validation import (
     validate,
     validation_batches,
 )
+from makeweight.progress import Progress
 from makeweight.table.records import guarded
 
-__all__ = ["PretrainProgress", "Trainer", "pretrain", "running_mean"]
+__all__ = ["Trainer", "pretrain", "running_mean"]
 
 PATIENCE = 20  # steps in a row with numbers that are not finite before the run gives up
 LOG_EVERY = 50  # steps per line of the log
-
-
-@dataclass(frozen=True)
-class PretrainProgress:
-    """How far a pretraining is.
-
-    Parameters
-    ----------
-    step, tasks : int
-        Steps and tables so far.
-    seconds : float
-        Spent so far, in all calls of a training that was split.
-    share : float
-        Of the budget of this call.
-    loss : float
-        Running mean of the training loss, in nats per cell.
-    figures, reference : dict or None
-        Negative log-likelihoods of a validation that was just made, and those of the pooled Gaussian chain.
-    """
-
-    step: int
-    tasks: int
-    seconds: float
-    share: float
-    loss: float
-    figures: Figures | None = None
-    reference: Figures | None = None
 
 
 @dataclass
@@ -96,7 +70,7 @@ class Trainer:
         Seconds of a training that is split over several calls: the learning rate then follows the time spent
         in all of them, not in this one.
     progress : callable, optional
-        Called with a `PretrainProgress` every fifty steps and after every validation.
+        Called with a `makeweight.progress.Progress`, in seconds, every fifty steps and after every validation.
     """
 
     config: Config
@@ -106,7 +80,7 @@ class Trainer:
     compile: bool = False
     steps: int | None = None
     horizon: float | None = None
-    progress: Callable[[PretrainProgress], object] | None = None
+    progress: Callable[[Progress], object] | None = None
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
@@ -286,14 +260,15 @@ class Trainer:
             facts = {"steps": self.step, "tasks": self.tasks, "seconds": spent, "device": self.device.type}
             validation = {"model": figures, **self.references}
             weights.save(averaged, self.folder / "best", config=self.config.name, validation=validation, **facts)
-        self._tell(figures, self.references["chain"])
+        chain = self.references["chain"]
+        parts = [f"{kind} {value:.4f} (chain {chain[kind]:.4f})" for kind, value in figures.items()]
+        self._report("validation", f"step {self.step}  {self.spent + self.elapsed:.0f} s  " + "  ".join(parts))
         return figures
 
-    def _tell(self, figures: Figures | None = None, reference: Figures | None = None) -> None:
+    def _report(self, step: str, detail: str) -> None:
         if self.progress is not None:
-            share = min(1.0, self.elapsed / self.seconds)
-            spent = self.spent + self.elapsed
-            self.progress(PretrainProgress(self.step, self.tasks, spent, share, self.average, figures, reference))
+            elapsed, left = self.elapsed, max(0.0, self.seconds - self.elapsed)
+            self.progress(Progress(step, round(elapsed), round(elapsed + left), self.spent + elapsed, left, detail))
 
     def _done(self) -> bool:
         return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)
@@ -322,7 +297,7 @@ class Trainer:
                 share = self.prior_seconds / max(self.timed_seconds, 1e-9)
                 line = {"step": self.step, "seconds": self.spent + self.elapsed, "loss": self.average}
                 self._append("log.csv", {**line, "tasks": self.tasks, "prior_share": share})
-                self._tell()
+                self._report("pretraining", f"step {self.step:,}, {self.tasks:,} tables, loss {self.average:.3f}")
             if self.elapsed - saved > 60 * train.checkpoint_minutes:
                 self.checkpoint()
                 saved = self.elapsed
@@ -344,7 +319,7 @@ def pretrain(
     compile: bool = False,
     steps: int | None = None,
     horizon: float | None = None,
-    progress: Callable[[PretrainProgress], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Figures:
     """Pretrain within a time budget and leave the best weights in ``folder/best``.
 
@@ -363,7 +338,7 @@ def pretrain(
     horizon : float, optional
         Hours of a training that is split over several calls, for the learning rate.
     progress : callable, optional
-        Called with a `PretrainProgress` every fifty steps and after every validation.
+        Called with a `makeweight.progress.Progress`, in seconds, every fifty steps and after every validation.
 
     Returns
     -------

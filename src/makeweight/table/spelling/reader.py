@@ -21,6 +21,7 @@ __all__ = ["Reading", "blanks_of", "may_be_dates", "read_spelled", "recognise", 
 
 #: Values that are read before all of them are: most columns of text are told by their first values.
 SAMPLE = 64
+ROWS = 1_000
 #: Whole numbers that may be dates without anything between: 202003, 20200314, 20200314150000.
 DATE_LENGTHS = (6, 8, 14)
 #: So many different whole numbers that all are dates are no chance.
@@ -74,6 +75,11 @@ def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | N
     >>> reading.values.tolist(), reading.spelling.write(pd.Series([999.5]))
     ([1037.5, 12.0], ['$999.50'])
     """
+    if form is None and len(series) > ROWS:
+        first = texts_of(texts_in(series.iloc[:ROWS]).dropna().unique()[:SAMPLE])
+        first = first.filter(pc.invert(pc.is_in(first, pa.array(sorted(BLANKS), first.type))))
+        if len(first) and _of(first, kind, form) is None:
+            return None
     series = texts_in(series)
     texts = texts_of(series.dropna().unique())
     blank = pc.is_in(texts, pa.array(sorted(BLANKS), texts.type))
@@ -110,8 +116,6 @@ def recognise(texts: Any, kind: Kind | None = None, form: str | None = None) -> 
     -------
     (Spelling, note) or None
     """
-    if len(texts) > 2 * SAMPLE and _of(texts[:SAMPLE], kind, form) is None:
-        return None
     return _of(texts, kind, form)
 
 
