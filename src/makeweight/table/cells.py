@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from makeweight.errors import SchemaError
 from makeweight.table.column import Kind
 from makeweight.table.spelling.base import BLANKS
-from makeweight.table.spelling.dates import spelled_dates
+from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.reader import recognise
 
 __all__ = ["Style", "read_column"]

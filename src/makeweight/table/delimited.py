@@ -21,7 +21,7 @@ from pyarrow import csv as arrow_csv
 from makeweight.errors import FileProblem, SchemaError
 from makeweight.table.spelling.base import BLANKS
 
-__all__ = ["DelimitedText", "Dialect", "Quoting"]
+__all__ = ["DelimitedText", "Dialect", "Quoting", "owned_by_arrow"]
 
 DELIMITERS = (",", ";", "\t", "|")
 BOM = b"\xef\xbb\xbf"
@@ -201,7 +201,7 @@ class DelimitedText:
         plain = {f"f{i}": pa.string() for i in range(n_columns)}
         try:
             table = arrow_csv.read_csv(
-                pa.BufferReader(_owned_by_arrow(self.raw)),
+                pa.BufferReader(owned_by_arrow(self.raw)),
                 arrow_csv.ReadOptions(autogenerate_column_names=True, block_size=1 << 24),
                 arrow_csv.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=b'"' in self.raw),
                 arrow_csv.ConvertOptions(
@@ -220,7 +220,7 @@ class DelimitedText:
         return self.raw.rstrip(b"\r\n") + self.dialect.line_end.encode()
 
 
-def _owned_by_arrow(raw: bytes) -> pa.Buffer:
+def owned_by_arrow(raw: bytes) -> pa.Buffer:
     """Copy bytes to where Python is not needed to let go of them.
 
     Arrow's threads let go of what they have read a little after the reading; where the interpreter is ending

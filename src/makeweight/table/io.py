@@ -20,7 +20,7 @@ from makeweight.errors import FileProblem, SchemaError, nearest
 from makeweight.table.cells import Style, read_column
 from makeweight.table.column import Kind
 from makeweight.table.containers import append_rows, to_frame
-from makeweight.table.delimited import DelimitedText, Dialect, refuse_values_as_names
+from makeweight.table.delimited import DelimitedText, Dialect, owned_by_arrow, refuse_values_as_names
 from makeweight.table.files import STANDARD, format_of, read_pipe, refuse_impossible, replace_file
 from makeweight.table.memory import refuse_too_large
 
@@ -231,7 +231,7 @@ def _read_binary(raw: bytes, where: str, format_: str) -> Any:
     if not raw:
         raise FileProblem("the file is empty", where=where, hint="check how it was written")
     try:
-        return read(pa.BufferReader(raw))
+        return read(pa.BufferReader(owned_by_arrow(raw)))
     except (pa.ArrowException, OSError) as error:
         raise FileProblem(
             f"cannot be read as {format_.title()}",

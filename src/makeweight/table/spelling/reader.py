@@ -14,7 +14,7 @@ from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
 from makeweight.table.spelling.addresses import spelled_addresses
 from makeweight.table.spelling.base import BLANKS, Spelling, by_distinct, texts_of
-from makeweight.table.spelling.dates import spelled_dates
+from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.numbers import spelled_numbers
 
 __all__ = ["Reading", "blanks_of", "may_be_dates", "read_spelled", "recognise", "texts_in"]
