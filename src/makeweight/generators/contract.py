@@ -225,7 +225,7 @@ def check_options(make: Make) -> None:
         assert row.meaning, f"the option {row.name} is documented"
     twin = clone(generator)
     assert type(twin) is type(generator), "a clone is of the same class"
-    assert all(twin.get_params(deep=False)[name] is value for name, value in params.items()), "a clone has its options"
+    assert all(twin.get_params(deep=False)[name] == value for name, value in params.items()), "a clone has its options"
     assert generator.set_params(**params) is generator, "set_params returns the generator"
     try:
         generator.set_params(no_such_option=1)
