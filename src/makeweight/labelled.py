@@ -60,7 +60,7 @@ class LabelledRows:
         self.labels = dense(labels)
         self.frame = features.copy(deep=False)
         self.target = _free_name(self.labels.name, "target", self.names)
-        self.frame[self.target] = self.labels.to_numpy() if _plain(self.labels) else self.labels.array
+        self.frame[self.target] = self.labels.set_axis(self.frame.index)
         self.attributes = [self._plain_names.get(name, name) for name in _names(group_by, given.columns)]
         for name, values in _group_columns(groups, len(features)).items():
             attribute = _free_name(name, "group", list(self.frame.columns))
@@ -138,10 +138,6 @@ def take_rows(X: Any, rows: np.ndarray) -> Any:
     if hasattr(X, "column_names"):
         return X.take(rows)
     return X[rows]
-
-
-def _plain(series: pd.Series[Any]) -> bool:
-    return isinstance(series.dtype, np.dtype)
 
 
 def _checked_features(estimator: Any, X: Any) -> Any:

@@ -92,6 +92,11 @@ def main(args: Sequence[str] | None = None) -> int:
             ),
             given,
         )
+    except UnicodeEncodeError as error:
+        if not any("\ud800" <= letter <= "\udfff" for word in given for letter in word):
+            return _answer(_unexpected(error), given)
+        got = "bytes that the encoding of this system does not have"
+        return _answer(OptionError("an argument is no text", got=got, hint="write it in UTF-8"), given)
     except Exception as error:  # noqa: BLE001 - the last net: what nobody expected is one line, and a file
         return _answer(_unexpected(error), given)
 

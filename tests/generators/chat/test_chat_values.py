@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("openai", reason='the chat generator needs: pip install "makeweight[chat]"')
 
 from chat_endpoints import completion, recombined, serving
+from makeweight import Limits
 from makeweight.errors import GenerationShortfall
 from makeweight.generators.chat import ChatGenerator
 from makeweight.generators.chat.values import number
@@ -99,7 +100,7 @@ def run(endpoint, folder, seed):
         generator=generator,
         random_state=seed,
         augment=30,
-        on_shortfall="warn",
+        limits=Limits(on_shortfall="warn"),
     )
 
 
