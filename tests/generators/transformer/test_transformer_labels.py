@@ -7,18 +7,19 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import roc_auc_score
 
-from makeweight.errors import FileProblem, OptionError
-from makeweight.generators.transformer.config import PriorConfig
-from makeweight.generators.transformer.labels import forest, weights
-from makeweight.generators.transformer.labels.config import LabelConfig, LabelModelConfig, LabelTrainConfig
-from makeweight.generators.transformer.labels.evidence import EXPERTS, cell_evidence, collect, discriminant, encode
-from makeweight.generators.transformer.labels.model import LabelModel, closed_form, inputs_of
-from makeweight.generators.transformer.labels.predict import label_odds, label_probabilities
-from makeweight.generators.transformer.labels.tasks import draw
-from makeweight.generators.transformer.labels.training import (
+torch = pytest.importorskip("torch")
+
+from makeweight.errors import FileProblem, OptionError  # noqa: E402
+from makeweight.generators.transformer.config import PriorConfig  # noqa: E402
+from makeweight.generators.transformer.labels import forest, weights  # noqa: E402
+from makeweight.generators.transformer.labels.config import LabelConfig, LabelModelConfig, LabelTrainConfig  # noqa: E402
+from makeweight.generators.transformer.labels.evidence import EXPERTS, cell_evidence, collect, discriminant, encode  # noqa: E402
+from makeweight.generators.transformer.labels.model import LabelModel, closed_form, inputs_of  # noqa: E402
+from makeweight.generators.transformer.labels.predict import label_odds, label_probabilities  # noqa: E402
+from makeweight.generators.transformer.labels.tasks import draw  # noqa: E402
+from makeweight.generators.transformer.labels.training import (  # noqa: E402
     LabelTrainer,
     auroc,
     balanced_loss,
