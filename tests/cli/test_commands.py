@@ -48,7 +48,7 @@ def test_inspect_shows_every_column_with_kind_and_reason(run, csv):
     assert result.code == 0
     for line in (
         "id        identifier   every value is different, and they count through",
-        "identifier: not learned",
+        "identifier: carries no information",
         "constant: synthetic rows get the same value",
         "looks like a copy of the target",
         "free text: only language models write it",

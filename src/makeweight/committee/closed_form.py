@@ -116,7 +116,8 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Return the likeliest classes, shape (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
     def _cells(self, table: Table) -> list[np.ndarray]:
         """Return normal scores with NaN where missing, or codes with -1."""

@@ -173,7 +173,8 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest classes, shape (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
     def _rounds(self, rows: CommitteeRows) -> tuple[int, int]:
         """Return folds, at most one per row of the rarest group, and repeats."""
