@@ -191,7 +191,7 @@ def _print(report: dict[str, Any]) -> None:
                 _mark(package["works"]),
                 package["name"],
                 package["version"] or "-",
-                f"[{package['extra']}]: {EXTRAS[package['extra']]}" if optional else "",
+                f"[{package['extra']}]: {EXTRAS.get(package['extra'], '')}" if optional else "",
                 _trouble(package),
             )
             for package in report["packages"]

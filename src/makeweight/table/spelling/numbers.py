@@ -189,7 +189,7 @@ def spelled_numbers(
     group, mark, indian = separators
     decimals = pc.utf8_length(pc.replace_substring_regex(number, rf"^[^{_escaped(mark)}]*{_escaped(mark)}?", ""))
     lengths = pc.min_max(decimals).as_py()
-    if integer and lengths["max"]:
+    if integer and form is None and lengths["max"]:
         return None
     plain = number if not group else pc.replace_substring(number, group, "")
     if any_match(plain, r"\d{19}"):
