@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, SVMSMOTE, RandomOverSampler
 
-from makeweight import Plan, Schema
+from makeweight import Plan, Schema, balance
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.fill import fill
@@ -279,3 +279,10 @@ def test_the_matrix_of_numbers_comes_back_as_the_table(one_hot):
     back = table.decode(dummies.decode(matrix))
     learned = [column.name for column in table.schema.learned]
     pd.testing.assert_frame_equal(back[learned], table.frame[learned], atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["smote", "borderline-smote", "adasyn"])
+def test_thousands_of_numbers_are_no_categories(method):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2001))).rename(columns="x{}".format)
+    frame = X.assign(y=["n"] * 45 + ["t"] * 15)
+    assert len(balance(frame, target="y", generator=method, random_state=0)) >= 25

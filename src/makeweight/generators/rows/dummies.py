@@ -97,13 +97,15 @@ class Dummies:
         ------
         GeneratorError
         """
-        if self.n_dummies <= most:
+        coded = [column for column in self._columns if column.kind.is_coded]
+        n_dummies = sum(column.n_states for column in coded)
+        if n_dummies <= most:  # numbers take the columns that they have
             return
-        widest = max((column for column in self._columns if column.kind.is_coded), key=lambda c: c.n_states)
+        widest = max(coded, key=lambda c: c.n_states)
         raise GeneratorError(
             "the table has too many categories for one column each",
             where=widest.label,
-            got=f"{self.n_dummies:,} columns, {widest.n_states:,} of them for this one",
+            got=f"{n_dummies:,} columns, {widest.n_states:,} of them for this one",
             expected=f"at most {most:,}",
             hint="use --generator smoothed-bootstrap, which has no such limit, or raise max_dummies",
         )
