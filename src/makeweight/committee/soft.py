@@ -10,7 +10,7 @@ from makeweight.errors import OptionError
 
 __all__ = ["SoftLabels", "soft_labels"]
 
-#: A label this unlikely is left out: its rows cost time and change nothing.
+#: A label with less of its row's weight is left out: its rows cost time and change nothing.
 LEAST_WEIGHT = 1e-3
 
 
@@ -25,7 +25,7 @@ class SoftLabels:
     labels : ndarray of int, shape (r,)
         Class numbers.
     weights : ndarray of shape (r,)
-        Positive.
+        Not negative; a real row's own label stays even where it weighs nothing.
     """
 
     rows: np.ndarray
@@ -81,8 +81,9 @@ def soft_labels(
     weights = np.ones(n) if sample_weight is None else sample_weight
     own = np.eye(k)[labels]
     mixed = weights[:, None] * ((1.0 - softness) * own + softness * real)
-    every = np.concatenate([mixed, synthetic_weight * weights.mean() * synthetic])
-    kept = every > LEAST_WEIGHT * weights.mean()
+    of_row = np.concatenate([weights, np.full(len(synthetic), synthetic_weight * weights.mean())])
+    every = np.concatenate([mixed, of_row[n:, None] * synthetic])
+    kept = every > LEAST_WEIGHT * of_row[:, None]
     kept[np.arange(n), labels] = True
     others = kept.copy()
     others[np.arange(n), labels] = False
