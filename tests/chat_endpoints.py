@@ -17,11 +17,7 @@ def completion(text, *, finish="stop", usage=(100, 50), **message):
         "created": 1,
         "model": "m",
         "choices": [
-            {
-                "index": 0,
-                "finish_reason": finish,
-                "message": {"role": "assistant", "content": text, **message},
-            }
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}
         ],
     }
     if usage is not None:

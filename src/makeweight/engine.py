@@ -35,11 +35,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run(
-    function: Callable[[Task], Result],
-    tasks: Iterable[Task],
-    *,
-    engine: str = LOCAL,
-    n_jobs: int = 1,
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, engine: str = LOCAL, n_jobs: int = 1
 ) -> Iterator[tuple[int, Result]]:
     """Call a function for every task and yield each result as it is there.
 

@@ -214,12 +214,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "generator": [str, HasMethods(["fit", "propose", "cost"])],
         "options": [Mapping, None],
-        "sampling_strategy": [
-            Interval(Real, 0, 1, closed="right"),
-            StrOptions(set(STRATEGIES)),
-            Mapping,
-            callable,
-        ],
+        "sampling_strategy": [Interval(Real, 0, 1, closed="right"), StrOptions(set(STRATEGIES)), Mapping, callable],
         "group_by": "no_validation",
         "augment": [Interval(Integral, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="both"), None],

@@ -91,10 +91,7 @@ def ranking_differences(seed, generator):
     world = LogisticWorld(np.full(5, 0.5), -3.0)
     (X, y), (test, labels) = world.sample(27_000, rng), world.sample(20_000, rng)
     base = roc_auc_score(labels, LogisticRegression().fit(X, y.astype(int)).predict_proba(test)[:, 1])
-    for sizes in (
-        {"n_synthetic": "balance", "augment": 0},
-        {"augment": 4000, "alpha": 0.5, "n_synthetic": 0},
-    ):
+    for sizes in ({"n_synthetic": "balance", "augment": 0}, {"augment": 4000, "alpha": 0.5, "n_synthetic": 0}):
         model = SyntheticClassifier(
             LogisticRegression(), generator, calibrate="logit-shift", random_state=seed, **sizes
         ).fit(X, y.astype(int))

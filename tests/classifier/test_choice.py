@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from classifier_for_tests import (
-    NO_ROWS,
-    QUICK,
-    balanced_loss,
-    mixed,
-    mixed_pipeline,
-    numbers,
-)
+from classifier_for_tests import NO_ROWS, QUICK, balanced_loss, mixed, mixed_pipeline, numbers
 from generators_for_tests import Shuffler
 from makeweight import SyntheticClassifier, SyntheticOverSampler
 from makeweight.errors import OptionError

@@ -17,8 +17,7 @@ def not_rows(estimator):
 
 
 @parametrize_with_checks(
-    [SyntheticClassifier(LogisticRegression(), cv=2, repeats=1, random_state=0)],
-    expected_failed_checks=not_rows,
+    [SyntheticClassifier(LogisticRegression(), cv=2, repeats=1, random_state=0)], expected_failed_checks=not_rows
 )
 def test_scikit_learn(estimator, check):
     check(estimator)

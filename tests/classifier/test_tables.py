@@ -12,12 +12,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
-from classifier_for_tests import (
-    QUICK,
-    mixed,
-    mixed_pipeline,
-    numbers,
-)
+from classifier_for_tests import QUICK, mixed, mixed_pipeline, numbers
 from makeweight import SyntheticClassifier, SyntheticOverSampler
 
 

@@ -168,8 +168,7 @@ def test_weights_are_routed():
 
 
 @pytest.mark.parametrize(
-    ("weights", "says"),
-    [(np.ones(9), "lengths differ"), (-np.ones(240), "negative"), (np.zeros(240), "zero")],
+    ("weights", "says"), [(np.ones(9), "lengths differ"), (-np.ones(240), "negative"), (np.zeros(240), "zero")]
 )
 def test_weights_that_do_not_fit_are_refused(weights, says):
     X, y = numbers()

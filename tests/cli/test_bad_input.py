@@ -42,11 +42,7 @@ def test_a_mistake_is_told_and_nothing_is_written(tmp_path, name):
     if content is not None:
         (tmp_path / "t.csv").write_bytes(content)
     done = subprocess.run(
-        [sys.executable, "-m", "makeweight", *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", "makeweight", *command], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2, done.stderr
     lines = done.stderr.splitlines()

@@ -60,25 +60,11 @@ def test_json_says_everything_and_the_rows_go_to_the_file(run, csv):
 
 
 def test_provenance_alpha_and_parquet(run, csv):
-    arguments = (
-        "--augment",
-        3,
-        "--alpha",
-        0.5,
-        "--provenance",
-        "--option",
-        "temperature=0.9",
-        "-o",
-        "o.parquet",
-    )
+    arguments = ("--augment", 3, "--alpha", 0.5, "--provenance", "--option", "temperature=0.9", "-o", "o.parquet")
     assert run("balance", csv, "--target", "paid", *arguments).code == 0
     rows = pq.read_table(csv.parent / "o.parquet").to_pandas()
     assert rows["makeweight_synthetic"].sum() == 24 + 6
-    assert rows["makeweight_purpose"].fillna("").value_counts().to_dict() == {
-        "": 40,
-        "balance": 24,
-        "augment": 6,
-    }
+    assert rows["makeweight_purpose"].fillna("").value_counts().to_dict() == {"": 40, "balance": 24, "augment": 6}
     assert rows.loc[40:, "makeweight_generator"].unique() == ["transformer"]
     assert rows["makeweight_group"].iloc[40:].isin(["paid=yes", "paid=no"]).all()
     augment = rows["makeweight_purpose"] == "augment"

@@ -43,13 +43,7 @@ def test_a_dry_run_sends_and_writes_nothing_and_shows_one_request(run, csv, tmp_
         for url in (endpoint.url, "https://remote.invalid/v1"):
             shown = run("balance", csv, *at(url), "-o", "out.csv", "--dry-run")
             assert shown.code == 0, shown.err
-            for text in (
-                "[system]",
-                "[user]",
-                "- age: whole number from",
-                "Write exactly 20 new rows",
-                "2 requests",
-            ):
+            for text in ("[system]", "[user]", "- age: whole number from", "Write exactly 20 new rows", "2 requests"):
                 assert text in shown.out
             assert "A0" not in shown.out  # no identifiers
         assert "an unknown price" in shown.out

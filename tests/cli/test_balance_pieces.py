@@ -91,11 +91,7 @@ def test_a_shortfall_says_how_to_finish(run, parts):
     ("arguments", "error", "hint"),
     [
         (("parts", *PIECES), "--engine writes a folder", "-o balanced/"),
-        (
-            ("parts", *PIECES, "-o", "out", "--provenance"),
-            "--provenance does not go with --engine",
-            "manifest",
-        ),
+        (("parts", *PIECES, "-o", "out", "--provenance"), "--provenance does not go with --engine", "manifest"),
         (("parts", *PIECES, "-o", "out", "--alpha", 0.5), "--alpha does not", "manifest"),
         (("parts", *PIECES, "-o", "out", "--synthetic-weight", 9), "--synthetic-weight does", "manifest"),
         (("parts", *PIECES, "-o", "out", "--max-seconds", 5), "--max-seconds does not", "--resume"),

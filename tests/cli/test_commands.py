@@ -81,11 +81,7 @@ def test_inspect_without_a_target(run, csv):
 
 def test_inspect_of_a_parquet_file_with_dates(run, csv, tmp_path):
     frame = pd.DataFrame(
-        {
-            "when": pd.date_range("2020-01-01", periods=20),
-            "x": np.arange(20) / 3,
-            "y": ["a", "b"] * 10,
-        }
+        {"when": pd.date_range("2020-01-01", periods=20), "x": np.arange(20) / 3, "y": ["a", "b"] * 10}
     )
     frame.to_parquet(tmp_path / "t.parquet")
     assert "2020-01-01 to 2020-01-20" in run("inspect", tmp_path / "t.parquet", "--target", "y").out
@@ -154,11 +150,7 @@ def test_doctor_finds_packages_that_break(run, monkeypatch, tmp_path):
     result = run("doctor", "--json")
     assert result.code == 3
     problems = [package["problem"] for package in result.json["packages"]]
-    assert problems == [
-        "ValueError: built for another version",
-        "importing it ends the process with exit code 7",
-        None,
-    ]
+    assert problems == ["ValueError: built for another version", "importing it ends the process with exit code 7", None]
     assert "something that is required does not work" in run("doctor").out
 
 
@@ -243,8 +235,7 @@ def test_progress_says_how_far_and_how_fast():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.031, "0.03 s"), (2.345, "2.3 s"), (100, "1 min 40 s"), (7260, "2 h 01 min")],
+    ("seconds", "text"), [(0.031, "0.03 s"), (2.345, "2.3 s"), (100, "1 min 40 s"), (7260, "2 h 01 min")]
 )
 def test_lengths_of_time(seconds, text):
     assert _show.seconds(seconds) == text

@@ -27,12 +27,7 @@ def test_the_verdict_comes_first_and_fits_80_columns(run, data, monkeypatch):
     done = run("evaluate", data, *QUICK)
     assert done.code == 0, done.err
     assert done.out.startswith(("No measurable difference", "Synthetic rows"))
-    for words in (
-        "next: ",
-        "differences to nothing+platt",
-        "A constant scores 0.6931",
-        "smoothed-bootstrap+platt",
-    ):
+    for words in ("next: ", "differences to nothing+platt", "A constant scores 0.6931", "smoothed-bootstrap+platt"):
         assert words in done.out
     rows = [line for line in done.out.splitlines() if line.startswith("  ")]
     assert max(map(len, rows)) <= 80

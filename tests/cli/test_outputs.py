@@ -64,18 +64,7 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_answer(run, 
     given = [str(csv) if word == "t.csv" else "paid" if word == "y" else word for word in (_, *given)]
     quick = {
         "report": [],
-        "evaluate": [
-            "--estimator",
-            "lr",
-            "--arm",
-            "smoothed-bootstrap",
-            "--splits",
-            2,
-            "--folds",
-            2,
-            "--jobs",
-            1,
-        ],
+        "evaluate": ["--estimator", "lr", "--arm", "smoothed-bootstrap", "--splits", 2, "--folds", 2, "--jobs", 1],
         "scaling": ["--repeats", 1, "--folds", 2, "--sizes", "0,9"],
     }[command]
 

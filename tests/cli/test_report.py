@@ -34,12 +34,7 @@ def test_copies_are_told_first_and_fail(report, tables):
     assert result.code == 3
     first = result.out.splitlines()[0]
     assert first.startswith("Do not use these rows: 100.0% of them are exact copies of real rows")
-    for words in (
-        "MWQ04 real rows are copied (high)",
-        "docs/quality.md#mwq04",
-        "passed",
-        "columns that drift most",
-    ):
+    for words in ("MWQ04 real rows are copied (high)", "docs/quality.md#mwq04", "passed", "columns that drift most"):
         assert words in result.out
 
 
@@ -75,16 +70,7 @@ def test_what_balance_wrote_is_understood(run, tables, tmp_path, monkeypatch):
     made = run("balance", real, "--target", "paid", "--group-by", "sex", "--seed", "0", "-o", "all.csv", "--json")
     (tmp_path / "ledger.json").write_text(made.out, encoding="utf-8")
     result = run(
-        "report",
-        real,
-        "all.csv",
-        "--target",
-        "paid",
-        "--group-by",
-        "sex",
-        "--ledger",
-        "ledger.json",
-        "--json",
+        "report", real, "all.csv", "--target", "paid", "--group-by", "sex", "--ledger", "ledger.json", "--json"
     )
     assert result.json["data"]["original_rows_removed"] == 240
     drawers = {check["code"]: check["drawer"] for check in result.json["checks"]}

@@ -29,15 +29,7 @@ def folder(tmp_path, monkeypatch):
 def test_the_list_says_what_there_is_and_what_was_run(run, folder):
     result = run("reproduce", "list")
     assert result.code == 0
-    for name in (
-        "imbalance",
-        "spurious",
-        "augmentation",
-        "same-information",
-        "opal",
-        "capacity",
-        "simulations",
-    ):
+    for name in ("imbalance", "spurious", "augmentation", "same-information", "opal", "capacity", "simulations"):
         assert f"\n{name} " in result.out
     assert "results in results" in result.out
 
@@ -103,10 +95,7 @@ def test_figures_are_drawn_from_results(run, folder):
         (["imbalance", "--data", "gender", "--data-dir", "nowhere"], "--data-dir|put seed.csv"),
         (["imbalance", "--scale", "huge"], "it has none"),
         (["imbalance", "--data", "craft", "--engine", "ray"], "unknown engine"),
-        (
-            ["imbalance", "--data", "craft", "--engine", "dask://127.0.0.1:9", "--steps", "0"],
-            "dask scheduler",
-        ),
+        (["imbalance", "--data", "craft", "--engine", "dask://127.0.0.1:9", "--steps", "0"], "dask scheduler"),
     ],
 )
 def test_mistakes_exit_with_2_and_say_what_to_do(run, folder, arguments, told):

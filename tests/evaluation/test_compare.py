@@ -67,14 +67,7 @@ def test_all_arms_run_on_a_mixed_table_with_missing_values(everything):
     result = everything.to_dict()
     assert result["failures"] == []
     names = [arm["name"] for arm in result["arms"]]
-    for name in (
-        "constant",
-        "nothing",
-        "nothing+shift",
-        REFERENCE,
-        "threshold",
-        f"{DEFAULT_GENERATOR}+augment",
-    ):
+    for name in ("constant", "nothing", "nothing+shift", REFERENCE, "threshold", f"{DEFAULT_GENERATOR}+augment"):
         assert name in names
     for name in (
         "weights",

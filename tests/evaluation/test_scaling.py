@@ -175,21 +175,7 @@ def run(*arguments):
 
 def test_the_command_prints_curve_law_and_verdict(csv, tmp_path):
     out, figure = tmp_path / "scaling.json", tmp_path / "scaling.svg"
-    done = run(
-        csv,
-        "--target",
-        "y",
-        "--repeats",
-        1,
-        "--folds",
-        2,
-        "--sizes",
-        "0,50,100",
-        "-o",
-        out,
-        "--figure",
-        figure,
-    )
+    done = run(csv, "--target", "y", "--repeats", 1, "--folds", 2, "--sizes", "0,50,100", "-o", out, "--figure", figure)
     assert done.exit_code == 0, done.output
     for words in ("no synthetic row", "balanced + 100 per group", "no scaling law", "a constant probability"):
         assert words in done.stdout
@@ -211,10 +197,7 @@ def test_the_command_prints_json(csv):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [
-        (["--sizes", "many"], "whole numbers"),
-        (["--figure", "curve.txt"], "--figure writes no such file"),
-    ],
+    [(["--sizes", "many"], "whole numbers"), (["--figure", "curve.txt"], "--figure writes no such file")],
 )
 def test_the_command_refuses(csv, arguments, says):
     assert says in str(run(csv, "--target", "y", *arguments).exception)

@@ -16,8 +16,7 @@ MANY_FITS = ("check_exactly_the_rows_asked_for", "check_few_rows", "check_the_st
 
 
 @pytest.mark.parametrize(
-    "check",
-    [pytest.param(c, marks=[pytest.mark.long] * (c.__name__ in MANY_FITS), id=c.__name__) for c in CHECKS],
+    "check", [pytest.param(c, marks=[pytest.mark.long] * (c.__name__ in MANY_FITS), id=c.__name__) for c in CHECKS]
 )
 def test_the_contract(check):
     check(lambda: AutoGenerator(max_rows=10))

@@ -9,16 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators_for_tests import (
-    Copier,
-    Extrapolator,
-    Failing,
-    Interrupted,
-    Mute,
-    Shuffler,
-    Spender,
-    Spoiler,
-)
+from generators_for_tests import Copier, Extrapolator, Failing, Interrupted, Mute, Shuffler, Spender, Spoiler
 from makeweight import Plan, Schema
 from makeweight.errors import GenerationShortfall, GeneratorError, MakeweightError, OptionError
 from makeweight.generators import fill as fill_module

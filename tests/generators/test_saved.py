@@ -46,11 +46,7 @@ def test_texts_come_back(tmp_path):
     rng = np.random.default_rng(0)
     words = np.array(["quick", "brown", "fox", "jumps", "over", "lazy", "dog", "then", "more"])
     frame = pd.DataFrame(
-        {
-            "note": [" ".join(rng.choice(words, 6)) for _ in range(50)],
-            "x": rng.normal(size=50),
-            "y": ["a", "b"] * 25,
-        }
+        {"note": [" ".join(rng.choice(words, 6)) for _ in range(50)], "x": rng.normal(size=50), "y": ["a", "b"] * 25}
     )
     table = Table(frame, Schema.infer(frame, target="y", kinds={"note": "text"}))
     fitted = SmoothedBootstrap().fit(table, rng=rng)

@@ -143,18 +143,9 @@ print(hashlib.sha256(rows.to_csv().encode()).hexdigest())
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_same_bytes_in_another_process_with_other_threads(threads):
     here = os.path.dirname(__file__)
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "PYTHONHASHSEED": "7",
-    }
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": "7"}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(here=here)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", SCRIPT.format(here=here)], env=environment, capture_output=True, text=True, check=True
     )
     expected = hashlib.sha256(propose(as_table(mixed()), (1,)).to_csv().encode()).hexdigest()
     assert done.stdout.strip() == expected
@@ -248,10 +239,7 @@ def test_a_tiny_group_borrows_the_covariance_of_the_others():
 def test_a_point_mass_and_ties_keep_their_shares():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
-        {
-            "rain": np.where(rng.random(2000) < 0.6, 0.0, rng.exponential(size=2000)),
-            "x": rng.normal(size=2000),
-        }
+        {"rain": np.where(rng.random(2000) < 0.6, 0.0, rng.exponential(size=2000)), "x": rng.normal(size=2000)}
     ).assign(y=np.arange(2000) < 400)
     rows = propose(as_table(frame), (True,), 5000, bandwidth=2.5)
     assert abs((rows["rain"] == 0).mean() - (frame["rain"][:400] == 0).mean()) < 0.04

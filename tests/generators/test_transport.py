@@ -199,8 +199,7 @@ def test_a_million_rows_in_bounded_state():
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"space": "raw"}, {"borrowed_rows": -1}, {"recombine": 2}, {"n_neighbors": 0}, {"max_donors": 1.5}],
+    "options", [{"space": "raw"}, {"borrowed_rows": -1}, {"recombine": 2}, {"n_neighbors": 0}, {"max_donors": 1.5}]
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match="option out of range") as error:

@@ -47,10 +47,7 @@ def comparison(seed: int = 0) -> dict:
     made["results"] = [_result(rng, *triple) for triple in triples]
     made["group_risks"] = [
         {"estimator": e, "arm": arm["name"], "group": group, "difference": None}
-        | {
-            "log_loss": _interval(0.3 + 0.09 * g + rng.gauss(0, 0.01), 0.02),
-            "error": _interval(0.1 + 0.05 * g, 0.01),
-        }
+        | {"log_loss": _interval(0.3 + 0.09 * g + rng.gauss(0, 0.01), 0.02), "error": _interval(0.1 + 0.05 * g, 0.01)}
         for e in made["estimators"]
         for arm in made["arms"]
         for g, group in enumerate(GROUPS)
@@ -63,12 +60,7 @@ def comparison(seed: int = 0) -> dict:
         for name in ("<=50K", ">50K")
     ]
     made["failures"] = [
-        {
-            "arm": "smote",
-            "estimator": e,
-            "split": "repeat 1, fold 2",
-            "error": "SMOTENC: too few rows in '>50K'",
-        }
+        {"arm": "smote", "estimator": e, "split": "repeat 1, fold 2", "error": "SMOTENC: too few rows in '>50K'"}
         for e in made["estimators"]
     ]
     made["cut"] = ["3 of 5 repeats were run: one split takes 19 s of the budget of 300 s"]
@@ -100,21 +92,10 @@ def quality(seed: int = 0, n_columns: int = 20) -> dict:
             real[i][j] = real[j][i] = rng.uniform(-1, 1) ** 3
     synthetic = [[max(-1.0, v - abs(rng.gauss(0, 0.08))) for v in row] for row in real]
     synthetic[1][2] = synthetic[2][1] = math.nan
-    made["associations"] = {
-        "columns": names,
-        "real": real,
-        "synthetic": synthetic,
-        "retained": 0.91,
-        "cut": 3,
-    }
+    made["associations"] = {"columns": names, "real": real, "synthetic": synthetic, "retained": 0.91, "cut": 3}
     levels = [i / 40 for i in range(41)]
     curve = [(-math.log(1 - 0.97 * q)) ** 0.6 for q in levels]
-    made["distances"] = {
-        "levels": levels,
-        "synthetic": [0.8 * d for d in curve],
-        "holdout": curve,
-        "real": curve,
-    }
+    made["distances"] = {"levels": levels, "synthetic": [0.8 * d for d in curve], "holdout": curve, "real": curve}
     row = {name: rng.choice(["17", "Private", "Self-emp-not-inc", "(missing)"]) for name in names}
     made["sample"] = [
         {"group": GROUPS[i % 4], "synthetic": row, "distance": 0.1 * i}
@@ -135,13 +116,7 @@ def quality(seed: int = 0, n_columns: int = 20) -> dict:
 def ledger() -> dict:
     """Four groups, one of them short."""
     entries = [
-        {
-            "group": g,
-            "purpose": "balance",
-            "requested": 15128 - n,
-            "accepted": 15128 - n - short,
-            "shortfall": short,
-        }
+        {"group": g, "purpose": "balance", "requested": 15128 - n, "accepted": 15128 - n - short, "shortfall": short}
         | {"proposed": 15168 - n - short, "rejected": {"copy": 31, "out-of-range: age": 9}, "copies": 31}
         | {"rounds": 4, "seconds": 3.217, "stopped": "full"}
         for g, n, short in zip(GROUPS, N_REAL, (0, 0, 2, 0), strict=True)
@@ -213,7 +188,4 @@ def _marginal(rng: random.Random, name: str, group: str) -> dict:
         common |= {"kind": "categorical", "statistic": "total variation", "labels": labels, "edges": None}
         common |= {"edge_labels": None}
     other = [w * (1 + drift * rng.random()) for w in weights]
-    return common | {
-        "real": [w / sum(weights) for w in weights],
-        "synthetic": [w / sum(other) for w in other],
-    }
+    return common | {"real": [w / sum(weights) for w in weights], "synthetic": [w / sum(other) for w in other]}

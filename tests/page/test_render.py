@@ -75,19 +75,7 @@ class Page(HTMLParser):
 
 
 #: Keys whose texts are the rooms' own words, which nobody else can write.
-OURS = {
-    "format",
-    "code",
-    "drawer",
-    "severity",
-    "kind",
-    "statistic",
-    "purpose",
-    "anchor",
-    "arm",
-    "metric",
-    "estimator",
-}
+OURS = {"format", "code", "drawer", "severity", "kind", "statistic", "purpose", "anchor", "arm", "metric", "estimator"}
 #: Tables whose keys come from users too.
 TABLES = {"synthetic", "nearest", "rejected"}
 
@@ -101,12 +89,7 @@ def disguised(value, disguise, *, inside=("",)):
         }
     if isinstance(value, list):
         return [disguised(item, disguise, inside=inside) for item in value]
-    ours = inside[-1] in OURS or inside[1:] in (
-        ("reference",),
-        ("estimators",),
-        ("arms", "name"),
-        ("metrics", "name"),
-    )
+    ours = inside[-1] in OURS or inside[1:] in (("reference",), ("estimators",), ("arms", "name"), ("metrics", "name"))
     return disguise(value) if isinstance(value, str) and not ours else value
 
 

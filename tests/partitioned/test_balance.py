@@ -15,14 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generators_for_tests import Failing, Mute, Shuffler
-from makeweight.errors import (
-    FileProblem,
-    GenerationShortfall,
-    GeneratorError,
-    OptionError,
-    PlanError,
-    SchemaError,
-)
+from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, OptionError, PlanError, SchemaError
 from makeweight.generators.base import Traits
 from makeweight.generators.check import COPY
 from makeweight.generators.fill import Limits, ShortfallWarning
@@ -215,12 +208,7 @@ def test_rows_that_are_no_copies_are_not_taken_for_any(tmp_path):
 def test_copies_are_kept_where_the_real_table_has_many(tmp_path):
     table = pa.concat_tables([simple_table(), simple_table()])
     made = balanced(
-        table,
-        tmp_path,
-        group_by=[],
-        context_rows=20,
-        generator=Knower(table.to_pandas()),
-        rows_per_part=10_000,
+        table, tmp_path, group_by=[], context_rows=20, generator=Knower(table.to_pandas()), rows_per_part=10_000
     )
     assert made.ledger.copies == made.ledger.accepted
 

@@ -71,12 +71,7 @@ def test_five_million_rows_under_a_limit_with_a_killed_worker(source, tmp_path, 
 
         threading.Thread(target=kill, daemon=True).start()
         made = balance_partitions(
-            source,
-            tmp_path / "out",
-            target="y",
-            generator="smoothed-bootstrap",
-            random_state=1,
-            engine=started.engine,
+            source, tmp_path / "out", target="y", generator="smoothed-bootstrap", random_state=1, engine=started.engine
         )
         peaks = {worker.pid: peak(worker.pid) for worker in started.workers[1:]}
     synthetic = [part for part in made.parts if part.kind == "synthetic"]

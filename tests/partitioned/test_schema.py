@@ -195,10 +195,7 @@ def test_part_files_come_in_the_order_of_their_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda t: t.set_column(0, "x", pa.array([None, 1.0, float("inf")] * 4)),
-            "row 2 of .*part.0.parquet",
-        ),
+        (lambda t: t.set_column(0, "x", pa.array([None, 1.0, float("inf")] * 4)), "row 2 of .*part.0.parquet"),
         (lambda t: t.set_column(1, "y", pa.array(["a", None] * 6)), "6 of 12 rows, .*row 1 of .*part.0"),
         (lambda t: t.set_column(1, "y", pa.array(["a"] * 12)), "one class"),
         (lambda t: t.set_column(0, "x", pa.array([[1]] * 12)), "'x' in .*part.0.parquet"),

@@ -41,10 +41,7 @@ def test_labels_start_with_what_was_observed():
     assert (labels.sum(axis=0) == 4).all()
 
 
-@given(
-    st.lists(st.integers(0, 5), min_size=2, max_size=30),
-    st.lists(st.integers(0, 5), min_size=2, max_size=30),
-)
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=30), st.lists(st.integers(0, 5), min_size=2, max_size=30))
 @settings(max_examples=30, deadline=None)
 def test_the_area_is_that_of_scikit_learn(low, high):
     area = area_of([Stratum(np.array(low), np.array(high))], np.random.default_rng(0))

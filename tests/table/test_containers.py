@@ -27,11 +27,7 @@ def test_polars_and_arrow_keep_whole_numbers_whole():
 
 
 def test_what_is_no_table_is_refused():
-    for data, hint in (
-        (pl.DataFrame({"n": [1]}).lazy(), "collect"),
-        ({"n": [1]}, "pandas"),
-        (np.arange(3), "pandas"),
-    ):
+    for data, hint in ((pl.DataFrame({"n": [1]}).lazy(), "collect"), ({"n": [1]}, "pandas"), (np.arange(3), "pandas")):
         with pytest.raises(SchemaError, match="not a table") as error:
             to_frame(data)
         assert hint in error.value.hint

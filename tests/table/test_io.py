@@ -116,12 +116,7 @@ def test_a_stated_kind_decides(kind, cells, expected):
         assert style.render(series).to_pylist() == cells
 
 
-@pytest.mark.parametrize(
-    ("kind", "cells", "message"),
-    [
-        (Kind.CONTINUOUS, ["1", "abc"], "'abc'"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "cells", "message"), [(Kind.CONTINUOUS, ["1", "abc"], "'abc'")])
 def test_a_stated_kind_that_does_not_fit_is_refused(kind, cells, message):
     with pytest.raises(SchemaError, match=message):
         read_column(pa.array(cells), "x", kind=kind)
@@ -421,8 +416,7 @@ def test_standard_input_and_output(monkeypatch, kind):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["telco_churn", "adult_census", "sick", "mammography", "german_credit", "travel_churn", "law_school"],
+    "name", ["telco_churn", "adult_census", "sick", "mammography", "german_credit", "travel_churn", "law_school"]
 )
 def test_every_cell_of_the_real_tables_is_spelled_as_it_was(data_dir, name):
     path = data_dir / "real" / f"{name}.csv"

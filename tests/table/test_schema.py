@@ -31,16 +31,8 @@ RNG = np.random.default_rng(0)
         (np.array([True, None] * 30, dtype=object), "boolean", "bool objects"),
         (RNG.choice(["a", "b"], N), "categorical", "2 distinct strings"),
         (pd.Categorical(RNG.choice(["a", "b"], N)), "categorical", "dtype category"),
-        (
-            pd.Timestamp("2024-01-01") + pd.to_timedelta(RNG.integers(0, 99, N), unit="D"),
-            "datetime",
-            "datetime64",
-        ),
-        (
-            np.array([dt.date(2024, 1, 1 + i % 28) for i in range(N)], dtype=object),
-            "datetime",
-            "date objects",
-        ),
+        (pd.Timestamp("2024-01-01") + pd.to_timedelta(RNG.integers(0, 99, N), unit="D"), "datetime", "datetime64"),
+        (np.array([dt.date(2024, 1, 1 + i % 28) for i in range(N)], dtype=object), "datetime", "date objects"),
         (pd.to_timedelta(RNG.integers(0, 99, N), unit="h"), "datetime", "timedelta64"),
         ([f"K{i}" for i in range(N)], "identifier", "every value is different"),
         ([uuid.UUID(int=i) for i in range(N)], "categorical", "objects of type UUID"),

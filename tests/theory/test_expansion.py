@@ -33,13 +33,7 @@ def scores(
 
 
 def expansion(
-    short: float,
-    n: int,
-    seed: int,
-    n_augment: int = 0,
-    alpha: float = 0.0,
-    rows: int = 20_000,
-    exact: bool = True,
+    short: float, n: int, seed: int, n_augment: int = 0, alpha: float = 0.0, rows: int = 20_000, exact: bool = True
 ) -> Expansion:
     """Scores of `rows` rows per law at the best coefficients; 1000 + 100 real rows, n to balance."""
     which, rng = world(short), np.random.default_rng(seed)

@@ -98,13 +98,7 @@ def _filled(values: np.ndarray) -> np.ndarray:
 
 
 def borrow_frames(
-    frame: pd.DataFrame,
-    schema: Schema,
-    codes: np.ndarray,
-    code: int,
-    n: int,
-    write: Write,
-    rng: np.random.Generator,
+    frame: pd.DataFrame, schema: Schema, codes: np.ndarray, code: int, n: int, write: Write, rng: np.random.Generator
 ) -> BorrowedRows[pd.DataFrame]:
     """Return what a generator writes that learned a group from moved rows of the largest group, beside those rows.
 

@@ -19,13 +19,7 @@ from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, chosen_size, results_of
 from makeweight.classifier.inputs import read_rows, sampler_of
 from makeweight.classifier.priors import target_shares, training_shares
-from makeweight.classifier.sizes import (
-    CORRECTIONS,
-    GIVES_ALL,
-    NOTHING_TO_HOLD_OUT,
-    honours,
-    size_candidates,
-)
+from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.training import RealRows
 from makeweight.classifier.validation import Validation

@@ -47,9 +47,7 @@ def target_shares(wanted: Any, real: RealRows) -> tuple[np.ndarray, np.ndarray]:
         right = all(isinstance(share, Real) and 0 < float(share) < np.inf for share in wanted.values())
         if set(wanted) != set(labels) or not right:
             raise OptionError(
-                "target_prior is a positive share for every class",
-                got=dict(wanted),
-                expected=f"shares of {labels}",
+                "target_prior is a positive share for every class", got=dict(wanted), expected=f"shares of {labels}"
             )
         prior = np.array([float(wanted[label]) for label in labels])
     elif wanted == "observed":

@@ -92,13 +92,7 @@ def _look_up(rows: Any, pool: Any, takes: Takes, held: Any) -> np.ndarray:
 
 
 def _fit_and_predict(
-    real: RealRows,
-    estimator: Any,
-    rows: np.ndarray,
-    held: np.ndarray,
-    pool: Pool,
-    seed: int,
-    takes: Takes,
+    real: RealRows, estimator: Any, rows: np.ndarray, held: np.ndarray, pool: Pool, seed: int, takes: Takes
 ) -> np.ndarray:
     X, y, weights = real.training_set(rows, pool, takes)
     fitted = fit_estimator(estimator, X, y, weights, seed)

@@ -94,10 +94,7 @@ def measure(split: Split, balanced: pd.DataFrame, seed: int) -> dict[str, dict[s
 
 
 def _parts(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return (
-        frame.drop(columns=TARGET).to_numpy(dtype=np.float64),
-        (frame[TARGET] == RARE).to_numpy().astype(np.int64),
-    )
+    return (frame.drop(columns=TARGET).to_numpy(dtype=np.float64), (frame[TARGET] == RARE).to_numpy().astype(np.int64))
 
 
 def _logits(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:

@@ -56,11 +56,7 @@ class Reporter:
             self.say("")
         assert self._task is not None
         self._bar.update(
-            self._task,
-            description=progress.step,
-            total=progress.total,
-            completed=progress.done,
-            state=state(progress),
+            self._task, description=progress.step, total=progress.total, completed=progress.done, state=state(progress)
         )
 
 

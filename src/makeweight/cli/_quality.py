@@ -47,12 +47,7 @@ def print_quality(out: Console, result: QualityResult) -> None:
 def _groups(out: Console, groups: Sequence[GroupSizes]) -> None:
     held = any(group.n_holdout for group in groups)
     number = _show.NUMBER
-    columns = {
-        "group": _show.NAME,
-        "real": number,
-        "synthetic": number,
-        **({"held out": number} if held else {}),
-    }
+    columns = {"group": _show.NAME, "real": number, "synthetic": number, **({"held out": number} if held else {})}
     lines = [
         (
             group.group + ("" if group.compared or not group.n_synthetic else FEW),

@@ -131,13 +131,7 @@ def print_groups(out: Console, plan: Plan, ledger: Ledger) -> None:
                 _show.share(after, total),
             )
         )
-    columns = {
-        "group": _show.NAME,
-        "before": _show.NUMBER,
-        " ": _show.NUMBER,
-        "after": _show.NUMBER,
-        "": _show.NUMBER,
-    }
+    columns = {"group": _show.NAME, "before": _show.NUMBER, " ": _show.NUMBER, "after": _show.NUMBER, "": _show.NUMBER}
     _show.section(out, "groups", _show.table(columns, lines))
     _more(out, len(rows))
 

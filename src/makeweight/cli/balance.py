@@ -32,11 +32,7 @@ PREFIX = "makeweight_"
 @_options.data_options
 @click.option("--target", metavar="COL", required=True, help="Column with the labels.")
 @click.option(
-    "--generator",
-    metavar="NAME",
-    default=DEFAULT_GENERATOR,
-    show_default=True,
-    help="See `makeweight generators`.",
+    "--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True, help="See `makeweight generators`."
 )
 @click.option(
     "--option",
@@ -74,11 +70,7 @@ PREFIX = "makeweight_"
     help="Weight of a synthetic row, where a real one weighs 1; adds the column makeweight_weight.",
 )
 @click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    default="-",
-    help="CSV, TSV, Parquet or Feather; by default standard output.",
+    "-o", "--output", metavar="FILE", default="-", help="CSV, TSV, Parquet or Feather; by default standard output."
 )
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--synthetic-only", is_flag=True, help="Leave the real rows out.")
@@ -99,10 +91,7 @@ PREFIX = "makeweight_"
     help="When fewer rows than asked for can be written: fail with exit code 3, or write what there is.",
 )
 @click.option(
-    "--max-seconds",
-    metavar="S",
-    type=_options.Number(min=0, min_open=True),
-    help="Stop writing rows after this time.",
+    "--max-seconds", metavar="S", type=_options.Number(min=0, min_open=True), help="Stop writing rows after this time."
 )
 @_endpoint.endpoint_options
 @click.option(
@@ -279,11 +268,7 @@ def _tell_shortfall(request: BalanceRequest, file: TableFile, error: GenerationS
 
     outcome = BalanceOutcome(request, file, error.generation, seconds)
     print_generation(_show.console(err=True), outcome, written=False)
-    ways = [
-        "choose another --generator",
-        "ask for fewer rows",
-        "write what there is with --on-shortfall warn",
-    ]
+    ways = ["choose another --generator", "ask for fewer rows", "write what there is with --on-shortfall warn"]
     if any(reason == COPY for reason in error.generation.ledger.rejected):
         ways.insert(0, "allow copies of real rows with --copies accept")
     error.hint = ", or ".join(ways)

@@ -79,9 +79,7 @@ def _prepare(folder: Path, paths: dict[str, str], force: bool) -> None:
     there = [path for path in paths.values() if Path(path).exists()]
     if there and not force:
         raise FileProblem(
-            "there is a demo already",
-            where=there[0],
-            hint="--force replaces it, or choose another --output DIR",
+            "there is a demo already", where=there[0], hint="--force replaces it, or choose another --output DIR"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

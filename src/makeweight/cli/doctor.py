@@ -108,11 +108,7 @@ def check(name: str, versions: str, extra: str | None) -> dict[str, Any]:
         return {**report, "problem": "not installed"}
     lowest = re.search(r">=\s*([\d.]+)", versions)
     if lowest and _numbers(report["version"]) < _numbers(lowest.group(1)):
-        return {
-            **report,
-            "problem": f"too old, {versions} is needed",
-            "fix": f'pip install -U "{name}{versions}"',
-        }
+        return {**report, "problem": f"too old, {versions} is needed", "fix": f'pip install -U "{name}{versions}"'}
     return {**report, "works": True, "problem": None, "fix": None}
 
 

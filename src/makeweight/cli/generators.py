@@ -34,12 +34,7 @@ def command(name: str | None, as_json: bool) -> None:
         _show.print_json({"generators": [{name: getattr(info, name) for name in fields} for info in found]})
         return
     out = _show.console()
-    columns: dict[str, dict[str, Any]] = {
-        "generator": {"no_wrap": True},
-        "writes": {},
-        "needs": {},
-        "good for": {},
-    }
+    columns: dict[str, dict[str, Any]] = {"generator": {"no_wrap": True}, "writes": {}, "needs": {}, "good for": {}}
     rows: list[tuple[str | Text, ...]] = []
     for info in found:
         rows.append((_name(info.name, info.usable), info.summary, info.needs, info.good_for))

@@ -81,10 +81,7 @@ def command(
 
     if err.is_terminal:
         err.print("looking at the rows: this takes seconds to a few minutes")
-    options = [
-        *(f"--kind={name}={kind}" for name, kind in kinds.items()),
-        *(f"--missing={m}" for m in missing),
-    ]
+    options = [*(f"--kind={name}={kind}" for name, kind in kinds.items()), *(f"--missing={m}" for m in missing)]
     options += ["--no-header"] * no_header + ([] if ledger is None else [f"--ledger={ledger}"])
     if contains_real is not None:
         options.append("--contains-real" if contains_real else "--no-contains-real")
@@ -118,12 +115,7 @@ def command(
 
 
 def _read(
-    real: str,
-    synthetic: str,
-    holdout: str | None,
-    kinds: dict[str, str],
-    missing: tuple[str, ...],
-    no_header: bool,
+    real: str, synthetic: str, holdout: str | None, kinds: dict[str, str], missing: tuple[str, ...], no_header: bool
 ) -> dict[str, TableFile]:
     """Read the tables; what is text in the real one is read as text in the others."""
     import pandas as pd

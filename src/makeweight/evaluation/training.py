@@ -266,10 +266,7 @@ def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictio
             kinds=problem.kinds,
         )
         model = SyntheticClassifier(
-            FrameClassifier(learner, schema),
-            sampler,
-            random_state=int(task.seed("auto").generate_state(1)[0]),
-            **AUTO,
+            FrameClassifier(learner, schema), sampler, random_state=int(task.seed("auto").generate_state(1)[0]), **AUTO
         )
         model.fit(rows, problem.labels[train])
         predictions["all", name] = _Prediction(

@@ -22,12 +22,7 @@ VERDICTS = {
     "failed": ("bad", "Failed"),
 }
 #: What the short names of estimators stand for.
-ESTIMATORS = {
-    "lr": "logistic regression",
-    "rf": "random forest",
-    "hgb": "boosted trees",
-    "xgb": "XGBoost",
-}
+ESTIMATORS = {"lr": "logistic regression", "rf": "random forest", "hgb": "boosted trees", "xgb": "XGBoost"}
 #: So many rows are drawn at most, for the page to stay small; the first metric and risk always are.
 ROWS = 1800
 #: Numbers of imbalanced-learn's report, and their headings.

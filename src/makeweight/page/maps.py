@@ -62,11 +62,7 @@ def maps(ids: Ids, associations: Mapping[str, Any]) -> Maps | None:
     ]
     pairs = sorted(
         ((i, j) for i in size for j in size if i < j),
-        key=lambda pair: (
-            real_number(difference[pair[0]][pair[1]]),
-            -abs(difference[pair[0]][pair[1]] or 0.0),
-            pair,
-        ),
+        key=lambda pair: (real_number(difference[pair[0]][pair[1]]), -abs(difference[pair[0]][pair[1]] or 0.0), pair),
     )
     written = [
         (columns[i], columns[j], number(real[i][j], 2), number(synthetic[i][j], 2), signed(difference[i][j], 2))

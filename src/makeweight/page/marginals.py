@@ -81,12 +81,7 @@ def _missing(shares: Mapping[str, Any]) -> str:
 
 
 def _histogram(
-    ids: Ids,
-    edges: Sequence[float],
-    real: Sequence[Any],
-    synthetic: Sequence[Any],
-    title: str,
-    description: str,
+    ids: Ids, edges: Sequence[float], real: Sequence[Any], synthetic: Sequence[Any], title: str, description: str
 ) -> Markup:
     """Return a drawing of real shares as a filled silhouette and synthetic ones as a line over it."""
     ends = finite(edges)

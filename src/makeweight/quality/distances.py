@@ -85,10 +85,7 @@ class Distances:
             columns += _axes(values, is_real)
         points = np.column_stack(columns)
         return _Near(
-            group,
-            points[: sizes[0]],
-            points[sizes[0] : sizes[1]],
-            points[sizes[1] :] if len(parts) > 2 else points[:0],
+            group, points[: sizes[0]], points[sizes[0] : sizes[1]], points[sizes[1] :] if len(parts) > 2 else points[:0]
         )
 
     def nearest(self) -> QualityFinding:

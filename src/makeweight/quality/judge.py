@@ -63,11 +63,7 @@ def label_consistency(rows: ComparedRows) -> QualityFinding:
 
 
 def _finding(
-    table: np.ndarray,
-    owners: list[tuple[str, float, float]],
-    weights: np.ndarray,
-    retained: float,
-    teacher: int,
+    table: np.ndarray, owners: list[tuple[str, float, float]], weights: np.ndarray, retained: float, teacher: int
 ) -> QualityFinding:
     if len(owners) > 1:
         table = np.vstack([table, weights @ table])

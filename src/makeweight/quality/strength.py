@@ -153,12 +153,7 @@ def _cramer(
 
 
 def _correlation_ratio(
-    cross: np.ndarray,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    blocks: Blocks,
-    shares: np.ndarray,
-    n: np.ndarray,
+    cross: np.ndarray, mean: np.ndarray, variance: np.ndarray, blocks: Blocks, shares: np.ndarray, n: np.ndarray
 ) -> np.ndarray:
     """Return the square root of epsilon squared of numbers (rows) by categories (columns)."""
     between = _ratio(cross**2, np.broadcast_to(shares[:, None, :], cross.shape))

@@ -96,12 +96,7 @@ class _Distinct:
 
 
 def read_column(
-    cells: Any,
-    name: str,
-    *,
-    missing: Collection[str] = (),
-    kind: Kind | None = None,
-    decimal_comma: bool = False,
+    cells: Any, name: str, *, missing: Collection[str] = (), kind: Kind | None = None, decimal_comma: bool = False
 ) -> tuple[pd.Series[Any], Style, str | None]:
     """Find what a column of text holds.
 

@@ -42,13 +42,7 @@ FORMATS = {
     ".feather": "feather",
     ".arrow": "feather",
 }
-COMPRESSED = {
-    ".gz": "gunzip -c",
-    ".bz2": "bunzip2 -c",
-    ".xz": "xz -dc",
-    ".zst": "zstd -dc",
-    ".zip": "unzip -p",
-}
+COMPRESSED = {".gz": "gunzip -c", ".bz2": "bunzip2 -c", ".xz": "xz -dc", ".zst": "zstd -dc", ".zip": "unzip -p"}
 
 
 def check_destination(destination: str | Path, *, force: bool = False) -> None:

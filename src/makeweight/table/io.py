@@ -58,11 +58,7 @@ class TableFile:
 
 
 def read_table(
-    source: str | Path,
-    *,
-    header: bool = True,
-    missing: Collection[str] = (),
-    kinds: Mapping[str, Kind] | None = None,
+    source: str | Path, *, header: bool = True, missing: Collection[str] = (), kinds: Mapping[str, Kind] | None = None
 ) -> TableFile:
     """Read a table.
 

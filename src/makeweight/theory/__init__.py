@@ -20,12 +20,7 @@ from makeweight.theory.size import choose_size
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
 from makeweight.theory.transfer import TransferCost, cost_of_transfer, transfer_cost
 from makeweight.theory.transport import TransportMap, fit_transport, matrix_power, shrunk_covariance
-from makeweight.theory.weights import (
-    alpha_of_weight,
-    augmentation_weight,
-    effective_sample_size,
-    objective_weights,
-)
+from makeweight.theory.weights import alpha_of_weight, augmentation_weight, effective_sample_size, objective_weights
 
 __all__ = [
     "NOTHING",

@@ -74,11 +74,7 @@ class Candidate:
 
     def __post_init__(self) -> None:
         fraction(self.alpha, "alpha", open_end=True)
-        for name, value in (
-            ("balance", self.balance),
-            ("augment", self.augment),
-            *self.per_group.items(),
-        ):
+        for name, value in (("balance", self.balance), ("augment", self.augment), *self.per_group.items()):
             if not (math.isfinite(value) and value >= 0):
                 raise OptionError("out of range", where=str(name), got=value, expected="finite and >= 0")
         if (self.augment > 0) != (self.alpha > 0):

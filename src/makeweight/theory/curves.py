@@ -79,8 +79,6 @@ def as_repeats(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> tuple[Floats, Floa
     points, table = points[order], table[:, order]
     if len(np.unique(points)) < len(points):
         raise SchemaError(
-            "a size appears twice",
-            where="sizes",
-            hint="give repeats as rows of risks: shape (repeats, sizes)",
+            "a size appears twice", where="sizes", hint="give repeats as rows of risks: shape (repeats, sizes)"
         )
     return points, table, order

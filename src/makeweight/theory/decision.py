@@ -148,10 +148,7 @@ def choose_from_losses(
         rows = (codes == k) & (weights > 0)
         if rows.sum() < 2:
             raise PlanError(
-                "one row has no spread",
-                where=f"group {name!r}",
-                got=int(rows.sum()),
-                expected=">= 2 rows with weight",
+                "one row has no spread", where=f"group {name!r}", got=int(rows.sum()), expected=">= 2 rows with weight"
             )
         share = weights[rows] / weights[rows].sum()
         risks[:, k] = finite[:, rows] @ share
@@ -207,10 +204,7 @@ def _chosen(
         eligible = [k for k in eligible if k != zero]
     elif zero not in eligible:
         eligible = [zero]
-    chosen = min(
-        eligible,
-        key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k]),
-    )
+    chosen = min(eligible, key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k]))
     return SizeDecision(
         candidates[chosen],
         candidates[chosen].takes(counts) if counts else {},

@@ -14,11 +14,7 @@ __all__ = ["cross_fitted_ratio", "density_ratio_weights"]
 
 
 def density_ratio_weights(
-    probability_real: npt.ArrayLike,
-    n_real: int,
-    n_synthetic: int,
-    *,
-    clip: tuple[float, float] = (0.1, 10.0),
+    probability_real: npt.ArrayLike, n_real: int, n_synthetic: int, *, clip: tuple[float, float] = (0.1, 10.0)
 ) -> Floats:
     """Return weights of synthetic rows from a classifier that tells them from real ones.
 
@@ -58,12 +54,7 @@ def density_ratio_weights(
 
 
 def cross_fitted_ratio(
-    real: npt.ArrayLike,
-    synthetic: npt.ArrayLike,
-    *,
-    rng: np.random.Generator,
-    folds: int = 5,
-    ridge: float = 1e-3,
+    real: npt.ArrayLike, synthetic: npt.ArrayLike, *, rng: np.random.Generator, folds: int = 5, ridge: float = 1e-3
 ) -> Floats:
     """Return, for every synthetic row, the out-of-fold probability that it is real.
 

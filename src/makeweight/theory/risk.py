@@ -8,20 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from makeweight.errors import PlanError, SchemaError
-from makeweight.theory._checks import (
-    Floats,
-    as_codes,
-    as_vector,
-    as_weights,
-    choice,
-)
+from makeweight.theory._checks import Floats, as_codes, as_vector, as_weights, choice
 
-__all__ = [
-    "GroupRisks",
-    "Interval",
-    "group_risks",
-    "row_losses",
-]
+__all__ = ["GroupRisks", "Interval", "group_risks", "row_losses"]
 
 
 @dataclass(frozen=True)

@@ -137,14 +137,7 @@ def slope_symmetry_test(
         drawn = _null(table, raw, balanced, count(draws, "draws", least=19), rng)
         p_value = float((1 + np.sum(drawn >= statistic)) / (1 + len(drawn)))
     return SlopeSymmetry(
-        statistic,
-        width,
-        p_value,
-        method,
-        smaller,
-        difference,
-        np.sqrt(np.diag(covariance)),
-        p_value < level,
+        statistic, width, p_value, method, smaller, difference, np.sqrt(np.diag(covariance)), p_value < level
     )
 
 

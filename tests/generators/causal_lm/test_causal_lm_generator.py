@@ -54,11 +54,7 @@ def test_without_constraints_the_check_decides():
     plan = Plan.make(Groups(table), {"rare": 24 + 5})
     with pytest.warns(UserWarning, match="could be written"):
         made = fill(
-            generator,
-            table,
-            plan,
-            seed=np.random.SeedSequence(0),
-            limits=Limits(patience=1, on_shortfall="warn"),
+            generator, table, plan, seed=np.random.SeedSequence(0), limits=Limits(patience=1, on_shortfall="warn")
         )
     assert made.ledger.proposed == made.ledger.accepted + sum(made.ledger.rejected.values())
     assert sum(made.ledger.rejected.values()) > 0
@@ -115,8 +111,7 @@ def test_a_cell_without_rows_can_be_written():
     table = example_table(n=80, rare=30, group_by=("sex",))
     kept = ~((table.frame["y"] == "rare") & (table.frame["sex"] == "f"))
     table = Table(
-        table.frame[kept].reset_index(drop=True),
-        Schema.infer(table.frame[kept], target="y", group_by=["sex"]),
+        table.frame[kept].reset_index(drop=True), Schema.infer(table.frame[kept], target="y", group_by=["sex"])
     )
     plan = Plan.make(Groups(table), {("rare", "f"): 8})
     made = fill(fitted(table), table, plan, seed=np.random.SeedSequence(0))

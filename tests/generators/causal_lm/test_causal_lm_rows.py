@@ -45,10 +45,7 @@ def patterns(rows, table):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    low=st.integers(-2000, 2000),
-    size=st.integers(0, 3000),
-    decimals=st.integers(0, 3),
-    value=st.integers(-9999, 9999),
+    low=st.integers(-2000, 2000), size=st.integers(0, 3000), decimals=st.integers(0, 3), value=st.integers(-9999, 9999)
 )
 def test_a_number_pattern_takes_its_range_and_nothing_else(low, size, decimals, value):
     pattern = re.compile(number_pattern(low, low + size, decimals))
@@ -173,8 +170,7 @@ def test_many_categories_make_one_grammar():
 
 
 @pytest.mark.parametrize(
-    ("segment", "text"),
-    [(" missing", None), (' "missing"', "missing"), (' "a\\n\\"b"', 'a\n"b'), (" -0.5", "-0.5")],
+    ("segment", "text"), [(" missing", None), (' "missing"', "missing"), (' "a\\n\\"b"', 'a\n"b'), (" -0.5", "-0.5")]
 )
 def test_values_are_read(segment, text):
     assert read_value(segment) == text

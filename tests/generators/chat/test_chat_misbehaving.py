@@ -266,10 +266,7 @@ def test_parameters_of_another_name_are_replaced():
     assert "max_completion_tokens" in endpoint.bodies[-1]
     assert "response_format" in endpoint.bodies[-1]
     long = (400, {}, {"error": {"message": "too long"}})
-    with (
-        serving(lambda body, number: long) as endpoint,
-        pytest.raises(GeneratorError, match="too long"),
-    ):
+    with serving(lambda body, number: long) as endpoint, pytest.raises(GeneratorError, match="too long"):
         run(endpoint)
     assert len(endpoint.bodies) == 2  # once more without structured outputs, which it may have meant
 

@@ -19,10 +19,7 @@ from makeweight.generators.chat.values import number, read_value, to_frame
 from makeweight.table.text import render
 
 LABELS = ["age", "city", "pay (EUR)"]
-ROWS = [
-    {"age": "39", "city": "New York, NY", "pay (EUR)": "1,234.5"},
-    {"age": "7", "city": "x", "pay (EUR)": "2"},
-]
+ROWS = [{"age": "39", "city": "New York, NY", "pay (EUR)": "1,234.5"}, {"age": "7", "city": "x", "pay (EUR)": "2"}]
 
 
 def read(text, style="json", labels=LABELS, needed=None, cut=False):
@@ -125,10 +122,7 @@ plain = st.sampled_from(["a", "age", "Total pay", "x_1", "größe", "A-B", "pay 
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    labels=st.lists(plain, min_size=1, max_size=5, unique_by=str.casefold),
-    data=st.data(),
-)
+@given(labels=st.lists(plain, min_size=1, max_size=5, unique_by=str.casefold), data=st.data())
 def test_sentences_come_back_as_they_were_written(labels, data):
     row = {label: data.draw(cells) for label in labels}
     parsed = read("Sure!\n" + render(row) + "\n", "sentence", labels)

@@ -113,8 +113,7 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path):
         here = os.path.dirname(__file__)
         tests = os.path.dirname(os.path.dirname(here))
         child = subprocess.Popen(
-            [sys.executable, "-c", script, endpoint.url, folder, here],
-            env={**os.environ, "PYTHONPATH": tests},
+            [sys.executable, "-c", script, endpoint.url, folder, here], env={**os.environ, "PYTHONPATH": tests}
         )
         while len(endpoint.bodies) < 5:
             assert child.poll() is None

@@ -16,13 +16,7 @@ from makeweight.generators.transformer.contexts import ColumnSpec, draw_context
 from makeweight.generators.transformer.decode import RowModel
 
 CONFIG = ModelConfig(width=16, layers=2, heads=2)
-SPECS = [
-    ColumnSpec(True),
-    ColumnSpec(False, 1),
-    ColumnSpec(True),
-    ColumnSpec(False, 0),
-    ColumnSpec(False),
-]
+SPECS = [ColumnSpec(True), ColumnSpec(False, 1), ColumnSpec(True), ColumnSpec(False, 0), ColumnSpec(False)]
 
 
 def untrained(seed: int = 0, noise: float = 0.0) -> network.Network:

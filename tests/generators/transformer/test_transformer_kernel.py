@@ -9,11 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from makeweight.generators.transformer import kernel  # noqa: E402
-from makeweight.generators.transformer.features import (  # noqa: E402
-    encode_cells,
-    experts,
-    fit_context,
-)
+from makeweight.generators.transformer.features import encode_cells, experts, fit_context  # noqa: E402
 from makeweight.generators.transformer.kernel import Experts, Normal  # noqa: E402
 
 CONTEXT, ASKED = 150, 200

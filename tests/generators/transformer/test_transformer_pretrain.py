@@ -12,14 +12,7 @@ torch = pytest.importorskip("torch")
 
 from makeweight.errors import FileProblem, GeneratorError, OptionError  # noqa: E402
 from makeweight.generators.transformer import weights  # noqa: E402
-from makeweight.generators.transformer.config import (  # noqa: E402
-    CONFIGS,
-    Config,
-    ModelConfig,
-    PriorConfig,
-    TrainConfig,
-    named,
-)
+from makeweight.generators.transformer.config import CONFIGS, Config, ModelConfig, PriorConfig, TrainConfig, named  # noqa: E402
 from makeweight.generators.transformer.figures import draw_curve  # noqa: E402
 from makeweight.generators.transformer.mechanisms import Random, graph_nodes  # noqa: E402
 from makeweight.generators.transformer.objective import (  # noqa: E402
@@ -343,10 +336,7 @@ def test_contrast_is_the_balanced_log_loss_of_the_best_rule_and_leaves_the_likel
     twice, pairs = add_rivals(tasks, torch.Generator().manual_seed(0))
     one, two = (
         prepare(ModelConfig(), *args)
-        for args in (
-            (twice, torch.Generator().manual_seed(0), pairs),
-            (tasks, torch.Generator().manual_seed(0)),
-        )
+        for args in ((twice, torch.Generator().manual_seed(0), pairs), (tasks, torch.Generator().manual_seed(0)))
     )
     chain = chain_scores(ModelConfig(), one)
     assert chain.loss.item() == pytest.approx(chain_scores(ModelConfig(), two).loss.item(), abs=1e-5)

@@ -95,11 +95,7 @@ class Option:
 
 
 def option(
-    default: Any,
-    types: type | tuple[type, ...] = (),
-    low: float = -math.inf,
-    high: float = math.inf,
-    **more: Any,
+    default: Any, types: type | tuple[type, ...] = (), low: float = -math.inf, high: float = math.inf, **more: Any
 ) -> Any:
     """Return the field of a dataclass that is an option with a default; the others are `Option`'s parameters."""
     return field(default=default, metadata={OPTION: Option(types, low, high, **more)})

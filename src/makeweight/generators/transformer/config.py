@@ -105,12 +105,7 @@ CONFIGS = {
         PriorConfig(max_context=1_200, max_columns=40, queries=64),
         # cells that fill the memory of a large accelerator at bfloat16; larger batches take a lower rate
         TrainConfig(
-            cells=900_000,
-            matrix_rate=8e-3,
-            vector_rate=1e-3,
-            warmup=200,
-            validation_tasks=128,
-            validate_minutes=4.0,
+            cells=900_000, matrix_rate=8e-3, vector_rate=1e-3, warmup=200, validation_tasks=128, validate_minutes=4.0
         ),
     ),
 }

@@ -199,20 +199,12 @@ class RowModel:
         wanted = np.asarray(group, dtype=np.float64)
         if wanted.shape != (self.given,) or not (self.groups == wanted).all(1).any():
             raise GeneratorError(
-                "the table has no row of this group",
-                got=tuple(group),
-                hint="a group needs one real row to be written",
+                "the table has no row of this group", got=tuple(group), hint="a group needs one real row to be written"
             )
         return wanted
 
     def sample(
-        self,
-        group: Sequence[float],
-        n: int,
-        rng: np.random.Generator,
-        *,
-        temperature: float = 1.0,
-        donors: float = 0.0,
+        self, group: Sequence[float], n: int, rng: np.random.Generator, *, temperature: float = 1.0, donors: float = 0.0
     ) -> np.ndarray:
         """Write rows of a group.
 

@@ -277,10 +277,7 @@ class Network:
         return self._small("query", numbers) + column
 
     def __call__(
-        self,
-        inputs: Inputs,
-        rows: int,
-        mix: Callable[[Layer, Array, Array, int], tuple[Array, Array]] = Layer.mix,
+        self, inputs: Inputs, rows: int, mix: Callable[[Layer, Array, Array, int], tuple[Array, Array]] = Layer.mix
     ) -> tuple[Array, Array]:
         """Run all layers: normalised context content (B N D E) and query (B M D E)."""
         column = self.embed_column(inputs.column, inputs.summary)

@@ -21,14 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from makeweight.generators.transformer.config import ModelConfig
-from makeweight.generators.transformer.features import (
-    Cells,
-    Context,
-    encode_cells,
-    experts,
-    fit_context,
-    pointer_base,
-)
+from makeweight.generators.transformer.features import Cells, Context, encode_cells, experts, fit_context, pointer_base
 from makeweight.generators.transformer.kernel import Experts
 from makeweight.generators.transformer.network import (
     NEVER,

@@ -39,9 +39,7 @@ def build_optimisers(model: nn.Module, config: TrainConfig | LabelTrainConfig) -
     """Muon for the matrices inside the layers, AdamW for everything else."""
     if not hasattr(torch.optim, "Muon"):
         raise MissingDependency(
-            "pretraining needs torch.optim.Muon",
-            got=f"torch {torch.__version__}",
-            expected="torch 2.9 or later",
+            "pretraining needs torch.optim.Muon", got=f"torch {torch.__version__}", expected="torch 2.9 or later"
         )
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
@@ -49,12 +47,7 @@ def build_optimisers(model: nn.Module, config: TrainConfig | LabelTrainConfig) -
         inside = "layers." in name and name.endswith(".weight") and parameter.ndim == 2
         (matrices if inside else rest).append(parameter)
     return [
-        torch.optim.Muon(
-            matrices,
-            lr=config.matrix_rate,
-            weight_decay=config.weight_decay,
-            adjust_lr_fn="original",
-        ),
+        torch.optim.Muon(matrices, lr=config.matrix_rate, weight_decay=config.weight_decay, adjust_lr_fn="original"),
         torch.optim.AdamW(rest, lr=config.vector_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay),
     ]
 

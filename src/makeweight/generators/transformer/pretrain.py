@@ -33,12 +33,7 @@ from makeweight.generators.transformer.objective import Prepared, add_rivals, ne
 from makeweight.generators.transformer.optimisers import build_optimisers, learning_rate, running_mean
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
 from makeweight.generators.transformer.trainable import TrainableNetwork
-from makeweight.generators.transformer.validation import (
-    Figures,
-    baselines,
-    validate,
-    validation_batches,
-)
+from makeweight.generators.transformer.validation import Figures, baselines, validate, validation_batches
 from makeweight.progress import Progress
 from makeweight.table.records import guarded
 
@@ -144,10 +139,7 @@ class Trainer:
         own = dataclasses.asdict(self.config.model)
         if state["config"]["model"] != own:
             raise FileProblem(
-                "the checkpoint is of another model",
-                where=str(path),
-                got=state["config"]["model"],
-                expected=own,
+                "the checkpoint is of another model", where=str(path), got=state["config"]["model"], expected=own
             )
         self.model.load_state_dict(state["model"])
         if "averaged" in state:

@@ -65,14 +65,7 @@ class TablePrompt:
     2
     """
 
-    def __init__(
-        self,
-        network: Network,
-        values: Array,
-        categorical: Array,
-        given: Array,
-        rng: Any,
-    ) -> None:
+    def __init__(self, network: Network, values: Array, categorical: Array, given: Array, rng: Any) -> None:
         self.network = network
         xp = of(network.like)
         self.values = xp.array(values, network.like)

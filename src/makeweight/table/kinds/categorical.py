@@ -9,13 +9,7 @@ import pandas as pd
 
 from makeweight.errors import SchemaError
 from makeweight.table.column import MAX_CATEGORIES, Column, Kind
-from makeweight.table.kinds._values import (
-    Rejects,
-    allow_missing,
-    column_of,
-    missing_mask,
-    to_dtype,
-)
+from makeweight.table.kinds._values import Rejects, allow_missing, column_of, missing_mask, to_dtype
 
 
 def observed(series: pd.Series[Any]) -> pd.Index[Any]:

@@ -264,10 +264,7 @@ def _is_digits(value: str, least: int, most: int) -> bool:
 
 #: Name of a check to what tells whether a text passes it, and what makes it pass.
 _CHECKS: dict[str, tuple[Callable[[str], bool], Callable[[str], str]]] = {
-    "IBAN": (
-        lambda v: re.fullmatch(r"[A-Z]{2}\d\d[ A-Z0-9]{8,36}", v) is not None and _iban(v) == 1,
-        _iban_repaired,
-    ),
+    "IBAN": (lambda v: re.fullmatch(r"[A-Z]{2}\d\d[ A-Z0-9]{8,36}", v) is not None and _iban(v) == 1, _iban_repaired),
     "Luhn": (
         lambda v: _is_digits(v, 8, 24) and _luhn(_digits_of(v)) % 10 == 0,
         lambda v: _with_last(v, str(-_luhn(_digits_of(_with_last(v, "0"))) % 10)),

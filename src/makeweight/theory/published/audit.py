@@ -186,13 +186,7 @@ def _without(rows: Floats, training: Floats) -> Floats:
 
 
 def _borrowed_null(
-    table: Floats,
-    target: Floats,
-    found: ScoreGap,
-    folds: int,
-    draws: int,
-    ridge: float,
-    rng: np.random.Generator,
+    table: Floats, target: Floats, found: ScoreGap, folds: int, draws: int, ridge: float, rng: np.random.Generator
 ) -> _Null:
     majority, minority = table[target == 0], table[target == 1]
     spread = majority.std(axis=0)

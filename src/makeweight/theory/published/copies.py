@@ -62,10 +62,7 @@ class CopyCheck:
 
 
 def copy_check(
-    folds: list[tuple[Floats, Floats, Floats]],
-    *,
-    rng: np.random.Generator,
-    level: float = 0.01,
+    folds: list[tuple[Floats, Floats, Floats]], *, rng: np.random.Generator, level: float = 0.01
 ) -> CopyCheck:
     """Compare synthetic rows with held-out real rows: exact copies, and nearness to the training rows.
 

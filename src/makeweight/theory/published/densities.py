@@ -16,14 +16,7 @@ from scipy.special import log_softmax, logsumexp
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, Integers, as_matrix, as_vector, count
 
-__all__ = [
-    "BayesianNetwork",
-    "Density",
-    "GaussianDensity",
-    "LatentEmbedding",
-    "fit_bayesian_network",
-    "fit_gaussian",
-]
+__all__ = ["BayesianNetwork", "Density", "GaussianDensity", "LatentEmbedding", "fit_bayesian_network", "fit_gaussian"]
 
 _LARGEST_SUPPORT = 200_000
 
@@ -181,10 +174,7 @@ class BayesianNetwork(_Discrete):
             shape = (*(self.levels[parent] for parent in above), self.levels[column])
             if any(parent >= column for parent in above) or table.shape != shape:
                 raise OptionError(
-                    "tables and parents do not match",
-                    where=f"column {column}",
-                    got=table.shape,
-                    expected=shape,
+                    "tables and parents do not match", where=f"column {column}", got=table.shape, expected=shape
                 )
             if table.min() < 0 or not np.allclose(table.sum(axis=-1), 1.0):
                 raise OptionError("not probabilities", where=f"table of column {column}")

@@ -85,10 +85,7 @@ class MixtureLaw:
 
 
 def fit_mixture_law(
-    real_sizes: npt.ArrayLike,
-    real_risks: npt.ArrayLike,
-    surrogate_sizes: npt.ArrayLike,
-    surrogate_risks: npt.ArrayLike,
+    real_sizes: npt.ArrayLike, real_risks: npt.ArrayLike, surrogate_sizes: npt.ArrayLike, surrogate_risks: npt.ArrayLike
 ) -> MixtureLaw:
     """Fit the law from a learning curve on real rows and one on surrogate rows, both tested on real rows.
 
@@ -120,10 +117,7 @@ def fit_mixture_law(
     (0.2, 1.0)
     """
     curves = []
-    for sizes, risks, name in (
-        (real_sizes, real_risks, "real"),
-        (surrogate_sizes, surrogate_risks, "surrogate"),
-    ):
+    for sizes, risks, name in ((real_sizes, real_risks, "real"), (surrogate_sizes, surrogate_risks, "surrogate")):
         law = ScalingLaw(1, 1)
         law.fit(np.asarray(sizes, dtype=np.float64) - 1, risks)
         if not law.identifiable_:

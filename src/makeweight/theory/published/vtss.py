@@ -14,14 +14,7 @@ from makeweight.theory._checks import Floats, as_vector, count
 from makeweight.theory.logistic import LogisticFit, balanced_weights, design, fit_logistic, row_scores
 from makeweight.theory.published.pilots import MinorityGenerator, called, checked_pair, fold_pilots
 
-__all__ = [
-    "ScoreGap",
-    "TgVtss",
-    "directional_size",
-    "generator_quality_score",
-    "score_gap",
-    "tg_vtss",
-]
+__all__ = ["ScoreGap", "TgVtss", "directional_size", "generator_quality_score", "score_gap", "tg_vtss"]
 
 
 def directional_size(n_majority: int, n_minority: int, gap: npt.ArrayLike, delta: npt.ArrayLike) -> float:

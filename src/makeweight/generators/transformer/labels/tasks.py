@@ -44,11 +44,7 @@ class LabelTasks:
 
 
 def draw(
-    prior: PriorConfig,
-    limits: tuple[int, int],
-    cells: int,
-    rng: np.random.Generator,
-    generator: torch.Generator,
+    prior: PriorConfig, limits: tuple[int, int], cells: int, rng: np.random.Generator, generator: torch.Generator
 ) -> LabelTasks:
     """Draw a batch of binary tasks of one shape.
 
