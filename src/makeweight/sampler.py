@@ -12,8 +12,7 @@ import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 
 from makeweight._compat import HasMethods, Interval, StrOptions
-from makeweight.committee.committee import Committee
-from makeweight.committee.soft import soft_labels
+from makeweight.committee.teaching import soft_counts, teach
 from makeweight.errors import PlanError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
@@ -31,8 +30,6 @@ __all__ = ["SyntheticOverSampler", "balance", "row_weights"]
 
 #: Key of the stream that a teacher is fitted with.
 TEACHER_STREAM = 2
-#: Rows that carry probabilities: at least so many, and so many for every real one (docs/soft-rows.md).
-SOFT_ROWS, SOFT_SHARE = 8_000, 2
 
 
 def balance(
@@ -161,10 +158,10 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         Threads that work on different groups; the rows do not depend on it.
     soft_labels : bool or classifier, default=False
         Let every row carry p(label | row): real and synthetic rows stand once per label, with the label's probability
-        as ``sample_weight_``. True asks a `makeweight.Committee`; a classifier with ``predict_proba`` is cross-fitted
-        in its place. Rows lie evenly over the groups, 8,000 of them or twice the real ones where that is more, unless
-        `sampling_strategy` or `augment` say otherwise. The learner needs sample weights, and in a pipeline they do not
-        reach it: fit it to what ``fit_resample`` returns.
+        as ``sample_weight_``. True asks a `makeweight.Committee`; one can be given, and any other classifier with
+        ``predict_proba`` is cross-fitted in its place. Rows lie evenly over the groups, 8,000 of them or twice the
+        real ones where that is more, unless `sampling_strategy` or `augment` say otherwise. The learner needs sample
+        weights, and in a pipeline they do not reach it: fit it to what ``fit_resample`` returns.
 
     Attributes
     ----------
@@ -321,31 +318,23 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Ask the teacher what every row is, and return rows once per label."""
         features, written = given.frame[given.names], self.generation_.frame
         stream = np.random.SeedSequence(seed.entropy, spawn_key=(TEACHER_STREAM,))
-        balanced = balancing_weights(cells.codes) if given.attributes else None
-        self.teacher_ = Committee(
-            "auto" if self.soft_labels is True else [("teacher", self.soft_labels)],
-            kinds={name: kind for name, kind in given.stated(self.kinds).items() if name in given.names},
-            random_state=int(stream.generate_state(1)[0]),
-            n_jobs=self.n_jobs,
-        ).fit(
+        lesson = teach(
             features,
             given.labels.to_numpy(),
+            written[given.names],
+            teacher=self.soft_labels,
+            kinds={name: kind for name, kind in given.stated(self.kinds).items() if name in given.names},
             groups=given.frame[given.attributes] if given.attributes else None,
-            sample_weight=balanced,
+            sample_weight=balancing_weights(cells.codes) if given.attributes else None,
+            random_state=int(stream.generate_state(1)[0]),
+            n_jobs=self.n_jobs,
         )
-        classes = self.teacher_.classes_
-        synthetic = np.empty((0, len(classes)))
-        if len(written):
-            synthetic = self.teacher_.predict_proba(written[given.names])
-        weight = 1.0 if self.synthetic_weight is None else self.synthetic_weight
-        soft = soft_labels(
-            self.teacher_.labels_, self.teacher_.oof_, synthetic, sample_weight=balanced, synthetic_weight=weight
-        )
-        self.probabilities_ = np.concatenate([self.teacher_.oof_, synthetic])
+        self.teacher_, self.probabilities_ = lesson.teacher, lesson.probabilities
+        soft = lesson.labels(synthetic_weight=1.0 if self.synthetic_weight is None else self.synthetic_weight)
         n_real = len(features)
         every = pd.concat([given.frame[[*given.names, given.target]], written[[*given.names, given.target]]])
         further = every.iloc[soft.rows[n_real:]].reset_index(drop=True)
-        labels = pd.Series(classes[soft.labels[n_real:]], name=given.target)
+        labels = pd.Series(self.teacher_.classes_[soft.labels[n_real:]], name=given.target)
         further[given.target] = labels.astype(given.frame[given.target].dtype)
         self.is_synthetic_ = np.arange(len(soft.rows)) >= n_real
         self.sample_weight_ = soft.weights
@@ -390,7 +379,7 @@ def _soft_amount(amount: Amount, groups: Groups) -> Amount:
         )
     if amount.sampling_strategy != "auto" or amount.augment:
         return amount
-    each = max(SOFT_ROWS, SOFT_SHARE * len(groups.codes)) // len(groups)
+    each = int(soft_counts(groups.counts)[0])
     return replace(
         amount, sampling_strategy={key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}, augment=each
     )

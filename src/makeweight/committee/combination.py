@@ -10,7 +10,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from makeweight.errors import OptionError
 
-__all__ = ["Combination", "fit_combination"]
+__all__ = ["Combination", "blend", "fit_combination"]
 
 #: Pull of log-slope and offsets towards zero, on the scale of the mean loss: keeps separated classes finite.
 RIDGE = 1e-3
@@ -43,6 +43,17 @@ class Combination:
     def apply(self, logs: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (n, k) from the members' log-probabilities of shape (m, n, k)."""
         return np.asarray(softmax(self.slope * np.tensordot(self.weights, logs, 1) + self.offsets, axis=1))
+
+
+def blend(student: np.ndarray, teacher: np.ndarray) -> np.ndarray:
+    """Return the mean of two models on the scale of log-odds, from their probabilities above zero, shape (n, k).
+
+    Examples
+    --------
+    >>> blend(np.array([[0.5, 0.5]]), np.array([[0.2, 0.8]])).round(3)
+    array([[0.333, 0.667]])
+    """
+    return np.asarray(softmax(0.5 * (np.log(student) + np.log(teacher)), axis=1))
 
 
 def fit_combination(

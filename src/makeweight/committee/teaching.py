@@ -1,0 +1,168 @@
+"""What a teacher says of rows, and the training sets that a learner gets from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.committee.committee import Committee
+from makeweight.committee.soft import SoftLabels, soft_labels
+from makeweight.labelled import take_rows
+from makeweight.measure.learners import seeded
+from makeweight.table.containers import append_rows
+
+__all__ = ["Lesson", "soft_counts", "teach"]
+
+#: Rows that carry probabilities: at least so many, and so many for every real one (docs/soft-rows.md).
+SOFT_ROWS, SOFT_SHARE = 8_000, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Real and synthetic rows with what a teacher says of them.
+
+    Parameters
+    ----------
+    teacher : Committee
+        Fitted to the real rows.
+    rows : container of shape (n + m, d)
+        Features of the real rows and, below them, of the synthetic ones, in the container of the real ones.
+    said : ndarray of shape (m, k)
+        What the teacher says of the synthetic rows; of the real ones, unseen, that is ``teacher.oof_``.
+    sample_weight : ndarray of shape (n,) or None
+        Of the real rows.
+    """
+
+    teacher: Committee
+    rows: Any
+    said: np.ndarray
+    sample_weight: np.ndarray | None = None
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Of real rows, by fits that have not seen them, then of synthetic rows, shape (n + m, k)."""
+        return np.concatenate([self.teacher.oof_, self.said])
+
+    def labels(self, *, softness: float = 0.5, synthetic_weight: float = 1.0, rows: int | None = None) -> SoftLabels:
+        """Return the rows once per label; parameters as of `training_set`."""
+        return soft_labels(
+            self.teacher.labels_,
+            self.teacher.oof_,
+            self.said[:rows],
+            sample_weight=self.sample_weight,
+            softness=softness,
+            synthetic_weight=synthetic_weight,
+        )
+
+    def training_set(
+        self, *, softness: float = 0.5, synthetic_weight: float = 1.0, rows: int | None = None
+    ) -> tuple[Any, np.ndarray, np.ndarray]:
+        """Return what a learner is fitted to.
+
+        Parameters
+        ----------
+        softness : float in [0, 1], default=0.5
+            Share of a real row's weight that follows the teacher; the rest stays with its label.
+        synthetic_weight : float, default=1.0
+            Of a synthetic row, where a real one weighs 1.
+        rows : int, optional
+            Synthetic rows that take part, the first ones: all by default; with 0, real rows alone.
+
+        Returns
+        -------
+        X : container of shape (r, d)
+            As the real rows came; they stand first, in their order.
+        y : ndarray of shape (r,)
+            Labels.
+        weights : ndarray of shape (r,)
+        """
+        soft = self.labels(softness=softness, synthetic_weight=synthetic_weight, rows=rows)
+        return take_rows(self.rows, soft.rows), self.teacher.classes_[soft.labels], soft.weights
+
+
+def teach(
+    real: Any,
+    labels: Any,
+    synthetic: pd.DataFrame,
+    *,
+    teacher: Any = True,
+    kinds: Mapping[Any, str] | None = None,
+    groups: Any = None,
+    sample_weight: np.ndarray | None = None,
+    random_state: int,
+    n_jobs: int | None = None,
+) -> Lesson:
+    """Return what a committee says of real rows that it has not seen, and of synthetic rows.
+
+    Parameters
+    ----------
+    real : container of shape (n, d)
+        Features of the real rows.
+    labels : array-like of shape (n,)
+    synthetic : DataFrame of shape (m, d)
+        Features of synthetic rows, which a generator wrote that learned from the real rows alone; they may be none.
+    teacher : True, Committee or classifier, default=True
+        True asks a `Committee` at its defaults; a clone of one that is given is asked; any other classifier is
+        cross-fitted in its place.
+    kinds, n_jobs
+        As of `Committee`; not used where one is given.
+    groups, sample_weight
+        As of its ``fit``.
+    random_state : int
+        Of the committee, where one that is given leaves it open.
+
+    Returns
+    -------
+    Lesson
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = pd.DataFrame({"x": np.arange(40.0)})
+    >>> y = np.repeat(["low", "high"], 20)
+    >>> further = pd.DataFrame({"x": [5.5, 33.5]})
+    >>> lesson = teach(X, y, further, teacher=LogisticRegression(), random_state=0)
+    >>> lesson.said.argmax(axis=1), lesson.training_set(softness=0)[1][-2:].tolist()
+    (array([1, 0]), ['low', 'high'])
+    """
+    if isinstance(teacher, Committee):
+        committee = seeded(teacher, random_state)
+    else:
+        members = "auto" if teacher is True else [("teacher", teacher)]
+        committee = Committee(members, kinds=kinds, random_state=random_state, n_jobs=n_jobs)
+    committee.fit(real, labels, groups=groups, sample_weight=sample_weight)
+    if not len(synthetic):
+        return Lesson(committee, real, np.empty((0, len(committee.classes_))), sample_weight)
+    rows = append_rows(real, synthetic)
+    said = committee.predict_proba(take_rows(rows, np.arange(len(labels), len(labels) + len(synthetic))))
+    return Lesson(committee, rows, said, sample_weight)
+
+
+def soft_counts(counts: np.ndarray, *, even: bool = True) -> np.ndarray:
+    """Return how many rows that carry probabilities every group gets.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (g,)
+        Real rows of the groups.
+    even : bool, default=True
+        As many for every group; else in the proportion of the real ones.
+
+    Returns
+    -------
+    ndarray of int, shape (g,)
+        In all 8,000, or two for every real row where that is more.
+
+    Examples
+    --------
+    >>> soft_counts(np.array([900, 100])), soft_counts(np.array([900, 100]), even=False)
+    (array([4000, 4000]), array([7200,  800]))
+    """
+    total = max(SOFT_ROWS, SOFT_SHARE * int(counts.sum()))
+    if even:
+        return np.repeat(total // len(counts), len(counts))
+    return np.asarray(np.rint(total * counts / counts.sum()), dtype=np.int64)
