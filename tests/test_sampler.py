@@ -1,6 +1,7 @@
 """The sampler: containers, dtypes, pipelines, routing, weights, determinism, and what it refuses."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from sklearn.model_selection import GridSearchCV
 
 from generators_for_tests import Copier, Shuffler
 from makeweight import Limits, SyntheticOverSampler
-from makeweight.errors import GeneratorError, PlanError, SchemaError
+from makeweight.errors import GenerationShortfall, GeneratorError, PlanError, SchemaError
 from makeweight.generators.registry import names
 from makeweight.sampler import balance
 from strategies import COLUMNS, ROWS
@@ -204,6 +205,41 @@ def test_in_a_pipeline_with_grid_search(thinned):
     grid = {"syntheticoversampler__generator": ["smoothed-bootstrap", "smote"]}
     search = GridSearchCV(pipeline, grid, cv=2, scoring="balanced_accuracy").fit(*thinned)
     assert search.best_score_ > 0.8
+
+
+@pytest.mark.parametrize("name", ["smoothed-bootstrap", "transport", "transformer"])
+def test_the_fitted_generator_is_there_to_be_saved(name, tmp_path):
+    X, y = mixed()
+    sampler = SyntheticOverSampler(name, random_state=0)
+    sampler.fit_resample(X, y)
+    sampler.generator_.save(tmp_path / "saved")
+    table = SyntheticOverSampler().fit(X, y).table_
+    loaded = type(sampler.generator_).load(tmp_path / "saved", table)
+    before, after = (one.propose(("yes",), 5, rng=np.random.default_rng(0)) for one in (sampler.generator_, loaded))
+    pd.testing.assert_frame_equal(before, after)
+    if hasattr(loaded, "log_prob"):
+        assert np.isfinite(loaded.log_prob(table.frame)).any()
+
+
+def test_what_a_generator_learned_is_not_lost_where_it_falls_short():
+    X, y = pd.DataFrame({"x": [1.0, 2, 3, 4, 5, 6, 7]}), ["a"] * 5 + ["b"] * 2
+    sampler = SyntheticOverSampler("random", limits=Limits(copies="reject"), random_state=0)
+    with pytest.raises(GenerationShortfall):
+        sampler.fit_resample(X, y)
+    assert len(sampler.generator_.propose(("b",), 3, rng=np.random.default_rng(0))) == 3
+
+
+def test_a_pickled_sampler_holds_no_real_row():
+    X, y = mixed()
+    sampler = SyntheticOverSampler("smoothed-bootstrap", random_state=0)
+    sampler.fit_resample(X.assign(**{"city.name": "a-rare-town"}), y)
+    again = pickle.loads(pickle.dumps(sampler))
+    assert not {"generator_", "table_"} & set(vars(again))
+    assert len(again.generation_) == 30
+    assert SyntheticOverSampler("random").fit(X, y).table_.frame["died"].tolist() == y.tolist()
+    balanced = SyntheticOverSampler("random", sampling_strategy={"yes": 15, "no": 45})
+    balanced.fit_resample(X, y)
+    assert balanced.generator_ is None
 
 
 def test_clone_keeps_parameters_and_instances_are_not_fitted_in_place():

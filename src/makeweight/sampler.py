@@ -171,6 +171,11 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         Rows to bring each group up to its target, by label (or by tuple of label and attributes).
     generation_ : Generation
         The synthetic rows with ledger and provenance.
+    generator_ : Generator or None
+        The fitted generator, with its ``save``, ``log_prob`` or ``impute`` where it has them; there, too, where it then
+        wrote fewer rows than asked for. None where no row was wanted. Neither it nor `table_` is pickled.
+    table_ : makeweight.table.Table
+        The real rows with their schema, which ``load`` of a generator takes.
     is_synthetic_ : ndarray of bool, shape (n_rows,)
     sample_weight_ : ndarray of float64, shape (n_rows,)
         Weights for the returned rows.
@@ -298,6 +303,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         given = LabelledRows(self, X, y, groups, self.group_by)
         table, cells = self._plan(given)
         seed = seed_sequence(self.random_state)
+        self.generator_: Generator | None = None
         made = self.generation_ = write_rows(
             table,
             self.plan_,
@@ -307,12 +313,22 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             options=self.options,
             limits=self.limits,
             n_jobs=self.n_jobs,
+            on_fit=self._keep,
         )
         if self.soft_labels is not False:
             return self._soften(given, cells, seed)
         self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
         self.sample_weight_ = row_weights(cells, made)
         return given.extend(made.frame)
+
+    def _keep(self, fitted: Generator) -> None:
+        """Keep the fitted generator: what it learned is not lost where it then fails to write."""
+        self.generator_ = fitted
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: no real row, and nothing that belongs to this process."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in ("generator_", "table_")}
 
     def _soften(self, given: LabelledRows, cells: Groups, seed: np.random.SeedSequence) -> tuple[Any, Any]:
         """Ask the teacher what every row is, and return rows once per label."""
@@ -343,7 +359,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), given.stated(self.kinds)).schema(given.frame)
         given.check_labels()
-        table = Table(given.frame, schema)
+        self.table_ = table = Table(given.frame, schema)
         groups = Groups(table)
         labels = None if given.attributes else given.labels.to_numpy()
         amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)

@@ -18,7 +18,7 @@ from makeweight.progress import Progress
 from makeweight.table import Table
 from makeweight.table.memory import refuse_rows
 
-__all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
+__all__ = ["FIT_STREAM", "fit_generator", "seed_sequence", "write_rows"]
 
 #: Key of the stream that a generator learns with; the rounds of `fill` have streams of their own.
 FIT_STREAM = 1
@@ -39,6 +39,7 @@ def write_rows(
     limits: Limits | None = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
+    on_fit: Callable[[Generator], object] | None = None,
 ) -> Generation:
     """Return the rows of a plan, written by a copy of the generator that learned from the table.
 
@@ -59,6 +60,8 @@ def write_rows(
         As in `makeweight.generators.fill.fill`.
     name : str, optional
         Of the generator, for the provenance; by default the name in the registry or the class.
+    on_fit : callable, optional
+        Called with the fitted generator before it writes a row.
 
     Returns
     -------
@@ -86,14 +89,48 @@ def write_rows(
     refuse_rows(plan.n_synthetic, len(table.schema.columns))
     if name is None:
         name = generator if isinstance(generator, str) else type(generator).__name__
-    fitted = copy.deepcopy(resolve(generator, options))
     if plan.n_synthetic:
-        own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
-        fitted = fitted.fit(table, rng=np.random.default_rng(own))
+        fitted = fit_generator(table, generator, seed=seed, fit_seed=fit_seed, options=options)
         _warn_of_many_groups(fitted, plan)
+        if on_fit is not None:
+            on_fit(fitted)
+    else:
+        fitted = resolve(generator, options)
     return fill(
         fitted, table, plan, seed=seed, groups=groups, name=name, limits=limits, n_jobs=n_jobs, progress=progress
     )
+
+
+def fit_generator(
+    table: Table,
+    generator: str | Generator,
+    *,
+    seed: np.random.SeedSequence,
+    fit_seed: np.random.SeedSequence | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Generator:
+    """Return a copy of a generator that learned from a table.
+
+    Parameters
+    ----------
+    table : Table
+    generator : str or Generator
+        It is copied before it is fitted, so the object that comes in stays as it is.
+    seed : numpy.random.SeedSequence
+    fit_seed : numpy.random.SeedSequence, optional
+        Of the fit; by default derived from `seed`.
+    options : mapping of str to object, optional
+        Constructor arguments of a generator given by name.
+
+    Raises
+    ------
+    OptionError
+        When there is no generator of that name, or an option does not fit it.
+    GeneratorError
+        When it cannot learn from the table.
+    """
+    own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
+    return copy.deepcopy(resolve(generator, options)).fit(table, rng=np.random.default_rng(own))
 
 
 def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:

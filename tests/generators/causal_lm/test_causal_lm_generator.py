@@ -134,6 +134,17 @@ def test_a_row_that_outgrows_the_model_is_left_out():
     assert len(generator.propose(("rare",), 5, rng=np.random.default_rng(0))) == 0
 
 
+def test_what_a_sampler_trained_can_be_saved(tmp_path):
+    frame = example_table().frame
+    sampler = SyntheticOverSampler(CausalLMGenerator(**TINY), random_state=0)
+    sampler.fit_resample(frame.drop(columns="y"), frame["y"])
+    sampler.generator_.save(tmp_path / "saved")
+    table = SyntheticOverSampler("causal-lm").fit(frame.drop(columns="y"), frame["y"]).table_
+    loaded = CausalLMGenerator.load(tmp_path / "saved", table)
+    rows, again = (g.propose(("rare",), 3, rng=np.random.default_rng(4)) for g in (sampler.generator_, loaded))
+    pd.testing.assert_frame_equal(rows.astype(str), again.astype(str))
+
+
 @pytest.mark.parametrize("constrain", [True, False])
 def test_saved_and_loaded_it_writes_the_same_rows(tmp_path, constrain):
     table = example_table()

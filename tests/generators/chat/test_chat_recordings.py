@@ -180,6 +180,16 @@ def test_secrets_are_nowhere(status, tmp_path, caplog, recwarn):
     assert SECRET[3:20] not in said
 
 
+def test_the_fitted_generator_of_a_sampler_can_be_saved(tmp_path):
+    X, y = TABLE.frame.drop(columns="y"), TABLE.frame["y"]
+    with serving() as endpoint:
+        sampler = SyntheticOverSampler(ChatGenerator(model="m", base_url=endpoint.url), random_state=0)
+        sampler.fit_resample(X, y)
+    sampler.generator_.save(tmp_path / "saved")
+    assert ChatGenerator.load(tmp_path / "saved", sampler.table_).model == "m"
+    assert "generator_" not in vars(pickle.loads(pickle.dumps(sampler)))
+
+
 def test_keys_come_from_the_environment_for_remote_endpoints_only(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     with serving() as endpoint:
