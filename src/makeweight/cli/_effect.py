@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["ARMS", "Split", "breast_cancer", "measure", "splits", "summary"]
+__all__ = ["Split", "measure", "splits"]
 
 TARGET, RARE = "diagnosis", "malignant"
 TEST_SHARE, RARE_SHARE = 0.4, 0.05

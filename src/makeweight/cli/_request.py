@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from makeweight.plan import Amount, Target
     from makeweight.table.io import TableFile
 
-__all__ = ["BalanceOutcome", "BalanceRequest"]
-
 
 @dataclass(frozen=True)
 class BalanceRequest:

@@ -25,8 +25,6 @@ from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 from makeweight.theory import logit_shift
 
-__all__ = ["SIMPLE", "Trained", "VisibleRows", "balanced_rows", "copied", "measure_arm", "predict", "train_arm"]
-
 #: Arms without a synthetic row.
 SIMPLE = NOTHING, WEIGHTS, UNDERSAMPLE = "nothing", "weights", "undersample"
 

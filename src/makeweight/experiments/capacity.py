@@ -19,7 +19,7 @@ from makeweight.table import Schema, Table
 from makeweight.theory.published.capacity import energy_distance
 from makeweight.theory.published.densities import BayesianNetwork, Density, GaussianDensity
 
-__all__ = ["OWN", "VERSION", "CapacitySettings", "fingerprint", "law", "measure", "rows_in_context", "tasks"]
+__all__ = ["CapacitySettings", "law", "measure", "tasks"]
 
 VERSION = 2
 OWN: tuple[str, ...] = ()

@@ -12,8 +12,6 @@ from sklearn.tree import DecisionTreeClassifier
 from makeweight.errors import OptionError, nearest
 from makeweight.measure.learners import make_learner
 
-__all__ = ["PUBLISHED", "WeightedForest", "published_classifier"]
-
 N_TREES = 100
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from makeweight.errors import FileProblem, OptionError, nearest
 
-__all__ = ["COLUMNS", "Columns", "Parts", "craft", "data_folder", "opal_split", "paper_parts", "sides", "split"]
+__all__ = ["craft", "data_folder"]
 
 
 @dataclass(frozen=True)

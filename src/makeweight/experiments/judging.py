@@ -7,8 +7,6 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score, ro
 
 from makeweight.measure.calibration import balanced_platt
 
-__all__ = ["LEAST", "balanced_loss", "calibrated_on_halves", "judge"]
-
 #: Probabilities of the published classifiers are this far from 0 and 1 before they are calibrated. They are cut, not
 #: mixed as in `makeweight.measure.probabilities`, so that the numbers stay comparable with those already measured.
 LEAST = 1e-3

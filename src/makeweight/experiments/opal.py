@@ -18,7 +18,7 @@ from makeweight.experiments.judging import judge
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["OWN", "VERSION", "OpalSettings", "fingerprint", "measure", "tasks"]
+__all__ = ["OpalSettings", "measure", "tasks"]
 
 VERSION = 1
 GPT4 = "gpt4"

@@ -19,7 +19,7 @@ from makeweight.experiments.judging import judge
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["OWN", "VERSION", "PublishedSettings", "fingerprint", "measure", "tasks"]
+__all__ = ["PublishedSettings", "measure", "tasks"]
 
 #: Raise it when a number can change.
 VERSION = 1

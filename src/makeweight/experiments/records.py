@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["DONE", "FAILED", "TYPES", "ExperimentKind", "ExperimentTask", "Measurement", "PlannedTask", "ResultRow"]
+__all__ = ["ExperimentTask", "Measurement", "ResultRow"]
 
 DONE, FAILED = "done", "failed"
 Settings = TypeVar("Settings")

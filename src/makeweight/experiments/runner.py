@@ -23,7 +23,7 @@ from makeweight.experiments.store import Store
 from makeweight.generators.registry import resolve
 from makeweight.progress import Progress
 
-__all__ = ["Run", "failures", "plan_tasks", "run_experiment"]
+__all__ = ["Run", "failures", "run_experiment"]
 
 #: Packages whose version may move a number.
 PACKAGES = ("numpy", "pandas", "scikit-learn", "imbalanced-learn", "xgboost", "torch")

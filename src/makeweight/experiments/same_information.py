@@ -15,7 +15,7 @@ from makeweight.experiments.published import EXTERNAL, REAL
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["OWN", "VERSION", "InformationSettings", "fingerprint", "measure", "tasks"]
+__all__ = ["InformationSettings", "measure", "tasks"]
 
 VERSION = 2  # equal rows share a fold
 OWN = (*SIMPLE, REAL, EXTERNAL)

@@ -12,7 +12,7 @@ from typing import Any
 from makeweight.errors import FileProblem, OptionError, nearest
 from makeweight.table.records import guarded
 
-__all__ = ["KINDS", "Experiment", "ExperimentSettings", "PublishedNumber", "names", "read_experiment"]
+__all__ = ["Experiment", "ExperimentSettings", "PublishedNumber", "names", "read_experiment"]
 
 #: Of the file of an experiment.
 MOST_BYTES = 1_000_000

@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from makeweight.experiments.records import DONE, FAILED
 from makeweight.experiments.spec import Experiment, PublishedNumber
 
-__all__ = ["CELL", "DIFFERENCES", "agreement", "published_numbers", "summarise", "versus", "worth"]
+__all__ = ["DIFFERENCES", "agreement", "published_numbers", "summarise", "versus", "worth"]
 
 #: What identifies a mean.
 CELL = ["data", "learner", "arm", "step", "stage", "metric"]

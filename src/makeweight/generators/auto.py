@@ -14,7 +14,7 @@ from makeweight.generators.registry import resolve
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Table
 
-__all__ = ["AutoGenerator", "Choice"]
+__all__ = ["AutoGenerator"]
 
 RIVAL, REFERENCE = "transformer", "smoothed-bootstrap"
 

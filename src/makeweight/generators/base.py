@@ -16,7 +16,7 @@ import pandas as pd
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 
-__all__ = ["Cost", "Generator", "Remarks", "Traits", "remark", "remarks_of", "traits_of"]
+__all__ = ["Cost", "Generator", "Traits", "remark", "traits_of"]
 
 _REMARKS = "makeweight"
 

@@ -35,7 +35,7 @@ from makeweight.generators.frame.options import options_of
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 
-__all__ = ["CHECKS", "Make", "example_table"]
+__all__ = ["CHECKS", "Make"]
 
 Make = Callable[[], Generator]
 

@@ -22,13 +22,13 @@ from makeweight.generators.frame.known import too_few_rows
 from makeweight.generators.generation import Generation
 from makeweight.generators.ledger import Ledger, LedgerEntry, accounts_of
 from makeweight.generators.limits import Limits, ShortfallWarning, report_shortfall
-from makeweight.generators.streams import PURPOSES, account_of, stream
+from makeweight.generators.streams import PURPOSES, stream
 from makeweight.plan import Group, GroupPlan, Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import identifier
 
-__all__ = ["Generation", "Limits", "ShortfallWarning", "account_of", "fill", "stream"]
+__all__ = ["Generation", "Limits", "ShortfallWarning", "fill"]
 
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000

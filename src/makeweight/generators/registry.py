@@ -14,16 +14,7 @@ from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.generators.base import Generator
 from makeweight.generators.frame.options import SECRET, OptionRow, WithOptions, options_of
 
-__all__ = [
-    "ENTRY_POINT_GROUP",
-    "CostClass",
-    "GeneratorInfo",
-    "available",
-    "described",
-    "names",
-    "resolve",
-    "stated_options",
-]
+__all__ = ["CostClass", "GeneratorInfo", "available", "described", "names", "resolve", "stated_options"]
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"

@@ -8,7 +8,7 @@ import numpy as np
 
 from makeweight.plan import Group, Purpose
 
-__all__ = ["PURPOSES", "account_of", "stream"]
+__all__ = ["account_of"]
 
 PURPOSES: tuple[Purpose, ...] = ("balance", "augment")
 

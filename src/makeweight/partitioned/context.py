@@ -20,18 +20,7 @@ from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 from makeweight.table.files import replace_file
 
-__all__ = [
-    "BucketTask",
-    "Reading",
-    "SampleCandidates",
-    "SampleTask",
-    "WholeTableChecker",
-    "clear",
-    "draw",
-    "duplicate_share",
-    "merged",
-    "sort_bucket",
-]
+__all__ = ["SampleCandidates", "SampleTask", "draw"]
 
 #: Different rows of which the copies are counted.
 ROWS = 2**17

@@ -13,7 +13,7 @@ import pyarrow.types as kinds
 
 from makeweight.generators.check import mix
 
-__all__ = ["Distinct", "hashes_of"]
+__all__ = ["Distinct"]
 
 #: Values of a column that take more bytes than this are no categories, and are let go.
 MAX_BYTES = 2**25

@@ -17,8 +17,6 @@ from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import identifier
 from makeweight.table.kinds._values import to_dtype
 
-__all__ = ["FreshNames"]
-
 #: Strings are drawn freely where the odds of drawing one twice are below one in two to the power of this.
 SAFE_BITS = 40
 #: Real strings that fresh ones are like.

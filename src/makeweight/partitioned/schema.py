@@ -22,8 +22,6 @@ from makeweight.table.kinds._numeric import MAX_DECIMALS, grid_of
 from makeweight.table.schema import MAX_NUMERIC_LABELS, MOST_LABELS
 from makeweight.table.spelling.reader import may_be_dates
 
-__all__ = ["CountedGroups", "groups_of", "refuse_unknown", "schema_of"]
-
 
 class CountedGroups(Groups):
     """Groups whose rows were counted elsewhere.

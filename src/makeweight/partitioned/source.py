@@ -16,7 +16,7 @@ import pyarrow.types as kinds
 from makeweight.errors import FileProblem, SchemaError, nearest
 from makeweight.table.containers import append_rows
 
-__all__ = ["PartSource", "SourcePart", "batches", "decoded", "to_arrow", "to_frame"]
+__all__ = ["PartSource", "SourcePart"]
 
 ENDINGS = (".parquet", ".pq")
 #: Row groups of one file are read by one task until it has this many rows.

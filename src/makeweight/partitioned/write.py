@@ -27,8 +27,6 @@ from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
 
-__all__ = ["CopyTask", "Job", "Piece", "WriteTask", "entries_of", "is_recorded", "pieces_of", "write"]
-
 #: Keeps the streams of the parts apart from that of the fit.
 PART_STREAM = 2
 

@@ -11,7 +11,7 @@ from makeweight.quality.catalogue import CATALOGUE, CheckInfo
 from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.theory import holm
 
-__all__ = ["Check", "attempt", "judge_all"]
+__all__ = ["Check"]
 
 SHOWN_ITEMS = 3
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 from makeweight.quality.nulls import PERMUTATIONS, Item, QualityFinding, items_of
 from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows, row_ids
 
-__all__ = ["exact_copies", "excess_copies", "repeats"]
+__all__ = ["repeats"]
 
 
 def exact_copies(rows: ComparedRows) -> QualityFinding:

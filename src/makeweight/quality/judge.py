@@ -10,8 +10,6 @@ from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, items_of
 from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows
 from makeweight.quality.twosample import feature_matrix, folds_of, make_classifier
 
-__all__ = ["MEANINGLESS", "label_consistency"]
-
 #: A judge that confirms real labels no more often than this beyond chance has nothing to say.
 KNOWS = 0.05
 #: Labels that tell less than this share of what real labels tell are called meaningless.

@@ -14,7 +14,7 @@ from makeweight.quality.nulls import PERMUTATIONS, QualityFinding, groups_of, it
 from makeweight.quality.rows import ComparedRows, GroupRows, is_missing
 from makeweight.table import Column
 
-__all__ = ["ColumnShares", "Marginals"]
+__all__ = ["ColumnShares"]
 
 #: Numbers are compared on at most this many quantile bins, categories on the most frequent ones.
 MOST_BINS = 100

@@ -7,18 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = [
-    "ALL_GROUPS",
-    "PERMUTATIONS",
-    "Item",
-    "QualityFinding",
-    "family",
-    "groups_of",
-    "items_of",
-    "merge_rare",
-    "shuffled_labels",
-    "with_observed",
-]
+__all__ = ["Item", "QualityFinding"]
 
 #: The smallest p-value is 1 in 500, which stays below 0.05 when Holm's correction multiplies it by 13 checks.
 PERMUTATIONS = 499

@@ -10,8 +10,6 @@ from scipy.stats import rankdata
 
 from makeweight.quality.nulls import PERMUTATIONS, Item, items_of, shuffled_labels
 
-__all__ = ["Area", "Stratum", "area_items", "area_of"]
-
 
 @dataclass(frozen=True)
 class Stratum:

@@ -17,8 +17,6 @@ from makeweight.table.kinds import codec
 from makeweight.table.kinds._numeric import read_numbers
 from makeweight.table.kinds._values import dense
 
-__all__ = ["last_digits", "read_rows"]
-
 #: Added by `makeweight balance --provenance`, `--alpha` and `--synthetic-weight`.
 PREFIX = "makeweight_"
 MOST_DIGITS = 9

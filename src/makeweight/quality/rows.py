@@ -12,7 +12,7 @@ import pandas as pd
 from makeweight.quality.nulls import QualityFinding, with_observed
 from makeweight.table import Column, Schema, Table
 
-__all__ = ["KNOWN", "ComparedRows", "EncodedRows", "GroupRows", "is_missing", "row_ids"]
+__all__ = ["ComparedRows", "EncodedRows", "GroupRows"]
 
 #: Groups with fewer rows on a side are not compared: no test would see anything in them.
 FEWEST = 8

@@ -12,8 +12,6 @@ from makeweight.quality.nulls import merge_rare
 from makeweight.quality.rows import ComparedRows, GroupRows
 from makeweight.table import Column
 
-__all__ = ["Blocks", "associate", "encode"]
-
 MOST_LEVELS = 12
 #: Numbers held at once while draws are worked out together.
 AT_ONCE = 4_000_000

@@ -14,8 +14,6 @@ from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, groups_of, merg
 from makeweight.quality.ranks import Area, Stratum, area_items, area_of
 from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows
 
-__all__ = ["TwoSample", "feature_matrix", "folds_of", "holdout_fresh", "make_classifier"]
-
 FOLDS = 5
 #: Rows of a leaf; fitted in folds to fewer rows than fill two leaves, a classifier tells nothing apart.
 LEAF = 10

@@ -12,8 +12,6 @@ from makeweight.quality.catalogue import CATALOGUE
 from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.quality.rows import KNOWN, ComparedRows
 
-__all__ = ["identifiers", "impossible"]
-
 WORDS = {
     "far-out-of-range": "far beyond the real range",
     "third-state": "neither of the two real states",

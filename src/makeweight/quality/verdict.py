@@ -12,7 +12,7 @@ from makeweight.quality.judge import MEANINGLESS
 if TYPE_CHECKING:
     from makeweight.quality.checks import Check
 
-__all__ = ["QualityVerdict", "reach"]
+__all__ = ["QualityVerdict"]
 
 #: Fewer different rows than this among a hundred is one row written over and over.
 FEW_DIFFERENT = 0.1

@@ -10,7 +10,7 @@ import pyarrow.types as kinds
 
 from makeweight.errors import SchemaError
 
-__all__ = ["cast_arrow", "plain_arrow"]
+__all__ = ["plain_arrow"]
 
 
 def plain_arrow(column: Any, name: object) -> Any:

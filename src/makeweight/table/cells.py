@@ -20,7 +20,7 @@ from makeweight.table.spelling.base import BLANKS
 from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.reader import recognise
 
-__all__ = ["Style", "read_column"]
+__all__ = ["Style"]
 
 #: What stands for a missing value in a column whose other cells are numbers or dates.
 NO_NUMBERS = frozenset(("None", "none", "NONE"))

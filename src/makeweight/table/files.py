@@ -15,16 +15,7 @@ from typing import IO
 
 from makeweight.errors import FileProblem
 
-__all__ = [
-    "STANDARD",
-    "check_destination",
-    "check_place",
-    "format_of",
-    "read_pipe",
-    "refuse_impossible",
-    "replace_file",
-    "write_pipe",
-]
+__all__ = ["check_destination", "check_place", "replace_file"]
 
 #: The name of standard input and of standard output.
 STANDARD = "-"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from makeweight.errors import FileProblem, PlanError
 
-__all__ = ["available_bytes", "refuse_rows", "refuse_too_large"]
+__all__ = ["refuse_rows"]
 
 #: Bytes that a table takes for each byte of its file, and for each cell of synthetic rows, at least.
 PER_BYTE, PER_CELL = 2, 16

@@ -16,7 +16,7 @@ from makeweight.table.infer import infer_column
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
-__all__ = ["Schema"]
+__all__ = ["MAX_NUMERIC_LABELS", "MOST_LABELS", "Schema", "check_frame"]
 
 #: Of more distinct values than this, numbers with fractions that are mostly rare are no labels.
 MAX_NUMERIC_LABELS = 100

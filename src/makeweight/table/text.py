@@ -18,7 +18,7 @@ from makeweight.table.column import Column, Kind
 from makeweight.table.kinds import codec
 from makeweight.table.schema import Schema
 
-__all__ = ["MISSING", "parse", "render", "to_rows", "to_texts"]
+__all__ = ["MISSING", "parse", "render", "to_texts"]
 
 #: Written for a missing value; the text "missing" itself is written in quotes.
 MISSING = "missing"

@@ -10,8 +10,6 @@ from makeweight.errors import OptionError, SchemaError
 from makeweight.theory._checks import Floats, Integers, as_vector
 from makeweight.theory.powerlaw import LawFit, fit_power_law
 
-__all__ = ["as_repeats", "fit_curve", "repeat_covariance"]
-
 
 def repeat_covariance(table: Floats) -> tuple[Floats, int]:
     """Return the covariance of the mean curve over repeats that share a level, and its degrees of freedom.

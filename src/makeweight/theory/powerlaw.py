@@ -9,7 +9,7 @@ import numpy as np
 
 from makeweight.theory._checks import Floats
 
-__all__ = ["LawFit", "PowerLaw", "fit_power_law"]
+__all__ = ["PowerLaw"]
 
 _EXPONENTS = np.asarray(np.geomspace(0.05, 3.0, 60), dtype=np.float64)
 

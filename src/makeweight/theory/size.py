@@ -16,7 +16,7 @@ from makeweight.theory.decision import SizeDecision, choose_from_losses
 from makeweight.theory.folds import stratified_folds
 from makeweight.theory.risk import row_losses
 
-__all__ = ["choose_size"]
+__all__ = ["DrawPool", "FitPredict", "choose_size"]
 
 DrawPool = Callable[[Integers, Mapping[Hashable, int], np.random.Generator], Any]
 """draw(rows, sizes, rng): fit the generator on these row numbers only, write sizes[group] rows per group."""

@@ -20,8 +20,6 @@ from makeweight.errors import GeneratorError
 from makeweight.generators.causal_lm.rows import Spelling
 from makeweight.table import Kind
 
-__all__ = ["Cursor", "Grammars"]
-
 #: Bytes that the answers kept for one column may take.
 KEPT_BYTES = 32_000_000
 

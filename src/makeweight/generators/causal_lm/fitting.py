@@ -17,8 +17,6 @@ from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.training import LanguageTrainer, train
 from makeweight.plan import Groups
 
-__all__ = ["learn"]
-
 #: Learning rates, by what is trained.
 RATES = {"scratch": 3e-3, "adapter": 1e-3, "full": 5e-5}
 #: A value is free to be other tokens than the real ones, and a row so to be longer than the longest.

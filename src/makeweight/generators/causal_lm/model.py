@@ -16,7 +16,7 @@ import torch
 
 from makeweight.errors import GeneratorError, OptionError
 
-__all__ = ["SCRATCH", "Language", "adapt", "choose_device", "load", "make"]
+__all__ = ["Language", "adapt", "load", "make"]
 
 #: The name that stands for a model made for the table.
 SCRATCH = "scratch"

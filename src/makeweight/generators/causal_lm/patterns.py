@@ -10,8 +10,6 @@ from makeweight.generators.causal_lm.rows import Spelling
 from makeweight.table import Kind
 from makeweight.table.text import MISSING
 
-__all__ = ["number_pattern", "pattern_of", "read_value"]
-
 #: Free text may be this much longer than the longest real one, and no longer than this many characters.
 LONGER, MAX_CHARACTERS = 1.25, 4_000
 SPECIAL = frozenset(r"\.+*?()|[]{}^$/-&~#")

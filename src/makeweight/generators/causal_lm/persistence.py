@@ -20,8 +20,6 @@ from makeweight.errors import FileProblem
 from makeweight.generators.causal_lm.recipe import TrainingState
 from makeweight.generators.causal_lm.training import LanguageTrainer
 
-__all__ = ["ADAPTER", "MODEL", "Checkpoint", "load_language", "plain_outcome", "read_outcome", "save_language"]
-
 MODEL, ADAPTER = "model", "adapter"
 #: All that the folders of a saved generator consist of; other files are refused.
 FILES = {

@@ -22,8 +22,6 @@ from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
 from makeweight.table.text import render, to_texts
 
-__all__ = ["RowText", "Spelling"]
-
 #: Columns whose numbers have no fixed number of decimals are written with this many significant digits.
 SIGNIFICANT = 6
 MAX_DECIMALS = 17

@@ -12,8 +12,6 @@ from makeweight.generators.causal_lm.constraints import Cursor, Grammars
 from makeweight.generators.causal_lm.model import Language
 from makeweight.generators.causal_lm.training import precision
 
-__all__ = ["left_padded", "write_freely", "write_rows"]
-
 
 class _Row:
     """A row that is being written: names are put there, values are chosen token by token."""

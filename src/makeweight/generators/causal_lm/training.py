@@ -17,7 +17,7 @@ from makeweight.generators.causal_lm.model import Language
 from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
 from makeweight.progress import Progress
 
-__all__ = ["LanguageTrainer", "batch_loss", "pace", "precision", "split", "train"]
+__all__ = ["LanguageTrainer", "train"]
 
 IGNORED = -100
 WARMUP, FLOOR = 0.05, 0.1

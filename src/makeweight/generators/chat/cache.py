@@ -18,8 +18,6 @@ from makeweight.errors import FileProblem
 from makeweight.table.files import replace_file
 from makeweight.table.records import parse_json, read_record, typed
 
-__all__ = ["Recording", "Recordings", "key_of"]
-
 FORMAT = 1
 KIND = "makeweight chat answers"
 MANIFEST, ANSWERS = "manifest.json", "answers.jsonl"

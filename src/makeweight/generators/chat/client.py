@@ -18,8 +18,6 @@ from makeweight.generators.chat.limits import Pace, Retry
 from makeweight.generators.chat.problems import ChatProblem
 from makeweight.generators.chat.transport import AnswerTooLarge, AnswerTooSlow, http_client
 
-__all__ = ["Answer", "ChatRequest", "Client", "in_parallel", "read_answer"]
-
 T = TypeVar("T")
 
 #: Bytes of an answer, headers aside.

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 from makeweight.errors import OptionError
 
-__all__ = ["Endpoint"]
-
 OPENAI = "https://api.openai.com/v1"
 #: Sent where a server on this machine asks for no key; the client refuses to send none.
 NO_KEY = "none"

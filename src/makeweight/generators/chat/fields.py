@@ -15,8 +15,6 @@ from makeweight.table import Column, Kind, Schema
 from makeweight.table.kinds import codec
 from makeweight.table.text import to_texts
 
-__all__ = ["Field", "fields_of"]
-
 #: Categories that are listed in a prompt, and that a JSON schema is closed over, at most.
 LISTED = 60
 ENUMERATED = 200

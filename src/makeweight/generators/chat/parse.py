@@ -18,8 +18,6 @@ from typing import Any
 from makeweight.generators.chat.prompt import Style
 from makeweight.table.text import render
 
-__all__ = ["Parsed", "read_rows"]
-
 #: Characters read of one answer, rows taken from it, and places at which JSON may fail to begin.
 MAX_CHARACTERS = 4_000_000
 MAX_ROWS = 10_000

@@ -10,8 +10,6 @@ import openai
 from makeweight.generators.chat.limits import RETRIED, retry_after
 from makeweight.generators.chat.transport import AnswerTooSlow
 
-__all__ = ["ChatProblem"]
-
 #: Says that there is no money left, with the status of "too many requests".
 NO_MONEY = "insufficient_quota"
 LONGEST = 400

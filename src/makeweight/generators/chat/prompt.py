@@ -20,7 +20,7 @@ from makeweight.plan import Group, Groups
 from makeweight.table import Table
 from makeweight.table.text import render, to_texts
 
-__all__ = ["STYLES", "ChatPrompt", "Prompter", "Style"]
+__all__ = ["Style"]
 
 Style = Literal["json", "sentence", "csv"]
 STYLES: tuple[Style, ...] = ("json", "sentence", "csv")

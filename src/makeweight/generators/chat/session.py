@@ -22,10 +22,10 @@ from makeweight.generators.chat.parse import read_rows
 from makeweight.generators.chat.prompt import ChatPrompt, Prompter, count_tokens
 from makeweight.generators.chat.values import to_frame
 from makeweight.generators.check import SURPLUS, first_reasons
-from makeweight.generators.fill import account_of
+from makeweight.generators.streams import account_of
 from makeweight.plan import Group
 
-__all__ = ["RemoteNotice", "Session"]
+__all__ = ["RemoteNotice"]
 
 #: An answer may take this many times the tokens that its rows are expected to take, and some more.
 SLACK, EXTRA_TOKENS = 2.0, 200

@@ -12,8 +12,6 @@ import openai
 
 from makeweight.generators.chat.endpoint import Endpoint
 
-__all__ = ["AnswerTooLarge", "AnswerTooSlow", "http_client"]
-
 CONNECT_SECONDS = 10.0
 
 

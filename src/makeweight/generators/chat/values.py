@@ -14,8 +14,6 @@ import pandas as pd
 from makeweight.generators.chat.fields import Field
 from makeweight.table import Kind
 
-__all__ = ["read_value", "to_frame"]
-
 #: Texts that stand for a missing value where they are none of the column's values.
 MISSING = frozenset({"", "missing", "(missing)", "null", "none", "nan", "na", "n/a", "<na>", "nat"})
 NUMBER = r"[+-]?(?=\.?[0-9])(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d+)?"

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from makeweight.errors import OptionError, nearest
 
-__all__ = ["Option", "OptionRow", "WithOptions", "option", "options_of"]
+__all__ = ["SECRET", "Option", "OptionRow", "WithOptions", "option", "options_of"]
 
 #: How the names of options end whose values are never written down.
 SECRET = ("key", "token", "secret", "password")

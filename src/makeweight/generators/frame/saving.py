@@ -30,7 +30,6 @@ __all__ = [
     "parts",
     "read_manifest",
     "refuse_other_keys",
-    "save_state",
     "write_manifest",
 ]
 

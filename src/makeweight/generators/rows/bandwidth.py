@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-__all__ = ["FACTORS", "Smoothing", "choose_smoothing"]
+__all__ = ["Smoothing", "choose_smoothing"]
 
 #: Constants c of h = c n^(-1/(d + 4)) that are tried.
 FACTORS = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
-__all__ = ["HALF_BIN", "Kernels", "log_box_mass"]
+__all__ = ["HALF_BIN", "Kernels"]
 
 #: A number that is no tie stands for a tenth of a standard deviation of normal scores, as in the transformer.
 HALF_BIN = 0.05

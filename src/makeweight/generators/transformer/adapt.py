@@ -20,7 +20,7 @@ from makeweight.generators.transformer.objective import Prepared, network_scores
 from makeweight.generators.transformer.prior import Tasks
 from makeweight.generators.transformer.trainable import TrainableNetwork
 
-__all__ = ["FineTuner", "adapt"]
+__all__ = ["adapt"]
 
 RATE = 3e-4  # a seventh of pretraining's: the network knows how to read tables already
 WARMUP = 10  # steps

@@ -17,7 +17,7 @@ import numpy as np
 from makeweight.errors import MissingDependency
 from makeweight.generators.transformer import on_numpy
 
-__all__ = ["INSTALL", "Array", "of", "require_torch", "to_torch"]
+__all__ = ["Array", "of", "require_torch"]
 
 Array: TypeAlias = Any
 """A numpy array or a torch tensor."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from makeweight.errors import OptionError, nearest
 
-__all__ = ["CONFIGS", "PRIOR_VERSION", "Config", "ModelConfig", "PriorConfig", "TrainConfig", "named"]
+__all__ = ["Config", "ModelConfig", "PriorConfig", "TrainConfig", "named"]
 
 PRIOR_VERSION = 2
 """Raised whenever the prior draws different tables from the same seed."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ColumnSpec", "draw_context", "repeated_values"]
-
 
 @dataclass(frozen=True)
 class ColumnSpec:

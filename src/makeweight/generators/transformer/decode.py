@@ -21,8 +21,6 @@ from makeweight.generators.transformer.network import Network
 from makeweight.generators.transformer.prompt import TablePrompt, Walk
 from makeweight.generators.transformer.threads import run_all
 
-__all__ = ["Contexts", "RowModel"]
-
 MEBIBYTE = 2**20
 ROWS = 128  # written at once on a CPU: what is made of them stays in its cache
 T = TypeVar("T")

@@ -9,8 +9,6 @@ from importlib.util import find_spec
 from makeweight.errors import OptionError
 from makeweight.generators.transformer.arrays import require_torch
 
-__all__ = ["choose_device"]
-
 
 def choose_device(name: str) -> str:
     """Return ``"cpu"`` or ``"cuda"``; ``"auto"`` is the latter where torch and a GPU are there.

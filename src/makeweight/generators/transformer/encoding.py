@@ -9,8 +9,6 @@ from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
 from makeweight.table import Column, Table
 
-__all__ = ["frame_numbers", "table_numbers"]
-
 
 def table_numbers(known: KnownTable, table: Table) -> np.ndarray:
     """Return the rows of the table itself; a missing attribute is a category of its own.

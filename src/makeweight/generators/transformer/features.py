@@ -33,18 +33,6 @@ from makeweight.generators.transformer.kernel import (
 )
 from makeweight.generators.transformer.ranks import category_scores, owned_ranks, rank_of, scores_for_codes, sum_by_code
 
-__all__ = [
-    "Cells",
-    "Context",
-    "chain_step",
-    "doubt",
-    "encode_cells",
-    "experts",
-    "fit_context",
-    "from_score",
-    "pointer_base",
-]
-
 FLOOR = 1e-3  # smallest variance of a score given the columns before it; a third of a bin, squared
 DOUBT = 5.0  # pseudo-rows that speak for a column on its own, against the chain
 FEWEST, MOST = 0.5, 5.0  # limits of the pseudo-rows that pull a group's mean to the mean of all

@@ -26,7 +26,7 @@ import numpy as np
 
 from makeweight.generators.transformer.arrays import Array, of
 
-__all__ = ["Experts", "Kernel", "Normal", "Similarity", "fit_kernel", "kernel_step", "own_step"]
+__all__ = ["Experts", "Normal"]
 
 ROWS = 256  # most context rows that are learned from: cost grows with their cube
 CHOOSING = 128  # most rows by which amplitudes are chosen

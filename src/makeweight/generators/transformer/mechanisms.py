@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["Random", "clusters", "gaussian_classes", "graph_nodes"]
+__all__ = ["Random"]
 
 ACTIVATIONS = 9
 LEVELS = 24  # most categories of a discrete node

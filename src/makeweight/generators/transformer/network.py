@@ -28,17 +28,7 @@ from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.features import Cells, Context, doubt
 from makeweight.generators.transformer.kernel import Experts, Normal
 
-__all__ = [
-    "NEVER",
-    "Inputs",
-    "Layer",
-    "Network",
-    "code_vectors",
-    "content_numbers",
-    "interval_log_mass",
-    "query_numbers",
-    "untrained",
-]
+__all__ = ["Network"]
 
 NEVER = -1e9  # log-weight of what cannot be; finite, so that gradients stay finite
 LEAST = 1e-37  # of a probability whose logarithm is taken; smaller ones are of what cannot be

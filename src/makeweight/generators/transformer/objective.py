@@ -35,17 +35,6 @@ from makeweight.generators.transformer.network import (
 )
 from makeweight.generators.transformer.prior import Tasks
 
-__all__ = [
-    "CellScores",
-    "Prepared",
-    "add_rivals",
-    "chain_scores",
-    "closed_form_scores",
-    "marginal_scores",
-    "network_scores",
-    "prepare",
-]
-
 
 @dataclass(frozen=True)
 class Prepared:

@@ -37,7 +37,7 @@ from makeweight.generators.transformer.validation import Figures, baselines, val
 from makeweight.progress import Progress
 from makeweight.table.records import guarded
 
-__all__ = ["Trainer", "pretrain", "running_mean"]
+__all__ = ["pretrain"]
 
 PATIENCE = 20  # steps in a row with numbers that are not finite before the run gives up
 LOG_EVERY = 50  # steps per line of the log

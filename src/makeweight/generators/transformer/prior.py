@@ -29,7 +29,7 @@ from makeweight.generators.transformer.mechanisms import (
     thresholds,
 )
 
-__all__ = ["Shape", "Tasks", "draw_shape", "draw_tasks"]
+__all__ = ["Shape", "Tasks", "draw_tasks"]
 
 MOST_TASKS = 512  # per batch: more of the smallest tables would say little more
 

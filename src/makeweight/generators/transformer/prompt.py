@@ -36,8 +36,6 @@ from makeweight.generators.transformer.network import (
     query_numbers,
 )
 
-__all__ = ["Forecast", "TablePrompt", "Walk"]
-
 BLOCK = 2_048  # cells worked on at once on a CPU: they and what is made of them stay in its cache
 
 

@@ -9,8 +9,6 @@ import math
 
 from makeweight.generators.transformer.arrays import Array, of
 
-__all__ = ["category_scores", "owned_ranks", "rank_of", "scores_for_codes", "sum_by_code"]
-
 
 def owned_ranks(columns: Array) -> tuple[Array, Array, Array, Array]:
     """Sort B D N values (NaN last, as +inf) and say which share of ranks each value owns."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from makeweight.generators.transformer.mechanisms import Random, cut, standardise, thresholds
 
-__all__ = ["continuous", "discretise", "flags", "impute", "missing", "not_applicable", "recode", "relations", "repeat"]
+__all__ = ["continuous", "impute", "missing"]
 
 CATEGORIES = 64  # most categories of a column: pointing does not depend on their number
 

@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["run_all"]
-
 T = TypeVar("T")
 
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from makeweight.generators.transformer.network import Inputs, Layer, Network
 
-__all__ = ["TrainableNetwork"]
-
 
 class TrainableNetwork(nn.Module):
     """The parameters of a network, copied, for optimisers; call it as the network.

@@ -26,7 +26,7 @@ from makeweight.generators.transformer.objective import (
 from makeweight.generators.transformer.prior import Shape, draw_tasks
 from makeweight.generators.transformer.trainable import TrainableNetwork
 
-__all__ = ["KINDS", "Figures", "baselines", "validate", "validation_batches"]
+__all__ = ["Figures"]
 
 KINDS = ("numeric", "categorical", "missing")
 TASKS_PER_SHAPE = 4

@@ -27,7 +27,7 @@ from makeweight.generators.transformer.manifest import (
 )
 from makeweight.generators.transformer.network import Network, untrained
 
-__all__ = ["FORMAT", "Manifest", "embedded", "load", "read_manifest", "save", "write_atomically"]
+__all__ = ["FORMAT", "embedded", "load", "read_manifest", "save", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -11,8 +11,6 @@ import pandas as pd
 
 from makeweight.table.spelling.base import fields_of, whole
 
-__all__ = ["AddressSpelling", "spelled_addresses"]
-
 NUMBER = r"0|[1-9]\d{0,2}"
 PATTERN = r"\.".join(f"(?P<b{i}>{NUMBER})" for i in range(4))
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["BLANKS", "Spelling", "all_match", "any_match", "by_distinct", "fields_of", "whole"]
+__all__ = ["BLANKS", "Spelling", "by_distinct"]
 
 #: What stands for a missing value in any column of text.
 BLANKS = frozenset(("", "NA", "N/A", "n/a", "na", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "#N/A", "#NA"))

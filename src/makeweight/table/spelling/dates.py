@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from makeweight.table.spelling.base import fields_of, whole
 
-__all__ = ["DateSpelling", "is_directive"]
+__all__ = ["DateSpelling"]
 
 #: Number of characters, by directive; others are one or two digits.
 WIDE = {"Y": "{:04d}", "y": "{:02d}"}

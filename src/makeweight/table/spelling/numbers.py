@@ -12,8 +12,6 @@ import pyarrow.compute as pc
 
 from makeweight.table.spelling.base import all_match, any_match, fields_of
 
-__all__ = ["NumberSpelling", "spelled_numbers"]
-
 CODES = (
     "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|RMB|HKD|SGD|INR|KRW|RUB|TRY|BRL|MXN|ZAR|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|"
     "ILS|AED|SAR|THB|IDR|MYR|PHP|VND|TWD|CLP|COP|ARS|PEN|UAH|EGP|NGN"

@@ -11,8 +11,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["boost"]
-
 FOLDS = 3
 ROUNDS = 20
 DEPTH = 3

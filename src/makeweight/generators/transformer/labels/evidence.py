@@ -23,8 +23,6 @@ from torch import Tensor
 
 from makeweight.generators.transformer.labels import boosting, forest
 
-__all__ = ["Evidence", "collect"]
-
 BINS = 64  # of a normal score, a tenth of a standard deviation each; the codes of a category
 REACH = 3.2
 WIDTH = 0.35  # of the kernels, in scores

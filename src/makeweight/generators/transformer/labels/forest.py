@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Forest", "grow", "judge", "own"]
+__all__ = ["Forest", "own"]
 
 CANDIDATES = 3  # splits that a node chooses from; four take half as long again and gain nothing beside the others
 BAG = 0.6  # share of the rows of a table that a tree sees

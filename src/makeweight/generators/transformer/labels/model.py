@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.evidence import EXPERTS, Evidence
 
-__all__ = ["LabelInputs", "LabelModel", "closed_form", "inputs_of"]
+__all__ = ["LabelInputs", "LabelModel"]
 
 CELL, COLUMN, ROW = 12, 6, 2 * len(EXPERTS) + 1  # numbers of a cell, of a column, of a row
 TRUST = 0.5  # in an expert, per nat that it saves more than another, before training

@@ -13,7 +13,7 @@ from makeweight.generators.transformer.config import PriorConfig
 from makeweight.generators.transformer.labels.config import LabelConfig
 from makeweight.generators.transformer.prior import Shape, Tasks, draw_tasks
 
-__all__ = ["LabelTasks", "draw", "validation_tasks"]
+__all__ = ["LabelTasks", "draw"]
 
 #: Shapes come from a few sizes: kernels of low precision are compiled once for every shape.
 COLUMNS = (2, 3, 5, 7, 10, 14, 19, 27)

@@ -40,7 +40,7 @@ from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, val
 from makeweight.generators.transformer.optimisers import build_optimisers, running_mean
 from makeweight.generators.transformer.weights import write_atomically
 
-__all__ = ["LabelFigures", "LabelTrainer", "balanced_loss", "pretrain_labels"]
+__all__ = ["LabelFigures", "pretrain_labels"]
 
 PATIENCE = 20  # steps in a row with numbers that are not finite before the training gives up
 LOG_EVERY = 100  # steps per line of the log

@@ -15,7 +15,7 @@ from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.model import LabelModel
 from makeweight.generators.transformer.weights import write_atomically
 
-__all__ = ["FORMAT", "LabelWeights", "load", "save"]
+__all__ = ["LabelWeights", "load", "save"]
 
 FORMAT = 1
 """Raised when the meaning of a tensor changes."""
