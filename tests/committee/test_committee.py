@@ -11,7 +11,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from makeweight.committee import ClosedForm, Committee
+from makeweight.committee import ClosedForm, Committee, closed_form
+from makeweight.committee.boosted import MOST_CATEGORIES, BoostedTrees
 from makeweight.errors import MissingDependency, OptionError, PlanError
 from makeweight.table import Schema
 
@@ -185,7 +186,49 @@ class TestClosedForm:
         by_rows = ClosedForm(schema).fit(repeated, np.repeat(y, weights)).predict_proba(X)
         assert np.abs(by_weight - by_rows).max() < 0.1
 
+    def test_inner_products_of_features_are_kernels(self):
+        values = np.concatenate([np.random.default_rng(0).normal(size=60), [-4.0, 4.0, np.nan, np.nan]])
+        nodes = closed_form._points(Schema.infer(pd.DataFrame({"x": values}))["x"], values, np.arange(64))
+        features = closed_form._on_nodes(values, nodes)
+        kernel = np.exp(-0.5 * (np.subtract.outer(values, values) / closed_form.BANDWIDTH) ** 2)
+        missing = np.isnan(values)
+        kernel[missing], kernel[:, missing] = missing, missing[:, None]
+        assert np.abs(features @ features.T - kernel).max() < 3e-4
+
+    def test_thousands_of_categories_are_no_thousands_of_columns(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame({"town": rng.integers(0, 1500, 3000).astype(str), "x": rng.normal(size=3000)})
+        y = (X["x"] + rng.normal(size=3000) > 0).to_numpy()
+        model = ClosedForm(Schema.infer(X, kinds={"town": "categorical"})).fit(X, y)
+        assert len(model._slopes) == 51
+        assert roc_auc_score(y, model.predict_proba(X)[:, 1]) > 0.75
+
     def test_a_table_of_one_constant_column(self):
         X = pd.DataFrame({"x": [1.0] * 6})
         p = ClosedForm(Schema.infer(X)).fit(X, np.array([0, 0, 0, 0, 1, 1])).predict_proba(X)
         assert np.allclose(p, [[2 / 3, 1 / 3]] * 6)
+
+
+class TestBoostedTrees:
+    def test_categories_are_split_as_sets(self):
+        rng = np.random.default_rng(0)
+        town = rng.integers(0, 40, 2000)
+        X = pd.DataFrame({"town": [f"t{code}" for code in town]})
+        y = np.isin(town, rng.choice(40, 20, replace=False))
+        trees = BoostedTrees(Schema.infer(X), max_depth=3, random_state=0).fit(X, y)
+        assert (trees.predict(X) == y).mean() > 0.99
+
+    def test_rare_categories_are_one_and_missing_ones_another(self):
+        rng = np.random.default_rng(0)
+        names = np.array([f"t{code}" for code in range(80)])
+        X = pd.DataFrame({"town": names[rng.integers(0, 80, 4000)]})
+        X.loc[rng.random(4000) < 0.1, "town"] = None
+        y = X["town"].isna().to_numpy() | (rng.random(4000) < 0.1)
+        trees = BoostedTrees(Schema.infer(X), random_state=0).fit(X, y)
+        assert len(np.unique(trees._matrix(X)[~X["town"].isna().to_numpy()])) == MOST_CATEGORIES + 1
+        assert trees.predict_proba(pd.DataFrame({"town": [None]}, dtype=object))[0, 1] > 0.95
+
+    def test_a_table_without_a_column_to_learn(self):
+        X = pd.DataFrame({"x": [1.0] * 6})
+        p = BoostedTrees(Schema.infer(X)).fit(X, np.array([0, 0, 0, 0, 1, 1])).predict_proba(X)
+        assert np.allclose(p, [[2 / 3, 1 / 3]] * 6, atol=1e-3)

@@ -11,8 +11,9 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.covariance import ledoit_wolf
 
+from makeweight.committee.boosted import frequent_codes
 from makeweight.generators.rows.scores import NormalScores
-from makeweight.table import Schema, Table
+from makeweight.table import Column, Schema, Table
 
 __all__ = ["ClosedForm"]
 
@@ -24,6 +25,8 @@ SHARPNESS, HALF = 10.0, 0.5
 DISCRIMINANT, EVIDENCE, VOTE = 0.5, 0.25, 0.3
 #: Log-odds that each of the three may reach.
 MOST_ODDS = 10.0
+#: Distance of the nodes on which a kernel is summed, in bandwidths: the sum is exact to one part in ten thousand.
+NODE_STEP = 0.5**0.5
 #: Values that are compared at once.
 BLOCK = 2_000_000
 
@@ -93,14 +96,19 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if column.kind.is_numeric and not np.isnan(values).all():
                 self._scores[column.name] = NormalScores.fit(values[~np.isnan(values)])
         cells = self._cells(table)
+        self._frequent = [
+            np.empty(0) if column.kind.is_numeric else frequent_codes(column, values)
+            for column, values in zip(self._columns, cells, strict=True)
+        ]
         self._discriminant(self._design(cells, len(table)), codes, weights)
         kept = self._compared(codes)
         scale = np.bincount(codes, weights=weights) / np.bincount(codes[kept], weights=weights[kept])
-        self._kept = [values[kept] for values in cells]
+        self._points = [_points(column, values, kept) for column, values in zip(self._columns, cells, strict=True)]
         # A kept row stands for those of its class that are not; evidence is relative, so only ratios count.
         self._votes = np.zeros((len(kept), len(self.classes_)))
         self._votes[np.arange(len(kept)), codes[kept]] = (weights * scale[codes])[kept]
         self._votes *= len(table) / weights.sum()
+        self._context = self._features([values[kept] for values in cells])
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
@@ -132,14 +140,14 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _design(self, cells: list[np.ndarray], n: int) -> np.ndarray:
         """Return numbers for the discriminant: scores, indicators of missing values and of categories."""
         parts = []
-        for column, values in zip(self._columns, cells, strict=True):
+        for column, values, frequent in zip(self._columns, cells, self._frequent, strict=True):
             if column.kind.is_numeric:
                 missing = np.isnan(values)
                 parts.append(np.where(missing, 0.0, values)[:, None])
                 if column.n_missing:
                     parts.append(missing[:, None].astype(np.float64))
             else:
-                parts.append((values[:, None] == np.arange(column.n_distinct)).astype(np.float64))
+                parts.append((values[:, None] == frequent).astype(np.float64))
         return np.concatenate(parts, axis=1) if parts else np.zeros((n, 1))
 
     def _discriminant(self, design: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
@@ -170,27 +178,49 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         chosen = np.concatenate([np.flatnonzero(place < share), rng.permutation(rest)[:spare]])
         return np.sort(chosen)
 
+    def _features(self, cells: list[np.ndarray]) -> list[np.ndarray]:
+        """Return per column an array of shape (n, f); inner products of two rows are their kernel."""
+        return [
+            _on_nodes(values, points) if column.kind.is_numeric else (values[:, None] == points).astype(np.float32)
+            for column, values, points in zip(self._columns, cells, self._points, strict=True)
+        ]
+
     def _kernels(self, cells: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the sum over columns of log-densities by class, and log vote shares, each of shape (n, k)."""
-        mass = self._votes.sum(axis=0)
+        mass, votes = self._votes.sum(axis=0), self._votes.astype(np.float32)
         evidence = np.zeros((n, len(mass)))
-        similarity = np.zeros((n, len(self._votes)))
-        for column, query, context in zip(self._columns, cells, self._kept, strict=True):
-            if column.kind.is_numeric:
-                kernel = np.subtract.outer(query, context) / BANDWIDTH
-                np.exp(-0.5 * np.square(kernel, out=kernel), out=kernel)
-                missing = np.isnan(query)[:, None], np.isnan(context)
-                kernel = np.where(missing[0] | missing[1], missing[0] & missing[1], kernel)
-            else:
-                kernel = np.equal.outer(query, context).astype(np.float64)
-            sums = kernel @ self._votes
+        similarity = np.zeros((n, len(votes)), dtype=np.float32)
+        for query, context in zip(self._features(cells), self._context, strict=True):
+            sums = (query @ (context.T @ votes)).astype(np.float64)
             common = (sums.sum(axis=1, keepdims=True) + 0.01) / mass.sum()
             evidence += np.log((sums + PRIOR_ROWS * common) / (mass + PRIOR_ROWS))
-            similarity += kernel
-        similarity /= max(1, len(cells))
+            similarity += query @ context.T
+        similarity *= SHARPNESS / max(1, len(cells))
         similarity -= similarity.max(axis=1, keepdims=True)
-        votes = np.exp(SHARPNESS * similarity) @ self._votes
-        return evidence, np.log((votes + HALF) / (mass + HALF))
+        shares = np.exp(similarity, out=similarity) @ votes
+        return evidence, np.log((shares.astype(np.float64) + HALF) / (mass + HALF))
+
+
+def _points(column: Column, values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return what a column's kernel is summed over: nodes between scores, or the codes of the rows that are kept."""
+    if not column.kind.is_numeric:
+        return np.unique(values[kept])
+    reach = np.nanmax(np.abs(values), initial=0.0) + 2 * BANDWIDTH
+    step = NODE_STEP * BANDWIDTH
+    most = int(np.ceil(reach / step))
+    return step * np.arange(-most, most + 1)
+
+
+def _on_nodes(values: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Return half a kernel at every node, and whether the value is missing.
+
+    exp(-(x - y)^2 / 2h^2) is the sum over nodes g of exp(-(x - g)^2 / h^2) exp(-(y - g)^2 / h^2), times a constant.
+    """
+    missing = np.isnan(values)
+    distance = np.subtract.outer(np.where(missing, 0.0, values), nodes) / BANDWIDTH
+    bumps = np.exp(-np.square(distance)) * np.sqrt(NODE_STEP / np.sqrt(np.pi / 2))
+    bumps[missing] = 0.0
+    return np.concatenate([bumps, missing[:, None]], axis=1).astype(np.float32)
 
 
 def _bounded(odds: np.ndarray) -> np.ndarray:

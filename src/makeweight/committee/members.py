@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier
 
+from makeweight.committee.boosted import BoostedTrees
 from makeweight.committee.closed_form import ClosedForm
 from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.measure.learners import FrameClassifier
@@ -77,8 +78,8 @@ NAMED: Mapping[str, Member] = {
         Member("lr", lambda schema: FrameClassifier("lr", schema)),
         Member("rf", _on_matrix(lambda: RandomForestClassifier(100, n_jobs=1))),
         Member("rf5", _on_matrix(lambda: RandomForestClassifier(100, min_samples_leaf=5, n_jobs=1))),
-        Member("hgb", _on_matrix(lambda: HistGradientBoostingClassifier(early_stopping=False))),
-        Member("hgb-shallow", _on_matrix(lambda: HistGradientBoostingClassifier(max_depth=3, early_stopping=False))),
+        Member("hgb", BoostedTrees),
+        Member("hgb-shallow", lambda schema: BoostedTrees(schema, max_depth=3)),
         Member("xgb", _on_matrix(_xgboost), needs="xgboost"),
         Member("lightgbm", _on_matrix(_lightgbm), needs="lightgbm"),
         Member("catboost", _on_matrix(_catboost), needs="catboost"),
