@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from makeweight.plan import Plan
     from makeweight.progress import Progress
     from makeweight.quality import QualityReport
+    from makeweight.resampled import ResampledClassifier
     from makeweight.sampler import SyntheticOverSampler, balance
     from makeweight.table import Schema
 
@@ -31,6 +32,7 @@ __all__ = [
     "Plan",
     "Progress",
     "QualityReport",
+    "ResampledClassifier",
     "ScalingCurve",
     "Schema",
     "SyntheticClassifier",
@@ -53,6 +55,7 @@ _HOMES = {
     "Plan": "makeweight.plan",
     "Progress": "makeweight.progress",
     "QualityReport": "makeweight.quality",
+    "ResampledClassifier": "makeweight.resampled",
     "ScalingCurve": "makeweight.evaluation",
     "Schema": "makeweight.table",
     "SyntheticClassifier": "makeweight.classifier",

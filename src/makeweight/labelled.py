@@ -125,18 +125,23 @@ def read_features(fitted: BaseEstimator, X: Any) -> Any:
     return X
 
 
-def take_rows(X: Any, rows: np.ndarray) -> Any:
-    """Return some rows of a table, in its container.
+def take_rows(X: Any, rows: np.ndarray, *, fresh_index: bool = False) -> Any:
+    """Return some rows of a table, or values of a column, in its container; a pandas one with a fresh index on request.
 
     Examples
     --------
     >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
     array([3, 1])
+    >>> take_rows(["a", "b"], np.array([1, 1]))
+    ['b', 'b']
     """
-    if isinstance(X, pd.DataFrame):
-        return X.iloc[rows]
-    if hasattr(X, "column_names"):
+    if isinstance(X, pd.DataFrame | pd.Series):
+        taken = X.iloc[rows]
+        return taken.reset_index(drop=True) if fresh_index else taken
+    if type(X).__module__ == "pyarrow.lib":
         return X.take(rows)
+    if isinstance(X, list | tuple):
+        return type(X)(X[row] for row in rows)
     return X[rows]
 
 

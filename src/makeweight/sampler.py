@@ -24,12 +24,12 @@ from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.table import Table
 from makeweight.table.containers import to_frame
-from makeweight.theory import objective_weights
+from makeweight.weights import Weights, refuse_pipeline, repeated, row_weights
 
-__all__ = ["SyntheticOverSampler", "balance", "row_weights"]
+__all__ = ["SyntheticOverSampler", "balance"]
 
-#: Key of the stream that a teacher is fitted with.
-TEACHER_STREAM = 2
+#: Keys of the streams that a teacher is fitted with, and that decide which rows stand more often.
+TEACHER_STREAM, ROWS_STREAM = 2, 3
 
 
 def balance(
@@ -226,6 +226,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
         "soft_labels": [bool, HasMethods(["fit", "predict_proba"])],
+        "weights": [StrOptions({"attribute", "rows"})],
     }
 
     def __init__(
@@ -243,6 +244,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         random_state: Any = None,
         n_jobs: int | None = None,
         soft_labels: Any = False,
+        weights: Weights = "attribute",
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.generator = generator
@@ -256,6 +258,20 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.soft_labels = soft_labels
+        self.weights = weights
+
+    @property
+    def gives_weights(self) -> bool:
+        """Whether ``sample_weight_`` will have weights other than one."""
+        return self.weights == "attribute" and self._why_weighed() is not None
+
+    def _why_weighed(self) -> str | None:
+        """Return the parameter that makes rows weigh differently, if there is one."""
+        for name, plain in (("alpha", None), ("synthetic_weight", None), ("soft_labels", False)):
+            value = getattr(self, name)
+            if value is not plain and not (name == "synthetic_weight" and value == 1):
+                return f"{name}={value!r}"
+        return None
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> SyntheticOverSampler:
         """Check the input and work out the plan; write nothing.
@@ -295,11 +311,15 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            When input or parameters do not fit (`SchemaError`, `PlanError`, `OptionError`).
+            When input or parameters do not fit (`SchemaError`, `PlanError`, `OptionError`), and in a pipeline that
+            would drop the weights of the rows.
         GenerationShortfall
             When fewer rows than asked for could be accepted.
         """
         self._validate_params()
+        why = self._why_weighed()
+        if why is not None and self.weights == "attribute":
+            refuse_pipeline(why)
         given = LabelledRows(self, X, y, groups, self.group_by)
         table, cells = self._plan(given)
         seed = seed_sequence(self.random_state)
@@ -316,10 +336,19 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             on_fit=self._keep,
         )
         if self.soft_labels is not False:
-            return self._soften(given, cells, seed)
-        self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
-        self.sample_weight_ = row_weights(cells, made)
-        return given.extend(made.frame)
+            rows, strata = self._soften(given, cells, seed)
+        else:
+            self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
+            self.sample_weight_ = row_weights(cells, made)
+            purposes = made.provenance["purpose"].cat.codes.to_numpy()
+            rows, strata = made.frame, np.concatenate([3 * cells.codes, 3 * made.positions + 1 + purposes])
+        X, y = given.extend(rows)
+        if why is None or self.weights == "attribute":
+            return X, y
+        rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(ROWS_STREAM,)))
+        X, y, taken = repeated(X, y, self.sample_weight_, strata, rng)
+        self.is_synthetic_, self.sample_weight_ = self.is_synthetic_[taken], np.ones(len(taken))
+        return X, y
 
     def _keep(self, fitted: Generator) -> None:
         """Keep the fitted generator: what it learned is not lost where it then fails to write."""
@@ -330,8 +359,10 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name not in ("generator_", "table_")}
 
-    def _soften(self, given: LabelledRows, cells: Groups, seed: np.random.SeedSequence) -> tuple[Any, Any]:
-        """Ask the teacher what every row is, and return rows once per label."""
+    def _soften(
+        self, given: LabelledRows, cells: Groups, seed: np.random.SeedSequence
+    ) -> tuple[pd.DataFrame, np.ndarray]:
+        """Ask the teacher what every row is; return the rows to put below the real ones, and strata of all rows."""
         features, written = given.frame[given.names], self.generation_.frame
         stream = np.random.SeedSequence(seed.entropy, spawn_key=(TEACHER_STREAM,))
         lesson = teach(
@@ -354,7 +385,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         further[given.target] = labels.astype(given.frame[given.target].dtype)
         self.is_synthetic_ = np.arange(len(soft.rows)) >= n_real
         self.sample_weight_ = soft.weights
-        return given.extend(further)
+        return further, 2 * soft.labels + self.is_synthetic_
 
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), given.stated(self.kinds)).schema(given.frame)
@@ -399,15 +430,3 @@ def _soft_amount(amount: Amount, groups: Groups) -> Amount:
     return replace(
         amount, sampling_strategy={key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}, augment=each
     )
-
-
-def row_weights(groups: Groups, made: Generation) -> np.ndarray:
-    """Return weights that realise the plan's synthetic_weight or alpha."""
-    n_real, n_rows = len(groups.codes), len(groups.codes) + len(made)
-    if made.plan.synthetic_weight is not None:
-        return np.repeat([1.0, made.plan.synthetic_weight], [n_real, len(made)])
-    if made.plan.alpha is None:
-        return np.ones(n_rows)
-    positions = np.concatenate([groups.codes, made.positions])
-    purposes = np.concatenate([np.repeat("real", n_real), made.provenance["purpose"].to_numpy(dtype=str)])
-    return objective_weights(positions, purposes, made.plan.alpha) * n_rows

@@ -310,7 +310,7 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
 
 def _weights(file: TableFile, generation: Generation) -> np.ndarray:
     from makeweight.plan import Groups
-    from makeweight.sampler import row_weights
     from makeweight.table import Table
+    from makeweight.weights import row_weights
 
     return row_weights(Groups(Table(file.frame, generation.schema)), generation)

@@ -25,6 +25,7 @@ __all__ = [
     "FrameClassifier",
     "Learner",
     "fit_estimator",
+    "fit_weighted",
     "make_learner",
     "named_learners",
     "seeded",
@@ -204,7 +205,17 @@ def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, se
     ...
     makeweight.errors.OptionError: KNeighborsClassifier takes no sample_weight, and rows need weights...
     """
-    fresh = seeded(estimator, seed)
+    return fit_weighted(seeded(estimator, seed), X, y, weights)
+
+
+def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray) -> Any:
+    """Fit an estimator, with weights where they differ from one, and return it.
+
+    Raises
+    ------
+    OptionError
+        When it does not take the weights that rows need.
+    """
     if np.all(weights == 1.0):
         return fresh.fit(X, y)
     keyword = weight_keyword(fresh)

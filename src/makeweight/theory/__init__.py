@@ -20,7 +20,13 @@ from makeweight.theory.size import choose_size
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
 from makeweight.theory.transfer import TransferCost, cost_of_transfer, transfer_cost
 from makeweight.theory.transport import TransportMap, fit_transport, matrix_power, shrunk_covariance
-from makeweight.theory.weights import alpha_of_weight, augmentation_weight, effective_sample_size, objective_weights
+from makeweight.theory.weights import (
+    alpha_of_weight,
+    augmentation_weight,
+    effective_sample_size,
+    objective_weights,
+    repetitions,
+)
 
 __all__ = [
     "NOTHING",
@@ -61,6 +67,7 @@ __all__ = [
     "objective_weights",
     "prior_weight",
     "ranking_test",
+    "repetitions",
     "row_losses",
     "row_scores",
     "rows_worth",

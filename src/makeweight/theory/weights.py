@@ -10,7 +10,7 @@ import numpy.typing as npt
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_codes, count, fraction
 
-__all__ = ["alpha_of_weight", "augmentation_weight", "effective_sample_size", "objective_weights"]
+__all__ = ["alpha_of_weight", "augmentation_weight", "effective_sample_size", "objective_weights", "repetitions"]
 
 PURPOSES = ("real", "balance", "augment")
 
@@ -172,3 +172,45 @@ def objective_weights(groups: npt.ArrayLike, purposes: npt.ArrayLike, alpha: flo
             raise PlanError(f"no {title} rows", where=f"group {missing!r}", got=0, expected=">= 1")
         weights[part] = mass / (len(names) * rows[codes[part]])
     return weights
+
+
+def repetitions(weights: npt.ArrayLike, strata: npt.ArrayLike, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return how often every row stands so that the mean over repeated rows estimates the weighted mean.
+
+    Systematic sampling in a random order within strata: a row of weight w stands floor(w) or ceil(w) times, w times on
+    average, and the rows of a stratum stand together as often as they weigh together, to within one row.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n,)
+        0 or more, finite.
+    strata : array-like of shape (n,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    OptionError
+        When a weight is negative or not finite.
+
+    Notes
+    -----
+    Source: systematic sampling, Madow and Madow, Annals of Mathematical Statistics 15, 1944.
+
+    Examples
+    --------
+    >>> repetitions([1.0, 1.0, 0.5, 0.5, 2.0], ["r", "r", "s", "s", "t"], np.random.default_rng(0)).tolist()
+    [1, 1, 0, 1, 2]
+    """
+    values = np.asarray(weights, dtype=np.float64)
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise OptionError("no row stands so often", where="weights", expected="finite numbers, 0 or more")
+    _, codes = as_codes(strata, "strata")
+    counts = np.zeros(len(values), dtype=np.int64)
+    order = np.lexsort((rng.random(len(values)), codes))
+    ends = rng.random() + np.concatenate([[0.0], np.cumsum(values[order])])
+    counts[order] = np.diff(np.floor(ends))
+    return counts
