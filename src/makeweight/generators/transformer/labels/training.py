@@ -37,7 +37,7 @@ from makeweight.generators.transformer.labels import evidence, weights
 from makeweight.generators.transformer.labels.config import LabelConfig
 from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, closed_form, inputs_of
 from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
-from makeweight.generators.transformer.optimisers import build_optimisers, running_mean
+from makeweight.generators.transformer.optimisers import build_optimisers, native_dtype, running_mean
 from makeweight.generators.transformer.weights import write_atomically
 
 __all__ = ["LabelFigures", "pretrain_labels"]
@@ -91,10 +91,10 @@ def prepare(config: LabelConfig, tasks: LabelTasks, generator: torch.Generator) 
     return inputs_of(found, config.model.most_columns)
 
 
-def halved(inputs: LabelInputs) -> LabelInputs:
-    """Inputs in bfloat16, but for the evidence that is added to the answer."""
+def lowered(inputs: LabelInputs, dtype: torch.dtype) -> LabelInputs:
+    """Inputs in another precision, but for the evidence that is added to the answer."""
     names = ("cell", "column", "row", "table", "alike")
-    return dataclasses.replace(inputs, **{name: getattr(inputs, name).bfloat16() for name in names})
+    return dataclasses.replace(inputs, **{name: getattr(inputs, name).to(dtype) for name in names})
 
 
 @dataclass
@@ -133,7 +133,8 @@ class LabelTrainer:
         self.averaged = swa_utils.AveragedModel(self.model, avg_fn=running_mean(self.config.train.average))
         self.optimisers = build_optimisers(self.model, self.config.train)
         self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
-        self.low = copy.deepcopy(self.model).bfloat16()  # of which gradients are taken
+        self.dtype = native_dtype()
+        self.low = copy.deepcopy(self.model).to(self.dtype)  # of which gradients are taken
         self.fixed: list[tuple[LabelTasks, LabelInputs]] = []
         self.began = time.process_time()
         self.mean_loss = math.nan
@@ -222,7 +223,7 @@ class LabelTrainer:
         most = train.largest[step >= train.grow_at]
         tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator)
         self.step += 1
-        odds = self.low(halved(prepare(self.config, tasks, generator)))
+        odds = self.low(lowered(prepare(self.config, tasks, generator), self.dtype))
         loss = balanced_loss(odds, tasks).mean()
         torch.autograd.backward(loss)
         for full, low in zip(self.model.parameters(), self.low.parameters(), strict=True):
