@@ -22,7 +22,7 @@ from makeweight.generators.transformer.objective import (  # noqa: E402
     network_scores,
     prepare,
 )
-from makeweight.generators.transformer.optimisers import learning_rate  # noqa: E402
+from makeweight.generators.transformer.optimisers import FullMuon, learning_rate  # noqa: E402
 from makeweight.generators.transformer.pretrain import Trainer, pretrain  # noqa: E402
 from makeweight.generators.transformer.prior import Shape, Tasks, draw_shape, draw_tasks  # noqa: E402
 from makeweight.generators.transformer.validation import baselines, validation_batches  # noqa: E402
@@ -354,3 +354,21 @@ def test_pretraining_on_a_cuda_device(tmp_path):
     assert np.isfinite(figures["total"])
     model, _ = weights.load(tmp_path / "best", "cuda")
     assert next(model.parameters()).is_cuda
+
+
+def test_muon_in_full_precision_is_muon() -> None:
+    torch.manual_seed(0)
+    shapes = (16, 8), (8, 24), (10, 10)
+    start = [torch.randn(shape) for shape in shapes]
+    weights = [[torch.nn.Parameter(x.clone()) for x in start] for _ in range(2)]
+    options = {"lr": 0.05, "weight_decay": 0.1, "adjust_lr_fn": "original"}
+    steps = torch.optim.Muon(weights[0], **options), FullMuon(weights[1], **options)
+    for _ in range(5):
+        for low, full in zip(*weights, strict=True):
+            low.grad = torch.randn_like(low)
+            full.grad = low.grad.clone()
+        for optimiser in steps:
+            optimiser.step()
+    for low, full, first in zip(*weights, start, strict=True):
+        assert (full - first).abs().max() > 0.1
+        torch.testing.assert_close(low, full, atol=2e-3, rtol=0)  # three digits of bfloat16
