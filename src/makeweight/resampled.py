@@ -118,13 +118,13 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict(read_features(self, X)))
 
-    @_has("predict_proba")
+    @_has("predict_proba")  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities of the classifier, shape (n, k), as it learned them: calibrate on real rows."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(read_features(self, X)))
 
-    @_has("decision_function")
+    @_has("decision_function")  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the classifier's decision values, shape (n,) or (n, k)."""
         check_is_fitted(self)

@@ -22,6 +22,7 @@ from makeweight.labelled import LabelledRows
 from makeweight.measure.training import balancing_weights
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
+from makeweight.rules import Constraints, check_rows, read_constraints
 from makeweight.table import Table
 from makeweight.table.containers import to_frame
 from makeweight.weights import Weights, refuse_pipeline, repeated, row_weights
@@ -44,6 +45,7 @@ def balance(
     alpha: float | None = None,
     synthetic_weight: float | None = None,
     kinds: Mapping[Any, str] | None = None,
+    constraints: Constraints | None = None,
     limits: Limits | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
@@ -72,6 +74,9 @@ def balance(
         Instead of alpha: weight of a synthetic row, where a real one weighs 1.
     kinds : mapping of column to kind, optional
         Columns whose kind is stated rather than inferred.
+    constraints : mapping of name to expression, or expressions, optional
+        What every row obeys, such as ``{"dates": "start <= end"}``; see docs/constraints.md. A real row that breaks
+        one is an error; a synthetic one is rejected by that name in the ledger.
     limits : Limits, optional
         Time (seconds) and money (US dollars) to spend at most, what to do with exact copies of real rows, and
         with a shortfall.
@@ -116,6 +121,7 @@ def balance(
         limits=limits,
         n_jobs=n_jobs,
         progress=progress,
+        constraints=constraints,
     )
 
 
@@ -150,6 +156,8 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     kinds : dict of column to kind, optional
         Columns whose kind ("continuous", "integer", "categorical", "boolean", "datetime", "text",
         "identifier") is stated rather than inferred.
+    constraints : mapping of name to expression, or expressions, optional
+        What every row obeys, such as ``{"dates": "start <= end"}``; see `balance`.
     limits : Limits, optional
         Time (seconds) and money (US dollars) to spend at most, what to do with exact copies of real rows (they
         are rejected where the table has few duplicates), and with a shortfall (an error).
@@ -222,6 +230,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "alpha": [Interval(Real, 0, 1, closed="both"), None],
         "synthetic_weight": [Interval(Real, 0, None, closed="left"), None],
         "kinds": [Mapping, None],
+        "constraints": [Mapping, list, tuple, str, None],
         "limits": [Limits, None],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
@@ -240,6 +249,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         alpha: float | None = None,
         synthetic_weight: float | None = None,
         kinds: Mapping[Any, str] | None = None,
+        constraints: Constraints | None = None,
         limits: Limits | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
@@ -254,6 +264,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.alpha = alpha
         self.synthetic_weight = synthetic_weight
         self.kinds = kinds
+        self.constraints = constraints
         self.limits = limits
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -288,7 +299,8 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         self
         """
         self._validate_params()
-        self._plan(LabelledRows(self, X, y, groups, self.group_by))
+        table, _ = self._plan(LabelledRows(self, X, y, groups, self.group_by))
+        check_rows(table, read_constraints(self.constraints, table.schema))
         return self
 
     def fit_resample(self, X: Any, y: Any, *, groups: Any = None) -> tuple[Any, Any]:
@@ -334,6 +346,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             limits=self.limits,
             n_jobs=self.n_jobs,
             on_fit=self._keep,
+            constraints=self.constraints,
         )
         if self.soft_labels is not False:
             rows, strata = self._soften(given, cells, seed)

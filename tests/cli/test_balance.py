@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -282,3 +283,30 @@ def test_real_tables_go_through(run, data_dir, name, tmp_path):
 def test_json_has_no_number_that_json_lacks(run, csv):
     result = run("inspect", csv, "--target", "paid", "--json")
     json.loads(result.out, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_constraints_hold_and_are_counted(run, tmp_path):
+    rng = np.random.default_rng(0)
+    low = rng.normal(size=60).round(2)
+    frame = pd.DataFrame(
+        {"low": low, "high one": low + rng.exponential(0.3, 60).round(2), "y": ["a"] * 15 + ["b"] * 45}
+    )
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    done = run(
+        "balance",
+        str(tmp_path / "in.csv"),
+        "--target=y",
+        "--generator=smoothed-bootstrap",
+        "--constraint=low <= `high one`",
+        "--seed=0",
+        "--json",
+        "-o",
+        str(tmp_path / "out.csv"),
+    )
+    rows = pd.read_csv(tmp_path / "out.csv")
+    assert len(rows) == 90
+    assert (rows["low"] <= rows["high one"]).all()
+    assert "constraint: low <= `high one`" in done.json["ledger"]["rejected"]
+    broken = run("balance", str(tmp_path / "in.csv"), "--target=y", "--constraint=low > 0", "--dry-run")
+    assert broken.code == 2
+    assert "real rows break a constraint" in broken.err

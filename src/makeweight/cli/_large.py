@@ -110,6 +110,7 @@ def _checked(request: BalanceRequest) -> BalanceRequest:
         ("--provenance", request.provenance, columns),
         ("--alpha", request.alpha is not None, columns),
         ("--synthetic-weight", request.synthetic_weight is not None, columns),
+        ("--constraint", request.constraints, "a table that fits into the memory takes constraints, without --engine"),
         ("--no-header", request.no_header, text),
         ("--missing", request.missing, text),
         ("--max-seconds", request.max_seconds is not None, "stop with Ctrl-C, and continue with --resume"),

@@ -143,6 +143,15 @@ seed_option = click.option("--seed", metavar="S", type=click.IntRange(min=0), ca
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
 
 
+constraint_option = click.option(
+    "--constraint",
+    "constraints",
+    metavar="TEXT",
+    multiple=True,
+    help='What every row obeys, such as "start <= end"; names with blanks go between backticks. May be repeated.',
+)
+
+
 def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: bool) -> TableFile:
     """Read DATA as its options say."""
     from makeweight.table import Kind

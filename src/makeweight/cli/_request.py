@@ -33,6 +33,7 @@ class BalanceRequest:
     output: str = "-"
     synthetic_only: bool = False
     provenance: bool = False
+    constraints: tuple[str, ...] = ()
     seed: int | None = None
     copies: Literal["auto", "reject", "accept"] = "auto"
     on_shortfall: Literal["raise", "warn"] = "raise"

@@ -75,6 +75,7 @@ PREFIX = "makeweight_"
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--synthetic-only", is_flag=True, help="Leave the real rows out.")
 @click.option("--provenance", is_flag=True, help="Add columns: is the row synthetic, its group, generator and purpose.")
+@_options.constraint_option
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
 @click.option(
     "--copies",
@@ -179,6 +180,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
                 seed=np.random.SeedSequence(seed),
                 options=options,
                 groups=groups,
+                constraints=request.constraints,
                 limits=limits,
                 n_jobs=request.jobs,
                 progress=progress,
@@ -204,6 +206,7 @@ def _dry_run(request: BalanceRequest) -> None:
     """Work out the plan and what it is expected to take, without fitting or writing anything."""
     from makeweight.generators.registry import resolve
     from makeweight.plan import Groups
+    from makeweight.rules import check_rows, read_constraints
     from makeweight.table import Table
 
     _check_output(request)
@@ -211,6 +214,7 @@ def _dry_run(request: BalanceRequest) -> None:
     generator = resolve(request.generator, _endpoint.options_of(request))
     file = _options.load(request.data, request.kinds, request.missing, request.no_header)
     table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
+    check_rows(table, read_constraints(request.constraints, table.schema))
     plan = amount.plan(Groups(table))
     prompt = _endpoint.preview(generator, table, plan)
     cost = generator.cost(plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -16,6 +16,7 @@ import pandas as pd
 from makeweight.errors import GeneratorError
 from makeweight.generators.base import Traits
 from makeweight.plan import Group, Groups
+from makeweight.rules import Rule, values_of
 from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
@@ -63,6 +64,8 @@ class Checker:
     copies : {"auto", "reject", "accept"}
         Whether exact copies of real rows are rejected. "auto" rejects them unless the generator copies on
         purpose, the real table itself has many duplicates, or its columns allow few distinct rows.
+    rules : sequence of Rule
+        What every row obeys besides.
 
     Raises
     ------
@@ -70,8 +73,10 @@ class Checker:
         When `copies` is none of these.
     """
 
-    def __init__(self, table: Table, groups: Groups, traits: Traits, copies: CopyPolicy = "auto") -> None:
-        self.table, self.groups = table, groups
+    def __init__(
+        self, table: Table, groups: Groups, traits: Traits, copies: CopyPolicy = "auto", rules: Sequence[Rule] = ()
+    ) -> None:
+        self.table, self.groups, self.rules = table, groups, tuple(rules)
         self.n_real = len(table)
         self._policy, self._traits = copies, traits
 
@@ -131,6 +136,7 @@ class Checker:
         n = len(frame)
         written = [c for c in schema.features if c.is_learned or (c.kind is Kind.TEXT and c.name in frame.columns)]
         columns, reasons = first_reasons(frame, written, self.groups.columns, group, schema)
+        self._judge(group, columns, reasons)
         is_copy = self._copies(group, columns, reasons == "")
         if self.rejects_copies:
             reasons[is_copy] = COPY
@@ -143,6 +149,24 @@ class Checker:
         }
         rejected = Counter(reasons[reasons != ""].tolist())
         return Checked(kept, len(accepted), n, int(is_copy.sum()), rejected)
+
+    def _judge(self, group: Group, columns: dict[Hashable, Any], reasons: np.ndarray) -> None:
+        """Reject rows that break a rule, by the name of the first one."""
+        for rule in self.rules:
+            valid = np.flatnonzero(reasons == "")
+            if not len(valid):
+                return
+            values = {}
+            for name in rule.columns:
+                column = self.table.schema[name]
+                if name in columns:
+                    encoded = columns[name][valid]
+                elif name in self.groups.columns:
+                    encoded = np.full(len(valid), code_of(column, group[self.groups.columns.index(name)]), np.int32)
+                else:  # constant
+                    encoded = np.repeat(self.table.encode(name, np.zeros(1, dtype=np.int64)), len(valid))
+                values[name] = values_of(column, encoded)
+            reasons[valid[~rule.holds(values)]] = rule.reason
 
     def _copies(self, group: Group, columns: dict[Hashable, Any], valid: np.ndarray) -> np.ndarray:
         is_copy = np.zeros(len(valid), dtype=bool)

@@ -6,7 +6,7 @@ import math
 import platform
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, cast
@@ -25,6 +25,7 @@ from makeweight.generators.limits import Limits, ShortfallWarning, report_shortf
 from makeweight.generators.streams import PURPOSES, stream
 from makeweight.plan import Group, GroupPlan, Groups, Plan
 from makeweight.progress import Progress
+from makeweight.rules import Rule
 from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import identifier
 
@@ -102,6 +103,7 @@ def fill(
     limits: Limits | None = None,
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
+    rules: Sequence[Rule] = (),
     checker: Checker | None = None,
     identifiers: Identifiers | None = None,
 ) -> Generation:
@@ -127,6 +129,8 @@ def fill(
         Threads that work on different groups at the same time.
     progress : callable, optional
         Called with a `Progress` after every round.
+    rules : sequence of Rule
+        What every row obeys besides; the others are rejected by the rule's name.
     checker : Checker, optional
         Where `table` is a sample: one that knows all real rows. It then decides on copies alone.
     identifiers : callable, optional
@@ -165,7 +169,7 @@ def fill(
     for task in tasks if not traits.extrapolates else ():
         if task.plan.n_real < max(1, traits.min_rows):
             raise too_few_rows(groups.columns, task.plan.group, task.plan.n_real, max(1, traits.min_rows))
-    checker = Checker(table, groups, traits, limits.copies) if checker is None else checker
+    checker = Checker(table, groups, traits, limits.copies, rules) if checker is None else checker
     run = _FillRun(generator, table, groups, checker, seed, limits, progress, tasks)
     try:
         if tasks:

@@ -15,6 +15,7 @@ from makeweight.generators.fill import Generation, Limits, fill
 from makeweight.generators.registry import resolve
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
+from makeweight.rules import Constraints, check_rows, read_constraints
 from makeweight.table import Table
 from makeweight.table.memory import refuse_rows
 
@@ -40,6 +41,7 @@ def write_rows(
     n_jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     on_fit: Callable[[Generator], object] | None = None,
+    constraints: Constraints | None = None,
 ) -> Generation:
     """Return the rows of a plan, written by a copy of the generator that learned from the table.
 
@@ -62,6 +64,8 @@ def write_rows(
         Of the generator, for the provenance; by default the name in the registry or the class.
     on_fit : callable, optional
         Called with the fitted generator before it writes a row.
+    constraints : mapping of name to expression, or expressions, optional
+        What every row obeys: a real row that does not is an error, a synthetic one is rejected by that name.
 
     Returns
     -------
@@ -70,7 +74,9 @@ def write_rows(
     Raises
     ------
     OptionError
-        When there is no generator of that name, or an option does not fit it.
+        When there is no generator of that name, or an option or a constraint does not fit.
+    SchemaError
+        When a real row breaks a constraint.
     PlanError
         When the rows would not fit into the memory.
     GeneratorError, GenerationShortfall
@@ -87,6 +93,8 @@ def write_rows(
     [2.5, 2.5]
     """
     refuse_rows(plan.n_synthetic, len(table.schema.columns))
+    rules = read_constraints(constraints, table.schema)
+    check_rows(table, rules)
     if name is None:
         name = generator if isinstance(generator, str) else type(generator).__name__
     if plan.n_synthetic:
@@ -97,7 +105,16 @@ def write_rows(
     else:
         fitted = resolve(generator, options)
     return fill(
-        fitted, table, plan, seed=seed, groups=groups, name=name, limits=limits, n_jobs=n_jobs, progress=progress
+        fitted,
+        table,
+        plan,
+        seed=seed,
+        groups=groups,
+        name=name,
+        limits=limits,
+        n_jobs=n_jobs,
+        progress=progress,
+        rules=rules,
     )
 
 

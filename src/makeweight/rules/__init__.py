@@ -1,0 +1,17 @@
+"""What a row has to be: constraints between columns, and conditions on single ones."""
+
+from makeweight.rules.condition import Condition, read_conditions
+from makeweight.rules.constraint import Constraint, Constraints, check_rows, read_constraints
+from makeweight.rules.values import Rule, Values, values_of
+
+__all__ = [
+    "Condition",
+    "Constraint",
+    "Constraints",
+    "Rule",
+    "Values",
+    "check_rows",
+    "read_conditions",
+    "read_constraints",
+    "values_of",
+]
