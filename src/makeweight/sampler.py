@@ -222,7 +222,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     __metadata_request__fit_resample = {"groups": True}  # noqa: RUF012
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
-        "generator": [str, HasMethods(["fit", "propose", "cost"])],
+        "generator": [str, HasMethods(["fit", "propose", "cost"]), HasMethods(["fit", "sample"])],
         "options": [Mapping, None],
         "sampling_strategy": [Interval(Real, 0, 1, closed="right"), StrOptions(set(STRATEGIES)), Mapping, callable],
         "group_by": "no_validation",

@@ -169,7 +169,13 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012 - the name and form that scikit-learn reads
         "estimator": [HasMethods(["fit", "predict"])],
-        "generator": [SyntheticOverSampler, str, HasMethods(["fit", "propose", "cost"]), None],
+        "generator": [
+            SyntheticOverSampler,
+            str,
+            HasMethods(["fit", "propose", "cost"]),
+            HasMethods(["fit", "sample"]),
+            None,
+        ],
         "n_synthetic": [StrOptions({"auto", "balance"}), Interval(Integral, 0, None, closed="left"), Mapping],
         "augment": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],

@@ -20,14 +20,19 @@ from makeweight.cli._codes import GATE_FAILED
 from makeweight.cli._options import json_option
 
 #: A package is imported by another name than it is installed by.
-MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn"}
+MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn", "mostlyai-engine": "mostlyai.engine"}
 #: What an extra adds.
 EXTRAS = {
+    "arf": "the generator arf",
     "chat": "the generator chat",
     "cluster": "tables in parts on a Dask cluster",
     "figures": "pictures",
     "hf": "the generator causal-lm",
+    "mostlyai": "the generator mostlyai",
     "polars": "polars frames",
+    "sdv": "the generators gaussian-copula, ctgan and tvae",
+    "tabicl": "the generator tabicl, and a teacher of soft labels",
+    "tabpfn": "the generator tabpfn, and a teacher of soft labels",
     "train": "makeweight pretrain, adapt and GPUs for the transformer",
 }
 #: For all of it; slow disks and busy machines import packages for minutes.
@@ -71,7 +76,9 @@ def command(context: click.Context, /, as_json: bool) -> None:
         "platform": platform.platform(),
         "devices": devices(machine, deadline),
         "packages": packages,
-        "generators": [{"name": info.name, "usable": info.usable, "problem": info.problem} for info in available()],
+        "generators": [
+            {name: getattr(info, name) for name in ("name", "usable", "problem", "licence")} for info in available()
+        ],
     }
     report["weights"] = weights()
     required = all(package["works"] for package in packages if package["extra"] is None)
@@ -109,6 +116,9 @@ def check(name: str, versions: str, extra: str | None) -> dict[str, Any]:
     lowest = re.search(r">=\s*([\d.]+)", versions)
     if lowest and _numbers(report["version"]) < _numbers(lowest.group(1)):
         return {**report, "problem": f"too old, {versions} is needed", "fix": f'pip install -U "{name}{versions}"'}
+    above = re.search(r"<\s*([\d.]+)", versions)
+    if above and _numbers(report["version"]) >= _numbers(above.group(1)):
+        return {**report, "problem": f"too new, {versions} is needed"}
     return {**report, "works": True, "problem": None, "fix": None}
 
 
@@ -196,7 +206,10 @@ def _print(report: dict[str, Any]) -> None:
         columns: dict[str, dict[str, Any]] = {name: {"no_wrap": True} for name in ("", "1", "2", "3")}
         columns["4"] = {}
         _show.section(out, title, _show.table(columns, rows, headings=False))
-    rows = [(_mark(info["usable"]), info["name"], info["problem"] or "") for info in report["generators"]]
+    rows = [
+        (_mark(info["usable"]), info["name"], "; ".join(filter(None, (info["problem"], info["licence"]))))
+        for info in report["generators"]
+    ]
     _show.section(out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False))
     found = report["weights"]
     told = f"{found['problem']}: {found['fix']}"

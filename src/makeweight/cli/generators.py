@@ -30,7 +30,7 @@ def command(name: str | None, as_json: bool) -> None:
         return
     found = available()
     if as_json:
-        fields = ("name", "summary", "needs", "good_for", "origin", "usable", "problem")
+        fields = ("name", "summary", "needs", "good_for", "origin", "licence", "usable", "problem")
         _show.print_json({"generators": [{name: getattr(info, name) for name in fields} for info in found]})
         return
     out = _show.console()
@@ -41,15 +41,23 @@ def command(name: str | None, as_json: bool) -> None:
         if out.width < ROOMY:  # cells take several lines: keep generators apart
             rows.append(("",) * len(columns))
     _show.show(out, _show.table(columns, rows))
-    for info in found:
-        if info.problem:
-            out.print()
-            out.print(f"{info.name} cannot be used here: {info.problem}")
+    for problem, names in _alike(found, "problem").items():
+        out.print()
+        out.print(f"{names} cannot be used here: {problem}")
+    for licence, names in _alike(found, "licence").items():
+        out.print()
+        out.print(f"licence of {names}: {licence}")
     out.print()
     out.print(
         f"Choose one with --generator NAME (default: {DEFAULT_GENERATOR}), and set its options with --option KEY=VALUE "
         "(`makeweight generators NAME` lists them)."
     )
+
+
+def _alike(infos: list[GeneratorInfo], field: str) -> dict[str, str]:
+    """Return what is said of generators in a field, where something is, with their names."""
+    texts = dict.fromkeys(getattr(info, field) for info in infos if getattr(info, field))
+    return {text: ", ".join(info.name for info in infos if getattr(info, field) == text) for text in texts}
 
 
 def _show_options(info: GeneratorInfo, as_json: bool) -> None:

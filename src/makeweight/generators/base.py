@@ -108,8 +108,9 @@ class Generator(Protocol):
     set (``--option KEY=VALUE`` on the command line), and are stored unchanged under their own names.
 
     A generator may also have these attributes: ``traits`` (`Traits`), ``spent`` (`Cost` so far), ``notes``
-    (tuple of str: what a user should know about the rows) and ``details`` (dict of plain values for
-    `Generation.details`).
+    (tuple of str: what a user should know about the rows), ``details`` (dict of plain values for
+    `Generation.details`) and ``pretrained`` (tuple of `makeweight.generators.gate.Weights` that it writes with and
+    that others gave a licence; the ledger names them).
     """
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:

@@ -304,7 +304,7 @@ def _assemble(run: _FillRun, plan: Plan, name: str, identifiers: Identifiers | N
         frame=pd.DataFrame(columns, copy=False),
         provenance=provenance,
         positions=np.repeat(np.array([task.position for task in run.tasks], dtype=np.int32), sizes),
-        ledger=Ledger(tuple(task.entry for task in run.tasks)),
+        ledger=Ledger(tuple(task.entry for task in run.tasks), tuple(getattr(run.generator, "pretrained", ()))),
         plan=plan,
         schema=schema,
         generator=name,
@@ -333,6 +333,7 @@ def _notes(run: _FillRun, n: int) -> tuple[str, ...]:
     for cell in run.groups.empty_cells() if len(run.groups.columns) > 1 else ():
         if cell not in asked:
             notes.append(f"empty cell: no real row has {run.groups.describe(cell)}")
+    notes += [f"written with weights of others, {weights}" for weights in getattr(run.generator, "pretrained", ())]
     return (*notes, *getattr(run.generator, "notes", ()))
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from makeweight.generators.gate import Weights
 from makeweight.generators.streams import PURPOSES
 from makeweight.plan import Group, Plan, Purpose, describe_group
 
@@ -73,9 +74,12 @@ class Ledger:
     Parameters
     ----------
     entries : tuple of LedgerEntry
+    weights : tuple of Weights
+        Pretrained weights of other origin that the rows were written with, and their licences.
     """
 
     entries: tuple[LedgerEntry, ...]
+    weights: tuple[Weights, ...] = ()
 
     def __iter__(self) -> Iterator[LedgerEntry]:
         return iter(self.entries)
@@ -111,8 +115,9 @@ class Ledger:
         return sum((entry.rejected for entry in self.entries), Counter())
 
     def to_dict(self) -> dict[str, object]:
-        """Return totals and entries as plain values for JSON."""
-        return {**_counts(self), "entries": [entry.to_dict() for entry in self.entries]}
+        """Return totals and entries as plain values for JSON; with the weights, where there are some."""
+        weights = {"weights": [entry.to_dict() for entry in self.weights]} if self.weights else {}
+        return {**_counts(self), "entries": [entry.to_dict() for entry in self.entries], **weights}
 
 
 def accounts_of(plan: Plan) -> Iterator[tuple[int, LedgerEntry]]:

@@ -1,0 +1,147 @@
+"""The contract over every package that is installed here; networks too large to be had have small random weights."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from makeweight import SyntheticOverSampler, balance
+from makeweight.errors import MissingDependency
+from makeweight.generators import contract
+from makeweight.generators.contract import CHECKS, example_table
+from makeweight.generators.registry import resolve
+
+#: What keeps a test short; a network of one epoch writes noise, which the checks do not mind.
+QUICK = {
+    "gaussian-copula": {},
+    "arf": {"trees": 5, "max_rounds": 1},
+    "mostlyai": {"max_epochs": 1.0, "value_protection": False},
+    "ctgan": {"epochs": 2},
+    "tvae": {"epochs": 2},
+}
+#: As docs/generators/other-packages.md states them: a network of some epochs may not write one row in forty.
+EXCEPTIONS = {"ctgan": {"check_few_rows"}, "tvae": {"check_few_rows"}}
+
+
+def installed(name, options=None):
+    """Return the generator, or skip."""
+    try:
+        return resolve(name, options)
+    except MissingDependency as error:
+        pytest.skip(error.got)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", QUICK)
+def test_contract(name, check):
+    installed(name, QUICK[name])
+    if check.__name__ in EXCEPTIONS.get(name, ()):
+        pytest.skip("an exception that is stated")
+    check(lambda: resolve(name, QUICK[name]))
+
+
+@pytest.mark.parametrize("name", ["gaussian-copula", "arf", "mostlyai"])
+def test_who_can_be_told_the_group_writes_no_other(name):
+    table = example_table(n=120, rare=30, group_by=("sex",))
+    installed(name)
+    generation = balance(
+        table.frame, target="y", group_by=["sex"], generator=name, generator_options=QUICK[name], random_state=0
+    )
+    assert not any(reason.startswith("wrong-group") for reason in generation.ledger.rejected)
+
+
+def test_arf_draws_from_the_law_of_the_group():
+    installed("arf")
+    rng = np.random.default_rng(0)
+    table = example_table(n=400, rare=60)
+    table.frame.loc[table.frame["y"] == "rare", "size"] += 3.0
+    table = contract.Table(table.frame, contract.Schema.infer(table.frame, target="y"))
+    generator = resolve("arf").fit(table, rng=rng)
+    for group, centre in (("rare", 3.0), ("common", 0.0)):
+        rows = generator.propose((group,), 400, rng=rng)
+        assert abs(rows["size"].mean() - centre) < 0.6
+
+
+def random_tabicl(folder):
+    """Write checkpoints of TabICL's own class with small random weights."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("tabicl")
+    network = importlib.import_module("tabicl._model.tabicl").TabICL
+    size = dict.fromkeys(("col_num_blocks", "row_num_blocks", "icl_num_blocks"), 1)
+    heads = dict.fromkeys(("col_nhead", "row_nhead", "icl_nhead", "row_num_cls"), 2)
+    for role, outputs in (("classifier", {"max_classes": 10}), ("regressor", {"max_classes": 0, "num_quantiles": 99})):
+        config = {"embed_dim": 8, "col_num_inds": 4, **size, **heads, **outputs}
+        torch.manual_seed(0)
+        state = network(**config).state_dict()
+        torch.save({"config": config, "state_dict": state}, folder / f"random-{role}.ckpt")
+
+
+def random_tabpfn(folder):
+    """Write checkpoints of TabPFN v2's own class with small random weights."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("tabpfn")
+    v2 = importlib.import_module("tabpfn.architectures.tabpfn_v2")
+    bars = importlib.import_module("tabpfn.architectures.shared.bar_distribution")
+    outputs = {"classifier": {"max_num_classes": 10, "num_buckets": 0}}
+    outputs["regressor"] = {"max_num_classes": 0, "num_buckets": 50}
+    for role, heads in outputs.items():
+        config = {"emsize": 12, "nlayers": 1, "nhead": 2, **heads}
+        torch.manual_seed(0)
+        state = v2.get_architecture(v2.parse_config(config)[0]).state_dict()
+        if role == "regressor":
+            borders = torch.linspace(-3, 3, 51)
+            criterion = bars.FullSupportBarDistribution(borders, ignore_nan_targets=True).state_dict()
+            state |= {f"criterion.{name}": value for name, value in criterion.items()}
+        checkpoint = {"state_dict": state, "config": config, "architecture_name": "tabpfn_v2"}
+        torch.save(checkpoint, folder / f"tabpfn-v2-{role}-random.ckpt")
+
+
+RANDOM = {"tabicl": random_tabicl, "tabpfn": random_tabpfn}
+
+
+@pytest.fixture
+def random_weights(request, tmp_path):
+    """A folder of random weights of the real class: what comes out is noise, and has to be valid noise."""
+    name = request.param
+    RANDOM[name](tmp_path)
+    return name, {"weights": str(tmp_path), "max_rows": 40}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("random_weights", list(RANDOM), indirect=True)
+def test_contract_with_random_weights(random_weights, check):
+    name, options = random_weights
+    check(lambda: resolve(name, options))
+
+
+@pytest.mark.parametrize("random_weights", list(RANDOM), indirect=True)
+def test_the_ledger_names_the_weights(random_weights):
+    name, options = random_weights
+    frame = example_table().frame[["size", "colour", "y"]]
+    generation = balance(frame, target="y", generator=name, generator_options=options, random_state=0)
+    known = name == "tabpfn"  # by the name of the file
+    assert {weights.commercial for weights in generation.ledger.weights} == {True if known else None}
+
+
+@pytest.mark.parametrize(
+    ("file", "commercial"),
+    [("tabpfn-v2.5-classifier-x.ckpt", False), ("tabpfn-v3-classifier.ckpt", False), ("mine.ckpt", None)],
+)
+def test_later_weights_of_tabpfn_are_named_as_what_they_are(file, commercial):
+    generator = installed("tabpfn", {"weights": "folder"})
+    weights = generator._source("classifier", file)[2]
+    assert weights.commercial is commercial
+    assert file in str(weights)
+
+
+@pytest.mark.parametrize("random_weights", list(RANDOM), indirect=True)
+def test_a_pretrained_classifier_is_a_teacher(random_weights, tmp_path):
+    name, _ = random_weights
+    file = next(tmp_path.glob("*classifier*"))
+    classes = {"tabicl": "TabICLClassifier", "tabpfn": "TabPFNClassifier"}
+    teacher = getattr(importlib.import_module(name), classes[name])(n_estimators=1, model_path=file, device="cpu")
+    frame = example_table(n=60, kinds="numbers").frame
+    sampler = SyntheticOverSampler("random", soft_labels=teacher, random_state=0)
+    _, labels = sampler.fit_resample(frame.drop(columns=["y", "sex", "old"]), frame["y"])
+    assert len(labels) == len(sampler.sample_weight_)
+    assert sampler.sample_weight_.min() > 0
