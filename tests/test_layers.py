@@ -38,6 +38,8 @@ MAY_IMPORT = {
         "weights",
         "_compat",
     ],
+    "notebook": [],
+    "synthesizer": ["errors", "progress", "notebook", "table", "plan", "rules", "generators"],
     "weights": ["errors", "labelled", "table", "plan", "generators", "theory"],
     "resampled": ["errors", "labelled", "measure", "_compat"],
     "classifier": [
@@ -117,6 +119,7 @@ MAY_IMPORT = {
         "quality",
         "resampled",
         "sampler",
+        "synthesizer",
         "table",
     ],
 }

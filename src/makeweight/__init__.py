@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makeweight.quality import QualityReport
     from makeweight.resampled import ResampledClassifier
     from makeweight.sampler import SyntheticOverSampler, balance
+    from makeweight.synthesizer import Synthesizer
     from makeweight.table import Schema
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "ResampledClassifier",
     "ScalingCurve",
     "Schema",
+    "Synthesizer",
     "SyntheticClassifier",
     "SyntheticOverSampler",
     "__version__",
@@ -60,6 +62,7 @@ _HOMES = {
     "Schema": "makeweight.table",
     "SyntheticClassifier": "makeweight.classifier",
     "SyntheticOverSampler": "makeweight.sampler",
+    "Synthesizer": "makeweight.synthesizer",
     "balance": "makeweight.sampler",
     "balance_partitions": "makeweight.partitioned",
     "compare": "makeweight.evaluation",

@@ -95,6 +95,11 @@ class AutoGenerator(WithOptions):
         self._generator: Generator = resolve(self.choice_.picked).fit(table, rng=to_fit)
         return self
 
+    @property
+    def picked(self) -> Generator:
+        """The fitted generator that was picked."""
+        return self._generator
+
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group, by the generator that was picked."""
         return self._generator.propose(group, n, rng=rng)

@@ -15,7 +15,17 @@ from makeweight.generators.base import Generator
 from makeweight.generators.catalogue import BUILT_IN, CostClass, GeneratorInfo
 from makeweight.generators.frame.options import SECRET, WithOptions
 
-__all__ = ["CostClass", "GeneratorInfo", "available", "described", "names", "resolve", "stated_options"]
+__all__ = [
+    "CostClass",
+    "GeneratorInfo",
+    "able",
+    "available",
+    "described",
+    "name_of",
+    "names",
+    "resolve",
+    "stated_options",
+]
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"
@@ -68,6 +78,29 @@ def described(name: str) -> GeneratorInfo:
     if name in known:
         return known[name]
     raise OptionError("unknown generator", got=repr(name), hint=nearest(name, names()))
+
+
+def able(method: str) -> list[str]:
+    """Return the names of the generators that have a method besides those of the protocol, such as ``log_prob``.
+
+    Examples
+    --------
+    >>> able("predict_proba")
+    ['transformer']
+    """
+    return [info.name for info in available() if info.usable and hasattr(info.load(), method)]
+
+
+def name_of(generator: object) -> str | None:
+    """Return the name of a generator's class; None where it has none, or a name stands for more than the class.
+
+    Examples
+    --------
+    >>> name_of(resolve("transport"))
+    'transport'
+    """
+    own = (info for info in available() if info.usable and not info.preset)
+    return next((info.name for info in own if info.load() is type(generator)), None)
 
 
 def resolve(generator: str | Generator, options: Mapping[str, Any] | None = None) -> Generator:

@@ -115,6 +115,12 @@ class Resampler(WithOptions):
         self._sampler = _sampler(self.method)
         if _copies(self._sampler):
             return self
+        if len(self._groups) < 2:
+            raise GeneratorError(
+                f"{type(self._sampler).__name__} needs rows of two labels",
+                got="one label, or no target",
+                hint="name a target, or use --generator smoothed-bootstrap",
+            )
         native = isinstance(self._sampler, over_sampling.SMOTENC)
         self._dummies = Dummies(table.schema, one_hot=not native)
         if native and not (self._dummies.has_numeric and self._dummies.has_coded):

@@ -11,7 +11,7 @@ import pandas as pd
 from makeweight.errors import SchemaError
 from makeweight.table.arrow import cast_arrow, plain_arrow
 
-__all__ = ["append_rows", "append_values", "to_frame", "to_series", "with_plain_names"]
+__all__ = ["append_rows", "append_values", "as_container", "empty_like", "to_frame", "to_series", "with_plain_names"]
 
 
 def to_frame(data: Any) -> pd.DataFrame:
@@ -120,17 +120,51 @@ def append_rows(data: Any, rows: pd.DataFrame) -> Any:
     """
     if isinstance(data, pd.DataFrame):
         return _append_pandas(data, rows)
+    new = as_container(data, rows)
     if isinstance(data, np.ndarray):
-        return np.concatenate([data, rows.to_numpy(dtype=data.dtype)])
+        return np.concatenate([data, new])
     if _is(data, "polars", "DataFrame"):
         import polars as pl
 
-        return pl.concat([data, pl.from_pandas(rows[data.columns]).cast(dict(data.schema))])
+        return pl.concat([data, new])
     import pyarrow as pa
 
-    new = pa.Table.from_pandas(rows[data.column_names], preserve_index=False)
-    columns = [cast_arrow(new.column(field.name), field.type) for field in data.schema]
-    return pa.concat_tables([data, pa.table(columns, schema=data.schema)])
+    return pa.concat_tables([data, new])
+
+
+def as_container(like: Any, rows: pd.DataFrame) -> Any:
+    """Return rows of a pandas frame in the container of others, with their types.
+
+    Parameters
+    ----------
+    like : as for `to_frame`
+        It may have no rows.
+    rows : pandas.DataFrame
+        With the same columns.
+
+    Examples
+    --------
+    >>> as_container(np.zeros((0, 2)), pd.DataFrame({"x0": [1], "x1": [2]}))
+    array([[1., 2.]])
+    """
+    if isinstance(like, pd.DataFrame):
+        return rows
+    if isinstance(like, np.ndarray):
+        return rows.to_numpy(dtype=like.dtype)
+    if _is(like, "polars", "DataFrame"):
+        import polars as pl
+
+        return pl.from_pandas(rows[like.columns]).cast(dict(like.schema))
+    import pyarrow as pa
+
+    new = pa.Table.from_pandas(rows[like.column_names], preserve_index=False)
+    columns = [cast_arrow(new.column(field.name), field.type) for field in like.schema]
+    return pa.table(columns, schema=like.schema)
+
+
+def empty_like(data: Any) -> Any:
+    """Return the container of a table without its rows."""
+    return data.slice(0, 0) if _is(data, "pyarrow", "Table") else data[:0]
 
 
 def append_values(values: Any, new: pd.Series[Any]) -> Any:

@@ -22,6 +22,8 @@ from makeweight.generators.transformer.prompt import TablePrompt, Walk
 from makeweight.generators.transformer.threads import run_all
 
 MEBIBYTE = 2**20
+#: Contexts that begin with columns that were asked for: so many are kept.
+KEPT_BEGINNINGS = 4
 ROWS = 128  # written at once on a CPU: what is made of them stays in its cache
 T = TypeVar("T")
 
@@ -113,6 +115,7 @@ class RowModel:
         self._levels = [None if column.categorical else repeated_values(real) for column, real in found]
         self._seed = int(rng.integers(2**62))
         self._contexts: Contexts | None = None
+        self._beginning: dict[tuple[tuple[int, ...], bool], Contexts] = {}
 
     def _check(self) -> None:
         shape = self.values.shape
@@ -174,6 +177,19 @@ class RowModel:
             orders = np.stack([np.concatenate([first, rng.permutation(free)]) for _ in range(count)])
             self._contexts = self._encode(orders, rng)
         return self._contexts
+
+    def contexts_beginning(self, columns: tuple[int, ...], *, alone: bool = False) -> Contexts:
+        """Return contexts whose orders begin with some columns, after the group's; with no others where `alone`."""
+        key = (columns, alone)
+        if key not in self._beginning:
+            rng = np.random.default_rng([self._seed, alone, *columns])
+            first = [*range(self.given), *columns]
+            rest = np.setdiff1d(np.arange(len(self.columns)), first)
+            count = self._within_memory()[0]
+            orders = [np.concatenate([first, () if alone else rng.permutation(rest)]) for _ in range(count)]
+            kept = list(self._beginning.items())[1 - KEPT_BEGINNINGS :]
+            self._beginning = dict([*kept, (key, self._encode(np.stack(orders).astype(int), rng))])
+        return self._beginning[key]
 
     def _bytes_per_row(self, contexts: Contexts) -> int:
         """Memory that a row takes while it is written."""
@@ -253,6 +269,12 @@ class RowModel:
         known = real[(chance[:, 1] * len(real)).astype(int)]
         place = np.argsort(orders, axis=1)[np.arange(n) % len(orders)]  # of every column in the row's order
         return known, place < self.given + kept[:, None]
+
+    def write(
+        self, contexts: Contexts, known: np.ndarray, fixed: np.ndarray, rng: np.random.Generator, temperature: float
+    ) -> np.ndarray:
+        """Complete rows (n, D) whose ``fixed`` cells are known, in contexts in whose orders those come first."""
+        return self._write(contexts, known, fixed, rng, temperature, may_miss=True) if len(known) else known
 
     def _write(
         self,

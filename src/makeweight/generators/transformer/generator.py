@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,7 @@ from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.arrays import require_torch
+from makeweight.generators.transformer.conditional import Allows, conditional_rows
 from makeweight.generators.transformer.config import CONFIGS
 from makeweight.generators.transformer.contexts import ColumnSpec
 from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
@@ -26,6 +28,7 @@ from makeweight.generators.transformer.encoding import frame_numbers, table_numb
 from makeweight.generators.transformer.manifest import Adaptation
 from makeweight.generators.transformer.network import Network
 from makeweight.plan import Group, Groups, Plan
+from makeweight.rules import Condition
 from makeweight.table import Table
 
 __all__ = ["InContextTransformer"]
@@ -272,6 +275,39 @@ class InContextTransformer(SavedGenerator):
             donors = real**2 / (real**2 + DONORS**2)
         options = {"temperature": self.temperature, "donors": float(donors)}
         return self._decode(self._rows.sample(tuple(codes.tolist()), n, rng, **options))
+
+    def propose_where(
+        self, group: Group, n: int, conditions: Mapping[Hashable, Condition], *, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Write up to `n` rows of a group that obey conditions on learned columns, drawn given them.
+
+        Parameters
+        ----------
+        group : Group
+        n : int
+        conditions : mapping of column to Condition
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        DataFrame of shape (at most n, n_learned)
+            No row begins as a real one here, whatever `donors` says.
+        """
+        codes = self._codes[self._known.position(group)]
+        exact: dict[int, float] = {}
+        limited: dict[int, Allows] = {}
+        for position, column in enumerate(self._learned, start=len(codes)):
+            condition = conditions.get(column.name)
+            if condition is not None and condition.exact is not None:
+                exact[position] = condition.exact
+            elif condition is not None:
+                limited[position] = condition.allows
+        if not exact and not limited:
+            return self.propose(group, n, rng=rng)
+        rows = conditional_rows(
+            self._rows, tuple(codes.tolist()), n, rng, exact=exact, limited=limited, temperature=self.temperature
+        )
+        return self._decode(rows)
 
     def _decode(self, rows: np.ndarray) -> pd.DataFrame:
         """Write rows of numbers (m, D) with the real dtypes."""

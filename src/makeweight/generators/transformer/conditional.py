@@ -1,0 +1,83 @@
+"""Rows of which some columns are given, or have to be within limits: these columns are written first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from makeweight.generators.transformer.decode import RowModel
+
+__all__ = ["conditional_rows"]
+
+#: Beginnings drawn for every row that is asked for, at most, and in one go.
+MOST_BEGINNINGS, AT_ONCE = 500, 20_000
+#: Beginnings in any case, however few rows are asked for.
+LEAST_BEGINNINGS = 5_000
+
+Allows = Callable[[np.ndarray], np.ndarray]
+
+
+def conditional_rows(
+    model: RowModel,
+    group: tuple[float, ...],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    exact: Mapping[int, float],
+    limited: Mapping[int, Allows],
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """Write rows of a group given what some columns are: p(row | group, columns).
+
+    Columns with one value are given. Columns within limits are drawn next, and drawn again until they are within them;
+    the rest of the row follows.
+
+    Parameters
+    ----------
+    model : RowModel
+    group : tuple of float
+    n : int
+    rng : numpy.random.Generator
+    exact : mapping of position of a column to its value
+    limited : mapping of position of a column to a function of values that says which are allowed
+    temperature : float
+
+    Returns
+    -------
+    ndarray of float64, shape (at most n, D)
+        Fewer where 500 beginnings a row brought no more.
+    """
+    begin_with = (*exact, *limited)
+    known = np.full((n, len(model.columns)), np.nan)
+    known[:, : model.given] = group
+    known[:, list(exact)] = list(exact.values())
+    if limited:
+        known = _beginnings(model, known, tuple(exact), limited, rng, temperature)
+    fixed = np.isin(np.arange(len(model.columns)), [*range(model.given), *begin_with])
+    contexts = model.contexts_beginning(begin_with)
+    return model.write(contexts, known, np.broadcast_to(fixed, known.shape), rng, temperature)
+
+
+def _beginnings(
+    model: RowModel,
+    known: np.ndarray,
+    exact: tuple[int, ...],
+    limited: Mapping[int, Allows],
+    rng: np.random.Generator,
+    temperature: float,
+) -> np.ndarray:
+    """Return rows of which the limited columns are drawn and allowed, as many of `known` as were found."""
+    contexts = model.contexts_beginning((*exact, *limited), alone=True)
+    given = np.isin(np.arange(known.shape[1]), [*range(model.given), *exact])
+    wanted, drawn, found = len(known), 0, [known[:0]]
+    n_found, most = 0, max(LEAST_BEGINNINGS, MOST_BEGINNINGS * wanted)
+    while n_found < wanted and drawn < most:
+        rate = (n_found + 1) / (drawn + 2)
+        size = int(min(AT_ONCE, most - drawn, max(16, 1.2 * (wanted - n_found) / rate)))
+        rows = np.repeat(known[:1], size, axis=0)
+        rows = model.write(contexts, rows, np.broadcast_to(given, rows.shape), rng, temperature)
+        allowed = np.all([allows(rows[:, column]) for column, allows in limited.items()], axis=0)
+        found.append(rows[allowed][: wanted - n_found])
+        n_found, drawn = n_found + len(found[-1]), drawn + size
+    return np.concatenate(found)

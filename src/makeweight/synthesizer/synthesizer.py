@@ -1,0 +1,411 @@
+"""The class itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from makeweight.errors import GenerationShortfall, GeneratorError, OptionError, PlanError, SchemaError
+from makeweight.generators import DEFAULT_GENERATOR
+from makeweight.generators.base import Generator, traits_of
+from makeweight.generators.conditioned import Conditioned, spoken_for
+from makeweight.generators.fill import Generation, Limits, fill
+from makeweight.generators.registry import able
+from makeweight.generators.writing import fit_generator, seed_sequence
+from makeweight.notebook import html_block
+from makeweight.plan import Groups, Target
+from makeweight.progress import Progress
+from makeweight.rules import Condition, Constraints, check_rows, read_conditions, read_constraints
+from makeweight.synthesizer.persistence import load_parts, save_parts
+from makeweight.synthesizer.sampling import plan_of, shuffled
+from makeweight.table import Table
+from makeweight.table.containers import as_container, empty_like, to_frame
+from makeweight.table.memory import refuse_rows
+
+__all__ = ["Synthesizer"]
+
+#: Keys of the streams of single samples, and of missing values that are drawn.
+SAMPLE_STREAM, IMPUTE_STREAM = 4, 5
+#: The column that stands for the target where there is none, and its only value.
+NO_TARGET, ROW = "kind", "row"
+
+
+class Synthesizer:
+    """A generator and the table it learned from: rows on demand, likelihoods, labels and missing values.
+
+    Parameters
+    ----------
+    generator : str or Generator, default="transformer"
+        A name that ``makeweight generators`` lists, or an object with ``fit``, ``propose`` and ``cost``.
+    options : dict of str to object, optional
+        Constructor arguments of a generator that is given by its name.
+    kinds : dict of column to kind, optional
+        Columns whose kind is stated rather than inferred.
+    constraints : mapping of name to expression, or expressions, optional
+        What every row obeys; see docs/constraints.md.
+    limits : Limits, optional
+        What holds while rows are written: time, money, copies, and what to do with a shortfall (an error).
+    random_state : int, numpy.random.Generator, RandomState or None
+        Fixes the fit, the first sample, the second, and so on.
+    n_jobs : int, optional
+        Threads that work on different groups; the rows do not depend on it.
+
+    Attributes
+    ----------
+    generator_ : Generator
+        Fitted.
+    schema_ : Schema
+    groups_ : Groups
+        Cells of label x attributes; without a target one group of all rows.
+    classes_ : ndarray
+        The labels, in the order of the columns of `predict_proba`.
+    generation_ : Generation
+        The last sample with its ledger, also where it was short.
+
+    See Also
+    --------
+    makeweight.balance, makeweight.SyntheticOverSampler : The rows that a table is missing.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
+    >>> synth = Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="churn")
+    >>> rows = synth.sample(4, where={"churn": "yes", "age": (18, 50)})
+    >>> rows["churn"].tolist(), bool(rows["age"].between(18, 50).all())
+    (['yes', 'yes', 'yes', 'yes'], True)
+    >>> synth
+    Synthesizer('smoothed-bootstrap', fitted to 30 rows x 2 columns, 2 groups by churn)
+    """
+
+    def __init__(
+        self,
+        generator: str | Generator = DEFAULT_GENERATOR,
+        *,
+        options: Mapping[str, Any] | None = None,
+        kinds: Mapping[Any, str] | None = None,
+        constraints: Constraints | None = None,
+        limits: Limits | None = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.generator = generator
+        self.options = options
+        self.kinds = kinds
+        self.constraints = constraints
+        self.limits = limits
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, data: Any, target: Hashable | None = None, group_by: Any = ()) -> Self:
+        """Learn from a table.
+
+        Parameters
+        ----------
+        data : pandas or polars DataFrame, pyarrow Table or ndarray
+            Never changed. Columns of an array are called ``x0``, ``x1``, ...
+        target : hashable, optional
+            Column with the labels. Without one all rows are one group, of which some generators cannot learn.
+        group_by : column name or sequence of them
+            Grouping attributes.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        SchemaError, OptionError, PlanError
+            When the table or an option does not fit, or a real row breaks a constraint.
+        GeneratorError
+            When the generator cannot learn from the table.
+        """
+        self._read(data, target, group_by)
+        seed = seed_sequence(self.random_state)
+        self._seed(seed.entropy)
+        self.generator_ = fit_generator(self._table, self.generator, seed=seed, options=self.options)
+        return self
+
+    def _seed(self, entropy: Any) -> None:
+        self._entropy, self._n_samples = entropy, 0
+
+    def _read(self, data: Any, target: Hashable | None, group_by: Any) -> None:
+        """Take a table, with a column of one label where it has no target."""
+        frame = to_frame(data)
+        by = [group_by] if isinstance(group_by, str) else list(group_by)
+        self._no_target = target is None
+        if target is None:
+            if by:
+                raise PlanError(
+                    "grouping attributes go with a target",
+                    got=f"group_by={by}",
+                    hint="name the target, or leave them out",
+                )
+            target = NO_TARGET
+            while target in frame.columns:
+                target += "_"
+            frame = frame.assign(**{target: ROW})
+        schema = Target(target, tuple(by), self.kinds or {}).schema(frame)
+        self._rules = read_constraints(self.constraints, schema)
+        self._table = Table(frame, schema)
+        check_rows(self._table, self._rules)
+        self._empty, self.schema_, self.groups_ = empty_like(data), schema, Groups(self._table)
+        self.classes_ = np.asarray(schema[target].categories)
+
+    def sample(
+        self,
+        n: int,
+        where: Mapping[Any, Any] | None = None,
+        *,
+        random_state: Any = None,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> Any:
+        """Return exactly `n` valid rows, in the container of the table.
+
+        Labels and attributes come with their shares among the real rows that obey `where`, and conditions on them say
+        which groups are written. The transformer writes rows *given* conditions on other columns; any other generator's
+        rows that do not obey are rejected, and counted as ``where: column``.
+
+        Parameters
+        ----------
+        n : int
+        where : mapping of column to a value, a list of values, or a range (low, high), optional
+            Ends are included; an end that is None is open. None stands for a missing value.
+        random_state : int, numpy.random.Generator, RandomState or None
+            By default every call goes on from the last one.
+        progress : callable, optional
+            Called with a `makeweight.progress.Progress` after every round of rows.
+
+        Raises
+        ------
+        OptionError, SchemaError
+            When a condition is about an unknown column, or allows no value that the column has.
+        GenerationShortfall
+            When fewer rows were accepted in bounded time; it carries them with the ledger, as `generation_` does.
+        GeneratorError
+            When no group that was asked for can be written.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5] * 9, "y": ["a", "b", "a", "a"] * 9})
+        >>> synth = Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="y")
+        >>> len(synth.sample(10)), synth.generation_.ledger.accepted
+        (10, 10)
+        """
+        self._check_fitted()
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+            raise OptionError("n is a number of rows", got=repr(n), expected="0 or more")
+        conditions = self._conditions(where)
+        refuse_rows(int(n), len(self.schema_.columns))
+        if random_state is None:
+            spawned = np.random.SeedSequence(self._entropy, spawn_key=(SAMPLE_STREAM, self._n_samples))
+            random_state, self._n_samples = int(spawned.generate_state(1, np.uint64)[0]), self._n_samples + 1
+        seed = seed_sequence(random_state)
+        rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(SAMPLE_STREAM,)))
+        extrapolates = traits_of(self.generator_).extrapolates
+        plan = plan_of(self._table, self.groups_, int(n), conditions, rng, extrapolates=extrapolates)
+        asked = {name: each for name, each in conditions.items() if name not in self.schema_.group_columns}
+        try:
+            generation = fill(
+                Conditioned(self.generator_, asked) if asked else self.generator_,
+                self._table,
+                plan,
+                seed=seed,
+                groups=self.groups_,
+                name=self._name,
+                limits=self.limits,
+                n_jobs=self.n_jobs,
+                progress=progress,
+                rules=(*self._rules, *asked.values()),
+            )
+        except GenerationShortfall as error:
+            self.generation_: Generation = error.generation
+            error.hint = (
+                "allow more values in where, ask for fewer rows, or take what there is: Limits(on_shortfall='warn')"
+            )
+            error.args = (error._text(),)
+            raise
+        self.generation_ = shuffled(generation, rng)
+        return as_container(self._empty, self._shown(self.generation_.frame))
+
+    def log_prob(self, data: Any) -> np.ndarray:
+        """Return log-probabilities of rows given their label and attributes, shape (n,), as the generator has them.
+
+        Parameters
+        ----------
+        data : container of n rows
+            With the columns of the table.
+
+        Raises
+        ------
+        OptionError
+            When the generator has none; it names those that have.
+        """
+        return np.asarray(self._able("log_prob")(self._frame(data, self.schema_.group_columns)))
+
+    def predict_proba(self, data: Any, *, balanced: bool = False) -> np.ndarray:
+        """Return probabilities of the labels by Bayes' rule, shape (n, k), in the order of `classes_`.
+
+        Parameters
+        ----------
+        data : container of n rows
+            The target may be absent.
+        balanced : bool
+            Every label equally likely beforehand; otherwise as in the real rows.
+
+        Raises
+        ------
+        OptionError
+            When the generator has none, or the table has no target.
+        """
+        if self._no_target:
+            raise OptionError("without a target there are no labels to predict", hint="fit(data, target=...)")
+        frame = self._frame(data, self.schema_.group_by)
+        return np.asarray(self._able("predict_proba")(frame, balanced=balanced))
+
+    def impute(self, data: Any, *, random_state: Any = None) -> Any:
+        """Return rows whose missing values are drawn given the rest of their row, in their container.
+
+        Parameters
+        ----------
+        data : container of n rows
+            Label and attributes are known.
+        random_state : int, numpy.random.Generator, RandomState or None
+
+        Raises
+        ------
+        OptionError
+            When the generator cannot; it names those that can.
+        """
+        frame = self._frame(data, self.schema_.group_columns)
+        seed = np.random.SeedSequence(self._entropy, spawn_key=(IMPUTE_STREAM,))
+        rng = np.random.default_rng(seed if random_state is None else seed_sequence(random_state))
+        filled = self._able("impute")(frame, rng=rng)
+        return as_container(empty_like(data), self._shown(filled))
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save what was learned into a new or empty folder, as a manifest and safetensors.
+
+        Parameters
+        ----------
+        folder : path
+
+        Raises
+        ------
+        OptionError
+            When the generator cannot be saved; it names those that can.
+        FileProblem
+            When there is something in the folder.
+        """
+        self._able("save")
+        save_parts(folder, spoken_for(self.generator_), self)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        data: Any,
+        *,
+        generator: type[Any] | None = None,
+        limits: Limits | None = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        **options: Any,
+    ) -> Self:
+        """Load what was saved, with the table it was fitted to or one with the same columns, values and groups.
+
+        Parameters
+        ----------
+        folder : path
+        data : pandas or polars DataFrame, pyarrow Table or ndarray
+        generator : class, optional
+            Of a generator that the registry does not know.
+        limits, random_state, n_jobs
+            As for the constructor.
+        **options
+            Options of the generator that are not saved, such as a device.
+
+        Raises
+        ------
+        FileProblem
+            When the folder is not such a one, or not whole.
+        SchemaError
+            When the table is another.
+        """
+        parts = load_parts(folder, generator)
+        loaded = cls(
+            kinds=parts.kinds, constraints=parts.constraints, limits=limits, random_state=random_state, n_jobs=n_jobs
+        )
+        loaded._read(data, parts.target, parts.group_by)
+        loaded._seed(seed_sequence(random_state).entropy)
+        loaded.generator_ = loaded.generator = parts.load_generator(loaded._table, options)
+        return loaded
+
+    @property
+    def _name(self) -> str:
+        return self.generator if isinstance(self.generator, str) else type(self.generator).__name__
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "generator_"):
+            raise GeneratorError("nothing was learned yet", hint="Synthesizer().fit(data, target=...)")
+
+    def _able(self, method: str) -> Any:
+        """Return a method of the generator, or say which generators have it."""
+        self._check_fitted()
+        inner = spoken_for(self.generator_)
+        if not hasattr(inner, method):
+            names = able(method)
+            raise OptionError(
+                f"this generator has no {method}",
+                got=repr(self._name),
+                expected=" or ".join(map(repr, names)),
+                hint=f"Synthesizer({names[0]!r}).fit(data, target=...)",
+            )
+        return getattr(inner, method)
+
+    def _conditions(self, where: Mapping[Any, Any] | None) -> dict[Hashable, Condition]:
+        if self._no_target and where and self.schema_.target in where:
+            raise SchemaError("unknown column", where=f"column {self.schema_.target!r}")
+        return read_conditions(where or {}, self.schema_)
+
+    def _frame(self, data: Any, needed: tuple[Hashable, ...]) -> pd.DataFrame:
+        """Return rows as a frame with the columns that are needed; those that are learned are needed always."""
+        self._check_fitted()
+        frame = to_frame(data)
+        if self._no_target:
+            frame = frame.assign(**{str(self.schema_.target): ROW})
+        lacking = [name for name in (*needed, *(c.name for c in self.schema_.learned)) if name not in frame.columns]
+        if lacking:
+            raise SchemaError(
+                "columns are missing", got=f"no {', '.join(map(str, lacking[:5]))}", hint="give the columns of fit"
+            )
+        return frame
+
+    def _shown(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.drop(columns=[self.schema_.target]) if self._no_target else frame
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "generator_"):
+            return f"Synthesizer({self._name!r}, not fitted)"
+        return f"Synthesizer({self._name!r}, fitted to {self._size()}, {self._groups_text()})"
+
+    def _size(self) -> str:
+        return f"{len(self._table):,} rows x {len(self.schema_.columns) - self._no_target} columns"
+
+    def _groups_text(self) -> str:
+        if self._no_target:
+            return "no target"
+        return f"{len(self.groups_)} groups by {', '.join(map(str, self.schema_.group_columns))}"
+
+    def _repr_html_(self) -> str:
+        if not hasattr(self, "generator_"):
+            return html_block("Synthesizer", [("generator", self._name), ("fitted", "no")])
+        facts = [("generator", self._name), ("fitted to", self._size()), ("groups", self._groups_text())]
+        if self._no_target:
+            return html_block("Synthesizer", facts)
+        counts = zip(self.groups_.keys, self.groups_.counts.tolist(), strict=True)
+        lines = [(self.groups_.describe(key), f"{count:,}") for key, count in counts]
+        return html_block("Synthesizer", facts, ("group", "real rows"), lines)
