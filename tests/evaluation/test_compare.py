@@ -17,7 +17,7 @@ import pytest
 from generators_for_evaluation import GENERATORS, table
 from generators_for_tests import Copier, Mute, Shuffler
 from makeweight import evaluation
-from makeweight.errors import FileProblem, MakeweightError, PlanError
+from makeweight.errors import FileProblem, MakeweightError, OptionError, PlanError
 from makeweight.evaluation import Design, Execution
 from makeweight.evaluation.arms import REFERENCE
 from makeweight.evaluation.problem import EvaluationProblem, seed_of
@@ -304,11 +304,16 @@ def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     assert len(whole.splits) == 12
     assert whole.cut == ()
     seen = []
-    compare(frame, **{**options, "splits": 5, "max_seconds": 600}, progress=seen.append)
+    asked = {**options, "splits": 5}
+    assert len(compare(frame, **{**asked, "max_seconds": "auto"}, progress=seen.append).splits) == 5
     assert seen.pop(0).step == "asking of the ranking"
     assert [p.done for p in seen] == list(range(1, 11))
     assert seen[-1].total == 10
     assert all(p.seconds_left >= 0 for p in seen)
+    with pytest.raises(OptionError, match=r"both asked for.*5 splits and 600 seconds"):
+        compare(frame, **{**asked, "max_seconds": 600})
+    with pytest.raises(OptionError, match=r"more splits.*12 at most"):
+        compare(frame, **{**options, "splits": 13})
 
 
 def test_results_are_kept_and_taken_up_again(tmp_path):

@@ -1,13 +1,23 @@
 """A learner's name means one learner, whoever measures with it."""
 
 import functools
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from makeweight.errors import OptionError
 from makeweight.evaluation import Design, compare, scaling_curve
+from makeweight.measure.brought import bring_classifier
+from makeweight.measure.learners import named_learners
 
 #: Settings that follow from the seed and the number of training rows.
 OF_THE_FIT = {"random_state", "max_samples"}
@@ -33,3 +43,116 @@ def test_compare_and_scaling_curve_fit_the_same_learner(monkeypatch, name, learn
     scaling_curve(frame, estimator=name, sizes=[0, 20], repeats=1, folds=3, **quick)
     assert 0 < in_compare < len(fitted)
     assert all(settings == fitted[0] for settings in fitted)
+
+
+def mixed(n=160, rare=50):
+    rng = np.random.default_rng(0)
+    y = np.repeat(["common", "rare"], [n - rare, rare])
+    frame = pd.DataFrame(rng.normal(size=(n, 2)).round(3), columns=["b", "a"]).assign(y=y)
+    frame["a"] += 1.5 * (y == "rare")
+    return frame.assign(colour=rng.choice(["red", "green"], n))
+
+
+def pipeline():
+    chosen = make_column_transformer((OneHotEncoder(), ["colour"]), (StandardScaler(), ["a", "b"]))
+    return make_pipeline(chosen, LogisticRegression())
+
+
+def test_compare_takes_any_classifier():
+    estimators = {"mine": GaussianNB(), "columns by name": pipeline()}
+    found = compare(
+        mixed(),
+        target="y",
+        generator="random",
+        arms=["random", "auto"],
+        estimators=estimators,
+        design=Design(repeats=1, folds=2),
+    )
+    assert list(found.scores.estimators) == list(estimators)
+    assert found.scores.failures() == []
+    assert found.scores.value("columns by name", "random+platt", "auroc").mean > 0.7
+
+
+@pytest.mark.parametrize(
+    ("estimators", "names"),
+    [
+        ("lr", ["lr"]),
+        (GaussianNB(), ["GaussianNB"]),
+        (["lr", make_pipeline(StandardScaler(), GaussianNB())], ["lr", "GaussianNB"]),
+        (pipeline(), ["LogisticRegression"]),
+    ],
+)
+def test_an_estimator_without_a_name_is_called_by_its_class(estimators, names):
+    assert list(named_learners(estimators)) == names
+
+
+def test_a_pipeline_gets_the_rows_as_they_come_in_every_measurement():
+    options = {"target": "y", "generator": "random", "sizes": [0, 20], "repeats": 1, "folds": 2}
+    curve, twin = (scaling_curve(mixed(), estimator=estimator, **options) for estimator in (pipeline(), "lr"))
+    np.testing.assert_allclose(curve.risks, twin.risks, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("estimators", "says"),
+    [
+        ([GaussianNB(), GaussianNB()], "same name.*name them"),
+        ([], "no estimator"),
+        ({1: "lr"}, "named by a text"),
+        ({"mine": StandardScaler()}, "not an estimator.*predict_proba"),
+        ("lgbm", "unknown estimator.*did you mean|unknown estimator"),
+    ],
+)
+def test_what_is_no_estimator_is_refused(estimators, says):
+    with pytest.raises(OptionError, match=f"(?s){says}"):
+        compare(mixed(), target="y", generator="random", estimators=estimators)
+
+
+MODULE = """
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+model, no_model = GaussianNB(var_smoothing=0.1), StandardScaler()
+unsure = SVC
+class Needy(GaussianNB):
+    def __init__(self, depth):
+        self.depth = depth
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    name = f"brought_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    (tmp_path / f"{name}_broken.py").write_text("1 / 0")
+    (tmp_path / f"{name}_poor.py").write_text("import no_such_package_at_all")
+    return name
+
+
+def test_a_classifier_is_brought_by_module_file_or_class(module):
+    assert bring_classifier(f"{module}:model").var_smoothing == 0.1
+    assert bring_classifier(f"./{module}.py:model").var_smoothing == 0.1
+    assert isinstance(bring_classifier("sklearn.naive_bayes:GaussianNB"), GaussianNB)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{m}:modell", "no such classifier.*did you mean 'model'"),
+        ("{m}:no_model", "no classifier with probabilities.*StandardScaler.*lacks predict_proba"),
+        ("{m}:unsure", "no classifier with probabilities.*probability=True"),
+        ("{m}:Needy", "without arguments"),
+        ("{m}_broken:model", "failed while it was imported.*ZeroDivisionError"),
+        ("{m}_poor:model", "needs another one.*pip install no_such_package_at_all"),
+        ("no_such_module_at_all:model", "no such module.*looked in"),
+        ("nowhere.py:model", "no such file"),
+        ("json.py:model", "another module has the name"),
+        (":model", "a module and a name"),
+    ],
+)
+def test_what_cannot_be_brought_is_told(module, text, says):
+    if text.startswith("json"):
+        Path("json.py").write_text("model = 1")
+    with pytest.raises(OptionError, match=f"(?s){says}"):
+        bring_classifier(text.format(m=module))

@@ -13,7 +13,9 @@ TESTS = Path(__file__).resolve().parent.parent
 COMPARISON = json.loads((TESTS / "evaluation" / "comparison.json").read_text(encoding="utf-8"))
 QUALITY = json.loads((TESTS / "quality" / "example.json").read_text(encoding="utf-8"))
 
-DRAWERS = ["passed"] * 7 + ["issue", "tip", "tip"] + ["passed"] * 6 + ["not applicable", "skipped", "muted"]
+DRAWERS = (
+    ["passed"] * 7 + ["issue", "tip", "tip", "undecided"] + ["passed"] * 5 + ["not applicable", "skipped", "muted"]
+)
 GROUPS = [f"income={income}, sex={sex}" for income in ("<=50K", ">50K") for sex in ("Female", "Male")]
 N_REAL = (9592, 15128, 1179, 6662)
 #: Name, label, effect on the balanced log-loss; with and without calibration.

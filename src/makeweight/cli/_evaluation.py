@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EVERY = 30.0
 #: Estimators whose numbers fit side by side, and failures that are listed.
 SIDE_BY_SIDE, SHOWN = 3, 5
-BETTER, WORSE = "+", "-"
+BETTER, WORSE = "b", "w"
 
 
 class Steps:
@@ -88,13 +88,13 @@ def show(out: Console, comparison: Comparison) -> None:
     verdict, scores = comparison.verdict, comparison.scores
     out.print(Text(verdict.sentence, style="bold"))
     out.print(f"next: {verdict.next}")
-    _show.section(out, "differences to nothing+platt (95 % interval)", _differences(comparison))
+    _show.section(out, "differences to nothing+platt (interval that decides)", _differences(comparison))
     for first in range(0, len(scores.estimators), SIDE_BY_SIDE):
         estimators = scores.estimators[first : first + SIDE_BY_SIDE]
         _show.section(out, f"{len(comparison.splits)} splits of real rows", _arms(comparison, estimators))
     out.print()
     out.print(
-        f"{BETTER} better, {WORSE} worse than nothing+platt, shown after Holm's correction. "
+        f"{BETTER}: better, {WORSE}: worse than nothing+platt; intervals are those that decide, by Holm's correction. "
         f"A constant scores {comparison.constant_risk:.4f}."
     )
     if comparison.ranking:

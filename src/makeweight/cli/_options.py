@@ -121,6 +121,13 @@ def names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
     return parts
 
 
+def learners(texts: Sequence[str]) -> dict[str, Any]:
+    """Return learners by what they are called on the command line: names of ours, and MODULE:NAME or FILE.py:NAME."""
+    from makeweight.measure.brought import bring_classifier, is_brought
+
+    return {text: bring_classifier(text) if is_brought(text) else text for text in texts}
+
+
 def attributes(texts: Sequence[str], columns: Collection[object]) -> tuple[str, ...]:
     """Return the columns that --group-by names; a text that is itself a column's name is that column.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from makeweight.quality.marginals import ColumnShares
     from makeweight.quality.result import GroupSizes, QualityResult
 
-STYLES = {"issue": "bold red", "tip": "yellow", "passed": "green"}
+STYLES = {"issue": "bold red", "tip": "yellow", "undecided": "yellow", "passed": "green"}
 SHOWN = 12
 DRIFTS = 8
 FEW = " (too few rows)"
@@ -39,7 +39,9 @@ def print_quality(out: Console, result: QualityResult) -> None:
     _groups(out, result.groups)
     for drawer, title in (("issue", "issues"), ("tip", "tips")):
         _findings(out, title, [check for check in checks if check.drawer == drawer])
-    _passed(out, [check for check in checks if check.drawer == "passed"])
+    _numbers(out, "undecided", [check for check in checks if check.drawer == "undecided"])
+    _numbers(out, "passed", [check for check in checks if check.drawer == "passed"])
+    _blind(out, [check for check in checks if check.blind])
     _others(out, [check for check in checks if check.drawer in ("skipped", "not applicable", "muted")])
     _drifts(out, result.marginals or [])
 
@@ -77,11 +79,11 @@ def _findings(out: Console, title: str, checks: Sequence[Check]) -> None:
         _show.show(out, Text(f"{check.info.why} See {check.info.anchor}.", style="dim"), indent=4)
 
 
-def _passed(out: Console, checks: Sequence[Check]) -> None:
+def _numbers(out: Console, drawer: str, checks: Sequence[Check]) -> None:
     if not checks:
         return
     columns: dict[str, dict[str, Any]] = {
-        "code": {"no_wrap": True, "style": STYLES["passed"]},
+        "code": {"no_wrap": True, "style": STYLES[drawer]},
         "check": {},
         "value": _show.NUMBER,
         "chance": _show.NUMBER,
@@ -97,8 +99,11 @@ def _passed(out: Console, checks: Sequence[Check]) -> None:
         )
         for check in checks
     ]
-    _show.section(out, f"passed ({len(checks)})", _show.table(columns, lines))
-    blind = [check for check in checks if check.blind]
+    beyond = ": beyond the limit, no further than chance alone goes" if drawer == "undecided" else ""
+    _show.section(out, f"{drawer} ({len(checks)}){beyond}", _show.table(columns, lines))
+
+
+def _blind(out: Console, blind: Sequence[Check]) -> None:
     if blind:
         text = f"With so few rows, chance alone exceeds the limits of {', '.join(c.code for c in blind)}: "
         _show.show(out, Text(text + "faults of that size would go unnoticed."), indent=2)

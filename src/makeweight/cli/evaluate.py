@@ -42,7 +42,7 @@ class EvaluateRequest:
     synthetic_weight: float | None
     external: dict[str, str]
     copies: CopyPolicy
-    max_seconds: float
+    max_seconds: float | None
     seed: int | None
     jobs: int
     engine: str
@@ -104,11 +104,19 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     default=["lr", "rf", "hgb"],
     show_default=True,
     help="Repeated or with commas. Logistic regression, random forest, histogram gradient boosting; also xgb, "
-    "and rf-default, hgb-default, xgb-default at the settings of their libraries.",
+    "and rf-default, hgb-default, xgb-default at the settings of their libraries. A classifier of yours is "
+    "my_module:model, my_module.py:model, or a class such as lightgbm:LGBMClassifier.",
 )
-@click.option("--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--repeats", metavar="R", type=click.IntRange(min=1), default=5, show_default=True, help="At most, as time allows."
+)
 @click.option("--folds", metavar="F", type=click.IntRange(min=2), default=5, show_default=True)
-@click.option("--splits", metavar="N", type=click.IntRange(min=1), help="Run the first N of the R x F splits.")
+@click.option(
+    "--splits",
+    metavar="N",
+    type=click.IntRange(min=2),
+    help="Run the first N of the R x F splits, however long it takes.",
+)
 @click.option(
     "--augment",
     metavar="N",
@@ -139,9 +147,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     "--max-seconds",
     metavar="S",
     type=_options.Number(min=0),
-    default=300,
-    show_default=True,
-    help="Repeats that do not fit are cut, then folds, never arms; 0 cuts nothing.",
+    help="Repeats that do not fit are cut, then folds; 0 cuts nothing. 300 by default, and 0 with --splits.",
 )
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
 @click.option(
@@ -239,7 +245,7 @@ def _compare(request: EvaluateRequest, err: Console) -> Comparison:
             generator=request.generator,
             options=request.options,
             arms=request.arms,
-            estimators=request.estimators,
+            estimators=_options.learners(request.estimators),
             design=Design(
                 repeats=request.repeats,
                 folds=request.folds,
@@ -250,7 +256,7 @@ def _compare(request: EvaluateRequest, err: Console) -> Comparison:
                 external=external,
             ),
             execution=Execution(engine=request.engine, log=log, name=request.data, read_options=request.read_options),
-            max_seconds=request.max_seconds or None,
+            max_seconds="auto" if request.max_seconds is None else request.max_seconds or None,
             random_state=_seed(request),
             n_jobs=request.jobs,
             progress=steps,

@@ -36,7 +36,8 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
     default="lr",
     show_default=True,
     help="Logistic regression, random forest (rf), histogram gradient boosting (hgb) or xgb; rf-default, "
-    "hgb-default and xgb-default are at the settings of their libraries.",
+    "hgb-default and xgb-default are at the settings of their libraries. A classifier of yours is "
+    "my_module:model or my_module.py:model.",
 )
 @click.option(
     "--sizes",
@@ -107,7 +108,7 @@ def command(
         group_by=tuple(map(str, schema.group_by)),
         kinds=dict(kinds),
         generator=generator,
-        estimator=estimator,
+        estimator=_options.learners([estimator])[estimator],
         sizes=sizes,
         repeats=repeats,
         folds=folds,

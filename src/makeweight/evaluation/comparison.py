@@ -152,14 +152,16 @@ class Comparison:
 
     def _group_risk(self, estimator: str, arm: str, position: int, group: str) -> Row:
         scores = self.scores
-        difference = None if arm == REFERENCE else scores.group_difference(estimator, arm, position)
+        differences = (
+            {} if arm == REFERENCE else scores.group_differences(estimator, arm, len(self.problem.group_names))
+        )
         return {
             "estimator": estimator,
             "arm": arm,
             "group": group,
             "log_loss": _interval(scores.group(estimator, arm, "log_loss", position)),
             "error": _interval(scores.group(estimator, arm, "group_error", position)),
-            "difference": _plain(difference),
+            "difference": _plain(differences.get(position)),
         }
 
     def _class_report(self, estimator: str, arm: str) -> Iterator[Row]:

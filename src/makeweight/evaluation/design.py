@@ -16,6 +16,8 @@ from makeweight.evaluation.budget import LEAST_SPLITS
 from makeweight.generators.base import Generator
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.registry import stated_options
+from makeweight.measure.brought import is_brought
+from makeweight.measure.learners import LEARNERS
 
 __all__ = ["ComparisonSettings", "Design", "Execution", "ExternalRows", "Reproduction"]
 
@@ -28,7 +30,7 @@ class Design:
     ----------
     repeats, folds : int
     splits : int, optional
-        Number of the repeats x folds splits to run, from the first on.
+        Number of the repeats x folds splits to run, from the first on; they are run whatever the time.
     augment : int, optional
         Rows per group of the augmented arm, on the whole table; by default as many as the largest group has.
     synthetic_weight : float, optional
@@ -63,6 +65,13 @@ class Design:
             value = getattr(self, name)
             if value is not None or name in ("repeats", "folds"):
                 whole_number(name, value, least)
+        if self.splits is not None and self.splits > self.repeats * self.folds:
+            raise OptionError(
+                "more splits are asked for than there are",
+                got=f"{self.splits} splits",
+                expected=f"{self.repeats * self.folds} at most, from {self.repeats} repeats of {self.folds} folds",
+                hint=f"--repeats {-(-self.splits // self.folds)} --splits {self.splits}",
+            )
         weight = self.synthetic_weight
         if weight is not None and not 0 < weight < float("inf"):
             raise OptionError(
@@ -167,7 +176,7 @@ def evaluate_command(
         "evaluate",
         *given,
         "--estimator",
-        ",".join(settings.estimators),
+        ",".join(name if name in LEARNERS or is_brought(name) else f"MODULE:{name}" for name in settings.estimators),
         *([] if arms is None else ["--arm", ",".join(arms)]),
         "--repeats",
         str(splits[-1][0] + 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import joblib
 import numpy as np
@@ -49,6 +49,8 @@ INNER_FOLDS = 3
 TRANSFER_FOLDS = 5
 DESIGN, EXECUTION = Design(), Execution()
 ESTIMATORS = ("lr", "rf", "hgb")
+#: What a comparison may take where neither a time nor a number of splits is asked for.
+SECONDS = 300.0
 #: What to name where another generator takes most of the time.
 QUICK = "smoothed-bootstrap"
 
@@ -62,10 +64,10 @@ def compare(
     generator: str | Generator = DEFAULT_GENERATOR,
     options: Mapping[str, Any] | None = None,
     arms: Sequence[str] | None = None,
-    estimators: Sequence[str] | Mapping[str, Learner] = ESTIMATORS,
+    estimators: Learner | Sequence[Learner] | Mapping[str, Learner] = ESTIMATORS,
     design: Design = DESIGN,
     execution: Execution = EXECUTION,
-    max_seconds: float | None = 300.0,
+    max_seconds: float | Literal["auto"] | None = "auto",
     random_state: int = 0,
     n_jobs: int = 1,
     progress: Callable[[Progress], object] | None = None,
@@ -91,15 +93,17 @@ def compare(
         Its constructor arguments.
     arms : sequence of str, optional
         By name; all by default. The reference, calibration without synthetic rows, is always run.
-    estimators : sequence of str, or mapping of str to classifier
+    estimators : classifier, sequence of names and classifiers, or mapping of name to classifier
         Names as in `makeweight.measure.learners.make_learner`; or any scikit-learn classifiers with
-        ``predict_proba``, by a name for each. They get a numeric matrix.
+        ``predict_proba``, such as ``{"lgbm": LGBMClassifier()}``. They get a numeric matrix; a pipeline with a
+        `ColumnTransformer`, which chooses its columns by name, gets the rows as they come.
     design : Design
         Repeats, folds, splits, sizes, weight, copies, and rows from elsewhere.
     execution : Execution
         Engine, log, and the name of the data.
-    max_seconds : float or None
-        After the first split, repeats that do not fit are cut, then folds; never arms. None cuts nothing.
+    max_seconds : float, "auto" or None
+        After the first split, repeats that do not fit are cut, then folds; never arms. None cuts nothing. "auto" is
+        300 s, or no limit where the design states a number of splits: what is asked for is run.
     random_state : int
         Fixes everything but the number of splits that fit into `max_seconds`.
     n_jobs : int
@@ -115,7 +119,8 @@ def compare(
     Raises
     ------
     SchemaError, PlanError, OptionError
-        When a column, an arm, an estimator or an option does not fit, or a group has too few rows.
+        When a column, an arm, an estimator or an option does not fit, a group has too few rows, or a number of
+        splits and a time are both asked for.
     FileProblem
         When the log belongs to another comparison.
 
@@ -136,7 +141,8 @@ def compare(
     True
     """
     problem = EvaluationProblem.read(to_frame(data), target, group_by, kinds)
-    _check(problem, design, max_seconds, random_state)
+    seconds = _seconds(max_seconds, design)
+    _check(problem, design, random_state)
     learners = named_learners(estimators)
     described = {name: str(make_learner(one, random_state, len(problem))) for name, one in learners.items()}
     outside = {name: match_columns(to_frame(rows), problem, name) for name, rows in design.external.items()}
@@ -147,7 +153,7 @@ def compare(
     shared = Settings(
         design.folds, INNER_FOLDS, augment / largest, design.copies, learners, random_state, design.synthetic_weight
     )
-    clock = Clock(max_seconds)
+    clock = Clock(seconds)
     rng = np.random.default_rng(seed_of(random_state, "ranking"))
     _, ranking = ranking_answer(problem.table(np.arange(len(problem))), problem.labels, rng)
     if progress is not None:
@@ -178,7 +184,7 @@ def compare(
         design.copies,
         random_state,
         design.synthetic_weight,
-        max_seconds,
+        seconds,
         AUTO,
         described,
         execution.engine,
@@ -227,12 +233,27 @@ def _table_words(
     ]
 
 
-def _check(problem: EvaluationProblem, design: Design, max_seconds: float | None, random_state: int) -> None:
-    whole_number("random_state", random_state, 0)
-    if max_seconds is not None and not max_seconds > 0:
+def _seconds(max_seconds: float | str | None, design: Design) -> float | None:
+    """Return the seconds that there are; None for no limit."""
+    if max_seconds == "auto":
+        return None if design.splits is not None else SECONDS
+    if max_seconds is None:
+        return None
+    if isinstance(max_seconds, str) or not max_seconds > 0:
         raise OptionError(
             "max_seconds is a time", got=repr(max_seconds), expected="seconds above 0, or None for no limit"
         )
+    if design.splits is not None:
+        raise OptionError(
+            "a number of splits and a time are both asked for, and one would have to give way",
+            got=f"{design.splits} splits and {max_seconds:g} seconds",
+            hint="leave out --splits, and as many are run as the time allows; or leave out --max-seconds",
+        )
+    return float(max_seconds)
+
+
+def _check(problem: EvaluationProblem, design: Design, random_state: int) -> None:
+    whole_number("random_state", random_state, 0)
     problem.strata.check(design.folds)
 
 

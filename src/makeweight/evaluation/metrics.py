@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from makeweight.evaluation.found import gains, reliability
 from makeweight.theory import row_losses
 
 __all__ = ["METRICS", "Measured", "Metric", "measure"]
@@ -60,6 +61,14 @@ class Measured:
         Per group.
     classes : dict of class to dict of str to float
         imbalanced-learn's numbers per class.
+    n_held : list of int
+        Held-out rows per group.
+    alarms : float
+        Share of the held-out rows that are taken for the rarest class.
+    found : list of list of float
+        Per group, `gains` of its cases among all held-out rows; empty for groups of other classes than the rarest.
+    reliability : list of list of float
+        As of `makeweight.evaluation.found.reliability`, for the rarest class, with groups that weigh the same.
     problems : dict of str to str
         Why a metric could not be computed.
     """
@@ -68,6 +77,10 @@ class Measured:
     log_loss: list[float | None] = field(default_factory=list)
     group_error: list[float | None] = field(default_factory=list)
     classes: dict[str, dict[str, float]] = field(default_factory=dict)
+    n_held: list[int] = field(default_factory=list)
+    alarms: float = 0.0
+    found: list[list[float]] = field(default_factory=list)
+    reliability: list[list[float]] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -140,8 +153,18 @@ def measure(
             for k, name in enumerate(class_names)
             if str(k) in report
         },
+        n_held=[int(n) for n in sizes],
+        alarms=float(np.mean(decisions == rare)),
+        found=[_gains(probabilities[:, rare], labels == rare, codes == group) for group in range(n_groups)],
+        reliability=reliability(probabilities[:, rare], labels == rare, weights),
         problems={name: f"not a finite number: {values.get(name)}" for name in unknown} | problems,
     )
+
+
+def _gains(scores: np.ndarray, is_rare: np.ndarray, in_group: np.ndarray) -> list[float]:
+    """Return how many rare cases of a group are found; nothing for a group that has none."""
+    cases = is_rare & in_group
+    return gains(scores, cases) if cases.any() else []
 
 
 def _finite(value: float | None) -> float | None:

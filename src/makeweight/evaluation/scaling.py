@@ -21,10 +21,10 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import write_rows
 from makeweight.measure.learners import Learner, fit_estimator, make_learner
-from makeweight.measure.matrix import Matrix
 from makeweight.measure.probabilities import probabilities
 from makeweight.measure.ranking import ranking_answer
 from makeweight.measure.splits import Strata, refuse_one_class
+from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Schema, Table
@@ -310,32 +310,26 @@ def _run_fold(fold: _Fold) -> _Predicted:
     fit_seed, fill_seed, model_seed = fold.seed.spawn(3)
     plan = Plan.make(groups, augment=max(fold.task.sizes))
     pool = write_rows(table, plan, task.generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
-    matrix = Matrix(table)
-    real, synthetic, held_out = matrix.transform(frame), matrix.transform(pool.frame), matrix.transform(held)
+    views = LearnerRows(table, pool.frame, held)
     y_real, classes = pd.factorize(frame[task.target], sort=True)
     y_made = pd.Index(classes).get_indexer(pd.Index(pool.frame[task.target]))
     rank = _rank_in_group(pool.positions, (pool.provenance["purpose"] == "augment").to_numpy())
     known = np.arange(len(classes))
     state = int(model_seed.generate_state(1)[0] % 2**31)
-    predictions = []
-    for size in fold.task.sizes:
-        used = rank < size
-        X, y = np.concatenate([real, synthetic[used]]), np.concatenate([y_real, y_made[used]])
-        predictions.append(_predict(task.estimator, state, X, y, held_out, known))
+    learner, every, none = task.estimator, np.arange(len(frame)), np.zeros(len(rank), dtype=bool)
+
+    def predicted(rows: np.ndarray, used: np.ndarray) -> np.ndarray:
+        y = np.concatenate([y_real[rows], y_made[used]])
+        model = make_learner(learner, state, len(y))
+        fitted = fit_estimator(model, views.train(learner, rows, used), y, np.ones(len(y)), state)
+        return probabilities(fitted, views.held(learner), known)
+
+    predictions = [predicted(every, rank < size) for size in fold.task.sizes]
     order = _nested_order(groups.codes, np.random.default_rng(model_seed))
     real_sizes = np.array([round(share * len(frame)) for share in REAL_SHARES])
-    for size in (len(frame), *real_sizes[:-1]):
-        rows = order[:size]
-        predictions.append(_predict(task.estimator, state, real[rows], y_real[rows], held_out, known))
+    predictions += [predicted(order[:size], none) for size in (len(frame), *real_sizes[:-1])]
     predictions.append(predictions[len(fold.task.sizes)])  # all real rows end the curve on real rows alone
     return _Predicted(predictions, real_sizes)
-
-
-def _predict(
-    learner: Learner, seed: int, X: np.ndarray, y: np.ndarray, held_out: np.ndarray, classes: np.ndarray
-) -> np.ndarray:
-    model = fit_estimator(make_learner(learner, seed, len(y)), X, y, np.ones(len(y)), seed)
-    return probabilities(model, held_out, classes)
 
 
 def _rank_in_group(positions: np.ndarray, augment: np.ndarray) -> np.ndarray:

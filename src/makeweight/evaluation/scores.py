@@ -10,8 +10,7 @@ from itertools import product
 from makeweight.evaluation.arms import REFERENCE, Arm
 from makeweight.evaluation.metrics import METRICS
 from makeweight.evaluation.record import ArmRecord, Failure
-from makeweight.evaluation.statistics import Difference, corrected
-from makeweight.theory import holm
+from makeweight.evaluation.statistics import Difference, corrected, decided
 
 __all__ = ["Scores"]
 
@@ -39,6 +38,7 @@ class Scores:
         self._share = 1 / folds
         self._records = {(record.estimator, record.arm, record.repeat, record.fold): record for record in records}
         self._corrected: dict[tuple[str, str, str], dict[str, Difference]] = {}
+        self._by_group: dict[tuple[str, str], dict[int, Difference]] = {}
 
     def records(self, estimator: str, arm: str) -> list[ArmRecord]:
         """Return the records of an arm, one per split."""
@@ -81,12 +81,23 @@ class Scores:
         level = corrected(values, self._share)
         return replace(level, low=max(level.low, 0.0), high=min(level.high, most))
 
-    def group_difference(self, estimator: str, arm: str, group: int) -> Difference | None:
-        """Return the paired difference of one group's log-loss to the reference."""
-        return self._paired(estimator, arm, REFERENCE, lambda record: record.log_loss[group])
+    def group_differences(self, estimator: str, arm: str, n_groups: int) -> dict[int, Difference]:
+        """Return the paired differences of the groups' log-losses to the reference, with Holm's correction.
+
+        A group that a split lacks has none.
+        """
+        key = (estimator, arm)
+        if key not in self._by_group:
+            paired = {
+                group: changes
+                for group in range(n_groups)
+                if (changes := self._paired(estimator, arm, REFERENCE, lambda record, g=group: record.log_loss[g]))
+            }
+            self._by_group[key] = decided(paired, self._share)
+        return self._by_group[key]
 
     def difference(self, estimator: str, arm: str, metric: str, reference: str = REFERENCE) -> Difference | None:
-        """Return the paired difference to a reference, with Holm's correction.
+        """Return the paired difference to a reference, with Holm's correction and the interval that decides.
 
         Calibrated arms are one family of comparisons, the others another one, per metric and estimator.
         """
@@ -99,23 +110,20 @@ class Scores:
         differences: dict[str, Difference] = {}
         for calibrated in (False, True):
             mine = {
-                arm.name: difference
+                arm.name: changes
                 for arm in self.arms
                 if arm.calibrated == calibrated and arm.name != reference
-                if (difference := self._paired(estimator, arm.name, reference, _metric(metric))) is not None
+                if (changes := self._paired(estimator, arm.name, reference, _metric(metric))) is not None
             }
-            p_values = holm([difference.p for difference in mine.values()])
-            differences |= {
-                name: replace(difference, p_holm=p)
-                for (name, difference), p in zip(mine.items(), p_values, strict=True)
-            }
+            differences |= decided(mine, self._share)
         return differences
 
-    def _paired(self, estimator: str, arm: str, reference: str, read: Read) -> Difference | None:
+    def _paired(self, estimator: str, arm: str, reference: str, read: Read) -> list[float] | None:
+        """Return what an arm has more than a reference, split by split."""
         ours, theirs = self._values(estimator, arm, read), self._values(estimator, reference, read)
         if ours is None or theirs is None:
             return None
-        return corrected([a - b for a, b in zip(ours, theirs, strict=True)], self._share)
+        return [a - b for a, b in zip(ours, theirs, strict=True)]
 
     def _values(self, estimator: str, arm: str, read: Read) -> list[float] | None:
         if all(known.name != arm for known in self.arms):

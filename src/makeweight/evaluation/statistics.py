@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.stats import t as student
 
-__all__ = ["Difference", "corrected"]
+from makeweight.theory import holm
+
+__all__ = ["LEVEL", "Difference", "corrected", "decided"]
+
+#: A difference is shown where its corrected p is below this.
+LEVEL = 0.05
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,8 @@ class Difference:
     p : float
         Two-sided, that the mean is zero.
     p_holm : float or None
-        Corrected for the other arms.
+        Corrected for the other comparisons of its family. Where there is one, the interval is the one that decides: it
+        holds 0 exactly where `p_holm` is not below `LEVEL`.
     """
 
     mean: float
@@ -68,3 +76,44 @@ def corrected(values: Sequence[float], test_share: float, *, level: float = 0.95
         return Difference(mean, mean, mean, 0.0 if abs(mean) > 1e-12 else 1.0)
     reach = float(student.ppf(0.5 + level / 2, n - 1)) * spread
     return Difference(mean, mean - reach, mean + reach, float(2 * student.sf(abs(mean) / spread, n - 1)))
+
+
+def decided(values: Mapping[Name, Sequence[float]], test_share: float) -> dict[Name, Difference]:
+    """Return the differences of one family of comparisons, each with the interval that decides about it.
+
+    Holm's procedure rejects the comparison with the r-th least p of m at the level `LEVEL` / (m - r + 1), and stops at
+    the first that it does not reject; all from there on are judged at that level. The interval of each comparison is
+    taken at the level at which it is judged.
+
+    Parameters
+    ----------
+    values : mapping of name to sequence of float
+        Paired differences over splits, two or more.
+    test_share : float
+        As in `corrected`.
+
+    Returns
+    -------
+    dict of name to Difference
+        In the order of `values`; an interval holds 0 exactly where its `p_holm` is `LEVEL` or more.
+
+    Notes
+    -----
+    Source: Holm, "A simple sequentially rejective multiple test procedure" (1979).
+
+    Examples
+    --------
+    >>> family = decided({"a": [0.02, 0.03, 0.01, 0.02, 0.02], "b": [0.03, 0.05, -0.01, 0.02, 0.01]}, 0.2)
+    >>> [(round(one.low, 3), round(one.p_holm, 3)) for one in family.values()]
+    [(0.003, 0.027), (-0.022, 0.253)]
+    """
+    plain = {name: corrected(numbers, test_share) for name, numbers in values.items()}
+    p_holm = dict(zip(plain, holm([one.p for one in plain.values()]), strict=True))
+    remaining = sum(p >= LEVEL for p in p_holm.values())
+    ranked = sorted(plain, key=lambda name: plain[name].p)
+    of_rank = {name: len(plain) - rank for rank, name in enumerate(ranked)}
+    family = {}
+    for name, numbers in values.items():
+        tests = of_rank[name] if p_holm[name] < LEVEL else remaining
+        family[name] = replace(corrected(numbers, test_share, level=1 - LEVEL / tests), p_holm=p_holm[name])
+    return family

@@ -40,7 +40,7 @@ class Log:
         self._stream: IO[str] | None = None
         if path is None:
             return
-        head = {"format": FORMAT, "version": 1, **identity}
+        head = {"format": FORMAT, "version": 2, **identity}
         with _naming(path):
             if path.exists():
                 self._resume(path, head)

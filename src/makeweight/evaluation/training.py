@@ -21,10 +21,10 @@ from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Limits
 from makeweight.generators.writing import write_rows
 from makeweight.measure.calibration import balanced_platt, tuned_offsets
-from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner
-from makeweight.measure.matrix import Matrix
+from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner, reads_frame
 from makeweight.measure.probabilities import probabilities as probabilities_of
 from makeweight.measure.training import balancing_weights, undersampled
+from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema
@@ -192,29 +192,28 @@ def _predictions(
     table = problem.table(train)
     written, purposes, ledger = _written(task, table, inner)
     writing = time.perf_counter() - began
-    matrix = Matrix(table)
-    real, held_out = matrix.transform(table.frame), matrix.transform(problem.frame.iloc[held])
+    rows = LearnerRows(table, written, problem.frame.iloc[held])
     labels, codes = problem.labels[train], problem.codes[train]
-    extra = matrix.transform(written) if len(written) else real[:0]
     positions = {name: k for k, name in enumerate(problem.class_names)}
     extra_labels = np.array([positions[str(label)] for label in written[problem.target].tolist()], dtype=np.int64)
     predictions: Predictions = {}
     for variant in source.variants:
         taken = purposes == "balance" if variant == "balanced" else np.ones(len(written), dtype=bool)
-        rows = np.arange(len(train))
+        kept = np.arange(len(train))
         if variant == "undersample":
-            rows = undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
-        X, y = np.concatenate([real[rows], extra[taken]]), np.append(labels[rows], extra_labels[taken])
+            kept = undersampled(codes, np.random.default_rng(task.seed("undersample", *inner)))
+        y = np.append(labels[kept], extra_labels[taken])
         weights = np.ones(len(y))
         if variant in ("balanced", "augmented") and task.weighs:
-            weights[len(rows) :] = settings.synthetic_weight
+            weights[len(kept) :] = settings.synthetic_weight
         if variant == "weights":
             weights = balancing_weights(codes)
         for name, learner in settings.estimators.items():
             start = time.perf_counter()
+            X = rows.train(learner, kept, taken)
             model = fit_estimator(make_learner(learner, model_seed, len(y)), X, y, weights, model_seed)
             predictions[variant, name] = _Prediction(
-                probabilities_of(model, held_out, np.arange(len(problem.class_names))),
+                probabilities_of(model, rows.held(learner), np.arange(len(problem.class_names))),
                 n_added=len(y) - len(train),
                 seconds=time.perf_counter() - start + writing,
             )
@@ -265,9 +264,9 @@ def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictio
             limits=Limits(copies=settings.copies),
             kinds=problem.kinds,
         )
-        model = SyntheticClassifier(
-            FrameClassifier(learner, schema), sampler, random_state=int(task.seed("auto").generate_state(1)[0]), **AUTO
-        )
+        brought = learner if reads_frame(learner) else FrameClassifier(learner, schema)
+        seed = int(task.seed("auto").generate_state(1)[0])
+        model = SyntheticClassifier(brought, sampler, random_state=seed, **AUTO)
         model.fit(rows, problem.labels[train])
         predictions["all", name] = _Prediction(
             probabilities_of(model.estimator_, held_rows, model.classes_),

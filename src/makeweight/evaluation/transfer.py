@@ -13,9 +13,9 @@ from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 from makeweight.generators.writing import write_rows
 from makeweight.measure.learners import Learner, fit_estimator, make_learner
-from makeweight.measure.matrix import Matrix
 from makeweight.measure.probabilities import probabilities
 from makeweight.measure.training import balancing_weights
+from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.theory import Interval, cost_of_transfer, row_losses
 
@@ -139,12 +139,11 @@ def _losses(
         fill = np.random.SeedSequence(int(state[0]))
         generation = write_rows(table, Plan.make(groups, wanted), generator, seed=fill, groups=groups, name=name)
     table = problem.table(kept)
-    matrix = Matrix(table)
-    X, codes = matrix.transform(table.frame), problem.codes[kept]
-    if generation is not None:
-        X = np.concatenate([X, matrix.transform(generation.frame)])
-        codes = np.append(codes, generation.positions)
+    written = table.frame.iloc[:0] if generation is None else generation.frame
+    rows = LearnerRows(table, written, problem.frame.iloc[held])
+    codes = problem.codes[kept] if generation is None else np.append(problem.codes[kept], generation.positions)
     labels = problem.label_of_group[codes]
+    X = rows.train(estimator, np.arange(len(kept)), np.arange(len(written)))
     model = fit_estimator(make_learner(estimator, seed, len(labels)), X, labels, balancing_weights(codes), seed)
-    predicted = probabilities(model, matrix.transform(problem.frame.iloc[held]), np.arange(len(problem.class_names)))
+    predicted = probabilities(model, rows.held(estimator), np.arange(len(problem.class_names)))
     return row_losses(problem.labels[held], predicted)

@@ -10,13 +10,12 @@ from functools import partial
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Scores
-from makeweight.evaluation.statistics import Difference
-from makeweight.theory import holm
+from makeweight.evaluation.statistics import LEVEL, Difference
 
 __all__ = ["CODES", "ComparisonVerdict", "EstimatorFinding", "better", "judge"]
 
-#: A difference is shown when its corrected p is below this, and it is at least so large (nats, or AUROC).
-LEVEL, SMALLEST = 0.05, 0.001
+#: A difference is shown when the interval that decides leaves out 0, and it is at least so large (nats, or AUROC).
+SMALLEST = 0.001
 #: Fewer splits than this have very wide intervals, which is said.
 FEW = 5
 #: Per code, what is said of one estimator.
@@ -256,16 +255,11 @@ def _groups(scores: Scores, findings: Sequence[EstimatorFinding], groups: Sequen
     for finding in findings:
         if finding.code not in ("helps-ranking", "hurts"):
             continue
-        changes = [
-            (group, difference)
-            for position, group in enumerate(groups)
-            if (difference := scores.group_difference(finding.estimator, finding.arm.name, position))
-        ]
-        p_values = holm([difference.p for _, difference in changes])
+        changes = scores.group_differences(finding.estimator, finding.arm.name, len(groups))
         parts = [
-            f"{group} {_signed(difference)}"
-            for (group, difference), p in zip(changes, p_values, strict=True)
-            if p < LEVEL and abs(difference.mean) >= SMALLEST
+            f"{groups[position]} {_signed(change)}"
+            for position, change in changes.items()
+            if better(change, lower=True) or better(change, lower=False)
         ]
         which = "; ".join(parts) if parts else "shown for no single group"
         details.append(f"change of log-loss by group with {finding.label}, {finding.arm.label}: {which}")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -28,6 +29,7 @@ __all__ = [
     "fit_weighted",
     "make_learner",
     "named_learners",
+    "reads_frame",
     "seeded",
     "weight_keyword",
 ]
@@ -140,19 +142,56 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
     return seeded(learner, seed)
 
 
-def named_learners(estimators: Sequence[str] | Mapping[str, Learner]) -> dict[str, Learner]:
-    """Return learners by name, from names alone or from a mapping of names to classifiers; none is an OptionError.
+def named_learners(estimators: Learner | Sequence[Learner] | Mapping[str, Learner]) -> dict[str, Learner]:
+    """Return learners by name.
+
+    Parameters
+    ----------
+    estimators : learner, sequence of learners, or mapping of name to learner
+        A name of ours stands for itself; a classifier without a name is called by its class.
+
+    Raises
+    ------
+    OptionError
+        When there is none, two share a name, or a name of the mapping is no text.
 
     Examples
     --------
-    >>> named_learners(["lr", "rf"])
-    {'lr': 'lr', 'rf': 'rf'}
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> named_learners(["lr", GaussianNB()])
+    {'lr': 'lr', 'GaussianNB': GaussianNB()}
     """
-    if isinstance(estimators, str):
-        raise OptionError("estimators is a sequence of names", got=repr(estimators), expected=f"[{estimators!r}]")
-    if not estimators:
+    if isinstance(estimators, Mapping):
+        named = dict(estimators)
+    else:
+        several = estimators if isinstance(estimators, list | tuple | set | frozenset) else [estimators]
+        names = [one if isinstance(one, str) else type(_last(one)).__name__ for one in several]
+        named = dict(zip(names, several, strict=True))
+        if len(named) < len(names):
+            raise OptionError(
+                "two estimators have the same name", got=names, hint='name them: {"small": ..., "large": ...}'
+            )
+    if not named:
         raise OptionError("no estimator is asked for", hint="leave estimators at its default")
-    return dict(estimators) if isinstance(estimators, Mapping) else {name: name for name in estimators}
+    for name in named:
+        if not isinstance(name, str) or not name:
+            raise OptionError("an estimator is named by a text", got=repr(name), hint='{"lgbm": LGBMClassifier()}')
+    return named
+
+
+def reads_frame(learner: Learner) -> bool:
+    """Return whether a classifier chooses its columns by itself, and gets rows as they come instead of a matrix.
+
+    Examples
+    --------
+    >>> from sklearn.compose import make_column_transformer
+    >>> chooses = make_column_transformer((StandardScaler(), ["age"]))
+    >>> reads_frame(make_pipeline(chooses, LogisticRegression())), reads_frame("lr")
+    (True, False)
+    """
+    if isinstance(learner, str) or not hasattr(learner, "get_params"):
+        return False
+    return any(isinstance(part, ColumnTransformer) for part in learner.get_params(deep=True).values())
 
 
 def weight_keyword(estimator: Any) -> str | None:

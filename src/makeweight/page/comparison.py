@@ -100,7 +100,7 @@ def _key(arms: Sequence[Mapping[str, Any]], *, outside: bool) -> list[tuple[str,
         key.append(("mark synthetic", "with synthetic rows"))
     key.append(("mark control open", "hollow: the difference may be chance (p ≥ 0.05)"))
     if outside:
-        key.append(("beyond", "beyond the axis"))
+        key.append(("beyond", "goes on beyond the axis, to the numbers beside it"))
     return key
 
 

@@ -53,7 +53,7 @@ def axis(ids: Ids, scale: Scale, *, title: str, description: str, reference: tup
 
 
 def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
-    """Return one dot with its interval; beyond the axis an arrow points to where it is.
+    """Return one dot with its interval; beyond the axis an arrow points to where it is, and to where an interval goes.
 
     The style is the class of the mark: "control" is a circle, "synthetic" a diamond; "open" leaves it empty.
     """
@@ -62,6 +62,12 @@ def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
         if real_number(low) and real_number(high):
             left, right = on.scale.x(low), on.scale.x(high)
             marks.append(element("line", x1=left, x2=right, y1="50%", y2="50%", class_=f"interval {style}"))
+            for end, cut_off, shape in (
+                (left, low < on.scale.low, "cut-low"),
+                (right, high > on.scale.high, "cut-high"),
+            ):
+                if cut_off:
+                    marks.append(element("use", href=f"#{shape}", x=end, y="50%", class_=f"cut {style}"))
         shape = "diamond" if "synthetic" in style else "dot"
         if not on.scale.holds(mean):
             shape = "beyond-high" if mean > on.scale.high else "beyond-low"
@@ -97,7 +103,7 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class ForestPlot:
-    """All arms of one estimator and metric; `outside` when some are beyond the axis."""
+    """All arms of one estimator and metric; `outside` when some dots or ends of intervals are beyond the axis."""
 
     estimator: str
     metric: Mapping[str, Any]
@@ -144,9 +150,9 @@ def forest(
     best = _best(metric, arms, results)
     places = decimals(widths(measured)), decimals(widths(differences))
     rows = [_row(arm, results.get(arm["name"], UNKNOWN), level, against, places, best) for arm in arms]
-    beyond = [not level.scale.holds(value) for value in finite(row["mean"] for row in measured)]
+    beyond = [not level.scale.holds(value) for value in finite(ends(measured))]
     if against is not None:
-        beyond += [not against.scale.holds(value) for value in finite(row["mean"] for row in differences)]
+        beyond += [not against.scale.holds(value) for value in finite(ends(differences))]
     return ForestPlot(estimator, metric, level, against, rows, _label(arms, best), any(beyond))
 
 

@@ -21,6 +21,7 @@ __all__ = ["quality_view"]
 DRAWERS = {
     "issue": ("bad", True, ""),
     "tip": ("caution", True, "Not quite:"),
+    "undecided": ("even", True, "Not sure:"),
     "passed": ("good", False, "✓"),
     "not applicable": ("even", False, ""),
     "skipped": ("even", False, "Not known:"),
@@ -177,7 +178,7 @@ def _card(check: Mapping[str, Any]) -> CheckCard:
         title=fault[:1].upper() + fault[1:] if check["drawer"] == "issue" else check["title"],
         severity=check["severity"],
         measured=check["value"] is not None,
-        unknown=check["drawer"] in ("issue", "tip", "skipped"),
+        unknown=check["drawer"] in ("issue", "tip", "undecided", "skipped"),
         value=number(check["value"]) if isinstance(check["value"], float) else shown(check["value"]),
         interval=interval_text(check["interval"], 3) if check["interval"] else "",
         limits=f"limits: {', '.join(limits)}" if limits else "",

@@ -11,8 +11,8 @@ from makeweight.errors import OptionError, nearest
 
 __all__ = ["CATALOGUE", "DRAWERS", "CheckInfo", "codes_of"]
 
-#: Where the outcome of a check is put.
-DRAWERS = ("issue", "tip", "passed", "not applicable", "skipped", "muted")
+#: Where the outcome of a check is put; one that is undecided is beyond its limit, and no further than chance goes.
+DRAWERS = ("issue", "tip", "undecided", "passed", "not applicable", "skipped", "muted")
 DOCUMENT = "docs/quality.md"
 
 

@@ -154,7 +154,7 @@ def _judge(info: CheckInfo, finding: QualityFinding, p: float | None, p_holm: fl
     if drawer is None and sure:
         grave = finding.grave and info.tests
         drawer = "issue" if deciding.value > info.issue or grave else "tip" if deciding.value > info.tip else None
-    drawer = drawer or "passed"
+    drawer = drawer or ("undecided" if not sure and deciding.value > info.issue else "passed")
     telling = sorted(sure, key=lambda item: -item.value) if info.tests else []
     rest = sorted((i for i in finding.items if i not in telling), key=lambda item: (item.p or 0.0, -item.value))
     explanation = finding.summary
@@ -164,6 +164,10 @@ def _judge(info: CheckInfo, finding: QualityFinding, p: float | None, p_holm: fl
         more = len(large) - SHOWN_ITEMS
         if texts:
             explanation += " Beyond chance: " + "; ".join(texts) + (f"; and {more} more" if more > 0 else "") + "."
+    if drawer == "undecided":
+        explanation += (
+            f" {deciding.value:.2f} is beyond the limit of {info.issue:g}, and no further than chance alone goes."
+        )
     return Check(
         info,
         drawer,
@@ -180,9 +184,9 @@ def _judge(info: CheckInfo, finding: QualityFinding, p: float | None, p_holm: fl
 
 
 def _blind(info: CheckInfo, finding: QualityFinding, drawer: str) -> str:
-    """Return what a passed test would not have noticed, where that is larger than an issue."""
+    """Return what a test that found nothing would not have noticed, where that is larger than an issue."""
     limits = [item for item in finding.items if item.chance is not None]
-    if drawer != "passed" or not info.tests or not limits:
+    if drawer not in ("passed", "undecided") or not info.tests or not limits:
         return ""
     worst = max(limits, key=lambda item: item.chance[1] if item.chance else 0.0)
     if worst.chance is None or worst.chance[1] <= info.issue:

@@ -78,7 +78,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
             tuple(details),
             "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
         )
-    blind = [check for check in checks if check.drawer == "passed" and check.blind]
+    blind = [check for check in checks if check.drawer in ("passed", "undecided") and check.blind]
     details += [f"{check.code} {check.blind}" for check in blind]
     unfamiliar = all(by_code[code].drawer in ("skipped", "muted") for code in ("MWQ06", "MWQ07"))
     unseen, lacking = _unseen(by_code)
@@ -91,6 +91,8 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
     muted = sum(check.drawer == "muted" for check in checks)
     also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
     also += f", {muted} {'is' if muted == 1 else 'are'} muted" if muted else ""
+    undecided = sum(check.drawer == "undecided" for check in checks)
+    also += f", {undecided} {'is' if undecided == 1 else 'are'} undecided" if undecided else ""
     sentence = f"No fault found: {passed} checks passed{also}."
     if blind:
         sentence += " With so few rows, large faults would go unnoticed in places."
