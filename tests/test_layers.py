@@ -70,6 +70,8 @@ MAY_IMPORT = {
         "theory",
         "quality",
         "engine",
+        "committee",
+        "page",
     ],
     "quality": ["errors", "table", "plan", "theory", "page"],
     "page": ["errors"],

@@ -80,7 +80,10 @@ def test_all_arms_run_on_a_mixed_table_with_missing_values(everything):
         "auto",
     ):
         assert {name, f"{name}+platt"} <= set(names)
-    assert len(names) == len(set(names)) == 23
+    for name in ("rf5", "hgb-shallow"):
+        assert {name, f"{name}+platt"} <= set(names)
+    assert {"soft-real", "soft", "committee", "blend"} <= set(names)
+    assert len(names) == len(set(names)) == 31
     assert all(row["mean"] is not None for row in result["results"])
     assert result["settings"]["auto"] == AUTO
     json.dumps(result, allow_nan=False)
@@ -306,8 +309,9 @@ def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     seen = []
     asked = {**options, "splits": 5}
     assert len(compare(frame, **{**asked, "max_seconds": "auto"}, progress=seen.append).splits) == 5
-    assert seen.pop(0).step == "asking of the ranking"
-    assert [p.done for p in seen] == list(range(1, 11))
+    assert seen[0].seconds_left > 0
+    assert seen.pop(1).step == "asking of the ranking"
+    assert [p.done for p in seen] == list(range(11))
     assert seen[-1].total == 10
     assert all(p.seconds_left >= 0 for p in seen)
     with pytest.raises(OptionError, match=r"both asked for.*5 splits and 600 seconds"):
@@ -325,7 +329,7 @@ def test_results_are_kept_and_taken_up_again(tmp_path):
     log.write_text("\n".join(lines[:8]) + '\n{"repeat": 0, "fo')  # as a crash leaves it
     seen = []
     again = compare(frame.sample(frac=1, random_state=0), **options, progress=seen.append)
-    assert 0 < len(seen) < 6
+    assert 2 < len(seen) < 7
     assert first.to_dict()["results"] == again.to_dict()["results"]
     with pytest.raises(FileProblem, match=r"another comparison.*random_state"):
         compare(frame, **options, random_state=1)

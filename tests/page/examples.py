@@ -54,6 +54,17 @@ def comparison(seed: int = 0) -> dict:
         for arm in made["arms"]
         for g, group in enumerate(GROUPS)
     ]
+    made["found"] = [_found(e, arm["name"], g) for e in made["estimators"] for g, arm in enumerate(made["arms"])]
+    drawn = ("nothing+platt", "transformer+platt", "transformer:augmented+platt")
+    made["curves"] = [_curves(e, arm) for e in made["estimators"] for arm in drawn]
+    made["answer"] |= {
+        "text": "Add 24,720 rows: 4 more of 100 income=>50K found.",
+        "step": "rows",
+        "estimator": "hgb",
+        "arm": "transformer:augmented+platt",
+        "cases": "income=>50K",
+        "next": "makeweight balance adult_census.csv --target income --augment 6000 -o out.csv",
+    }
     made["class_report"] = [
         {"estimator": e, "arm": arm["name"], "class": name}
         | dict.fromkeys(("pre", "rec", "spe", "f1", "geo", "iba"), 0.75)
@@ -139,6 +150,7 @@ def _arms() -> list[dict]:
                     "synthetic": i >= FIRST_SYNTHETIC,
                     "external": name.startswith("external"),
                     "focus": name.startswith("transformer"),
+                    "step": "rows" if i >= FIRST_SYNTHETIC else "calibration",
                     "n_added": 24720.0 if i >= FIRST_SYNTHETIC else 0.0,
                 }
             )
@@ -159,6 +171,19 @@ def _result(rng: random.Random, estimator: str, arm: dict, metric: dict) -> dict
         p = math.exp(-abs(change) * 500)
         difference = _interval(change, 0.004) | {"p": p, "p_holm": min(1.0, 20 * p)}
     return result | _interval(level, 0.01) | {"difference": difference, "difference_to_nothing": None}
+
+
+def _found(estimator: str, arm: str, place: int) -> dict:
+    mean = 0.6 + 0.005 * place
+    difference = None if arm == "nothing+platt" else _interval(mean - 0.6, 0.02) | {"p": 0.01, "p_holm": 0.01}
+    found = {"estimator": estimator, "arm": arm, "alarms": 0.21, "found": _interval(mean, 0.03)}
+    return found | {"difference": difference, "worst_group": GROUPS[2], "worst": _interval(mean - 0.2, 0.05)}
+
+
+def _curves(estimator: str, arm: str) -> dict:
+    points = [{"recall": k / 20, "precision": 1 - (k / 20) ** 2 * 0.7} for k in range(1, 21)]
+    bins = [{"stated": k / 10 + 0.05, "observed": (k / 10 + 0.05) ** 1.2, "weight": 0.1} for k in range(10)]
+    return {"estimator": estimator, "arm": arm, "share": 0.24, "points": points, "bins": bins}
 
 
 def _interval(mean: float, half: float) -> dict:

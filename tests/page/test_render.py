@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from makeweight.errors import OptionError
-from makeweight.evaluation import Design, compare
+from makeweight.evaluation import Design, arms, compare
 from makeweight.evaluation import verdict as evaluation_verdict
 from makeweight.page import comparison, render
 from makeweight.quality import QualityReport
@@ -75,7 +75,20 @@ class Page(HTMLParser):
 
 
 #: Keys whose texts are the rooms' own words, which nobody else can write.
-OURS = {"format", "code", "drawer", "severity", "kind", "statistic", "purpose", "anchor", "arm", "metric", "estimator"}
+OURS = {
+    "format",
+    "step",
+    "code",
+    "drawer",
+    "severity",
+    "kind",
+    "statistic",
+    "purpose",
+    "anchor",
+    "arm",
+    "metric",
+    "estimator",
+}
 #: Tables whose keys come from users too.
 TABLES = {"synthetic", "nearest", "rejected"}
 
@@ -252,9 +265,9 @@ def test_a_huge_comparison_stays_small():
     result = examples.comparison()
     names = [f"{estimator}{i}" for estimator in result["estimators"] for i in range(3)]
     result["results"] = [row | {"estimator": f"{row['estimator']}{i}"} for row in result["results"] for i in range(3)]
-    result["group_risks"] = [
-        row | {"estimator": f"{row['estimator']}{i}"} for row in result["group_risks"] for i in range(3)
-    ]
+    for part in ("group_risks", "found", "curves"):
+        result[part] = [row | {"estimator": f"{row['estimator']}{i}"} for row in result[part] for i in range(3)]
+    result["answer"] |= {"estimator": names[0]}
     result["failures"] = []
     result |= {"estimators": names, "metrics": [*result["metrics"]] * 4}
     html = render(result)
@@ -279,7 +292,7 @@ def test_many_groups_are_folded_and_few_are_side_by_side():
 
 def test_estimators_are_called_as_in_the_verdict():
     assert comparison.ESTIMATORS == evaluation_verdict.LABELS
-    assert set(comparison.VERDICTS) == set(evaluation_verdict.CODES)
+    assert set(comparison.STEPS) == {*arms.STEPS.values(), "failed"}
 
 
 def frame(seed, n):
@@ -318,7 +331,7 @@ def test_a_fresh_comparison_is_shown():
     [
         ({"format": "makeweight.qualitty"}, "no page for such a result.*did you mean 'makeweight.quality'"),
         ({"format": None}, "no page"),
-        ({"version": 2}, "another version.*got 2, expected 1"),
+        ({"version": 3}, "another version.*got 3, expected 1"),
     ],
 )
 def test_other_results_are_refused(change, match):

@@ -40,6 +40,7 @@ class EvaluateRequest:
     splits: int | None
     augment: int | None
     synthetic_weight: float | None
+    soft_rows: int | None
     external: dict[str, str]
     copies: CopyPolicy
     max_seconds: float | None
@@ -122,6 +123,12 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     metavar="N",
     type=click.IntRange(min=0),
     help="Rows per group of the augmented arm; as many as the largest group by default.",
+)
+@click.option(
+    "--soft-rows",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Synthetic rows with soft labels; two for every real one by default, 8,000 at least, or as time allows.",
 )
 @click.option(
     "--synthetic-weight",
@@ -252,10 +259,13 @@ def _compare(request: EvaluateRequest, err: Console) -> Comparison:
                 splits=request.splits,
                 augment=request.augment,
                 synthetic_weight=request.synthetic_weight,
+                soft_rows=request.soft_rows,
                 copies=request.copies,
                 external=external,
             ),
-            execution=Execution(engine=request.engine, log=log, name=request.data, read_options=request.read_options),
+            execution=Execution(
+                engine=request.engine, log=log, name=request.data, read_options=request.read_options, is_command=True
+            ),
             max_seconds="auto" if request.max_seconds is None else request.max_seconds or None,
             random_state=_seed(request),
             n_jobs=request.jobs,

@@ -12,14 +12,46 @@ from makeweight.errors import OptionError, nearest
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
-__all__ = ["REFERENCE", "Arm", "ArmSource", "Variant", "catalogue", "choose"]
+__all__ = ["REFERENCE", "STEPS", "Arm", "ArmSource", "Step", "Variant", "catalogue", "choose"]
 
 #: What every arm is compared with: no synthetic row, balanced Platt scaling out of fold.
 REFERENCE = "nothing+platt"
 NOTHING = "nothing"
 
-Readout = Literal["raw", "shift", "platt", "threshold"]
-Variant = Literal["nothing", "weights", "undersample", "balanced", "augmented", "all"]
+#: What is done to the probabilities; those of "own" come calibrated, for the table's own shares of the classes.
+Readout = Literal["raw", "shift", "platt", "threshold", "own"]
+Variant = Literal[
+    "nothing",
+    "weights",
+    "undersample",
+    "rf5",
+    "hgb-shallow",
+    "soft-real",
+    "soft",
+    "committee",
+    "blend",
+    "balanced",
+    "augmented",
+    "all",
+]
+#: What an arm does beyond calibrating, the simplest first: of two that are level the simpler one is named.
+Step = Literal["calibration", "learner", "weights", "labels", "committee", "rows", "soft-rows", "blend", "auto"]
+STEPS: dict[Variant, Step] = {
+    "nothing": "calibration",
+    "rf5": "learner",
+    "hgb-shallow": "learner",
+    "weights": "weights",
+    "undersample": "weights",
+    "soft-real": "labels",
+    "committee": "committee",
+    "balanced": "rows",
+    "augmented": "rows",
+    "soft": "soft-rows",
+    "blend": "blend",
+    "all": "auto",
+}
+#: What shows that rows did it, and not the labels of the real ones: by arm.
+CONTROLS = {"soft": "soft-real"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +72,18 @@ class Arm:
 
     @property
     def calibrated(self) -> bool:
-        """Whether a calibrator was fitted out of fold."""
-        return self.readout == "platt"
+        """Whether its probabilities are calibrated by rows that it has not seen."""
+        return self.readout in ("platt", "own")
+
+    @property
+    def step(self) -> Step:
+        """What it does beyond calibrating."""
+        return STEPS[self.variant]
+
+    @property
+    def control(self) -> str | None:
+        """The arm that does the same without synthetic rows, where that is not the reference."""
+        return CONTROLS.get(self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +91,7 @@ class ArmSource:
     """Where training rows come from: an unfitted generator or external rows, with all arms that share the pool."""
 
     name: str
-    kind: Literal["constant", "real", "generator", "auto", "external"]
+    kind: Literal["constant", "real", "learners", "taught", "generator", "auto", "external"]
     generator: Generator | None = None
     rows: pd.DataFrame | None = field(default=None, repr=False)
     arms: tuple[Arm, ...] = ()
@@ -91,8 +133,8 @@ def catalogue(
     Examples
     --------
     >>> [source.name for source in catalogue("smote")]
-    ['constant', 'real', 'random', 'smoothed-bootstrap', 'transport', 'smote', 'auto']
-    >>> [arm.name for arm in catalogue("smote")[-2].arms]
+    ['constant', 'real', 'learners', 'random', 'smoothed-bootstrap', 'transport', 'smote', 'committee', 'auto']
+    >>> [arm.name for arm in catalogue("smote")[-3].arms]
     ['smote', 'smote+platt', 'smote+augment', 'smote+augment+platt']
     """
     chosen = resolve(generator, options)
@@ -100,6 +142,7 @@ def catalogue(
     sources = [
         ArmSource("constant", "constant", arms=(Arm("constant", "constant prior", "constant", "nothing"),)),
         ArmSource("real", "real", arms=_real_arms()),
+        ArmSource("learners", "learners", arms=_learner_arms()),
     ]
     own = {name, "smote"} if name == "smotenc" else {name}
     for arm, listed, label in LISTED:
@@ -114,6 +157,7 @@ def catalogue(
         *_both(f"{name}+augment", f"{label}, balanced + augmented{weight}", name, "augmented", focus=True),
     )
     sources.append(ArmSource(name, "generator", chosen, arms=arms))
+    sources.append(ArmSource("committee", "taught", chosen, arms=_taught_arms(label)))
     auto = _both("auto", f"SyntheticClassifier(auto), {label}", "auto", "all", focus=True)
     sources.append(ArmSource("auto", "auto", chosen, arms=auto))
     for file, rows in (external or {}).items():
@@ -131,6 +175,24 @@ def _real_arms() -> tuple[Arm, ...]:
         Arm("threshold", "do nothing + tuned threshold", "real", "nothing", "threshold"),
         *_both("weights", "class weights", "real", "weights", synthetic=False),
         *_both("undersample", "undersampling", "real", "undersample", synthetic=False),
+    )
+
+
+def _learner_arms() -> tuple[Arm, ...]:
+    """Return the regularised learners that stand beside every estimator."""
+    return (
+        *_both("rf5", "random forest, 5 rows a leaf", "learners", "rf5", synthetic=False),
+        *_both("hgb-shallow", "shallow boosted trees", "learners", "hgb-shallow", synthetic=False),
+    )
+
+
+def _taught_arms(label: str) -> tuple[Arm, ...]:
+    """Return the arms of which a committee has a say."""
+    return (
+        Arm("soft-real", "soft labels, no rows", "committee", "soft-real", "own"),
+        Arm("soft", f"soft labels, rows by {label}", "committee", "soft", "own", synthetic=True, focus=True),
+        Arm("committee", "committee alone", "committee", "committee", "own"),
+        Arm("blend", "soft labels, rows, and committee", "committee", "blend", "own", synthetic=True),
     )
 
 
@@ -176,6 +238,7 @@ def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[Ar
         if name not in known:
             raise OptionError("unknown arm", got=repr(name), hint=nearest(name, known))
     wanted = {NOTHING, REFERENCE, *names, *(f"{name}+platt" for name in names)}
+    wanted |= {control for name, control in CONTROLS.items() if name in names}
     kept = []
     for source in sources:
         arms = tuple(arm for arm in source.arms if arm.name in wanted)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
+import pandas as pd
 from scipy.stats import entropy
 
+from makeweight.evaluation.answer import Answer
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.design import ComparisonSettings, Reproduction
+from makeweight.evaluation.found import ALARMS
 from makeweight.evaluation.metrics import METRICS
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
@@ -28,13 +32,26 @@ LOSS = "balanced_log_loss"
 Row = dict[str, object]
 
 
+@dataclass(frozen=True)
+class CasesFound:
+    """Shares of the cases that an arm finds: of all, more than doing nothing, and of the group where it is least."""
+
+    found: Difference
+    difference: Difference | None
+    worst_group: str | None = None
+    worst: Difference | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """The result of a comparison.
 
     Attributes
     ----------
+    answer : Answer
+        What to do, in at most twelve words, and the one thing to run.
     verdict : ComparisonVerdict
+        About the rows of the chosen generator, with numbers.
     scores : Scores
         Means, intervals and paired differences of every arm.
     focus : tuple of Arm
@@ -55,8 +72,11 @@ class Comparison:
     transfer : tuple of GeneratorTransfer
         What rows of the chosen generator, of SMOTE and of the bootstrap cost where real ones would stand; empty where
         there was no time.
+    is_command : bool
+        Whether the one thing to do is said as a command, rather than as Python.
     """
 
+    answer: Answer
     verdict: ComparisonVerdict
     scores: Scores
     focus: tuple[Arm, ...]
@@ -69,6 +89,12 @@ class Comparison:
     seconds: float
     ranking: str = ""
     transfer: tuple[GeneratorTransfer, ...] = ()
+    is_command: bool = False
+
+    @property
+    def next(self) -> str:
+        """The one thing to do."""
+        return self.answer.command if self.is_command else self.answer.python
 
     @property
     def helps(self) -> bool:
@@ -80,13 +106,105 @@ class Comparison:
         """Balanced log-loss of a constant at the balanced prior: ln 2 for two classes."""
         return float(entropy(self.problem.prior))
 
+    @cached_property
+    def notable(self) -> tuple[str, ...]:
+        """Names of the arms that are counted and drawn: calibration, the best arm, rows, soft labels, the committee."""
+        focus = [arm.name for arm in self.focus if arm.calibrated]
+        names = dict.fromkeys((REFERENCE, self.answer.arm, *focus[:1], "soft", "committee"))
+        known = {arm.name for arm in self.scores.arms}
+        return tuple(name for name in names if name in known)
+
+    def cases_found(self, estimator: str, arm: str) -> CasesFound | None:
+        """Return how many cases an arm finds for as many alarms as today, of all groups and of its worst one.
+
+        None where it was not measured on every split.
+        """
+        scores, alarms = self.scores, self.scores.alarms(estimator)
+        found = scores.found(estimator, arm, alarms)
+        if found is None:
+            return None
+        by_group = {
+            name: of_group
+            for position, name in enumerate(self.problem.group_names)
+            if (of_group := scores.found(estimator, arm, alarms, position)) is not None
+        }
+        difference = None if arm == REFERENCE else scores.found_difference(estimator, arm, alarms)
+        if len(by_group) < 2:
+            return CasesFound(found, difference)
+        worst = min(by_group, key=lambda name: by_group[name].mean)
+        return CasesFound(found, difference, worst, by_group[worst])
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.splits)} splits, {len(self.scores.estimators)} estimators, {len(self.scores.arms)} arms"
+        return f"Comparison({self.answer.text!r}, {counts})"
+
+    def _repr_html_(self) -> str:
+        """Return the answer, the one thing to do, and the calibrated arms of the answer's estimator."""
+        from makeweight.page.notebook import comparison_card
+
+        return comparison_card(self.to_dict())
+
+    def to_html(self) -> str:
+        """Return the comparison as one HTML page that needs nothing but itself, to be written as UTF-8."""
+        from makeweight.page import render
+
+        return render(self.to_dict())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimator, arm and metric.
+
+        Returns
+        -------
+        DataFrame
+            With the columns estimator, arm, metric, mean, low and high; and, beside doing nothing and calibrating,
+            difference, difference_low and difference_high (the interval that decides) and p_holm.
+        """
+        rows = []
+        for estimator, arm in self.scores.pairs:
+            for metric in METRICS:
+                value = self.scores.value(estimator, arm, metric.name)
+                difference = self.scores.difference(estimator, arm, metric.name)
+                beside = {"mean": "difference", "low": "difference_low", "high": "difference_high", "p_holm": "p_holm"}
+                rows.append(
+                    {"estimator": estimator, "arm": arm, "metric": metric.name}
+                    | {key: getattr(value, key, None) for key in ("mean", "low", "high")}
+                    | {name: getattr(difference, key, None) for key, name in beside.items()}
+                )
+        frame = pd.DataFrame(rows)
+        numbers = list(frame.columns[3:])
+        return frame.astype(dict.fromkeys(numbers, "float64"))
+
+    def plot(self, estimator: str | None = None) -> Any:
+        """Return the picture: what every calibrated arm gains beyond doing nothing, with the intervals that decide.
+
+        Parameters
+        ----------
+        estimator : str, optional
+            One of the estimators; that of the answer by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        MissingDependency
+            When matplotlib is not installed.
+        OptionError
+            When there is no such estimator.
+        """
+        from makeweight.evaluation.figures import draw_gains
+
+        return draw_gains(self, estimator)
+
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain values: what is written as JSON and shown on the page."""
         problem, scores = self.problem, self.scores
         largest = int(problem.counts.max())
         return {
             "format": "makeweight.comparison",
-            "version": 1,
+            "version": 2,
+            "answer": {**asdict(self.answer), "next": self.next},
             "verdict": asdict(self.verdict),
             "data": {
                 "name": self.settings.name,
@@ -117,6 +235,10 @@ class Comparison:
                 for pair in scores.pairs
                 for position, group in enumerate(problem.group_names)
             ],
+            "found": [row for pair in scores.pairs if (row := self._found(*pair))],
+            "curves": [
+                curve for name in scores.estimators for arm in self.notable if (curve := self._curves(name, arm))
+            ],
             "class_report": [row for pair in scores.pairs for row in self._class_report(*pair)],
             "failures": list(map(asdict, scores.failures())),
             "cut": list(self.cut),
@@ -131,9 +253,8 @@ class Comparison:
     def _arm(self, arm: Arm) -> Row:
         added = [self.scores.mean(name, arm.name, "n_added") for name in self.scores.estimators]
         known = [n for n in added if n is not None]
-        traits = {
-            name: getattr(arm, name) for name in ("name", "label", "calibrated", "synthetic", "external", "focus")
-        }
+        keys = ("name", "label", "calibrated", "synthetic", "external", "focus", "step")
+        traits = {name: getattr(arm, name) for name in keys}
         return {**traits, "n_added": sum(known) / len(known) if known else None}
 
     def _result(self, estimator: str, arm: str, metric: str) -> Row:
@@ -163,6 +284,42 @@ class Comparison:
             "error": _interval(scores.group(estimator, arm, "group_error", position)),
             "difference": _plain(differences.get(position)),
         }
+
+    def _found(self, estimator: str, arm: str) -> Row | None:
+        found = self.cases_found(estimator, arm)
+        if found is None:
+            return None
+        return {
+            "estimator": estimator,
+            "arm": arm,
+            "alarms": self.scores.alarms(estimator),
+            "found": _interval(found.found),
+            "difference": _plain(found.difference),
+            "worst_group": found.worst_group,
+            "worst": None if found.worst is None else _interval(found.worst),
+        }
+
+    def _curves(self, estimator: str, arm: str) -> Row | None:
+        """Return points of recall and precision, and of stated and observed shares, over all splits."""
+        records = [record for record in self.scores.records(estimator, arm) if not record.error]
+        if len(records) < len(self.splits):
+            return None
+        share = self.scores.share_of_cases(estimator)
+        recall = [self.scores.found(estimator, arm, alarms) for alarms in ALARMS]
+        points = [
+            {"recall": value.mean, "precision": min(value.mean * share / alarms, 1.0)}
+            for alarms, value in zip(ALARMS, recall, strict=True)
+            if alarms and value is not None
+        ]
+        sums = [
+            [sum(bins) for bins in zip(*(record.reliability[k] for record in records), strict=True)] for k in range(3)
+        ]
+        bins = [
+            {"stated": stated / weight, "observed": observed / weight, "weight": weight / len(records)}
+            for weight, stated, observed in zip(*sums, strict=True)
+            if weight > 0
+        ]
+        return {"estimator": estimator, "arm": arm, "share": share, "points": points, "bins": bins}
 
     def _class_report(self, estimator: str, arm: str) -> Iterator[Row]:
         """Yield imbalanced-learn's numbers per class, averaged over the splits, where all have them."""

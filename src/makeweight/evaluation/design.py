@@ -35,6 +35,9 @@ class Design:
         Rows per group of the augmented arm, on the whole table; by default as many as the largest group has.
     synthetic_weight : float, optional
         Of the chosen generator's rows, where real ones weigh 1. By default every row weighs the same.
+    soft_rows : int, optional
+        Synthetic rows with soft labels, on the whole table; by default those of `makeweight.committee.soft_counts`, or
+        as many as there is time for.
     copies : {"auto", "reject", "accept"}
         What to do with exact copies of real rows.
     external : mapping of name to table, optional
@@ -57,11 +60,12 @@ class Design:
     splits: int | None = None
     augment: int | None = None
     synthetic_weight: float | None = None
+    soft_rows: int | None = None
     copies: CopyPolicy = "auto"
     external: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, least in (("repeats", 1), ("folds", 2), ("splits", LEAST_SPLITS), ("augment", 0)):
+        for name, least in (("repeats", 1), ("folds", 2), ("splits", LEAST_SPLITS), ("augment", 0), ("soft_rows", 1)):
             value = getattr(self, name)
             if value is not None or name in ("repeats", "folds"):
                 whole_number(name, value, least)
@@ -101,12 +105,15 @@ class Execution:
         What the data are called in the commands that are suggested.
     read_options : sequence of str
         What else those commands need to read the data, such as ``("--no-header",)``.
+    is_command : bool
+        Whether the one thing to do is said as a command, rather than as Python.
     """
 
     engine: str = "local"
     log: Path | None = None
     name: str = "DATA"
     read_options: Sequence[str] = ()
+    is_command: bool = False
 
     def __post_init__(self) -> None:
         check_engine(self.engine)
@@ -132,6 +139,7 @@ class ComparisonSettings:
     folds: int
     inner_folds: int
     augment: int
+    soft_rows: int
     copies: str
     random_state: int
     synthetic_weight: float | None
@@ -186,6 +194,8 @@ def evaluate_command(
         str(len(splits)),
         "--augment",
         str(settings.augment),
+        "--soft-rows",
+        str(settings.soft_rows),
         "--copies",
         design.copies,
         *repeated("--external", [f"{name}=FILE" for name in design.external]),

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from makeweight.errors import MissingDependency
+from makeweight.errors import MissingDependency, OptionError, nearest
+from makeweight.evaluation.arms import REFERENCE
+from makeweight.evaluation.statistics import LEVEL
+from makeweight.evaluation.verdict import LOSS
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from makeweight.evaluation.comparison import Comparison
     from makeweight.evaluation.curve import ScalingCurve
 
-__all__ = ["draw_scaling", "panels"]
+__all__ = ["draw_gains", "draw_scaling", "panels"]
 
 INK, MEASURED, LAW, NOTHING = "#333333", "#1b6ca8", "#c8553d", "#7a7a7a"
 
@@ -82,3 +88,45 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     axes.set_title(f"{settings.generator}, {settings.estimator}", loc="left", color=INK)
     axes.legend(frameon=False, fontsize=9)
     figure.savefig(path, format=path.suffix.lstrip(".").lower(), dpi=150)
+
+
+def draw_gains(comparison: Comparison, estimator: str | None = None) -> Figure:
+    """Return the gains of all calibrated arms beyond doing nothing, in AUROC and log-loss, with what decides.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    estimator : str, optional
+        That of the answer by default.
+
+    Raises
+    ------
+    MissingDependency
+        When matplotlib is not installed.
+    OptionError
+        When there is no such estimator.
+    """
+    scores = comparison.scores
+    name = estimator or comparison.answer.estimator or scores.estimators[0]
+    if name not in scores.estimators:
+        raise OptionError("unknown estimator", got=repr(name), hint=nearest(name, scores.estimators))
+    arms = [arm for arm in scores.arms if arm.calibrated and arm.name != REFERENCE]
+    figure, axes = panels(10, 1.4 + 0.32 * len(arms), columns=2)
+    for ax, metric, label, sign in zip(
+        axes, ("auroc", LOSS), ("gain in AUROC", "log-loss saved"), (1.0, -1.0), strict=True
+    ):
+        for place, arm in enumerate(arms):
+            change = scores.difference(name, arm.name, metric)
+            if change is None:
+                continue
+            color = LAW if arm.synthetic else MEASURED
+            shown = change.p_holm is not None and change.p_holm < LEVEL
+            ax.plot([sign * change.low, sign * change.high], [place, place], color=color, lw=2)
+            ax.plot(sign * change.mean, place, "o", color=color, mfc=color if shown else "white")
+        ax.axvline(0.0, color=NOTHING, linestyle="--")
+        ax.set_yticks(range(len(arms)), [arm.label.removesuffix(" + calibration") for arm in arms])
+        ax.set_ylim(len(arms) - 0.5, -0.5)
+        ax.set_xlabel(f"{label} beyond doing nothing (right is better)")
+    axes[1].set_yticklabels([])
+    figure.suptitle(comparison.answer.text, x=0.01, ha="left", color=INK)
+    return figure

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import joblib
 import numpy as np
 
-from makeweight.engine import run
+from makeweight.committee import soft_counts
 from makeweight.errors import OptionError
+from makeweight.evaluation.answer import Advice, give_answer
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
-from makeweight.evaluation.budget import LEAST_SPLITS, Clock
+from makeweight.evaluation.budget import Clock
 from makeweight.evaluation.comparison import Comparison
 from makeweight.evaluation.design import (
     ComparisonSettings,
@@ -28,15 +29,15 @@ from makeweight.evaluation.design import (
     whole_number,
 )
 from makeweight.evaluation.problem import EvaluationProblem, match_columns, seed_of
-from makeweight.evaluation.record import Key
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.store import Log
-from makeweight.evaluation.training import AUTO, Settings, Task, run_task
+from makeweight.evaluation.training import AUTO, Settings
 from makeweight.evaluation.transfer import BESIDE, GeneratorTransfer, transfer_costs
 from makeweight.evaluation.verdict import judge
+from makeweight.evaluation.work import ENOUGH, Work, affordable_soft_rows, forecast
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
-from makeweight.generators.registry import stated_options
+from makeweight.generators.registry import resolve, stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
 from makeweight.measure.ranking import ranking_answer
 from makeweight.progress import Progress
@@ -109,8 +110,8 @@ def compare(
     n_jobs : int
         Processes, as in `makeweight.engine.run`; the numbers do not depend on them.
     progress : callable, optional
-        Called with a `makeweight.progress.Progress` before rows are written, its detail being whether they can improve
-        the ranking, and after every piece of work: the arms of one generator on one split.
+        Called with a `makeweight.progress.Progress` at the start, with the time it will take at most; before rows are
+        written, its detail being whether they can improve the ranking; and after every piece of work: the arms of one generator on one split.
 
     Returns
     -------
@@ -148,30 +149,36 @@ def compare(
     outside = {name: match_columns(to_frame(rows), problem, name) for name, rows in design.external.items()}
     sources = choose(catalogue(generator, options, outside, design.synthetic_weight), arms)
     focus = _focus([arm for source in sources for arm in source.arms])
-    largest = int(problem.counts.max())
-    augment = largest if design.augment is None else design.augment
-    shared = Settings(
-        design.folds, INNER_FOLDS, augment / largest, design.copies, learners, random_state, design.synthetic_weight
-    )
     clock = Clock(seconds)
+    amounts = _amounts(problem, sources, resolve(generator, options), design, seconds if arms is None else None, n_jobs)
+    shared = Settings(
+        design.folds,
+        INNER_FOLDS,
+        amounts.augment / int(problem.counts.max()),
+        design.copies,
+        learners,
+        random_state,
+        design.synthetic_weight,
+        amounts.soft / amounts.all_soft,
+    )
+    if progress is not None:
+        expected = seconds or forecast(problem, sources, shared, len(design.wanted), n_jobs)
+        detail = f"split 1 of at most {len(design.wanted)}"
+        progress(Progress("comparing", 0, len(sources) * len(design.wanted), clock.seconds, expected, detail))
     rng = np.random.default_rng(seed_of(random_state, "ranking"))
     _, ranking = ranking_answer(problem.table(np.arange(len(problem))), problem.labels, rng)
     if progress is not None:
         progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
     with Log(execution.log, _identity(problem, shared, sources)) as log:
-        work = _Work(problem, shared, sources, design.wanted, clock, log, execution.engine, n_jobs, progress)
+        by_name = arms is not None
+        work = Work(problem, shared, sources, design.wanted, clock, log, execution.engine, n_jobs, progress, by_name)
         ran = design.wanted[: work.run()]
         scores = Scores(log.records, work.arms, tuple(learners), ran, design.folds)
-    cut = _cut(len(ran), design.wanted, design.folds, clock)
-    balance = int((largest - problem.counts).sum())
-    n_added = {"balanced": balance, "augmented": balance + augment * len(problem.group_names)}
     named = generator_words(generator, options, design.synthetic_weight)
-    if cut:
-        cut += _slow(named[1], scores, sources)
-    table = _table_words(execution, target, group_by, kinds)
-    verdict = judge(
-        scores, focus, problem.group_names, table=table, generator=named, n_added=n_added, augment=augment, cut=cut
-    )
+    focus = [arm for arm in focus if arm in work.arms]
+    cut = _cut(len(ran), design.wanted, design.folds, clock)
+    cut += _slow(named[1], scores, work.sources) if cut else ()
+    cut += (*work.left_out, *_fewer(amounts, design, clock))
     settings = ComparisonSettings(
         execution.name,
         named[1],
@@ -180,7 +187,8 @@ def compare(
         len(ran),
         design.folds,
         INNER_FOLDS,
-        augment,
+        amounts.augment,
+        amounts.soft,
         design.copies,
         random_state,
         design.synthetic_weight,
@@ -191,12 +199,69 @@ def compare(
         n_jobs,
         {name: ExternalRows(len(rows), problem.equal_rows(rows)) for name, rows in outside.items()},
     )
-    command = evaluate_command([*table, *named], design, settings, arms, ran)
-    reproduce = Reproduction(command, random_state, versions())
-    transfer = _transfer(problem, sources, next(iter(learners.values())), design.folds, random_state, clock)
+    table = _table_words(execution, target, group_by, kinds)
+    named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
+    command = evaluate_command([*table, *named], design, settings, named_arms, ran)
     return Comparison(
-        verdict, scores, tuple(focus), problem, ran, cut, n_added, settings, reproduce, clock.seconds, ranking, transfer
+        give_answer(scores, Advice(table, named, amounts.n_added, amounts.augment, str(target), _case(problem))),
+        judge(
+            scores,
+            focus,
+            problem.group_names,
+            table=table,
+            generator=named,
+            n_added=amounts.n_added,
+            augment=amounts.augment,
+            cut=cut,
+        ),
+        scores,
+        tuple(focus),
+        problem,
+        ran,
+        cut,
+        amounts.n_added,
+        settings,
+        Reproduction(command, random_state, versions()),
+        clock.seconds,
+        ranking,
+        _transfer(problem, work.sources, next(iter(learners.values())), design.folds, random_state, clock),
+        execution.is_command,
     )
+
+
+def _case(problem: EvaluationProblem) -> str:
+    """Return the rarest class."""
+    return problem.class_names[int(np.bincount(problem.labels).argmin())]
+
+
+@dataclass(frozen=True)
+class _Amounts:
+    """Rows on the whole table: per group of the augmented arm, with soft labels, and what each training set adds."""
+
+    augment: int
+    soft: int
+    all_soft: int
+    n_added: dict[str, int]
+
+
+def _amounts(
+    problem: EvaluationProblem,
+    sources: Sequence[ArmSource],
+    generator: Generator,
+    design: Design,
+    seconds: float | None,
+    n_jobs: int,
+) -> _Amounts:
+    """Return how many rows are written, of those with soft labels as many as the seconds allow."""
+    largest = int(problem.counts.max())
+    augment = largest if design.augment is None else design.augment
+    balance = int((largest - problem.counts).sum())
+    total = int(soft_counts(problem.counts).sum())
+    soft = design.soft_rows or total
+    if design.soft_rows is None and any(arm.variant == "soft" for source in sources for arm in source.arms):
+        soft = affordable_soft_rows(problem, generator, seconds, n_jobs)
+    augmented = balance + augment * len(problem.group_names)
+    return _Amounts(augment, soft, total, {"balanced": balance, "augmented": augmented, "soft": soft})
 
 
 def _transfer(
@@ -296,60 +361,6 @@ def _focus(arms: Sequence[Arm]) -> list[Arm]:
     return [arm for arm in synthetic if arm.focus] or [arm for arm in synthetic if not arm.external] or synthetic
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """Splits to run, and their records so far."""
-
-    problem: EvaluationProblem
-    settings: Settings
-    sources: Sequence[ArmSource]
-    splits: tuple[tuple[int, int], ...]
-    clock: Clock
-    log: Log
-    engine: str
-    n_jobs: int
-    progress: Callable[[Progress], object] | None
-
-    @property
-    def arms(self) -> list[Arm]:
-        return [arm for source in self.sources for arm in source.arms]
-
-    def run(self) -> int:
-        """Return how many splits were run until all were done or the time was up."""
-        there = {record.key for record in self.log.records}
-        done = pieces = 0
-        while done < len(self.splits):
-            wave = self.clock.next_wave(done, len(self.splits), self.settings.folds)
-            if not wave:
-                break
-            tasks = self._missing(self.splits[done : done + wave], there)
-            began = self.clock.seconds
-            results = run(run_task, tasks, engine=self.engine, n_jobs=self.n_jobs)
-            for place, (_, records) in enumerate(results, start=1):
-                new = [record for record in records if record.key not in there]
-                self.log.add(new)
-                there.update(record.key for record in new)
-                pieces += 1
-                if self.progress is not None:
-                    here = len(tasks) - place + len(self.sources) * max(0, LEAST_SPLITS - done - wave)
-                    later = len(self.sources) * (len(self.splits) - max(LEAST_SPLITS, done + wave))
-                    self.progress(self.clock.progress(pieces, here, later, done, len(self.splits)))
-            done += wave
-            if tasks:
-                self.clock.measured = (self.clock.seconds - began) / len(tasks) * len(self.sources)
-        return done
-
-    def _missing(self, splits: Sequence[tuple[int, int]], there: set[Key]) -> list[Task]:
-        """Return the tasks whose results are not there; in every split what takes longest first."""
-        ordered = sorted(self.sources, key=lambda s: -len(s.variants) - 2 * (s.kind == "auto"))
-        return [
-            Task(self.problem, self.settings, source, *split)
-            for split in splits
-            for source in ordered
-            if any((*split, arm.name, name) not in there for arm in source.arms for name in self.settings.estimators)
-        ]
-
-
 def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
     """Return what did not fit into the budget."""
     if done == len(splits):
@@ -364,6 +375,16 @@ def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock)
     if repeats > ran:
         messages.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
     return tuple(messages)
+
+
+def _fewer(amounts: _Amounts, design: Design, clock: Clock) -> tuple[str, ...]:
+    """Return how many rows with soft labels were written where there was no time for all."""
+    if amounts.soft >= amounts.all_soft or design.soft_rows is not None:
+        return ()
+    return (
+        f"{amounts.soft:,} rows with soft labels were written rather than {amounts.all_soft:,}, for {ENOUGH} splits to "
+        f"fit into the budget of {clock.budget:.0f} s: --soft-rows {amounts.all_soft} writes all",
+    )
 
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:

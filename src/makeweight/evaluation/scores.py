@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from makeweight.evaluation.arms import REFERENCE, Arm
+from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
+from makeweight.evaluation.found import found_at
 from makeweight.evaluation.metrics import METRICS
 from makeweight.evaluation.record import ArmRecord, Failure
 from makeweight.evaluation.statistics import Difference, corrected, decided
@@ -16,6 +17,8 @@ __all__ = ["Scores"]
 
 #: Reads one number from a record; None where the split lacks it.
 Read = Callable[[ArmRecord], float | None]
+#: Names of estimator and arm.
+Pair = tuple[str, str]
 MOST = {metric.name: metric.most for metric in METRICS}
 
 
@@ -106,6 +109,34 @@ class Scores:
             self._corrected[key] = self._family(estimator, metric, reference)
         return self._corrected[key].get(arm)
 
+    def contrast(self, pair: Pair, other: Pair, metric: str) -> Difference | None:
+        """Return what one arm scores more than another, of any estimators: one comparison, uncorrected."""
+        ours, theirs = self._values(*pair, _metric(metric)), self._values(*other, _metric(metric))
+        if ours is None or theirs is None:
+            return None
+        return decided({"": [a - b for a, b in zip(ours, theirs, strict=True)]}, self._share)[""]
+
+    def alarms(self, estimator: str) -> float:
+        """Return the share of rows for which doing nothing raises an alarm; that of the cases where it raises none."""
+        records = self.records(estimator, NOTHING)
+        today = sum(record.alarms for record in records) / len(records)
+        return today if today > 0 else self.share_of_cases(estimator)
+
+    def share_of_cases(self, estimator: str) -> float:
+        """Return the share of the held-out rows that are of the rarest class."""
+        records = self.records(estimator, NOTHING)
+        shares = [sum(n for n, _ in _cases(record)) / max(sum(record.n_held), 1) for record in records]
+        return sum(shares) / len(shares)
+
+    def found(self, estimator: str, arm: str, alarms: float, group: int | None = None) -> Difference | None:
+        """Return the share of cases found where so many alarms are raised, of all groups or of one."""
+        return self._level(estimator, arm, _found(alarms, group), 1.0)
+
+    def found_difference(self, estimator: str, arm: str, alarms: float) -> Difference | None:
+        """Return how much larger a share of the cases is found than by the reference, for as many alarms."""
+        changes = self._paired(estimator, arm, REFERENCE, _found(alarms, None))
+        return None if changes is None else decided({"": changes}, self._share)[""]
+
     def _family(self, estimator: str, metric: str, reference: str) -> dict[str, Difference]:
         differences: dict[str, Difference] = {}
         for calibrated in (False, True):
@@ -137,3 +168,22 @@ class Scores:
 def _metric(name: str) -> Read:
     assert any(metric.name == name for metric in METRICS), name
     return lambda record: record.metrics[name]
+
+
+def _cases(record: ArmRecord) -> list[tuple[int, list[float]]]:
+    """Return the number of cases, and what is found of them, per group that has some."""
+    return [(n, curve) for n, curve in zip(record.n_held, record.found, strict=True) if curve]
+
+
+def _found(alarms: float, group: int | None) -> Read:
+    """Return what reads the share of cases found from a record; None where there is no case."""
+
+    def read(record: ArmRecord) -> float | None:
+        if group is not None:
+            curve = record.found[group]
+            return found_at(curve, alarms) if curve else None
+        cases = _cases(record)
+        total = sum(n for n, _ in cases)
+        return sum(n * found_at(curve, alarms) for n, curve in cases) / total if total else None
+
+    return read

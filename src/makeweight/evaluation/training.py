@@ -17,8 +17,9 @@ from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import EvaluationProblem, seed_of
 from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.remembering import Remembering
+from makeweight.evaluation.taught import Taught, soft_plan
 from makeweight.generators.check import CopyPolicy
-from makeweight.generators.fill import Limits
+from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import write_rows
 from makeweight.measure.calibration import balanced_platt, tuned_offsets
 from makeweight.measure.learners import FrameClassifier, Learner, fit_estimator, make_learner, reads_frame
@@ -27,7 +28,7 @@ from makeweight.measure.training import balancing_weights, undersampled
 from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.sampler import SyntheticOverSampler
-from makeweight.table import Kind, Schema
+from makeweight.table import Kind, Schema, Table
 from makeweight.theory import logit_shift
 
 __all__ = ["AUTO", "Settings", "Task", "run_task"]
@@ -41,7 +42,7 @@ class Settings:
     """What all tasks share: a `Design` as it was resolved, with its learners.
 
     Calibrator and threshold are fitted on `inner_folds` inside each training fold. Augmentation rows per group are a
-    multiple of the largest group.
+    multiple of the largest group; of the rows with soft labels `softness` is the share that is written.
     """
 
     folds: int
@@ -51,6 +52,7 @@ class Settings:
     estimators: dict[str, Learner]
     random_state: int
     synthetic_weight: float | None = None
+    softness: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +85,8 @@ class _Prediction:
     seconds: float = 0.0
 
 
-#: By training set and estimator.
-Predictions = dict[tuple[Variant, str], _Prediction]
+#: By training set and estimator; a text says why there is none.
+Predictions = dict[tuple[Variant, str], _Prediction | str]
 
 
 def run_task(task: Task) -> list[ArmRecord]:
@@ -118,6 +120,9 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
     for (arm, name), record in zip(pairs, blank, strict=True):
         key = (arm.variant, name)
         prediction = predictions[key]
+        if isinstance(prediction, str):
+            records.append(replace(record, error=prediction))
+            continue
         if prediction.calibrated is not None and arm.calibrated:
             probabilities, decisions = prediction.calibrated, prediction.calibrated.argmax(axis=1)
         else:
@@ -147,7 +152,7 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
 def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.ndarray]:
     """Return probabilities of the training rows, each from models and generators that did not see it."""
     problem, source = task.problem, task.source
-    if source.kind in ("constant", "auto") or all(arm.readout in ("raw", "shift") for arm in source.arms):
+    if source.kind in ("constant", "auto", "taught") or all(arm.readout in ("raw", "shift") for arm in source.arms):
         return {}
     folds = min(task.settings.inner_folds, int(problem.strata.distinct(train).min()))
     inner = problem.strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
@@ -155,6 +160,8 @@ def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.
     for fold in range(folds):
         held = inner == fold
         for key, prediction in _predictions(task, train[~held], train[held], (fold,))[0].items():
+            if isinstance(prediction, str):
+                continue  # the fit to all training rows fails likewise, and says why
             whole = held_out_of.setdefault(key, np.empty((len(train), len(problem.class_names))))
             whole[held] = prediction.probabilities
     return held_out_of
@@ -187,6 +194,8 @@ def _predictions(
         return {("nothing", name): prior for name in settings.estimators}, None
     if source.kind == "auto":
         return _of_classifier(task, train, held), None
+    if source.kind == "taught":
+        return _of_committee(task, train, held)
     model_seed = int(task.seed("model", *inner).generate_state(1)[0] % 2**31)
     began = time.perf_counter()
     table = problem.table(train)
@@ -208,16 +217,30 @@ def _predictions(
             weights[len(kept) :] = settings.synthetic_weight
         if variant == "weights":
             weights = balancing_weights(codes)
+        answers: dict[int, _Prediction | str] = {}
         for name, learner in settings.estimators.items():
             start = time.perf_counter()
-            X = rows.train(learner, kept, taken)
-            model = fit_estimator(make_learner(learner, model_seed, len(y)), X, y, weights, model_seed)
-            predictions[variant, name] = _Prediction(
-                probabilities_of(model, rows.held(learner), np.arange(len(problem.class_names))),
-                n_added=len(y) - len(train),
-                seconds=time.perf_counter() - start + writing,
-            )
+            fitted = variant if source.kind == "learners" else learner  # the same beside every estimator
+            if id(fitted) not in answers:
+                X = rows.train(fitted, kept, taken)
+                answers[id(fitted)] = _answer(fitted, X, y, weights, rows.held(fitted), model_seed, problem)
+            answer = answers[id(fitted)]
+            if isinstance(answer, _Prediction):
+                seconds = time.perf_counter() - start + writing
+                answer = replace(answer, n_added=len(y) - len(train), seconds=seconds)
+            predictions[variant, name] = answer
     return predictions, ledger
+
+
+def _answer(
+    learner: Learner, X: Any, y: np.ndarray, weights: np.ndarray, held: Any, seed: int, problem: EvaluationProblem
+) -> _Prediction | str:
+    """Return what a learner says of the held-out rows, or why it takes no such training set."""
+    try:
+        model = fit_estimator(make_learner(learner, seed, len(y)), X, y, weights, seed)
+    except MakeweightError as error:  # a learner without weights: the arms that need none go on
+        return error.message
+    return _Prediction(probabilities_of(model, held, np.arange(len(problem.class_names))))
 
 
 def _written(
@@ -225,26 +248,56 @@ def _written(
 ) -> tuple[pd.DataFrame, np.ndarray, Mapping[str, object] | None]:
     """Return synthetic rows, the purpose of each, and the ledger."""
     source, settings = task.source, task.settings
-    if source.kind == "real":
+    if source.kind in ("real", "learners"):
         return table.frame.iloc[:0], np.empty(0, dtype=object), None
     if source.kind == "external":
         assert source.rows is not None
         return source.rows, np.repeat("external", len(source.rows)), None
     groups = Groups(table)
     extra = round(settings.augment * int(groups.counts.max())) if "augmented" in source.variants else 0
+    generation = _generation(task, table, groups, Plan.make(groups, augment=extra), inner)
+    return generation.frame, generation.provenance["purpose"].astype(object).to_numpy(), generation.ledger.to_dict()
+
+
+def _generation(task: Task, table: Table, groups: Groups, plan: Plan, inner: tuple[int, ...]) -> Generation:
+    """Return the rows of a plan, by the generator of the source."""
+    source = task.source
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
     assert source.generator is not None
-    generation = write_rows(
+    return write_rows(
         table,
-        Plan.make(groups, augment=extra),
+        plan,
         source.generator,
         seed=np.random.SeedSequence(int(fill_seed)),
         fit_seed=np.random.SeedSequence(int(fit_seed)),
         groups=groups,
         name=source.name,
-        limits=Limits(copies=settings.copies),
+        limits=Limits(copies=task.settings.copies),
     )
-    return generation.frame, generation.provenance["purpose"].astype(object).to_numpy(), generation.ledger.to_dict()
+
+
+def _of_committee(task: Task, train: np.ndarray, held: np.ndarray) -> tuple[Predictions, Mapping[str, object] | None]:
+    """Return the predictions of a committee and of what it teaches; they come calibrated."""
+    problem, source = task.problem, task.source
+    table, generation = problem.table(train), None
+    began = time.perf_counter()
+    if any(arm.synthetic for arm in source.arms):
+        groups = Groups(table)
+        generation = _generation(task, table, groups, soft_plan(groups, task.settings.softness), ())
+    writing = time.perf_counter() - began
+    seed = int(task.seed("committee").generate_state(1)[0] % 2**31)
+    taught = Taught(problem, table, train, held, generation, seed)
+    n_added = 0 if generation is None else len(generation.frame)
+    writes = {arm.variant: arm.synthetic for arm in source.arms}
+    predictions: Predictions = {
+        (variant, name): answer
+        if isinstance(answer, str)
+        else _Prediction(
+            answer[0], answer[0], n_added * writes[variant], answer[1] + taught.seconds + writing * writes[variant]
+        )
+        for (variant, name), answer in taught.predictions(source.variants, task.settings.estimators).items()
+    }
+    return predictions, None if generation is None else generation.ledger.to_dict()
 
 
 def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictions:

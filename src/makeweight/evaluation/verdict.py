@@ -12,7 +12,7 @@ from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import LEVEL, Difference
 
-__all__ = ["CODES", "ComparisonVerdict", "EstimatorFinding", "better", "judge"]
+__all__ = ["CODES", "LABELS", "LOSS", "RANKING", "ComparisonVerdict", "EstimatorFinding", "beats", "better", "judge"]
 
 #: A difference is shown when the interval that decides leaves out 0, and it is at least so large (nats, or AUROC).
 SMALLEST = 0.001
@@ -29,7 +29,16 @@ CODES = {
 }
 LOSS, RANKING = "balanced_log_loss", "auroc"
 LOG_LOSS, RANKS = "the balanced log-loss", "ranking"
-LABELS = {"lr": "logistic regression", "rf": "random forest", "hgb": "boosted trees", "xgb": "XGBoost"}
+LABELS = {
+    "lr": "logistic regression",
+    "rf": "random forest",
+    "hgb": "boosted trees",
+    "xgb": "XGBoost",
+    "rf5": "random forest, 5 rows a leaf",
+    "hgb-shallow": "shallow boosted trees",
+}
+#: Sources whose arms the rows alone do not make: they count where they help, and are no reason to say that rows hurt.
+CHOOSING = ("auto", "committee")
 WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates out of fold and adds no row"
 
 
@@ -119,6 +128,18 @@ def _shown(scores: Scores, estimator: str, arm: Arm, *, worse: bool = False) -> 
     )
 
 
+def _beats_control(scores: Scores, estimator: str, arm: Arm) -> bool:
+    """Return whether rows did it: whether an arm is shown to be better than the same without rows."""
+    return arm.control is None or beats(scores, (estimator, arm.name), (estimator, arm.control))
+
+
+def beats(scores: Scores, pair: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether one arm is shown to be better than another in log-loss or AUROC, and worse in neither."""
+    contrasts = [(scores.contrast(pair, other, metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))]
+    gains = any(better(contrast, lower=lower) for contrast, lower in contrasts)
+    return gains and not any(better(contrast, lower=not lower) for contrast, lower in contrasts)
+
+
 def _loss(scores: Scores, estimator: str, arm: str) -> float:
     value = scores.value(estimator, arm, LOSS)
     return math.inf if value is None else value.mean
@@ -127,7 +148,7 @@ def _loss(scores: Scores, estimator: str, arm: str) -> float:
 def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorFinding:
     """Return what the rules say of one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
-    fixed = [arm for arm in focus if arm.source != "auto"] or list(focus)
+    fixed = [arm for arm in focus if arm.source not in CHOOSING] or list(focus)
     failed = [arm for arm in fixed if scores.value(estimator, arm.name, LOSS) is None]
     if failed:
         return EstimatorFinding(estimator, "failed", failed[0])
@@ -140,6 +161,7 @@ def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorF
         for arm in calibrated
         if _shown(scores, estimator, arm)
         and not _shown(scores, estimator, arm, worse=True)
+        and _beats_control(scores, estimator, arm)
         and (scores.mean(estimator, arm.name, "n_added") or 0) > 0
     ]
     if helping:
@@ -280,8 +302,9 @@ def _rivals(scores: Scores, findings: Sequence[EstimatorFinding]) -> list[str]:
 
 def _best(scores: Scores) -> list[str]:
     """Return the arm with the least balanced log-loss over all estimators."""
+    alone = [arm.name for arm in scores.arms if arm.variant == "committee" or arm.source == "learners"]
     ranked = [
-        (value.mean, arm.label, estimator)
+        (value.mean, arm.label, estimator if arm.name not in alone else "")
         for arm in scores.arms
         if not arm.external
         for estimator in scores.estimators
@@ -290,7 +313,8 @@ def _best(scores: Scores) -> list[str]:
     if not ranked:
         return []
     mean, label, estimator = min(ranked)
-    return [f"least balanced log-loss of all: {label} with {LABELS.get(estimator, estimator)}, {mean:.4f}"]
+    learner = f" with {LABELS.get(estimator, estimator)}" if estimator else ""
+    return [f"least balanced log-loss of all: {label}{learner}, {mean:.4f}"]
 
 
 def _few(scores: Scores) -> list[str]:

@@ -92,6 +92,10 @@ LEARNERS: dict[str, Callable[[int, int], Any]] = {
     "rf-default": lambda seed, n_rows: RandomForestClassifier(criterion="entropy", random_state=seed, n_jobs=1),
     "hgb-default": lambda seed, n_rows: HistGradientBoostingClassifier(random_state=seed),
     "xgb-default": _xgb_default,
+    "rf5": lambda seed, n_rows: RandomForestClassifier(100, min_samples_leaf=5, random_state=seed, n_jobs=1),
+    "hgb-shallow": lambda seed, n_rows: HistGradientBoostingClassifier(
+        max_depth=3, early_stopping=False, random_state=seed
+    ),
 }
 
 
@@ -103,8 +107,9 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
     learner : str or scikit-learn classifier
         "lr": logistic regression on standardised columns. "rf": forest of 50 trees with 3 rows per leaf, each
         tree grown from at most 3,000 rows. "hgb": 60 boosted trees of 15 leaves. "xgb": 100 trees of depth 3.
-        "rf-default" (with entropy), "hgb-default", "xgb-default": at the settings of their libraries. A
-        classifier is cloned.
+        "rf-default" (with entropy), "hgb-default", "xgb-default": at the settings of their libraries.
+        "rf5": forest of 100 trees with 5 rows per leaf. "hgb-shallow": boosted trees of depth 3. A classifier is
+        cloned.
     seed : int
         For every random state that is open.
     n_rows : int

@@ -7,22 +7,36 @@ from typing import Any
 
 from makeweight.page.groups import bars, risk_tables
 from makeweight.page.intervals import ForestPlot, ForestRow, forest
-from makeweight.page.svg import Ids
+from makeweight.page.picture import counted_arms, curve_pair, gain_plot
+from makeweight.page.svg import Ids, finite
 from makeweight.page.words import count, cut, file_name, number, shown
 
 __all__ = ["comparison_view"]
 
-#: Code of the verdict: tone of the page, and the word on its badge.
-VERDICTS = {
-    "helps-ranking": ("good", "It helps"),
-    "helps-calibration-only": ("caution", "Only calibration"),
-    "no-difference": ("even", "No difference"),
-    "hurts": ("bad", "It hurts"),
-    "mixed": ("caution", "Mixed"),
+#: What the best arm does: tone of the page, and the word on its badge.
+STEPS = {
+    "calibration": ("even", "Calibration does it"),
+    "learner": ("caution", "Another learner does it"),
+    "weights": ("caution", "Weights do it"),
+    "labels": ("caution", "Labels do it"),
+    "committee": ("caution", "A committee does it"),
+    "rows": ("good", "Rows do it"),
+    "soft-rows": ("good", "Rows and labels do it"),
+    "blend": ("good", "Rows, labels and a committee do it"),
+    "auto": ("good", "Rows do it, as many as it chooses"),
     "failed": ("bad", "Failed"),
 }
 #: What the short names of estimators stand for.
-ESTIMATORS = {"lr": "logistic regression", "rf": "random forest", "hgb": "boosted trees", "xgb": "XGBoost"}
+ESTIMATORS = {
+    "lr": "logistic regression",
+    "rf": "random forest",
+    "hgb": "boosted trees",
+    "xgb": "XGBoost",
+    "rf5": "random forest, 5 rows a leaf",
+    "hgb-shallow": "shallow boosted trees",
+}
+#: Metrics of the picture: name, label, and whether less is better.
+MEASURES = (("auroc", "AUROC", False), ("balanced_log_loss", "log-loss", True))
 #: So many rows are drawn at most, for the page to stay small; the first metric and risk always are.
 ROWS = 1800
 #: Numbers of imbalanced-learn's report, and their headings.
@@ -42,7 +56,7 @@ RISKS = {"log_loss": "log-loss by group", "error": "error by group"}
 def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     """Return what the template shows of a comparison."""
     ids = Ids()
-    tone, badge = VERDICTS[result["verdict"]["code"]]
+    tone, badge = STEPS[result["answer"]["step"]]
     names = {estimator: ESTIMATORS.get(estimator, estimator) for estimator in result["estimators"]}
     labels = {arm["name"]: cut(arm["label"]) for arm in result["arms"]}
     compared_with = labels[result["reference"]]
@@ -51,14 +65,30 @@ def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     risks = risk_tables(ids, result["group_risks"], result["arms"], names, RISKS)
     every = [f for _, several in forests for f in several]
     sections = [
+        ("picture", "Every arm", True),
+        ("counts", "Cases found", result["found"]),
         ("missing", "What is missing", result["cut"] or result["failures"]),
         ("groups", "Groups", True),
-        ("arms", "Arms", True),
+        ("arms", "All numbers", True),
         ("risks", "Risk by group", risks),
         ("ledger", "Ledger", result["ledger"]),
         ("reproduce", "Reproduce", True),
     ]
+    answer = result["answer"]
+    first = answer["estimator"] or result["estimators"][0]
+    ordered = [first, *(name for name in names if name != first)]
+    plots = [gain_plot(ids, result, estimator, names[estimator], MEASURES) for estimator in ordered]
     return {
+        "headline": answer["text"],
+        "lead": result["verdict"]["sentence"],
+        "next": answer["next"],
+        "alarms": _alarms(result["found"], first),
+        "cases": answer["cases"],
+        "plots": plots,
+        "plots_key": _key([arm for arm in result["arms"] if arm["calibrated"]], outside=any(p.outside for p in plots)),
+        "counted": counted_arms(ids, result, first),
+        "first": names[first],
+        "pair": curve_pair(ids, result, first, answer["cases"]),
         "question": "Did it help?",
         "subject": file_name(result["data"]["name"]),
         "tone": tone,
@@ -78,6 +108,12 @@ def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
         "codes": [],
         "private": "",
     }
+
+
+def _alarms(found: Sequence[Mapping[str, Any]], estimator: str) -> str:
+    """Return how many alarms there are today, as a text."""
+    rates = finite(row["alarms"] for row in found if row["estimator"] == estimator)
+    return f"one alarm in {number(1 / rates[0], 1)} rows" if rates and rates[0] > 0 else ""
 
 
 def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -82,6 +82,9 @@ def quality_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     data = result["data"]
     first, rest = _columns(marginals(ids, result["marginals"] or []))
     view = {
+        "headline": result["verdict"]["sentence"],
+        "lead": "",
+        "next": result["verdict"]["next"],
         "question": "Is it any good?",
         "subject": file_name(data["synthetic"] or "synthetic rows"),
         "tone": tone,

@@ -16,7 +16,8 @@ from makeweight.page.words import clean, command, count, linked, name, number, s
 
 __all__ = ["render"]
 
-VERSION = 1
+#: Of each format.
+VERSIONS = {"makeweight.comparison": 2, "makeweight.quality": 1}
 #: Per format: its template, and what it shows of a result.
 FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Mapping[str, object]]]] = {
     "makeweight.comparison": ("comparison.html", comparison_view),
@@ -26,6 +27,9 @@ FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Mapping[str, object]
 COMMON = ("verdict", "data", "groups", "ledger", "settings", "reproduce")
 PARTS = {
     "makeweight.comparison": (
+        "answer",
+        "found",
+        "curves",
         "estimators",
         "arms",
         "reference",
@@ -75,12 +79,12 @@ def render(result: Mapping[str, Any]) -> str:
             expected=" or ".join(FORMATS),
             hint=nearest(str(kind), FORMATS),
         )
-    if result.get("version") != VERSION:
+    if result.get("version") != VERSIONS[kind]:
         raise OptionError(
             "the result is of another version",
             where=kind,
             got=repr(result.get("version")),
-            expected=VERSION,
+            expected=VERSIONS[kind],
             hint="make the page with the version of makeweight that made the result",
         )
     template, view = FORMATS[kind]

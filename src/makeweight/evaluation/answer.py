@@ -1,0 +1,213 @@
+"""The answer in at most twelve words: what to do, which arm shows it, and the one thing to run."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from makeweight.evaluation.arms import REFERENCE, STEPS, Arm, Step, Variant
+from makeweight.evaluation.scores import Pair, Scores
+from makeweight.evaluation.statistics import Difference
+from makeweight.evaluation.verdict import LABELS, LOSS, RANKING, beats, better
+from makeweight.measure.learners import make_learner
+
+__all__ = ["MOST_WORDS", "Advice", "Answer", "give_answer"]
+
+#: Of an answer.
+MOST_WORDS = 12
+#: A name of the cases with more characters than this, or with a space, is left out.
+LONGEST = 24
+#: The simplest first.
+LADDER = tuple(dict.fromkeys(STEPS.values()))
+#: What did it, where rows did not, by training set; several have a verb of their own.
+DOERS: dict[Variant, str] = {
+    "rf5": "a regularised forest",
+    "hgb-shallow": "shallow boosting",
+    "weights": "class weights",
+    "undersample": "undersampling",
+    "soft-real": "soft labels",
+    "committee": "a committee",
+    "blend": "blending with a committee",
+}
+SEVERAL = ("weights", "soft-real")
+#: Lines of Python, by step; model, X, y and X_new are the user's.
+LINES: dict[Step, str] = {
+    "calibration": "SyntheticClassifier(model, n_synthetic=0, augment=0).fit(X, y)",
+    "weights": "model.fit(X, y, sample_weight=compute_sample_weight('balanced', y))",
+    "labels": "model.fit(*teach(X, y, X[:0], random_state=0).training_set())",
+    "committee": "Committee(random_state=0).fit(X, y)",
+    "rows": "X, y = SyntheticOverSampler({generator!r}{augment}).fit_resample(X, y)",
+    "soft-rows": "over = SyntheticOverSampler({generator!r}, soft_labels=True)\n"
+    "model.fit(*over.fit_resample(X, y), sample_weight=over.sample_weight_)",
+    "blend": "over = SyntheticOverSampler({generator!r}, soft_labels=True)\n"
+    "model.fit(*over.fit_resample(X, y), sample_weight=over.sample_weight_)\n"
+    "blend(model.predict_proba(X_new), over.teacher_.predict_proba(X_new))",
+    "auto": "SyntheticClassifier(model, {generator!r}).fit(X, y)",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to do.
+
+    Parameters
+    ----------
+    text : str
+        At most twelve words.
+    step : str
+        What the best arm does beyond calibrating; "failed" where nothing could be measured.
+    estimator, arm : str
+        Where that is seen.
+    alarms : float
+        Share of the rows for which doing nothing raises an alarm today.
+    more : float
+        Cases of 100 that the arm finds more than doing nothing, for as many alarms; shown or not.
+    cases : str
+        What the cases are called.
+    command, python : str
+        The one thing to do, for the command line and for Python.
+    """
+
+    text: str
+    step: str
+    estimator: str
+    arm: str
+    alarms: float
+    more: float
+    cases: str
+    command: str
+    python: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What an answer names beside the scores.
+
+    Parameters
+    ----------
+    table, generator : sequence of str
+        Words of the command line.
+    n_added : mapping of training set to int
+        Rows that are added to the whole table.
+    augment : int
+        Further rows per group of the augmented arm.
+    target, case : str
+        The target, and its rarest class.
+    """
+
+    table: Sequence[str]
+    generator: Sequence[str]
+    n_added: Mapping[str, int]
+    augment: int
+    target: str
+    case: str
+
+
+def give_answer(scores: Scores, advice: Advice) -> Answer:
+    """Return the answer.
+
+    Candidates are calibration with each estimator, and every arm that is shown to be better than that with the same
+    estimator. Of those the one with the least balanced log-loss is the best; named is the simplest that the best is not
+    shown to beat, in the order of `STEPS`.
+    """
+    cases = _cases(advice)
+    candidates = {
+        (estimator, arm.name): arm
+        for estimator in scores.estimators
+        for arm in scores.arms
+        if arm.calibrated and not arm.external and _is_candidate(scores, estimator, arm)
+    }
+    if not candidates:
+        return Answer("Nothing was measured: every arm failed.", "failed", "", "", 0.0, 0.0, cases, *_failed(advice))
+    best = min(candidates, key=lambda pair: _loss(scores, pair))
+    level = [pair for pair in candidates if pair == best or not beats(scores, best, pair)]
+    chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), _loss(scores, pair)))
+    (estimator, _), arm = chosen, candidates[chosen]
+    alarms = scores.alarms(estimator)
+    found = scores.found_difference(estimator, arm.name, alarms)
+    more = 0.0 if found is None else 100 * found.mean
+    text = _text(scores, chosen, arm, found, cases, advice)
+    command, python = _command(arm, advice), _python(arm, advice)
+    return Answer(text, arm.step, estimator, arm.name, alarms, more, cases, command, python)
+
+
+def _is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:
+    if scores.value(estimator, arm.name, LOSS) is None:
+        return False
+    if arm.name == REFERENCE:
+        return True
+    changes = [
+        (scores.difference(estimator, arm.name, metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))
+    ]
+    gains = any(better(change, lower=lower) for change, lower in changes)
+    return gains and not any(better(change, lower=not lower) for change, lower in changes)
+
+
+def _loss(scores: Scores, pair: Pair) -> float:
+    value = scores.value(*pair, LOSS)
+    return math.inf if value is None else value.mean
+
+
+def _cases(advice: Advice) -> str:
+    """Return what the cases are called: the rarest class, or "rare cases" where its name is long.
+
+    Examples
+    --------
+    >>> _cases(Advice([], [], {}, 0, "churn", "yes")), _cases(Advice([], [], {}, 0, "type", "one of many"))
+    ('churn=yes', 'rare cases')
+    """
+    name = f"{advice.target}={advice.case}"
+    return name if len(name) <= LONGEST and len(name.split()) == 1 else "rare cases"
+
+
+def _text(scores: Scores, pair: Pair, arm: Arm, found: Difference | None, cases: str, advice: Advice) -> str:
+    """Return the answer in at most twelve words, with the gain that is shown and that people understand best."""
+    estimator = LABELS.get(pair[0], pair[0])
+    if arm.step == "calibration":
+        named = f"Do not add rows: calibrate {estimator}."
+        several = len(scores.estimators) > 1
+        return named if several and len(named.split()) <= MOST_WORDS else "Do not add rows: calibrate."
+    loss, ranks = (scores.difference(*pair, metric) for metric in (LOSS, RANKING))
+    assert loss is not None and ranks is not None  # noqa: PT018 - an arm that is better than another was measured
+    of_nothing = _loss(scores, (pair[0], REFERENCE))
+    if found is not None and found.low > 0 and round(100 * found.mean) >= 1:
+        noun, verb = f"{100 * found.mean:.0f} more of 100 {cases} found", f"find {100 * found.mean:.0f} more of 100"
+    elif better(loss, lower=True):
+        percent = f"{-100 * loss.mean / of_nothing:.1f} %"
+        noun, verb = f"log-loss {percent} lower", f"lower log-loss by {percent}"
+    else:
+        noun, verb = f"AUROC {ranks.mean:.3f} higher", f"raise AUROC by {ranks.mean:.3f}"
+    if arm.step in ("rows", "soft-rows"):
+        soft = "soft " if arm.step == "soft-rows" else ""
+        return f"Add {advice.n_added.get(arm.variant, 0):,} {soft}rows: {noun}."
+    if arm.variant not in SEVERAL:
+        first, rest = verb.split(" ", 1)
+        verb = f"{first}s {rest}"
+    if arm.step == "auto":
+        return f"Let SyntheticClassifier choose rows: it {verb}."
+    return f"Add no rows: {DOERS[arm.variant]} {verb}."
+
+
+def _failed(advice: Advice) -> tuple[str, str]:
+    plan = shlex.join(["makeweight", "balance", *advice.table, *advice.generator, "--dry-run"])
+    return plan, f"balance(data, target={advice.target!r}, generator={advice.generator[1]!r})"
+
+
+def _command(arm: Arm, advice: Advice) -> str:
+    """Return what to run for somebody who came by the command line."""
+    extra = ["--augment", str(advice.augment)] if arm.variant == "augmented" else []
+    if arm.step == "soft-rows":
+        extra = ["--soft-labels"]
+    if arm.step in ("rows", "soft-rows"):
+        return shlex.join(["makeweight", "balance", *advice.table, *advice.generator, *extra, "-o", "balanced.csv"])
+    return f"in Python: {_python(arm, advice)}"
+
+
+def _python(arm: Arm, advice: Advice) -> str:
+    """Return lines of Python."""
+    if arm.step == "learner":
+        return LINES["calibration"].replace("model", str(make_learner(arm.variant, 0, 1)))
+    augment = f", augment={advice.augment}" if arm.variant == "augmented" else ""
+    return LINES[arm.step].format(generator=advice.generator[1], augment=augment)

@@ -1,0 +1,141 @@
+"""Arms of which a committee has a say: soft labels with and without rows, the committee alone, and both together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from makeweight.committee import Lesson, blend, soft_counts, teach
+from makeweight.errors import OptionError
+from makeweight.evaluation.arms import Variant
+from makeweight.evaluation.problem import EvaluationProblem
+from makeweight.generators.fill import Generation
+from makeweight.measure.learners import Learner, fit_estimator, make_learner
+from makeweight.measure.probabilities import probabilities
+from makeweight.measure.training import balancing_weights
+from makeweight.measure.views import LearnerRows
+from makeweight.plan import Groups, Plan
+from makeweight.table import Table
+from makeweight.theory import logit_shift
+
+__all__ = ["Taught", "soft_plan"]
+
+
+def soft_plan(groups: Groups, share: float = 1.0) -> Plan:
+    """Return the plan of as many rows that carry probabilities as every group is to get, or a share of them."""
+    wanted = np.ceil(share * soft_counts(groups.counts)).astype(np.int64)
+    return Plan.make(
+        groups, {key: int(n + more) for key, n, more in zip(groups.keys, groups.counts, wanted, strict=True)}
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """One training fold as a committee teaches it.
+
+    Parameters
+    ----------
+    problem : EvaluationProblem
+    table : Table
+        The training rows.
+    train, held : ndarray of int
+        Their positions, and those of the rows to predict.
+    generation : Generation or None
+        Synthetic rows, which learned from the training rows alone; none where no arm asks for them.
+    seed : int
+    """
+
+    problem: EvaluationProblem
+    table: Table
+    train: np.ndarray
+    held: np.ndarray
+    generation: Generation | None
+    seed: int
+
+    @cached_property
+    def rows(self) -> LearnerRows:
+        """All rows, as learners get them."""
+        frame = self.table.frame
+        written = frame.iloc[:0] if self.generation is None else self.generation.frame
+        return LearnerRows(self.table, written, self.problem.frame.iloc[self.held])
+
+    @cached_property
+    def lesson(self) -> Lesson:
+        """What the committee says; with grouping attributes it speaks for groups that weigh the same."""
+        real, written, _ = self.rows.frames
+        codes = self.problem.codes[self.train]
+        kinds = {name: kind for name, kind in self.problem.kinds.items() if name in real.columns}
+        return teach(
+            real,
+            self.problem.labels[self.train],
+            written,
+            kinds=kinds,
+            groups=codes,
+            sample_weight=balancing_weights(codes) if self.problem.group_by else None,
+            random_state=self.seed,
+        )
+
+    def balanced(self, said: np.ndarray) -> np.ndarray:
+        """Return probabilities at the balanced prior, from those that the committee's labels lead to."""
+        if self.problem.group_by:
+            return said
+        shares = np.bincount(self.problem.labels[self.train], minlength=len(self.problem.class_names))
+        return np.asarray(logit_shift(shares / shares.sum(), self.problem.prior).apply(said))
+
+    @cached_property
+    def committee(self) -> np.ndarray:
+        """What the committee says of the held-out rows."""
+        return probabilities(self.lesson.teacher, self.rows.frames[2], np.arange(len(self.problem.class_names)))
+
+    @cached_property
+    def seconds(self) -> float:
+        """What it took to ask the committee."""
+        start = time.perf_counter()
+        self.lesson  # noqa: B018 - cached
+        return time.perf_counter() - start
+
+    def student(self, learner: Learner, *, rows: int | None) -> np.ndarray:
+        """Return what a learner says that was fitted to soft labels: of real rows alone, or of all."""
+        soft = self.lesson.labels(rows=rows)
+        n = len(self.train)
+        further = soft.rows[soft.rows >= n] - n
+        X = self.rows.train(learner, soft.rows[soft.rows < n], further)
+        # Real rows come first in X, and again in the labels and weights.
+        order = np.concatenate([np.flatnonzero(soft.rows < n), np.flatnonzero(soft.rows >= n)])
+        model = make_learner(learner, self.seed, len(order))
+        fitted = fit_estimator(model, X, soft.labels[order], soft.weights[order], self.seed)
+        return probabilities(fitted, self.rows.held(learner), np.arange(len(self.problem.class_names)))
+
+    def predictions(
+        self, variants: Sequence[Variant], learners: Mapping[str, Learner]
+    ) -> dict[tuple[Variant, str], tuple[np.ndarray, float] | str]:
+        """Return balanced held-out probabilities by training set and estimator, and the seconds that each took.
+
+        A text says why a learner has none: one that takes no weights cannot learn from soft labels.
+        """
+        answers: dict[tuple[Variant, str], tuple[np.ndarray, float] | str] = {}
+        for name, learner in learners.items():
+            soft: np.ndarray | None = None
+            for variant in variants:
+                start = time.perf_counter()
+                try:
+                    if variant in ("soft", "blend") and soft is None:
+                        soft = self.student(learner, rows=None)
+                    said = self._said(variant, learner, soft)
+                except OptionError as error:
+                    answers[variant, name] = error.message
+                    continue
+                answers[variant, name] = self.balanced(said), time.perf_counter() - start
+        return answers
+
+    def _said(self, variant: Variant, learner: Learner, soft: np.ndarray | None) -> np.ndarray:
+        if variant == "committee":
+            return self.committee
+        if variant == "soft-real":
+            return self.student(learner, rows=0)
+        assert soft is not None
+        return soft if variant == "soft" else blend(soft, self.committee)
