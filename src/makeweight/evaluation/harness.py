@@ -110,8 +110,9 @@ def compare(
     n_jobs : int
         Processes, as in `makeweight.engine.run`; the numbers do not depend on them.
     progress : callable, optional
-        Called with a `makeweight.progress.Progress` at the start, with the time it will take at most; before rows are
-        written, its detail being whether they can improve the ranking; and after every piece of work: the arms of one generator on one split.
+        Called with a `makeweight.progress.Progress` at the start, with the time that it will take at most; before rows
+        are written, its detail being whether they can improve the ranking; and after every piece of work: the arms of
+        one generator on one split.
 
     Returns
     -------

@@ -50,7 +50,7 @@ def affordable_soft_rows(problem: EvaluationProblem, generator: Generator, secon
 def forecast(
     problem: EvaluationProblem, sources: Sequence[ArmSource], settings: Settings, splits: int, n_jobs: int
 ) -> float:
-    """Return the seconds that splits are expected to take, by what generators say of their rows and fits take usually."""
+    """Return the seconds that splits are expected to take, by what generators say of their rows."""
     groups = Groups(problem.table(np.arange(len(problem))))
     total = 0.0
     for source in sources:
