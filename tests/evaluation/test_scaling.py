@@ -12,7 +12,7 @@ from generators_for_tests import Shuffler
 from makeweight.cli._app import app
 from makeweight.errors import MakeweightError
 from makeweight.evaluation import scaling_curve
-from makeweight.evaluation.scaling import _nested_order
+from makeweight.evaluation.folds import nested_order
 from makeweight.measure.learners import LEARNERS, make_learner
 from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
@@ -38,6 +38,11 @@ def test_a_well_specified_model_needs_no_rows(curve):
     assert curve.verdict.startswith(("No synthetic rows are worth adding", "No gain from synthetic rows"))
     assert curve.risks.shape == (2, 5)
     assert curve.answer.startswith("Do not add rows")
+    assert len(curve.answer.split()) <= 12
+    assert curve.next() == "SyntheticClassifier(model, n_synthetic=0, augment=0).fit(X, y)"
+    page = curve.to_html(["table.csv", "--target", "y"])
+    assert curve.answer in page
+    assert "What each number of rows gains" in page
     assert "ranking" in curve.ranking
     assert curve.nothing.mean() < np.log(2) / 2 + 0.1
 
@@ -95,6 +100,8 @@ def test_rows_of_the_true_law_help_a_forest():
     assert curve.recommended is not None
     assert curve.verdict.startswith("Balance")
     assert curve.answer.startswith("Add rows")
+    assert len(curve.answer.split()) <= 12
+    assert curve.next(["t.csv", "--target", "y"]).startswith("makeweight balance t.csv --target y --generator Oracle")
     assert json.dumps(curve.to_dict()["settings"])
 
 
@@ -121,7 +128,7 @@ def test_group_by_averages_over_cells():
 
 def test_every_prefix_has_the_groups_in_their_shares():
     codes = np.repeat([0, 1], [90, 10])
-    order = _nested_order(codes, np.random.default_rng(0))
+    order = nested_order(codes, np.random.default_rng(0))
     for size in (10, 30, 50, 100):
         assert abs(codes[order[:size]].mean() - 0.1) <= 1 / size
 
@@ -183,7 +190,7 @@ def test_the_command_prints_curve_law_and_verdict(csv, tmp_path):
     assert saved["sizes"] == [0, 50, 100]
     assert done.stdout.startswith(saved["answer"][:40])
     assert "Rows are unlikely to improve the ranking" in done.stderr
-    assert saved["verdict"] in " ".join(done.stdout.split()) or saved["verdict"][:40] in done.stdout
+    assert saved["verdict"]["sentence"][:40] in done.stdout
     assert figure.read_text().lstrip().startswith("<?xml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scaling.json", "scaling.svg", "table.csv"]
     again = run(csv, "--target", "y", "-o", out)

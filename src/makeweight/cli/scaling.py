@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.text import Text
 
 from makeweight.cli import _options, _outputs, _show
 from makeweight.errors import OptionError
@@ -14,7 +15,6 @@ from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from makeweight.evaluation import ScalingCurve
-    from makeweight.progress import Progress
 
 
 def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int] | None:
@@ -57,8 +57,11 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
     help="Measure on as many rows, and as often, as this time allows.",
 )
 @_options.seed_option
-@click.option("--jobs", metavar="N", type=_options.Jobs(), default=1, show_default=True, help="Folds at the same time.")
+@click.option(
+    "--jobs", metavar="N", type=_options.Jobs(), default=-1, show_default=True, help="Processes; -1 uses every core."
+)
 @click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
+@click.option("--html", metavar="FILE", help="Write a report as one HTML page.")
 @click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")
 @click.option("--force", is_flag=True, help="Replace output files that exist.")
 @_options.json_option
@@ -79,6 +82,7 @@ def command(
     seed: int,
     jobs: int,
     output: str | None,
+    html: str | None,
     figure: str | None,
     force: bool,
     as_json: bool,
@@ -89,47 +93,48 @@ def command(
     the classifier is judged on real rows that neither has seen.
     """
     _outputs.check("-o", output, _outputs.JSON, force=force)
+    _outputs.check("--html", html, _outputs.PAGE, force=force)
     _outputs.check("--figure", figure, _outputs.FIGURE, force=force)
     file = _options.load(data, kinds, missing, no_header)
     schema = _options.infer(file, target, group_by, kinds)
+    from makeweight.cli._evaluation import Steps
     from makeweight.evaluation import scaling_curve
+    from makeweight.evaluation.design import repeated
 
     err = _show.console(err=True)
-
-    def show(progress: Progress) -> None:
-        if progress.step == "asking of the ranking":
-            err.print(progress.detail)
-        elif err.is_terminal:
-            err.print(f"fold {progress.done} of {progress.total}", end="\r" if progress.done < progress.total else "\n")
-
-    curve = scaling_curve(
-        file.frame,
-        target=target,
-        group_by=tuple(map(str, schema.group_by)),
-        kinds=dict(kinds),
-        generator=generator,
-        estimator=_options.learners([estimator])[estimator],
-        sizes=sizes,
-        repeats=repeats,
-        folds=folds,
-        calibrate=not no_calibration,
-        max_seconds=max_seconds,
-        random_state=seed,
-        n_jobs=jobs,
-        progress=show,
-    )
+    with Steps(err, "measuring", max_seconds) as steps:
+        curve = scaling_curve(
+            file.frame,
+            target=target,
+            group_by=tuple(map(str, schema.group_by)),
+            kinds=dict(kinds),
+            generator=generator,
+            estimator=_options.learners([estimator])[estimator],
+            sizes=sizes,
+            repeats=repeats,
+            folds=folds,
+            calibrate=not no_calibration,
+            max_seconds=max_seconds,
+            random_state=seed,
+            n_jobs=jobs,
+            progress=steps,
+        )
+    words = [data, "--target", target, *repeated("--group-by", schema.group_by), *repeated("--missing", missing)]
+    words += ["--no-header"] * no_header + repeated("--kind", [f"{column}={kind}" for column, kind in kinds.items()])
     try:
         if output is not None:
-            _outputs.write_json(output, curve.to_dict())
+            _outputs.write_json(output, curve.to_dict(words))
+        if html is not None:
+            _outputs.write(html, curve.to_html(words))
         if figure is not None:
             _draw(curve, figure)
     finally:  # a full disk costs the file, not the answer
         if as_json:
-            _show.print_json(curve.to_dict())
+            _show.print_json(curve.to_dict(words))
         else:
-            _print(curve)
+            _print(curve, words)
     err.print(f"seed {seed}")
-    for path in filter(None, (output, figure)):
+    for path in filter(None, (output, html, figure)):
         err.print(f"wrote {path}")
 
 
@@ -142,31 +147,28 @@ def _draw(curve: ScalingCurve, figure: str) -> None:
         _outputs.write(figure, drawn.read_bytes())
 
 
-def _print(curve: ScalingCurve) -> None:
+def _print(curve: ScalingCurve, table: list[str]) -> None:
     out = _show.console()
     law, settings = curve.law, curve.settings
-    out.print(curve.answer)
+    out.print(Text(curve.answer, style="bold"))
+    out.print(f"next: {curve.next(table)}")
+    out.print(curve.why)
     calibrated = "calibrated, " if settings.calibrated else ""
     rows = [["no synthetic row", f"{curve.nothing.mean():.4f}", "", ""]]
     rows += [
-        [
-            "balanced" if not size else f"balanced + {size:,} per group",
-            f"{risk:.4f}",
-            f"{gain:+.4f}",
-            f"{1.96 * error:.4f}",
-        ]
-        for size, risk, gain, error in zip(
+        ["balanced" if not size else f"balanced + {size:,} per group", f"{risk:.4f}", f"{gain:+.4f}", f"{reach:.4f}"]
+        for size, risk, gain, reach in zip(
             curve.sizes,
             curve.risks.mean(axis=0),
             curve.nothing.mean() - curve.risks.mean(axis=0),
-            curve.errors,
+            curve.reach,
             strict=True,
         )
     ]
     right: dict[str, Any] = {"justify": "right"}
     measured = f"{settings.n_measured:,} of {settings.n_rows:,} real rows"
     title = f"balanced log-loss on held-out rows ({calibrated}{settings.repeats} x {settings.folds} folds, {measured})"
-    head = {"rows": {}, "risk": right, "gain": right, "± 95 %": right}
+    head = {"rows": {}, "risk": right, "gain": right, "± decides": right}
     _show.section(out, title, _show.table(head, rows))
     facts = [["a constant probability scores", f"{curve.to_dict()['constant_risk']:.4f}"]]
     if law.identifiable_:
@@ -184,4 +186,5 @@ def _print(curve: ScalingCurve) -> None:
     _show.section(out, "scaling law", _show.table({"what": {}, "value": {}}, facts, headings=False))
     out.print()
     out.print(curve.verdict)
-    out.print(curve.ranking)
+    for line in (curve.ranking, *curve.cut):
+        out.print(f"- {line}")

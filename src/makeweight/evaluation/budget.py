@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from makeweight.progress import Progress
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "missing_splits"]
 
 #: Two splits are run in any case: one has no interval.
 LEAST_SPLITS = 2
@@ -66,3 +67,19 @@ class Clock:
             expected = min(expected, max(each * here, self.budget - seconds))
         detail = f"split {min(split + 1, splits)} of at most {splits}"
         return Progress("comparing", done, done + here + later, seconds, expected, detail)
+
+
+def missing_splits(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
+    """Return what did not fit into the budget."""
+    if done == len(splits):
+        return ()
+    took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
+    messages = []
+    if done < folds:
+        messages.append(f"{done} of {folds} folds were run: {took}")
+        if clock.budget is not None and clock.seconds > clock.budget:
+            messages.append(f"the budget is exceeded: {done} splits are the least that have an interval")
+    repeats, ran = -(-len(splits) // folds), max(1, done // folds)
+    if repeats > ran:
+        messages.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
+    return tuple(messages)

@@ -64,9 +64,9 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     """
     figure, (axes,) = panels(7, 4.4)
     law, sizes, nothing = curve.law, curve.sizes, float(curve.nothing.mean())
-    reach = 1.96 * curve.errors
+    reach = curve.reach
     change = curve.risks.mean(axis=0) - nothing
-    axes.errorbar(sizes, change, yerr=reach, fmt="o", color=MEASURED, capsize=3, label="measured, with 95 % interval")
+    axes.errorbar(sizes, change, yerr=reach, fmt="o", color=MEASURED, capsize=3, label="with the interval that decides")
     if law.identifiable_:
         grid = np.linspace(0, sizes[-1], 200)
         text = f"law: floor {law.floor_.estimate:.3f}, exponent {law.exponent_.estimate:.2f}"

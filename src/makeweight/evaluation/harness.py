@@ -14,7 +14,7 @@ from makeweight.committee import soft_counts
 from makeweight.errors import OptionError
 from makeweight.evaluation.answer import Advice, give_answer
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
-from makeweight.evaluation.budget import Clock
+from makeweight.evaluation.budget import Clock, missing_splits
 from makeweight.evaluation.comparison import Comparison
 from makeweight.evaluation.design import (
     ComparisonSettings,
@@ -177,7 +177,7 @@ def compare(
         scores = Scores(log.records, work.arms, tuple(learners), ran, design.folds)
     named = generator_words(generator, options, design.synthetic_weight)
     focus = [arm for arm in focus if arm in work.arms]
-    cut = _cut(len(ran), design.wanted, design.folds, clock)
+    cut = missing_splits(len(ran), design.wanted, design.folds, clock)
     cut += _slow(named[1], scores, work.sources) if cut else ()
     cut += (*work.left_out, *_fewer(amounts, design, clock))
     settings = ComparisonSettings(
@@ -360,22 +360,6 @@ def _focus(arms: Sequence[Arm]) -> list[Arm]:
             hint="name one, for example smoothed-bootstrap",
         )
     return [arm for arm in synthetic if arm.focus] or [arm for arm in synthetic if not arm.external] or synthetic
-
-
-def _cut(done: int, splits: Sequence[tuple[int, int]], folds: int, clock: Clock) -> tuple[str, ...]:
-    """Return what did not fit into the budget."""
-    if done == len(splits):
-        return ()
-    took = f"one split takes {clock.measured:.0f} s of the budget of {clock.budget:.0f} s"
-    messages = []
-    if done < folds:
-        messages.append(f"{done} of {folds} folds were run: {took}")
-        if clock.budget is not None and clock.seconds > clock.budget:
-            messages.append(f"the budget is exceeded: {done} splits are the least that have an interval")
-    repeats, ran = -(-len(splits) // folds), max(1, done // folds)
-    if repeats > ran:
-        messages.append(f"{ran} of {repeats} repeats {'was' if ran == 1 else 'were'} run: {took}")
-    return tuple(messages)
 
 
 def _fewer(amounts: _Amounts, design: Design, clock: Clock) -> tuple[str, ...]:

@@ -6,25 +6,32 @@ import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import effective_n_jobs
 
 from makeweight.engine import run
 from makeweight.errors import OptionError
 from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
 from makeweight.evaluation.design import whole_number
 from makeweight.evaluation.evidence import ScalingEvidence, held_out_losses
+from makeweight.evaluation.folds import (
+    LEAST_PER_FOLD,
+    MULTIPLES,
+    FoldPrediction,
+    ScalingFold,
+    ScalingProblem,
+    ScalingTask,
+    run_fold,
+)
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
-from makeweight.generators.writing import write_rows
-from makeweight.measure.learners import Learner, fit_estimator, make_learner
-from makeweight.measure.probabilities import probabilities
+from makeweight.generators.registry import resolve
+from makeweight.measure.learners import Learner, make_learner
 from makeweight.measure.ranking import ranking_answer
 from makeweight.measure.splits import Strata, refuse_one_class
-from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Schema, Table
@@ -35,12 +42,6 @@ __all__ = ["scaling_curve"]
 #: Tables with more rows are measured on a sample of this size first, for the time it takes; and the share of the time
 #: that the first repeat may take.
 PILOT_ROWS, FIRST_REPEAT = 2000, 0.5
-#: Rows of a group that a sample keeps for every fold.
-LEAST_PER_FOLD = 10
-#: Augmentation rows per group that are tried, as multiples of the largest group of a training fold.
-MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-#: Shares of the real training rows from which the curve on real rows alone is drawn.
-REAL_SHARES = (0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 
 
 def scaling_curve(
@@ -83,8 +84,9 @@ def scaling_curve(
     calibrate : bool
         Whether predictions are calibrated before they are judged.
     max_seconds : float or None, default 300
-        A large table is measured on as many of its rows as a first repeat has time for, and repeats that do not fit
-        are left out; two folds are run in any case. None measures everything.
+        Sizes for which a first repeat has no time are left out, by what the generator says that its rows cost; a large
+        table is measured on as many of its rows as there is time for, and repeats that do not fit are left out. Where a
+        second fold would not end in time fewer rows are taken. Two folds are run in any case. None measures everything.
     random_state : int
     n_jobs : int, optional
         Processes that work on different folds.
@@ -115,17 +117,24 @@ def scaling_curve(
     make_learner(estimator, 0, len(whole))
     stated = {column.name: column.stated for column in schema.features}
     given = None if sizes is None else tuple(sizes)
-    problem = _Problem(whole, target, tuple(group_by), stated, generator, estimator, given)
+    problem = ScalingProblem(whole, target, tuple(group_by), stated, generator, estimator, given)
     rng = np.random.default_rng(random_state)
+    clock = _Timer(start, max_seconds, effective_n_jobs(n_jobs or 1), progress)
+    if progress is not None:
+        progress(clock.progress_of(repeats * folds))
     _, ranking = ranking_answer(problem.table, problem.labels, rng)
-    clock = _Timer(start, max_seconds, n_jobs or 1, progress)
     if progress is not None:
         progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
-    problem = _affordable(problem, folds, clock, random_state)
-    strata = Strata.of(problem.table)
-    largest = round(int(np.bincount(strata.codes).max()) * (folds - 1) / folds)
-    task = _Task(problem, problem.points(largest))
-    losses, real_sizes, assigned = _measured(task, strata, repeats, folds, calibrate, random_state, clock)
+    problem = _affordable(_fewer_sizes(problem, folds, clock), folds, clock, random_state)
+    measured = None
+    while measured is None:
+        strata = Strata.of(problem.table)
+        largest = round(int(np.bincount(strata.codes).max()) * (folds - 1) / folds)
+        task = ScalingTask(problem, problem.points(largest))
+        measured = _measured(task, strata, repeats, folds, calibrate, random_state, clock)
+        if measured is None:
+            problem = _smaller(problem, folds, clock, random_state)
+    losses, real_sizes, assigned = measured
     settings = ScalingSettings(
         generator if isinstance(generator, str) else type(generator).__name__,
         estimator if isinstance(estimator, str) else repr(estimator),
@@ -138,50 +147,12 @@ def scaling_curve(
         int(problem.labels.max()) + 1,
         max_seconds,
         dict(zip(strata.names, np.bincount(strata.codes).tolist(), strict=True)),
+        repeats,
+        problem.most,
+        MULTIPLES[-1],
     )
     evidence = ScalingEvidence(np.array(task.sizes), losses, strata.codes, assigned, real_sizes, largest)
     return evidence.conclude(settings, ranking, start)
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """A table, and what is measured on it."""
-
-    frame: pd.DataFrame
-    target: Hashable
-    group_by: tuple[Hashable, ...]
-    kinds: dict[Hashable, Any]
-    generator: str | Generator
-    estimator: Learner
-    sizes: tuple[int, ...] | None
-
-    @cached_property
-    def table(self) -> Table:
-        schema = Schema.infer(self.frame, target=self.target, group_by=self.group_by, kinds=self.kinds)
-        return Table(self.frame, schema)
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        return np.asarray(pd.factorize(self.frame[self.target], sort=True)[0], dtype=np.int64)
-
-    def some(self, n: int, folds: int, seed: int) -> _Problem:
-        """Return the problem on about n rows: the groups in their shares, none with fewer than it needs."""
-        codes = Groups(self.table).codes
-        order = _nested_order(codes, np.random.default_rng(seed))
-        rank = np.empty(len(codes), dtype=np.int64)
-        for code in np.unique(codes):
-            mine = order[codes[order] == code]
-            rank[mine] = np.arange(len(mine))
-        counts = np.bincount(codes)
-        kept = np.maximum(np.ceil(counts * n / len(codes)), np.minimum(counts, LEAST_PER_FOLD * folds))
-        return replace(self, frame=self.frame[rank < kept[codes]].reset_index(drop=True))
-
-    def points(self, largest: int) -> tuple[int, ...]:
-        chosen = self.sizes if self.sizes is not None else tuple(round(m * largest) for m in MULTIPLES)
-        points = sorted({0, *chosen})
-        if len(points) < 2 or points[0] < 0:
-            raise OptionError("sizes are rows per group", got=points, expected="0 and at least one above it")
-        return tuple(points)
 
 
 @dataclass(eq=False)
@@ -193,6 +164,8 @@ class _Timer:
     n_jobs: int
     progress: Callable[[Progress], object] | None
     done: int = 0
+    last: float = 0.0
+    shrunk: bool = False
 
     @property
     def seconds(self) -> float:
@@ -205,19 +178,49 @@ class _Timer:
         waves = math.ceil(folds / self.n_jobs)
         return self.seconds + waves * seconds_per_fold <= share * self.max_seconds
 
-    def folds(self, jobs: Sequence[_Fold], later: int) -> list[_Predicted]:
+    def progress_of(self, total: int) -> Progress:
+        """Return how far it is: folds that are done, of so many at most, and the time left at most."""
+        detail = f"fold {min(self.done + 1, total)} of at most {total}"
+        left = self.seconds / self.done * (total - self.done) if self.done else None
+        if self.max_seconds is not None:
+            rest = max(self.max_seconds - self.seconds, 0.0)
+            left = rest if left is None else min(left, rest)
+        return Progress("measuring folds", self.done, total, self.seconds, left, detail)
+
+    def folds(self, jobs: Sequence[ScalingFold], later: int) -> list[FoldPrediction]:
         """Run folds; `later` more may follow."""
-        results: dict[int, _Predicted] = {}
-        for index, result in run(_run_fold, jobs, n_jobs=self.n_jobs):
+        results: dict[int, FoldPrediction] = {}
+        for index, result in run(run_fold, jobs, n_jobs=self.n_jobs):
             results[index] = result
             self.done += 1
             if self.progress is not None:
                 total = self.done + len(jobs) - len(results) + later
-                self.progress(Progress("measuring folds", self.done, total, self.seconds))
+                self.progress(self.progress_of(total))
         return [results[index] for index in range(len(jobs))]
 
 
-def _affordable(problem: _Problem, folds: int, clock: _Timer, seed: int) -> _Problem:
+def _fewer_sizes(problem: ScalingProblem, folds: int, clock: _Timer) -> ScalingProblem:
+    """Return the problem with the sizes for which the generator says that a repeat has time."""
+    if clock.max_seconds is None or problem.sizes is not None:
+        return problem
+    groups, generator = Groups(problem.table), resolve(problem.generator)
+    waves, time_left = math.ceil(folds / clock.n_jobs), FIRST_REPEAT * (clock.max_seconds - clock.seconds)
+    for most in reversed(MULTIPLES[2:]):
+        plan = Plan.make(groups, augment=round(most * int(groups.counts.max())))
+        if waves * generator.cost(plan).seconds * (folds - 1) / folds <= time_left:
+            return replace(problem, most=most)
+    return replace(problem, most=MULTIPLES[2])
+
+
+def _smaller(problem: ScalingProblem, folds: int, clock: _Timer, seed: int) -> ScalingProblem:
+    """Return the problem on so few rows that two folds end in time, judged by the one that did not."""
+    assert clock.max_seconds is not None
+    share = (clock.max_seconds - clock.seconds) / (3.0 * clock.last)
+    n = max(int(share * len(problem.frame)), folds * LEAST_PER_FOLD)
+    return problem.some(n, folds, seed)
+
+
+def _affordable(problem: ScalingProblem, folds: int, clock: _Timer, seed: int) -> ScalingProblem:
     """Return the problem on as many rows as one repeat has time for, judged by a fold of a small sample."""
     if clock.max_seconds is None or len(problem.frame) <= PILOT_ROWS:
         return problem
@@ -228,7 +231,7 @@ def _affordable(problem: _Problem, folds: int, clock: _Timer, seed: int) -> _Pro
     points = pilot.points(largest)
     began = clock.seconds
     stream = np.random.SeedSequence(seed)
-    _run_fold(_Fold(_Task(small, points), strata.assign(folds, np.random.default_rng(seed)) != 0, stream))
+    run_fold(ScalingFold(ScalingTask(small, points), strata.assign(folds, np.random.default_rng(seed)) != 0, stream))
     taken = max(clock.seconds - began, 1e-3)
     waves = math.ceil(folds / clock.n_jobs)
     n = int(len(small.frame) * FIRST_REPEAT * (clock.max_seconds - clock.seconds) / (waves * taken))
@@ -236,22 +239,28 @@ def _affordable(problem: _Problem, folds: int, clock: _Timer, seed: int) -> _Pro
 
 
 def _measured(
-    task: _Task, strata: Strata, repeats: int, folds: int, calibrate: bool, random_state: int, clock: _Timer
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return losses of shape (repeats, arms, rows), real sizes, and the folds of the first repeat, -1 where cut."""
+    task: ScalingTask, strata: Strata, repeats: int, folds: int, calibrate: bool, random_state: int, clock: _Timer
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return losses of shape (repeats, arms, rows), real sizes, and the folds of the first repeat, -1 where cut.
+
+    None where the first fold took so long that a second does not end in time, and fewer rows may help.
+    """
     seeds, losses, per_fold = np.random.SeedSequence(random_state).spawn(repeats), [], 0.0
     first: np.ndarray | None = None
     for repeat, seed in enumerate(seeds):
         if repeat and not clock.allows(folds, per_fold):
             break
         assigned = strata.assign(folds, np.random.default_rng(seed))
-        jobs = [_Fold(task, assigned != fold, stream) for fold, stream in enumerate(seed.spawn(folds))]
+        jobs = [ScalingFold(task, assigned != fold, stream) for fold, stream in enumerate(seed.spawn(folds))]
         later, began = folds * (repeats - repeat - 1), clock.seconds
         if repeat or clock.max_seconds is None:
             predicted = clock.folds(jobs, later)
         else:  # the first fold alone, for its time
             predicted = clock.folds(jobs[:1], folds - 1 + later)
-            per_fold = clock.seconds - began
+            clock.last = per_fold = clock.seconds - began
+            if not clock.shrunk and not clock.allows(1, per_fold) and clock.seconds < clock.max_seconds:
+                clock.shrunk = True
+                return None
             kept = next((n for n in range(folds, 2, -1) if clock.allows(n - 1, per_fold)), 2)
             predicted += clock.folds(jobs[1:kept], later)
         per_fold = (clock.seconds - began) / math.ceil(len(predicted) / clock.n_jobs)
@@ -266,29 +275,6 @@ def _measured(
     return np.array(losses), predicted[0].real_sizes, np.asarray(first)
 
 
-@dataclass(frozen=True, eq=False)
-class _Task:
-    problem: _Problem
-    sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Fold:
-    """The rows of one fold to learn from, and its seed."""
-
-    task: _Task
-    is_train: np.ndarray
-    seed: np.random.SeedSequence
-
-
-@dataclass(frozen=True, eq=False)
-class _Predicted:
-    """Held-out class probabilities per arm: one per size, then nothing, then the shares of real rows."""
-
-    predictions: list[np.ndarray]
-    real_sizes: np.ndarray
-
-
 def _check(
     schema: Schema, groups: Groups, frame: pd.DataFrame, repeats: int, folds: int, max_seconds: float | None
 ) -> None:
@@ -298,53 +284,3 @@ def _check(
         raise OptionError("max_seconds is a time", got=repr(max_seconds), expected="seconds above 0, or None")
     refuse_one_class(groups)
     Strata.of(Table(frame, schema), groups).check(folds)
-
-
-def _run_fold(fold: _Fold) -> _Predicted:
-    task, is_train = fold.task.problem, fold.is_train
-    frame = task.frame[is_train].reset_index(drop=True)
-    held = task.frame[~is_train]
-    schema = Schema.infer(frame, target=task.target, group_by=task.group_by, kinds=task.kinds)
-    table = Table(frame, schema)
-    groups = Groups(table)
-    fit_seed, fill_seed, model_seed = fold.seed.spawn(3)
-    plan = Plan.make(groups, augment=max(fold.task.sizes))
-    pool = write_rows(table, plan, task.generator, seed=fill_seed, fit_seed=fit_seed, groups=groups)
-    views = LearnerRows(table, pool.frame, held)
-    y_real, classes = pd.factorize(frame[task.target], sort=True)
-    y_made = pd.Index(classes).get_indexer(pd.Index(pool.frame[task.target]))
-    rank = _rank_in_group(pool.positions, (pool.provenance["purpose"] == "augment").to_numpy())
-    known = np.arange(len(classes))
-    state = int(model_seed.generate_state(1)[0] % 2**31)
-    learner, every, none = task.estimator, np.arange(len(frame)), np.zeros(len(rank), dtype=bool)
-
-    def predicted(rows: np.ndarray, used: np.ndarray) -> np.ndarray:
-        y = np.concatenate([y_real[rows], y_made[used]])
-        model = make_learner(learner, state, len(y))
-        fitted = fit_estimator(model, views.train(learner, rows, used), y, np.ones(len(y)), state)
-        return probabilities(fitted, views.held(learner), known)
-
-    predictions = [predicted(every, rank < size) for size in fold.task.sizes]
-    order = _nested_order(groups.codes, np.random.default_rng(model_seed))
-    real_sizes = np.array([round(share * len(frame)) for share in REAL_SHARES])
-    predictions += [predicted(order[:size], none) for size in (len(frame), *real_sizes[:-1])]
-    predictions.append(predictions[len(fold.task.sizes)])  # all real rows end the curve on real rows alone
-    return _Predicted(predictions, real_sizes)
-
-
-def _rank_in_group(positions: np.ndarray, augment: np.ndarray) -> np.ndarray:
-    """Return the place of every augmentation row in its group, -1 for balancing rows."""
-    rank = np.full(len(positions), -1)
-    for position in np.unique(positions):
-        mine = augment & (positions == position)
-        rank[mine] = np.arange(int(mine.sum()))
-    return rank
-
-
-def _nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return an order of rows whose every prefix has the groups in their shares."""
-    place = np.empty(len(codes))
-    for code in np.unique(codes):
-        rows = rng.permutation(np.flatnonzero(codes == code))
-        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
-    return np.argsort(place, kind="stable")

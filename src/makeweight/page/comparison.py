@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from makeweight.page.groups import bars, risk_tables
-from makeweight.page.intervals import ForestPlot, ForestRow, forest
+from makeweight.page.intervals import ForestPlot, ForestRow, axis, forest, interval_text, strip
 from makeweight.page.picture import counted_arms, curve_pair, gain_plot
-from makeweight.page.svg import Ids, finite
-from makeweight.page.words import count, cut, file_name, number, shown
+from makeweight.page.svg import Ids, finite, scale_of
+from makeweight.page.words import count, cut, file_name, number, real_number, shown, signed
 
 __all__ = ["comparison_view"]
 
@@ -67,6 +67,7 @@ def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     sections = [
         ("picture", "Every arm", True),
         ("counts", "Cases found", result["found"]),
+        ("transfer", "Cost of transfer", result.get("cost_of_transfer")),
         ("missing", "What is missing", result["cut"] or result["failures"]),
         ("groups", "Groups", True),
         ("arms", "All numbers", True),
@@ -89,6 +90,7 @@ def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
         "counted": counted_arms(ids, result, first),
         "first": names[first],
         "pair": curve_pair(ids, result, first, answer["cases"]),
+        "transfer": _transfer(ids, result.get("cost_of_transfer") or []),
         "question": "Did it help?",
         "subject": file_name(result["data"]["name"]),
         "tone": tone,
@@ -114,6 +116,33 @@ def _alarms(found: Sequence[Mapping[str, Any]], estimator: str) -> str:
     """Return how many alarms there are today, as a text."""
     rates = finite(row["alarms"] for row in found if row["estimator"] == estimator)
     return f"one alarm in {number(1 / rates[0], 1)} rows" if rates and rates[0] > 0 else ""
+
+
+def _transfer(ids: Ids, costs: Sequence[Mapping[str, Any]]) -> tuple[Any, list[tuple[str, Any, str]]] | None:
+    """Return what written rows cost where real ones would stand: an axis, and drawn rows with their numbers."""
+    known = [one["cost"] for one in costs if one["cost"] and finite([one["cost"]["estimate"]])]
+    if not known:
+        return None
+    scale = scale_of([cost[key] for cost in known for key in ("low", "estimate", "high")], include=[0.0], pad=4)
+    told = "Right of the line real rows are worth more. The numbers stand in the same rows."
+    above = axis(ids, scale, title="Cost of transfer", description=told, reference=(0.0, "as good as real rows"))
+    rows: list[tuple[str, Any, str]] = []
+    for one in costs:
+        cost = one["cost"]
+        if not cost:
+            rows.append((cut(one["generator"], 40), "", cut(one["reason"])))
+            continue
+        low, high = cost["low"], cost["high"]
+        is_open = not (real_number(low) and real_number(high) and (low > 0 or high < 0))
+        drawing = strip(above, cost["estimate"], low, high, "synthetic open" if is_open else "synthetic")
+        rows.append(
+            (
+                cut(one["generator"], 40),
+                drawing,
+                f"{signed(cost['estimate'])} {interval_text((low, high), 3, sign=True)}",
+            )
+        )
+    return above, rows
 
 
 def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -137,6 +137,7 @@ def counted_arms(ids: Ids, result: Mapping[str, Any], estimator: str) -> tuple[A
     """Return the counts of the arms that have curves, of one estimator; None where nothing was counted."""
     drawn = list(dict.fromkeys(curve["arm"] for curve in result["curves"]))
     labels = {arm["name"]: cut(arm["label"].removesuffix(" + calibration")) for arm in result["arms"]}
+    written = [arm["name"] for arm in result["arms"] if arm["synthetic"]]
     rows = {row["arm"]: row for row in result["found"] if row["estimator"] == estimator and row["arm"] in drawn}
     rows = {arm: row for arm, row in rows.items() if finite([row["found"]["mean"]])}
     if not rows:
@@ -149,7 +150,7 @@ def counted_arms(ids: Ids, result: Mapping[str, Any], estimator: str) -> tuple[A
             continue
         row, is_reference = rows[name], name == result["reference"]
         (mean,) = finite([row["found"]["mean"]])
-        style = "bar real" if is_reference else "bar synthetic"
+        style = "bar synthetic" if name in written else "bar real"
         bar = element("rect", x=0, y=-7.0, width=scale.x(100 * mean), height=14, class_=style)
         middle = element("svg", bar, x=0, y="50%", height=1, overflow="visible")
         grid = element("use", href=f"#{above.grid}")

@@ -12,16 +12,18 @@ import jinja2
 from makeweight.errors import OptionError, nearest
 from makeweight.page.comparison import comparison_view
 from makeweight.page.quality import quality_view
+from makeweight.page.scaling import scaling_view
 from makeweight.page.words import clean, command, count, linked, name, number, shown
 
 __all__ = ["render"]
 
 #: Of each format.
-VERSIONS = {"makeweight.comparison": 2, "makeweight.quality": 1}
+VERSIONS = {"makeweight.comparison": 2, "makeweight.quality": 1, "makeweight.scaling": 1}
 #: Per format: its template, and what it shows of a result.
 FORMATS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Mapping[str, object]]]] = {
     "makeweight.comparison": ("comparison.html", comparison_view),
     "makeweight.quality": ("quality.html", quality_view),
+    "makeweight.scaling": ("scaling.html", scaling_view),
 }
 #: What every result has, and what a result of each format has.
 COMMON = ("verdict", "data", "groups", "ledger", "settings", "reproduce")
@@ -40,6 +42,7 @@ PARTS = {
         "failures",
         "cut",
     ),
+    "makeweight.scaling": ("answer", "why", "next", "cut", "sizes", "risk", "gains", "gain_reach", "law"),
     "makeweight.quality": ("checks", "marginals", "associations", "distances", "sample"),
 }
 
@@ -52,7 +55,7 @@ def render(result: Mapping[str, Any]) -> str:
     Parameters
     ----------
     result : mapping
-        What `Comparison.to_dict` or `QualityReport.to_dict` returns, or the same read from JSON.
+        What ``to_dict`` of a `Comparison`, `QualityReport` or `ScalingCurve` returns, or the same read from JSON.
 
     Returns
     -------
