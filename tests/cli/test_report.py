@@ -34,7 +34,7 @@ def test_copies_are_told_first_and_fail(report, tables):
     assert result.code == 3
     first = result.out.splitlines()[0]
     assert first.startswith("Do not use these rows: 100.0% of them are exact copies of real rows")
-    for words in ("MWQ04 real rows are copied (high)", "docs/quality.md#mwq04", "passed", "columns that drift most"):
+    for words in ("real rows are copied (MWQ04, high)", "docs/quality.md#mwq04", "passed", "columns that drift most"):
         assert words in result.out
 
 

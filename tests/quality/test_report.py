@@ -51,6 +51,7 @@ def test_the_verdict_names_the_fault(generator):
     report = report_on(generator)
     assert report.verdict.code == code
     assert words in report.verdict.sentence
+    assert len(report.verdict.answer.split()) <= 12
     found = {check.code for check in report.issues}
     assert faults <= found
     assert not fine & found
@@ -174,6 +175,7 @@ def test_no_fault_is_said_only_where_one_could_have_been_seen(case):
     assert verdict.code == code
     assert words in verdict.sentence
     assert advice in verdict.next
+    assert verdict.answer.startswith("Use these rows" if code == "no-fault" else "Not judged")
 
 
 @pytest.mark.parametrize(("n", "mute"), [(3, []), (8, []), (8, ["MWQ12"]), (12, [])])

@@ -26,8 +26,11 @@ def print_quality(out: Console, result: QualityResult) -> None:
     """Print a quality report."""
     out.width = min(out.width, TEXT_WIDTH)
     data, checks = result.data, result.checks
-    out.print(Text(result.verdict.sentence, style="bold"))
+    out.print(Text(result.verdict.answer, style="bold"))
     out.print(Text(f"next: {result.verdict.next}"))
+    out.print(Text(result.verdict.sentence))
+    for drawer, title in (("issue", "issues"), ("tip", "tips")):
+        _findings(out, title, [check for check in checks if check.drawer == drawer])
     out.print()
     names = [f"{data.real or 'real'}: {data.n_real:,} rows"]
     names.append(f"{data.synthetic or 'synthetic'}: {data.n_synthetic:,} rows")
@@ -37,8 +40,6 @@ def print_quality(out: Console, result: QualityResult) -> None:
     for note in data.notes:
         out.print(Text(f"note: {note}"))
     _groups(out, result.groups)
-    for drawer, title in (("issue", "issues"), ("tip", "tips")):
-        _findings(out, title, [check for check in checks if check.drawer == drawer])
     _numbers(out, "undecided", [check for check in checks if check.drawer == "undecided"])
     _numbers(out, "passed", [check for check in checks if check.drawer == "passed"])
     _blind(out, [check for check in checks if check.blind])
@@ -70,10 +71,10 @@ def _findings(out: Console, title: str, checks: Sequence[Check]) -> None:
     out.print()
     out.print(Text(f"{title} ({len(checks)})", style="bold"))
     for check in checks:
-        heading = Text(f"{check.code} ", style=STYLES[check.drawer])
         title = check.info.title[0].lower() + check.info.title[1:]
         remark = check.fault if check.drawer == "issue" else f"not quite: {title}"
-        heading.append(f"{remark} ({check.severity})", style="bold")
+        heading = Text(remark, style=STYLES[check.drawer])
+        heading.append(f" ({check.code}, {check.severity})", style="dim")
         _show.show(out, heading, indent=2)
         _show.show(out, Text(check.explanation), indent=4)
         _show.show(out, Text(f"{check.info.why} See {check.info.anchor}.", style="dim"), indent=4)

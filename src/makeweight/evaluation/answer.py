@@ -29,7 +29,6 @@ DOERS: dict[Variant, str] = {
     "undersample": "undersampling",
     "soft-real": "soft labels",
     "committee": "a committee",
-    "blend": "blending with a committee",
 }
 SEVERAL = ("weights", "soft-real")
 #: Lines of Python, by step; model, X, y and X_new are the user's.
@@ -109,8 +108,8 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     """Return the answer.
 
     Candidates are calibration with each estimator, and every arm that is shown to be better than that with the same
-    estimator. Of those the one with the least balanced log-loss is the best; named is the simplest that the best is not
-    shown to beat, in the order of `STEPS`.
+    estimator. The best has the least balanced log-loss of those that none is shown to beat. Named is the simplest that
+    the best is not shown to beat, in the order of `STEPS`.
     """
     cases = _cases(advice)
     candidates = {
@@ -121,7 +120,7 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     }
     if not candidates:
         return Answer("Nothing was measured: every arm failed.", "failed", "", "", 0.0, 0.0, cases, *_failed(advice))
-    best = min(candidates, key=lambda pair: _loss(scores, pair))
+    best = _best(scores, list(candidates))
     level = [pair for pair in candidates if pair == best or not beats(scores, best, pair)]
     chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), _loss(scores, pair)))
     (estimator, _), arm = chosen, candidates[chosen]
@@ -131,6 +130,12 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     text = _text(scores, chosen, arm, found, cases, advice)
     command, python = _command(arm, advice), _python(arm, advice)
     return Answer(text, arm.step, estimator, arm.name, alarms, more, cases, command, python)
+
+
+def _best(scores: Scores, pairs: list[Pair]) -> Pair:
+    """Return the pair with the least log-loss of those that none is shown to beat."""
+    unbeaten = [pair for pair in pairs if not any(beats(scores, other, pair) for other in pairs if other != pair)]
+    return min(unbeaten or pairs, key=lambda pair: _loss(scores, pair))
 
 
 def _is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:
@@ -179,9 +184,10 @@ def _text(scores: Scores, pair: Pair, arm: Arm, found: Difference | None, cases:
         noun, verb = f"log-loss {percent} lower", f"lower log-loss by {percent}"
     else:
         noun, verb = f"AUROC {ranks.mean:.3f} higher", f"raise AUROC by {ranks.mean:.3f}"
-    if arm.step in ("rows", "soft-rows"):
-        soft = "soft " if arm.step == "soft-rows" else ""
-        return f"Add {advice.n_added.get(arm.variant, 0):,} {soft}rows: {noun}."
+    if arm.step in ("soft-rows", "blend"):
+        return f"Add {advice.n_added['soft']:,} soft rows{', blend' if arm.step == 'blend' else ''}: {noun}."
+    if arm.step == "rows":
+        return f"Add {advice.n_added[arm.variant]:,} rows: {noun}."
     if arm.variant not in SEVERAL:
         first, rest = verb.split(" ", 1)
         verb = f"{first}s {rest}"

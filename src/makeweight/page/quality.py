@@ -82,8 +82,8 @@ def quality_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     data = result["data"]
     first, rest = _columns(marginals(ids, result["marginals"] or []))
     view = {
-        "headline": result["verdict"]["sentence"],
-        "lead": "",
+        "headline": result["verdict"]["answer"],
+        "lead": result["verdict"]["sentence"],
         "next": result["verdict"]["next"],
         "question": "Is it any good?",
         "subject": file_name(data["synthetic"] or "synthetic rows"),

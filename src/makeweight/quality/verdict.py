@@ -20,6 +20,14 @@ FEW_DIFFERENT = 0.1
 INDEPENDENT = 0.25
 #: The checks that compare columns, pairs of columns, and whole rows: one of them at least has to have eyes.
 COMPARING = ("MWQ08", "MWQ09", "MWQ15")
+#: What to do with rows that one of the rules speaks against, by its code.
+ANSWERS = {
+    "repeats": "Do not use these rows: few are different from each other.",
+    "copies": "Do not use these rows: {share} are copies of real ones.",
+    "memorises": "Do not share these rows: they lie too near real ones.",
+    "ignores-label": "Do not use these rows: the generator ignores the label.",
+    "independent-columns": "Do not use these rows: their columns do not belong together.",
+}
 #: With so many rows on each side, the two-sample test sees faults of the size of an issue.
 ENOUGH = 40
 
@@ -37,12 +45,15 @@ class QualityVerdict:
         Every other rule that applies, every issue, and what was not judged.
     next : str
         What to run or to do.
+    answer : str
+        What to do with the rows, in at most twelve words.
     """
 
     code: str
     sentence: str
     details: tuple[str, ...]
     next: str
+    answer: str
 
 
 def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
@@ -65,7 +76,8 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
         details.append(f"Not judged ({codes}): {reason}")
     if reached:
         code, sentence, advice = reached[0]
-        return QualityVerdict(code, sentence, tuple(details), advice)
+        share = f"{by_code['MWQ04'].facts.get('copied', 0.0):.0%}"
+        return QualityVerdict(code, sentence, tuple(details), advice, ANSWERS[code].format(share=share))
     passed = sum(check.drawer == "passed" for check in checks)
     if issues:
         worst = sorted(issues, key=lambda c: (("high", "medium", "low").index(c.severity), c.code))[0]
@@ -77,6 +89,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
             sentence,
             tuple(details),
             "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
+            f"Use with care: {len(issues)} {'check finds a fault' if len(issues) == 1 else 'checks find faults'}.",
         )
     blind = [check for check in checks if check.drawer in ("passed", "undecided") and check.blind]
     details += [f"{check.code} {check.blind}" for check in blind]
@@ -85,7 +98,11 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
     if unseen:
         sentence = f"Not judged: {unseen}." + (" Nor was whether rows were memorised." if unfamiliar else "")
         return QualityVerdict(
-            "not-judged", sentence, tuple(details), " ".join([lacking, *_holdout(by_code["MWQ06"], real)])
+            "not-judged",
+            sentence,
+            tuple(details),
+            " ".join([lacking, *_holdout(by_code["MWQ06"], real)]),
+            "Not judged: faults could not have been seen.",
         )
     tips = sum(check.drawer == "tip" for check in checks)
     muted = sum(check.drawer == "muted" for check in checks)
@@ -99,7 +116,8 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
     if unfamiliar:
         sentence += " Whether rows were memorised was not judged."
     following = [*_holdout(by_code["MWQ06"], real), "Measure whether the rows help: makeweight evaluate."]
-    return QualityVerdict("no-fault", sentence, tuple(details), following[0])
+    answer = f"Use these rows: {passed} checks passed, no fault found."
+    return QualityVerdict("no-fault", sentence, tuple(details), following[0], answer)
 
 
 def _unseen(checks: Checks) -> tuple[str, str]:
