@@ -2,32 +2,33 @@
 PYTHON ?= python3
 VENV ?= .venv
 LIGHT ?= .venv-light
-BIN := $(VENV)/bin
+BIN ?= $(VENV)/bin
+LIGHT_BIN ?= $(LIGHT)/bin
 
-.PHONY: demo test check light unit test-long reproduce-quick package clean
+.PHONY: demo test check light unit site test-long reproduce-quick package clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,train,hf,chat,cluster]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[polars,train,hf,chat,cluster]" --group dev --group docs
 	touch $@
 
 # What a user has after `pip install .`: no torch.
 $(LIGHT)/installed: pyproject.toml
 	$(PYTHON) -m venv $(LIGHT)
-	$(LIGHT)/bin/python -m pip install --quiet --upgrade pip
-	$(LIGHT)/bin/python -m pip install --quiet --editable .
+	$(LIGHT_BIN)/python -m pip install --quiet --upgrade pip
+	$(LIGHT_BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 demo: $(LIGHT)/installed           ## balance a real table and show what it did
-	$(LIGHT)/bin/makeweight demo --force
+	$(LIGHT_BIN)/makeweight demo --force
 
-test: check light unit             ## everything that has to pass
+test: check light unit site        ## everything that has to pass
 
 light: demo                        ## the default generator where there is no torch
-	$(LIGHT)/bin/python -m pip install --quiet --constraint constraints.txt pytest hypothesis
-	! $(LIGHT)/bin/python -c "import torch" 2>/dev/null
-	OMP_NUM_THREADS=1 $(LIGHT)/bin/python -m pytest -q tests/generators/transformer tests/generators/test_auto.py
+	$(LIGHT_BIN)/python -m pip install --quiet --constraint constraints.txt pytest hypothesis
+	! $(LIGHT_BIN)/python -c "import torch" 2>/dev/null
+	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q tests/generators/transformer tests/generators/test_auto.py
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -37,6 +38,11 @@ check: $(VENV)/installed
 unit: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules src/makeweight
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not long" --cov --cov-report=term --cov-fail-under=90
+
+site: $(VENV)/installed            ## the documentation, notebooks run, every warning and broken link an error
+	rm -rf build/site
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -j 2 -b html docs build/site
+	$(BIN)/python docs/_site/check_site.py build/site
 
 test-long: $(VENV)/installed       ## the checks that take minutes
 	$(BIN)/python -m pytest -m long

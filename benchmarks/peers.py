@@ -7,7 +7,7 @@ Every peer gets an environment of its own from PyPI (made on first use) and a pr
 the training rows, and has to write rows of the rare label. All run after one another on this machine, each
 for at most --seconds, of which a quarter for writing. A peer that fails, or is not done in time, stands in
 the table with its message; results are kept as they come, so an interrupted run goes on where it was. --show
-prints the tables of the README from the results and measures nothing.
+prints the tables of docs/peers.md from the results and measures nothing.
 
 What the columns say. *all s*: from the start of the process to the rows, imports included; *fit s* of it are
 for fitting, and *rows/s* of the wanted label come out after that. *MB*: peak memory of the process and its
@@ -97,7 +97,7 @@ BATCH = 100
 #: For writing, of the peers whose speed alone is measured.
 SPEED_SECONDS = 30.0
 
-#: What the README says above the tables.
+#: What docs/peers.md says above the tables.
 LEGEND = """\
 One run on {cores} cores ({processor}), no GPU, Python {python}; every peer in an environment and a process of
 its own, for at most {limit} s. *all s*: from the start of the process to the rows; *rows/s*: after fitting;

@@ -1,6 +1,7 @@
 """What the README says is there is there, and its example runs."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,15 @@ def test_every_linked_page_is_there():
     assert [page for page in pages if not (root / page).exists()] == []
 
 
-@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
-def test_the_examples_run(example, capsys):
+@pytest.mark.parametrize(
+    ("example", "output"), re.findall(r"```python\n(.*?)```\n\n((?:    .*\n)+)", README, flags=re.DOTALL)
+)
+def test_the_examples_print_what_the_readme_says(example, output, capsys):
     exec(compile(example, "README.md", "exec"), {})
-    assert capsys.readouterr().out
+    assert capsys.readouterr().out == textwrap.dedent(output)
+
+
+def test_it_is_one_screen():
+    assert README.count("```python") == 1
+    assert len(README.split()) < 500
+    assert "|---" not in README, "figures are on the site"

@@ -1,0 +1,82 @@
+"""What the pages for readers show is so: their Python runs, and their commands and options are there."""
+
+import ast
+import importlib.util
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from makeweight.cli._app import app
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("*/*.md"), DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"])
+RUN = [
+    page for page in PAGES if page.parent.name in ("how-to", "coming-from") and "```python" in page.read_text("utf-8")
+]
+#: Packages of others that a page may show; its blocks are run where they are installed.
+OTHERS = {"be_great", "fairlearn", "mostlyai", "polars", "sdv", "tabpfn", "tabpfn_extensions"}
+
+
+def blocks(page: Path) -> list[str]:
+    """Return the Python of a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def lacking(block: str) -> set[str]:
+    """Return the packages of others that a block imports and that are not installed."""
+    names = set()
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return {name for name in names & OTHERS if importlib.util.find_spec(name) is None}
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": page.stem}
+    skipped = set()
+    for block in blocks(page):
+        if lacking(block):
+            skipped |= lacking(block)
+            continue
+        exec(compile(block, str(page), "exec"), space)
+    if skipped and not capsys.readouterr().out:
+        pytest.skip(f"not installed: {', '.join(sorted(skipped))}")
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """Yield the page and the line of every command of ours that a page shows."""
+    for page in PAGES:
+        text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+        for line in re.findall(r"^(?:    |!)(makeweight .*)$", text, flags=re.MULTILINE):
+            yield os.fspath(page.relative_to(DOCS.parent)), line
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(command_lines())))
+def test_commands_have_the_options_that_a_page_gives_them(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    words = words[: next((i for i, word in enumerate(words) if word in ("|", ">", "&&")), None)]
+    if words[1].startswith("-"):
+        return
+    context = click.Context(app)
+    command = app.get_command(context, words[1])
+    assert command is not None, words[1]
+    known = {name for parameter in command.params for name in parameter.opts} | {"-h", "--help"}
+    assert [word for word in words[2:] if re.match(r"--?[a-z]", word) and word.split("=")[0] not in known] == []
+
+
+def test_pages_for_readers_are_short() -> None:
+    pages = [page for page in PAGES if page.parent.name in ("how-to", "explanation", "coming-from")] + [
+        DOCS / "tutorial.md"
+    ]
+    words = {page: len(page.read_text(encoding="utf-8").split()) for page in pages}
+    assert sum(words.values()) < 13_600, "a third of what the records hold"
+    assert [page for page, n in words.items() if n > 1_500] == []
