@@ -24,6 +24,7 @@ PUBLIC = {
     "Tables and plans": [
         "makeweight.table",
         "makeweight.plan",
+        "makeweight.rules",
         "makeweight.partitioned",
         "makeweight.progress",
         "makeweight.engine",
