@@ -23,7 +23,7 @@ def test_every_linked_page_is_there():
 
 
 @pytest.mark.parametrize(
-    ("example", "output"), re.findall(r"```python\n(.*?)```\n\n((?:    .*\n)+)", README, flags=re.DOTALL)
+    ("example", "output"), re.findall(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, flags=re.DOTALL)
 )
 def test_the_examples_print_what_the_readme_says(example, output, capsys):
     exec(compile(example, "README.md", "exec"), {})
