@@ -17,6 +17,7 @@ PUBLIC = {
         "makeweight",
         "makeweight.sampler",
         "makeweight.resampled",
+        "makeweight.synthesizer",
         "makeweight.classifier",
         "makeweight.committee",
     ],
