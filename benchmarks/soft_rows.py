@@ -1,7 +1,9 @@
 """Rows that carry probabilities, beside hard rows, soft real rows and doing nothing, on many tables.
 
-    python benchmarks/soft_rows.py whole|rare --seeds 1,2 [--tables NAME ...] [--hours H]   # measure what is missing
-    python benchmarks/soft_rows.py --show                                                   # the tables of the docs
+    python benchmarks/soft_rows.py whole|rare|opal|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
+    python benchmarks/soft_rows.py --show                                         # the tables of the docs
+
+The first measures what is missing. Modes opal and spurious are described in soft_rows_few.py.
 
 whole: tables as they are, at most 12,000 rows, 60 % to learn from. rare: 1,000 common and 100 rare rows to learn from.
 A committee is cross-fitted on the training rows; the smoothed bootstrap writes rows, as many of either label; the
@@ -21,6 +23,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict, train_test_split
 
+import soft_rows_few as few
 import transformer_calibrated as tables
 from makeweight import Limits
 from makeweight.committee import Committee, soft_labels
@@ -39,6 +43,11 @@ from makeweight.table import Schema, Table
 from records import Records
 
 RESULTS = Path(__file__).parent / "results" / "soft_rows.parquet"
+#: Modes of few rows: tables, how one is measured, and results.
+FEW = {
+    mode: (names, measured, RESULTS.with_stem(f"soft_rows_{mode}"))
+    for mode, names, measured in (("opal", few.OPAL, few.opal), ("spurious", few.SPURIOUS, few.spurious))
+}
 WHOLE = (
     "real/telco_churn",
     "real/german_credit",
@@ -183,22 +192,26 @@ def main() -> None:
     """Measure what is missing, or show what is there."""
     warnings.filterwarnings("ignore")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", nargs="?", choices=["whole", "rare"])
+    parser.add_argument("mode", nargs="?", choices=["whole", "rare", *FEW])
     parser.add_argument("--seeds", default="1,2,6,8")
-    parser.add_argument("--tables", nargs="+", default=WHOLE)
+    parser.add_argument("--tables", nargs="+")
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--show", action="store_true")
     asked = parser.parse_args()
-    records, stop = Records(RESULTS), time.monotonic() + 3600 * asked.hours
+    names, measured, path = FEW.get(asked.mode, (WHOLE, partial(measure, asked.mode), RESULTS))
+    records, stop = Records(path), time.monotonic() + 3600 * asked.hours
     for seed in map(int, asked.seeds.split(",")) if asked.mode else ():
-        for table in asked.tables:
+        for table in asked.tables or names:
             key = {"mode": asked.mode, "table": table, "seed": seed}
             if not records.has(key) and time.monotonic() < stop:
                 began = time.monotonic()
-                records.add(key, measure(asked.mode, table, seed))
+                records.add(key, measured(table, seed))
                 print(*key.values(), f"{time.monotonic() - began:.0f} s", flush=True)
     if asked.show:
-        summarise(records.frame)
+        summarise(Records(RESULTS).frame)
+        for _, _, path in FEW.values():
+            if path.exists():
+                few.summarise(Records(path).frame)
 
 
 if __name__ == "__main__":

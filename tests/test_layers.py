@@ -75,7 +75,7 @@ MAY_IMPORT = {
     ],
     "quality": ["errors", "table", "plan", "theory", "page"],
     "page": ["errors"],
-    "partitioned": ["errors", "progress", "table", "plan", "generators", "sampler", "engine"],
+    "partitioned": ["errors", "progress", "table", "plan", "generators", "measure", "committee", "sampler", "engine"],
     "experiments": [
         "errors",
         "progress",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,14 +11,13 @@ import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 
 from makeweight._compat import HasMethods, Interval, StrOptions
-from makeweight.committee.teaching import soft_counts, teach
-from makeweight.errors import PlanError
+from makeweight.committee.softened import SoftGeneration, soft_amount, soften
+from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.labelled import LabelledRows
-from makeweight.measure.training import balancing_weights
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.rules import Constraints, check_rows, read_constraints
@@ -29,8 +27,8 @@ from makeweight.weights import Weights, refuse_pipeline, repeated, row_weights
 
 __all__ = ["SyntheticOverSampler", "balance"]
 
-#: Keys of the streams that a teacher is fitted with, and that decide which rows stand more often.
-TEACHER_STREAM, ROWS_STREAM = 2, 3
+#: Key of the stream that decides which rows stand more often.
+ROWS_STREAM = 3
 
 
 def balance(
@@ -49,8 +47,10 @@ def balance(
     limits: Limits | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
+    soft_labels: Any = False,
+    draw_labels: bool = False,
     progress: Callable[[Progress], object] | None = None,
-) -> Generation:
+) -> Generation | SoftGeneration:
     """Write the rows that a table is missing.
 
     Parameters
@@ -82,14 +82,21 @@ def balance(
         with a shortfall.
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
-        Threads that work on different groups.
+        Threads that work on different groups; processes that fit a teacher.
+    soft_labels : bool, Committee, classifier or generator with ``label``, default=False
+        Let every row carry p(label | row), as for `SyntheticOverSampler`.
+    draw_labels : bool, default=False
+        With `soft_labels`, for learners that take no weights: every row stands twice and weighs one, a real row with
+        its own label and with one drawn from p, a synthetic row with two drawn ones.
     progress : callable, optional
         Called with a `makeweight.progress.Progress` after every round of rows.
 
     Returns
     -------
     Generation
-        The synthetic rows, with plan, ledger and provenance.
+        The synthetic rows, with plan, ledger and provenance. With `soft_labels` it is a
+        `makeweight.committee.SoftGeneration`: ``further`` are the rows to put below the real ones, ``sample_weight``
+        weighs both.
 
     Raises
     ------
@@ -110,12 +117,19 @@ def balance(
     real = to_frame(frame)
     table = Table(real, Target(target, tuple(group_by), kinds or {}).schema(real))
     groups = Groups(table)
-    plan = Amount(sampling_strategy, augment, alpha, synthetic_weight).plan(groups)
-    return write_rows(
+    amount = Amount(sampling_strategy, augment, alpha, synthetic_weight)
+    soft = soft_labels is not False
+    if draw_labels and not soft:
+        raise OptionError("labels are drawn from the probabilities of soft labels", hint="add soft_labels=True")
+    if soft:
+        amount = soft_amount(amount, groups, read_constraints(constraints, table.schema))
+    plan = amount.plan(groups)
+    seed = seed_sequence(random_state)
+    generation = write_rows(
         table,
         plan,
         generator,
-        seed=seed_sequence(random_state),
+        seed=seed,
         options=options,
         groups=groups,
         limits=limits,
@@ -123,6 +137,9 @@ def balance(
         progress=progress,
         constraints=constraints,
     )
+    if not soft:
+        return generation
+    return soften(table, generation, groups, seed, teacher=soft_labels, draw_labels=draw_labels, n_jobs=n_jobs)
 
 
 class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -164,10 +181,11 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
     random_state : int, numpy.random.Generator, RandomState or None
     n_jobs : int, optional
         Threads that work on different groups; the rows do not depend on it.
-    soft_labels : bool or classifier, default=False
+    soft_labels : bool, Committee, classifier or generator with ``label``, default=False
         Let every row carry p(label | row): real and synthetic rows stand once per label, with the label's probability
         as ``sample_weight_``. True asks a `makeweight.Committee`; one can be given, and any other classifier with
-        ``predict_proba`` is cross-fitted in its place. Rows lie evenly over the groups, 8,000 of them or twice the
+        ``predict_proba``, or a generator that can say what a row is, is cross-fitted in its place. Rows lie evenly
+        over the groups, 8,000 of them or twice the
         real ones where that is more, unless `sampling_strategy` or `augment` say otherwise. The learner needs sample
         weights, and in a pipeline they do not reach it: fit it to what ``fit_resample`` returns.
 
@@ -234,7 +252,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         "limits": [Limits, None],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
-        "soft_labels": [bool, HasMethods(["fit", "predict_proba"])],
+        "soft_labels": [bool, HasMethods(["fit", "predict_proba"]), HasMethods(["fit", "label"])],
         "weights": [StrOptions({"attribute", "rows"})],
     }
 
@@ -349,7 +367,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             constraints=self.constraints,
         )
         if self.soft_labels is not False:
-            rows, strata = self._soften(given, cells, seed)
+            rows, strata = self._soften(given, table, cells, seed)
         else:
             self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
             self.sample_weight_ = row_weights(cells, made)
@@ -373,32 +391,16 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         return {name: value for name, value in state.items() if name not in ("generator_", "table_")}
 
     def _soften(
-        self, given: LabelledRows, cells: Groups, seed: np.random.SeedSequence
+        self, given: LabelledRows, table: Table, cells: Groups, seed: np.random.SeedSequence
     ) -> tuple[pd.DataFrame, np.ndarray]:
         """Ask the teacher what every row is; return the rows to put below the real ones, and strata of all rows."""
-        features, written = given.frame[given.names], self.generation_.frame
-        stream = np.random.SeedSequence(seed.entropy, spawn_key=(TEACHER_STREAM,))
-        lesson = teach(
-            features,
-            given.labels.to_numpy(),
-            written[given.names],
-            teacher=self.soft_labels,
-            kinds={name: kind for name, kind in given.stated(self.kinds).items() if name in given.names},
-            groups=given.frame[given.attributes] if given.attributes else None,
-            sample_weight=balancing_weights(cells.codes) if given.attributes else None,
-            random_state=int(stream.generate_state(1)[0]),
-            n_jobs=self.n_jobs,
+        soft = self.generation_ = soften(
+            table, self.generation_, cells, seed, teacher=self.soft_labels, features=given.names, n_jobs=self.n_jobs
         )
-        self.teacher_, self.probabilities_ = lesson.teacher, lesson.probabilities
-        soft = lesson.labels(synthetic_weight=1.0 if self.synthetic_weight is None else self.synthetic_weight)
-        n_real = len(features)
-        every = pd.concat([given.frame[[*given.names, given.target]], written[[*given.names, given.target]]])
-        further = every.iloc[soft.rows[n_real:]].reset_index(drop=True)
-        labels = pd.Series(self.teacher_.classes_[soft.labels[n_real:]], name=given.target)
-        further[given.target] = labels.astype(given.frame[given.target].dtype)
-        self.is_synthetic_ = np.arange(len(soft.rows)) >= n_real
-        self.sample_weight_ = soft.weights
-        return further, 2 * soft.labels + self.is_synthetic_
+        self.teacher_, self.probabilities_ = soft.lesson.teacher, soft.lesson.probabilities
+        self.sample_weight_ = soft.sample_weight
+        self.is_synthetic_ = np.arange(len(self.sample_weight_)) >= soft.n_real
+        return soft.further, 2 * soft.labels.labels + self.is_synthetic_
 
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), given.stated(self.kinds)).schema(given.frame)
@@ -408,7 +410,7 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         labels = None if given.attributes else given.labels.to_numpy()
         amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
         if self.soft_labels is not False:
-            amount = _soft_amount(amount, groups)
+            amount = soft_amount(amount, groups, read_constraints(self.constraints, schema))
         self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance
@@ -427,19 +429,3 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _soft_amount(amount: Amount, groups: Groups) -> Amount:
-    """Return as many rows for every group, unless something else is asked for."""
-    if amount.alpha is not None:
-        raise PlanError(
-            "alpha weighs augmentation rows by their purpose, and soft labels by their probability",
-            got=f"alpha={amount.alpha}, soft_labels=True",
-            hint="leave alpha out, or weigh all synthetic rows by synthetic_weight",
-        )
-    if amount.sampling_strategy != "auto" or amount.augment:
-        return amount
-    each = int(soft_counts(groups.counts)[0])
-    return replace(
-        amount, sampling_strategy={key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}, augment=each
-    )

@@ -310,3 +310,41 @@ def test_constraints_hold_and_are_counted(run, tmp_path):
     broken = run("balance", str(tmp_path / "in.csv"), "--target=y", "--constraint=low > 0", "--dry-run")
     assert broken.code == 2
     assert "real rows break a constraint" in broken.err
+
+
+class TestSoftLabels:
+    """`--soft-labels`: rows once per label, weighed by its probability."""
+
+    COMMAND = ("--target", "paid", "--generator", "smoothed-bootstrap", "--soft-labels", "--augment", 20, "--seed", 1)
+
+    def test_real_rows_come_first_and_columns_say_what_rows_weigh(self, run, csv):
+        result = run("balance", csv, *self.COMMAND, "--probabilities", "--provenance", "-o", "o.csv", "--json")
+        rows, real = pd.read_csv(csv.parent / "o.csv"), pd.read_csv(csv)
+        assert rows[: len(real)][real.columns].equals(real)
+        assert result.json["n_written"] == len(rows)
+        assert rows["makeweight_weight"].sum() == pytest.approx(len(real) + result.json["n_synthetic"], rel=1e-2)
+        said = rows[["makeweight_p_no", "makeweight_p_yes"]]
+        assert said.sum(axis=1).to_numpy() == pytest.approx(1)
+        own = said.to_numpy()[range(len(rows)), (rows["paid"] == "yes").astype(int)]
+        synthetic = rows["makeweight_synthetic"].to_numpy()
+        assert rows["makeweight_weight"][synthetic].to_numpy() == pytest.approx(own[synthetic])
+        assert rows["makeweight_purpose"].notna().tolist() == synthetic.tolist()
+        assert "labels by a committee" in result.err
+        assert result.json["teacher"]["log_loss"] > 0
+
+    def test_labels_are_drawn_for_learners_without_weights(self, run, csv):
+        result = run("balance", csv, *self.COMMAND, "--draw-labels", "--synthetic-only")
+        rows = read(result.out)
+        assert list(rows) == list(pd.read_csv(csv))
+        assert "a drawn label" in result.err
+        assert len(rows) % 2 == 0
+
+    def test_a_dry_run_has_the_rows_that_carry_probabilities(self, run, csv):
+        plan = run("balance", csv, "--target", "paid", "--soft-labels", "--dry-run", "--json").json
+        assert [group["n_augment"] for group in plan["groups"]] == [4000, 4000]
+
+    @pytest.mark.parametrize("flag", ["--draw-labels", "--probabilities"])
+    def test_what_needs_soft_labels_says_so(self, run, csv, flag):
+        result = run("balance", csv, "--target", "paid", flag)
+        assert result.code == 2
+        assert "--soft-labels" in result.err

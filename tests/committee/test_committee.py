@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from makeweight.committee import ClosedForm, Committee, closed_form
 from makeweight.committee.boosted import MOST_CATEGORIES, BoostedTrees
-from makeweight.errors import MissingDependency, OptionError, PlanError
+from makeweight.errors import FileProblem, MissingDependency, OptionError, PlanError
+from makeweight.generators.transformer.generator import InContextTransformer
 from makeweight.table import Schema
 
 QUICK = ["closed-form", "lr"]
@@ -156,6 +157,39 @@ def test_a_member_whose_package_is_missing(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingDependency, match="pip install lightgbm"):
         Committee(["lr", "lightgbm"]).fit(X, y)
+
+
+def test_the_network_of_labels_says_that_it_has_no_weights(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    X, y, _ = mixed(60)
+    monkeypatch.setattr("makeweight.committee.members.label_weights", lambda: tmp_path / "none.safetensors")
+    with pytest.raises(FileProblem, match="no weights of the network of labels"):
+        Committee(["lr", "network"]).fit(X, y)
+
+
+def test_the_network_of_labels_is_a_member_where_it_has_weights(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from makeweight.generators.transformer.labels import weights
+    from makeweight.generators.transformer.labels.config import LabelModelConfig
+    from makeweight.generators.transformer.labels.model import LabelModel
+
+    X, y, _ = mixed(120)
+    path = tmp_path / "labels.safetensors"
+    weights.save(LabelModel(LabelModelConfig()), path, weights.LabelWeights())
+    monkeypatch.setattr("makeweight.committee.members.label_weights", lambda: path)
+    monkeypatch.setattr("makeweight.committee.networks.label_weights", lambda: path)
+    committee = Committee(["lr", "network"], cv=2, repeats=1, random_state=0).fit(X, y)
+    assert np.isfinite(committee.member_losses_).all()
+    assert roc_auc_score(y, committee.predict_proba(X)[:, 1]) > 0.7
+
+
+def test_a_generator_that_can_say_what_a_row_is():
+    X, y, p = mixed(60, share=0.4)
+    own = InContextTransformer(orders=1)
+    committee = Committee(["in-context", ("own", own)], cv=2, repeats=1, random_state=0).fit(X, y)
+    assert committee.member_losses_[0] == pytest.approx(committee.member_losses_[1])
+    assert np.corrcoef(committee.oof_[:, 1], p)[0, 1] > 0.2
+    assert not hasattr(own, "_known")
 
 
 def test_one_class_is_refused():

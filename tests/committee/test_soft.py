@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from makeweight import SyntheticOverSampler
-from makeweight.committee import soft_labels
+from makeweight import Schema, SyntheticOverSampler, balance
+from makeweight.committee import ClosedForm, drawn_labels, soft_labels
 from makeweight.errors import OptionError, PlanError
+from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
 
 
 @given(st.integers(1, 20), st.integers(0, 20), st.integers(2, 4), st.floats(0, 1), st.integers(0, 99))
@@ -132,3 +133,117 @@ class ThreeColumns(LogisticRegression):
     @staticmethod
     def numbers(X):
         return X.assign(sex=X["sex"] == "f").to_numpy(dtype=float)
+
+
+class TestDrawnLabels:
+    """Labels for learners that take no weights."""
+
+    @given(st.integers(1, 20), st.integers(0, 20), st.integers(2, 4), st.integers(0, 99))
+    def test_every_row_stands_twice_and_real_ones_keep_a_label(self, n, m, k, seed):
+        rng = np.random.default_rng(seed)
+        labels, real, synthetic = rng.integers(0, k, n), rng.dirichlet(np.ones(k), n), rng.dirichlet(np.ones(k), m)
+        drawn = drawn_labels(labels, real, synthetic, rng)
+        assert np.bincount(drawn.rows).tolist() == [2] * (n + m)
+        assert np.array_equal(drawn.labels[:n], labels)
+        assert set(drawn.labels) <= set(range(k))
+        assert drawn.weights.tolist() == [1.0] * 2 * (n + m)
+
+    def test_draws_follow_the_probabilities_with_less_noise_than_independent_ones(self):
+        rng = np.random.default_rng(0)
+        p = np.tile(rng.uniform(0.1, 0.9, 50)[:, None], 2)
+        p[:, 0] = 1 - p[:, 1]
+        shares = [
+            drawn_labels(np.zeros(1, dtype=int), p[:1], p, np.random.default_rng(seed)).labels[2:].mean()
+            for seed in range(400)
+        ]
+        assert abs(np.mean(shares) - p[:, 1].mean()) < 0.005
+        assert np.var(shares) < 0.6 * (p[:, 1] * p[:, 0]).sum() / 2 / len(p) ** 2
+
+    def test_a_certain_row_has_two_equal_labels(self):
+        certain = np.eye(3)
+        drawn = drawn_labels(np.array([0, 1, 2]), certain, certain, np.random.default_rng(0))
+        assert drawn.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 0, 1, 1, 2, 2]
+
+
+class TestBalance:
+    """`balance(soft_labels=...)`."""
+
+    def frame(self, n=200):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=n)
+        y = np.where(rng.random(n) < 1 / (1 + np.exp(2 - 2 * x)), "rare", "common")
+        return pd.DataFrame({"x": x, "sex": rng.choice(["f", "m"], n), "z": rng.normal(size=n), "y": y})
+
+    def balanced(self, **options):
+        options = {"teacher": LogisticRegression(), "augment": 50} | options
+        return balance(
+            self.frame()[["x", "z", "y"]],
+            target="y",
+            generator="smoothed-bootstrap",
+            soft_labels=options.pop("teacher"),
+            random_state=0,
+            **options,
+        )
+
+    def test_rows_stand_below_the_real_ones_with_weights_and_probabilities(self):
+        soft, real = self.balanced(), self.frame()
+        n = soft.plan.n_synthetic
+        assert soft.further.columns.tolist() == ["x", "z", "y"]
+        assert len(soft.sample_weight) == len(soft.probabilities) == len(soft.is_synthetic) == 200 + len(soft.further)
+        assert soft.sample_weight.sum() == pytest.approx(200 + n, rel=1e-3)
+        weight_of_rare = soft.sample_weight[200:][soft.is_synthetic[200:] & (soft.further["y"] == "rare").to_numpy()]
+        p_of_rare = soft.probabilities["rare"][200:][soft.is_synthetic[200:] & (soft.further["y"] == "rare").to_numpy()]
+        assert np.allclose(weight_of_rare, p_of_rare)
+        assert soft.origin()["purpose"].notna().tolist() == soft.is_synthetic.tolist()
+        assert soft.ledger.accepted == n == len(soft.frame)
+        assert soft.further[~soft.is_synthetic[200:]]["x"].isin(real["x"]).all()
+
+    def test_hard_rows_are_those_without_soft_labels(self):
+        hard = balance(
+            self.frame()[["x", "z", "y"]], target="y", generator="smoothed-bootstrap", augment=50, random_state=0
+        )
+        assert hard.frame.equals(self.balanced().frame)
+
+    def test_it_says_what_the_sampler_says(self):
+        soft, frame = self.balanced(), self.frame()
+        sampler = SyntheticOverSampler(
+            "smoothed-bootstrap", soft_labels=LogisticRegression(), augment=50, random_state=0
+        )
+        rows, labels = sampler.fit_resample(frame[["x", "z"]], frame["y"])
+        assert rows[200:].reset_index(drop=True).equals(soft.further[["x", "z"]])
+        assert labels[200:].tolist() == soft.further["y"].tolist()
+        assert np.array_equal(sampler.sample_weight_, soft.sample_weight)
+
+    def test_groups_are_heard(self):
+        frame = self.frame()
+        soft = balance(
+            frame,
+            target="y",
+            group_by=["sex"],
+            generator="smoothed-bootstrap",
+            soft_labels=ClosedForm(Schema.infer(frame.drop(columns="y"))),
+            augment=10,
+            random_state=0,
+        )
+        own = pd.Series(soft.sample_weight[:200]).groupby([frame["sex"], frame["y"]]).sum()
+        assert own.max() / own.min() < 1.6
+        assert soft.to_dict()["teacher"]["members"] == {"teacher": 1.0}
+
+    def test_drawn_labels_weigh_one(self):
+        soft = self.balanced(draw_labels=True)
+        assert (soft.sample_weight == 1).all()
+        assert len(soft.further) == 200 + 2 * soft.plan.n_synthetic
+
+    @pytest.mark.parametrize(
+        ("options", "error", "match"),
+        [
+            ({"draw_labels": True, "teacher": False}, OptionError, "soft_labels=True"),
+            ({"draw_labels": True, "synthetic_weight": 0.5}, PlanError, "drawn labels weigh nothing"),
+            ({"alpha": 0.5}, PlanError, "alpha weighs"),
+            ({"constraints": {"high": "y == 'common' or x > -9"}}, PlanError, "names the label"),
+            ({"teacher": SmoothedBootstrap()}, OptionError, "no method label"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, options, error, match):
+        with pytest.raises(error, match=match):
+            self.balanced(**options)

@@ -54,6 +54,7 @@ def run(request: BalanceRequest) -> int:
                 random_state=request.seed,
                 engine=str(request.engine),
                 n_jobs=request.jobs,
+                soft_labels=request.soft_labels,
                 progress=progress,
             )
     except GenerationShortfall as error:
@@ -81,7 +82,7 @@ def dry_run(request: BalanceRequest) -> int:
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
         work = Work(str(request.engine), request.jobs, progress)
-        plan = survey(request.data, request.columns, request.amount, work).plan
+        plan = survey(request.data, request.columns, request.amount, work, soft=request.soft_labels).plan
     cost = generator.cost(plan)
     if not request.as_json:
         print_plan(_show.console(), request, plan, cost)
@@ -111,6 +112,8 @@ def _checked(request: BalanceRequest) -> BalanceRequest:
         ("--alpha", request.alpha is not None, columns),
         ("--synthetic-weight", request.synthetic_weight is not None, columns),
         ("--constraint", request.constraints, "a table that fits into the memory takes constraints, without --engine"),
+        ("--draw-labels", request.draw_labels, "learners of tables larger than memory take weights"),
+        ("--probabilities", request.probabilities, "a row's weight is its label's probability"),
         ("--no-header", request.no_header, text),
         ("--missing", request.missing, text),
         ("--max-seconds", request.max_seconds is not None, "stop with Ctrl-C, and continue with --resume"),
@@ -153,7 +156,7 @@ def _print(request: BalanceRequest, result: PartitionedGeneration, seconds: floa
     print_groups(err, result.plan, result.ledger)
     print_ledger(err, result.ledger)
     err.print()
-    new = sum(part.rows for part in result.parts if part.is_new and part.kind == "synthetic")
+    new = sum(account.accepted for part in result.parts if part.is_new for account in part.ledger)
     speed = f"{_show.seconds(seconds)} ({_show.per_second(new, seconds)})"
     err.print(f"{new:,} rows by {result.generator} in {speed}, seed {result.seed}")
     for note in result.notes:
@@ -165,7 +168,8 @@ def _print(request: BalanceRequest, result: PartitionedGeneration, seconds: floa
         err.print(f"warning: {result.ledger.shortfall:,} rows short, see the ledger")
     if finished:
         n_rows = sum(part.rows for part in result.parts)
+        copies = "real part files with a column of weights" if request.soft_labels else "copies of real part files"
         err.print(
-            f"wrote {n_rows:,} rows to {request.output}: {len(real):,} copies of real part files "
+            f"wrote {n_rows:,} rows to {request.output}: {len(real):,} {copies} "
             f"and {len(result.parts) - len(real):,} synthetic ones"
         )

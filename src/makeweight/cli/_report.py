@@ -12,6 +12,7 @@ from makeweight.cli import _show
 if TYPE_CHECKING:
     from makeweight.cli._request import BalanceOutcome, BalanceRequest
     from makeweight.generators.base import Cost
+    from makeweight.generators.generation import Generation
     from makeweight.generators.ledger import Ledger, LedgerEntry
     from makeweight.plan import Plan
 
@@ -35,7 +36,7 @@ def report_of(outcome: BalanceOutcome) -> dict[str, object]:
         "group_by": generation.schema.group_by,
         "n_real": n_real,
         "n_synthetic": len(generation),
-        "n_written": len(generation) + (0 if request.synthetic_only else n_real),
+        "n_written": outcome.n_written,
         "rows_per_second": len(generation) / max(generation.seconds, 1e-9),
         "total_seconds": outcome.seconds,
         "interrupted": outcome.interrupted,
@@ -94,16 +95,32 @@ def print_generation(out: Console, outcome: BalanceOutcome, *, written: bool = T
         f"in {_show.seconds(generation.seconds)} ({speed}), {_show.seconds(outcome.seconds)} in all, "
         f"seed {generation.seed}"
     )
-    for note in generation.notes:
+    for note in [*generation.notes, *_teaching(generation)]:
         out.print(f"note: {note}")
     if outcome.interrupted:
         out.print("interrupted: " + ("the rows accepted so far are kept" if written else "nothing was written"))
     elif written and generation.ledger.shortfall:
         out.print(f"warning: {generation.ledger.shortfall:,} rows short, see the ledger")
     if written:
-        n_rows = len(generation) + (0 if request.synthetic_only else len(outcome.file.frame))
         place = "standard output" if request.output == "-" else request.output
-        out.print(f"wrote {n_rows:,} rows to {place}")
+        out.print(f"wrote {outcome.n_written:,} rows to {place}")
+
+
+def _teaching(generation: Generation) -> list[str]:
+    """Say who labelled the rows, and how they carry it."""
+    from makeweight.committee import SoftGeneration
+
+    if not isinstance(generation, SoftGeneration):
+        return []
+    teacher, rows = generation.lesson.teacher, len(generation.labels.rows)
+    members = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(teacher.members_, teacher.weights_, strict=True))
+    drawn = (generation.sample_weight == 1.0).all()
+    carried = "a drawn label in every second" if drawn else "their probability as makeweight_weight"
+    return [
+        f"labels by a committee ({members}), log-loss {teacher.loss_:.3f} nats on rows that it had not seen",
+        f"real and synthetic rows stand once per label, {rows:,} rows in all, with {carried}: "
+        "they are for fitting a learner, not for counting",
+    ]
 
 
 def _accepted(ledger: Ledger) -> dict[str, int]:

@@ -30,6 +30,9 @@ class BalanceRequest:
     augment: int = 0
     alpha: float | None = None
     synthetic_weight: float | None = None
+    soft_labels: bool = False
+    draw_labels: bool = False
+    probabilities: bool = False
     output: str = "-"
     synthetic_only: bool = False
     provenance: bool = False
@@ -79,6 +82,17 @@ class BalanceOutcome:
     file: TableFile
     generation: Generation
     seconds: float
+
+    @property
+    def n_written(self) -> int:
+        """Rows in the output."""
+        from makeweight.committee import SoftGeneration
+
+        n_real, generation = len(self.file.frame), self.generation
+        if isinstance(generation, SoftGeneration):
+            synthetic = int(generation.is_synthetic.sum())
+            return synthetic if self.request.synthetic_only else len(generation.is_synthetic)
+        return len(generation) + (0 if self.request.synthetic_only else n_real)
 
     @property
     def interrupted(self) -> bool:

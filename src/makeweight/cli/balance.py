@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from makeweight.generators.fill import Generation
+    from makeweight.plan import Groups, Plan
+    from makeweight.table import Table
     from makeweight.table.io import TableFile
 
 PREFIX = "makeweight_"
@@ -69,6 +71,19 @@ PREFIX = "makeweight_"
     type=_options.Number(min=0),
     help="Weight of a synthetic row, where a real one weighs 1; adds the column makeweight_weight.",
 )
+@click.option(
+    "--soft-labels",
+    is_flag=True,
+    help="Let a committee of classifiers say what every row is: rows stand once per label, with the label's "
+    "probability in the column makeweight_weight. 8,000 rows, or two for every real one, unless --augment or "
+    "--strategy say otherwise.",
+)
+@click.option(
+    "--draw-labels",
+    is_flag=True,
+    help="With --soft-labels, for learners that take no weights: labels drawn from the probabilities.",
+)
+@click.option("--probabilities", is_flag=True, help="With --soft-labels: a column makeweight_p_LABEL for every label.")
 @click.option(
     "-o", "--output", metavar="FILE", default="-", help="CSV, TSV, Parquet or Feather; by default standard output."
 )
@@ -122,9 +137,11 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     \b
     makeweight balance customers.csv --target churn -o balanced.csv
     makeweight balance adult.csv --target income --group-by sex --missing "?" -o balanced.parquet
+    makeweight balance customers.csv --target churn --soft-labels -o taught.parquet
     makeweight balance parts/ --target income --engine dask://localhost:8786 -o balanced/
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     request = BalanceRequest(**parameters)
+    _check_soft(request)
     if request.engine is not None:
         context.exit(_large.dry_run(request) if request.dry_run else _large.run(request))
     _check_pieces(request)
@@ -151,6 +168,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
     import numpy as np
 
     from makeweight.cli._progress import Reporter
+    from makeweight.committee import soften
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.generators.registry import resolve
     from makeweight.generators.writing import write_rows
@@ -160,7 +178,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
 
     start = time.perf_counter()
     _check_output(request)
-    amount, limits = request.amount, request.limits
+    limits = request.limits
     seed, options = _endpoint.seed_of(request), _endpoint.options_of(request)
     resolve(request.generator, options)  # a mistyped name is refused before a large file is read
     with Reporter(_show.console(err=True)) as progress, warnings.catch_warnings():
@@ -170,7 +188,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
         _check_binary_output(request, file)
         table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
         groups = Groups(table)
-        plan = amount.plan(groups)
+        plan = _plan(request, table, groups)
         progress.say(f"fitting {request.generator}")
         try:
             generation = write_rows(
@@ -191,10 +209,20 @@ def run(request: BalanceRequest) -> BalanceOutcome:
         except GeneratorError as error:
             _tell_failure(request, file, error, time.perf_counter() - start)
             raise
+        if request.soft_labels:
+            progress.say("asking a committee what the rows are")
+            generation = soften(
+                table,
+                generation,
+                groups,
+                np.random.SeedSequence(seed),
+                draw_labels=request.draw_labels,
+                n_jobs=request.jobs,
+            )
         progress.say("writing")
         write_table(
             file,
-            generation.frame,
+            _rows(request, generation),
             request.output,
             extra=_extra(request, file, generation),
             synthetic_only=request.synthetic_only,
@@ -210,12 +238,11 @@ def _dry_run(request: BalanceRequest) -> None:
     from makeweight.table import Table
 
     _check_output(request)
-    amount = request.amount
     generator = resolve(request.generator, _endpoint.options_of(request))
     file = _options.load(request.data, request.kinds, request.missing, request.no_header)
     table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
     check_rows(table, read_constraints(request.constraints, table.schema))
-    plan = amount.plan(Groups(table))
+    plan = _plan(request, table, Groups(table))
     prompt = _endpoint.preview(generator, table, plan)
     cost = generator.cost(plan)
     if not request.as_json:
@@ -232,6 +259,34 @@ def _dry_run(request: BalanceRequest) -> None:
             "prompt": prompt,
         }
     )
+
+
+def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
+    """Return the rows per group."""
+    from makeweight.committee import soft_amount
+    from makeweight.rules import read_constraints
+
+    amount = request.amount
+    if request.soft_labels:
+        amount = soft_amount(amount, groups, read_constraints(request.constraints, table.schema))
+    return amount.plan(groups)
+
+
+def _rows(request: BalanceRequest, generation: Generation) -> pd.DataFrame:
+    """Return the rows to put below the real ones."""
+    from makeweight.committee import SoftGeneration
+
+    if not isinstance(generation, SoftGeneration):
+        return generation.frame
+    kept = generation.is_synthetic[generation.n_real :] if request.synthetic_only else slice(None)
+    return generation.further[kept].reset_index(drop=True)
+
+
+def _check_soft(request: BalanceRequest) -> None:
+    """Refuse what is for rows that carry probabilities, without any."""
+    for flag, given in (("--draw-labels", request.draw_labels), ("--probabilities", request.probabilities)):
+        if given and not request.soft_labels:
+            raise OptionError(f"{flag} is for rows that carry probabilities", hint="add --soft-labels")
 
 
 def _check_pieces(request: BalanceRequest) -> None:
@@ -292,24 +347,37 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
     import numpy as np
     import pandas as pd
 
-    weighed = request.alpha is not None or request.synthetic_weight is not None
-    if not request.provenance and not weighed:
+    from makeweight.committee import SoftGeneration
+
+    soft = isinstance(generation, SoftGeneration)
+    weighed = (soft and not request.draw_labels) or request.alpha is not None or request.synthetic_weight is not None
+    if not (request.provenance or weighed or request.probabilities):
         return None
     taken = [name for name in file.frame.columns if str(name).startswith(PREFIX)]
     if taken:
         raise OptionError(
             f"the table already has columns that start with {PREFIX!r}", got=taken, hint="drop or rename them"
         )
-    n_real = 0 if request.synthetic_only else len(file.frame)
     columns: dict[str, Any] = {}
+    if isinstance(generation, SoftGeneration):
+        synthetic, origin = generation.is_synthetic, generation.origin()
+        weights = generation.sample_weight
+    else:
+        n_real = len(file.frame)
+        synthetic = np.repeat([False, True], [n_real, len(generation)])
+        real = pd.DataFrame(None, index=range(n_real), columns=generation.provenance.columns, dtype=object)
+        origin = pd.concat([real, generation.provenance.astype(object)], ignore_index=True)
+        weights = _weights(file, generation) if weighed else np.ones(len(synthetic))
     if request.provenance:
-        columns[f"{PREFIX}synthetic"] = np.repeat([False, True], [n_real, len(generation)])
-        for name in generation.provenance.columns:
-            values = generation.provenance[name].astype(object).tolist()
-            columns[f"{PREFIX}{name}"] = pd.Series([None] * n_real + values, dtype=object)
+        columns[f"{PREFIX}synthetic"] = synthetic
+        columns.update({f"{PREFIX}{name}": origin[name] for name in origin})
     if weighed:
-        columns[f"{PREFIX}weight"] = _weights(file, generation)[len(file.frame) - n_real :]
-    return pd.DataFrame(columns)
+        columns[f"{PREFIX}weight"] = weights
+    if isinstance(generation, SoftGeneration) and request.probabilities:
+        said = generation.probabilities
+        columns.update({f"{PREFIX}p_{label}": said[label].to_numpy() for label in said})
+    rows = pd.DataFrame(columns)
+    return rows[synthetic].reset_index(drop=True) if request.synthetic_only else rows
 
 
 def _weights(file: TableFile, generation: Generation) -> np.ndarray:

@@ -11,7 +11,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from makeweight.committee.boosted import BoostedTrees
 from makeweight.committee.closed_form import ClosedForm
+from makeweight.committee.networks import GeneratorLabels, LabelNetwork, check_label_weights, label_weights
 from makeweight.errors import MissingDependency, OptionError, nearest
+from makeweight.generators.base import Generator
 from makeweight.measure.learners import FrameClassifier
 from makeweight.table import Schema
 
@@ -39,6 +41,8 @@ class Member:
         Whether it shares between classes what few rows cannot estimate.
     needs : str or None
         The package that it needs.
+    check : callable or None
+        Refuses a member that cannot be fitted here, before anything is.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Member:
     reads_table: bool = True
     few: bool = False
     needs: str | None = None
+    check: Callable[[], None] | None = None
 
 
 def _on_matrix(build: Callable[[], Any]) -> Callable[[Schema], Any]:
@@ -70,6 +75,13 @@ def _catboost() -> Any:
     return CatBoostClassifier(iterations=200, thread_count=1, verbose=False, allow_writing_files=False)
 
 
+def _in_context(schema: Schema) -> Any:
+    from makeweight.generators.transformer.generator import InContextTransformer
+
+    # One column order a fit: a committee averages over its folds, each with an order of its own.
+    return GeneratorLabels(schema, InContextTransformer(orders=1))
+
+
 #: Members by name.
 NAMED: Mapping[str, Member] = {
     member.name: member
@@ -83,6 +95,8 @@ NAMED: Mapping[str, Member] = {
         Member("xgb", _on_matrix(_xgboost), needs="xgboost"),
         Member("lightgbm", _on_matrix(_lightgbm), needs="lightgbm"),
         Member("catboost", _on_matrix(_catboost), needs="catboost"),
+        Member("in-context", _in_context, few=True),
+        Member("network", LabelNetwork, few=True, needs="torch", check=lambda: check_label_weights(label_weights())),
     )
 }
 
@@ -126,8 +140,19 @@ def _member(asked: Any, place: int) -> Member:
         member = NAMED[asked]
         if member.needs is not None and importlib.util.find_spec(member.needs) is None:
             raise MissingDependency(f"the member {asked!r} needs {member.needs}", hint=f"pip install {member.needs}")
+        if member.check is not None:
+            member.check()
         return member
     name, model = asked if isinstance(asked, tuple) else (f"{type(asked).__name__.lower()}-{place}", asked)
+    if isinstance(model, Generator):
+        if not hasattr(model, "label"):
+            raise OptionError(
+                "a generator that is a member can say what a row is",
+                where=f"member {place}",
+                got=f"{type(model).__name__}, which has no method label",
+                hint="take 'in-context', the default generator's network",
+            )
+        return Member(name, lambda schema: GeneratorLabels(schema, model), few=True)
     if not (hasattr(model, "fit") and hasattr(model, "predict_proba")):
         raise OptionError(
             "a member is a classifier with predict_proba",

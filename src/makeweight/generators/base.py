@@ -110,7 +110,9 @@ class Generator(Protocol):
     A generator may also have these attributes: ``traits`` (`Traits`), ``spent`` (`Cost` so far), ``notes``
     (tuple of str: what a user should know about the rows), ``details`` (dict of plain values for
     `Generation.details`) and ``pretrained`` (tuple of `makeweight.generators.gate.Weights` that it writes with and
-    that others gave a licence; the ledger names them).
+    that others gave a licence; the ledger names them). One that can say what a row is has ``label``, from a frame of
+    features to the probabilities of the target's categories at their shares among the real rows, shape (n, k): it can
+    be a member of a `makeweight.Committee`.
     """
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:

@@ -88,6 +88,7 @@ class FolderRequest:
     rows_per_part: int
     context_rows: int
     version: str
+    soft_labels: str = ""
 
     @property
     def seed(self) -> int:

@@ -33,6 +33,7 @@ from makeweight.partitioned.result import PartitionedGeneration
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import PartSource, to_frame
 from makeweight.partitioned.survey import Survey, Work, survey
+from makeweight.partitioned.teaching import TEACHER_ROWS, Taught, refuse_taken, taught
 from makeweight.partitioned.write import CopyTask, Job, WriteTask, entries_of, is_recorded, pieces_of, write
 from makeweight.plan import Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
@@ -59,6 +60,7 @@ def balance_partitions(
     random_state: int | None = None,
     engine: str = "local",
     n_jobs: int = 1,
+    soft_labels: Any = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> PartitionedGeneration:
     """Write the rows that a table of any length is missing.
@@ -89,6 +91,11 @@ def balance_partitions(
         "local", or the scheduler of a Dask cluster: "dask://HOST:PORT".
     n_jobs : int
         Processes of the local engine.
+    soft_labels : bool, Committee or classifier, default=False
+        Let synthetic rows carry p(label | row), as for `makeweight.balance`: they stand once per label, and every part
+        file has a column ``makeweight_weight``. The teacher is fitted to 10,000 rows of the sample at most, and labels
+        rows in the workers. Real rows keep their label; they weigh one, or where there are grouping attributes what
+        makes the groups weigh the same.
     progress : callable, optional
         Called with a `Progress`; done and total are parts.
 
@@ -138,6 +145,8 @@ def balance_partitions(
         )
     chosen = copy.deepcopy(resolve(generator, options))
     pieces = PartSource.open(source)
+    if soft_labels is not False:
+        refuse_taken(pieces.schema.names)
     request = FolderRequest(
         source=tuple((Path(file).name, Path(file).stat().st_size) for file in pieces.files),
         target=target,
@@ -153,12 +162,14 @@ def balance_partitions(
         rows_per_part=out.rows_per_part,
         context_rows=out.context_rows,
         version=version("makeweight"),
+        soft_labels=_teacher_name(soft_labels),
     )
     request = folder.check(out, Path(source), request)
     if request.random_state is None:
         request = replace(request, random_state=secrets.randbits(32))
-    table = survey(pieces, Target(target, tuple(group_by), kinds or {}), Amount(sampling_strategy, augment), work)
-    run = _Run(table, Path(out.path), folder.begin(out, request), request, work)
+    columns = Target(target, tuple(group_by), kinds or {})
+    table = survey(pieces, columns, Amount(sampling_strategy, augment), work, soft=bool(request.soft_labels))
+    run = _Run(table, Path(out.path), folder.begin(out, request), request, work, soft_labels)
     result = run.result(run.write(chosen), time.perf_counter() - work.start)
     hint = "the parts are kept: finish with existing='resume' and on_shortfall='warn', or take another generator"
     report_shortfall(result, result.ledger, limits.on_shortfall, hint)
@@ -175,6 +186,7 @@ class _Run:
     folder: Path
     request: FolderRequest
     work: Work
+    teacher: Any = False
 
     @property
     def limit(self) -> int:
@@ -188,13 +200,15 @@ class _Run:
         real = [Path(file).name for file in copied]
         synthetic = [f"{_free_prefix(real)}-{piece.number:05d}.parquet" for piece in pieces]
         output = str(self.output)
-        tasks: list[CopyTask | WriteTask] = [
-            CopyTask(source, output, part) for source, part in zip(copied, real, strict=True)
-        ]
-        if all(is_recorded(self.output, part) for part in synthetic):
+        asking = [*synthetic, *real] if self.request.soft_labels else synthetic
+        if all(is_recorded(self.output, part) for part in asking):
             job = Shared("", "")  # nobody reads it
         else:
             job = self.prepare(generator)
+        weighing = job if self.request.soft_labels else None
+        tasks: list[CopyTask | WriteTask] = [
+            CopyTask(source, output, part, weighing) for source, part in zip(copied, real, strict=True)
+        ]
         tasks += [WriteTask(output, part, piece, job) for part, piece in zip(synthetic, pieces, strict=True)]
         records = {record.name: record for record in self.work.results(write, tasks, "writing parts")}
         return [records[part] for part in (*real, *synthetic)]
@@ -233,8 +247,32 @@ class _Run:
         self.work.say(f"fitting {name}", 0, 1)
         stream = np.random.SeedSequence(seed, spawn_key=(FIT_STREAM,))
         fitted = generator.fit(table, rng=np.random.default_rng(stream))
-        job = Job(fitted, name, table, groups, survey.plan, checker, names, source.schema, seed)
+        job = Job(
+            fitted,
+            name,
+            table,
+            groups,
+            survey.plan,
+            checker,
+            names,
+            source.schema,
+            seed,
+            self.taught(candidates) if self.request.soft_labels else None,
+        )
         return Shared.write(self.folder / "job.pickle", job)
+
+    def taught(self, candidates: context.SampleCandidates) -> Taught:
+        """Return a teacher, fitted to the first rows of the sample."""
+        self.work.say("asking a committee what rows are", 0, 1)
+        survey = self.survey
+        return taught(
+            candidates.sample(min(self.limit, max(AT_LEAST, TEACHER_ROWS // len(survey.groups)))),
+            survey.schema,
+            survey.groups,
+            teacher=self.teacher,
+            seed=self.request.seed,
+            n_jobs=self.work.n_jobs if self.work.engine == "local" else 1,
+        )
 
     def result(self, records: list[PartRecord], seconds: float) -> PartitionedGeneration:
         """Return what all parts say together."""
@@ -259,6 +297,13 @@ class _Run:
             },
             notes=tuple(dict.fromkeys(note for record in synthetic for note in record.notes)),
         )
+
+
+def _teacher_name(teacher: Any) -> str:
+    """Return who labels rows, for the record; nothing where nobody does."""
+    if teacher is False:
+        return ""
+    return "committee" if teacher is True else type(teacher).__name__
 
 
 def _free_prefix(real: list[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from makeweight.committee import soft_amount
 from makeweight.engine import run
 from makeweight.errors import OptionError
 from makeweight.partitioned.facts import ScanTask, TableFacts, refuse_many_groups, scan
@@ -44,8 +45,12 @@ class Survey:
     plan: Plan
 
 
-def survey(source: str | Path | PartSource, target: Target, amount: Amount, work: Work) -> Survey:
+def survey(
+    source: str | Path | PartSource, target: Target, amount: Amount, work: Work, *, soft: bool = False
+) -> Survey:
     """Return what one reading of a partitioned table says: its schema, its groups, and the plan.
+
+    With `soft` the plan is that of rows that carry probabilities.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def survey(source: str | Path | PartSource, target: Target, amount: Amount, work
     assert total is not None
     schema = schema_of(pieces, total, roles, target.kinds)
     groups = groups_of(schema, total)
-    return Survey(pieces, total, schema, groups, amount.plan(groups))
+    return Survey(pieces, total, schema, groups, (soft_amount(amount, groups) if soft else amount).plan(groups))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from makeweight.partitioned.folder import PartAccount, PartRecord, record_of, wr
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import to_arrow
+from makeweight.partitioned.teaching import WEIGHT, Taught
 from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
@@ -69,6 +70,8 @@ class Job:
     names : FreshNames
     arrow : pyarrow.Schema
     entropy : int
+    taught : Taught, optional
+        Who labels the rows.
     """
 
     generator: Generator
@@ -80,6 +83,13 @@ class Job:
     names: FreshNames
     arrow: Any
     entropy: int
+    taught: Taught | None = None
+
+    def rows(self, generation: Generation) -> Any:
+        """Return the rows of a part file: as they were written, or once per label."""
+        if self.taught is None:
+            return to_arrow(generation.frame, self.arrow)
+        return self.taught.label(generation.frame, self.arrow)
 
     def generate(self, piece: Piece) -> Generation:
         """Write the rows of one piece: a function of seed, groups and the piece's number alone."""
@@ -115,17 +125,20 @@ class Job:
 
 @dataclass(frozen=True)
 class CopyTask:
-    """A real part file to be copied, byte for byte.
+    """A real part file to be copied, byte for byte, or with what its rows weigh.
 
     Parameters
     ----------
     source, output, name : str
         File, folder, and the name in it.
+    job : Shared, optional
+        A `Job` with a teacher, which says what the rows weigh.
     """
 
     source: str
     output: str
     name: str
+    job: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -159,13 +172,16 @@ def write(task: CopyTask | WriteTask) -> PartRecord:
         return known
     generation: Generation | None = None
     ledger: tuple[PartAccount, ...] = ()
-    if isinstance(task, CopyTask):
+    if isinstance(task, CopyTask) and task.job is not None:
+        weighing: Job = task.job.read()
+        replace_file(path, lambda stream: _write_weighed(weighing, task.source, stream))
+    elif isinstance(task, CopyTask):
         with Path(task.source).open("rb") as source:
             replace_file(path, lambda stream: shutil.copyfileobj(source, stream, 2**20))
     else:
         job: Job = task.job.read()
         generation = job.generate(task.piece)
-        table = to_arrow(generation.frame, job.arrow)
+        table = job.rows(generation)
         replace_file(path, lambda stream: _write_parquet(table, stream))
         by_group = {job.plan.groups[position].group: position for position, *_ in task.piece.wants}
         accounts = ({"position": by_group[e.group], **e.to_dict()} for e in generation.ledger)
@@ -186,6 +202,15 @@ def write(task: CopyTask | WriteTask) -> PartRecord:
 
 def _write_parquet(table: Any, stream: IO[bytes]) -> None:
     pyarrow.parquet.write_table(table, stream)
+
+
+def _write_weighed(job: Job, source: str, stream: IO[bytes]) -> None:
+    """Write a real part file with the column of weights."""
+    assert job.taught is not None
+    schema = job.arrow.append(pyarrow.field(WEIGHT, pyarrow.float64()))
+    with pyarrow.parquet.ParquetWriter(stream, schema) as writer:
+        for table in job.taught.real(source, job.arrow):
+            writer.write_table(table)
 
 
 def _valid(path: Path, record_path: Path) -> PartRecord | None:

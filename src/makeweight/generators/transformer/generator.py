@@ -366,6 +366,10 @@ class InContextTransformer(SavedGenerator):
         numbers = frame_numbers(self._known, frame, with_target=target in frame.columns)
         return self._rows.predict_proba(numbers, prior=prior)
 
+    def label(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return what `predict_proba` says at the labels' shares among the real rows, shape (m, n_labels)."""
+        return self.predict_proba(frame, balanced=False)
+
     def impute(self, frame: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
         """Draw the missing values of learned columns, given the rest of their row.
 

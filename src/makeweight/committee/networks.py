@@ -1,0 +1,218 @@
+"""Pretrained networks as members of a committee: they read labelled rows as context, and nothing is trained."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from makeweight.errors import FileProblem
+from makeweight.plan import Target
+from makeweight.table import Schema, Table
+
+__all__ = ["GeneratorLabels", "LabelNetwork", "check_label_weights", "label_weights"]
+
+#: Column that the labels get beside the features.
+LABEL = "label"
+
+
+class _Reader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """What both networks share: classes, and their shares under the sample weights."""
+
+    schema: Schema
+    classes_: np.ndarray
+
+    def _know(self, y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+        """Remember classes and shares, and return the labels' codes."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        shares = np.bincount(codes, weights=sample_weight)
+        self._shares = shares / shares.sum()
+        return codes
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the likeliest classes, shape (n,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return probabilities of shape (n, k) at the classes' weighted shares."""
+        weighed = self._even(X[self.schema.names].reset_index(drop=True)) * self._shares
+        return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
+
+    def _even(self, X: pd.DataFrame) -> np.ndarray:
+        """Return probabilities up to a factor per row, as if every class were equally frequent."""
+        raise NotImplementedError
+
+
+class GeneratorLabels(_Reader):
+    """Class probabilities from a generator that can say what a row is.
+
+    The default generator's network does so by Bayes' rule, p(row | class) times the class's share. That costs 3 ms
+    of one core per row, class and column order, so it is for tables with few rows.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the features of all rows that it may be fitted to.
+    generator : Generator
+        With ``label``; a copy of it is fitted.
+    random_state : int, optional
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+
+    Notes
+    -----
+    Sample weights are heard as the classes' shares, and not within a class.
+
+    Examples
+    --------
+    >>> from makeweight.generators.transformer.generator import InContextTransformer
+    >>> X = pd.DataFrame({"size": [1.5, 2.5, 1.25, 2.75] * 5})
+    >>> GeneratorLabels(Schema.infer(X), InContextTransformer(orders=1), 0).fit(X, np.array([0, 1] * 10)).predict(X[:2])
+    array([0, 1])
+    """
+
+    def __init__(self, schema: Schema, generator: Any, random_state: int | None = None) -> None:
+        self.schema = schema
+        self.generator = generator
+        self.random_state = random_state
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """Fit a copy of the generator to the rows.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, d)
+            With the columns of `schema`.
+        y : ndarray of shape (n,)
+        sample_weight : ndarray of shape (n,), optional
+        """
+        codes = self._know(y, sample_weight)
+        label = LABEL
+        while label in self.schema.names:
+            label += "_"
+        # Text of one length, so that class 10 does not come before class 2.
+        frame = X[self.schema.names].reset_index(drop=True).assign(**{label: [f"{code:06d}" for code in codes]})
+        kinds = {column.name: column.stated for column in self.schema.columns} | {label: "categorical"}
+        table = Table(frame, Target(label, (), kinds).schema(frame))
+        rng = np.random.default_rng(self.random_state)
+        self._fitted = copy.deepcopy(self.generator).fit(table, rng=rng)
+        self._counts = np.bincount(codes)
+        return self
+
+    def _even(self, X: pd.DataFrame) -> np.ndarray:
+        return np.asarray(self._fitted.label(X)) / self._counts
+
+
+class LabelNetwork(_Reader):
+    """Class probabilities from the network of labels, which is trained to label rows by labelled rows.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the features of all rows that it may be fitted to.
+    weights : path, optional
+        A file that ``makeweight pretrain --network labels`` wrote; by default that of the package.
+    random_state : int, optional
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+
+    Raises
+    ------
+    FileProblem
+        In `fit`, when there are no weights, or they are damaged.
+    MissingDependency
+        In `fit`, when torch is not installed.
+
+    Notes
+    -----
+    Sample weights are heard as the classes' shares, and not within a class.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from makeweight.generators.transformer.labels import weights
+    >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
+    >>> from makeweight.generators.transformer.labels.model import LabelModel
+    >>> path = Path(tempfile.mkdtemp()) / "labels.safetensors"
+    >>> weights.save(LabelModel(LabelModelConfig()), path, weights.LabelWeights())
+    >>> X = pd.DataFrame({"size": [1.5, 2.5, 1.25, 2.75] * 10})
+    >>> LabelNetwork(Schema.infer(X), path, 0).fit(X, np.array([0, 1] * 20)).predict(X[:2])
+    array([0, 1])
+    """
+
+    def __init__(self, schema: Schema, weights: str | Path | None = None, random_state: int | None = None) -> None:
+        self.schema = schema
+        self.weights = weights
+        self.random_state = random_state
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """Keep the rows, and load the network.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, d)
+            With the columns of `schema`.
+        y : ndarray of shape (n,)
+        sample_weight : ndarray of shape (n,), optional
+        """
+        from makeweight.generators.transformer.arrays import require_torch
+
+        require_torch("the network of labels")
+        from makeweight.generators.transformer.labels import weights
+
+        path = label_weights() if self.weights is None else Path(self.weights)
+        check_label_weights(path)
+        self._codes = self._know(y, sample_weight)
+        self._model, self.facts_ = weights.load(path)
+        self._columns = [column for column in self.schema.features if column.is_learned]
+        self._known = self._numbers(X[self.schema.names].reset_index(drop=True))
+        return self
+
+    def _numbers(self, X: pd.DataFrame) -> np.ndarray:
+        """Return numbers and codes, NaN where missing."""
+        table = Table(X, self.schema)
+        parts = [table.encode(column.name).astype(np.float64) for column in self._columns]
+        for column, values in zip(self._columns, parts, strict=True):
+            if column.kind.is_coded:
+                values[values < 0] = np.nan
+        return np.column_stack(parts) if parts else np.zeros((len(X), 1))
+
+    def _even(self, X: pd.DataFrame) -> np.ndarray:
+        from makeweight.generators.transformer.labels.predict import label_probabilities
+
+        coded = np.array([column.kind.is_coded for column in self._columns] or [False])
+        p = label_probabilities(
+            self._model, self._known, coded, self._codes, self._numbers(X), random_state=self.random_state or 0
+        )
+        return np.asarray(p / np.bincount(self._codes))
+
+
+def label_weights() -> Path:
+    """Return where the weights of the network of labels are when the package has some."""
+    from makeweight.generators.transformer.manifest import embedded
+
+    return embedded() / "labels.safetensors"
+
+
+def check_label_weights(path: Path) -> None:
+    """Refuse to go on without weights.
+
+    Raises
+    ------
+    FileProblem
+    """
+    if not path.is_file():
+        raise FileProblem(
+            "there are no weights of the network of labels",
+            where=str(path),
+            hint="leave out the member 'network', or train some with `makeweight pretrain --network labels` and give "
+            "('network', LabelNetwork(schema, weights=FILE))",
+        )

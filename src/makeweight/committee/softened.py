@@ -1,0 +1,225 @@
+"""Rows that a generator wrote, with what a teacher says of them and of the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from makeweight.committee.soft import SoftLabels, drawn_labels
+from makeweight.committee.teaching import Lesson, soft_counts, teach
+from makeweight.errors import PlanError
+from makeweight.generators.generation import Generation
+from makeweight.measure.training import balancing_weights
+from makeweight.plan import Amount, Groups
+from makeweight.table import Table
+
+__all__ = ["SoftGeneration", "soft_amount", "soften"]
+
+#: Keys of the streams that a teacher is fitted with, and labels are drawn with.
+TEACHER_STREAM, LABEL_STREAM = 2, 4
+
+
+@dataclass(frozen=True, eq=False)
+class SoftGeneration(Generation):
+    """Synthetic rows, and the labels that a teacher gives to them and to the real rows.
+
+    ``frame`` and ``provenance`` are those of the rows as they were written, each with the label of its group.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        The teacher, and what it says of every row.
+    labels : SoftLabels
+        Rows once per label: 0 to n - 1 are the real ones, the synthetic ones follow.
+    further : DataFrame of shape (r - n, n_columns)
+        What stands below the real rows in the training set: real rows with another label, then synthetic rows, once per
+        label; with the columns, order and dtypes of the real table.
+    n_real : int
+    """
+
+    lesson: Lesson = field(kw_only=True)
+    labels: SoftLabels = field(kw_only=True)
+    further: pd.DataFrame = field(kw_only=True)
+    n_real: int = field(kw_only=True)
+
+    @property
+    def sample_weight(self) -> np.ndarray:
+        """Of the real rows and those of `further` below them, shape (r,)."""
+        return self.labels.weights
+
+    @property
+    def probabilities(self) -> pd.DataFrame:
+        """What the teacher says of each row of the training set, a column per label, shape (r, k)."""
+        said = self.lesson.probabilities[self.labels.rows]
+        return pd.DataFrame(said, columns=pd.Index(self.lesson.teacher.classes_, dtype=object))
+
+    @property
+    def is_synthetic(self) -> np.ndarray:
+        """Which rows of the training set are synthetic, shape (r,)."""
+        return np.asarray(self.labels.rows >= self.n_real)
+
+    def origin(self) -> pd.DataFrame:
+        """Return the provenance of every row of the training set, with None for real ones, shape (r, 3)."""
+        rows = self.labels.rows - self.n_real
+        columns = {
+            name: np.where(rows < 0, None, self.provenance[name].astype(object).to_numpy()[np.maximum(rows, 0)])
+            if len(self)
+            else np.full(len(rows), None)
+            for name in self.provenance
+        }
+        return pd.DataFrame(columns, dtype=object)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything but the rows as plain values for JSON."""
+        teacher = self.lesson.teacher
+        said: dict[str, object] = {
+            "members": dict(zip(teacher.members_, teacher.weights_.round(6).tolist(), strict=True)),
+            "log_loss": round(teacher.loss_, 6),
+            "rows": len(self.labels.rows),
+        }
+        return {**super().to_dict(), "teacher": said}
+
+
+def soften(
+    table: Table,
+    generation: Generation,
+    groups: Groups,
+    seed: np.random.SeedSequence,
+    *,
+    teacher: Any = True,
+    features: Sequence[Hashable] | None = None,
+    draw_labels: bool = False,
+    n_jobs: int | None = None,
+) -> SoftGeneration:
+    """Return a generation whose rows, and the real ones, have the labels that a teacher gives them.
+
+    Parameters
+    ----------
+    table : Table
+        The real rows.
+    generation : Generation
+        Written from `table` alone.
+    groups : Groups
+        Of `table`. Where there are grouping attributes the teacher is fitted to rows under which every group weighs the
+        same, and they keep those weights.
+    seed : numpy.random.SeedSequence
+    teacher : True, Committee, classifier or generator with ``label``, default=True
+        As of `teach`.
+    features : sequence of hashable, optional
+        Columns that the teacher reads; by default all but the target.
+    draw_labels : bool, default=False
+        Draw labels instead of weighing rows; see `drawn_labels`.
+    n_jobs : int, optional
+        Processes that fit the teacher.
+
+    Returns
+    -------
+    SoftGeneration
+
+    Raises
+    ------
+    OptionError, PlanError
+        When the teacher cannot be fitted to the table.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from makeweight import Schema, balance
+    >>> frame = pd.DataFrame({"x": np.arange(40.0), "y": np.repeat(["low", "high"], 20)})
+    >>> generation = balance(frame, target="y", generator="smoothed-bootstrap", augment=1, random_state=0)
+    >>> table = Table(frame, generation.schema)
+    >>> soft = soften(table, generation, Groups(table), np.random.SeedSequence(0), teacher=LogisticRegression())
+    >>> len(soft), round(float(soft.sample_weight.sum()), 1)
+    (2, 42.0)
+    """
+    schema, frame = table.schema, table.frame
+    target = schema.target
+    names = list(features) if features is not None else [name for name in schema.names if name != target]
+    attributes = [name for name in groups.columns if name != target]
+    balanced = balancing_weights(groups.codes) if attributes else None
+    lesson = teach(
+        frame[names].reset_index(drop=True),
+        frame[target].to_numpy(),
+        generation.frame[names],
+        teacher=teacher,
+        kinds={column.name: column.stated for column in schema.columns if column.name in set(names)},
+        groups=frame[attributes] if attributes else None,
+        sample_weight=balanced,
+        random_state=int(_stream(seed, TEACHER_STREAM).generate_state(1)[0]),
+        n_jobs=n_jobs,
+    )
+    weight = generation.plan.synthetic_weight
+    if draw_labels:
+        if weight is not None:
+            raise PlanError(
+                "synthetic_weight weighs rows, and drawn labels weigh nothing",
+                got=f"synthetic_weight={weight}, draw_labels=True",
+                hint="leave one of them out",
+            )
+        rng = np.random.default_rng(_stream(seed, LABEL_STREAM))
+        labels = drawn_labels(lesson.teacher.labels_, lesson.teacher.oof_, lesson.said, rng)
+    else:
+        labels = lesson.labels(synthetic_weight=1.0 if weight is None else weight)
+    return SoftGeneration(
+        **{known.name: getattr(generation, known.name) for known in fields(Generation)},
+        lesson=lesson,
+        labels=labels,
+        further=_further(frame, generation.frame, target, lesson, labels),
+        n_real=len(table),
+    )
+
+
+def _stream(seed: np.random.SeedSequence, key: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed.entropy, spawn_key=(key,))
+
+
+def _further(
+    real: pd.DataFrame, written: pd.DataFrame, target: Hashable, lesson: Lesson, labels: SoftLabels
+) -> pd.DataFrame:
+    """Return the rows that stand below the real ones, with their labels."""
+    n = len(real)
+    every = pd.concat([real, written[list(real.columns)]]) if len(written) else real
+    further = every.iloc[labels.rows[n:]].reset_index(drop=True)
+    new = pd.Series(lesson.teacher.classes_[labels.labels[n:]], name=target)
+    further[target] = new.astype(real[target].dtype)
+    return further
+
+
+def soft_amount(amount: Amount, groups: Groups, rules: Iterable[Any] = ()) -> Amount:
+    """Return as many rows for every group (`soft_counts`), unless something else is asked for.
+
+    Parameters
+    ----------
+    amount : Amount
+    groups : Groups
+    rules : iterable of Constraint
+        That rows obey, whatever their label.
+
+    Raises
+    ------
+    PlanError
+        When `alpha` is given, too, or a constraint names the target.
+    """
+    target = groups.columns[0]
+    for rule in rules:
+        if target in rule.columns:
+            raise PlanError(
+                "rows that carry probabilities stand under every label, and a constraint names the label",
+                where=f"column {target!r}",
+                got=rule.reason,
+                hint="leave the constraint or soft labels out",
+            )
+    if amount.alpha is not None:
+        raise PlanError(
+            "alpha weighs augmentation rows by their purpose, and soft labels by their probability",
+            got=f"alpha={amount.alpha}, soft_labels=True",
+            hint="leave alpha out, or weigh all synthetic rows by synthetic_weight",
+        )
+    if amount.sampling_strategy != "auto" or amount.augment:
+        return amount
+    counts = {key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}
+    return replace(amount, sampling_strategy=counts, augment=int(soft_counts(groups.counts)[0]))

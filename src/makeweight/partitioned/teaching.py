@@ -1,0 +1,130 @@
+"""Rows that carry probabilities, for a table in pieces: one teacher; rows are labelled where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from makeweight.committee import Committee, soft_labels, teach
+from makeweight.errors import SchemaError
+from makeweight.measure.training import balancing_weights
+from makeweight.partitioned.source import SourcePart, batches, to_arrow, to_frame
+from makeweight.plan import Groups
+from makeweight.table import Schema, Table
+
+__all__ = ["TEACHER_ROWS", "WEIGHT", "Taught", "refuse_taken", "taught"]
+
+#: Rows that the teacher is fitted to at most, as many of every group as there are.
+TEACHER_ROWS = 10_000
+#: Column that every part file gets.
+WEIGHT = "makeweight_weight"
+#: Keeps the teacher's stream apart from those of the fit and the parts.
+TEACHER_STREAM = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A teacher, and what real rows weigh.
+
+    Parameters
+    ----------
+    teacher : Committee
+        Fitted to a sample, at the shares of the whole table; where there are grouping attributes, at equal shares of
+        the groups.
+    schema : Schema
+    groups : Groups
+        With the counts of the whole table.
+    weights : ndarray of shape (n_groups,)
+        Of a real row, by its group; their mean over the table is one.
+    """
+
+    teacher: Committee
+    schema: Schema
+    groups: Groups
+    weights: np.ndarray
+
+    def label(self, rows: pd.DataFrame, arrow: Any) -> Any:
+        """Return synthetic rows once per label, with the label's probability as their weight."""
+        target, classes = self.schema.target, self.teacher.classes_
+        said = np.empty((0, len(classes)))
+        if len(rows):
+            said = self.teacher.predict_proba(rows[_features(self.schema)])
+        soft = soft_labels(np.empty(0, dtype=np.int64), np.empty((0, len(classes))), said)
+        further = rows.iloc[soft.rows].reset_index(drop=True)
+        further[target] = pd.Series(classes[soft.labels], dtype=object).astype(rows[target].dtype)
+        return _weighed(to_arrow(further, arrow), soft.weights)
+
+    def real(self, path: str, arrow: Any) -> Iterator[Any]:
+        """Yield the rows of a real part file with what they weigh."""
+        row_groups = tuple(range(pyarrow.parquet.read_metadata(path).num_row_groups))
+        for _, table in batches(SourcePart(path, row_groups, 0), arrow):
+            weights = np.ones(table.num_rows)
+            if len(self.groups.columns) > 1:
+                local = Groups(Table(to_frame(table), self.schema))
+                weights = self.weights[[self.groups.position(key) for key in local.keys]][local.codes]
+            yield _weighed(table, weights)
+
+
+def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Taught:
+    """Return a teacher that is fitted to a sample.
+
+    Parameters
+    ----------
+    sample : pyarrow.Table
+        Real rows, some of every group.
+    schema, groups
+        Of the whole table.
+    teacher : True, Committee or classifier
+    seed : int
+    n_jobs : int
+    """
+    frame = to_frame(sample)
+    local = Groups(Table(frame, schema))
+    positions = np.array([groups.position(key) for key in local.keys])[local.codes]
+    attributes = [name for name in groups.columns if name != schema.target]
+    counts = np.asarray(groups.counts, dtype=np.float64)
+    even = counts.sum() / len(counts) / counts if attributes else np.ones(len(counts))
+    # A row of the sample stands for those of its group that are not in it.
+    stands_for = balancing_weights(positions) if attributes else (counts / np.bincount(positions))[positions]
+    names = _features(schema)
+    lesson = teach(
+        frame[names],
+        frame[schema.target].to_numpy(dtype=object),
+        frame[names].iloc[:0],
+        teacher=teacher,
+        kinds={column.name: column.stated for column in schema.columns if column.name in set(names)},
+        groups=frame[attributes] if attributes else None,
+        sample_weight=stands_for / stands_for.mean(),
+        random_state=int(np.random.SeedSequence(seed, spawn_key=(TEACHER_STREAM,)).generate_state(1)[0]),
+        n_jobs=n_jobs,
+    )
+    return Taught(lesson.teacher, schema, groups, even)
+
+
+def refuse_taken(names: list[str]) -> None:
+    """Refuse a table that has the column of weights.
+
+    Raises
+    ------
+    SchemaError
+    """
+    if WEIGHT in names:
+        raise SchemaError(
+            "the table already has the column that soft labels add",
+            where=f"column {WEIGHT!r}",
+            hint="drop or rename it",
+        )
+
+
+def _features(schema: Schema) -> list[Hashable]:
+    return [name for name in schema.names if name != schema.target]
+
+
+def _weighed(table: Any, weights: np.ndarray) -> Any:
+    return table.append_column(WEIGHT, pa.array(weights, type=pa.float64()))
