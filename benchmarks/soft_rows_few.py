@@ -1,12 +1,12 @@
 """Ten rare rows, and rows that agree with a misleading attribute: two modes of soft_rows.py.
 
 opal: the splits of the first version, 10 rare rows of 100 (craft) or 50 (gender). Every learner is judged at equal
-shares of the labels. Arms, all with the same 2,000 rows of the smoothed bootstrap where rows are soft:
+shares of the labels: its log-odds are shifted from the training rows' shares, but where labels are balanced. Arms, all
+with the same 2,000 rows of the smoothed bootstrap where rows are soft:
 
-* nothing: the learner's probabilities, shifted to equal shares
+* nothing
 * hard rows: labels balanced by rows of the smoothed bootstrap, or of the transformer
-* soft rows by a teacher that is fitted with balanced weights: the committee at its defaults; closed form; closed form
-  and the default generator's network
+* soft rows by three teachers: the committee; closed form; closed form and the default generator's network, by name
 * every teacher alone
 
 spurious: 1,000 rows of two cells of label and attribute, where the one says the other, and 100 of the other two (the
@@ -94,7 +94,6 @@ def opal(table: str, seed: int) -> list[dict[str, Any]]:
     X, y = train.drop(columns="label"), train["label"].to_numpy()
     judged, truth, share = test.drop(columns="label"), test["label"].to_numpy(), train["label"].mean()
     lacking = {(1,): int((y == 0).sum() - (y == 1).sum())}
-    ones, even = np.ones(len(y)), balancing_weights(y)
     records = []
 
     def record(name: str, arm: str, p: np.ndarray, shifted: bool = False) -> None:
@@ -104,23 +103,22 @@ def opal(table: str, seed: int) -> list[dict[str, Any]]:
         loss = quality.balanced_log_loss(truth, p)
         records.append({"learner": name, "arm": arm, "auroc": float(roc_auc_score(truth, p)), "balanced": loss})
 
-    sets: dict[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]] = {"nothing": (X, y, ones)}
+    sets: dict[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]] = {"nothing": (X, y, np.ones(len(y)))}
     for name in ("smoothed-bootstrap", "transformer"):
         hard = pd.concat([train, written(train, lacking, seed, name)], ignore_index=True)
         sets[f"hard rows, {name}"] = (hard.drop(columns="label"), hard["label"].to_numpy(), np.ones(len(hard)))
     new = written(train, {(0,): FEW_ROWS // 2, (1,): FEW_ROWS // 2}, seed).drop(columns="label")
     rows = pd.concat([X, new], ignore_index=True)
     for teacher, members in TEACHERS.items():
-        committee = Committee(members, repeats=1 if "network" in teacher else "auto", random_state=seed)
-        committee.fit(X, y, sample_weight=even)
-        soft = soft_labels(y, committee.oof_, committee.predict_proba(new), sample_weight=even)
+        committee = Committee(members, repeats=1 if "network" in teacher else "auto", random_state=seed).fit(X, y)
+        soft = soft_labels(y, committee.oof_, committee.predict_proba(new))
         sets[f"soft rows, {teacher}"] = (rows.iloc[soft.rows], soft.labels, soft.weights)
-        record("-", f"teacher: {teacher}", committee.predict_proba(judged)[:, 1])
+        record("-", f"teacher: {teacher}", committee.predict_proba(judged)[:, 1], shifted=True)
     learners = (*LEARNERS, "CatBoost") if importlib.util.find_spec("catboost") else LEARNERS
     for name in learners:
         for arm, (frame, labels, weights) in sets.items():
             p = fitted(name, frame, labels, weights, seed).predict_proba(judged)[:, 1]
-            record(name, arm, p, arm == "nothing")
+            record(name, arm, p, shifted=not arm.startswith("hard"))
     return records
 
 

@@ -98,6 +98,7 @@ MAY_IMPORT = {
         "generators",
         "sampler",
         "measure",
+        "committee",
         "evaluation",
         "quality",
         "page",
