@@ -18,6 +18,8 @@ from makeweight.cli._app import COMMANDS, app
 BASE = {
     "inspect": ["t.csv", "--target", "y"],
     "balance": ["t.csv", "--target", "y", "--generator", "random", "--dry-run"],
+    "sample": ["t.csv", "-n", "3", "--target", "y", "--generator", "random"],
+    "split": ["t.csv", "--target", "y", "--force"],
     "evaluate": ["t.csv", "--target", "y", "--generator", "random", "--arms", "nothing", "--max-seconds", "1"],
     "scaling": ["t.csv", "--target", "y", "--generator", "random", "--max-seconds", "1"],
     "report": ["t.csv", "t.csv", "--target", "y"],

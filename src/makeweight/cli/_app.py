@@ -14,6 +14,8 @@ from makeweight.errors import OptionError, nearest
 COMMANDS = {
     "inspect": "Show what every column is taken for and why, and the groups with their counts.",
     "balance": "Write the rows that a table is missing.",
+    "sample": "Write rows like those of a table, under conditions on any columns.",
+    "split": "Split a table into rows to learn from and rows to judge by, before it is balanced.",
     "evaluate": "Say whether synthetic rows help, for which estimator and groups, and what is cheaper.",
     "scaling": "Measure how much adding rows lowers the balanced log-loss, and say how many are worth it.",
     "report": "Say whether a synthetic table is any good: coded checks, one verdict, one page.",

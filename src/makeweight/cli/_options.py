@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from makeweight.errors import OptionError, nearest
+from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from makeweight.table import Schema
@@ -157,6 +158,67 @@ constraint_option = click.option(
     multiple=True,
     help='What every row obeys, such as "start <= end"; names with blanks go between backticks. May be repeated.',
 )
+
+
+def generator_options(function: F) -> F:
+    """Add --generator and --option."""
+    for decorate in (
+        click.option(
+            "--option",
+            "options",
+            metavar="KEY=VALUE",
+            multiple=True,
+            callback=pairs("KEY=VALUE"),
+            help="Option of the generator; may be repeated.",
+        ),
+        click.option(
+            "--generator",
+            metavar="NAME",
+            default=DEFAULT_GENERATOR,
+            show_default=True,
+            help="See `makeweight generators`.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def limit_options(function: F) -> F:
+    """Add what holds while rows are written."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--copies",
+                type=click.Choice(["auto", "reject", "accept"]),
+                default="auto",
+                show_default=True,
+                help="What to do with exact copies of real rows.",
+            ),
+            click.option(
+                "--on-shortfall",
+                type=click.Choice(["raise", "warn"]),
+                default="raise",
+                show_default=True,
+                help="When fewer rows than asked for can be written: fail with exit code 3, or write what there is.",
+            ),
+            click.option(
+                "--max-seconds",
+                metavar="S",
+                type=Number(min=0, min_open=True),
+                help="Stop writing rows after this time.",
+            ),
+            click.option(
+                "--jobs",
+                metavar="N",
+                type=Jobs(),
+                default=1,
+                show_default=True,
+                help="Groups written at the same time.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
 
 
 def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: bool) -> TableFile:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
@@ -24,7 +25,7 @@ from makeweight.table.delimited import DelimitedText, Dialect, owned_by_arrow, r
 from makeweight.table.files import STANDARD, format_of, read_pipe, refuse_impossible, replace_file
 from makeweight.table.memory import refuse_too_large
 
-__all__ = ["TableFile", "read_table", "write_table"]
+__all__ = ["TableFile", "read_table", "write_real_rows", "write_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +238,38 @@ def _read_binary(raw: bytes, where: str, format_: str) -> Any:
         ) from error
 
 
+def write_real_rows(file: TableFile, rows: np.ndarray, destination: str) -> None:
+    """Write some rows of a table as they were read, in its own format.
+
+    Parameters
+    ----------
+    file : TableFile
+    rows : ndarray of int
+        Positions.
+    destination : str
+        Path, with the ending of the format.
+
+    Raises
+    ------
+    FileProblem
+    """
+
+    def write(stream: IO[bytes]) -> None:
+        if file.format in ("parquet", "feather"):
+            table = file.arrow if file.arrow is not None else pa.Table.from_pandas(file.frame, preserve_index=False)
+            _write_arrow(table.take(pa.array(rows)), stream, file.format)
+            return
+        dialect = file.text.dialect if file.text is not None else Dialect()
+        stream.write(dialect.start([str(name) for name in file.frame.columns]))
+        for part in dialect.lines([cells.take(pa.array(rows)) for cells in _real_cells(file)]):
+            stream.write(part)
+
+    try:
+        replace_file(Path(destination), write)
+    except OSError as error:
+        raise FileProblem("cannot write the file", where=destination, got=error.strerror or str(error)) from error
+
+
 def _write_text(
     file: TableFile,
     rows: pd.DataFrame,
@@ -294,6 +327,10 @@ def _write_binary(
     if extra is not None:
         for name in extra.columns:
             table = table.append_column(str(name), pa.array(extra[name], from_pandas=True))
+    _write_arrow(table, stream, format_)
+
+
+def _write_arrow(table: Any, stream: IO[bytes], format_: str) -> None:
     if format_ == "parquet":
         pyarrow.parquet.write_table(table, stream)
     else:
