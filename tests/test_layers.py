@@ -106,6 +106,7 @@ MAY_IMPORT = {
         "experiments",
         "engine",
         "rules",
+        "synthesizer",
         "weights",
         "cli",
         "",

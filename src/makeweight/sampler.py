@@ -16,6 +16,7 @@ from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
+from makeweight.generators.forewarning import forecast, warn_of_few_rows
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.labelled import LabelledRows
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
@@ -124,6 +125,9 @@ def balance(
     if soft:
         amount = soft_amount(amount, groups, read_constraints(constraints, table.schema))
     plan = amount.plan(groups)
+    if not soft:
+        warn_of_few_rows(plan)
+    forecast(plan, generator, options)
     seed = seed_sequence(random_state)
     generation = write_rows(
         table,
@@ -352,6 +356,9 @@ class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
             refuse_pipeline(why)
         given = LabelledRows(self, X, y, groups, self.group_by)
         table, cells = self._plan(given)
+        if self.soft_labels is False:
+            warn_of_few_rows(self.plan_)
+        forecast(self.plan_, self.generator, self.options)
         seed = seed_sequence(self.random_state)
         self.generator_: Generator | None = None
         made = self.generation_ = write_rows(

@@ -348,3 +348,14 @@ class TestSoftLabels:
         result = run("balance", csv, "--target", "paid", flag)
         assert result.code == 2
         assert "--soft-labels" in result.err
+
+
+def test_balancing_says_to_split_first_and_forecasts(run, csv, monkeypatch):
+    said = run("balance", csv, "--target", "paid", "--generator", "random").err
+    assert said.count("makeweight split") == 1
+    assert f"makeweight split {csv} --target paid, then makeweight balance train.csv --target paid" in said
+    csv.rename(csv.parent / "train.csv")
+    monkeypatch.setattr("makeweight.generators.forewarning.LONG", 0.0)
+    said = run("balance", csv.parent / "train.csv", "--target", "paid", "--generator", "random").err
+    assert "makeweight split" not in said
+    assert "random: about 0 seconds to write 24 rows" in said

@@ -84,6 +84,26 @@ def test_figures_are_drawn_from_results(run, folder):
     assert (folder / "results" / "figures" / "imbalance-bce.png").exists()
 
 
+def test_a_run_ends_after_its_time_and_goes_on(run, folder):
+    words = (
+        "reproduce",
+        "imbalance",
+        "--data",
+        "craft",
+        "--methods",
+        "nothing",
+        "--classifiers",
+        "xgb",
+        "--steps",
+        "0,9",
+    )
+    cut = run(*words, "--seeds", "1,2", "--max-seconds", "0.001")
+    assert cut.code == 0
+    assert "1 tasks done" in cut.err
+    assert "3 tasks are left" in cut.err
+    assert "tasks are left" not in run(*words, "--seeds", "1,2").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

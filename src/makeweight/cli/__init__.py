@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import signal
 import sys
@@ -44,7 +45,7 @@ def main(args: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if args is None else args)
     _replace_what_cannot_be_shown()
     try:
-        with warnings.catch_warnings(), _stopped_by_terminate():
+        with warnings.catch_warnings(), _stopped_by_terminate(), _logged():
             warnings.showwarning = _show_warning
             # joblib's, of a process that keeps much memory and is replaced by a fresh one: nothing is wrong
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
@@ -106,6 +107,29 @@ def _replace_what_cannot_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Print what the package logs, such as how long something takes, as lines on standard error."""
+    logger, handler = logging.getLogger("makeweight"), _Lines()
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
+
+
+class _Lines(logging.Handler):
+    """Prints messages as they are."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(record.getMessage(), err=True)
 
 
 @contextmanager

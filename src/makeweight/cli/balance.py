@@ -21,6 +21,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from rich.console import Console
 
     from makeweight.generators.fill import Generation
     from makeweight.plan import Groups, Plan
@@ -151,6 +152,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     outcome = run(request)
     err = _show.console(err=True)
     print_generation(err, outcome)
+    _say_split_first(err, request)
     if request.as_json:
         _show.print_json(report_of(outcome))
     if outcome.interrupted:
@@ -170,6 +172,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
     from makeweight.cli._progress import Reporter
     from makeweight.committee import soften
     from makeweight.generators.fill import ShortfallWarning
+    from makeweight.generators.forewarning import forecast, warn_of_few_rows
     from makeweight.generators.registry import resolve
     from makeweight.generators.writing import write_rows
     from makeweight.plan import Groups
@@ -189,6 +192,9 @@ def run(request: BalanceRequest) -> BalanceOutcome:
         table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
         groups = Groups(table)
         plan = _plan(request, table, groups)
+        if not request.soft_labels:
+            warn_of_few_rows(plan)
+        forecast(plan, request.generator, options)
         progress.say(f"fitting {request.generator}")
         try:
             generation = write_rows(
@@ -287,6 +293,17 @@ def _check_soft(request: BalanceRequest) -> None:
     for flag, given in (("--draw-labels", request.draw_labels), ("--probabilities", request.probabilities)):
         if given and not request.soft_labels:
             raise OptionError(f"{flag} is for rows that carry probabilities", hint="add --soft-labels")
+
+
+def _say_split_first(err: Console, request: BalanceRequest) -> None:
+    """Say what to do before balancing, unless DATA is a part that was split off."""
+    name = Path(request.data)
+    if "train" not in name.stem.casefold():
+        err.print(
+            "note: rows to judge by are split off before balancing, or they are judged by themselves: "
+            f"makeweight split {request.data} --target {request.target}, "
+            f"then makeweight balance train{name.suffix} --target {request.target}"
+        )
 
 
 def _check_pieces(request: BalanceRequest) -> None:

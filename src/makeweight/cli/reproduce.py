@@ -65,6 +65,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> li
 @click.option(
     "--resume/--no-resume", default=True, show_default=True, help="Skip tasks that have a result, or run them again."
 )
+@click.option(
+    "--max-seconds",
+    metavar="S",
+    type=_options.Number(min=0, min_open=True),
+    help="Stop after this time; the same command goes on from there.",
+)
 @click.option("--retry-failed", is_flag=True, help="Run tasks again that failed before.")
 @click.option("--show-only", is_flag=True, help="Run nothing, show what is there.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the table of all means as CSV.")
@@ -82,6 +88,7 @@ def command(
     data_dir: str | None,
     results: str,
     resume: bool,
+    max_seconds: float | None,
     retry_failed: bool,
     show_only: bool,
     csv_file: str | None,
@@ -114,6 +121,7 @@ def command(
             n_jobs=jobs,
             fraction=fraction,
             resume=resume,
+            max_seconds=max_seconds,
             retry_failed=retry_failed,
             progress=_ProgressLine(),
         )
@@ -145,6 +153,9 @@ def _report(run: Run, store: Store) -> None:
     err = _show.console(err=True)
     before = f", {run.before:,} from earlier runs" if run.before else ""
     err.print(f"{run.done:,} tasks done in {_show.seconds(run.seconds)}{before}; results in {store.folder}")
+    left = run.planned - run.before - run.done - run.failed
+    if left:
+        err.print(f"{left:,} tasks are left: the same command goes on from here")
     if run.failed:
         err.print(f"{run.failed:,} tasks failed; --retry-failed runs them again")
         for error, count in failures(store.read()):

@@ -103,6 +103,7 @@ def run_experiment(
     fraction: float = 1.0,
     retry_failed: bool = False,
     resume: bool = True,
+    max_seconds: float | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Run:
     """Run the tasks that have no result yet, and store each result as it comes.
@@ -121,6 +122,8 @@ def run_experiment(
         Whether tasks that failed before are run again.
     resume : bool
         Whether tasks with a result are left out; otherwise their results are replaced.
+    max_seconds : float, optional
+        No result is waited for after this time; what is there is kept, and the next call goes on from it.
     progress : callable, optional
         Called with a `Progress` after each task; its detail names the task.
 
@@ -152,6 +155,8 @@ def run_experiment(
             if progress is not None:
                 seconds, task = time.perf_counter() - start, str(waiting[index])
                 progress(Progress.steady("reproduce", finished, len(waiting), seconds, task))
+            if max_seconds is not None and time.perf_counter() - start >= max_seconds:
+                break
     finally:
         store.join()
     return Run(len(tasks), before, done, failed, time.perf_counter() - start)

@@ -22,6 +22,7 @@ from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.fill import Limits
+from makeweight.generators.forewarning import warn_of_few_rows
 from makeweight.generators.ledger import Ledger
 from makeweight.generators.limits import report_shortfall
 from makeweight.generators.registry import names as generator_names
@@ -217,6 +218,7 @@ class _Run:
         """Read the table again for sample and fingerprints, and fit the generator."""
         survey, seed, folder = self.survey, self.request.seed, str(self.folder)
         source, name = survey.source, self.request.generator
+        warn_of_few_rows(survey.plan)
         wanted = {entry.group for entry in survey.plan if entry.n_synthetic}
         targeted = np.array([key in wanted for key in survey.groups.keys])
         reading = context.Reading.of(

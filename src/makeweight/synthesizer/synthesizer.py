@@ -14,10 +14,11 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.conditioned import Conditioned, spoken_for
 from makeweight.generators.fill import Generation, Limits, fill
+from makeweight.generators.forewarning import forecast, warn_of_few_rows
 from makeweight.generators.registry import able
 from makeweight.generators.writing import fit_generator, seed_sequence
 from makeweight.notebook import html_block
-from makeweight.plan import Groups, Target
+from makeweight.plan import GroupPlan, Groups, Plan, Target
 from makeweight.progress import Progress
 from makeweight.rules import Condition, Constraints, check_rows, read_conditions, read_constraints
 from makeweight.synthesizer.persistence import load_parts, save_parts
@@ -126,6 +127,9 @@ class Synthesizer:
         self._read(data, target, group_by)
         seed = seed_sequence(self.random_state)
         self._seed(seed.entropy)
+        counts = zip(self.groups_.keys, self.groups_.counts.tolist(), strict=True)
+        plan = Plan(tuple(GroupPlan(*entry) for entry in counts), self.groups_.columns)
+        forecast(plan, self.generator, self.options)
         self.generator_ = fit_generator(self._table, self.generator, seed=seed, options=self.options)
         return self
 
@@ -207,6 +211,7 @@ class Synthesizer:
         rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(SAMPLE_STREAM,)))
         extrapolates = traits_of(self.generator_).extrapolates
         plan = plan_of(self._table, self.groups_, int(n), conditions, rng, extrapolates=extrapolates)
+        warn_of_few_rows(plan)
         asked = {name: each for name, each in conditions.items() if name not in self.schema_.group_columns}
         try:
             generation = fill(

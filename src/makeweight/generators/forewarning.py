@@ -1,0 +1,83 @@
+"""What a user should know before rows are written: how long it takes, and which groups have little to learn from."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from makeweight.generators.base import Generator
+from makeweight.generators.frame.options import WithOptions
+from makeweight.generators.registry import resolve
+from makeweight.plan import Plan, describe_group
+
+__all__ = ["LOGGER", "FewRowsWarning", "forecast", "warn_of_few_rows"]
+
+#: The one logger of the package: forecasts and progress; a handler of the user's own decides where they go.
+LOGGER = logging.getLogger("makeweight")
+#: From so many seconds on a forecast is given.
+LONG = 30.0
+#: A group of fewer real rows than this that is asked for more than so many times as many is warned about.
+FEW_ROWS, MANY_TIMES = 20, 20
+#: Groups that are named.
+SHOWN = 5
+
+
+class FewRowsWarning(UserWarning):
+    """A group is asked for many times the rows it has to learn from."""
+
+
+def warn_of_few_rows(plan: Plan) -> None:
+    """Warn about groups of fewer than 20 real rows that are to get more than 20 times as many.
+
+    Examples
+    --------
+    >>> from makeweight.plan import GroupPlan
+    >>> plan = Plan((GroupPlan(("rare",), 3, 90), GroupPlan(("common",), 93)), ("y",))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warn_of_few_rows(plan)
+    >>> str(caught[0].message).split(":")[0]
+    'y=rare has 3 real rows and is to get 90, 30 for each'
+    """
+    few = [entry for entry in plan if 0 < entry.n_real < FEW_ROWS and entry.n_synthetic > MANY_TIMES * entry.n_real]
+    if not few:
+        return
+    named = "; ".join(
+        f"{describe_group(plan.columns, entry.group)} has {entry.n_real} real row{'s' * (entry.n_real != 1)} "
+        f"and is to get {entry.n_synthetic:,}, {entry.n_synthetic // entry.n_real:,} for each"
+        for entry in few[:SHOWN]
+    )
+    more = f"; and {len(few) - SHOWN} groups more" if len(few) > SHOWN else ""
+    warnings.warn(
+        f"{named}{more}: so many rows vary little more than those few, and a learner takes them for certain. "
+        "Ask for fewer, join groups, or collect more rows",
+        FewRowsWarning,
+        stacklevel=3,
+    )
+
+
+def forecast(plan: Plan, generator: str | Generator, options: Mapping[str, Any] | None = None) -> None:
+    """Log how long a plan takes, from the fit on, where that is more than half a minute.
+
+    Parameters
+    ----------
+    plan : Plan
+    generator : str or Generator
+        Not fitted yet; one whose options are not declared says what it takes only after its fit, and is not asked.
+    options : mapping of str to object, optional
+    """
+    resolved = resolve(generator, options)
+    seconds = resolved.cost(plan).seconds if isinstance(resolved, WithOptions) else 0.0
+    if seconds > LONG:
+        name = generator if isinstance(generator, str) else type(generator).__name__
+        what = f"write {plan.n_synthetic:,} rows" if plan.n_synthetic else f"learn from {plan.n_real:,} rows"
+        LOGGER.warning("%s: about %s to %s", name, _time(seconds), what)
+
+
+def _time(seconds: float) -> str:
+    """Write a length of time, roughly."""
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
