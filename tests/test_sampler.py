@@ -22,8 +22,9 @@ from sklearn.model_selection import GridSearchCV
 
 from generators_for_tests import Copier, Shuffler
 from makeweight import Limits, SyntheticOverSampler
-from makeweight.errors import GenerationShortfall, GeneratorError, PlanError, SchemaError
+from makeweight.errors import GenerationShortfall, GeneratorError, OptionError, PlanError, SchemaError
 from makeweight.generators.registry import names
+from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
 from makeweight.sampler import balance
 from strategies import COLUMNS, ROWS
 
@@ -205,6 +206,34 @@ def test_in_a_pipeline_with_grid_search(thinned):
     grid = {"syntheticoversampler__generator": ["smoothed-bootstrap", "smote"]}
     search = GridSearchCV(pipeline, grid, cv=2, scoring="balanced_accuracy").fit(*thinned)
     assert search.best_score_ > 0.8
+
+
+@pytest.mark.parametrize("how", ["generator", "options"])
+@pytest.mark.parametrize("generator", ["smoothed-bootstrap", SmoothedBootstrap()])
+def test_options_of_a_generator_can_be_searched(thinned, generator, how):
+    if how == "options" and not isinstance(generator, str):
+        return
+    pipeline = make_pipeline(SyntheticOverSampler(generator, random_state=0), LogisticRegression(max_iter=5000))
+    grid = {f"syntheticoversampler__{how}__bandwidth": [0.01, 3.0]}
+    search = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss", error_score="raise").fit(*thinned)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] != scores[1]
+    best = search.best_estimator_[0].generator_.bandwidth
+    assert best == search.best_params_[f"syntheticoversampler__{how}__bandwidth"]
+    assert (
+        getattr(generator, "bandwidth", "auto") == SmoothedBootstrap().bandwidth
+    )  # the one that was given is as it was
+
+
+def test_an_option_goes_with_a_generator_that_is_set_beside_it():
+    sampler = SyntheticOverSampler(options={"k_neighbors": 3}, generator="smote")
+    assert sampler.get_params()["generator__k_neighbors"] == 3
+    sampler.set_params(generator="smoothed-bootstrap", options=None, generator__bandwidth=0.5)
+    assert sampler.options == {"bandwidth": 0.5}
+    assert clone(sampler).set_params(generator__bandwidth=2.0).options == {"bandwidth": 2.0}
+    assert sampler.options == {"bandwidth": 0.5}
+    with pytest.raises(OptionError, match=r"no option 'bandwith'\nhint: did you mean 'bandwidth'"):
+        sampler.set_params(generator__bandwith=1.0).fit_resample(*mixed())
 
 
 @pytest.mark.parametrize("name", ["smoothed-bootstrap", "transport", "transformer"])

@@ -17,6 +17,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.forewarning import forecast, warn_of_few_rows
+from makeweight.generators.frame.options import SearchableOptions
 from makeweight.generators.writing import seed_sequence, write_rows
 from makeweight.labelled import LabelledRows
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
@@ -146,7 +147,7 @@ def balance(
     return soften(table, generation, groups, seed, teacher=soft_labels, draw_labels=draw_labels, n_jobs=n_jobs)
 
 
-class SyntheticOverSampler(BaseOverSampler):  # type: ignore[misc]
+class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[misc]
     """Over-sampler that writes new rows for rare classes and rare (label x attribute) groups.
 
     A drop-in step for `imblearn.pipeline.Pipeline`. Real rows come first and unchanged, then the synthetic

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from makeweight.errors import OptionError, nearest
 
-__all__ = ["SECRET", "Option", "OptionRow", "WithOptions", "option", "options_of"]
+__all__ = ["SECRET", "Option", "OptionRow", "SearchableOptions", "WithOptions", "option", "options_of"]
 
 #: How the names of options end whose values are never written down.
 SECRET = ("key", "token", "secret", "password")
@@ -193,6 +193,38 @@ class WithOptions:
             if value is not defaults[name].default and repr(value) != repr(defaults[name].default)
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+
+class SearchableOptions:
+    """Parameters of an estimator with ``generator`` and ``options``, with the generator's own below them.
+
+    ``generator__bandwidth`` sets an option of a generator whether it is given by its name or as an object, and
+    ``options__bandwidth`` one of a generator that is given by its name. A grid or a search takes both.
+    """
+
+    generator: Any
+    options: Any
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name; with `deep` those of the generator that are stated, too."""
+        params: dict[str, Any] = super().get_params(deep=deep)  # type: ignore[misc]
+        if deep and isinstance(self.generator, str):
+            for name, value in (self.options or {}).items():
+                params |= {f"generator__{name}": value, f"options__{name}": value}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name, ``generator__name`` for options of the generator."""
+        named = isinstance(params.get("generator", self.generator), str)
+        inner = {
+            key: key.partition("__")[2]
+            for key in params
+            if key.startswith("options__") or (named and key.startswith("generator__"))
+        }
+        super().set_params(**{key: value for key, value in params.items() if key not in inner})  # type: ignore[misc]
+        if inner:
+            self.options = {**(self.options or {}), **{name: params[key] for key, name in inner.items()}}
+        return self
 
 
 def options_of(cls: type) -> tuple[OptionRow, ...]:
