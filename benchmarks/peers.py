@@ -7,7 +7,8 @@ Every peer gets an environment of its own from PyPI (made on first use) and a pr
 the training rows, and has to write rows of the rare label. All run after one another on this machine, each
 for at most --seconds, of which a quarter for writing. A peer that fails, or is not done in time, stands in
 the table with its message; results are kept as they come, so an interrupted run goes on where it was. --show
-prints the tables of docs/peers.md from the results and measures nothing.
+prints the tables of docs/peers.md from the results and measures nothing. With --published as the first word,
+peers_published.py judges generators, ours and those that adapters bring in, as published tables do.
 
 What the columns say. *all s*: from the start of the process to the rows, imports included; *fit s* of it are
 for fitting, and *rows/s* of the wanted label come out after that. *MB*: peak memory of the process and its
@@ -312,6 +313,10 @@ def keep(path: Path, state: dict[str, Any]) -> None:
 
 def main() -> int:
     """Measure what is not measured yet, keep everything and print it."""
+    if sys.argv[1:2] == ["--published"]:
+        import peers_published
+
+        return peers_published.main(sys.argv[2:])
     peers = list(LABELS)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", nargs="+", default=["craft", "adult"], choices=TABLES)

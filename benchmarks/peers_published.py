@@ -1,0 +1,212 @@
+"""Generators behind one contract, judged as published tables judge them: rows alone, and told from real ones.
+
+Usage: python benchmarks/peers.py --published [--tables travel ...] [--peers NAME ...] [--seeds 1] [--show]
+
+Every table is cut once per seed: up to 1,000 rows to learn from, up to 4,000 to judge by, stratified. A generator
+learns from the first and writes as many rows of every label. Then
+
+* *AUROC*: LightGBM, a random forest and XGBoost, each at its defaults, are trained on the written rows alone, and
+  judged by the rows that nobody saw: their mean. "real rows" is the same with the rows to learn from.
+* *C2ST*: AUROC, cross-fitted, of boosted trees that tell written rows from as many unseen real ones (.5: they cannot).
+* *copies*: share of the written rows that equal a row to learn from; beside it that of unseen real rows.
+* *accepted*: rows accepted per row proposed: what the one check and the label rejected.
+
+Published rows are those of arXiv 2509.04152, which cuts the tables otherwise: they stand beside, not in one ranking.
+Whatever is installed in this environment is measured; results are kept as they come.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
+
+from makeweight import Schema
+from makeweight.errors import MakeweightError
+from makeweight.generators.check import fingerprints
+from makeweight.generators.fill import Limits, fill
+from makeweight.generators.registry import available, resolve
+from makeweight.measure.matrix import Matrix
+from makeweight.plan import Groups, Plan
+from makeweight.table import Table
+from makeweight.table.files import replace_file
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("MAKEWEIGHT_DATA", ROOT.parent / "shared" / "data"))
+RESULTS = ROOT / "benchmarks" / "results" / "peers_published.json"
+LEARNED, JUDGED = 1_000, 4_000
+REAL = "real rows"
+#: Cheap ones first: an interrupted run has them all.
+PEERS = ("smoothed-bootstrap", "transport", "gaussian-copula", "arf", "transformer", "tvae", "mostlyai", "ctgan")
+#: File, label, and how the file is read.
+TABLES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "travel": ("travel_churn.csv", "ChurnOrNot", {}),
+    "german": ("german_credit.csv", "credit", {}),
+    "sick": ("sick.csv", "Class", {"na_values": "?"}),
+    "adult": ("adult_census.csv", "income", {"na_values": "?", "skipinitialspace": True}),
+    "mammography": ("mammography.csv", "label", {"names": [*(f"x{i}" for i in range(6)), "label"]}),
+    "telco": ("telco_churn.csv", "Churn", {}),
+    "law": ("law_school.csv", "pass_bar", {}),
+}
+#: arXiv 2509.04152: real rows only, the best synthetic rows, and TabDDPM's two-sample AUROC.
+PUBLISHED = {
+    "adult": (0.886, 0.890, 0.705),
+    "german": (0.779, 0.708, 0.806),
+    "sick": (0.986, 0.987, 0.636),
+    "travel": (0.907, 0.907, 0.813),
+}
+
+
+def cut(name: str, seed: int) -> tuple[Table, pd.DataFrame]:
+    """Return the rows to learn from, and those to judge by."""
+    file, target, reading = TABLES[name]
+    rows = pd.read_csv(DATA / "real" / file, **reading)
+    if name == "telco":
+        rows = rows.drop(columns="customerID")
+    rows = rows[rows[target].notna()]
+    rest = min(JUDGED, len(rows) - min(LEARNED, int(0.8 * len(rows))))
+    learned, judged = train_test_split(
+        rows, train_size=min(LEARNED, int(0.8 * len(rows))), test_size=rest, stratify=rows[target], random_state=seed
+    )
+    learned = learned.reset_index(drop=True)
+    return Table(learned, Schema.infer(learned, target=target)), judged.reset_index(drop=True)
+
+
+def learners(seed: int) -> dict[str, Any]:
+    """Return the three classifiers, at their defaults."""
+    from lightgbm import LGBMClassifier
+    from xgboost import XGBClassifier
+
+    return {
+        "lightgbm": LGBMClassifier(random_state=seed, n_jobs=1, verbose=-1),
+        "forest": RandomForestClassifier(random_state=seed, n_jobs=1),
+        "xgboost": XGBClassifier(random_state=seed, n_jobs=1),
+    }
+
+
+def judge(table: Table, rows: pd.DataFrame, judged: pd.DataFrame, seed: int) -> dict[str, float]:
+    """Return the AUROC of each learner that is trained on the rows alone."""
+    target = table.schema.target
+    labels = sorted(table.frame[target].unique())
+    rare = min(labels, key=lambda label: int((table.frame[target] == label).sum()))
+    matrix = Matrix(table)
+    X, y = matrix.transform(rows), (rows[target] == rare).to_numpy(int)
+    held, truth = matrix.transform(judged), (judged[target] == rare).to_numpy(int)
+    return {
+        name: float(roc_auc_score(truth, learner.fit(X, y).predict_proba(held)[:, 1]))
+        for name, learner in learners(seed).items()
+    }
+
+
+def told_apart(table: Table, rows: pd.DataFrame, judged: pd.DataFrame) -> float:
+    """Return the cross-fitted AUROC of telling rows from unseen real ones, label included."""
+    target, size = table.schema.target, min(len(rows), len(judged), 1_000)
+    both = pd.concat([rows.sample(size, random_state=0), judged.sample(size, random_state=0)[list(rows)]])
+    label = (both[target] == table.frame[target].iloc[0]).to_numpy(float)[:, None]
+    X, y = np.hstack([Matrix(table).transform(both), label]), np.repeat([1, 0], size)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    model = HistGradientBoostingClassifier(random_state=0)
+    return float(roc_auc_score(y, cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]))
+
+
+def copied(table: Table, rows: pd.DataFrame) -> float:
+    """Return the share of rows that equal a row to learn from, label included."""
+    known = fingerprints(table, Groups(table).codes)
+    own = Table(rows[table.schema.names].reset_index(drop=True), table.schema)
+    codes = np.searchsorted([key[0] for key in Groups(table).keys], own.frame[table.schema.target])
+    return float(np.isin(fingerprints(own, codes), known).mean())
+
+
+def measure(name: str, peer: str, seed: int) -> dict[str, Any]:
+    """Return the record of a generator on a table."""
+    table, judged = cut(name, seed)
+    record: dict[str, Any] = {"table": name, "peer": peer, "seed": seed, "learned": len(table), "judged": len(judged)}
+    record["measured"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    if peer == REAL:
+        held = copied(table, judged)
+        return record | {"auroc": judge(table, table.frame, judged, seed), "copies": held}
+    groups = Groups(table)
+    began = time.process_time()
+    generator = resolve(peer).fit(table, rng=np.random.default_rng(seed))
+    plan = Plan.make(groups, {key: 2 * int(n) for key, n in zip(groups.keys, groups.counts, strict=True)})
+    limits = Limits(copies="accept", on_shortfall="warn")
+    written = fill(generator, table, plan, seed=np.random.SeedSequence(seed), groups=groups, limits=limits)
+    record |= {"cpu_seconds": time.process_time() - began, "rows": len(written)}
+    record |= {"accepted": written.ledger.accepted / max(1, written.ledger.proposed)}
+    record |= {"auroc": judge(table, written.frame, judged, seed)}
+    return record | {"c2st": told_apart(table, written.frame, judged), "copies": copied(table, written.frame)}
+
+
+def show(records: list[dict[str, Any]]) -> None:
+    """Print a table of means over seeds per table of data, as markdown."""
+    frame = pd.DataFrame(records)
+    for name in [name for name in TABLES if name in set(frame["table"])]:
+        own = frame[(frame["table"] == name) & frame["auroc"].notna()] if "auroc" in frame else frame.iloc[:0]
+        seeds = own["seed"].nunique()
+        print(f"\n{name}, {seeds} cut{'s' * (seeds != 1)}:\n\n| | AUROC | C2ST | copies | accepted | CPU s |")
+        print("|---|---:|---:|---:|---:|---:|")
+        if name in PUBLISHED:
+            real, best, ddpm = PUBLISHED[name]
+            print(f"| *published: real rows* | {real:.3f} | - | - | - | - |")
+            print(f"| *published: best synthetic rows; C2ST of TabDDPM* | {best:.3f} | {ddpm:.3f} | - | - | - |")
+        for peer in [peer for peer in (REAL, *PEERS) if peer in set(own["peer"])]:
+            rows = own[own["peer"] == peer]
+            means = [np.mean(list(entry.values())) for entry in rows["auroc"]]
+            cells = [
+                f"{np.mean(means):.3f}"
+                + (f" ± {np.std(means, ddof=1) / len(means) ** 0.5:.3f}" if len(means) > 1 else "")
+            ]
+            for key, form in (("c2st", ".3f"), ("copies", ".3f"), ("accepted", ".2f"), ("cpu_seconds", ",.0f")):
+                value = rows[key].mean() if key in rows else np.nan
+                cells.append("-" if np.isnan(value) else format(value, form))
+            print(f"| {peer if peer != REAL else 'real rows; copies: of unseen rows'} | {' | '.join(cells)} |")
+        failed = frame[
+            (frame["table"] == name) & frame.get("error", pd.Series(index=frame.index, dtype=object)).notna()
+        ]
+        for _, row in failed.iterrows():
+            print(f"\n{row['peer']}: {row['error']}")
+
+
+def main(argv: list[str]) -> int:
+    """Measure what is not measured yet, keep everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
+    parser.add_argument("--peers", nargs="+", default=list(PEERS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--show", action="store_true")
+    options = parser.parse_args(argv)
+    records = json.loads(RESULTS.read_text(encoding="utf-8"))["records"] if RESULTS.exists() else []
+    usable = {info.name for info in available() if info.usable}
+    known = {(record["table"], record["peer"], record["seed"]) for record in records}
+    for peer in (REAL, *options.peers) if not options.show else ():
+        if peer != REAL and peer not in usable:
+            print(f"{peer} is not installed here: left out", file=sys.stderr)
+            continue
+        for seed in options.seeds:
+            for name in options.tables:
+                if (name, peer, seed) in known:
+                    continue
+                print(f"{datetime.datetime.now():%H:%M:%S} {name}: {peer}, seed {seed}", file=sys.stderr, flush=True)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    try:
+                        record = measure(name, peer, seed)
+                    except MakeweightError as error:
+                        record = {"table": name, "peer": peer, "seed": seed, "error": error.message}
+                records.append(record)
+                text = json.dumps({"command": "python benchmarks/peers.py --published", "records": records}, indent=1)
+                replace_file(RESULTS, lambda stream, text=text: stream.write((text + "\n").encode()))
+    show(records)
+    return 0
