@@ -20,11 +20,13 @@ MAY_IMPORT = {
     "table": ["errors"],
     "plan": ["errors", "table"],
     "rules": ["errors", "table"],
+    "balancing": ["committee", "errors", "progress", "table", "plan", "rules", "generators"],
     "_compat": [],
     "theory": ["errors"],
     "generators": ["errors", "progress", "table", "plan", "rules", "generators", "theory"],
     "labelled": ["errors", "table"],
     "sampler": [
+        "balancing",
         "labelled",
         "errors",
         "progress",
@@ -91,6 +93,7 @@ MAY_IMPORT = {
         "engine",
     ],
     "cli": [
+        "balancing",
         "errors",
         "progress",
         "table",
@@ -113,6 +116,7 @@ MAY_IMPORT = {
     ],
     "__main__": ["cli"],
     "": [
+        "balancing",
         "classifier",
         "committee",
         "evaluation",
@@ -243,6 +247,16 @@ def test_importing_the_package_imports_nothing_heavy():
 def test_importing_the_command_line_imports_nothing_heavy():
     loaded = fresh("import makeweight.cli, sys; print(*sys.modules)")
     assert not {"numpy", "pandas", "sklearn", "torch", "pyarrow"} & set(loaded)
+
+
+def test_balancing_with_the_default_generator_imports_no_scikit_learn():
+    """It is half of the time from the start of the interpreter to a balanced table."""
+    loaded = fresh(
+        "import sys, pandas as pd; from makeweight import balance;"
+        "frame = pd.DataFrame({'x': range(9), 'y': [0] * 7 + [1] * 2});"
+        "balance(frame, target='y', random_state=0); print(*sys.modules)"
+    )
+    assert not {"sklearn", "imblearn", "scipy.stats", "torch", "matplotlib", "rich"} & set(loaded)
 
 
 def test_importing_the_sampler_imports_no_torch():

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from makeweight.balancing import balance
     from makeweight.classifier import SyntheticClassifier
     from makeweight.committee import Committee
     from makeweight.evaluation import Comparison, ScalingCurve, compare, scaling_curve
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from makeweight.progress import Progress
     from makeweight.quality import QualityReport
     from makeweight.resampled import ResampledClassifier
-    from makeweight.sampler import SyntheticOverSampler, balance
+    from makeweight.sampler import SyntheticOverSampler
     from makeweight.synthesizer import Synthesizer
     from makeweight.table import Schema
 
@@ -63,7 +64,7 @@ _HOMES = {
     "SyntheticClassifier": "makeweight.classifier",
     "SyntheticOverSampler": "makeweight.sampler",
     "Synthesizer": "makeweight.synthesizer",
-    "balance": "makeweight.sampler",
+    "balance": "makeweight.balancing",
     "balance_partitions": "makeweight.partitioned",
     "compare": "makeweight.evaluation",
     "scaling_curve": "makeweight.evaluation",

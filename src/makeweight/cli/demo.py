@@ -100,8 +100,8 @@ def _write(path: str, frame: pd.DataFrame) -> None:
 def _balanced(train: pd.DataFrame, seed: int) -> pd.DataFrame:
     import pandas as pd
 
+    from makeweight.balancing import balance
     from makeweight.cli._effect import TARGET
-    from makeweight.sampler import balance
     from makeweight.table.containers import append_rows
 
     rows = balance(train, target=TARGET, random_state=seed).frame
