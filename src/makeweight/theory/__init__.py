@@ -17,6 +17,7 @@ from makeweight.theory.ratio import cross_fitted_ratio, density_ratio_weights
 from makeweight.theory.risk import GroupRisks, Interval, group_risks, row_losses
 from makeweight.theory.scaling import Recommendation, ScalingLaw
 from makeweight.theory.size import choose_size
+from makeweight.theory.soft import SoftExcess, SoftLaw, SoftShare, best_soft_share, soft_excess_risk, teacher_excess
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
 from makeweight.theory.transfer import TransferCost, cost_of_transfer, transfer_cost
 from makeweight.theory.transport import TransportMap, fit_transport, matrix_power, shrunk_covariance
@@ -41,12 +42,16 @@ __all__ = [
     "ScalingLaw",
     "SizeDecision",
     "SlopeSymmetry",
+    "SoftExcess",
+    "SoftLaw",
+    "SoftShare",
     "Take",
     "TransferCost",
     "TransportMap",
     "alpha_of_weight",
     "augmentation_weight",
     "balanced_weights",
+    "best_soft_share",
     "borrow",
     "choose_from_losses",
     "choose_size",
@@ -73,5 +78,7 @@ __all__ = [
     "rows_worth",
     "shrunk_covariance",
     "slope_symmetry_test",
+    "soft_excess_risk",
+    "teacher_excess",
     "transfer_cost",
 ]
