@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--columns", type=int, default=20)
-    parser.add_argument("--max-seconds", type=float, default=300)
+    parser.add_argument("--max-seconds", type=float, default=300, help="no limit with --splits")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--splits", type=int)
     parser.add_argument("--generator", default=DEFAULT_GENERATOR)
@@ -49,19 +50,14 @@ def main():
         frame,
         target="y",
         generator=options.generator,
-        max_seconds=options.max_seconds,
+        max_seconds=options.max_seconds if options.splits is None else None,
         n_jobs=options.jobs,
         design=Design(splits=options.splits),
         progress=lambda p: print(f"{p.done}/{p.total} {p.seconds:.0f} s, {p.seconds_left:.0f} s left"),
     )
     seconds = time.perf_counter() - start
     records = pd.DataFrame(
-        [
-            r.to_dict()
-            for e in found.scores.estimators
-            for a in found.scores.arms
-            for r in found.scores.records(e, a.name)
-        ]
+        [asdict(r) for e in found.scores.estimators for a in found.scores.arms for r in found.scores.records(e, a.name)]
     )
     per_source = records.groupby("source")["task_seconds"].sum() / len(found.splits)
     fits = records.groupby(["arm", "estimator"])["seconds"].mean().unstack().round(2)

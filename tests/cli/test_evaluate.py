@@ -1,12 +1,17 @@
 """``makeweight evaluate``: verdict first, files, exit codes, and going on after an interrupt."""
 
+import io
 import json
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from makeweight.cli import _evaluation
 from makeweight.evaluation import training
+from makeweight.progress import Progress
 
 QUICK = ["--target", "y", "--estimator", "lr", "--arm", "constant,smoothed-bootstrap", "--splits", 2]
 QUICK += ["--folds", 2, "--jobs", 1]
@@ -52,6 +57,41 @@ def test_files_are_written_and_the_page_has_the_verdict(run, data, tmp_path):
     command = result["reproduce"]["command"].split()[1:]
     same = run(*command, "--jobs", 1, "--json")
     assert same.json["results"] == result["results"]
+
+
+def test_a_model_of_yours_is_named_by_its_file(run, data, tmp_path):
+    (tmp_path / "my_own_model.py").write_text("from sklearn.naive_bayes import GaussianNB\nmodel = GaussianNB()\n")
+    mine = ["--target", "y", "--arm", "smoothed-bootstrap", "--splits", 2, "--folds", 2, "--jobs", 1]
+    done = run("evaluate", data, *mine, "--estimator", "my_own_model.py:model", "--json")
+    assert done.code == 0, done.err
+    assert done.json["estimators"] == ["my_own_model.py:model"]
+    assert "--estimator my_own_model.py:model" in done.json["reproduce"]["command"]
+    missing = run("evaluate", data, *mine, "--estimator", "my_own_model.py:modell")
+    assert missing.code == 2
+    assert "did you mean 'model'?" in missing.err
+
+
+def test_splits_and_a_time_are_refused_together_before_any_work(run, data):
+    done = run("evaluate", data, *QUICK, "--max-seconds", 60)
+    assert done.code == 2
+    assert "both asked for" in done.err
+    assert "comparing" not in done.err
+
+
+def test_the_time_left_is_told_while_a_piece_of_work_goes_on(monkeypatch):
+    monkeypatch.setattr(_evaluation, "FIRST", 0.02)
+    monkeypatch.setattr(_evaluation, "EVERY", 0.05)
+    told = io.StringIO()
+    with _evaluation.Steps(Console(file=told, width=200), "comparing", 300.0):
+        time.sleep(0.3)
+    lines = told.getvalue().splitlines()
+    assert len(lines) >= 2
+    assert all(line.startswith("comparing: the first split") for line in lines)
+    assert all("at most 5 min 00 s left" in line or "at most 4 min 59 s left" in line for line in lines)
+    with _evaluation.Steps(Console(file=told, width=200), "measuring", 300.0) as steps:
+        steps(Progress("measuring folds", 2, 10, 5.0, 20.0, "fold 3 of at most 10"))
+        assert steps.state().startswith("fold 3 of at most 10")
+        assert "at most 20.0 s left" in steps.state()
 
 
 def test_without_a_gain_the_gate_exits_with_3(run, data):

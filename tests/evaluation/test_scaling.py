@@ -13,6 +13,7 @@ from makeweight.cli._app import app
 from makeweight.errors import MakeweightError
 from makeweight.evaluation import scaling_curve
 from makeweight.evaluation.folds import nested_order
+from makeweight.generators.base import Cost
 from makeweight.measure.learners import LEARNERS, make_learner
 from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
@@ -116,7 +117,30 @@ def test_a_table_of_any_size_is_measured_in_time():
     assert curve.settings.n_measured < 20_000 or curve.settings.repeats < 5
     few = scaling_curve(two_gaussians(300, 60), **options, max_seconds=1e-3)
     assert few.settings.repeats == 1
-    assert few.risks.shape == (1, 6)
+    assert few.settings.n_measured == 2 * 3 * 10  # ten rows of each group for every fold are the least
+    assert any("of the 300 rows were measured on" in line for line in few.cut)
+    assert any("rather than 4" in line for line in few.cut)
+
+
+class Slow(Shuffler):
+    """Takes time for every row that it learns from, and says so of every row that it writes."""
+
+    def fit(self, table, *, rng):
+        time.sleep(0.005 * len(table))
+        return super().fit(table, rng=rng)
+
+    def cost(self, plan):
+        return Cost(seconds=0.001 * plan.n_synthetic)
+
+
+def test_fewer_rows_are_taken_where_a_second_fold_would_not_end_in_time():
+    seen = []
+    curve = scaling_curve(
+        two_gaussians(300, 60), target="y", generator=Slow(), folds=3, max_seconds=1.5, progress=seen.append
+    )
+    assert curve.settings.n_measured < 300
+    assert seen[0].seconds_left == pytest.approx(1.5, abs=0.5)
+    assert all(one.seconds_left is not None for one in seen)
 
 
 def test_group_by_averages_over_cells():

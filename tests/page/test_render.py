@@ -321,8 +321,25 @@ def test_a_fresh_comparison_is_shown():
         design=Design(repeats=1),
         arms=["smoothed-bootstrap"],
     )
-    text = " ".join(Page(render(found.to_dict())).text)
+    html = found.to_html()
+    text = " ".join(Page(html).text)
     assert found.verdict.sentence in text
+    assert html == render(found.to_dict())
+    assert found.answer.text in text
+    assert "What a written row costs beside a real one" in text
+    assert len(repr(found)) < 120
+    card = found._repr_html_()
+    assert len(card) < 4000
+    assert found.answer.text in card
+    assert Page(card).tags.count("table") == 1
+    rows = found.to_frame()
+    assert rows.columns.tolist()[:3] == ["estimator", "arm", "metric"]
+    assert len(rows) == len(found.scores.pairs) * len(found.to_dict()["metrics"])
+    assert (rows["low"] <= rows["high"]).all()
+    labels = [label.get_text() for label in found.plot().axes[0].get_yticklabels()]
+    assert labels == ["smoothed bootstrap, balanced"]
+    with pytest.raises(OptionError, match="unknown estimator"):
+        found.plot("rf")
     assert "smoothed bootstrap, balanced + calibration" in text
 
 

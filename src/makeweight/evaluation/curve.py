@@ -157,8 +157,8 @@ class ScalingCurve:
         settings, lines = self.settings, []
         if settings.most < settings.asked:
             lines.append(
-                f"sizes above {settings.most:g} times the largest group were left out: a repeat with them takes longer "
-                f"than half of the {settings.max_seconds:g} s"
+                f"sizes go up to {settings.most:g} times the largest group rather than {settings.asked:g}: a repeat of "
+                f"more is expected to take over half of the {settings.max_seconds:g} s"
             )
         if settings.n_measured < settings.n_rows:
             lines.append(f"{settings.n_measured:,} of the {settings.n_rows:,} rows were measured on")

@@ -67,8 +67,8 @@ class ScalingProblem:
 
     def points(self, largest: int) -> tuple[int, ...]:
         """Return the sizes that are measured, of which 0 is the first."""
-        multiples = [m for m in MULTIPLES if m <= self.most]
-        chosen = self.sizes if self.sizes is not None else tuple(round(m * largest) for m in multiples)
+        unit = largest * self.most / MULTIPLES[-1]
+        chosen = self.sizes if self.sizes is not None else tuple(round(m * unit) for m in MULTIPLES)
         points = sorted({0, *chosen})
         if len(points) < 2 or points[0] < 0:
             raise OptionError("sizes are rows per group", got=points, expected="0 and at least one above it")

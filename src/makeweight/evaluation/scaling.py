@@ -258,7 +258,7 @@ def _measured(
         else:  # the first fold alone, for its time
             predicted = clock.folds(jobs[:1], folds - 1 + later)
             clock.last = per_fold = clock.seconds - began
-            if not clock.shrunk and not clock.allows(1, per_fold) and clock.seconds < clock.max_seconds:
+            if not clock.shrunk and not clock.allows(1, per_fold):
                 clock.shrunk = True
                 return None
             kept = next((n for n in range(folds, 2, -1) if clock.allows(n - 1, per_fold)), 2)

@@ -90,6 +90,7 @@ def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
         "counted": counted_arms(ids, result, first),
         "first": names[first],
         "pair": curve_pair(ids, result, first, answer["cases"]),
+        "transfer_with": next(iter(names.values())),
         "transfer": _transfer(ids, result.get("cost_of_transfer") or []),
         "question": "Did it help?",
         "subject": file_name(result["data"]["name"]),
