@@ -13,8 +13,6 @@ from makeweight.evaluation.statistics import LEVEL
 from makeweight.evaluation.verdict import LOSS
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from makeweight.evaluation.comparison import Comparison
     from makeweight.evaluation.curve import ScalingCurve
 
@@ -90,8 +88,8 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
     figure.savefig(path, format=path.suffix.lstrip(".").lower(), dpi=150)
 
 
-def draw_gains(comparison: Comparison, estimator: str | None = None) -> Figure:
-    """Return the gains of all calibrated arms beyond doing nothing, in AUROC and log-loss, with what decides.
+def draw_gains(comparison: Comparison, estimator: str | None = None) -> Any:
+    """Return a matplotlib figure of what all calibrated arms gain beyond doing nothing, with the intervals that decide.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ class Scores:
             paired = {
                 group: changes
                 for group in range(n_groups)
-                if (changes := self._paired(estimator, arm, REFERENCE, lambda record, g=group: record.log_loss[g]))
+                if (changes := self._paired(estimator, arm, REFERENCE, _loss_of(group)))
             }
             self._by_group[key] = decided(paired, self._share)
         return self._by_group[key]
@@ -168,6 +168,10 @@ class Scores:
 def _metric(name: str) -> Read:
     assert any(metric.name == name for metric in METRICS), name
     return lambda record: record.metrics[name]
+
+
+def _loss_of(group: int) -> Read:
+    return lambda record: record.log_loss[group]
 
 
 def _cases(record: ArmRecord) -> list[tuple[int, list[float]]]:

@@ -71,7 +71,7 @@ def can_wait(arm: Arm) -> bool:
 
 
 def _processes(n_jobs: int) -> int:
-    return max(1, joblib.effective_n_jobs(n_jobs))
+    return max(1, int(joblib.effective_n_jobs(n_jobs)))
 
 
 @dataclass(eq=False)

@@ -169,7 +169,7 @@ def named_learners(estimators: Learner | Sequence[Learner] | Mapping[str, Learne
     if isinstance(estimators, Mapping):
         named = dict(estimators)
     else:
-        several = estimators if isinstance(estimators, list | tuple | set | frozenset) else [estimators]
+        several: list[Any] = list(estimators) if isinstance(estimators, list | tuple | set) else [estimators]
         names = [one if isinstance(one, str) else type(_last(one)).__name__ for one in several]
         named = dict(zip(names, several, strict=True))
         if len(named) < len(names):

@@ -54,9 +54,9 @@ class LearnerRows:
     def train(self, learner: Learner, rows: np.ndarray, further: np.ndarray) -> Any:
         """Return some training rows, and below them some further ones."""
         if reads_frame(learner):
-            real, more, _ = self.frames
-            real, more = real.iloc[rows], more[further] if further.dtype == bool else more.iloc[further]
-            return append_rows(real, more) if len(more) else real
+            frame, written, _ = self.frames
+            frame, written = frame.iloc[rows], written[further] if further.dtype == bool else written.iloc[further]
+            return append_rows(frame, written) if len(written) else frame
         real, more, _ = self.matrices
         return np.concatenate([real[rows], more[further]])
 

@@ -119,7 +119,7 @@ def _alarms(found: Sequence[Mapping[str, Any]], estimator: str) -> str:
     return f"one alarm in {number(1 / rates[0], 1)} rows" if rates and rates[0] > 0 else ""
 
 
-def _transfer(ids: Ids, costs: Sequence[Mapping[str, Any]]) -> tuple[Any, list[tuple[str, Any, str]]] | None:
+def _transfer(ids: Ids, costs: Sequence[Mapping[str, Any]]) -> tuple[Any, list[tuple[str, Any, str, str]]] | None:
     """Return what written rows cost where real ones would stand: an axis, and drawn rows with their numbers."""
     known = [one["cost"] for one in costs if one["cost"] and finite([one["cost"]["estimate"]])]
     if not known:
@@ -127,22 +127,17 @@ def _transfer(ids: Ids, costs: Sequence[Mapping[str, Any]]) -> tuple[Any, list[t
     scale = scale_of([cost[key] for cost in known for key in ("low", "estimate", "high")], include=[0.0], pad=4)
     told = "Right of the line real rows are worth more. The numbers stand in the same rows."
     above = axis(ids, scale, title="Cost of transfer", description=told, reference=(0.0, "as good as real rows"))
-    rows: list[tuple[str, Any, str]] = []
+    rows: list[tuple[str, Any, str, str]] = []
     for one in costs:
         cost = one["cost"]
         if not cost:
-            rows.append((cut(one["generator"], 40), "", cut(one["reason"])))
+            rows.append((cut(one["generator"], 40), "", "", cut(one["reason"])))
             continue
         low, high = cost["low"], cost["high"]
         is_open = not (real_number(low) and real_number(high) and (low > 0 or high < 0))
         drawing = strip(above, cost["estimate"], low, high, "synthetic open" if is_open else "synthetic")
-        rows.append(
-            (
-                cut(one["generator"], 40),
-                drawing,
-                f"{signed(cost['estimate'])} {interval_text((low, high), 3, sign=True)}",
-            )
-        )
+        interval = interval_text((low, high), 3, sign=True)
+        rows.append((cut(one["generator"], 40), drawing, signed(cost["estimate"]), interval))
     return above, rows
 
 
