@@ -29,31 +29,15 @@ NO_COMPLETION = "not-a-chat-completion"
 
 @dataclass(frozen=True)
 class Recording:
-    """One request and what came back.
+    """One request and what came back."""
 
-    Parameters
-    ----------
-    key : str
-        Of endpoint and request; see `key_of`.
-    endpoint : str
-    table : str
-        Digest of the names of the columns that were sent.
-    request : dict
-    answer : str or None
-        Raw body; None where it was not read to its end.
-    failure : str or None
-        Why there is no body, or none that is an answer.
-    error : str or None
-        What the request failed with, after all attempts.
-    """
-
-    key: str
+    key: str  # of endpoint and request; see `key_of`
     endpoint: str
-    table: str
+    table: str  # digest of the names of the columns that were sent
     request: dict[str, object]
-    answer: str | None
-    failure: str | None = None
-    error: str | None = None
+    answer: str | None  # raw body; None where it was not read to its end
+    failure: str | None = None  # why there is no body, or none that is an answer
+    error: str | None = None  # what the request failed with, after all attempts
 
     @property
     def is_answered(self) -> bool:
@@ -64,8 +48,6 @@ class Recording:
 def key_of(endpoint: str, request: dict[str, object]) -> str:
     """Return the hash under which the answer to a request is kept.
 
-    Examples
-    --------
     >>> key_of("http://localhost/v1", {"a": 1, "b": 2}) == key_of("http://localhost/v1", {"b": 2, "a": 1})
     True
     """
@@ -76,20 +58,9 @@ def key_of(endpoint: str, request: dict[str, object]) -> str:
 class Recordings:
     """Answers by the hash of their request, in a folder or in memory.
 
-    Parameters
-    ----------
-    folder : str or Path, optional
-        In memory only without one.
-    read_only : bool
-        Whether the folder has to be there already and is not written to.
+    `folder`: in memory only without one. `read_only`: whether the folder has to be there already and is not written to.
+    Raises FileProblem when the folder holds something else, cannot be read or written, or is not there and has to be.
 
-    Raises
-    ------
-    FileProblem
-        When the folder holds something else, cannot be read or written, or is not there and has to be.
-
-    Examples
-    --------
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
     >>> Recordings(folder).add(Recording("k", "http://localhost/v1", "t", {}, "hello"))
@@ -145,10 +116,7 @@ class Recordings:
     def add(self, recording: Recording) -> None:
         """Append a recording; it is on the disk when this returns.
 
-        Raises
-        ------
-        FileProblem
-            When it cannot be written.
+        Raises FileProblem when it cannot be written.
         """
         with self._lock:
             self._sent.add((recording.endpoint, recording.table))

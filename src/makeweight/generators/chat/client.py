@@ -36,53 +36,27 @@ REFUSED = frozenset({400, 422, 501})
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What is asked.
+    """What is asked."""
 
-    Parameters
-    ----------
-    body : dict
-        Of the chat-completions protocol.
-    table : str
-        Digest of the names of the columns whose values are in it.
-    """
-
-    body: dict[str, object]
-    table: str
+    body: dict[str, object]  # of the chat-completions protocol
+    table: str  # digest of the names of the columns whose values are in it
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """What came back."""
 
-    Parameters
-    ----------
-    text : str
-        What the model wrote.
-    failure : str or None
-        Why there is no text.
-    cut : bool
-        Whether the model was stopped before it had finished.
-    tokens : (int, int) or None
-        Sent and received, as the endpoint counts them; None where it does not say.
-    recorded : bool
-        Whether it was there before, and cost nothing.
-    error : str or None
-        What the request failed with, where that is recorded.
-    """
-
-    text: str = ""
-    failure: str | None = None
-    cut: bool = False
-    tokens: tuple[int, int] | None = None
-    recorded: bool = False
-    error: str | None = None
+    text: str = ""  # what the model wrote
+    failure: str | None = None  # why there is no text
+    cut: bool = False  # whether the model was stopped before it had finished
+    tokens: tuple[int, int] | None = None  # sent and received, as the endpoint counts them; None where it does not say
+    recorded: bool = False  # whether it was there before, and cost nothing
+    error: str | None = None  # what the request failed with, where that is recorded
 
 
 def read_answer(raw: str, *, recorded: bool = False) -> Answer:
     """Read the body of an answer: data only, whatever it is.
 
-    Examples
-    --------
     >>> read_answer('{"choices": [{"message": {"content": "a is 1"}, "finish_reason": "length"}]}').cut
     True
     >>> read_answer("<html>").failure
@@ -118,27 +92,14 @@ def _tokens(body: dict[str, object]) -> tuple[int, int] | None:
 
 @dataclass(eq=False)
 class Client:
-    """Asks an endpoint, or recordings alone.
-
-    Parameters
-    ----------
-    endpoint : Endpoint
-    recordings : Recordings
-    online : bool
-        Whether to ask the endpoint for what is not recorded.
-    concurrency : int
-        Requests under way at most.
-    retry : Retry
-    timeout : float
-        Seconds for one answer.
-    """
+    """Asks an endpoint, or recordings alone."""
 
     endpoint: Endpoint
     recordings: Recordings
-    online: bool
-    concurrency: int
+    online: bool  # whether to ask the endpoint for what is not recorded
+    concurrency: int  # requests under way at most
     retry: Retry
-    timeout: float
+    timeout: float  # seconds for one answer
 
     def __post_init__(self) -> None:
         self.pace, self.cancelled = Pace(self.concurrency), threading.Event()
@@ -173,10 +134,7 @@ class Client:
     def ask(self, request: ChatRequest) -> Answer:
         """Send a request and keep the raw answer before reading it.
 
-        Raises
-        ------
-        GeneratorError
-            When there is no answer; its text holds no key.
+        Raises GeneratorError when there is no answer; its text holds no key.
         """
         if not self.online:
             raise GeneratorError(
@@ -272,10 +230,7 @@ class Client:
 def in_parallel(calls: Sequence[Callable[[], T]], cancel: threading.Event) -> list[T | BaseException]:
     """Run calls in threads of their own; an interrupt sets `cancel` and waits for none of them.
 
-    Returns
-    -------
-    list
-        The result of each call, or what it raised.
+    Returns the result of each call, or what it raised.
     """
     results: list[T | BaseException] = [RuntimeError("not finished")] * len(calls)
 

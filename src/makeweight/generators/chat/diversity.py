@@ -16,41 +16,18 @@ ENOUGH = 5
 
 @dataclass(frozen=True)
 class AnswerReport:
-    """One request and what came of it.
-
-    Parameters
-    ----------
-    group : str
-    asked : int
-        Rows.
-    rows : int
-        Rows that could be read.
-    valid : int
-        Of these, rows whose values the real columns can have.
-    unreadable : dict of str to int
-        What could not be read, by reason.
-    duplicates : int
-        Rows that repeat an earlier row of the same answer.
-    copied : int
-        Rows that equal one of the examples of the request.
-    collapsed : tuple of str
-        Columns with one value throughout, of which the examples have several.
-    tokens : (int, int)
-        Sent and received.
-    recorded : bool
-        Whether the answer was there before.
-    """
+    """One request and what came of it."""
 
     group: str
-    asked: int
-    rows: int = 0
-    valid: int = 0
-    unreadable: dict[str, int] = field(default_factory=dict)
-    duplicates: int = 0
-    copied: int = 0
-    collapsed: tuple[str, ...] = ()
-    tokens: tuple[int, int] = (0, 0)
-    recorded: bool = False
+    asked: int  # rows
+    rows: int = 0  # rows that could be read
+    valid: int = 0  # of these, rows whose values the real columns can have
+    unreadable: dict[str, int] = field(default_factory=dict)  # what could not be read, by reason
+    duplicates: int = 0  # rows that repeat an earlier row of the same answer
+    copied: int = 0  # rows that equal one of the examples of the request
+    collapsed: tuple[str, ...] = ()  # columns with one value throughout, of which the examples have several
+    tokens: tuple[int, int] = (0, 0)  # sent and received
+    recorded: bool = False  # whether the answer was there before
 
 
 def measure(codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]) -> tuple[int, int, tuple[str, ...]]:

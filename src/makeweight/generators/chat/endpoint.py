@@ -20,15 +20,6 @@ SHORTEST_SECRET = 8
 class Endpoint:
     """An address and the key to it.
 
-    Parameters
-    ----------
-    address : str
-        Without a trailing slash; holds no secret.
-    key : str
-        Never shown.
-
-    Examples
-    --------
     >>> endpoint = Endpoint.find("http://localhost:8000/v1", "a-secret-key")
     >>> endpoint.is_local, endpoint
     (True, Endpoint(address='http://localhost:8000/v1'))
@@ -36,24 +27,16 @@ class Endpoint:
     'wrong key: ***'
     """
 
-    address: str
-    key: str = field(repr=False)
+    address: str  # without a trailing slash; holds no secret
+    key: str = field(repr=False)  # never shown
 
     @classmethod
     def find(cls, base_url: str | None, api_key: str | None) -> Endpoint:
         """Return the endpoint of a base address and a key, or of the environment's.
 
-        Parameters
-        ----------
-        base_url : str, optional
-            By default OPENAI_BASE_URL, or OpenAI's own.
-        api_key : str, optional
-            By default OPENAI_API_KEY, for endpoints that are not on this machine.
-
-        Raises
-        ------
-        OptionError
-            When the address is none, or holds a password or a query, or a key is needed and there is none.
+        `base_url`: by default OPENAI_BASE_URL, or OpenAI's own. `api_key`: by default OPENAI_API_KEY, for endpoints
+        that are not on this machine. Raises OptionError when the address is none, or holds a password or a query, or a
+        key is needed and there is none.
         """
         address = (base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI).strip().rstrip("/")
         parts = urlsplit(address)

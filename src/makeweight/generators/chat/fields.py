@@ -22,20 +22,11 @@ ENUMERATED = 200
 
 @dataclass(frozen=True)
 class Field:
-    """One column as a model sees it.
+    """One column as a model sees it."""
 
-    Parameters
-    ----------
-    label : str
-        Its name in prompts and answers; no other field has it.
-    column : Column
-    position : int or None
-        Where a group names its value; None where the column does not make groups.
-    """
-
-    label: str
+    label: str  # its name in prompts and answers; no other field has it
     column: Column
-    position: int | None = None
+    position: int | None = None  # where a group names its value; None where the column does not make groups
 
     @property
     def is_number(self) -> bool:
@@ -123,8 +114,6 @@ def fields_of(schema: Schema) -> tuple[Field, ...]:
 
     Identifiers and constant columns are neither sent nor asked for.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"age": [31, 45, 62], "paid": ["yes", "no", "yes"]})
     >>> [field.label for field in fields_of(Schema.infer(frame, target="paid"))]

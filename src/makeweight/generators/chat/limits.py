@@ -54,8 +54,6 @@ class Retry:
 def retry_after(header: str | None) -> float | None:
     """Return the seconds that a Retry-After header asks for: a number or a date; None for neither.
 
-    Examples
-    --------
     >>> retry_after("2.5"), retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), retry_after("soon")
     (2.5, 0.0, None)
     """
@@ -124,16 +122,6 @@ class Pace:
 class Spending:
     """What has been spent, what is reserved for requests under way, and what may be.
 
-    Parameters
-    ----------
-    max_requests, max_tokens : int or None
-    max_cost : float or None
-        In US dollars.
-    price : (float, float) or None
-        US dollars per million tokens sent and received; None where it is not known.
-
-    Examples
-    --------
     >>> spending = Spending(max_tokens=100)
     >>> spending.reserve(40, 40), spending.reserve(40, 40)
     (None, 'max_tokens=100: the next request may take 80 tokens, and 80 are spent or under way')
@@ -141,7 +129,8 @@ class Spending:
 
     max_requests: int | None = None
     max_tokens: int | None = None
-    max_cost: float | None = None
+    max_cost: float | None = None  # in US dollars
+    #: US dollars per million tokens sent and received; None where it is not known
     price: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -166,10 +155,7 @@ class Spending:
     def reserve(self, sent: int, received: int) -> str | None:
         """Hold what a request may take; return why it may not be sent, or None where it may.
 
-        Parameters
-        ----------
-        sent, received : int
-            Tokens, at most.
+        `sent`, `received`: tokens, at most.
         """
         with self._lock:
             if self.max_requests is not None and self.requests >= self.max_requests:

@@ -36,24 +36,13 @@ _DECODER = json.JSONDecoder(strict=False)
 
 @dataclass
 class Parsed:
-    """The rows of a text.
+    """The rows of a text."""
 
-    Parameters
-    ----------
-    rows : list of dict
-        Label to value: text, or what JSON has; None for missing.
-    rejected : Counter of str
-        What looked like a row and was none, by reason.
-    needed : sequence of str
-        Labels that a row cannot do without.
-    header : list of str or None, optional
-        The labels that stand before rows without labels.
-    """
-
+    #: label to value: text, or what JSON has; None for missing
     rows: list[dict[str, object]] = field(default_factory=list)
-    rejected: Counter[str] = field(default_factory=Counter)
-    needed: Sequence[str] = ()
-    header: list[str | None] | None = None
+    rejected: Counter[str] = field(default_factory=Counter)  # what looked like a row and was none, by reason
+    needed: Sequence[str] = ()  # labels that a row cannot do without
+    header: list[str | None] | None = None  # the labels that stand before rows without labels
 
     @property
     def is_empty(self) -> bool:
@@ -75,20 +64,10 @@ class Parsed:
 def read_rows(text: str, labels: Sequence[str], *, needed: Sequence[str], style: Style, cut: bool = False) -> Parsed:
     """Return the rows of an answer.
 
-    Parameters
-    ----------
-    text : str
-    labels : sequence of str
-        Names of the columns, in the order in which they were asked for.
-    needed : sequence of str
-        Those that a row cannot do without.
-    style : {"json", "sentence", "csv"}
-        What was asked for.
-    cut : bool
-        Whether the model was stopped before it had finished: its last row is then no row.
+    `labels`: names of the columns, in the order in which they were asked for. `needed`: those that a row cannot do
+    without. `style` ({"json", "sentence", "csv"}): what was asked for. `cut`: whether the model was stopped before it
+    had finished: its last row is then no row.
 
-    Examples
-    --------
     >>> text = "Sure! 1. a is 1, b is New York, NY 2."
     >>> read_rows(text, ["a", "b"], needed=["a", "b"], style="sentence").rows
     [{'a': '1', 'b': 'New York, NY 2.'}]

@@ -17,28 +17,14 @@ LONGEST = 400
 
 @dataclass(frozen=True)
 class ChatProblem:
-    """One failed attempt.
+    """One failed attempt."""
 
-    Parameters
-    ----------
-    message : str
-        What happened, or what the endpoint says; may hold the key.
-    status : int or None
-        Of HTTP; None where there was no answer.
-    timed_out : bool
-    param : str
-        The parameter that the endpoint complains of, if it names one.
-    no_money : bool
-    wait : float or None
-        Seconds after which the endpoint wants to be asked again.
-    """
-
-    message: str
-    status: int | None = None
+    message: str  # what happened, or what the endpoint says; may hold the key
+    status: int | None = None  # of HTTP; None where there was no answer
     timed_out: bool = False
-    param: str = ""
+    param: str = ""  # the parameter that the endpoint complains of, if it names one
     no_money: bool = False
-    wait: float | None = None
+    wait: float | None = None  # seconds after which the endpoint wants to be asked again
 
     @classmethod
     def of(cls, error: openai.APIError | AnswerTooSlow) -> ChatProblem:

@@ -46,21 +46,12 @@ TABLE = ""
 
 @dataclass(frozen=True)
 class ChatPrompt:
-    """One request in words.
-
-    Parameters
-    ----------
-    system, user : str
-    shown : ndarray of int
-        Positions of the real rows in it.
-    n_rows : int
-        Rows asked for.
-    """
+    """One request in words."""
 
     system: str
     user: str
-    shown: np.ndarray
-    n_rows: int
+    shown: np.ndarray  # positions of the real rows in it
+    n_rows: int  # rows asked for
 
     @property
     def tokens(self) -> int:
@@ -74,8 +65,6 @@ class ChatPrompt:
 def count_tokens(text: str) -> int:
     """Return about how many tokens a text has, on the high side.
 
-    Examples
-    --------
     >>> count_tokens("age is 39")
     4
     """
@@ -85,14 +74,8 @@ def count_tokens(text: str) -> int:
 class Prompter:
     """Writes prompts for the groups of a table.
 
-    Parameters
-    ----------
-    table : Table
-    style : {"json", "sentence", "csv"}
-    examples : int
-        Real rows of the group in every request, and as many of other groups.
-    description : str or mapping, optional
-        What the table is about; or the meaning of columns by name, with that of the table under "".
+    `style`: {"json", "sentence", "csv"}. `examples`: real rows of the group in every request, and as many of other
+    groups. `description`: what the table is about; or the meaning of columns by name, with that of the table under "".
     """
 
     def __init__(
@@ -111,14 +94,7 @@ class Prompter:
     def write(self, group: Group, n: int, rng: np.random.Generator, reasons: Counter[str] | None = None) -> ChatPrompt:
         """Write the request for `n` rows of a group.
 
-        Parameters
-        ----------
-        group : Group
-        n : int
-        rng : numpy.random.Generator
-            Decides which examples are shown.
-        reasons : Counter of str, optional
-            Why rows of the answers before were rejected.
+        `rng`: decides which examples are shown. `reasons`: why rows of the answers before were rejected.
         """
         blocks, shown = self._examples(group, rng)
         table = self._meanings.get(TABLE)

@@ -26,16 +26,8 @@ WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:(?![eE]\b)[
 def to_frame(rows: Sequence[dict[str, object]], fields: Sequence[Field]) -> pd.DataFrame:
     """Return rows as a frame of the table's columns.
 
-    Parameters
-    ----------
-    rows : sequence of dict
-        Label to value as it was read.
-    fields : sequence of Field
-
-    Returns
-    -------
-    DataFrame of shape (n_rows, n_fields)
-        Without the grouping columns that a row lacks.
+    `rows`: label to value as it was read. Returns DataFrame of shape (n_rows, n_fields): without the grouping columns
+    that a row lacks.
     """
     columns: dict[Any, pd.Series[Any]] = {}
     for field in fields:
@@ -50,8 +42,6 @@ def to_frame(rows: Sequence[dict[str, object]], fields: Sequence[Field]) -> pd.D
 def read_value(field: Field, value: Any) -> Any:
     """Return a value of a column, or what was written where it cannot be read as one.
 
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> from makeweight.generators.chat.fields import fields_of
     >>> frame = pd.DataFrame({"pay": [1500.5, 900.25], "city": ["Rome", "None"], "y": ["a", "b"]})
@@ -112,8 +102,6 @@ class Reader:
 def number(value: Any) -> Any:
     """Return the number that was written, or the text where it is none.
 
-    Examples
-    --------
     >>> number("1,234.5"), number("13.2 cm"), number("45%"), number("0.0."), number("1.234,5"), number(7)
     (1234.5, 13.2, 45, 0.0, '1.234,5', 7)
     >>> number("e9 $"), number("1e999"), number(float("inf"))
