@@ -15,23 +15,9 @@ PAGE, JSON, FIGURE = (".html", ".htm"), (".json",), (".svg", ".png", ".pdf")
 def check(option: str, path: str | None, endings: tuple[str, ...], *, force: bool) -> None:
     """Refuse a file that cannot be written, that is there already, or whose ending says another kind.
 
-    Parameters
-    ----------
-    option : str
-        As the user writes it, such as ``"--html"``.
-    path : str or None
-        None is not asked for.
-    endings : tuple of str
-        Those that the option takes.
-    force : bool
-        Whether a file that is there is replaced.
+    `option`: as the user writes it, such as ``"--html"``. `path`: None is not asked for. `endings`: those that the
+    option takes. `force`: whether a file that is there is replaced. Raises OptionError, FileProblem.
 
-    Raises
-    ------
-    OptionError, FileProblem
-
-    Examples
-    --------
     >>> check("--html", "report.pdf", PAGE, force=False)
     Traceback (most recent call last):
     ...
@@ -55,9 +41,7 @@ def check(option: str, path: str | None, endings: tuple[str, ...], *, force: boo
 def write(path: str, content: str | bytes) -> None:
     """Write a file, or leave what was there.
 
-    Raises
-    ------
-    FileProblem
+    Raises FileProblem.
     """
     from makeweight.table.files import replace_file
 

@@ -50,12 +50,7 @@ def table(
 ) -> Table:
     """Lay out rows under plain headings.
 
-    Parameters
-    ----------
-    columns : mapping of heading to options of `rich.table.Table.add_column`
-    rows : iterable of sequences of str
-    headings : bool
-        Whether the headings are shown.
+    `headings`: whether the headings are shown.
     """
     made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_header=headings)
     for heading, options in columns.items():
@@ -98,8 +93,6 @@ def added(value: int) -> str:
 def share(part: float, whole: float) -> str:
     """Write a share in percent; a tiny share is not written as none, nor nearly all as all.
 
-    Examples
-    --------
     >>> share(1, 4), share(1, 10_000_000), share(0, 4)
     ('25.0 %', '<0.1 %', '-')
     """
@@ -114,8 +107,6 @@ def share(part: float, whole: float) -> str:
 def seconds(value: float) -> str:
     """Write a length of time.
 
-    Examples
-    --------
     >>> seconds(0.031), seconds(2.345), seconds(100), seconds(7260)
     ('0.03 s', '2.3 s', '1 min 40 s', '2 h 01 min')
     """

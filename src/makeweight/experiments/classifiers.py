@@ -21,8 +21,6 @@ class WeightedForest:
     So did scikit-learn's when the published experiments were run. Later versions draw the bootstrap with
     probabilities in proportion to the weights, which is another forest. Without weights both are the same.
 
-    Examples
-    --------
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(60, 3)).astype(np.float32)

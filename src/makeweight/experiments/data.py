@@ -151,19 +151,9 @@ def split(frame: pd.DataFrame, columns: Columns) -> Parts:
 def paper_parts(name: str, folder: Path) -> Parts:
     """Return a published table, split as published.
 
-    Parameters
-    ----------
-    name : {"craft", "gender", "adult", "diabetes130"}
-        craft is generated.
-    folder : Path
-        With ``paper/NAME/seed.csv``, ``train0.csv`` and so on; a table that is not there is fetched from OpenML.
-
-    Raises
-    ------
-    OptionError
-        When there is no table of that name.
-    FileProblem
-        When a table is neither in the folder nor can it be fetched.
+    `name` ({"craft", "gender", "adult", "diabetes130"}): craft is generated. `folder`: with ``paper/NAME/seed.csv``,
+    ``train0.csv`` and so on; a table that is not there is fetched from OpenML. Raises OptionError when there is no
+    table of that name. Raises FileProblem when a table is neither in the folder nor can it be fetched.
     """
     if name not in COLUMNS:
         raise OptionError("unknown table", got=repr(name), hint=nearest(name, COLUMNS))
@@ -210,8 +200,6 @@ def _fetched(name: str, place: Path) -> pd.DataFrame:
 def encode(frame: pd.DataFrame) -> pd.DataFrame:
     """Return numeric codes as published: two values in order of appearance, more in alphabetic order.
 
-    Examples
-    --------
     >>> encode(pd.DataFrame({"a": ["y", "x", "z"], "b": ["q", "p", "q"]})).to_numpy().tolist()
     [[1, 0], [0, 1], [2, 0]]
     """

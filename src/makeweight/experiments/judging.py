@@ -18,8 +18,6 @@ def balanced_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     The probabilities, of label 1, are in the floating-point type of the classifier: scikit-learn keeps them one
     resolution of that type away from 0 and 1.
 
-    Examples
-    --------
     >>> round(balanced_loss(np.array([0, 0, 1]), np.array([0.5, 0.5, 0.5])), 4)
     0.6931
     """

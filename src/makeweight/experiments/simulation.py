@@ -99,8 +99,6 @@ def measure(task: ExperimentTask[SimulationSettings], folder: Path) -> Iterator[
 def quality(arm: str, train: pd.DataFrame, seed: int) -> float:
     """Return the published generator quality score: squared score error over its effect on the risk.
 
-    Notes
-    -----
     arXiv 2601.16120, as `makeweight.theory.generator_quality_score`; above 10 is called bad there.
     """
     features = train.drop(columns=LABEL)

@@ -21,26 +21,15 @@ RIVAL, REFERENCE = "transformer", "smoothed-bootstrap"
 
 @dataclass(frozen=True)
 class Choice:
-    """Which generator was picked, and why.
+    """Which generator was picked, and why."""
 
-    Parameters
-    ----------
-    picked : {"transformer", "smoothed-bootstrap"}
-    reason : str
-    rows : int
-        Held-out rows that were compared.
-    gain : float or None
-        Mean over groups of what the transformer gives a held-out row more than the smoothed bootstrap, in
-        nats of log-probability; None where nothing was compared.
-    error : float or None
-        Its standard error over rows.
-    """
-
-    picked: str
+    picked: str  # {"transformer", "smoothed-bootstrap"}
     reason: str
-    rows: int = 0
+    rows: int = 0  # held-out rows that were compared
+    #: mean over groups of what the transformer gives a held-out row more than the smoothed bootstrap, in nats of
+    #: log-probability; None where nothing was compared
     gain: float | None = None
-    error: float | None = None
+    error: float | None = None  # its standard error over rows
 
 
 @dataclass(eq=False, repr=False)

@@ -45,21 +45,9 @@ def example_table(
 ) -> Table:
     """Return a small table of two overlapping classes with columns of every kind.
 
-    Parameters
-    ----------
-    n, rare : int
-        Rows in all, and of the rare class.
-    group_by : tuple of str
-        Of "sex" and "old".
-    seed : int
-    kinds : {"mixed", "numbers", "categories"}
+    `n`, `rare`: rows in all, and of the rare class. `group_by`: of "sex" and "old". `kinds`: {"mixed", "numbers",
+    "categories"}.
 
-    Returns
-    -------
-    Table
-
-    Examples
-    --------
     >>> len(example_table(n=50))
     50
     """

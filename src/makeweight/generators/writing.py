@@ -128,23 +128,10 @@ def fit_generator(
 ) -> Generator:
     """Return a copy of a generator that learned from a table.
 
-    Parameters
-    ----------
-    table : Table
-    generator : str or Generator
-        It is copied before it is fitted, so the object that comes in stays as it is.
-    seed : numpy.random.SeedSequence
-    fit_seed : numpy.random.SeedSequence, optional
-        Of the fit; by default derived from `seed`.
-    options : mapping of str to object, optional
-        Constructor arguments of a generator given by name.
-
-    Raises
-    ------
-    OptionError
-        When there is no generator of that name, or an option does not fit it.
-    GeneratorError
-        When it cannot learn from the table.
+    `generator`: it is copied before it is fitted, so the object that comes in stays as it is. `fit_seed`: of the fit;
+    by default derived from `seed`. `options`: constructor arguments of a generator given by name. Raises OptionError
+    when there is no generator of that name, or an option does not fit it. Raises GeneratorError when it cannot learn
+    from the table.
     """
     own = fit_seed or np.random.SeedSequence(seed.entropy, spawn_key=(FIT_STREAM,))
     return copy.deepcopy(resolve(generator, options)).fit(table, rng=np.random.default_rng(own))

@@ -30,33 +30,16 @@ BUCKET = 2**20
 
 @dataclass(frozen=True)
 class Reading:
-    """What the tasks of the second reading share.
-
-    Parameters
-    ----------
-    schema : Schema
-    arrow : pyarrow.Schema
-    groups : Groups
-        With the counts of the whole table.
-    chances : ndarray of uint64, shape (n_groups,)
-        A row is a candidate for the sample when its lot is at most this.
-    limit : int
-        Rows per group in the sample.
-    seed : int
-    targeted : ndarray of bool, shape (n_groups,)
-        Groups that get synthetic rows.
-    folder : str
-        Where the fingerprints are written.
-    """
+    """What the tasks of the second reading share."""
 
     schema: Schema
     arrow: Any
-    groups: Groups
-    chances: np.ndarray
-    limit: int
+    groups: Groups  # with the counts of the whole table
+    chances: np.ndarray  # uint64, shape (n_groups,): a row is a candidate for the sample when its lot is at most this
+    limit: int  # rows per group in the sample
     seed: int
-    targeted: np.ndarray
-    folder: str
+    targeted: np.ndarray  # bool, shape (n_groups,): groups that get synthetic rows
+    folder: str  # where the fingerprints are written
 
     @classmethod
     def of(
@@ -151,13 +134,7 @@ def draw(task: SampleTask) -> SampleCandidates:
 
 @dataclass(frozen=True)
 class BucketTask:
-    """One range of fingerprints to be brought together from the files of all parts.
-
-    Parameters
-    ----------
-    folder : str
-    n_parts, number, n_buckets : int
-    """
+    """One range of fingerprints to be brought together from the files of all parts."""
 
     folder: str
     n_parts: int
@@ -190,15 +167,7 @@ class WholeTableChecker(Checker):
 
     The fingerprints of all real rows lie sorted on disk, in ranges; what is looked up is read from there.
 
-    Parameters
-    ----------
-    table, groups, traits, copies : as for `makeweight.generators.check.Checker`
-    n_real : int
-        Rows of the whole table.
-    duplicate_share : float
-        Share of them that repeat another one.
-    folder : str
-    n_buckets : int
+    `n_real`: rows of the whole table. `duplicate_share`: share of them that repeat another one.
     """
 
     def __init__(self, *checked: Any, n_real: int, duplicate_share: float, folder: str, n_buckets: int) -> None:

@@ -182,10 +182,7 @@ class TableFacts:
 def scan(task: ScanTask) -> TableFacts:
     """Read one part and return its facts.
 
-    Raises
-    ------
-    SchemaError
-        When target or attributes have far too many values to form groups.
+    Raises SchemaError when target or attributes have far too many values to form groups.
     """
     total: TableFacts | None = None
     for offset, table in batches(task.part, task.schema):
@@ -273,8 +270,6 @@ def _number_facts(
 def lowest(exact: int) -> int | None:
     """Return the smallest number of decimals that writes every number exactly, None beyond a dozen.
 
-    Examples
-    --------
     >>> lowest(0b1100), lowest(0)
     (2, None)
     """
@@ -286,8 +281,6 @@ def exact_decimals(values: np.ndarray, dtype: Any) -> int:
 
     Unlike the smallest such number, these of two pieces make those of both.
 
-    Examples
-    --------
     >>> bin(exact_decimals(np.array([0.25, 1.5]), np.dtype(float)))[-4:]
     '1100'
     """

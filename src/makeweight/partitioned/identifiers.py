@@ -30,31 +30,18 @@ class FreshNames:
     Whole numbers go on after the largest real one; part by part, by the rows that were asked for before.
     Strings keep the shape of real ones; where that leaves too few for chance, a number is put behind that
     makes each of them longer than any real string, and differs in every row.
-
-    Parameters
-    ----------
-    last : dict of str to int
-        Largest real number, by column.
-    examples : dict of str to list of str
-    longest : dict of str to int or None
-        Characters of the longest real string; None where strings are drawn freely.
-    n_rows : int
-        Rows that are asked for in all.
     """
 
-    last: dict[str, int]
+    last: dict[str, int]  # largest real number, by column
     examples: dict[str, list[str]]
-    longest: dict[str, int | None]
-    n_rows: int
+    longest: dict[str, int | None]  # characters of the longest real string; None where strings are drawn freely
+    n_rows: int  # rows that are asked for in all
 
     @classmethod
     def of(cls, facts: TableFacts, sample: Table, n_rows: int) -> FreshNames:
         """Read off the facts what fresh identifiers have to keep clear of.
 
-        Raises
-        ------
-        SchemaError
-            When a column's type has no room for so many more.
+        Raises SchemaError when a column's type has no room for so many more.
         """
         last, examples, longest = {}, {}, dict[str, int | None]()
         for column in sample.schema.features:
@@ -75,17 +62,7 @@ class FreshNames:
     def make(self, column: Column, n: int, rng: np.random.Generator, before: int) -> pd.Series[Any]:
         """Make identifiers of one part.
 
-        Parameters
-        ----------
-        column : Column
-        n : int
-        rng : numpy.random.Generator
-        before : int
-            Rows that are asked for in earlier parts.
-
-        Returns
-        -------
-        Series of shape (n,)
+        `before`: rows that are asked for in earlier parts. Returns Series of shape (n,).
         """
         name = str(column.name)
         if name in self.last:

@@ -26,11 +26,7 @@ from makeweight.table.spelling.reader import may_be_dates
 class CountedGroups(Groups):
     """Groups whose rows were counted elsewhere.
 
-    Parameters
-    ----------
-    table : Table
-        One row per cell.
-    counts : mapping of Group to int
+    `table`: one row per cell.
     """
 
     def __init__(self, table: Table, counts: Mapping[Group, int]) -> None:
@@ -41,9 +37,7 @@ class CountedGroups(Groups):
 def refuse_unknown(source: PartSource, roles: list[str], kinds_given: Mapping[str, str]) -> None:
     """Refuse names of columns that the table does not have, before it is read.
 
-    Raises
-    ------
-    SchemaError
+    Raises SchemaError.
     """
     for name in (*roles, *kinds_given):
         if name not in source.schema.names:
@@ -55,23 +49,7 @@ def refuse_unknown(source: PartSource, roles: list[str], kinds_given: Mapping[st
 def schema_of(source: PartSource, facts: TableFacts, roles: list[str], stated: Mapping[str, str]) -> Schema:
     """Return what `Schema.infer` would say of the whole table.
 
-    Parameters
-    ----------
-    source : PartSource
-    facts : TableFacts
-        Of all parts.
-    roles : list of str
-        Target, then grouping attributes.
-    stated : mapping of name to kind
-
-    Returns
-    -------
-    Schema
-
-    Raises
-    ------
-    SchemaError
-        As `Schema.infer`.
+    `facts`: of all parts. `roles`: target, then grouping attributes. Raises SchemaError as `Schema.infer`.
     """
     target, *attributes = roles
     if facts.missing_labels:

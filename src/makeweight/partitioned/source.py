@@ -108,12 +108,7 @@ class PartSource:
 def batches(part: SourcePart, schema: Any) -> Iterator[tuple[int, Any]]:
     """Read a part, a bounded number of rows at a time.
 
-    Yields
-    ------
-    offset : int
-        Position of the first row in the whole table.
-    table : pyarrow.Table
-        With the columns and types of `schema`.
+    Returns `offset`: position of the first row in the whole table. `table`: with the columns and types of `schema`.
     """
     offset = part.offset
     with pa.parquet.ParquetFile(part.path) as file:

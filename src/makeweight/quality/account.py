@@ -45,13 +45,8 @@ class LedgerCounts:
 def read_ledger(source: Any) -> LedgerCounts | None:
     """Return the ledger of a generation, of its dict, or of what `makeweight balance --json` printed.
 
-    Raises
-    ------
-    OptionError
-        When it is none of these, or its numbers do not add up.
+    Raises OptionError when it is none of these, or its numbers do not add up.
 
-    Examples
-    --------
     >>> entry = {"requested": 5, "accepted": 4, "shortfall": 1, "proposed": 6, "rejected": {"copy": 2}}
     >>> read_ledger({"ledger": entry}).shortfall
     1

@@ -46,12 +46,7 @@ class AssociationMaps:
 
 
 class Associations:
-    """Association matrices of real and synthetic rows, with what chance would give.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-    """
+    """Association matrices of real and synthetic rows, with what chance would give."""
 
     def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows

@@ -36,23 +36,9 @@ def excess_copies(
 ) -> tuple[tuple[Item, ...], float, float]:
     """Compare how often rows of another table equal a real row with how often real rows equal each other.
 
-    Parameters
-    ----------
-    rows : ComparedRows
-    real, other : EncodedRows
-    groups : list of (group, positions in `real`, positions in `other`)
-    purpose : str
-        Names the stream.
+    `purpose`: names the stream. Returns `items`: excess by group. `share`, `reference`: of all rows of `other` that
+    equal a real row, and of real rows (weighted alike) that equal another.
 
-    Returns
-    -------
-    items : tuple of Item
-        Excess by group.
-    share, reference : float
-        Of all rows of `other` that equal a real row, and of real rows (weighted alike) that equal another.
-
-    Notes
-    -----
     A fresh row equals one of n real rows as often as a real row equals one of n - 1 others. Exact under
     exchangeability: tables are permuted within a group, and only values that occur twice can matter.
     """

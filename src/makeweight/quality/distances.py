@@ -59,10 +59,6 @@ class Distances:
 
     A number is where it stands among the real and held-out rows of its group, from 0 to 1; a category and a
     missing value are at distance 1 from any other. Rows are then compared by the Euclidean distance.
-
-    Parameters
-    ----------
-    rows : ComparedRows
     """
 
     def __init__(self, rows: ComparedRows) -> None:

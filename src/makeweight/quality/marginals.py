@@ -103,12 +103,7 @@ class ColumnShares:
 
 
 class Marginals:
-    """Counts of binned values of all columns and compared groups, as observed and under permutations.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-    """
+    """Counts of binned values of all columns and compared groups, as observed and under permutations."""
 
     def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows

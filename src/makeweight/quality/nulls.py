@@ -82,9 +82,7 @@ class QualityFinding:
 def shuffled_labels(n: int, n_marked: int, rng: np.random.Generator, draws: int = PERMUTATIONS) -> np.ndarray:
     """Return `n_marked` of `n` rows marked at random, many times.
 
-    Returns
-    -------
-    ndarray of float32, shape (n, draws)
+    Returns float32, shape (n, draws).
     """
     labels = np.zeros((n, draws), dtype=np.float32)
     for draw in range(draws):
@@ -102,22 +100,12 @@ def with_observed(n: int, n_marked: int, rng: np.random.Generator, draws: int = 
 def family(statistics: np.ndarray) -> np.ndarray:
     """Return p-values of many one-sided statistics, corrected for their number by the maximum.
 
-    Parameters
-    ----------
-    statistics : ndarray of shape (k, 1 + draws)
-        Observed first, then under joint permutations; large is suspicious.
+    `statistics` (shape (k, 1 + draws)): observed first, then under joint permutations; large is suspicious. Returns
+    shape (k,).
 
-    Returns
-    -------
-    ndarray of shape (k,)
-
-    Notes
-    -----
     Westfall and Young's single-step maxT. Every statistic is standardised by its mean and deviation over all
     draws, the observed one included, so that the observed is exchangeable with the others and the test exact.
 
-    Examples
-    --------
     >>> draws = np.random.default_rng(0).normal(size=(3, 200))
     >>> draws[1, 0] = 9.0
     >>> family(draws).round(3).tolist()
@@ -148,15 +136,8 @@ def items_of(
 ) -> tuple[Item, ...]:
     """Return the items of a family of statistics, with p-values corrected for their number.
 
-    Parameters
-    ----------
-    statistics : ndarray of shape (k, 1 + draws)
-    where : sequence of (group, column)
-    describe : callable
-        From the position, the observed value and what chance gives to what a person reads.
-    units : sequence of float, optional
-        What a statistic is multiplied by to be judged by the limits of the check.
-    intervals : sequence of (low, high), optional
+    `statistics`: shape (k, 1 + draws). `describe`: from the position, the observed value and what chance gives to what
+    a person reads. `units`: what a statistic is multiplied by to be judged by the limits of the check.
     """
     units = [1.0] * len(where) if units is None else units
     columns = zip(where, statistics[:, 0], family(statistics), chance_of(statistics), units, strict=True)
@@ -177,8 +158,6 @@ def items_of(
 def groups_of(n: int) -> str:
     """Write a number of groups.
 
-    Examples
-    --------
     >>> groups_of(1), groups_of(4)
     ('1 group', '4 groups')
     """
@@ -188,8 +167,6 @@ def groups_of(n: int) -> str:
 def merge_rare(codes: np.ndarray, most: int) -> np.ndarray:
     """Return codes as numbers from 0 on; of very many, the rarest become one, the last.
 
-    Examples
-    --------
     >>> merge_rare(np.array([7, 5, 5, 9, 9, 8]), 3).tolist()
     [2, 0, 0, 1, 1, 2]
     """

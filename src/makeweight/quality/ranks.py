@@ -13,34 +13,20 @@ from makeweight.quality.nulls import PERMUTATIONS, Item, items_of, shuffled_labe
 
 @dataclass(frozen=True)
 class Stratum:
-    """Scores that may be compared with each other.
+    """Scores that may be compared with each other."""
 
-    Parameters
-    ----------
-    low, high : ndarray
-        Scores of the rows that should score low, and high.
-    """
-
+    #: scores of the rows that should score low, and high
     low: np.ndarray
     high: np.ndarray
 
 
 @dataclass(frozen=True)
 class Area:
-    """An area under the ROC curve, averaged over strata.
-
-    Parameters
-    ----------
-    value : float
-    interval : tuple of float
-        95 %, by DeLong's placement values.
-    draws : ndarray of shape (1 + permutations,)
-        The value, then what it is when the rows are shuffled within strata.
-    """
+    """An area under the ROC curve, averaged over strata."""
 
     value: float
-    interval: tuple[float, float]
-    draws: np.ndarray
+    interval: tuple[float, float]  # 95 %, by DeLong's placement values
+    draws: np.ndarray  # shape (1 + permutations,): the value, then what it is when the rows are shuffled within strata
 
 
 def area_of(strata: list[Stratum], rng: np.random.Generator) -> Area:
@@ -48,18 +34,8 @@ def area_of(strata: list[Stratum], rng: np.random.Generator) -> Area:
 
     Strata weigh as the harmonic mean of their two sizes, which is the precision they have under chance.
 
-    Parameters
-    ----------
-    strata : list of Stratum
-        Each with rows of both kinds.
-    rng : numpy.random.Generator
+    `strata`: each with rows of both kinds.
 
-    Returns
-    -------
-    Area
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> area = area_of([Stratum(rng.normal(size=200), rng.normal(1.0, size=200))], rng)
     >>> round(area.value, 1), area.interval[0] > 0.5

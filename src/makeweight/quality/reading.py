@@ -37,20 +37,9 @@ def read_rows(
 ) -> ComparedRows:
     """Return the rows of all tables in the terms of the real one.
 
-    Parameters
-    ----------
-    real, synthetic, holdout : DataFrame
-        Not changed.
-    schema : Schema
-        Of `real`.
-    contains_real : bool or None
-        Whether the real rows stand in `synthetic` too, and are to be left out; None finds out.
-    seed : int
-
-    Raises
-    ------
-    SchemaError
-        When a column is lacking, or no synthetic row is left.
+    `real`, `synthetic`, `holdout`: not changed. `schema`: of `real`. `contains_real`: whether the real rows stand in
+    `synthetic` too, and are to be left out; None finds out. Raises SchemaError when a column is lacking, or no
+    synthetic row is left.
     """
     columns = tuple(sorted((c for c in schema.features if c.kind.is_learned), key=lambda c: str(c.name)))
     kept, removed = _unmarked(synthetic, contains_real)
@@ -250,8 +239,6 @@ def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
 def last_digits(values: np.ndarray) -> np.ndarray:
     """Return the position of the last digit of numbers: decimals, or minus the number of final zeros.
 
-    Examples
-    --------
     >>> last_digits(np.array([0.25, 7.0, 30.0, 0.0, np.nan]))
     array([ 2,  0, -1,  0,  0])
     """

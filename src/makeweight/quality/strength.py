@@ -19,19 +19,11 @@ AT_ONCE = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Columns as numbers: ranks of numbers, one dummy per level of categories.
+    """Columns as numbers: ranks of numbers, one dummy per level of categories."""
 
-    Parameters
-    ----------
-    matrix : ndarray of shape (n, d)
-    starts : ndarray of int, shape (k,)
-        First position of every column.
-    is_number : ndarray of bool, shape (k,)
-    """
-
-    matrix: np.ndarray
-    starts: np.ndarray
-    is_number: np.ndarray
+    matrix: np.ndarray  # shape (n, d)
+    starts: np.ndarray  # int, shape (k,): first position of every column
+    is_number: np.ndarray  # bool, shape (k,)
 
 
 def encode(rows: ComparedRows, columns: Sequence[Column], group: GroupRows) -> Blocks:
@@ -69,24 +61,12 @@ def associate(left: Blocks, right: Blocks, weights: np.ndarray) -> np.ndarray:
     Numbers with numbers: Spearman's rank correlation. Numbers with categories: the correlation ratio of
     ranks. Categories with categories: Cramér's V. The last two are corrected for the bias of few rows.
 
-    Parameters
-    ----------
-    left, right : Blocks
-        Of the same rows.
-    weights : ndarray of shape (n, draws)
-        Not negative.
+    `left`, `right`: of the same rows. `weights` (shape (n, draws)): not negative. Returns shape (draws, left columns,
+    right columns).
 
-    Returns
-    -------
-    ndarray of shape (draws, left columns, right columns)
-
-    Notes
-    -----
     The corrections are Bergsma's (2013) of V and Kelley's (1935) epsilon squared of the ratio. Ranks are
     those among all rows, so that draws differ in weights alone.
 
-    Examples
-    --------
     >>> rows = np.arange(50.0)[:, None]
     >>> numbers = Blocks(np.hstack([rows, -rows]), np.array([0, 1]), np.array([True, True]))
     >>> associate(numbers, numbers, np.ones((50, 1)))[0].round(6).tolist()

@@ -24,12 +24,7 @@ MOST_BINS = 100
 
 
 class TwoSample:
-    """The classifier two-sample test of synthetic against real rows.
-
-    Parameters
-    ----------
-    rows : ComparedRows
-    """
+    """The classifier two-sample test of synthetic against real rows."""
 
     def __init__(self, rows: ComparedRows) -> None:
         self.rows = rows
@@ -98,11 +93,6 @@ def cross_fitted(
 
     One classifier for all groups, which knows the group and weighs both tables alike in each, so that
     neither the shares of the groups nor their sizes tell rows apart; small groups borrow from large ones.
-
-    Returns
-    -------
-    overall : Area
-    by_group : dict of group to Area
     """
     pieces = [piece for _, a, b in groups for piece in ((low, a), (high, b))]
     place = np.concatenate([np.full(len(a) + len(b), i) for i, (_, a, b) in enumerate(groups)])
@@ -148,18 +138,8 @@ def feature_matrix(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all columns, and a further category, as numbers, and which of them are categories.
 
-    Parameters
-    ----------
-    rows : ComparedRows
-    pieces : sequence of (part, positions)
-        The rows, piece by piece.
-    cell : ndarray of int, shape (n,)
-        The further category.
-
-    Returns
-    -------
-    features : ndarray of shape (n, columns + 1)
-    categorical : ndarray of bool
+    `pieces`: the rows, piece by piece. `cell` (int, shape (n,)): the further category. Returns `features`: shape (n,
+    columns + 1).
     """
     columns, is_code = [], []
     for column in rows.columns:

@@ -35,8 +35,6 @@ NAMED, NAMED_ROWS = 0.05, 5
 def impossible(rows: ComparedRows) -> QualityFinding:
     """MWQ12: values that no real row has, where fresh rows would bring fewer of them.
 
-    Notes
-    -----
     Derived. Say k synthetic rows have something (a place beyond the largest real value, a new category) that no
     real row has. Were all rows exchangeable within groups, the k rows with most of it would all be synthetic with
     probability prod_g C(n_g - k_g, real_g) / C(n_g, real_g) at most. For a range, which has two ends, this is

@@ -59,11 +59,7 @@ class QualityVerdict:
 def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
     """Return the verdict.
 
-    Parameters
-    ----------
-    checks : sequence of Check
-    real : str
-        Name of the real table, for what is to be run next.
+    `real`: name of the real table, for what is to be run next.
     """
     by_code = {check.code: check for check in checks}
     reached = [(code, sentence, advice) for code, rule, advice in _RULES if (sentence := rule(by_code))]

@@ -104,32 +104,11 @@ def read_column(
     (unless one has a leading zero, as codes have), ISO dates, "true" and "false", or strings, which may still be
     numbers or dates of another style (`makeweight.table.spelling.reader`).
 
-    Parameters
-    ----------
-    cells : Arrow array of string, shape (n_rows,)
-    name : str
-    missing : collection of str
-        Further texts that stand for a missing value.
-    kind : Kind, optional
-        What the user says the column is.
-    decimal_comma : bool
-        Whether "1,5" is a number.
+    `cells`: Arrow array of string, shape (n_rows,). `missing`: further texts that stand for a missing value. `kind`:
+    what the user says the column is. `decimal_comma`: whether "1,5" is a number. Returns `values` (Series of shape
+    (n_rows,)): int64, float64, bool (Int64, boolean with missing values), datetime64 or string. `note`: what a user
+    should look at. Raises SchemaError when the values are not of the stated kind.
 
-    Returns
-    -------
-    values : Series of shape (n_rows,)
-        int64, float64, bool (Int64, boolean with missing values), datetime64 or string.
-    style : Style
-    note : str or None
-        What a user should look at.
-
-    Raises
-    ------
-    SchemaError
-        When the values are not of the stated kind.
-
-    Examples
-    --------
     >>> values, style, _ = read_column(pa.array(["1.50", "", "2.25"]), "price")
     >>> values.tolist(), style.render(pd.Series([2.0, None])).to_pylist()
     ([1.5, nan, 2.25], ['2.00', ''])

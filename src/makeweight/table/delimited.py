@@ -234,9 +234,7 @@ def owned_by_arrow(raw: bytes) -> pa.Buffer:
 def refuse_values_as_names(text: DelimitedText, cells: Any) -> None:
     """Refuse a first line that holds values: every name is a number, or a value of its own column.
 
-    Raises
-    ------
-    SchemaError
+    Raises SchemaError.
     """
     names = [name.strip("'\"") for name in text.names]
     numbers = [NUMBER.fullmatch(name) is not None for name in names]

@@ -72,9 +72,7 @@ def check_place(name: str, *, force: bool = False) -> None:
 def refuse_impossible(name: str) -> None:
     """Refuse a name that no file can have, and one that links lead around in a circle.
 
-    Raises
-    ------
-    FileProblem
+    Raises FileProblem.
     """
     hint = "choose another name"
     try:
@@ -90,9 +88,7 @@ def refuse_impossible(name: str) -> None:
 def read_pipe(path: Path) -> bytes:
     """Return all that comes through a named pipe, which somebody has to begin to write to in time.
 
-    Raises
-    ------
-    FileProblem
+    Raises FileProblem.
     """
     deadline = time.monotonic() + PIPE_SECONDS
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
@@ -113,9 +109,7 @@ def read_pipe(path: Path) -> bytes:
 def write_pipe(path: Path) -> Iterator[IO[bytes]]:
     """Open a named pipe or a device to write to; of a pipe, somebody has to read the other end in time.
 
-    Raises
-    ------
-    FileProblem
+    Raises FileProblem.
     """
     deadline = time.monotonic() + PIPE_SECONDS
     while True:
@@ -190,13 +184,8 @@ def _lock(stream: IO[bytes]) -> bool:
 def format_of(name: str) -> str:
     """Return the format that a file's name stands for.
 
-    Raises
-    ------
-    FileProblem
-        When the name has no known ending.
+    Raises FileProblem when the name has no known ending.
 
-    Examples
-    --------
     >>> format_of("rows.TSV")
     'tsv'
     """

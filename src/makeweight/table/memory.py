@@ -33,9 +33,7 @@ def available_bytes() -> int | None:
 def refuse_too_large(path: Path) -> None:
     """Refuse a file that does not fit into the memory.
 
-    Raises
-    ------
-    FileProblem
+    Raises FileProblem.
     """
     size, free = path.stat().st_size, available_bytes()
     if free is not None and size * PER_BYTE > free:
@@ -68,8 +66,6 @@ def refuse_rows(n_rows: int, n_columns: int) -> None:
 def size_text(n_bytes: float) -> str:
     """Return a size as text.
 
-    Examples
-    --------
     >>> size_text(512), size_text(3_200_000_000)
     ('512 bytes', '3.2 GB')
     """

@@ -123,16 +123,8 @@ def to_rows(
 ) -> list[dict[str, str | None]]:
     """Return rows as text by column, ready for `render`.
 
-    Parameters
-    ----------
-    schema : Schema
-    frame : DataFrame of shape (n_rows, n_columns)
-    names : sequence of hashable, optional
-        Columns wanted, in that order; all of the frame's by default.
-
-    Returns
-    -------
-    list of dict
+    `frame`: DataFrame of shape (n_rows, n_columns). `names`: columns wanted, in that order; all of the frame's by
+    default.
     """
     wanted = list(frame.columns if names is None else names)
     texts = [to_texts(schema[name], frame[name]) for name in wanted]

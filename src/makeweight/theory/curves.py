@@ -14,8 +14,6 @@ from makeweight.theory.powerlaw import LawFit, fit_power_law
 def repeat_covariance(table: Floats) -> tuple[Floats, int]:
     """Return the covariance of the mean curve over repeats that share a level, and its degrees of freedom.
 
-    Examples
-    --------
     >>> repeat_covariance(np.array([[1.0, 2.0], [2.0, 3.0]]))[1]
     1
     """
@@ -32,8 +30,6 @@ def repeat_covariance(table: Floats) -> tuple[Floats, int]:
 def fit_curve(sizes: Floats, risks: Floats, covariance: Floats, freedom: int, level: float) -> tuple[LawFit, Floats]:
     """Return the fit, and the covariance of the risks; a single curve is judged by its residuals, robustly.
 
-    Examples
-    --------
     >>> n = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
     >>> fit, covariance = fit_curve(n, 0.2 + 3 * n**-0.5, np.zeros((5, 5)), 2, 0.95)
     >>> round(fit.law.floor, 3)
@@ -60,8 +56,6 @@ def fit_curve(sizes: Floats, risks: Floats, covariance: Floats, freedom: int, le
 def as_repeats(sizes: npt.ArrayLike, risks: npt.ArrayLike) -> tuple[Floats, Floats, Integers]:
     """Return sizes in order, risks of shape (repeats, sizes), and the order that was found; checked.
 
-    Examples
-    --------
     >>> as_repeats([2, 1], [0.1, 0.2])[1]
     array([[0.2, 0.1]])
     """

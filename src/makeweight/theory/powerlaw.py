@@ -47,25 +47,11 @@ class PowerLaw:
 class LawFit:
     """A power law fitted to risks with a covariance, and intervals of whatever it says.
 
-    Attributes
-    ----------
-    law : PowerLaw
-        Least generalised squares.
-    exponents : ndarray of shape (e,)
-        Exponents of the profile.
-    costs : ndarray of shape (e,)
-        Squares at the best floor and amplitude of each exponent, above the smallest.
-    centres : ndarray of shape (e, 2)
-        These floors and amplitudes; the amplitude is that of (n / unit)^(-exponent).
-    spreads : ndarray of shape (e, 2, 2)
-        Their covariances.
-    unit : float
-        The smallest size.
-    slack : float
-        Squares above the smallest that an interval allows.
+    `law`: least generalised squares. `exponents` (shape (e,)): exponents of the profile. `costs` (shape (e,)): squares
+    at the best floor and amplitude of each exponent, above the smallest. `centres` (shape (e, 2)): these floors and
+    amplitudes; the amplitude is that of (n / unit)^(-exponent). `spreads` (shape (e, 2, 2)): their covariances. `unit`:
+    the smallest size. `slack`: squares above the smallest that an interval allows.
 
-    Examples
-    --------
     >>> n = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
     >>> fit = fit_power_law(n, 0.2 + 3 * n**-0.5, 1e-8 * np.eye(5), slack=4.0)
     >>> low, high = fit.interval(400.0)
@@ -84,8 +70,6 @@ class LawFit:
     def interval(self, size: float, less: float | None = None) -> tuple[float, float]:
         """Return what R(size), or R(size) - R(less), can be; an infinite size stands for the floor.
 
-        Notes
-        -----
         Source: the profile of generalised least squares. For a given exponent R is linear in floor and amplitude, so
         that its extremes over the ellipse of the remaining slack are exact.
         """
@@ -125,25 +109,11 @@ def fit_power_law(sizes: Floats, risks: Floats, covariance: Floats, *, slack: fl
     For a given exponent the law is linear in floor and amplitude; the floor is not negative and the amplitude
     free, so that a rising curve shows as a negative one.
 
-    Parameters
-    ----------
-    sizes, risks : ndarray of shape (s,)
-        Positive sizes.
-    covariance : ndarray of shape (s, s)
-        Of the risks.
-    slack : float, default 3.84
-        Quantile of the squares that an interval allows: chi-square, or F where the covariance is estimated.
+    `sizes`, `risks` (shape (s,)): positive sizes. `covariance` (shape (s, s)): of the risks. `slack`: quantile of the
+    squares that an interval allows: chi-square, or F where the covariance is estimated.
 
-    Returns
-    -------
-    LawFit
-
-    Notes
-    -----
     Source: textbook profile likelihood of a normal model.
 
-    Examples
-    --------
     >>> n = np.array([100.0, 200.0, 400.0, 800.0, 1600.0])
     >>> law = fit_power_law(n, 0.2 + 3 * n**-0.5, np.eye(5)).law
     >>> round(law.floor, 3), round(law.exponent, 3)

@@ -92,13 +92,7 @@ class Cursor:
 class Grammars:
     """The grammars of all columns for one tokenizer.
 
-    Parameters
-    ----------
-    tokenizer : transformers.PreTrainedTokenizerFast
-    spellings : sequence of Spelling
-    patterns : sequence of str
-    width : int
-        Number of logits of the model, which may exceed the vocabulary.
+    `width`: number of logits of the model, which may exceed the vocabulary.
     """
 
     def __init__(self, tokenizer: Any, spellings: Sequence[Spelling], patterns: Sequence[str], width: int) -> None:

@@ -61,18 +61,8 @@ class Corpus:
 def tokenized(language: Language, rows: RowText, groups: Groups, cells: Sequence[Sequence[str]]) -> Corpus:
     """Turn the segments of a table into tokens, each different one once.
 
-    Parameters
-    ----------
-    language : Language
-    rows : RowText
-    groups : Groups
-    cells : sequence of sequence of str
-        Value segments, column by column.
-
-    Raises
-    ------
-    GeneratorError
-        When the tokenizer loses something, or a row has more tokens than the model takes.
+    `cells`: value segments, column by column. Raises GeneratorError when the tokenizer loses something, or a row has
+    more tokens than the model takes.
     """
     known: dict[str, list[int]] = {}
 

@@ -32,15 +32,7 @@ def learn(
 ) -> tuple[models.Language, TrainingState, int]:
     """Return a model that was trained on the rows of a table, how training went, and the tokens of the longest row.
 
-    Parameters
-    ----------
-    options : mapping of name to value
-        Of `CausalLMGenerator`, epochs as a number.
-    rows : RowText
-    groups : Groups
-    cells : sequence of sequence of str
-        Value segments, column by column.
-    seed : numpy.random.SeedSequence
+    `options`: of `CausalLMGenerator`, epochs as a number. `cells`: value segments, column by column.
     """
     device = models.choose_device(options["device"])
     accelerators = [device] if device.type == "cuda" else []

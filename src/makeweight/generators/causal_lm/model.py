@@ -124,13 +124,8 @@ class Language:
 def choose_device(device: str) -> torch.device:
     """Return the device of a name; "auto" is the accelerator that is there, else the processor.
 
-    Raises
-    ------
-    OptionError
-        When there is no such device here.
+    Raises OptionError when there is no such device here.
 
-    Examples
-    --------
     >>> choose_device("cpu")
     device(type='cpu')
     """
@@ -318,10 +313,7 @@ def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
 def linear_layers(model: Any) -> tuple[list[str], bool]:
     """Return the names of all linear layers but the last, and whether they store their weights transposed.
 
-    Raises
-    ------
-    GeneratorError
-        When there is none.
+    Raises GeneratorError when there is none.
     """
     from transformers.pytorch_utils import Conv1D
 

@@ -18,14 +18,8 @@ SPECIAL = frozenset(r"\.+*?()|[]{}^$/-&~#")
 def number_pattern(low: int, high: int, decimals: int) -> str:
     r"""Return the regular expression of all numbers from low to high with a fixed number of decimals.
 
-    Parameters
-    ----------
-    low, high : int
-        In units of the last decimal.
-    decimals : int
+    `low`, `high`: in units of the last decimal.
 
-    Examples
-    --------
     >>> number_pattern(-5, 25, 1)
     '-0\\.[1-5]|[0-1]\\.[0-9]|2\\.[0-5]'
     >>> number_pattern(8, 123, 0)
@@ -74,11 +68,7 @@ def _between(low: str, high: str) -> list[list[str]]:
 def pattern_of(spelling: Spelling, real: Sequence[str]) -> str:
     """Return the regular expression of a column's value segments.
 
-    Parameters
-    ----------
-    spelling : Spelling
-    real : sequence of str
-        The real value segments; free text and long dates take their shape from them.
+    `real`: the real value segments; free text and long dates take their shape from them.
     """
     column = spelling.column
     if spelling.values is not None:
@@ -144,8 +134,6 @@ def _text_pattern(real: Sequence[str]) -> str:
 def read_value(segment: str) -> str | None:
     """Return the text of a value segment; None where it stands for a missing value.
 
-    Examples
-    --------
     >>> read_value(' "New York, NY"'), read_value(" missing"), read_value(" 3")
     ('New York, NY', None, '3')
     """

@@ -52,19 +52,9 @@ def save_language(folder: Path, language: models.Language) -> None:
 def load_language(folder: Path, form: Literal["scratch", "full", "adapter"], base: str) -> models.Language:
     """Read what `save_language` wrote.
 
-    Parameters
-    ----------
-    folder : Path
-    form : {"scratch", "full", "adapter"}
-    base : str
-        The pretrained model that an adapter belongs to.
-
-    Raises
-    ------
-    FileProblem
-        When something is unknown or missing.
-    GeneratorError
-        When the pretrained model that an adapter belongs to cannot be loaded.
+    `form`: {"scratch", "full", "adapter"}. `base`: the pretrained model that an adapter belongs to. Raises FileProblem
+    when something is unknown or missing. Raises GeneratorError when the pretrained model that an adapter belongs to
+    cannot be loaded.
     """
     if form not in ("scratch", "full", "adapter"):
         raise FileProblem("unknown form of a model", where=str(folder), got=repr(form))
@@ -155,10 +145,7 @@ class Checkpoint:
     def resume(self) -> None:
         """Bring the trainer to where the saved training was, if there is one.
 
-        Raises
-        ------
-        FileProblem
-            When it is another table's or another recipe's, or damaged.
+        Raises FileProblem when it is another table's or another recipe's, or damaged.
         """
         if not self._state.exists():
             return

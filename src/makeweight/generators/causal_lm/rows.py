@@ -31,20 +31,11 @@ MAX_DATES = 20_000
 
 @dataclass(frozen=True, eq=False)
 class Spelling:
-    """How the values of one column are written.
+    """How the values of one column are written."""
 
-    Parameters
-    ----------
-    column : Column
-        Numbers always have a number of decimals here, be it one that is chosen for writing.
-    label : str
-        The name as text, unlike that of any other column.
-    values : tuple of str or None
-        Of a column with few possible values, all of them; the position is the encoded value.
-    """
-
-    column: Column
-    label: str
+    column: Column  # numbers always have a number of decimals here, be it one that is chosen for writing
+    label: str  # the name as text, unlike that of any other column
+    #: of a column with few possible values, all of them; the position is the encoded value
     values: tuple[str, ...] | None
 
     @classmethod
@@ -112,13 +103,8 @@ class Spelling:
 class RowText:
     """The columns of a table that are written, and how.
 
-    Parameters
-    ----------
-    table : Table
-        Real rows; only their dtypes and spellings are kept.
+    `table`: real rows; only their dtypes and spellings are kept.
 
-    Examples
-    --------
     >>> frame = pd.DataFrame({"x": [0.5, 1.25, 2.0], "y": ["a", "b, c", "a"]})
     >>> rows = RowText(Table(frame, Schema.infer(frame, target="y")))
     >>> rows.prompt(("b, c",))
@@ -164,10 +150,7 @@ class RowText:
     def frame(self, texts: Sequence[Sequence[str | None]]) -> pd.DataFrame:
         """Return rows that the grammar wrote, typed by the schema.
 
-        Parameters
-        ----------
-        texts : sequence of sequence of str or None
-            Column by column, None for missing.
+        `texts`: column by column, None for missing.
         """
         written: dict[Hashable, pd.Series[Any]] = {}
         for spelling, values in zip(self.columns, texts, strict=True):
@@ -183,14 +166,7 @@ class RowText:
 
         A row that is none, or that lacks a column or has one too many, becomes one that no check accepts.
 
-        Parameters
-        ----------
-        rows : sequence of dict, or None
-            Text by column label, group columns included.
-
-        Returns
-        -------
-        DataFrame of shape (n_rows, n_columns)
+        `rows`: text by column label, group columns included. Returns DataFrame of shape (n_rows, n_columns).
         """
         spellings = [*self.groups, *self.columns]
         labels = {spelling.label for spelling in spellings}

@@ -53,23 +53,9 @@ def write_rows(
 ) -> list[list[str]]:
     """Write rows whose every value the column can have.
 
-    Parameters
-    ----------
-    language : Language
-    prompt : sequence of int
-        Tokens that every row begins with.
-    names : sequence of sequence of int
-        Tokens before the value, column by column.
-    grammars : Grammars
-        Of the columns, in the same order.
-    n : int
-    temperature : float
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of list of str
-        Value segments, column by column. A row that outgrew what the model takes is left out.
+    `prompt`: tokens that every row begins with. `names`: tokens before the value, column by column. `grammars`: of the
+    columns, in the same order. Returns value segments, column by column. A row that outgrew what the model takes is
+    left out.
     """
     device, end = language.device, language.end
     stream = torch.Generator().manual_seed(int(rng.integers(2**63)))
@@ -131,8 +117,6 @@ def _choose(
 def draw(logits: torch.Tensor, temperature: float, stream: torch.Generator) -> list[int]:
     """Draw one position per row, by the inverse of the cumulative probabilities.
 
-    Examples
-    --------
     >>> draw(torch.tensor([[0.0, -torch.inf], [-9.0, 9.0]]), 1.0, torch.Generator().manual_seed(0))
     [0, 1]
     """
@@ -148,20 +132,7 @@ def write_freely(
 ) -> list[str | None]:
     """Write whatever the model writes after a prompt, up to its end token.
 
-    Parameters
-    ----------
-    language : Language
-    prompt : sequence of int
-    n : int
-    most : int
-        Tokens to write for one row, at most.
-    temperature : float
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of str or None
-        Texts with the prompt; None where a row has no end.
+    `most`: tokens to write for one row, at most. Returns texts with the prompt; None where a row has no end.
     """
     device, end = language.device, language.end
     stream = torch.Generator().manual_seed(int(rng.integers(2**63)))
@@ -188,8 +159,6 @@ def write_freely(
 def left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return rows of tokens that all end in the last position, and where they are.
 
-    Examples
-    --------
     >>> tokens, mask = left_padded([[5, 6, 7], [8]], pad=0)
     >>> tokens.tolist(), mask.tolist()
     ([[5, 6, 7], [0, 0, 8]], [[1, 1, 1], [0, 0, 1]])

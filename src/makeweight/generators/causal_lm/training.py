@@ -177,8 +177,6 @@ def _reason_to_stop(outcome: TrainingState, recipe: Recipe, late: bool) -> str:
 def split(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to train on and those to hold out, about the same share of every group.
 
-    Examples
-    --------
     >>> corpus = Corpus([[1]], [], [], np.zeros(50, dtype=int), 0)
     >>> [len(rows) for rows in split(corpus, 0.1, np.random.default_rng(0))]
     [45, 5]
@@ -222,8 +220,6 @@ def batch_loss(
 def pace(step: int, steps: int) -> float:
     """Return the share of the learning rate at a step: a short rise, then a cosine down to a tenth.
 
-    Examples
-    --------
     >>> [round(pace(step, 100), 2) for step in (0, 4, 50, 99)]
     [0.2, 1.0, 0.59, 0.1]
     """

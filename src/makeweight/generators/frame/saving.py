@@ -95,21 +95,9 @@ def save_state(
 ) -> None:
     """Write a fitted generator into a new or empty folder; the manifest, which makes it whole, comes last.
 
-    Parameters
-    ----------
-    folder : path
-    name : str
-        Of the kind of generator.
-    table_columns : mapping of str to str
-        As of `KnownTable.fingerprint`.
-    options, facts : mapping
-        Plain values: constructor arguments, and whatever else is not an array.
-    arrays : mapping of str to ndarray
-
-    Raises
-    ------
-    FileProblem
-        When there is something in the folder, or an option is no plain value.
+    `name`: of the kind of generator. `table_columns`: as of `KnownTable.fingerprint`. `options`, `facts`: plain values:
+    constructor arguments, and whatever else is not an array. Raises FileProblem when there is something in the folder,
+    or an option is no plain value.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

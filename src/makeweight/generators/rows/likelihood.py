@@ -85,26 +85,11 @@ def log_box_mass(
     Columns are taken one by one: the mass of the column's interval given what was drawn for the columns
     before, then a draw inside the interval. The product is an unbiased estimate of the mass.
 
-    Parameters
-    ----------
-    low, high : ndarray of float64, shape (m, d)
-    centres : ndarray of float64, shape (k, d)
-    factor : ndarray of float64, shape (d, d)
-        Lower triangular.
-    draws : int
-        Estimates that are averaged.
-    rng : numpy.random.Generator
+    `low`, `high`: float64, shape (m, d). `centres`: float64, shape (k, d). `factor` (float64, shape (d, d)): lower
+    triangular. `draws`: estimates that are averaged. Returns float64, shape (m, k).
 
-    Returns
-    -------
-    ndarray of float64, shape (m, k)
-
-    References
-    ----------
     Geweke 1989, Hajivassiliou and McFadden 1998, Keane 1994 (the GHK simulator); Genz 1992.
 
-    Examples
-    --------
     >>> ends = np.array([[-1.0, -np.inf]]), np.array([[1.0, np.inf]])
     >>> mass = log_box_mass(*ends, np.zeros((1, 2)), np.eye(2), 1, np.random.default_rng(0))
     >>> np.exp(mass).round(3)

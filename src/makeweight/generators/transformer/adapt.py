@@ -35,22 +35,9 @@ FEWEST = 40  # rows; with fewer, eight held-out rows would decide
 class FineTuner:
     """Draws tasks from one table, and trains and judges a network on them.
 
-    Parameters
-    ----------
-    network : Network
-        Is not changed.
-    values : ndarray of float64, shape (n, D)
-        As for :class:`~makeweight.generators.transformer.decode.RowModel`.
-    categorical : ndarray of bool, shape (D,)
-    given : int
-    max_context : int
-    rng : numpy.random.Generator
-    device : {"cpu", "cuda"}
-
-    Raises
-    ------
-    GeneratorError
-        If the table has too few rows or no column to learn.
+    `network`: is not changed. `values` (float64, shape (n, D)): as for
+    :class:`~makeweight.generators.transformer.decode.RowModel`. `categorical`: bool, shape (D,). `device`: {"cpu",
+    "cuda"}. Raises GeneratorError if the table has too few rows or no column to learn.
     """
 
     def __init__(

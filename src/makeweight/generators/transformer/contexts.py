@@ -9,36 +9,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ColumnSpec:
-    """What a column of numbers stands for.
+    """What a column of numbers stands for."""
 
-    Parameters
-    ----------
-    categorical : bool
-        Codes 0 … K−1, in no order; otherwise numbers.
-    decimals : int, optional
-        Generated numbers are rounded to so many; negative rounds to tens. None: as they come.
-    """
-
-    categorical: bool
+    categorical: bool  # codes 0 … K−1, in no order; otherwise numbers
+    #: generated numbers are rounded to so many; negative rounds to tens. None: as they come.
     decimals: int | None = None
 
 
 def draw_context(groups: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Row positions of a stratified context: whole groups while they are small, equal shares of the rest.
 
-    Parameters
-    ----------
-    groups : ndarray of int, shape (n,)
-    most : int
-        Rows wanted; all rows where there are no more.
-    rng : numpy.random.Generator
+    `groups`: int, shape (n,). `most`: rows wanted; all rows where there are no more. Returns int, shape (min(n,
+    most),).
 
-    Returns
-    -------
-    ndarray of int, shape (min(n, most),)
-
-    Examples
-    --------
     >>> groups = np.array([0] * 90 + [1] * 10)
     >>> chosen = draw_context(groups, 40, np.random.default_rng(0))
     >>> np.bincount(groups[chosen]).tolist()

@@ -30,17 +30,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Contexts:
-    """Encoded contexts, one per column order.
+    """Encoded contexts, one per column order."""
 
-    Parameters
-    ----------
-    prompts : tuple of TablePrompt
-        One per order on a CPU, one of all orders on an accelerator.
-    orders : ndarray of int, shape (B, D)
-    """
-
-    prompts: tuple[TablePrompt, ...]
-    orders: np.ndarray
+    prompts: tuple[TablePrompt, ...]  # one per order on a CPU, one of all orders on an accelerator
+    orders: np.ndarray  # int, shape (B, D)
 
     @property
     def rows(self) -> int:
@@ -57,32 +50,15 @@ class Contexts:
 class RowModel:
     """A pretrained network looking at one table.
 
-    Parameters
-    ----------
-    network : Network
-    values : ndarray of float64, shape (n, D)
-        Real rows: numbers, codes in categorical columns, NaN where missing. The first ``given`` columns are
-        categorical and never missing: the label, then grouping attributes.
-    columns : sequence of ColumnSpec, length D
-    given : int
-        How many leading columns name a row's group.
-    orders : int
-        Column orders, each with a context of its own, over which rows are spread and probabilities averaged.
-    max_context : int
-        Most context rows; a larger table is drawn from by group, anew for every order.
-    max_memory : int
-        Bytes for the encoded contexts and for the rows being written: the batch size follows from it, and
-        orders and context rows are fewer where it does not hold them.
-    rng : numpy.random.Generator
-        Draws column orders, contexts and identities.
+    `values` (float64, shape (n, D)): real rows: numbers, codes in categorical columns, NaN where missing. The first
+    ``given`` columns are categorical and never missing: the label, then grouping attributes. `columns`: ColumnSpec,
+    length D. `given`: how many leading columns name a row's group. `orders`: column orders, each with a context of its
+    own, over which rows are spread and probabilities averaged. `max_context`: most context rows; a larger table is
+    drawn from by group, anew for every order. `max_memory`: bytes for the encoded contexts and for the rows being
+    written: the batch size follows from it, and orders and context rows are fewer where it does not hold them. `rng`:
+    draws column orders, contexts and identities. Raises GeneratorError if the shapes do not fit, a value is infinite,
+    or a group column is missing somewhere.
 
-    Raises
-    ------
-    GeneratorError
-        If the shapes do not fit, a value is infinite, or a group column is missing somewhere.
-
-    Examples
-    --------
     >>> from makeweight.generators.transformer.config import ModelConfig
     >>> from makeweight.generators.transformer.network import untrained
     >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
@@ -222,30 +198,12 @@ class RowModel:
     ) -> np.ndarray:
         """Write rows of a group.
 
-        Parameters
-        ----------
-        group : sequence of float, length ``given``
-            Codes of the label and the grouping attributes.
-        n : int
-        rng : numpy.random.Generator
-            The first k of n rows are the same for every n.
-        temperature : float
-            Below 1, likelier values; above, more even ones.
-        donors : float
-            Share of rows that begin as a real row of the group, of which about half of the columns are kept.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, D)
-            Categories that the context has, numbers within its range and of the column's decimals, NaN
-            only in columns that have missing values.
-
-        Raises
-        ------
-        GeneratorError
-            If the table has no row of the group.
-        OptionError
-            If the temperature is not positive.
+        `group` (float, length ``given``): codes of the label and the grouping attributes. `rng`: the first k of n rows
+        are the same for every n. `temperature`: below 1, likelier values; above, more even ones. `donors`: share of
+        rows that begin as a real row of the group, of which about half of the columns are kept. Returns float64, shape
+        (n, D): categories that the context has, numbers within its range and of the column's decimals, NaN only in
+        columns that have missing values. Raises GeneratorError if the table has no row of the group. Raises OptionError
+        if the temperature is not positive.
         """
         if not temperature > 0:
             raise OptionError("the temperature must be positive", got=temperature)
@@ -339,16 +297,8 @@ class RowModel:
     def log_prob(self, rows: np.ndarray) -> np.ndarray:
         """Log-probability of rows given their group, on the scale of normal scores.
 
-        Parameters
-        ----------
-        rows : ndarray, shape (m, D)
-            As the table's; a NaN is a missing cell, and has a probability.
-
-        Returns
-        -------
-        ndarray of float64, shape (m,)
-            Of the mixture over column orders. −inf for a category, a group or a missing cell that the
-            context lacks.
+        `rows` (shape (m, D)): as the table's; a NaN is a missing cell, and has a probability. Returns float64, shape
+        (m,): of the mixture over column orders. −inf for a category, a group or a missing cell that the context lacks.
         """
         return self._log_prob(np.asarray(rows, dtype=np.float64))
 
@@ -378,17 +328,9 @@ class RowModel:
     def predict_proba(self, rows: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
         """Class probabilities by Bayes' rule: p(label | row) ∝ p(row | label) p(label).
 
-        Parameters
-        ----------
-        rows : ndarray, shape (m, D)
-            The label's column is not looked at.
-        prior : ndarray, shape (G,), optional
-            Of the labels in ascending order of their codes; their shares among the real rows by default.
-
-        Returns
-        -------
-        ndarray, shape (m, G)
-            One column per label code in ascending order.
+        `rows` (shape (m, D)): the label's column is not looked at. `prior` (shape (G,)): of the labels in ascending
+        order of their codes; their shares among the real rows by default. Returns shape (m, G): one column per label
+        code in ascending order.
         """
         labels, counts = np.unique(self.values[:, 0], return_counts=True)
         shares = counts / counts.sum() if prior is None else np.asarray(prior, dtype=np.float64)
@@ -410,22 +352,8 @@ class RowModel:
     def impute(self, rows: np.ndarray, rng: np.random.Generator, *, temperature: float = 1.0) -> np.ndarray:
         """Fill in NaN cells by drawing them given the rest of their row.
 
-        Parameters
-        ----------
-        rows : ndarray, shape (m, D)
-            Group columns must be known.
-        rng : numpy.random.Generator
-        temperature : float
-
-        Returns
-        -------
-        ndarray, shape (m, D)
-            Known cells are unchanged; a cell of a column without any real value stays NaN.
-
-        Raises
-        ------
-        GeneratorError
-            If a group column is missing.
+        `rows` (shape (m, D)): group columns must be known. Returns shape (m, D): known cells are unchanged; a cell of a
+        column without any real value stays NaN. Raises GeneratorError if a group column is missing.
         """
         out = np.array(rows, dtype=np.float64)
         absent = np.isnan(out)

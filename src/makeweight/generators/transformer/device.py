@@ -13,12 +13,8 @@ from makeweight.generators.transformer.arrays import require_torch
 def choose_device(name: str) -> str:
     """Return ``"cpu"`` or ``"cuda"``; ``"auto"`` is the latter where torch and a GPU are there.
 
-    Raises
-    ------
-    OptionError
-        When the device is unknown, or not there.
-    MissingDependency
-        When a GPU is asked for by name, and torch is not installed.
+    Raises OptionError when the device is unknown, or not there. Raises MissingDependency when a GPU is asked for by
+    name, and torch is not installed.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise OptionError("unknown device", got=repr(name), expected="'auto', 'cpu' or 'cuda'")

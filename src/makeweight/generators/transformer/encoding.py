@@ -13,10 +13,7 @@ from makeweight.table import Column, Table
 def table_numbers(known: KnownTable, table: Table) -> np.ndarray:
     """Return the rows of the table itself; a missing attribute is a category of its own.
 
-    Returns
-    -------
-    ndarray of float64, shape (n, n_given + n_learned)
-        NaN where a learned column is missing.
+    Returns float64, shape (n, n_given + n_learned): NaN where a learned column is missing.
     """
     parts = [_own_category(column, table.encode(column.name)) for column in known.given]
     parts += [_as_numbers(column, table.encode(column.name)) for column in known.learned]
@@ -26,16 +23,8 @@ def table_numbers(known: KnownTable, table: Table) -> np.ndarray:
 def frame_numbers(known: KnownTable, frame: pd.DataFrame, *, with_target: bool = True) -> np.ndarray:
     """Return rows that need not be of the table; unknown categories get a code that no context has.
 
-    Parameters
-    ----------
-    known : KnownTable
-    frame : DataFrame of shape (m, n_columns)
-    with_target : bool
-        Whether the frame has the target; without it every label is 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (m, n_given + n_learned)
+    `frame`: DataFrame of shape (m, n_columns). `with_target`: whether the frame has the target; without it every label
+    is 0. Returns float64, shape (m, n_given + n_learned).
     """
     parts = []
     for position, column in enumerate([*known.given, *known.learned]):

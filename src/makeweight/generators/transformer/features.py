@@ -79,8 +79,6 @@ class Cells:
 def doubt(rows: int) -> tuple[float, float]:
     """Log-weights of the chain and of the column on its own, for a context of so many rows.
 
-    Examples
-    --------
     >>> [round(math.exp(w), 2) for w in doubt(95)]
     [0.95, 0.05]
     """
@@ -148,18 +146,10 @@ def _summary(context: Context) -> Array:
 def fit_context(values: Array, categorical: Array, given: Array, identity: int, rng: Any) -> Context:
     """Learn the marginal maps and the chain from context rows alone.
 
-    Parameters
-    ----------
-    values : Array, shape (B, N, D)
-        Numbers, codes 0 … K−1 in categorical columns, NaN where missing. Column 0 is the label.
-    categorical, given : Array of bool, shape (B, D)
-        Which columns hold codes; which are the label and the grouping attributes.
-    identity : int
-        Length of the random vectors that tell columns and categories apart.
-    rng : numpy.random.Generator, or torch.Generator on the device of the values
+    `values` (Array, shape (B, N, D)): numbers, codes 0 … K−1 in categorical columns, NaN where missing. Column 0 is the
+    label. `categorical`, `given` (Array of bool, shape (B, D)): which columns hold codes; which are the label and the
+    grouping attributes. `identity`: length of the random vectors that tell columns and categories apart.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> values = np.array([[[0.0, 1.5], [0.0, 2.5], [1.0, 9.0]]])
     >>> flags = np.array([[True, False]])
@@ -215,18 +205,8 @@ def _chain(context: Context, score: Array, missing: Array, groups: Array) -> Ite
 def experts(context: Context, cells: Cells, groups: Array) -> Experts:
     """What closed form expects of every cell: (B R D).
 
-    Parameters
-    ----------
-    context : Context
-    cells : Cells
-        Rows whose first N are the context's own. Kernel regression expects those that it has learned from
-        by all the others.
-    groups : Array of int, shape (B, R)
-
-    Returns
-    -------
-    Experts
-        Of shape (B, R, D).
+    `cells`: rows whose first N are the context's own. Kernel regression expects those that it has learned from by all
+    the others. `groups`: Array of int, shape (B, R). Returns Experts: of shape (B, R, D).
     """
     own = context.kernel.score.shape[1]
     shape = (len(groups), groups.shape[1] - own, own)
@@ -246,16 +226,9 @@ def experts(context: Context, cells: Cells, groups: Array) -> Experts:
 def encode_cells(context: Context, values: Array, columns: slice = slice(None)) -> Cells:
     """See rows through a context.
 
-    Parameters
-    ----------
-    context : Context
-    values : Array, shape (B, R, D')
-        As in :func:`fit_context`; D' columns, those that ``columns`` selects.
-    columns : slice
-        Which of the context's columns ``values`` holds.
+    `values` (Array, shape (B, R, D')): as in :func:`fit_context`; D' columns, those that ``columns`` selects.
+    `columns`: which of the context's columns ``values`` holds.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> values = np.array([[[0.0, 1.5], [0.0, 2.5], [1.0, 9.0]]])
     >>> flags = np.array([[True, False]])
@@ -293,17 +266,8 @@ def encode_cells(context: Context, values: Array, columns: slice = slice(None)) 
 def chain_step(context: Context, groups: Array, innovations: Array, column: int) -> Normal:
     """Expect a column's score from the group and the columns before it.
 
-    Parameters
-    ----------
-    groups : Array of int, shape (B, R)
-    innovations : Array, shape (B, R, column)
-        Standardised surprises of the columns before; 0 where a value was missing.
-    column : int
-
-    Returns
-    -------
-    Normal
-        Of shape (B, R).
+    `groups`: Array of int, shape (B, R). `innovations` (Array, shape (B, R, column)): standardised surprises of the
+    columns before; 0 where a value was missing. Returns Normal: of shape (B, R).
     """
     mean = of(groups).take(context.means[:, :, column], groups, 1)
     weights = context.factor[:, column, :column]  # B column
@@ -322,19 +286,9 @@ def pointer_base(
     the columns before make to it, by the Gaussians of chain and kernel against the group's own Gaussian
     (for two categories and the chain this is linear discriminant analysis).
 
-    Parameters
-    ----------
-    tables, columns : Array of int, shape (P,)
-    groups : Array of int, shape (P, M)
-        Group of every row to predict.
-    laws : Experts
-        Of shape (P, M).
-
-    Returns
-    -------
-    share, change_by_chain, change_by_kernel : Array, shape (P, M, N)
-    held : Array of bool, shape (P, 1, N)
-        False for context rows where the column is missing, which cannot be pointed at.
+    `tables`, `columns`: Array of int, shape (P,). `groups` (Array of int, shape (P, M)): group of every row to predict.
+    `laws`: of shape (P, M). Returns `share`, `change_by_chain`, `change_by_kernel`: Array, shape (P, M, N). `held`
+    (Array of bool, shape (P, 1, N)): False for context rows where the column is missing, which cannot be pointed at.
     """
     xp = of(groups)
     codes = context.codes[tables, :, columns]  # P N
@@ -364,14 +318,7 @@ def pointer_base(
 def from_score(context: Context, tables: Array, columns: Array, score: Array) -> Array:
     """Values of normal scores: the tie that owns the rank, or between two neighbours; never outside.
 
-    Parameters
-    ----------
-    tables, columns : Array of int, shape (P,)
-    score : Array, shape (P, M)
-
-    Returns
-    -------
-    Array, shape (P, M)
+    `tables`, `columns`: Array of int, shape (P,). `score`: Array, shape (P, M). Returns Array, shape (P, M).
     """
     xp = of(score)
     values, low, high = (t[tables, columns] for t in (context.values, context.low, context.high))

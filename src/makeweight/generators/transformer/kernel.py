@@ -103,13 +103,8 @@ class Kernel:
 class Similarity:
     """How alike rows are to those that are learned from, in the columns so far.
 
-    Parameters
-    ----------
-    like : Array, shape (B, R, N)
-        Of the shape and type of the similarities; its numbers play no part.
+    `like` (Array, shape (B, R, N)): of the shape and type of the similarities; its numbers play no part.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> alike = Similarity(np.zeros((1, 2, 2)))
     >>> alike.push(np.array([[0.0, 9.0]]), np.array([[0.0, 9.0]]))
@@ -213,17 +208,10 @@ def _fit_column(alike: tuple[Array, Array], y: Array, seen: Array) -> tuple[Arra
 def fit_kernel(score: Array, residual: Array, missing: Array) -> Kernel:
     """Regress the chain's residuals, and the logarithms of their squares, on the columns before.
 
-    Parameters
-    ----------
-    score : Array, shape (B, N, D)
-        Normal scores of context rows in random order; the first of them are learned from. Column 0 is the
-        label, which has no residual.
-    residual : Array, shape (B, N, D)
-        Standardised; 0 where missing.
-    missing : Array of bool, shape (B, N, D)
+    `score` (Array, shape (B, N, D)): normal scores of context rows in random order; the first of them are learned from.
+    Column 0 is the label, which has no residual. `residual` (Array, shape (B, N, D)): standardised; 0 where missing.
+    `missing`: Array of bool, shape (B, N, D).
 
-    Examples
-    --------
     >>> x = np.linspace(-2, 2, 60, dtype=np.float32)
     >>> score = np.stack([np.zeros(60, np.float32), x, x**2 - 1], -1)[None]
     >>> kernel = fit_kernel(score, score, np.zeros((1, 60, 3), dtype=bool))
@@ -253,19 +241,8 @@ def _apply(chain: Normal, mean: Array, spread: Array) -> Normal:
 def kernel_step(kernel: Kernel, alike: Similarity, column: int, chain: Normal) -> Normal:
     """Expect a column of rows that were not learned from.
 
-    Parameters
-    ----------
-    kernel : Kernel
-    alike : Similarity
-        Of the rows, in the columns before this one.
-    column : int
-    chain : Normal
-        What the chain expects, of shape (B, R).
-
-    Returns
-    -------
-    Normal
-        Of shape (B, R).
+    `alike`: of the rows, in the columns before this one. `chain`: what the chain expects, of shape (B, R). Returns
+    Normal: of shape (B, R).
     """
     stack = of(chain.mean).stack
     single, pair = alike.columns()

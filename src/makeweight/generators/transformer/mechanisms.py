@@ -123,14 +123,9 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
     activations, a product, a tree) plus noise whose scale may depend on them; some nodes are categories with
     a random effect per level, so that later nodes depend on the category.
 
-    Returns
-    -------
-    values : Tensor, shape (B, N, P)
-    codes : Tensor of int, shape (B, N, P)
-        −1 where the node is not a category.
+    Returns `values`: Tensor, shape (B, N, P). `codes` (Tensor of int, shape (B, N, P)): −1 where the node is not a
+    category.
 
-    Examples
-    --------
     >>> values, codes = graph_nodes(Random(torch.Generator().manual_seed(0)), 2, 50, 6)
     >>> values.shape, codes.shape
     (torch.Size([2, 50, 6]), torch.Size([2, 50, 6]))
@@ -181,11 +176,7 @@ def graph_nodes(random: Random, batch: int, rows: int, nodes: int) -> tuple[Tens
 def gaussian_classes(random: Random, batch: int, rows: int, nodes: int, groups: Tensor) -> tuple[Tensor, Tensor]:
     """Gaussians per class that share structure: a common covariance, some shifted means, some scales.
 
-    Returns
-    -------
-    values : Tensor, shape (B, N, P)
-    labels : Tensor of int, shape (B, N)
-        Below ``groups`` (B).
+    Returns `values`: Tensor, shape (B, N, P). `labels` (Tensor of int, shape (B, N)): below ``groups`` (B).
     """
     most = int(groups.max().item())
     labels = (random.uniform(batch, rows) * groups[:, None]).long()
@@ -203,10 +194,7 @@ def gaussian_classes(random: Random, batch: int, rows: int, nodes: int, groups: 
 def clusters(random: Random, batch: int, rows: int, nodes: int, groups: Tensor) -> tuple[Tensor, Tensor]:
     """Mixtures of two to ten clusters; every cluster has its own mix of labels.
 
-    Returns
-    -------
-    values : Tensor, shape (B, N, P)
-    labels : Tensor of int, shape (B, N)
+    Returns `values`: Tensor, shape (B, N, P). `labels`: Tensor of int, shape (B, N).
     """
     most = int(groups.max().item())
     count = random.log_whole(2, 10, batch, 1)

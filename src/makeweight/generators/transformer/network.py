@@ -87,19 +87,10 @@ def code_vectors(context: Context, codes: Array, columns: slice = slice(None)) -
 def interval_log_mass(log_bins: Array, low: Array, score: Array, high: Array, reach: float) -> Array:
     """Log-probability of a score's interval under binned densities.
 
-    Parameters
-    ----------
-    log_bins : Array, shape (…, bins)
-        Log-probabilities of equal bins over [−reach, reach].
-    low, score, high : Array, shape (…)
-        The interval and the score in it; an empty interval stands for its bin.
+    `log_bins` (Array, shape (…, bins)): log-probabilities of equal bins over [−reach, reach]. `low`, `score`, `high`
+    (Array, shape (…)): the interval and the score in it; an empty interval stands for its bin. Returns Array, shape
+    (…).
 
-    Returns
-    -------
-    Array, shape (…)
-
-    Examples
-    --------
     >>> even = np.log(np.full((1, 4), 0.25))
     >>> round(float(np.exp(interval_log_mass(even, *np.array([[-1.0], [0.5], [2.0]]), reach=2.0))[0]), 2)
     0.75
@@ -137,13 +128,7 @@ def blend(logits: Array, alone: Array, rows: int) -> Array:
 class Layer:
     """Attention along columns, attention along rows, and a small network per cell.
 
-    Parameters
-    ----------
-    config : ModelConfig
-    parameters : mapping of str to Array
-        Of all layers.
-    number : int
-        Which of them.
+    `parameters`: of all layers. `number`: which of them.
     """
 
     def __init__(self, config: ModelConfig, parameters: Mapping[str, Array], number: int) -> None:
@@ -321,8 +306,6 @@ class Network:
 def untrained(config: ModelConfig, rng: np.random.Generator) -> Network:
     """Return a network before its training, which *is* the closed form: its heads say nothing.
 
-    Examples
-    --------
     >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
     >>> bool(network.parameters["bins.weight"].any())
     False

@@ -96,20 +96,9 @@ def add_rivals(tasks: Tasks, generator: torch.Generator) -> tuple[Tasks, Tensor]
 
     The label is drawn evenly from those that rows to predict have under the same grouping attributes.
 
-    Parameters
-    ----------
-    tasks : Tasks
-    generator : torch.Generator
+    Returns `tasks`: with twice as many rows to predict: the rivals follow. `pairs` (Tensor, shape (B, M)): weights:
+    groups count equally, and those of a table add to one; 0 for a row without a rival.
 
-    Returns
-    -------
-    tasks : Tasks
-        With twice as many rows to predict: the rivals follow.
-    pairs : Tensor, shape (B, M)
-        Weights: groups count equally, and those of a table add to one; 0 for a row without a rival.
-
-    Examples
-    --------
     >>> values = torch.tensor([[[0.0, 1.5], [1.0, 2.5], [0.0, 9.0], [1.0, 8.0]]])
     >>> flags = torch.tensor([[True, False]])
     >>> tasks, pairs = add_rivals(Tasks(values, flags, flags, torch.ones(1, 2), 2), torch.Generator())
@@ -137,16 +126,8 @@ def add_rivals(tasks: Tasks, generator: torch.Generator) -> tuple[Tasks, Tensor]
 def prepare(config: ModelConfig, tasks: Tasks, generator: torch.Generator, pairs: Tensor | None = None) -> Prepared:
     """Encode tasks: context maps, scores, chain, and the network's inputs.
 
-    Parameters
-    ----------
-    config : ModelConfig
-    tasks : Tasks
-    generator : torch.Generator
-    pairs : Tensor, optional
-        Weights of the tasks' rivals, where :func:`add_rivals` added some.
+    `pairs`: weights of the tasks' rivals, where :func:`add_rivals` added some.
 
-    Examples
-    --------
     >>> from makeweight.generators.transformer.config import PriorConfig
     >>> from makeweight.generators.transformer.prior import Shape, draw_tasks
     >>> generator = torch.Generator().manual_seed(0)
@@ -214,13 +195,7 @@ def _scores(
 def network_scores(network: Network, prepared: Prepared, streams: tuple[Tensor, Tensor]) -> CellScores:
     """Score the cells with the network's output streams.
 
-    Parameters
-    ----------
-    network : Network
-        On torch tensors.
-    prepared : Prepared
-    streams : tuple of Tensor
-        What ``network(prepared.inputs, rows)`` returned.
+    `network`: on torch tensors. `streams`: what ``network(prepared.inputs, rows)`` returned.
     """
     content, query = streams
 

@@ -45,16 +45,8 @@ class FullMuon(torch.optim.Muon):
 def learning_rate(step: int, fraction: float, config: TrainConfig) -> float:
     """Share of the full learning rate: warm-up by steps, constant, linear fall at the end of the budget.
 
-    Parameters
-    ----------
-    step : int
-        Steps done so far.
-    fraction : float
-        Share of the time budget used.
-    config : TrainConfig
+    `step`: steps done so far. `fraction`: share of the time budget used.
 
-    Examples
-    --------
     >>> [round(learning_rate(10_000, f, TrainConfig(decay=0.5)), 2) for f in (0.0, 0.5, 0.75, 1.0)]
     [1.0, 1.0, 0.5, 0.0]
     """

@@ -45,33 +45,18 @@ LOG_EVERY = 50  # steps per line of the log
 
 @dataclass
 class Trainer:
-    """One pretraining run.
-
-    Parameters
-    ----------
-    config : Config
-    folder : Path
-    device : torch.device
-    seconds : float
-        Budget of this call; time spent before a resumption is counted apart.
-    compile : bool
-        Compile the layers (worth it on an accelerator).
-    steps : int, optional
-        Stop after so many steps in total, whatever the time.
-    horizon : float, optional
-        Seconds of a training that is split over several calls: the learning rate then follows the time spent
-        in all of them, not in this one.
-    progress : callable, optional
-        Called with a `makeweight.progress.Progress`, in seconds, every fifty steps and after every validation.
-    """
+    """One pretraining run."""
 
     config: Config
     folder: Path
     device: torch.device
-    seconds: float
-    compile: bool = False
-    steps: int | None = None
+    seconds: float  # budget of this call; time spent before a resumption is counted apart
+    compile: bool = False  # compile the layers (worth it on an accelerator)
+    steps: int | None = None  # stop after so many steps in total, whatever the time
+    #: seconds of a training that is split over several calls: the learning rate then follows the time spent in all of
+    #: them, not in this one
     horizon: float | None = None
+    #: called with a `makeweight.progress.Progress`, in seconds, every fifty steps and after every validation
     progress: Callable[[Progress], object] | None = None
     step: int = 0
     tasks: int = 0
@@ -117,10 +102,7 @@ class Trainer:
     def resume(self, path: str | Path) -> None:
         """Continue where a checkpoint was written.
 
-        Raises
-        ------
-        FileProblem
-            If it cannot be read, or was written by another configuration or prior.
+        Raises FileProblem if it cannot be read, or was written by another configuration or prior.
         """
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
@@ -266,10 +248,7 @@ class Trainer:
     def run(self) -> Figures:
         """Train until the budget is used; validate at the end.
 
-        Raises
-        ------
-        GeneratorError
-            If the loss is not finite for many steps in a row.
+        Raises GeneratorError if the loss is not finite for many steps in a row.
         """
         train = self.config.train
         self.folder.mkdir(parents=True, exist_ok=True)

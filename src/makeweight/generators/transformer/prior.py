@@ -63,17 +63,9 @@ class Tasks:
 def draw_shape(config: PriorConfig, cells: int, progress: float, rng: np.random.Generator) -> Shape:
     """Draw the sizes of a batch: log-uniform rows and columns, larger as the curriculum progresses.
 
-    Parameters
-    ----------
-    config : PriorConfig
-    cells : int
-        Budget of cells; the number of tasks follows from it.
-    progress : float
-        0 at the start of the curriculum, 1 from its end on.
-    rng : numpy.random.Generator
+    `cells`: budget of cells; the number of tasks follows from it. `progress`: 0 at the start of the curriculum, 1 from
+    its end on.
 
-    Examples
-    --------
     >>> draw_shape(PriorConfig(), 9_000, 1.0, np.random.default_rng(0)).batch >= 1
     True
     """

@@ -42,18 +42,10 @@ BLOCK = 2_048  # cells worked on at once on a CPU: they and what is made of them
 class TablePrompt:
     """Contexts encoded for a network: everything that does not depend on the rows to predict.
 
-    Parameters
-    ----------
-    network : Network
-    values : ndarray, shape (B, N, D)
-        Context rows in each column order; codes in categorical columns, NaN where missing. The first columns
-        are the label and the grouping attributes. float64 keeps large numbers exact.
-    categorical, given : ndarray of bool, shape (B, D)
-    rng : numpy.random.Generator
-        Draws the random identities of columns and categories.
+    `values` (shape (B, N, D)): context rows in each column order; codes in categorical columns, NaN where missing. The
+    first columns are the label and the grouping attributes. float64 keeps large numbers exact. `categorical`, `given`:
+    bool, shape (B, D). `rng`: draws the random identities of columns and categories.
 
-    Examples
-    --------
     >>> from makeweight.generators.transformer.config import ModelConfig
     >>> from makeweight.generators.transformer.network import untrained
     >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
@@ -150,14 +142,7 @@ class Forecast:
     def log_prob(self, cells: Cells) -> Array:
         """Log-probability of values of this column; −inf for what the context lacks.
 
-        Parameters
-        ----------
-        cells : Cells
-            Of shape (B, M, 1).
-
-        Returns
-        -------
-        Array, shape (B, M)
+        `cells`: of shape (B, M, 1). Returns Array, shape (B, M).
         """
         reach = self.prompt.network.config.reach
         xp = of(self.share)
@@ -178,17 +163,8 @@ class Forecast:
     def sample(self, uniforms: Array, temperature: float, may_miss: bool) -> Array:
         """Draw values by inverting distribution functions.
 
-        Parameters
-        ----------
-        uniforms : Array, shape (B, M, 2)
-            For the value, and for whether it is missing.
-        temperature : float
-        may_miss : bool
-            Whether a cell may be missing where the column can be.
-
-        Returns
-        -------
-        Array, shape (B, M)
+        `uniforms` (Array, shape (B, M, 2)): for the value, and for whether it is missing. `may_miss`: whether a cell
+        may be missing where the column can be. Returns Array, shape (B, M).
         """
         prompt, xp = self.prompt, of(self.share)
         config = prompt.network.config
@@ -226,11 +202,7 @@ class Walk:
     The content of a column that was pushed waits for the query of the next one: both look at the same columns of
     their row, and go through the layers together.
 
-    Parameters
-    ----------
-    prompt : TablePrompt
-    rows : int
-        M, per order.
+    `rows`: M, per order.
     """
 
     def __init__(self, prompt: TablePrompt, rows: int) -> None:
@@ -305,10 +277,7 @@ class Walk:
     def push(self, values: Array) -> Cells:
         """Write the next column: (B M) values, NaN where missing.
 
-        Returns
-        -------
-        Cells
-            Of shape (B, M, 1).
+        Returns Cells: of shape (B, M, 1).
         """
         prompt, at = self.prompt, self.column
         context, network = prompt.context, prompt.network

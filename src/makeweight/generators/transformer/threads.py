@@ -53,15 +53,9 @@ def _allowed() -> int:
 def run_all(tasks: Sequence[Callable[[], T]], most: int) -> list[T]:
     """Return what tasks return, in their order.
 
-    Parameters
-    ----------
-    tasks : sequence of callable
-        Their pieces of work must not depend on the number of threads.
-    most : int
-        Threads at once, whatever the machine has.
+    `tasks`: their pieces of work must not depend on the number of threads. `most`: threads at once, whatever the
+    machine has.
 
-    Examples
-    --------
     >>> run_all([lambda: 1, lambda: 2], 2)
     [1, 2]
     """

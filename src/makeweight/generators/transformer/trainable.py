@@ -13,15 +13,8 @@ from makeweight.generators.transformer.network import Inputs, Layer, Network
 class TrainableNetwork(nn.Module):
     """The parameters of a network, copied, for optimisers; call it as the network.
 
-    Parameters
-    ----------
-    network : Network
-    device : torch.device or str
-    compile : bool
-        Compile the layers (worth it on an accelerator).
+    `compile`: compile the layers (worth it on an accelerator).
 
-    Examples
-    --------
     >>> import numpy as np
     >>> from makeweight.generators.transformer.config import ModelConfig
     >>> from makeweight.generators.transformer.network import untrained

@@ -36,17 +36,7 @@ log-loss of telling rows from their rivals."""
 
 
 def validation_batches(config: Config, device: torch.device) -> Iterator[Prepared]:
-    """Draw the validation tasks: shapes spread evenly over contexts and columns.
-
-    Parameters
-    ----------
-    config : Config
-    device : torch.device
-
-    Yields
-    ------
-    Prepared
-    """
+    """Draw the validation tasks: shapes spread evenly over contexts and columns."""
     prior, train = config.prior, config.train
     rng = np.random.default_rng([train.seed, 1])
     count = train.validation_tasks // TASKS_PER_SHAPE
@@ -81,8 +71,6 @@ def _figures(batches: Iterable[Prepared], score: Callable[[Prepared], CellScores
 def validate(model: TrainableNetwork, batches: Iterable[Prepared]) -> Figures:
     """Score a network on the fixed tasks, in float32.
 
-    Examples
-    --------
     >>> from makeweight.generators.transformer.config import ModelConfig, PriorConfig, TrainConfig
     >>> from makeweight.generators.transformer.network import untrained
     >>> small = Config("small", ModelConfig(width=16, layers=1, heads=2), PriorConfig(max_context=20),

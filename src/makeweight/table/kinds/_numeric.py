@@ -21,10 +21,7 @@ FEWEST_ON_GRID = 20
 def finite_floats(series: pd.Series[Any], name: Any) -> tuple[np.ndarray, Mask]:
     """Return a real column's values and which are missing; refuse infinite ones.
 
-    Raises
-    ------
-    SchemaError
-        When a value is infinite, or is not a number.
+    Raises SchemaError when a value is infinite, or is not a number.
     """
     missing = missing_mask(series)
     try:
@@ -52,8 +49,6 @@ def finite_floats(series: pd.Series[Any], name: Any) -> tuple[np.ndarray, Mask]:
 def count_decimals(values: np.ndarray, dtype: Any) -> int | None:
     """Return the smallest number of decimals that writes every value exactly, None beyond a dozen.
 
-    Examples
-    --------
     >>> count_decimals(np.array([0.25, 1.5]), np.dtype(float))
     2
     """
@@ -138,18 +133,8 @@ def _less(value: Any, origin: int, step: int) -> float:
 def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
     """Encode proposed numbers and say which break the column's range, decimals or missing values.
 
-    Parameters
-    ----------
-    column : Column
-        Continuous or integer.
-    series : Series of shape (n,)
-
-    Returns
-    -------
-    values : ndarray of float64, shape (n,)
-        On the column's decimals.
-    rejects : dict of str to ndarray of bool
-        Reason to rows.
+    `column`: continuous or integer. `series`: Series of shape (n,). Returns `values` (float64, shape (n,)): on the
+    column's decimals. `rejects`: reason to rows.
     """
     values, missing, not_numbers = read_numbers(series, column.origin, column.step)
     rejects: Rejects = {}

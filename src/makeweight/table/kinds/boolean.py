@@ -18,10 +18,7 @@ TEXTS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0":
 def describe(series: pd.Series[Any], reason: str) -> Column:
     """Read the two states off a real column.
 
-    Raises
-    ------
-    SchemaError
-        When there are more than two.
+    Raises SchemaError when there are more than two.
     """
     column = categorical.describe(series, reason, kind=Kind.BOOLEAN)
     if column.n_distinct > 2:

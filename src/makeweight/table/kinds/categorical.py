@@ -36,10 +36,7 @@ def observed(series: pd.Series[Any]) -> pd.Index[Any]:
 def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.CATEGORICAL) -> Column:
     """Read the categories off a real column.
 
-    Raises
-    ------
-    SchemaError
-        When values are not hashable, or there are more than `MAX_CATEGORIES`.
+    Raises SchemaError when values are not hashable, or there are more than `MAX_CATEGORIES`.
     """
     categories = observed(series)
     if len(categories) > MAX_CATEGORIES:

@@ -44,10 +44,7 @@ def is_duration(column_or_dtype: Any, python_type: type | None = None) -> bool:
 def describe(series: pd.Series[Any], reason: str) -> Column:
     """Read range, resolution and missing values off a real column.
 
-    Raises
-    ------
-    SchemaError
-        When values are not dates or times.
+    Raises SchemaError when values are not dates or times.
     """
     missing = missing_mask(series)
     kind = python_type_of(series, missing)

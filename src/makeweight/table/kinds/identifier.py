@@ -29,10 +29,7 @@ DIGIT_VALUES = {character: str(value) for value, character in enumerate("0123456
 def describe(series: pd.Series[Any], reason: str) -> Column:
     """Read missing values off a real column and see that fresh values can be made.
 
-    Raises
-    ------
-    SchemaError
-        When values are neither whole numbers, strings nor UUIDs.
+    Raises SchemaError when values are neither whole numbers, strings nor UUIDs.
     """
     column = text.describe(series, reason, kind=Kind.IDENTIFIER)
     if not _holds_numbers(series) and _type(series) not in (str, uuid.UUID):

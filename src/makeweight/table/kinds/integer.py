@@ -32,10 +32,7 @@ MICROSECOND = 1_000
 def describe(series: pd.Series[Any], reason: str) -> Column:
     """Read range, grid and missing values off a real column of whole numbers.
 
-    Raises
-    ------
-    SchemaError
-        When a value is not whole, or the range is too wide to be held exactly.
+    Raises SchemaError when a value is not whole, or the range is too wide to be held exactly.
     """
     values, missing = finite_floats(series, series.name)
     present = values[~missing]

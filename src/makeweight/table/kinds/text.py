@@ -14,10 +14,7 @@ from makeweight.table.kinds._values import Mask, Rejects, allow_missing, column_
 def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Column:
     """Count missing and distinct values of a real column.
 
-    Raises
-    ------
-    SchemaError
-        When values of the kind "text" are no texts.
+    Raises SchemaError when values of the kind "text" are no texts.
     """
     missing = missing_mask(series)
     if kind is Kind.TEXT and not series[~missing].map(lambda value: isinstance(value, str)).all():

@@ -17,15 +17,9 @@ PATTERN = r"\.".join(f"(?P<b{i}>{NUMBER})" for i in range(4))
 
 @dataclass(frozen=True)
 class AddressSpelling:
-    """How a column writes IPv4 addresses.
+    """How a column writes IPv4 addresses."""
 
-    Parameters
-    ----------
-    after : str
-        What stands behind every address: a port, a width of the network.
-    """
-
-    after: str = ""
+    after: str = ""  # what stands behind every address: a port, a width of the network
 
     @property
     def form(self) -> str:

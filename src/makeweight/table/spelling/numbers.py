@@ -38,35 +38,21 @@ SIGNS = {"first": "{s}{b}{n}{a}", "second": "{b}{s}{n}{a}", "last": "{b}{n}{a}{s
 
 @dataclass(frozen=True)
 class NumberSpelling:
-    """How a column writes its numbers.
+    """How a column writes its numbers."""
 
-    Parameters
-    ----------
-    before, after : str
-        Currency or unit, with its blank.
-    group, mark : str
-        Between thousands; before decimals.
-    sign : {"first", "second", "last", "open"}
-        Where the minus stands, or brackets.
-    minus : str
-    plus : bool
-        Whether numbers above zero have a sign as well.
-    fewest, most : int
-        Decimals.
-    indian : bool
-        Whether groups have two digits before the last one.
-    """
-
+    #: currency or unit, with its blank
     before: str = ""
     after: str = ""
+    #: between thousands; before decimals
     group: str = ""
     mark: str = "."
-    sign: str = "first"
+    sign: str = "first"  # {"first", "second", "last", "open"}: where the minus stands, or brackets
     minus: str = "-"
-    plus: bool = False
+    plus: bool = False  # whether numbers above zero have a sign as well
+    #: decimals
     fewest: int = 0
     most: int = 0
-    indian: bool = False
+    indian: bool = False  # whether groups have two digits before the last one
 
     @property
     def form(self) -> str:
@@ -146,21 +132,10 @@ def spelled_numbers(
 ) -> tuple[NumberSpelling, str | None] | None:
     """Find how a column writes its numbers.
 
-    Parameters
-    ----------
-    texts : Arrow array of text
-        The distinct values.
-    stated : bool
-        Whether the user says that the column holds numbers: leading zeros are then no sign of codes.
-    integer : bool
-        Whether the user says that they are whole.
-    form : str, optional
-        A number in the column's style, which decides.
-
-    Returns
-    -------
-    (NumberSpelling, note) or None
-        The note says what was decided where the column alone does not tell.
+    `texts`: the distinct values. `stated`: whether the user says that the column holds numbers: leading zeros are then
+    no sign of codes. `integer`: whether the user says that they are whole. `form`: a number in the column's style,
+    which decides. Returns (NumberSpelling, note) or None: the note says what was decided where the column alone does
+    not tell.
     """
     if not any_match(texts[:1], r"\d"):
         return None

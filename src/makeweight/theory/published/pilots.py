@@ -21,8 +21,6 @@ MinorityGenerator = Callable[[Floats, Floats, int, np.random.Generator], Floats]
 def called(generator: MinorityGenerator, features: Floats, labels: Floats, n: int, rng: np.random.Generator) -> Floats:
     """Call a generator and check that it wrote what was asked for.
 
-    Examples
-    --------
     >>> copy = lambda features, labels, n, rng: features[labels == 1][rng.integers(0, 1, size=n)]
     >>> called(copy, np.ones((2, 1)), np.array([0.0, 1.0]), 3, np.random.default_rng(0)).shape
     (3, 1)
@@ -38,8 +36,6 @@ def fold_pilots(
 ) -> Iterator[tuple[npt.NDArray[np.bool_], LogisticFit]]:
     """Yield, per fold, the mask of held-out rows and the class-balanced pilot fitted on the others.
 
-    Examples
-    --------
     >>> table, target = np.array([[0.0], [1.0], [0.5], [2.0]]), np.array([0.0, 1.0, 1.0, 0.0])
     >>> len(list(fold_pilots(table, target, 2, 1e-2, np.random.default_rng(0), np.zeros(2))))
     2
@@ -59,8 +55,6 @@ def checked_pair(
 ) -> tuple[Floats, Floats]:
     """Return features and labels, checked: class 1 is the smaller and fills the folds.
 
-    Examples
-    --------
     >>> checked_pair(np.arange(9.0)[:, None], [0, 0, 0, 0, 0, 1, 1, 1, 1], 2)[1].sum()
     np.float64(4.0)
     """

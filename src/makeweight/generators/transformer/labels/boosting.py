@@ -22,20 +22,10 @@ COLUMNS = 0.6  # chance of a column to be offered to a tree
 def boost(bins: Tensor, categorical: Tensor, label: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Log-ratio of rows by boosted trees, of the rows that are learned from by the trees of the other folds.
 
-    Parameters
-    ----------
-    bins : Tensor of int, shape (B, R, D)
-        Below ``count``; numbers in their order, the last bin where missing. The first N rows are learned from.
-    categorical : Tensor of bool, shape (B, D)
-        Columns that are split by equality instead of order.
-    label : Tensor, shape (B, N)
-    count : int
-        Bins of a column.
-    generator : torch.Generator
-        Draws folds and columns.
+    `bins` (Tensor of int, shape (B, R, D)): below ``count``; numbers in their order, the last bin where missing. The
+    first N rows are learned from. `categorical` (Tensor of bool, shape (B, D)): columns that are split by equality
+    instead of order. `label`: Tensor, shape (B, N). `count`: bins of a column. `generator`: draws folds and columns.
 
-    Examples
-    --------
     >>> bins = torch.arange(40).reshape(1, 40, 1)
     >>> odds = boost(bins, torch.tensor([[False]]), (bins[..., 0] > 25).float(), 40, torch.Generator().manual_seed(0))
     >>> bool((odds[0, 30:] > 0).all() and (odds[0, :20] < 0).all())

@@ -174,20 +174,10 @@ def vote(bins: Tensor, categorical: Tensor, label: Tensor, strength: Tensor) -> 
 def collect(values: Tensor, categorical: Tensor, label: Tensor, trees: int, generator: torch.Generator) -> Evidence:
     """Collect all closed-form evidence of a batch of tables.
 
-    Parameters
-    ----------
-    values : Tensor, shape (B, R, D)
-        Numbers, codes in categorical columns, NaN where missing; the first N rows are learned from.
-    categorical : Tensor of bool, shape (B, D)
-    label : Tensor, shape (B, N)
-        0 or 1; every table has rows of both.
-    trees : int
-        Of the forest.
-    generator : torch.Generator
-        Draws the trees.
+    `values` (Tensor, shape (B, R, D)): numbers, codes in categorical columns, NaN where missing; the first N rows are
+    learned from. `categorical`: Tensor of bool, shape (B, D). `label` (Tensor, shape (B, N)): 0 or 1; every table has
+    rows of both. `trees`: of the forest. `generator`: draws the trees.
 
-    Examples
-    --------
     >>> x = torch.linspace(-1, 1, 40).reshape(1, 40, 1)
     >>> label = (x[:, :30, 0] > -0.3).float()
     >>> evidence = collect(x, torch.tensor([[False]]), label, 8, torch.Generator().manual_seed(0))

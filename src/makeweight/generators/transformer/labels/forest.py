@@ -53,18 +53,9 @@ def _test(values: Tensor, column: Tensor, threshold: Tensor, equal: Tensor) -> T
 def grow(values: Tensor, categorical: Tensor, label: Tensor, trees: int, generator: torch.Generator) -> Forest:
     """Grow a forest on every table.
 
-    Parameters
-    ----------
-    values : Tensor, shape (B, N, D)
-        Numbers and codes; a missing value is a number of its own.
-    categorical : Tensor of bool, shape (B, D)
-    label : Tensor, shape (B, N)
-        0 or 1.
-    trees : int
-    generator : torch.Generator
+    `values` (Tensor, shape (B, N, D)): numbers and codes; a missing value is a number of its own. `categorical`: Tensor
+    of bool, shape (B, D). `label` (Tensor, shape (B, N)): 0 or 1.
 
-    Examples
-    --------
     >>> x = torch.linspace(-1, 1, 40).reshape(1, 40, 1)
     >>> forest = grow(x, torch.tensor([[False]]), (x[..., 0] > 0).float(), 8, torch.Generator().manual_seed(0))
     >>> bool((judge(forest, torch.tensor([[[-0.9], [0.9]]])).diff() > 1).all())

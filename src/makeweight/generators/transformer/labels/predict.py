@@ -25,34 +25,12 @@ def label_odds(
 ) -> np.ndarray:
     """Log-ratio of the densities of rows under label 1 and label 0.
 
-    Parameters
-    ----------
-    model : LabelModel
-    known : ndarray of shape (N, D)
-        Rows whose label is known: numbers, codes from 0 on, NaN where missing. The order of columns means nothing.
-    categorical : ndarray of bool, shape (D,)
-        Which columns hold codes.
-    label : ndarray of shape (N,)
-        0 or 1.
-    asked : ndarray of shape (M, D)
-        Rows to label; what is said of one does not depend on the others.
-    trees : int, optional
-        Of the forest; as many as in training by default.
-    random_state : int
-        Draws the trees.
+    `known` (shape (N, D)): rows whose label is known: numbers, codes from 0 on, NaN where missing. The order of columns
+    means nothing. `categorical` (bool, shape (D,)): which columns hold codes. `label` (shape (N,)): 0 or 1. `asked`
+    (shape (M, D)): rows to label; what is said of one does not depend on the others. `trees`: of the forest; as many as
+    in training by default. `random_state`: draws the trees. Returns float64, shape (M,): log-odds of label 1 if both
+    labels were equally frequent. Raises OptionError if a label has no row.
 
-    Returns
-    -------
-    ndarray of float64, shape (M,)
-        Log-odds of label 1 if both labels were equally frequent.
-
-    Raises
-    ------
-    OptionError
-        If a label has no row.
-
-    Examples
-    --------
     >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> model = LabelModel(LabelModelConfig())
@@ -87,20 +65,9 @@ def label_probabilities(
 ) -> np.ndarray:
     """Probabilities of several labels, each against the rest, at their shares among the known rows.
 
-    Parameters
-    ----------
-    model, known, categorical, asked, trees, random_state
-        As in :func:`label_odds`.
-    label : ndarray of int, shape (N,)
-        Codes 0 … K−1, each with at least a row; K is 2 or more.
+    `model`, `known`, `categorical`, `asked`, `trees`, `random_state`: as in :func:`label_odds`. `label` (int, shape
+    (N,)): codes 0 … K−1, each with at least a row; K is 2 or more. Returns float64, shape (M, K): rows sum to one.
 
-    Returns
-    -------
-    ndarray of float64, shape (M, K)
-        Rows sum to one.
-
-    Examples
-    --------
     >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
     >>> x = np.linspace(-1, 1, 60)[:, None]
     >>> label = np.repeat([0, 1, 2], 20)

@@ -99,28 +99,14 @@ def lowered(inputs: LabelInputs, dtype: torch.dtype) -> LabelInputs:
 
 @dataclass
 class LabelTrainer:
-    """One training.
-
-    Parameters
-    ----------
-    config : LabelConfig
-    folder : Path
-    seconds : float
-        Of the processor that this call may take.
-    decay : bool
-        Let the rate fall to zero over this call: a branch, which is not gone on from.
-    steps : int, optional
-        Stop after so many steps in total.
-    progress : callable, optional
-        Called with :class:`LabelFigures` after every validation.
-    """
+    """One training."""
 
     config: LabelConfig
     folder: Path
-    seconds: float
-    decay: bool = False
-    steps: int | None = None
-    progress: Callable[[LabelFigures], object] | None = None
+    seconds: float  # of the processor that this call may take
+    decay: bool = False  # let the rate fall to zero over this call: a branch, which is not gone on from
+    steps: int | None = None  # stop after so many steps in total
+    progress: Callable[[LabelFigures], object] | None = None  # called with :class:`LabelFigures` after every validation
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
@@ -160,10 +146,7 @@ class LabelTrainer:
     def resume(self, path: str | Path) -> None:
         """Continue where a checkpoint was written.
 
-        Raises
-        ------
-        FileProblem
-            If it cannot be read, or is of another model.
+        Raises FileProblem if it cannot be read, or is of another model.
         """
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
@@ -274,10 +257,7 @@ class LabelTrainer:
     def run(self) -> LabelFigures:
         """Train until the time is used; validate at the end.
 
-        Raises
-        ------
-        GeneratorError
-            If the loss is not finite for many steps in a row.
+        Raises GeneratorError if the loss is not finite for many steps in a row.
         """
         train = self.config.train
         self.folder.mkdir(parents=True, exist_ok=True)
