@@ -52,12 +52,12 @@ def table(
 
     `headings`: whether the headings are shown.
     """
-    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_header=headings)
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_header=headings)
     for heading, options in columns.items():
-        made.add_column(heading, **options)
+        grid.add_column(heading, **options)
     for row in rows:
-        made.add_row(*row)
-    return made
+        grid.add_row(*row)
+    return grid
 
 
 def show(out: Console, content: Any, *, indent: int = 0) -> None:

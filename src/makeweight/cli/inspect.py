@@ -53,8 +53,8 @@ def _groups(file: TableFile, schema: Schema) -> tuple[Groups, Plan]:
 
 def _warnings(file: TableFile, schema: Schema) -> list[tuple[str, str]]:
     """Return what a user should look at, by column."""
-    found = [(str(column.name), text) for column in schema.columns for text in column.warnings]
-    return [*found, *file.notes.items()]
+    warnings = [(str(column.name), text) for column in schema.columns for text in column.warnings]
+    return [*warnings, *file.notes.items()]
 
 
 def _as_dict(file: TableFile, schema: Schema, groups: Groups | None, plan: Plan | None) -> dict[str, Any]:
@@ -122,9 +122,9 @@ def _plain_value(value: Any) -> str:
 
 def _values(column: Column, width: int) -> str:
     """Return the range, or as many categories as there is room for."""
-    found = _range(column)
-    if found is not None:
-        return f"{found[0]} to {found[1]}"
+    limits = _range(column)
+    if limits is not None:
+        return f"{limits[0]} to {limits[1]}"
     if column.categories is None:
         return f"{column.n_distinct:,} distinct"
     text, end = "", ""

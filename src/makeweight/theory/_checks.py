@@ -64,11 +64,11 @@ def as_weights(value: npt.ArrayLike | None, length: int, *, signed: bool = False
 def as_binary(value: npt.ArrayLike, *, length: int | None = None, both: bool = True) -> Floats:
     """Return labels 0 (majority) and 1 (minority) as floats of shape (n,)."""
     labels = as_vector(value, "labels", length=length)
-    found = np.unique(labels)
-    if not np.isin(found, (0.0, 1.0)).all():
-        raise SchemaError("labels must be 0 and 1", where="labels", got=found[:5].tolist(), expected="0 and 1")
-    if both and len(found) < 2:
-        raise PlanError("only one class is present", where="labels", got=found.tolist(), expected="rows of 0 and of 1")
+    values = np.unique(labels)
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise SchemaError("labels must be 0 and 1", where="labels", got=values[:5].tolist(), expected="0 and 1")
+    if both and len(values) < 2:
+        raise PlanError("only one class is present", where="labels", got=values.tolist(), expected="rows of 0 and of 1")
     return labels
 
 

@@ -48,8 +48,8 @@ class Calibration:
         table = probability_table(probabilities)
         if table.shape[1] != len(self.offsets):
             raise SchemaError("class counts differ", got=table.shape[1], expected=len(self.offsets))
-        made = np.exp(log_softmax(self.slope * np.log(np.maximum(table, _FLOOR)) + self.offsets, axis=1))
-        return np.asarray(made[:, 1] if np.ndim(probabilities) == 1 else made)
+        scaled = np.exp(log_softmax(self.slope * np.log(np.maximum(table, _FLOOR)) + self.offsets, axis=1))
+        return np.asarray(scaled[:, 1] if np.ndim(probabilities) == 1 else scaled)
 
 
 def fit_calibration(
@@ -109,15 +109,15 @@ def _newton(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, ridge:
     def value(point: Floats) -> tuple[float, Floats]:
         odds = point[0] * logs + point[1:]
         odds -= odds.max(axis=1, keepdims=True)
-        made = np.exp(odds)
-        total = made.sum(axis=1, keepdims=True)
+        probabilities = np.exp(odds)
+        total = probabilities.sum(axis=1, keepdims=True)
         loss = float(weights @ (np.log(total[:, 0]) - odds[rows, target]))
-        return loss + 0.5 * ridge * float((point - start) @ (point - start)), made / total
+        return loss + 0.5 * ridge * float((point - start) @ (point - start)), probabilities / total
 
     point = start
-    loss, made = value(point)
+    loss, probabilities = value(point)
     for _ in range(_MOST_STEPS):
-        gradient, hessian = _derivatives(logs, target, weights, made)
+        gradient, hessian = _derivatives(logs, target, weights, probabilities)
         gradient += ridge * (point - start)
         hessian[np.diag_indices_from(hessian)] += ridge
         step = np.linalg.solve(hessian, gradient)
@@ -125,22 +125,22 @@ def _newton(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, ridge:
         if decrease <= _ENOUGH:
             break
         size = 1.0
-        while (found := value(point - size * step))[0] > loss - 1e-4 * size * decrease + _ROUNDING:
+        while (trial := value(point - size * step))[0] > loss - 1e-4 * size * decrease + _ROUNDING:
             size /= 2
-        point, (loss, made) = point - size * step, found
+        point, (loss, probabilities) = point - size * step, trial
     else:
         raise SchemaError("the calibration did not converge", got=f"{_MOST_STEPS} steps", hint="raise ridge")
     return Calibration(float(point[0]), point[1:] - point[1:].mean())
 
 
-def _derivatives(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, made: Floats) -> tuple[Floats, Floats]:
+def _derivatives(logs: Floats, target: npt.NDArray[np.int64], weights: Floats, shares: Floats) -> tuple[Floats, Floats]:
     """Return gradient (k + 1,) and Hessian (k + 1, k + 1) of the weighted log-loss."""
-    weighted = weights[:, None] * made
+    weighted = weights[:, None] * shares
     residual = weighted.copy()
     residual[np.arange(len(logs)), target] -= weights
-    mean = (made * logs).sum(axis=1, keepdims=True)
+    mean = (shares * logs).sum(axis=1, keepdims=True)
     hessian = np.empty((logs.shape[1] + 1, logs.shape[1] + 1))
-    hessian[1:, 1:] = np.diag(weighted.sum(axis=0)) - weighted.T @ made
+    hessian[1:, 1:] = np.diag(weighted.sum(axis=0)) - weighted.T @ shares
     hessian[0, 1:] = hessian[1:, 0] = (weighted * (logs - mean)).sum(axis=0)
     hessian[0, 0] = float((weighted * (logs - mean) ** 2).sum())
     return np.append(float((residual * logs).sum()), residual.sum(axis=0)), hessian

@@ -96,11 +96,11 @@ class Candidate:
         extra = round(self.augment * largest)
         alpha = self.alpha if extra else 0.0
         weight = augmentation_weight(alpha, largest, extra)
-        found = {}
+        takes = {}
         for group, rows in counts.items():
             missing = round(self.per_group.get(group, self.balance) * (largest - rows))
-            found[group] = Take(missing, extra, weight, self.correction if missing + extra else 0.0)
-        return found
+            takes[group] = Take(missing, extra, weight, self.correction if missing + extra else 0.0)
+        return takes
 
 
 NOTHING = Candidate()

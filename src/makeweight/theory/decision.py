@@ -129,8 +129,8 @@ def choose_from_losses(
     Examples
     --------
     >>> losses = np.random.default_rng(0).exponential(size=(1, 200)) + [[0.3], [0.1]]
-    >>> found = choose_from_losses([NOTHING, Candidate(balance=1.0)], losses, np.repeat([0, 1], 100))
-    >>> found.candidate.balance, found.risks.round(2), found.standard_errors.round(2)
+    >>> choice = choose_from_losses([NOTHING, Candidate(balance=1.0)], losses, np.repeat([0, 1], 100))
+    >>> choice.candidate.balance, choice.risks.round(2), choice.standard_errors.round(2)
     (1.0, array([1.43, 1.23]), array([0., 0.]))
     """
     choice(objective, "objective", ("balanced", "worst"))

@@ -81,23 +81,23 @@ def cross_fitted_ratio(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> real, made = rng.normal(size=(300, 1)), rng.normal(size=(600, 1)) + 1
-    >>> weights = density_ratio_weights(cross_fitted_ratio(real, made, rng=rng), 300, 600)
-    >>> bool(abs((weights * made[:, 0]).mean()) < 0.2 < made.mean())
+    >>> real, written = rng.normal(size=(300, 1)), rng.normal(size=(600, 1)) + 1
+    >>> weights = density_ratio_weights(cross_fitted_ratio(real, written, rng=rng), 300, 600)
+    >>> bool(abs((weights * written[:, 0]).mean()) < 0.2 < written.mean())
     True
     """
     genuine = as_matrix(real, "real")
-    made = as_matrix(synthetic, "synthetic", columns=genuine.shape[1])
-    both = np.vstack([made, genuine])
+    written = as_matrix(synthetic, "synthetic", columns=genuine.shape[1])
+    both = np.vstack([written, genuine])
     spread = both.std(axis=0)
     scaled = (both - both.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     table = np.hstack([scaled, scaled**2])
-    target = np.repeat([0.0, 1.0], [len(made), len(genuine)])
-    if min(len(made), len(genuine)) < count(folds, "folds", least=2):
-        raise PlanError("too few rows for the folds", got=min(len(made), len(genuine)), expected=f">= {folds}")
+    target = np.repeat([0.0, 1.0], [len(written), len(genuine)])
+    if min(len(written), len(genuine)) < count(folds, "folds", least=2):
+        raise PlanError("too few rows for the folds", got=min(len(written), len(genuine)), expected=f">= {folds}")
     assigned = stratified_folds(target, folds, rng)
-    found = np.empty(len(both))
+    probabilities = np.empty(len(both))
     for fold in range(folds):
         held = assigned == fold
-        found[held] = fit_logistic(table[~held], target[~held], ridge=ridge).probabilities(table[held])
-    return found[: len(made)]
+        probabilities[held] = fit_logistic(table[~held], target[~held], ridge=ridge).probabilities(table[held])
+    return probabilities[: len(written)]

@@ -132,13 +132,13 @@ def choose_size(
     losses = np.zeros((len(listed), len(codes)))
     for stream in rng.spawn(repeats):
         assigned = stratified_folds(codes, folds, stream) if assign is None else assign(stream)
-        found, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given)
-        for k, (raw, priors) in enumerate(zip(found, shifts, strict=True)):
+        outputs, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given)
+        for k, (raw, priors) in enumerate(zip(outputs, shifts, strict=True)):
             if np.isnan(raw).any():
                 losses[k] = np.inf
                 continue
-            made = _calibrated(raw, priors, target, weights, assigned, calibrate)
-            losses[k] += row_losses(target, made, loss) / repeats
+            calibrated = _calibrated(raw, priors, target, weights, assigned, calibrate)
+            losses[k] += row_losses(target, calibrated, loss) / repeats
     return choose_from_losses(
         listed,
         losses,
@@ -156,15 +156,15 @@ def choose_size(
 def _label_of_groups(codes: Integers, target: Integers, keys: list[Hashable]) -> Integers:
     label_of = np.zeros(len(keys), dtype=np.int64)
     for k, key in enumerate(keys):
-        found = np.unique(target[codes == k])
-        if len(found) > 1:
+        labels = np.unique(target[codes == k])
+        if len(labels) > 1:
             raise PlanError(
                 "a group spans several labels",
                 where=f"group {key!r}",
-                got=found.tolist(),
+                got=labels.tolist(),
                 hint="let groups be label x attribute",
             )
-        label_of[k] = found[0]
+        label_of[k] = labels[0]
     if len(np.unique(label_of)) < 2:
         raise PlanError("only one class is present", where="labels", got=1, expected=">= 2")
     return label_of
@@ -183,7 +183,7 @@ def _out_of_fold(
 ) -> tuple[list[Floats], list[Floats]]:
     """Return, per candidate, held-out probabilities (n, k) and the training prior of each fold (f, k)."""
     classes, folds = int(label_of.max()) + 1, int(assigned.max()) + 1
-    found = [np.zeros((len(codes), classes)) for _ in candidates]
+    outputs = [np.zeros((len(codes), classes)) for _ in candidates]
     priors = [np.zeros((folds, classes)) for _ in candidates]
     for fold, stream in enumerate(rng.spawn(folds)):
         rows, held = np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)
@@ -192,24 +192,24 @@ def _out_of_fold(
         plans = [c.takes(dict(zip(keys, real.tolist(), strict=True))) for c in candidates]
         pool = draw(rows, {key: max(plan[key].n_total for plan in plans) for key in keys}, stream)
         for k, takes in enumerate(plans):
-            made = np.asarray(fit_predict(rows, pool, takes, held), dtype=np.float64)
-            found[k][held] = np.column_stack([1 - made, made]) if made.ndim == 1 else made
+            output = np.asarray(fit_predict(rows, pool, takes, held), dtype=np.float64)
+            outputs[k][held] = np.column_stack([1 - output, output]) if output.ndim == 1 else output
             mass = mean * (real + [takes[key].mass for key in keys])
             priors[k][fold] = np.bincount(label_of, mass, minlength=classes)
-    return found, priors
+    return outputs, priors
 
 
 def _calibrated(
-    made: Floats, priors: Floats, target: Integers, weights: Floats, assigned: Integers, calibrate: str | None
+    probabilities: Floats, priors: Floats, target: Integers, weights: Floats, assigned: Integers, calibrate: str | None
 ) -> Floats:
     if calibrate is None:
-        return made
-    done = np.empty_like(made)
+        return probabilities
+    done = np.empty_like(probabilities)
     for fold in range(len(priors)):
         held = assigned == fold
         if calibrate == "shift":
             scale = logit_shift(priors[fold] / priors[fold].sum())
         else:
-            scale = fit_calibration(made[~held], target[~held], sample_weight=weights[~held])
-        done[held] = scale.apply(made[held])
+            scale = fit_calibration(probabilities[~held], target[~held], sample_weight=weights[~held])
+        done[held] = scale.apply(probabilities[held])
     return done

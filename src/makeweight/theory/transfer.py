@@ -69,8 +69,8 @@ def transfer_cost(
 
     Examples
     --------
-    >>> found = transfer_cost([[1.0, 0.0]], [[0.5, 0.25]], [[0.5, 0.5]], [[0.25, 0.75]])
-    >>> found.rate, found.cost, found.excess
+    >>> transfer = transfer_cost([[1.0, 0.0]], [[0.5, 0.25]], [[0.5, 0.5]], [[0.25, 0.75]])
+    >>> transfer.rate, transfer.cost, transfer.excess
     (-0.0625, 0.1875, 0.125)
     """
     gap = as_matrix(losses, "losses") - as_matrix(best_losses, "best_losses")
@@ -78,12 +78,13 @@ def transfer_cost(
     for law, name in zip(laws, ("truth", "written"), strict=True):
         if law.shape != gap.shape or law.min() < 0 or not np.allclose(law.sum(axis=1), 1.0):
             raise SchemaError("not probabilities of cells", where=name, got=f"shape {law.shape}", expected=gap.shape)
-    real, made = laws
+    real, written = laws
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(real > 0, (made - real) ** 2 / real, np.where(made > 0, np.inf, 0.0)).sum(axis=1)
+        ratio = np.where(real > 0, (written - real) ** 2 / real, np.where(written > 0, np.inf, 0.0)).sum(axis=1)
     spread = (real * gap**2).sum(axis=1)
     bound = float(np.where(np.isinf(ratio), np.inf, np.sqrt(ratio * spread)).mean())
-    return TransferCost(float((made * gap).sum(axis=1).mean()), float(((real - made) * gap).sum(axis=1).mean()), bound)
+    rate, cost = ((law * gap).sum(axis=1).mean() for law in (written, real - written))
+    return TransferCost(float(rate), float(cost), bound)
 
 
 def cost_of_transfer(

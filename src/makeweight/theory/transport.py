@@ -123,8 +123,8 @@ class TransportMap:
     def apply(self, rows: npt.ArrayLike) -> Floats:
         """Return moved rows, shape (n, d)."""
         table = as_matrix(rows, "rows", columns=len(self.source))
-        made = self.target + (table - self.source) @ self.matrix.T
-        return np.asarray(np.where(self.moved, made, table))
+        moved = self.target + (table - self.source) @ self.matrix.T
+        return np.asarray(np.where(self.moved, moved, table))
 
 
 def fit_transport(

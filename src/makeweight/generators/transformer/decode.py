@@ -87,8 +87,10 @@ class RowModel:
         self.max_context, self.max_memory = max_context, max_memory
         self._check()
         self.groups = np.unique(self.values[:, :given], axis=0)
-        found = zip(self.columns, self.values.T, strict=True)
-        self._levels = [None if column.categorical else repeated_values(real) for column, real in found]
+        self._levels = [
+            None if column.categorical else repeated_values(real)
+            for column, real in zip(self.columns, self.values.T, strict=True)
+        ]
         self._seed = int(rng.integers(2**62))
         self._contexts: Contexts | None = None
         self._beginning: dict[tuple[tuple[int, ...], bool], Contexts] = {}

@@ -291,9 +291,9 @@ class Network:
         match = self._linear("point_from", query) @ keys.swapaxes(1, 2) / math.sqrt(self.config.width)
         trust = self._trust(query)[..., 1:]
         pooled = (1 - trust) * gains[2] * by_chain + trust * by_kernel
-        told = xp.where(held, gains[1] * share + pooled, NEVER)
+        other = xp.where(held, gains[1] * share + pooled, NEVER)
         alone = xp.single(held) / xp.single(held).sum(axis=-1, keepdims=True).clip(1)
-        return xp.log_softmax(xp.where(held, xp.single(match) + blend(told, alone, keys.shape[1]), NEVER))
+        return xp.log_softmax(xp.where(held, xp.single(match) + blend(other, alone, keys.shape[1]), NEVER))
 
     def missing_logit(self, query: Array, share: Array) -> Array:
         """Log-odds that a cell is missing: (P M E), (P M) -> (P M)."""

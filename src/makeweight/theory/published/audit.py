@@ -148,24 +148,24 @@ def generator_audit(
     kept: list[tuple[Floats, Floats]] = []
 
     def recorded(x: Floats, y: Floats, n: int, stream: np.random.Generator) -> Floats:
-        made = called(generator, x, y, n, stream)
-        kept.append((x[y == 1], made))
-        return made
+        written = called(generator, x, y, n, stream)
+        kept.append((x[y == 1], written))
+        return written
 
-    found = score_gap(table, target, recorded, rng=rng, folds=folds, ridge=ridge)
+    gap = score_gap(table, target, recorded, rng=rng, folds=folds, ridge=ridge)
     minority = table[target == 1]
-    checked = [(train, made, _without(minority, train)) for train, made in kept]
-    null = _borrowed_null(table, target, found, folds, draws, ridge, rng)
-    p_value = float((1 + np.sum(null.statistics >= found.statistic)) / (1 + draws))
-    beyond = max(0.0, found.quality - float(np.quantile(null.qualities, 0.95)))
+    checked = [(train, written, _without(minority, train)) for train, written in kept]
+    null = _borrowed_null(table, target, gap, folds, draws, ridge, rng)
+    p_value = float((1 + np.sum(null.statistics >= gap.statistic)) / (1 + draws))
+    beyond = max(0.0, gap.quality - float(np.quantile(null.qualities, 0.95)))
     return GeneratorAudit(
-        found.statistic,
+        gap.statistic,
         p_value,
-        generator_quality_score(found),
-        generator_quality_score(found) * beyond / found.quality if found.quality > 0 else 0.0,
+        generator_quality_score(gap),
+        generator_quality_score(gap) * beyond / gap.quality if gap.quality > 0 else 0.0,
         _detectable(null, level),
         copy_check(checked, rng=rng.spawn(1)[0]),
-        found,
+        gap,
         level,
     )
 
@@ -186,7 +186,7 @@ def _without(rows: Floats, training: Floats) -> Floats:
 
 
 def _borrowed_null(
-    table: Floats, target: Floats, found: ScoreGap, folds: int, draws: int, ridge: float, rng: np.random.Generator
+    table: Floats, target: Floats, gap: ScoreGap, folds: int, draws: int, ridge: float, rng: np.random.Generator
 ) -> _Null:
     majority, minority = table[target == 0], table[target == 1]
     spread = majority.std(axis=0)
@@ -194,7 +194,7 @@ def _borrowed_null(
     moved = minority.mean(axis=0) + scale * (majority - majority.mean(axis=0))
     direction = majority.mean(axis=0) - minority.mean(axis=0)
     start = fit_logistic(table, target, sample_weight=balanced_weights(target), ridge=ridge).coefficients
-    size, inverse = found.n_minority, np.linalg.inv(found.hessian)
+    size, inverse = gap.n_minority, np.linalg.inv(gap.hessian)
     outcomes, qualities, shifted = [], [], []
     for _ in range(draws):
         order = rng.permutation(len(moved))
@@ -204,12 +204,12 @@ def _borrowed_null(
         codes = np.repeat([0.0, 1.0], [len(pool), size])
         deltas, variance = np.zeros((len(_SHIFTS) + 1, len(start))), np.zeros((len(start), len(start)))
         for held, fit in fold_pilots(rows, codes, folds, ridge, rng, start):
-            perfect = pool[rng.integers(len(pool), size=found.n_synthetic)]
+            perfect = pool[rng.integers(len(pool), size=gap.n_synthetic)]
             mine = held & (codes == 1)
             reference = row_scores(rows[mine], codes[mine], fit).mean(axis=0)
             deltas += (_shifted_means(perfect, direction, fit) - reference) / folds
             scores = row_scores(perfect, np.ones(len(perfect)), fit)
-            variance += np.cov(scores.T) / (folds**2 * found.n_synthetic)
+            variance += np.cov(scores.T) / (folds**2 * gap.n_synthetic)
         pilot = fit_logistic(rows, codes, sample_weight=balanced_weights(codes), ridge=ridge, start=start)
         variance += np.cov(row_scores(pseudo, np.ones(size), pilot).T) / size
         values = [float(delta @ np.linalg.solve(variance, delta)) for delta in deltas]

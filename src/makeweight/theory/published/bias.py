@@ -141,15 +141,15 @@ def corrected_sample(
     """
     table = as_matrix(features, "features")
     target = as_vector(labels, "labels", length=len(table))
-    made = as_matrix(synthetic, "synthetic", columns=table.shape[1])
+    written = as_matrix(synthetic, "synthetic", columns=table.shape[1])
     fraction(correction, "correction")
-    parts, codes = [table, made], [target, np.ones(len(made))]
-    weights = [np.ones(len(table)), np.ones(len(made))]
+    parts, codes = [table, written], [target, np.ones(len(written))]
+    weights = [np.ones(len(table)), np.ones(len(written))]
     if correction > 0:
         rows = as_matrix(np.vstack(borrowed.rows), "borrowed rows", columns=table.shape[1])
         parts.append(rows)
         codes.append(np.ones(len(rows)))
-        weights.append(borrowed.weights(correction * len(made)))
+        weights.append(borrowed.weights(correction * len(written)))
     return CorrectedSample(np.vstack(parts), np.concatenate(codes), np.concatenate(weights), correction)
 
 

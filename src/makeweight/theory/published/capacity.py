@@ -238,20 +238,20 @@ def capacity_curve(
     True
     """
     count(repeats, "repeats", least=2)
-    found = []
+    points = []
     for size in n_context:
         for width in widths:
             values = []
             for stream in rng.spawn(repeats):
                 context = truth.sample(count(size, "n_context", least=1), stream)
-                made = generator(context, width, stream)
+                written = generator(context, width, stream)
                 values.append(
-                    energy_distance(truth, made, rng=stream)
-                    if isinstance(made, np.ndarray)
-                    else divergence_from_density(truth, made, rng=stream)
+                    energy_distance(truth, written, rng=stream)
+                    if isinstance(written, np.ndarray)
+                    else divergence_from_density(truth, written, rng=stream)
                 )
-            found.append(CapacityPoint(int(size), int(width), _mean(values)))
-    return tuple(found)
+            points.append(CapacityPoint(int(size), int(width), _mean(values)))
+    return tuple(points)
 
 
 def _mean(values: list[Divergence]) -> Divergence:
@@ -289,8 +289,8 @@ class CapacityRate:
     def predict(self, n_context: npt.ArrayLike, width: npt.ArrayLike) -> Floats:
         """Return a / sqrt(width) + b log(width) / sqrt(n)."""
         rows, wide = np.asarray(n_context, dtype=np.float64), np.asarray(width, dtype=np.float64)
-        made = self.width_constant / np.sqrt(wide) + self.row_constant * np.log(wide) / np.sqrt(rows)
-        return np.asarray(made)[()]
+        bound = self.width_constant / np.sqrt(wide) + self.row_constant * np.log(wide) / np.sqrt(rows)
+        return np.asarray(bound)[()]
 
 
 def fit_capacity_rate(n_context: npt.ArrayLike, widths: npt.ArrayLike, divergences: npt.ArrayLike) -> CapacityRate:

@@ -99,15 +99,15 @@ def copy_check(
     """
     if not folds:
         raise PlanError("nothing to compare", where="folds", got=0, expected=">= 1")
-    exact_made, exact_held, counts = [], [], []
-    for training, made, held in folds:
+    exact_written, exact_held, counts = [], [], []
+    for training, written, held in folds:
         train = as_matrix(training, "training rows")
-        made, held = as_matrix(made, "synthetic rows"), as_matrix(held, "held-out rows")
+        written, held = as_matrix(written, "synthetic rows"), as_matrix(held, "held-out rows")
         known = {row.tobytes() for row in train + 0.0}
-        exact_made.append(np.array([row.tobytes() in known for row in made + 0.0]))
+        exact_written.append(np.array([row.tobytes() in known for row in written + 0.0]))
         exact_held.append(np.array([row.tobytes() in known for row in held + 0.0]))
-        counts.append(_nearest(train, made, held, rng))
-    copied, coincident = np.concatenate(exact_made), np.concatenate(exact_held)
+        counts.append(_nearest(train, written, held, rng))
+    copied, coincident = np.concatenate(exact_written), np.concatenate(exact_held)
     train_counts, held_counts = (np.hstack([pair[side] for pair in counts]) for side in (0, 1))
     shares = train_counts.sum(axis=1) / (train_counts.sum(axis=1) + held_counts.sum(axis=1))
     return CopyCheck(
@@ -121,7 +121,7 @@ def copy_check(
     )
 
 
-def _nearest(train: Floats, made: Floats, held: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _nearest(train: Floats, written: Floats, held: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return how often each training and each held-out row is nearest, to rows and to a Gaussian's, (2, k) each."""
     size = min(len(train), len(held))
     both = np.vstack([rng.permutation(train)[:size], rng.permutation(held)[:size]])
@@ -129,10 +129,11 @@ def _nearest(train: Floats, made: Floats, held: Floats, rng: np.random.Generator
     scale = np.where(spread > 0, spread, 1.0)
     order = rng.permutation(len(both))  # ties go to either side alike
     tree = cKDTree(both[order] / scale)
-    root = matrix_power(np.atleast_2d(np.cov(made.T)), 0.5) if len(made) > 1 else np.zeros((made.shape[1],) * 2)
-    smooth = made.mean(axis=0) + rng.standard_normal(made.shape) @ root
+    width = written.shape[1]
+    root = matrix_power(np.atleast_2d(np.cov(written.T)), 0.5) if len(written) > 1 else np.zeros((width, width))
+    smooth = written.mean(axis=0) + rng.standard_normal(written.shape) @ root
     counts = np.empty((2, len(both)))
-    for row, sample in zip(counts, (made, smooth), strict=True):
+    for row, sample in zip(counts, (written, smooth), strict=True):
         row[order] = np.bincount(tree.query(sample / scale)[1], minlength=len(both))
     return counts[:, :size], counts[:, size:]
 
@@ -144,10 +145,10 @@ def _larger(first: Floats, second: Floats) -> float:
     return float(ndtr(-gap / math.sqrt(variance))) if variance > 0 else float(gap <= 0)
 
 
-def _more_copies(made: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]) -> float:
+def _more_copies(written: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]) -> float:
     """One-sided p-value of the difference of two rates, with one pseudo-row of each kind on both sides."""
-    first, second = (made.sum() + 1) / (len(made) + 2), (held.sum() + 1) / (len(held) + 2)
-    if not made.any():
+    first, second = (written.sum() + 1) / (len(written) + 2), (held.sum() + 1) / (len(held) + 2)
+    if not written.any():
         return 1.0
-    variance = first * (1 - first) / len(made) + second * (1 - second) / len(held)
+    variance = first * (1 - first) / len(written) + second * (1 - second) / len(held)
     return float(ndtr(-(first - second) / np.sqrt(variance)))

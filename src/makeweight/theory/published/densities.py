@@ -233,13 +233,13 @@ def fit_bayesian_network(
     table = as_matrix(rows, "rows", columns=len(levels)).astype(np.int64)
     if not pseudo_count > 0:
         raise OptionError("out of range", where="pseudo_count", got=pseudo_count, expected="> 0")
-    found = []
+    tables = []
     for column, above in enumerate(parents):
         axes = (*above, column)
         counts = np.full([levels[axis] for axis in axes], pseudo_count)
         np.add.at(counts, tuple(table[:, axis] for axis in axes), 1.0)
-        found.append(counts / counts.sum(axis=-1, keepdims=True))
-    return BayesianNetwork(tuple(levels), tuple(tuple(above) for above in parents), tuple(found))
+        tables.append(counts / counts.sum(axis=-1, keepdims=True))
+    return BayesianNetwork(tuple(levels), tuple(tuple(above) for above in parents), tuple(tables))
 
 
 class LatentEmbedding(_Discrete):

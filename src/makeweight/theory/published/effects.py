@@ -67,15 +67,15 @@ def corrected_effect(
     """
     values = as_vector(outcomes, "outcomes")
     arm = as_binary(treated, length=len(values))
-    made = as_vector(written, "written")
+    outcomes = as_vector(written, "written")
     share = fraction(correction, "correction")
     first, second = values[arm == 1], values[arm == 0]
-    if min(len(first), len(second), len(made)) < 2 or len(borrowed.written) < 2:
-        raise PlanError("an arm, the written rows and the repeats need two of each", got=(len(first), len(made)))
+    if min(len(first), len(second), len(outcomes)) < 2 or len(borrowed.written) < 2:
+        raise PlanError("an arm, the written rows and the repeats need two of each", got=(len(first), len(outcomes)))
     gaps = np.array([w.mean() - h.mean() for w, h in zip(borrowed.written, borrowed.held_out, strict=True)])
-    mass = len(made) / (len(first) + len(made))
-    mean = (1 - mass) * first.mean() + mass * (made.mean() - share * gaps.mean())
+    mass = len(outcomes) / (len(first) + len(outcomes))
+    mean = (1 - mass) * first.mean() + mass * (outcomes.mean() - share * gaps.mean())
     variance = (1 - mass) ** 2 * first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second)
-    variance += mass**2 * (made.var(ddof=1) / len(made) + share**2 * gaps.var(ddof=1) / len(gaps))
+    variance += mass**2 * (outcomes.var(ddof=1) / len(outcomes) + share**2 * gaps.var(ddof=1) / len(gaps))
     estimate, reach = float(mean - second.mean()), float(ndtri((1 + level) / 2)) * math.sqrt(float(variance))
     return Interval(estimate, estimate - reach, estimate + reach, level)

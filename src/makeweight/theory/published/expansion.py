@@ -148,21 +148,23 @@ def excess_risk_expansion(
     --------
     >>> rng = np.random.default_rng(0)
     >>> real, groups = rng.normal(size=(400, 2)), np.repeat([0, 1], 200)
-    >>> found = excess_risk_expansion(
+    >>> expansion = excess_risk_expansion(
     ...     real, groups, rng.normal(size=(300, 2)) + 1.0, np.ones(300, int), np.eye(2),
     ...     n_real={0: 1000, 1: 100}, n_balance={0: 0, 1: 900}, rng=rng)
-    >>> round(found.bias.estimate, 1)                 # exactly 1/2 (0.9 / 2)^2 (1 + 1) = 0.2
+    >>> round(expansion.bias.estimate, 1)                 # exactly 1/2 (0.9 / 2)^2 (1 + 1) = 0.2
     0.2
     """
     table = as_matrix(scores, "scores")
     width = table.shape[1]
     real = _by_group(table, groups, "groups")
-    keys, made = list(real), {}
+    keys, synthetic = list(real), {}
     if synthetic_scores is not None and synthetic_groups is not None:
-        made = _by_group(as_matrix(synthetic_scores, "synthetic_scores", columns=width), synthetic_groups, "groups")
+        synthetic = _by_group(
+            as_matrix(synthetic_scores, "synthetic_scores", columns=width), synthetic_groups, "groups"
+        )
     n_balance = n_balance or {}
-    if set(n_real) != set(keys) or not {*made, *n_balance} <= set(keys):
-        raise PlanError("groups do not match", got=sorted(map(str, {*made, *n_real, *n_balance})), expected=keys)
+    if set(n_real) != set(keys) or not {*synthetic, *n_balance} <= set(keys):
+        raise PlanError("groups do not match", got=sorted(map(str, {*synthetic, *n_real, *n_balance})), expected=keys)
     plan = _Plan(
         np.array([count(n_real[key], f"n_real[{key!r}]", least=1) for key in keys], dtype=np.float64),
         np.array([count(n_balance.get(key, 0), f"n_balance[{key!r}]") for key in keys], dtype=np.float64),
@@ -172,13 +174,13 @@ def excess_risk_expansion(
     )
     if plan.alpha > 0 and plan.n_augment == 0:
         raise PlanError("alpha needs augmentation rows", where="n_augment", got=0, expected=">= 1")
-    real_rows, made_rows = list(real.values()), [made.get(key, table[:0]) for key in keys]
-    _enough(keys, plan, real_rows, made_rows)
+    real_rows, written = list(real.values()), [synthetic.get(key, table[:0]) for key in keys]
+    _enough(keys, plan, real_rows, written)
     curvature = _curvature(hessian, keys, plan, width)
-    point = _evaluate(real_rows, made_rows, curvature, plan)
+    point = _evaluate(real_rows, written, curvature, plan)
     drawn = np.array(
         [
-            _evaluate([_again(r, rng) for r in real_rows], [_again(r, rng) for r in made_rows], curvature, plan)[:3]
+            _evaluate([_again(r, rng) for r in real_rows], [_again(r, rng) for r in written], curvature, plan)[:3]
             for _ in range(count(draws, "draws", least=50))
         ]
     )
@@ -208,14 +210,14 @@ def _by_group(rows: Floats, groups: npt.ArrayLike, name: str) -> dict[Hashable, 
     return {key: rows[codes == k] for k, key in enumerate(names.tolist())}
 
 
-def _enough(keys: list[Hashable], plan: _Plan, real: list[Floats], made: list[Floats]) -> None:
+def _enough(keys: list[Hashable], plan: _Plan, real: list[Floats], synthetic: list[Floats]) -> None:
     """Refuse groups with fewer than two rows where rows are needed."""
-    for key, needs, rows, rows_made in zip(keys, plan.written > 0, real, made, strict=True):
-        if len(rows) < 2 or (needs and len(rows_made) < 2):
+    for key, needs, rows, synthetic_rows in zip(keys, plan.written > 0, real, synthetic, strict=True):
+        if len(rows) < 2 or (needs and len(synthetic_rows) < 2):
             raise PlanError(
                 "too few rows to estimate with",
                 where=f"group {key!r}",
-                got=f"{len(rows)} real, {len(rows_made)} synthetic",
+                got=f"{len(rows)} real, {len(synthetic_rows)} synthetic",
                 expected="2 of each",
             )
 
@@ -253,7 +255,7 @@ def _curvature(
 
 
 def _evaluate(
-    real: list[Floats], made: list[Floats], curvature: Floats, plan: _Plan
+    real: list[Floats], synthetic: list[Floats], curvature: Floats, plan: _Plan
 ) -> tuple[float, float, float, float, list[float]]:
     """Return 1/2 b'Cb, its expected noise, the variance term, 1/2 b'Cb of the imbalance, and that of each group."""
     size, groups = len(curvature), len(real)
@@ -261,19 +263,19 @@ def _evaluate(
     left = np.where(np.abs(left) < 1e-12, 0.0, left)
     gaps, imbalance = np.zeros((groups, size)), np.zeros(size)
     noise, spread = np.zeros((size, size)), np.zeros((size, size))
-    for k, (rows, rows_made) in enumerate(zip(real, made, strict=True)):
+    for k, (rows, synthetic_rows) in enumerate(zip(real, synthetic, strict=True)):
         covariance, keep = np.atleast_2d(np.cov(rows.T)), 1 - plan.alpha
         imbalance += left[k] * rows.mean(axis=0)
         noise += (left[k] - written[k]) ** 2 * covariance / len(rows)
         spread += (keep * plan.parts[k, 0]) ** 2 * covariance / plan.n_real[k]
         if written[k] > 0:
-            covariance_made = np.atleast_2d(np.cov(rows_made.T))
-            gaps[k] = written[k] * (rows_made.mean(axis=0) - rows.mean(axis=0))
-            noise += written[k] ** 2 * covariance_made / len(rows_made)
+            covariance_synthetic = np.atleast_2d(np.cov(synthetic_rows.T))
+            gaps[k] = written[k] * (synthetic_rows.mean(axis=0) - rows.mean(axis=0))
+            noise += written[k] ** 2 * covariance_synthetic / len(synthetic_rows)
             if plan.n_balance[k]:
-                spread += (keep * plan.parts[k, 1]) ** 2 * covariance_made / plan.n_balance[k]
+                spread += (keep * plan.parts[k, 1]) ** 2 * covariance_synthetic / plan.n_balance[k]
             if plan.alpha > 0:
-                spread += (plan.alpha / groups) ** 2 * covariance_made / plan.n_augment
+                spread += (plan.alpha / groups) ** 2 * covariance_synthetic / plan.n_augment
 
     def cost(vector: Floats) -> float:
         return float(vector @ curvature @ vector) / 2

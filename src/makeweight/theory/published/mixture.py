@@ -71,13 +71,13 @@ class MixtureLaw:
         """Return the alpha with the smallest risk, to six digits."""
         if n_surrogate <= 0:
             return 0.0
-        found = minimize_scalar(
+        minimum = minimize_scalar(
             lambda alpha: self.risk(n_real, n_surrogate, float(alpha)),
             bounds=(0.0, 1.0),
             method="bounded",
             options={"xatol": 1e-7},
         )
-        return float(found.x)
+        return float(minimum.x)
 
     def pooled_alpha(self, n_real: float, n_surrogate: float) -> float:
         """Return the alpha of unweighted pooling, m / (n + m)."""

@@ -49,8 +49,8 @@ def interpolate(features: Floats, labels: Floats, n: int, rng: np.random.Generat
     Examples
     --------
     >>> rows = np.array([[9.0], [1.0], [2.0]])
-    >>> made = interpolate(rows, np.array([0.0, 1.0, 1.0]), 50, np.random.default_rng(0))
-    >>> bool(((made >= 1) & (made <= 2)).all())
+    >>> between = interpolate(rows, np.array([0.0, 1.0, 1.0]), 50, np.random.default_rng(0))
+    >>> bool(((between >= 1) & (between <= 2)).all())
     True
     """
     rows = _minority(features, labels, 2)

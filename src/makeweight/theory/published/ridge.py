@@ -87,10 +87,10 @@ class KernelRidgeWorld:
             return math.inf
         if self.noise == 0:
             return 0.0
-        found = minimize_scalar(lambda log: self.risk(math.exp(log)), bounds=(-30.0, 30.0), method="bounded")
+        minimum = minimize_scalar(lambda log: self.risk(math.exp(log)), bounds=(-30.0, 30.0), method="bounded")
         equal = np.ptp(self.eigenvalues) == 0
         exact = float(self.eigenvalues[0]) * self.noise**2 / float(np.mean(self.error**2))
-        return exact if equal else math.exp(found.x)
+        return exact if equal else math.exp(minimum.x)
 
 
 def pooled_risk(n_real: int, n_synthetic: float, bias: float, variance: float = 1.0) -> float:

@@ -76,16 +76,16 @@ def table_callables(
         rows: Integers, sizes: Mapping[Hashable, int], rng: np.random.Generator
     ) -> tuple[dict[Hashable, Floats], BorrowedRows[Floats] | None]:
         *streams, to_borrow = rng.spawn(len(sizes) + 1)
-        made = {
+        written = {
             label: called(generator, table[rows], (target[rows] == label).astype(np.float64), n, stream)
             if n
             else table[:0]
             for (label, n), stream in zip(sizes.items(), streams, strict=True)
         }
         if not borrow:
-            return made, None
-        found = borrow_rows(table[rows], target[rows], generator, rng=to_borrow, repeats=borrow)
-        return made, found
+            return written, None
+        borrowed = borrow_rows(table[rows], target[rows], generator, rng=to_borrow, repeats=borrow)
+        return written, borrowed
 
     def fit_predict(
         rows: Integers,
@@ -93,10 +93,10 @@ def table_callables(
         takes: Mapping[Hashable, Take],
         held: Integers,
     ) -> Floats:
-        made, borrowed = pool
+        written, borrowed = pool
         parts, codes, weights = [table[rows]], [target[rows]], [np.ones(len(rows))]
         for label, take in takes.items():
-            parts.append(made[label][: take.n_total])
+            parts.append(written[label][: take.n_total])
             codes.append(np.full(take.n_total, label, dtype=np.float64))
             weights.append(np.repeat([1.0, take.weight], [take.n_balance, take.n_augment]))
             if take.correction and label == 1:
@@ -186,9 +186,9 @@ def choose_correction(
     >>> rng = np.random.default_rng(0)
     >>> features = np.vstack([rng.normal(size=(400, 3)), 0.6 + rng.normal(size=(40, 3))])
     >>> labels = np.repeat([0, 1], [400, 40])
-    >>> found = choose_correction(
+    >>> decision = choose_correction(
     ...     features, labels, interpolate, rng=rng, repeats=1, basis=lambda x: np.hstack([x, x**2]))
-    >>> found.candidate.correction in (0.0, 0.5, 1.0)
+    >>> decision.candidate.correction in (0.0, 0.5, 1.0)
     True
     """
     sizes = [Candidate(balance=balance, correction=c) for c in sorted({float(c) for c in corrections})]
@@ -197,7 +197,7 @@ def choose_correction(
     draw, fit_predict = table_callables(
         features, labels, generator, ridge=ridge, intercept=intercept, basis=basis, borrow=borrow
     )
-    found = choose_size(
+    decision = choose_size(
         labels,
         draw,
         fit_predict,
@@ -208,21 +208,21 @@ def choose_correction(
         calibrate=calibrate,
         rule=rule,
     )
-    positions = [found.candidates.index(size) for size in sizes]
-    if not np.isfinite(found.risks[positions]).any():
+    positions = [decision.candidates.index(size) for size in sizes]
+    if not np.isfinite(decision.risks[positions]).any():
         raise PlanError(
             "the corrected loss has no minimum in some fold",
             got=f"corrections={corrections}",
             hint="use a larger ridge, or let zero be among the corrections",
         )
-    chosen = found.candidates[least_correction(found, positions, rule=rule)]
-    least = min(positions, key=lambda k: float(found.risks[k]))
+    chosen = decision.candidates[least_correction(decision, positions, rule=rule)]
+    least = min(positions, key=lambda k: float(decision.risks[k]))
     counts = dict(zip(*np.unique(np.asarray(labels), return_counts=True), strict=True))
     reason = (
         f"the least correction within {rule:g} standard errors of the best, "
-        f"{found.candidates[least].correction:g}, among {', '.join(f'{s.correction:g}' for s in sizes)}"
+        f"{decision.candidates[least].correction:g}, among {', '.join(f'{s.correction:g}' for s in sizes)}"
     )
-    return replace(found, candidate=chosen, takes=chosen.takes(counts), reason=reason)
+    return replace(decision, candidate=chosen, takes=chosen.takes(counts), reason=reason)
 
 
 def size_grid(
@@ -259,14 +259,14 @@ def size_grid(
     (85, 6)
     """
     shares = sorted({0.0, *balance, *([directional] if directional and math.isfinite(directional) else [])})
-    found = [NOTHING]
+    candidates = [NOTHING]
     for share in shares:
         for extra in sorted({*augment}):
             for mix in sorted({*alpha}) if extra > 0 else [0.0]:
-                found.append(Candidate(share, extra, mix))
-    found += [Candidate(per_group={group: share}) for group in groups for share in shares if share > 0]
+                candidates.append(Candidate(share, extra, mix))
+    candidates += [Candidate(per_group={group: share}) for group in groups for share in shares if share > 0]
     unique: list[Candidate] = []
-    for candidate in found:
+    for candidate in candidates:
         if candidate not in unique:
             unique.append(candidate)
     return tuple(unique)

@@ -159,8 +159,8 @@ def score_gap(
     >>> world, rng = biased_world(loss="log"), np.random.default_rng(0)
     >>> def shifted(features, labels, n, rng):
     ...     return world.synthetic.sample(n, rng)
-    >>> found = score_gap(*world.sample(2000, 100, rng), shifted, rng=rng)
-    >>> found.fold_deltas.shape
+    >>> gap = score_gap(*world.sample(2000, 100, rng), shifted, rng=rng)
+    >>> gap.fold_deltas.shape
     (3, 3)
     """
     table, target = checked_pair(features, labels, folds)
@@ -171,11 +171,11 @@ def score_gap(
     scores = row_scores(table, target, pilot)
     deltas, covariances = [], []
     for held, fit in fold_pilots(table, target, folds, ridge, rng, pilot.coefficients):
-        made = called(generator, table[~held], target[~held], size, rng)
-        made_scores = row_scores(made, np.ones(size), fit)
+        written = called(generator, table[~held], target[~held], size, rng)
+        written_scores = row_scores(written, np.ones(size), fit)
         mine = held & (target == 1)
-        deltas.append(made_scores.mean(axis=0) - row_scores(table[mine], target[mine], fit).mean(axis=0))
-        covariances.append(np.cov(made_scores.T))
+        deltas.append(written_scores.mean(axis=0) - row_scores(table[mine], target[mine], fit).mean(axis=0))
+        covariances.append(np.cov(written_scores.T))
     curvatures = [_mean_hessian(table[target == label], pilot) for label in (0, 1)]
     return ScoreGap(
         scores[target == 0].mean(axis=0) - scores[target == 1].mean(axis=0),
@@ -220,8 +220,8 @@ def generator_quality_score(gap: ScoreGap) -> float:
     >>> world, rng = biased_world(loss="log"), np.random.default_rng(0)
     >>> def shifted(features, labels, n, rng):
     ...     return world.synthetic.sample(n, rng)
-    >>> found = score_gap(*world.sample(2000, 100, rng), shifted, rng=rng)
-    >>> generator_quality_score(found) > 10
+    >>> gap = score_gap(*world.sample(2000, 100, rng), shifted, rng=rng)
+    >>> generator_quality_score(gap) > 10
     True
     """
     difference = gap.n_majority - gap.n_minority
@@ -302,17 +302,17 @@ def tg_vtss(
     """
     if not cutoff > 0:
         raise OptionError("out of range", where="cutoff", got=cutoff, expected="> 0")
-    found = score_gap(features, labels, generator, rng=rng, folds=folds, ridge=ridge)
-    size = len(found.gap)
-    half = 0.5 * found.hessian_gap @ np.linalg.inv(found.hessian)
+    estimate = score_gap(features, labels, generator, rng=rng, folds=folds, ridge=ridge)
+    size = len(estimate.gap)
+    half = 0.5 * estimate.hessian_gap @ np.linalg.inv(estimate.hessian)
     left, right = np.eye(size) - half, -np.eye(size) - half
-    variance = left @ found.covariances[0] @ left.T / found.n_majority
-    variance = variance + right @ found.covariances[1] @ right.T / found.n_minority
-    statistic = float(found.gap @ np.linalg.solve(variance, found.gap))
+    variance = left @ estimate.covariances[0] @ left.T / estimate.n_majority
+    variance = variance + right @ estimate.covariances[1] @ right.T / estimate.n_minority
+    statistic = float(estimate.gap @ np.linalg.solve(variance, estimate.gap))
     p_value = float(chdtrc(size, statistic))
-    difference = found.n_majority - found.n_minority
-    score = generator_quality_score(found)
-    best = directional_size(found.n_majority, found.n_minority, found.gap, found.delta)
+    difference = estimate.n_majority - estimate.n_minority
+    score = generator_quality_score(estimate)
+    best = directional_size(estimate.n_majority, estimate.n_minority, estimate.gap, estimate.delta)
     if p_value >= level:
         regime, sizes = "symmetric", difference * np.linspace(0, 0.2, 5)
     elif score <= cutoff:

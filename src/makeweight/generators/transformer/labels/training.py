@@ -87,8 +87,8 @@ def auroc(odds: Tensor, tasks: LabelTasks) -> Tensor:
 
 def prepare(config: LabelConfig, tasks: LabelTasks, generator: torch.Generator) -> LabelInputs:
     """Collect the evidence of tasks and arrange it for the network."""
-    found = evidence.collect(tasks.values, tasks.categorical, tasks.known, config.model.trees, generator)
-    return inputs_of(found, config.model.most_columns)
+    rows_evidence = evidence.collect(tasks.values, tasks.categorical, tasks.known, config.model.trees, generator)
+    return inputs_of(rows_evidence, config.model.most_columns)
 
 
 def lowered(inputs: LabelInputs, dtype: torch.dtype) -> LabelInputs:
