@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,25 +110,37 @@ def _scores(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
     return {"balanced_log_loss": float(balanced), "auroc": float(roc_auc_score(y, logits))}
 
 
-def summary(repeats: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """Return, per arm and metric, the mean and the middle 80 % over the repeats; and who beat whom."""
-    arms: dict[str, Any] = {}
-    for arm in ARMS:
-        arms[arm] = {}
-        for metric in ("balanced_log_loss", "auroc"):
-            values = np.array([repeat[arm][metric] for repeat in repeats])
-            low, high = np.quantile(values, [0.1, 0.9])
-            arms[arm][metric] = {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+@dataclass(frozen=True)
+class Spread:
+    """A mean over repeats, and the middle 80 % of them."""
 
-    def wins(metric: str, better: Callable[[float, float], bool], other: str) -> int:
-        return sum(better(repeat[OURS][metric], repeat[other][metric]) for repeat in repeats)
+    mean: float
+    low: float
+    high: float
 
-    others = [arm for arm in ARMS if arm != OURS]
-    return {
-        "repeats": len(repeats),
-        "arms": arms,
-        "makeweight_better_in": {
-            "balanced_log_loss": {arm: wins("balanced_log_loss", float.__lt__, arm) for arm in others},
-            "auroc": {arm: wins("auroc", float.__gt__, arm) for arm in others},
-        },
-    }
+
+@dataclass(frozen=True)
+class Effect:
+    """What the repeats say of every arm, by metric, and in how many of them the balanced table was better."""
+
+    repeats: int
+    arms: dict[str, dict[str, Spread]]
+    makeweight_better_in: dict[str, dict[str, int]]
+
+
+def summary(repeats: list[dict[str, dict[str, float]]]) -> Effect:
+    """Return what the repeats say, each given as arm to metric to value."""
+
+    def spread(arm: str, metric: str) -> Spread:
+        values = np.array([repeat[arm][metric] for repeat in repeats])
+        return Spread(float(values.mean()), *np.quantile(values, [0.1, 0.9]).tolist())
+
+    def wins(metric: str, sign: int) -> dict[str, int]:
+        others = [arm for arm in ARMS if arm != OURS]
+        return {arm: sum(sign * (r[OURS][metric] - r[arm][metric]) > 0 for r in repeats) for arm in others}
+
+    return Effect(
+        len(repeats),
+        {arm: {metric: spread(arm, metric) for metric in ("balanced_log_loss", "auroc")} for arm in ARMS},
+        {"balanced_log_loss": wins("balanced_log_loss", -1), "auroc": wins("auroc", 1)},
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,8 @@ from makeweight.errors import FileProblem
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+
+    from makeweight.cli._effect import Effect
 
 FILES = {"train": "train.csv", "test": "test.csv", "balanced": "balanced.csv"}
 
@@ -66,7 +69,7 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
             measured.append(_effect.measure(split, _balanced(split.train, seed + number), seed))
     effect = _effect.summary(measured)
     if as_json:
-        _show.print_json({"files": paths, "balance": report_of(outcome), "effect": effect})
+        _show.print_json({"files": paths, "balance": report_of(outcome), "effect": asdict(effect)})
         return
     _print_effect(out, effect)
     _show.section(out, "files", _show.table({"": {}, " ": {}}, paths.items(), headings=False))
@@ -108,19 +111,19 @@ def _balanced(train: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(append_rows(train, rows))
 
 
-def _print_effect(out: Console, effect: dict[str, Any]) -> None:
+def _print_effect(out: Console, effect: Effect) -> None:
     from makeweight.cli._effect import OURS, SHIFTED
 
     rows = []
-    for arm, metrics in effect["arms"].items():
-        cells = [f"{m['mean']:.3f} ({m['low']:.3f} to {m['high']:.3f})" for m in metrics.values()]
+    for arm, metrics in effect.arms.items():
+        cells = [f"{m.mean:.3f} ({m.low:.3f} to {m.high:.3f})" for m in metrics.values()]
         rows.append((arm, *cells))
     columns = {"arm": {"no_wrap": True}, "balanced log-loss": {}, "AUROC": {}}
-    n = effect["repeats"]
+    n = effect.repeats
     splits = f"mean over {n} splits, and their middle 80 %" if n > 1 else "one split"
     _show.section(out, f"effect on rows set aside ({splits})", _show.table(columns, rows))
-    best = min(effect["arms"], key=lambda arm: effect["arms"][arm]["balanced_log_loss"]["mean"])
-    won = effect["makeweight_better_in"]
+    best = min(effect.arms, key=lambda arm: effect.arms[arm]["balanced_log_loss"].mean)
+    won = effect.makeweight_better_in
     out.print()
     out.print("Learner: logistic regression. Balanced log-loss: mean over the two classes; lower is better.")
     out.print("The logit shift moves every score by the training odds, and needs no new row.")

@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 BLOCK = """
 import sys
 
@@ -83,6 +81,5 @@ def test_pretraining_without_torch_names_what_to_install():
     assert 'pip install "makeweight[train]"' in done.stderr
 
 
-@pytest.mark.parametrize("threads", ["2", "5"])
-def test_rows_are_the_same_bytes_whatever_the_number_of_threads(threads):
-    assert output(ROWS, OMP_NUM_THREADS=threads) == output(ROWS, OMP_NUM_THREADS="1")
+def test_rows_are_the_same_bytes_whatever_the_number_of_threads():
+    assert len({output(ROWS, OMP_NUM_THREADS=threads) for threads in ("1", "2", "5")}) == 1
