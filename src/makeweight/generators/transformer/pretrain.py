@@ -9,9 +9,7 @@ best figures), ``best/`` (weights and manifest with the best validation), ``log.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
 import time
 from collections.abc import Callable
@@ -22,15 +20,15 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import swa_utils
 
-from makeweight.errors import FileProblem, GeneratorError, OptionError
+from makeweight.errors import FileProblem, OptionError
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import PRIOR_VERSION, Config
 from makeweight.generators.transformer.device import choose_device
+from makeweight.generators.transformer.loop import TrainingLoop
 from makeweight.generators.transformer.network import untrained
 from makeweight.generators.transformer.objective import Prepared, add_rivals, network_scores, prepare
-from makeweight.generators.transformer.optimisers import build_optimisers, learning_rate, running_mean
+from makeweight.generators.transformer.optimisers import learning_rate
 from makeweight.generators.transformer.prior import draw_shape, draw_tasks
 from makeweight.generators.transformer.trainable import TrainableNetwork
 from makeweight.generators.transformer.validation import Figures, baselines, validate, validation_batches
@@ -39,12 +37,9 @@ from makeweight.table.records import guarded
 
 __all__ = ["pretrain"]
 
-PATIENCE = 20  # steps in a row with numbers that are not finite before the run gives up
-LOG_EVERY = 50  # steps per line of the log
-
 
 @dataclass
-class Trainer:
+class Trainer(TrainingLoop[TrainableNetwork, Figures]):
     """One pretraining run."""
 
     config: Config
@@ -68,36 +63,22 @@ class Trainer:
 
     def __post_init__(self) -> None:
         start = untrained(self.config.model, np.random.default_rng(self.config.train.seed))
-        self.model = TrainableNetwork(start, self.device, self.compile)
-        mean = running_mean(self.config.train.average)
-        self.averaged = swa_utils.AveragedModel(self.model, avg_fn=mean)
-        self.optimisers = build_optimisers(self.model, self.config.train)
-        self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
-        self.began = time.monotonic()
+        self.begin(TrainableNetwork(start, self.device, self.compile), self.config.train)
+        self.read_every = 1 if self.device.type == "cpu" else 10
         self.prior_seconds = self.timed_seconds = 0.0
-        self.average = math.nan
 
     # -- persistence ------------------------------------------------------------------------------------
 
-    def checkpoint(self) -> None:
-        """Write everything that a resumption needs."""
-        state = {
+    def facts(self) -> dict[str, object]:
+        """What a checkpoint says of the run."""
+        return {
             "format": weights.FORMAT,
             "prior_version": PRIOR_VERSION,
             "config": dataclasses.asdict(self.config),
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-            "step": self.step,
-            "tasks": self.tasks,
-            "spent": self.spent + self.elapsed,
             "best": self.best,
             "history": self.history,
             "references": self.references,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        weights.write_atomically(self.folder / "checkpoint.pt", buffer.getvalue())
 
     def resume(self, path: str | Path) -> None:
         """Continue where a checkpoint was written.
@@ -123,14 +104,7 @@ class Trainer:
             raise FileProblem(
                 "the checkpoint is of another model", where=str(path), got=state["config"]["model"], expected=own
             )
-        self.model.load_state_dict(state["model"])
-        if "averaged" in state:
-            self.averaged.load_state_dict(state["averaged"])
-        else:  # of a run without a mean of the weights: it begins here
-            self.averaged.module.load_state_dict(state["model"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        self.step, self.tasks, self.spent = state["step"], state["tasks"], state["spent"]
+        self.restore(state)
         self.history = state["history"]
         if self._same_validation(state):  # otherwise the figures cannot be compared
             self.best, self.references = state["best"], state["references"]
@@ -142,21 +116,7 @@ class Trainer:
         same_train = all(then["train"].get(key) == now["train"][key] for key in keys)
         return bool(state["prior_version"] == PRIOR_VERSION and then["prior"] == now["prior"] and same_train)
 
-    def _append(self, name: str, row: dict[str, float | int]) -> None:
-        path = self.folder / name
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
-
     # -- training ---------------------------------------------------------------------------------------
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of this call."""
-        return time.monotonic() - self.began
 
     @property
     def fraction(self) -> float:
@@ -167,7 +127,7 @@ class Trainer:
         return min(1.0, used)
 
     def _now(self) -> float:
-        if self.device.type == "cuda" and self.step % LOG_EVERY == 0:
+        if self.device.type == "cuda" and self.step % self.log_every == 0:
             torch.cuda.synchronize()
         return time.monotonic()
 
@@ -203,7 +163,7 @@ class Trainer:
             optimiser.step()
         self.averaged.update_parameters(self.model)
         self.tasks += shape.batch
-        if (self.step - 1) % LOG_EVERY == 0 or self.device.type == "cpu":
+        if (self.step - 1) % self.log_every == 0 or self.device.type == "cpu":
             self.prior_seconds += drawn - start
             self.timed_seconds += self._now() - start
         return loss.detach()
@@ -219,7 +179,7 @@ class Trainer:
         spent = self.spent + self.elapsed
         row: Figures = {"step": float(self.step), "tasks": float(self.tasks), "seconds": spent, **figures}
         self.history.append(row)
-        self._append("validation.csv", dict(row))
+        self.append("validation.csv", dict(row))
         judged = figures["total"] + self.config.train.contrast * figures["contrast"]  # as it is trained
         if judged < self.best:
             self.best = judged
@@ -242,40 +202,12 @@ class Trainer:
             elapsed, left = self.elapsed, max(0.0, self.seconds - self.elapsed)
             self.progress(Progress(step, round(elapsed), round(elapsed + left), self.spent + elapsed, left, detail))
 
-    def _done(self) -> bool:
-        return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)
-
-    def run(self) -> Figures:
-        """Train until the budget is used; validate at the end.
-
-        Raises GeneratorError if the loss is not finite for many steps in a row.
-        """
-        train = self.config.train
-        self.folder.mkdir(parents=True, exist_ok=True)
-        validated = saved = self.elapsed
-        bad = 0
-        while not self._done():
-            loss = self.train_step()
-            bad = bad + 1 if loss is None else 0
-            if bad >= PATIENCE:
-                raise GeneratorError("the loss is no longer finite", where=f"step {self.step}")
-            if loss is not None and (self.device.type == "cpu" or self.step % 10 == 0):
-                value = loss.item()
-                self.average = value if math.isnan(self.average) else 0.98 * self.average + 0.02 * value
-            if self.step % LOG_EVERY == 0:
-                share = self.prior_seconds / max(self.timed_seconds, 1e-9)
-                line = {"step": self.step, "seconds": self.spent + self.elapsed, "loss": self.average}
-                self._append("log.csv", {**line, "tasks": self.tasks, "prior_share": share})
-                self._report("pretraining", f"step {self.step:,}, {self.tasks:,} tables, loss {self.average:.3f}")
-            if self.elapsed - saved > 60 * train.checkpoint_minutes:
-                self.checkpoint()
-                saved = self.elapsed
-            if self.elapsed - validated > 60 * train.validate_minutes:
-                self.evaluate()
-                validated = self.elapsed
-        figures = self.evaluate()
-        self.checkpoint()
-        return figures
+    def log(self) -> None:
+        """Write a line of the log."""
+        share = self.prior_seconds / max(self.timed_seconds, 1e-9)
+        line = {"step": self.step, "seconds": self.spent + self.elapsed, "loss": self.mean_loss}
+        self.append("log.csv", {**line, "tasks": self.tasks, "prior_share": share})
+        self._report("pretraining", f"step {self.step:,}, {self.tasks:,} tables, loss {self.mean_loss:.3f}")
 
 
 def pretrain(

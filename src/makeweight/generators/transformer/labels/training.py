@@ -13,10 +13,7 @@ distances, for the curve), ``log.csv`` and ``validation.csv``.
 from __future__ import annotations
 
 import copy
-import csv
 import dataclasses
-import io
-import math
 import os
 import pickle
 import shutil
@@ -30,20 +27,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim import swa_utils
 
-from makeweight.errors import FileProblem, GeneratorError, OptionError
+from makeweight.errors import FileProblem, OptionError
 from makeweight.generators.transformer.labels import evidence, weights
 from makeweight.generators.transformer.labels.config import LabelConfig
 from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, closed_form, inputs_of
 from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
-from makeweight.generators.transformer.optimisers import build_optimisers, native_dtype, running_mean
-from makeweight.generators.transformer.weights import write_atomically
+from makeweight.generators.transformer.loop import TrainingLoop
+from makeweight.generators.transformer.optimisers import native_dtype
 
 __all__ = ["LabelFigures", "pretrain_labels"]
 
-PATIENCE = 20  # steps in a row with numbers that are not finite before the training gives up
-LOG_EVERY = 100  # steps per line of the log
 KEEP = 1.3  # ratio of core-hours between weights that are kept
 KERNELS = "20000"  # compiled kernels that are remembered; the default forgets most shapes before they come again
 
@@ -98,7 +92,7 @@ def lowered(inputs: LabelInputs, dtype: torch.dtype) -> LabelInputs:
 
 
 @dataclass
-class LabelTrainer:
+class LabelTrainer(TrainingLoop[LabelModel, LabelFigures]):
     """One training."""
 
     config: LabelConfig
@@ -110,38 +104,23 @@ class LabelTrainer:
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
+    log_every, memory = 100, 0.99
+    clock = staticmethod(time.process_time)
 
     def __post_init__(self) -> None:
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.train.seed)
-            self.model = LabelModel(self.config.model)
-        self.averaged = swa_utils.AveragedModel(self.model, avg_fn=running_mean(self.config.train.average))
-        self.optimisers = build_optimisers(self.model, self.config.train)
-        self.full_rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
+            self.begin(LabelModel(self.config.model), self.config.train)
         self.dtype = native_dtype()
         self.low = copy.deepcopy(self.model).to(self.dtype)  # of which gradients are taken
         self.fixed: list[tuple[LabelTasks, LabelInputs]] = []
-        self.began = time.process_time()
-        self.mean_loss = math.nan
 
     # -- persistence ------------------------------------------------------------------------------------
 
-    def checkpoint(self) -> None:
-        """Write everything that a resumption needs."""
-        state = {
-            "format": weights.FORMAT,
-            "model_config": dataclasses.asdict(self.config.model),
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-            "step": self.step,
-            "tasks": self.tasks,
-            "spent": self.spent + self.elapsed,
-        }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomically(self.folder / "checkpoint.pt", buffer.getvalue())
+    def facts(self) -> dict[str, object]:
+        """What a checkpoint says of the training."""
+        return {"format": weights.FORMAT, "model_config": dataclasses.asdict(self.config.model)}
 
     def resume(self, path: str | Path) -> None:
         """Continue where a checkpoint was written.
@@ -157,28 +136,10 @@ class LabelTrainer:
             raise FileProblem(
                 "the checkpoint is of another model", where=str(path), got=state.get("model_config"), expected=own
             )
-        self.model.load_state_dict(state["model"])
-        self.averaged.load_state_dict(state["averaged"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        self.step, self.tasks, self.spent = state["step"], state["tasks"], state["spent"]
+        self.restore(state)
         self._lower()
 
-    def _append(self, name: str, row: dict[str, float | int]) -> None:
-        path = self.folder / name
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
-
     # -- training ---------------------------------------------------------------------------------------
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of the processor that this call has taken."""
-        return time.process_time() - self.began
 
     @property
     def core_hours(self) -> float:
@@ -238,7 +199,7 @@ class LabelTrainer:
                 sums[at + 1] += auroc(odds, tasks).sum()
         numbers = (sums / sum(len(tasks.label) for tasks, _ in self.fixed)).tolist()
         figures = LabelFigures(self.step, self.tasks, self.core_hours, *numbers)
-        self._append("validation.csv", dataclasses.asdict(figures))
+        self.append("validation.csv", dataclasses.asdict(figures))
         facts = weights.LabelWeights(self.step, self.tasks, figures.core_hours, figures.loss)
         path = self.folder / "labels.safetensors"
         weights.save(averaged, path, facts)
@@ -251,38 +212,10 @@ class LabelTrainer:
             self.progress(figures)
         return figures
 
-    def _done(self) -> bool:
-        return self.elapsed >= self.seconds or (self.steps is not None and self.step >= self.steps)
-
-    def run(self) -> LabelFigures:
-        """Train until the time is used; validate at the end.
-
-        Raises GeneratorError if the loss is not finite for many steps in a row.
-        """
-        train = self.config.train
-        self.folder.mkdir(parents=True, exist_ok=True)
-        validated = saved = self.elapsed
-        bad = 0
-        while not self._done():
-            loss = self.train_step()
-            bad = bad + 1 if loss is None else 0
-            if bad >= PATIENCE:
-                raise GeneratorError("the loss is no longer finite", where=f"step {self.step}")
-            if loss is not None:
-                value = loss.item()
-                self.mean_loss = value if math.isnan(self.mean_loss) else 0.99 * self.mean_loss + 0.01 * value
-            if self.step % LOG_EVERY == 0:
-                line = {"step": self.step, "tasks": self.tasks, "core_hours": self.core_hours, "loss": self.mean_loss}
-                self._append("log.csv", line)
-            if self.elapsed - saved > 60 * train.checkpoint_minutes:
-                self.checkpoint()
-                saved = self.elapsed
-            if self.elapsed - validated > 60 * train.validate_minutes:
-                self.evaluate()
-                validated = self.elapsed
-        figures = self.evaluate()
-        self.checkpoint()
-        return figures
+    def log(self) -> None:
+        """Write a line of the log."""
+        line = {"step": self.step, "tasks": self.tasks, "core_hours": self.core_hours, "loss": self.mean_loss}
+        self.append("log.csv", line)
 
 
 def pretrain_labels(
