@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Recording:
         return self.error is None and self.failure != NO_COMPLETION
 
 
-def key_of(endpoint: str, request: dict[str, object]) -> str:
+def key_of(endpoint: str, request: Mapping[str, object]) -> str:
     """Return the hash under which the answer to a request is kept.
 
     >>> key_of("http://localhost/v1", {"a": 1, "b": 2}) == key_of("http://localhost/v1", {"b": 2, "a": 1})

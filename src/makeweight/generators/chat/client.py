@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, NotRequired, TypedDict, TypeVar
 
 import openai
 
 from makeweight.errors import GeneratorError
 from makeweight.generators.chat.cache import NO_COMPLETION, Recording, Recordings, key_of
 from makeweight.generators.chat.endpoint import Endpoint
+from makeweight.generators.chat.fields import JsonSchema
 from makeweight.generators.chat.limits import Pace, Retry
 from makeweight.generators.chat.problems import ChatProblem
 from makeweight.generators.chat.transport import AnswerTooLarge, AnswerTooSlow, http_client
@@ -34,11 +35,22 @@ REPLACEMENTS: dict[str, str | None] = {
 REFUSED = frozenset({400, 422, 501})
 
 
+class ChatBody(TypedDict):
+    """What is asked, in the words of the chat-completions protocol."""
+
+    model: str
+    messages: list[dict[str, str]]
+    temperature: float
+    max_tokens: int
+    seed: int
+    response_format: NotRequired[JsonSchema]
+
+
 @dataclass(frozen=True)
 class ChatRequest:
-    """What is asked."""
+    """What is asked, and about which table."""
 
-    body: dict[str, object]  # of the chat-completions protocol
+    body: ChatBody
     table: str  # digest of the names of the columns whose values are in it
 
 
@@ -80,7 +92,7 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
     return Answer("" if failure else text, failure, not failure and finish == "length", tokens, recorded)
 
 
-def _tokens(body: dict[str, object]) -> tuple[int, int] | None:
+def _tokens(body: Mapping[str, object]) -> tuple[int, int] | None:
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -144,7 +156,7 @@ class Client:
                 expected="those of a run with the same table, options, strategy and seed",
                 hint="repeat the command of that run with --replay, or go online",
             )
-        place = (key_of(self.endpoint.address, request.body), self.endpoint.address, request.table, request.body)
+        place = (key_of(self.endpoint.address, request.body), self.endpoint.address, request.table, dict(request.body))
         try:
             raw, failure = self._send(request)
         except GeneratorError as error:
@@ -190,9 +202,9 @@ class Client:
             if problem.status != 429:
                 self.cancelled.wait(wait)
 
-    def _once(self, body: dict[str, object], given_up: Sequence[str]) -> str:
+    def _once(self, body: Mapping[str, object], given_up: Sequence[str]) -> str:
         assert self._api is not None
-        sent = {name: value for name, value in body.items() if name not in given_up}
+        sent: dict[str, object] = {name: value for name, value in body.items() if name not in given_up}
         # Parameters that older versions of the client do not know go beside those that it does.
         others = {other: body[name] for name in given_up if (other := REPLACEMENTS[name]) and name in body}
         if others:
@@ -205,7 +217,7 @@ class Client:
                 raise error.__cause__ from None
             raise
 
-    def _give_up(self, problem: ChatProblem, body: dict[str, object], given_up: Sequence[str]) -> bool:
+    def _give_up(self, problem: ChatProblem, body: Mapping[str, object], given_up: Sequence[str]) -> bool:
         """Give up a parameter that the endpoint refuses; tell whether there was one to give up."""
         with self._lock:
             if tuple(self.given_up) != tuple(given_up):

@@ -15,6 +15,7 @@ from makeweight.table import Column, Kind, Schema
 from makeweight.table.kinds import codec
 from makeweight.table.text import to_texts
 
+JsonSchema = dict[str, object]
 #: Categories that are listed in a prompt, and that a JSON schema is closed over, at most.
 LISTED = 60
 ENUMERATED = 200
@@ -68,13 +69,13 @@ class Field:
             values = [*categories, None] if self.column.n_missing else [*categories]
         return [json.loads(self.literal(None if value is None else str(value))) for value in values]
 
-    def schema(self, group: Group) -> dict[str, object]:
+    def schema(self, group: Group) -> JsonSchema:
         """Return the JSON schema of its values in rows of a group."""
         options = self.options(group)
         if options is not None:
             return {"enum": options}
         kind = {Kind.CONTINUOUS: "number", Kind.INTEGER: "integer"}.get(self.column.kind, "string")
-        schema: dict[str, object] = {"type": [kind, "null"] if self.column.n_missing else kind}
+        schema: JsonSchema = {"type": [kind, "null"] if self.column.n_missing else kind}
         if self.is_number and self.column.low is not None and self.column.high is not None:
             low, high = self._limits
             schema |= {"minimum": json.loads(low), "maximum": json.loads(high)}

@@ -11,7 +11,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,9 @@ LEAD = re.compile(r"^\s*(?:[-*•]\s+|(?:row\s*)?\(?\d{1,4}[.):]\s+)", re.IGNORE
 SEPARATOR = re.compile(r"(?:[,;]?\s*\band|[,;]|\.)\s*[*_`(\"']*$")
 #: Half of a character, which no file can hold.
 SURROGATE = re.compile("[\ud800-\udfff]")
+#: What was written for one cell, as text or as JSON has it, and a row of them by label; None is missing.
+Cell = str | int | float | bool | None
+Row = dict[str, Cell]
 TRUNCATED, NO_ROWS = "truncated-row", "answer-without-rows"
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -38,8 +41,7 @@ _DECODER = json.JSONDecoder(strict=False)
 class Parsed:
     """The rows of a text."""
 
-    #: label to value: text, or what JSON has; None for missing
-    rows: list[dict[str, object]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)  # what looked like a row and was none, by reason
     needed: Sequence[str] = ()  # labels that a row cannot do without
     header: list[str | None] | None = None  # the labels that stand before rows without labels
@@ -49,7 +51,7 @@ class Parsed:
         """Whether nothing looked like a row."""
         return not (self.rows or self.rejected)
 
-    def add(self, row: Mapping[str, object]) -> None:
+    def add(self, row: Row) -> None:
         """Take a row, or count why it is none: it lacks a column, or a value is no text that a file can hold."""
         lacking = [label for label in self.needed if label not in row]
         broken = [label for label, value in row.items() if isinstance(value, str) and SURROGATE.search(value)]
@@ -212,10 +214,10 @@ def _sentence_pattern(labels: Sequence[str]) -> re.Pattern[str]:
     )
 
 
-def _sentence_rows(line: str, start: re.Pattern[str], names: _Names) -> list[dict[str, object]]:
+def _sentence_rows(line: str, start: re.Pattern[str], names: _Names) -> list[Row]:
     """Return the rows of one line; a column that comes again begins another row."""
-    rows: list[dict[str, object]] = []
-    row: dict[str, object] = {}
+    rows: list[Row] = []
+    row: Row = {}
     match = start.search(line)
     while match is not None:
         name = match["label"]

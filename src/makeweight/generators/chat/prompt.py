@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from makeweight.generators.chat.fields import Field, fields_of
+from makeweight.generators.chat.fields import Field, JsonSchema, fields_of
 from makeweight.plan import Group, Groups
 from makeweight.table import Table
 from makeweight.table.text import render, to_texts
@@ -111,7 +111,7 @@ class Prompter:
         """Return a group as text."""
         return self.groups.describe(group)
 
-    def response_format(self, group: Group) -> dict[str, object]:
+    def response_format(self, group: Group) -> JsonSchema:
         """Return the JSON schema of an answer, as structured outputs take it."""
         row = {
             "type": "object",

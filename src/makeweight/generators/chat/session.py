@@ -15,10 +15,10 @@ import pandas as pd
 
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import remark
-from makeweight.generators.chat.client import Answer, ChatRequest, Client, in_parallel
+from makeweight.generators.chat.client import Answer, ChatBody, ChatRequest, Client, in_parallel
 from makeweight.generators.chat.diversity import AnswerReport, measure, summarize
 from makeweight.generators.chat.limits import Spending
-from makeweight.generators.chat.parse import read_rows
+from makeweight.generators.chat.parse import Row, read_rows
 from makeweight.generators.chat.prompt import ChatPrompt, Prompter, count_tokens
 from makeweight.generators.chat.values import to_frame
 from makeweight.generators.check import SURPLUS, first_reasons
@@ -120,7 +120,7 @@ class Session:
         return prompts, requests
 
     def _request(self, group: Group, prompt: ChatPrompt, seed: int) -> ChatRequest:
-        body: dict[str, object] = {
+        body: ChatBody = {
             "model": self.model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
             "temperature": self.temperature,
@@ -218,7 +218,7 @@ class Session:
         """Return the rows of an answer, what it is like, and why rows of it are not valid."""
         fields = self.prompter.fields
         unreadable: Counter[str] = Counter()
-        rows: list[dict[str, object]] = []
+        rows: list[Row] = []
         if answer.failure is not None:
             unreadable[answer.failure] += 1
         else:

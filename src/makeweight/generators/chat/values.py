@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.generators.chat.fields import Field
+from makeweight.generators.chat.parse import Row
 from makeweight.table import Kind
 
 #: Texts that stand for a missing value where they are none of the column's values.
@@ -23,10 +24,10 @@ LARGEST = 1e300
 WITH_UNIT = re.compile(rf"^(?:[$€£¥]|USD|EUR)?\s*({NUMBER})\s*(?:(?![eE]\b)[A-Za-zµ°%²³/]{{1,15}}\.?)?[.;]?$", re.ASCII)
 
 
-def to_frame(rows: Sequence[dict[str, object]], fields: Sequence[Field]) -> pd.DataFrame:
+def to_frame(rows: Sequence[Row], fields: Sequence[Field]) -> pd.DataFrame:
     """Return rows as a frame of the table's columns.
 
-    `rows`: label to value as it was read. Returns DataFrame of shape (n_rows, n_fields): without the grouping columns
+    Returns DataFrame of shape (n_rows, n_fields): without the grouping columns
     that a row lacks.
     """
     columns: dict[Any, pd.Series[Any]] = {}
