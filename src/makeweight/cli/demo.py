@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from makeweight.cli import _options, _show
+from makeweight.cli import _options, _outputs, _show
 from makeweight.cli._report import print_generation, report_of
 from makeweight.errors import FileProblem
 
@@ -54,8 +54,8 @@ def command(output: str, force: bool, seed: int, repeats: int, as_json: bool) ->
     _prepare(folder, paths, force)
     all_splits = _effect.splits(_effect.breast_cancer(), seed, repeats)
     first = next(all_splits)
-    _write(paths["train"], first.train)
-    _write(paths["test"], first.test)
+    for name, side in (("train", first.train), ("test", first.test)):
+        _outputs.write(paths[name], side.to_csv(index=False))
     request = BalanceRequest(paths["train"], _effect.TARGET, output=paths["balanced"], seed=seed, force=True)
     if not as_json:
         out.print(f"$ makeweight balance {request.data} --target {request.target} --seed {seed} -o {request.output}")
@@ -88,16 +88,6 @@ def _prepare(folder: Path, paths: dict[str, str], force: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileProblem("cannot make the folder", where=str(folder), got=error.strerror) from error
-
-
-def _write(path: str, frame: pd.DataFrame) -> None:
-    from makeweight.table.files import replace_file
-
-    text = frame.to_csv(index=False).encode()
-    try:
-        replace_file(Path(path), lambda stream: stream.write(text))
-    except OSError as error:
-        raise FileProblem("cannot write the file", where=path, got=error.strerror) from error
 
 
 def _balanced(train: pd.DataFrame, seed: int) -> pd.DataFrame:

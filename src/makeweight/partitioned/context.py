@@ -29,7 +29,7 @@ BUCKET = 2**20
 
 
 @dataclass(frozen=True)
-class Reading:
+class SecondReading:
     """What the tasks of the second reading share."""
 
     schema: Schema
@@ -44,7 +44,7 @@ class Reading:
     @classmethod
     def of(
         cls, schema: Schema, arrow: Any, groups: Groups, *, limit: int, seed: int, targeted: np.ndarray, folder: str
-    ) -> Reading:
+    ) -> SecondReading:
         """Work out the chances: all rows of rare groups, a few more than the limit of common ones."""
         wanted = limit + 6 * np.sqrt(limit) + 10
         share = np.minimum(1.0, wanted / np.maximum(groups.counts, 1))
@@ -61,7 +61,7 @@ class SampleTask:
     part : SourcePart
     number : int
     reading : Shared
-        A `Reading`.
+        A `SecondReading`.
     """
 
     part: SourcePart
@@ -111,7 +111,7 @@ class SampleCandidates:
 
 def draw(task: SampleTask) -> SampleCandidates:
     """Read one part: draw candidates, and write the fingerprints of rows in groups that get new ones."""
-    reading: Reading = task.reading.read()
+    reading: SecondReading = task.reading.read()
     candidates: list[SampleCandidates] = []
     prints: list[np.ndarray] = []
     for offset, table in batches(task.part, reading.arrow):

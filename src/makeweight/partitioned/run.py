@@ -221,7 +221,7 @@ class _Run:
         warn_of_few_rows(survey.plan)
         wanted = {entry.group for entry in survey.plan if entry.n_synthetic}
         targeted = np.array([key in wanted for key in survey.groups.keys])
-        reading = context.Reading.of(
+        reading = context.SecondReading.of(
             survey.schema, source.schema, survey.groups, limit=self.limit, seed=seed, targeted=targeted, folder=folder
         )
         shared = Shared.write(self.folder / "reading.pickle", reading)

@@ -17,7 +17,7 @@ import llguidance.hf
 import numpy as np
 
 from makeweight.errors import GeneratorError
-from makeweight.generators.causal_lm.rows import Spelling
+from makeweight.generators.causal_lm.rows import ColumnText
 from makeweight.table import Kind
 
 #: Bytes that the answers kept for one column may take.
@@ -95,7 +95,7 @@ class Grammars:
     `width`: number of logits of the model, which may exceed the vocabulary.
     """
 
-    def __init__(self, tokenizer: Any, spellings: Sequence[Spelling], patterns: Sequence[str], width: int) -> None:
+    def __init__(self, tokenizer: Any, spellings: Sequence[ColumnText], patterns: Sequence[str], width: int) -> None:
         tokens = llguidance.hf.from_tokenizer(tokenizer)
         self.width = width
         self._grammars = [

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 
-from makeweight.generators.causal_lm.rows import Spelling
+from makeweight.generators.causal_lm.rows import ColumnText
 from makeweight.table import Kind
 from makeweight.table.text import MISSING
 
@@ -65,7 +65,7 @@ def _between(low: str, high: str) -> list[list[str]]:
     return before + (middle if first <= last else []) + after
 
 
-def pattern_of(spelling: Spelling, real: Sequence[str]) -> str:
+def pattern_of(spelling: ColumnText, real: Sequence[str]) -> str:
     """Return the regular expression of a column's value segments.
 
     `real`: the real value segments; free text and long dates take their shape from them.

@@ -30,7 +30,7 @@ MAX_DATES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Spelling:
+class ColumnText:
     """How the values of one column are written."""
 
     column: Column  # numbers always have a number of decimals here, be it one that is chosen for writing
@@ -39,7 +39,7 @@ class Spelling:
     values: tuple[str, ...] | None
 
     @classmethod
-    def of(cls, column: Column, label: str, series: pd.Series[Any]) -> Spelling:
+    def of(cls, column: Column, label: str, series: pd.Series[Any]) -> ColumnText:
         """Work out how a real column is written."""
         if column.kind.is_coded:
             assert column.categories is not None
@@ -121,9 +121,9 @@ class RowText:
         labels = {
             name: text if plain.count(text) == 1 else repr(name) for name, text in zip(schema.names, plain, strict=True)
         }
-        self.groups = [Spelling.of(schema[name], labels[name], table.frame[name]) for name in schema.group_columns]
+        self.groups = [ColumnText.of(schema[name], labels[name], table.frame[name]) for name in schema.group_columns]
         self.columns = [
-            Spelling.of(column, labels[column.name], table.frame[column.name])
+            ColumnText.of(column, labels[column.name], table.frame[column.name])
             for column in schema.features
             if column.is_learned or (column.kind is Kind.TEXT and column.n_distinct > 0)
         ]
@@ -179,7 +179,7 @@ class RowText:
             columns[spelling.column.name] = pd.Series(values, dtype=object)
         return pd.DataFrame(columns)
 
-    def _freely(self, spelling: Spelling, row: dict[str, str | None]) -> Any:
+    def _freely(self, spelling: ColumnText, row: dict[str, str | None]) -> Any:
         text, column = row[spelling.label], spelling.column
         if text is None or not column.kind.is_coded:
             return text
