@@ -34,17 +34,9 @@ ROOM_PER_ROW = 20
 
 @dataclass(frozen=True)
 class Checked:
-    """The rows of one proposal that were accepted, and why the others were not.
+    """The rows of one proposal that were accepted, and why the others were not."""
 
-    Parameters
-    ----------
-    columns : dict of name to ndarray or Series
-        Encoded accepted values; text as it is.
-    n_accepted, n_proposed, copies : int
-    rejected : Counter of str
-    """
-
-    columns: dict[Hashable, Any]
+    columns: dict[Hashable, Any]  # encoded accepted values; text as it is
     n_accepted: int
     n_proposed: int
     copies: int

@@ -54,41 +54,23 @@ class SecondReading:
 
 @dataclass(frozen=True)
 class SampleTask:
-    """A part to be read for the sample.
-
-    Parameters
-    ----------
-    part : SourcePart
-    number : int
-    reading : Shared
-        A `SecondReading`.
-    """
+    """A part to be read for the sample."""
 
     part: SourcePart
     number: int
-    reading: Shared
+    reading: Shared  # a `SecondReading`
 
 
 @dataclass(frozen=True)
 class SampleCandidates:
-    """Candidates for the sample, and a count of different rows.
-
-    Parameters
-    ----------
-    rows : pyarrow.Table
-    offsets : ndarray of int64
-        Their positions in the whole table.
-    lots, positions : ndarray
-        What decides who is drawn, and the group of every row.
-    prints : Distinct
-        Fingerprints of all rows.
-    """
+    """Candidates for the sample, and a count of different rows."""
 
     rows: Any
-    offsets: np.ndarray
+    offsets: np.ndarray  # their positions in the whole table
+    #: what decides who is drawn, and the group of every row
     lots: np.ndarray
     positions: np.ndarray
-    prints: Distinct
+    prints: Distinct  # fingerprints of all rows
 
     def merge(self, other: SampleCandidates) -> SampleCandidates:
         """Return the candidates of both pieces."""

@@ -26,25 +26,13 @@ class Distinct:
 
     The union of two pieces' smallest hashes holds the smallest of both together, so that the result is a
     function of the values alone. Source: bottom-k sketches (Cohen and Kaplan 2007, Beyer et al. 2007).
-
-    Parameters
-    ----------
-    limit : int
-    hashes : ndarray of uint64, shape (at most limit,)
-        Ascending.
-    counts : ndarray of int64, shape (at most limit,)
-        How often each of them occurs.
-    values : pyarrow.Array or None
-        The values; None once there are more than `limit` or they are large.
-    is_cut : bool
-        Whether there are more than `limit`.
     """
 
     limit: int
-    hashes: np.ndarray
-    counts: np.ndarray
-    values: Any
-    is_cut: bool = False
+    hashes: np.ndarray  # uint64, shape (at most limit,): ascending
+    counts: np.ndarray  # int64, shape (at most limit,): how often each of them occurs
+    values: Any  # the values; None once there are more than `limit` or they are large
+    is_cut: bool = False  # whether there are more than `limit`
 
     @classmethod
     def of(cls, hashes: np.ndarray, counts: np.ndarray, values: Any, limit: int) -> Distinct:

@@ -39,65 +39,33 @@ Cells = Counter[tuple[int, ...]]
 
 @dataclass(frozen=True)
 class ScanTask:
-    """A part to be read for the facts.
-
-    Parameters
-    ----------
-    part : SourcePart
-    schema : pyarrow.Schema
-    roles : tuple of str
-        Target and grouping attributes.
-    coded : tuple of str
-        Further columns that the user says are categories.
-    """
+    """A part to be read for the facts."""
 
     part: SourcePart
     schema: Any
-    roles: tuple[str, ...]
-    coded: tuple[str, ...] = ()
+    roles: tuple[str, ...]  # target and grouping attributes
+    coded: tuple[str, ...] = ()  # further columns that the user says are categories
 
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """What is known of a column, such that two pieces' facts make those of both in any order.
-
-    Parameters
-    ----------
-    n_rows, n_missing : int
-    distinct : Distinct
-    low, high : number or None
-        Exact smallest and largest number.
-    exact : int
-        Bit d is set when d decimals write every number exactly.
-    divisor : int
-        Of all numbers, in units of the last of `MAX_DECIMALS` decimals; 0 where none is known.
-    infinite : tuple of (int, int) or None
-        Position of the first row with an infinite value, and number of such rows.
-    time : Column or None
-        Origin, step and range of dates and durations.
-    first : tuple of (int, object) or None
-        The first value and its position.
-    gaps : ndarray of int64, shape (at most READ, 2)
-        Positions of the first texts, and their gaps between words.
-    longest : int
-        Characters of the longest text.
-    pairs : frozenset of int or None
-        Hashes of the pairs of value and label; None when there are too many.
-    """
+    """What is known of a column, such that two pieces' facts make those of both in any order."""
 
     n_rows: int
     n_missing: int
     distinct: Distinct
+    #: exact smallest and largest number
     low: Any = None
     high: Any = None
-    exact: int = 2 ** (MAX_DECIMALS + 1) - 1
-    divisor: int = 0
-    infinite: tuple[int, int] | None = None
-    time: Column | None = None
-    first: tuple[int, Any] | None = None
+    exact: int = 2 ** (MAX_DECIMALS + 1) - 1  # bit d is set when d decimals write every number exactly
+    divisor: int = 0  # of all numbers, in units of the last of `MAX_DECIMALS` decimals; 0 where none is known
+    infinite: tuple[int, int] | None = None  # position of the first row with an infinite value, and number of such rows
+    time: Column | None = None  # origin, step and range of dates and durations
+    first: tuple[int, Any] | None = None  # the first value and its position
+    #: int64, shape (at most READ, 2): positions of the first texts, and their gaps between words
     gaps: np.ndarray | None = None
-    longest: int = 0
-    pairs: frozenset[int] | None = None
+    longest: int = 0  # characters of the longest text
+    pairs: frozenset[int] | None = None  # hashes of the pairs of value and label; None when there are too many
 
     @property
     def n_present(self) -> int:
@@ -133,19 +101,11 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """Facts of all columns, and the rows of every cell of label x attributes.
-
-    Parameters
-    ----------
-    columns : dict of str to ColumnFacts
-    cells : Counter of tuple of int
-    missing_labels : tuple of int
-        Positions of the first rows without a label.
-    """
+    """Facts of all columns, and the rows of every cell of label x attributes."""
 
     columns: dict[str, ColumnFacts]
     cells: Cells
-    missing_labels: tuple[int, ...] = ()
+    missing_labels: tuple[int, ...] = ()  # positions of the first rows without a label
 
     def merge(self, other: TableFacts) -> TableFacts:
         """Return the facts of both pieces."""

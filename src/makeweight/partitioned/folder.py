@@ -99,20 +99,9 @@ class FolderRequest:
 
 @dataclass(frozen=True)
 class PartAccount:
-    """What came of one group and purpose in one part file.
+    """What came of one group and purpose in one part file."""
 
-    Parameters
-    ----------
-    position : int
-        Of the group in the plan.
-    purpose : {"balance", "augment"}
-    accepted, proposed, copies, rounds : int
-    seconds : float
-    rejected : dict of reason to rows
-    stopped : str
-    """
-
-    position: int
+    position: int  # of the group in the plan
     group: str
     purpose: Purpose
     requested: int
@@ -133,32 +122,17 @@ class PartAccount:
 
 @dataclass(frozen=True)
 class PartRecord:
-    """What one part file holds.
-
-    Parameters
-    ----------
-    name : str
-    kind : {"real", "synthetic"}
-    rows, bytes : int
-    sha256 : str
-    ledger : tuple of PartAccount
-        Of a synthetic part.
-    notes : tuple of str
-    seconds : float, optional
-        That a synthetic part took.
-    is_new : bool
-        Whether this run wrote it.
-    """
+    """What one part file holds."""
 
     name: str
     kind: Literal["real", "synthetic"]
     rows: int
     bytes: int
     sha256: str
-    ledger: tuple[PartAccount, ...] = ()
+    ledger: tuple[PartAccount, ...] = ()  # of a synthetic part
     notes: tuple[str, ...] = ()
-    seconds: float | None = None
-    is_new: bool = True
+    seconds: float | None = None  # that a synthetic part took
+    is_new: bool = True  # whether this run wrote it
 
     @classmethod
     def read(cls, path: Path) -> PartRecord:

@@ -17,18 +17,10 @@ __all__ = ["Shared"]
 
 @dataclass(frozen=True)
 class Shared:
-    """Where an object is, and the digest by which a worker knows that it is the one that was meant.
+    """Where an object is, and the digest by which a worker knows that it is the one that was meant."""
 
-    Parameters
-    ----------
-    path : str
-        Of a file that every worker can read.
-    digest : str
-        SHA-256 of its bytes: only what this very run wrote is unpickled.
-    """
-
-    path: str
-    digest: str
+    path: str  # of a file that every worker can read
+    digest: str  # SHA-256 of its bytes: only what this very run wrote is unpickled
 
     @classmethod
     def write(cls, path: Path, content: Any) -> Shared:

@@ -27,40 +27,21 @@ BATCH = 65_536
 
 @dataclass(frozen=True)
 class SourcePart:
-    """Row groups of one file, one after another.
-
-    Parameters
-    ----------
-    path : str
-    row_groups : tuple of int
-    offset : int
-        Position of the first row in the whole table.
-    """
+    """Row groups of one file, one after another."""
 
     path: str
     row_groups: tuple[int, ...]
-    offset: int
+    offset: int  # position of the first row in the whole table
 
 
 @dataclass(frozen=True)
 class PartSource:
-    """A partitioned table, as its files' footers describe it.
-
-    Parameters
-    ----------
-    path : str
-    files : tuple of str
-        In the order in which a person would number them: part.2 comes before part.10.
-    parts : tuple of SourcePart
-    schema : pyarrow.Schema
-        Of every file.
-    n_rows : int
-    """
+    """A partitioned table, as its files' footers describe it."""
 
     path: str
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # in the order in which a person would number them: part.2 comes before part.10
     parts: tuple[SourcePart, ...]
-    schema: Any
+    schema: Any  # of every file
     n_rows: int
 
     @classmethod

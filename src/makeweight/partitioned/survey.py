@@ -26,22 +26,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Survey:
-    """What one reading of a partitioned table says.
-
-    Parameters
-    ----------
-    source : PartSource
-    facts : TableFacts
-    schema : Schema
-    groups : Groups
-        With the counts of the whole table.
-    plan : Plan
-    """
+    """What one reading of a partitioned table says."""
 
     source: PartSource
     facts: TableFacts
     schema: Schema
-    groups: Groups
+    groups: Groups  # with the counts of the whole table
     plan: Plan
 
 
@@ -80,20 +70,11 @@ def survey(
 
 @dataclass(frozen=True)
 class Work:
-    """Where tasks run, and who hears how far they are.
-
-    Parameters
-    ----------
-    engine : str
-    n_jobs : int
-    progress : callable, optional
-        Called with a `Progress` in parts.
-    start : float
-    """
+    """Where tasks run, and who hears how far they are."""
 
     engine: str = "local"
     n_jobs: int = 1
-    progress: Callable[[Progress], object] | None = None
+    progress: Callable[[Progress], object] | None = None  # called with a `Progress` in parts
     start: float = field(default_factory=time.perf_counter)
 
     def say(self, step: str, done: int, total: int) -> None:

@@ -21,25 +21,15 @@ COUNTS = ("requested", "accepted", "shortfall", "proposed")
 
 @dataclass(frozen=True)
 class LedgerCounts:
-    """What was asked for and what came of it.
-
-    Parameters
-    ----------
-    requested, accepted, shortfall, proposed : int
-    rejected : mapping of reason to int
-    stopped : tuple of str
-        The groups that are short, each with the reason.
-    record : mapping
-        The ledger as it was given, for the page.
-    """
+    """What was asked for and what came of it."""
 
     requested: int
     accepted: int
     shortfall: int
     proposed: int
     rejected: Mapping[str, int]
-    stopped: tuple[str, ...]
-    record: Mapping[str, object]
+    stopped: tuple[str, ...]  # the groups that are short, each with the reason
+    record: Mapping[str, object]  # the ledger as it was given, for the page
 
 
 def read_ledger(source: Any) -> LedgerCounts | None:

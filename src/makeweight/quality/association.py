@@ -26,23 +26,13 @@ RETAINED = 0.5
 
 @dataclass(frozen=True)
 class AssociationMaps:
-    """Associations of every pair of columns, averaged over groups by their synthetic rows.
-
-    Parameters
-    ----------
-    columns : list of str
-    real, synthetic : list of list of float
-    retained : float or None
-        Share of the real associations that the synthetic rows keep.
-    cut : int
-        Columns that are not among them.
-    """
+    """Associations of every pair of columns, averaged over groups by their synthetic rows."""
 
     columns: list[str]
     real: list[list[float]]
     synthetic: list[list[float]]
-    retained: float | None
-    cut: int
+    retained: float | None  # share of the real associations that the synthetic rows keep
+    cut: int  # columns that are not among them
 
 
 class Associations:

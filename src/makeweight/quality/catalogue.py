@@ -18,31 +18,20 @@ DOCUMENT = "docs/quality.md"
 
 @dataclass(frozen=True)
 class CheckInfo:
-    """What is fixed about a check; ``catalogue.toml`` says what each field means.
+    """What is fixed about a check; ``catalogue.toml`` says what each field means."""
 
-    Parameters
-    ----------
-    code, name : str
-        Such as ``"MWQ04"`` and ``"exact-copies"``.
-    title, fault, measure, why : str
-        For people.
-    severity : {"high", "medium", "low"}
-        How much an issue of this check matters.
-    tip, issue : float
-        Limits of the effect.
-    tests : bool
-        Whether the check is a test.
-    """
-
+    #: such as ``"MWQ04"`` and ``"exact-copies"``
     code: str
     name: str
+    #: for people
     title: str
     fault: str
-    severity: str
+    severity: str  # {"high", "medium", "low"}: how much an issue of this check matters
     measure: str
+    #: limits of the effect
     tip: float
     issue: float
-    tests: bool
+    tests: bool  # whether the check is a test
     why: str
 
     @property

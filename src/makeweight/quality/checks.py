@@ -19,40 +19,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one check.
-
-    Parameters
-    ----------
-    info : CheckInfo
-    drawer : str
-        One of `makeweight.quality.DRAWERS`.
-    explanation : str
-        What was measured, in numbers; or why nothing was.
-    value : float or None
-        The effect that decided, in the units of the limits.
-    interval : tuple of float or None
-        95 % interval of the value.
-    chance : tuple of float or None
-        What 95 of 100 permutations give.
-    p, p_holm : float or None
-        Corrected for the statistics of this check; and for all checks of the report.
-    items : tuple of Item
-        All statistics, the most telling first.
-    blind : str
-        What would have gone unnoticed, where that is more than the limit of an issue.
-    facts : dict of str to float
-    """
+    """The outcome of one check."""
 
     info: CheckInfo
-    drawer: str
-    explanation: str
-    value: float | None = None
-    interval: tuple[float, float] | None = None
-    chance: tuple[float, float] | None = None
+    drawer: str  # one of `makeweight.quality.DRAWERS`
+    explanation: str  # what was measured, in numbers; or why nothing was
+    value: float | None = None  # the effect that decided, in the units of the limits
+    interval: tuple[float, float] | None = None  # 95 % interval of the value
+    chance: tuple[float, float] | None = None  # what 95 of 100 permutations give
+    #: corrected for the statistics of this check; and for all checks of the report
     p: float | None = None
     p_holm: float | None = None
-    items: tuple[Item, ...] = ()
-    blind: str = ""
+    items: tuple[Item, ...] = ()  # all statistics, the most telling first
+    blind: str = ""  # what would have gone unnoticed, where that is more than the limit of an issue
     facts: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -66,24 +66,7 @@ class _Binned:
 
 @dataclass(frozen=True)
 class ColumnShares:
-    """The values of one column in one group, as shares of few enough bins to be drawn.
-
-    Parameters
-    ----------
-    drift : float
-    statistic : str
-        What the drift is.
-    wasserstein : float or None
-        In standard deviations, of numbers.
-    labels : list of str or None
-        Of categories, the most frequent first; the last may stand for all others.
-    edges, edge_labels : list or None
-        Of the bins of numbers, and how the table would write them.
-    missing, real, synthetic : dict or list of float
-        Shares of the rows; with edges, what is left to 1 is missing.
-    p : float or None
-        Corrected for the number of columns and groups.
-    """
+    """The values of one column in one group, as shares of few enough bins to be drawn."""
 
     column: str
     kind: str
@@ -91,15 +74,17 @@ class ColumnShares:
     n_real: int
     n_synthetic: int
     drift: float
-    statistic: str
-    wasserstein: float | None
-    labels: list[str] | None
+    statistic: str  # what the drift is
+    wasserstein: float | None  # in standard deviations, of numbers
+    labels: list[str] | None  # of categories, the most frequent first; the last may stand for all others
+    #: of the bins of numbers, and how the table would write them
     edges: list[float] | None
     edge_labels: list[str] | None
+    #: shares of the rows; with edges, what is left to 1 is missing
     missing: dict[str, float]
     real: list[float]
     synthetic: list[float]
-    p: float | None
+    p: float | None  # corrected for the number of columns and groups
 
 
 class Marginals:

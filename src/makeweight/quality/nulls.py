@@ -16,30 +16,15 @@ ALL_GROUPS = "all groups together"
 
 @dataclass(frozen=True)
 class Item:
-    """One statistic of a check.
+    """One statistic of a check."""
 
-    Parameters
-    ----------
-    value : float
-        The effect, in the units of the check's limits.
-    p : float or None
-        Corrected for the other items of the check; None where nothing is tested.
-    chance : tuple of float or None
-        What 95 of 100 permutations give for this item alone.
-    group, column : str or None
-    text : str
-        What a person reads of it.
-    interval : tuple of float or None
-        95 % interval of the value.
-    """
-
-    value: float
-    p: float | None = None
-    chance: tuple[float, float] | None = None
+    value: float  # the effect, in the units of the check's limits
+    p: float | None = None  # corrected for the other items of the check; None where nothing is tested
+    chance: tuple[float, float] | None = None  # what 95 of 100 permutations give for this item alone
     group: str | None = None
     column: str | None = None
-    text: str = ""
-    interval: tuple[float, float] | None = None
+    text: str = ""  # what a person reads of it
+    interval: tuple[float, float] | None = None  # 95 % interval of the value
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -56,27 +41,13 @@ class Item:
 
 @dataclass(frozen=True)
 class QualityFinding:
-    """What a check measured.
+    """What a check measured."""
 
-    Parameters
-    ----------
-    items : tuple of Item
-        Empty where the check does not apply.
-    summary : str
-        One sentence with the numbers; or why the check does not apply.
-    drawer : str or None
-        Where it goes if that does not follow from items and limits.
-    grave : bool
-        An issue if significant, whatever the size of the effect.
-    facts : dict of str to float
-        Further numbers, for the verdict and for programs.
-    """
-
-    items: tuple[Item, ...]
-    summary: str
-    drawer: str | None = None
-    grave: bool = False
-    facts: dict[str, float] = field(default_factory=dict)
+    items: tuple[Item, ...]  # empty where the check does not apply
+    summary: str  # one sentence with the numbers; or why the check does not apply
+    drawer: str | None = None  # where it goes if that does not follow from items and limits
+    grave: bool = False  # an issue if significant, whatever the size of the effect
+    facts: dict[str, float] = field(default_factory=dict)  # further numbers, for the verdict and for programs
 
 
 def shuffled_labels(n: int, n_marked: int, rng: np.random.Generator, draws: int = PERMUTATIONS) -> np.ndarray:

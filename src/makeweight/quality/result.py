@@ -54,30 +54,20 @@ class ComparedData:
 
 @dataclass(frozen=True)
 class QualityResult:
-    """All that a report says.
-
-    Parameters
-    ----------
-    counts : mapping of str to int
-        Checks in each drawer.
-    checks : sequence of Check
-        In the order of the codes.
-    marginals : sequence of ColumnShares or None
-        Those that drift most first. This and the next three are None where they could not be worked out.
-    settings, reproduce : mapping
-        Limits and options; command, seed and versions.
-    """
+    """All that a report says."""
 
     verdict: QualityVerdict
     data: ComparedData
     groups: Sequence[GroupSizes]
-    counts: Mapping[str, int]
-    checks: Sequence[Check]
+    counts: Mapping[str, int]  # checks in each drawer
+    checks: Sequence[Check]  # in the order of the codes
+    #: those that drift most first. This and the next three are None where they could not be worked out.
     marginals: Sequence[ColumnShares] | None
     associations: AssociationMaps | None
     distances: DistanceCurves | None
     sample: Sequence[RowPair] | None
     ledger: LedgerCounts | None
+    #: limits and options; command, seed and versions
     settings: Mapping[str, object]
     reproduce: Mapping[str, object]
 

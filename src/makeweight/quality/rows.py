@@ -26,31 +26,20 @@ KNOWN = "real-identifier"
 
 @dataclass(frozen=True, eq=False)
 class EncodedRows:
-    """The rows of one table, encoded as the real table's columns are.
+    """The rows of one table, encoded as the real table's columns are."""
 
-    Parameters
-    ----------
-    values : dict of name to ndarray of shape (n,)
-        float64 with NaN for missing, or int64 codes with -1 for missing; codes beyond the real categories
-        stand for values that the real column does not have.
-    digits : dict of name to ndarray of int, shape (n,)
-        Position of the last digit of a number: 2 for 0.25, 0 for 7, -1 for 30.
-    strange : dict of (reason, name) to ndarray of bool
-        Values that the real column cannot have.
-    group : ndarray of int, shape (n,)
-        Position in the comparison's groups; -1 for a label or attribute that the real table does not have.
-    rows : ndarray of int, shape (n,)
-        Position in the table that was given, from 0.
-    examples : dict of (reason, name) to str
-        A strange value of each kind.
-    """
-
+    #: dict of name to ndarray of shape (n,): float64 with NaN for missing, or int64 codes with -1 for missing; codes
+    #: beyond the real categories stand for values that the real column does not have
     values: dict[Hashable, np.ndarray]
+    #: dict of name to ndarray of int, shape (n,): position of the last digit of a number: 2 for 0.25, 0 for 7, -1 for
+    #: 30
     digits: dict[Hashable, np.ndarray]
-    strange: dict[tuple[str, Hashable], np.ndarray]
+    strange: dict[tuple[str, Hashable], np.ndarray]  # values that the real column cannot have
+    #: int, shape (n,): position in the comparison's groups; -1 for a label or attribute that the real table does not
+    #: have
     group: np.ndarray
-    rows: np.ndarray
-    examples: dict[tuple[str, Hashable], str] = field(default_factory=dict)
+    rows: np.ndarray  # int, shape (n,): position in the table that was given, from 0
+    examples: dict[tuple[str, Hashable], str] = field(default_factory=dict)  # a strange value of each kind
 
     def __len__(self) -> int:
         return len(self.group)
@@ -87,39 +76,18 @@ class GroupRows:
 
 @dataclass(frozen=True, eq=False)
 class ComparedRows:
-    """All that the checks look at.
+    """All that the checks look at."""
 
-    Parameters
-    ----------
-    schema : Schema
-        Of the real table.
-    table : Table
-        The real table.
-    columns : tuple of Column
-        Features that are compared, sorted by name.
-    levels : dict of name to list of str
-        What the codes of a column stand for.
-    real, synthetic : EncodedRows
-    holdout : EncodedRows or None
-    groups : tuple of GroupRows
-        All groups.
-    removed : int
-        Original rows that stood in the synthetic table.
-    ignored : tuple of str
-        Columns of the synthetic table that the real one does not have.
-    seed : int
-    """
-
-    schema: Schema
-    table: Table
-    columns: tuple[Column, ...]
-    levels: dict[Hashable, list[str]]
+    schema: Schema  # of the real table
+    table: Table  # the real table
+    columns: tuple[Column, ...]  # features that are compared, sorted by name
+    levels: dict[Hashable, list[str]]  # what the codes of a column stand for
     real: EncodedRows
     synthetic: EncodedRows
     holdout: EncodedRows | None
-    groups: tuple[GroupRows, ...]
-    removed: int
-    ignored: tuple[str, ...]
+    groups: tuple[GroupRows, ...]  # all groups
+    removed: int  # original rows that stood in the synthetic table
+    ignored: tuple[str, ...]  # columns of the synthetic table that the real one does not have
     seed: int
 
     def rng(self, *path: str) -> np.random.Generator:

@@ -35,21 +35,11 @@ NULLABLE = {"int64": "Int64", "uint64": "UInt64", "bool": "boolean"}
 
 @dataclass(frozen=True)
 class Style:
-    """How a column spells its values.
+    """How a column spells its values."""
 
-    Parameters
-    ----------
-    spell : callable
-        From a value that is not missing to its text.
-    missing : str
-        What the column most often writes for a missing value.
-    lead : str
-        What stands before every value.
-    """
-
-    spell: Callable[[Any], str] = str
-    missing: str = ""
-    lead: str = ""
+    spell: Callable[[Any], str] = str  # from a value that is not missing to its text
+    missing: str = ""  # what the column most often writes for a missing value
+    lead: str = ""  # what stands before every value
 
     def render(self, values: pd.Series[Any]) -> Any:
         """Return the values as an Arrow array of text."""

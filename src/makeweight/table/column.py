@@ -78,66 +78,33 @@ def stated_form(kind: str) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column of a schema.
+    """One column of a schema."""
 
-    Parameters
-    ----------
-    name : hashable
-        As in the frame.
-    kind : Kind
-    dtype : numpy or pandas dtype
-        As in the frame; synthetic values come back with it.
-    reason : str
-        Why the column was taken for its kind.
-    n_rows, n_missing, n_distinct : int
-        Rows, missing values, and distinct values that are not missing.
-    low, high : float or None
-        Observed range, in the units of `encode`; numeric kinds only.
-    decimals : int or None
-        Number of decimals of the observed values; None where there is no such number.
-    grid : int
-        Numbers are multiples of so many units of the last decimal: 5 where prices end in 0 or 5.
-    categories : pandas.Index or None
-        Observed values of a categorical or boolean column.
-    origin, step : int
-        An integer or a datetime is encoded as (value - origin) / step.
-    python_type : type or None
-        Type of the values of a column of Python objects.
-    missing_value : object
-        What stands for a missing value in a column of Python objects.
-    spelling : Spelling or None
-        How a column of text writes its numbers, dates or addresses, or a column of whole numbers its dates.
-    zone : tzinfo or None
-        Of a column of Python objects with dates.
-    places : int or None
-        Digits behind the point of a column of Decimals.
-    bounds : tuple of Decimal or None
-        Exact range of a column of Decimals.
-    warnings : tuple of str
-        What a user should know before relying on the column.
-    """
-
-    name: Hashable
+    name: Hashable  # as in the frame
     kind: Kind
-    dtype: Any
-    reason: str
+    dtype: Any  # as in the frame; synthetic values come back with it
+    reason: str  # why the column was taken for its kind
+    #: rows, missing values, and distinct values that are not missing
     n_rows: int
     n_missing: int
     n_distinct: int
+    #: observed range, in the units of `encode`; numeric kinds only
     low: float | None = None
     high: float | None = None
-    decimals: int | None = None
-    grid: int = 1
-    categories: pd.Index[Any] | None = None
+    decimals: int | None = None  # number of decimals of the observed values; None where there is no such number
+    grid: int = 1  # numbers are multiples of so many units of the last decimal: 5 where prices end in 0 or 5
+    categories: pd.Index[Any] | None = None  # observed values of a categorical or boolean column
+    #: an integer or a datetime is encoded as (value - origin) / step
     origin: int = 0
     step: int = 1
-    python_type: type | None = None
-    missing_value: Any = None
+    python_type: type | None = None  # type of the values of a column of Python objects
+    missing_value: Any = None  # what stands for a missing value in a column of Python objects
+    #: how a column of text writes its numbers, dates or addresses, or a column of whole numbers its dates
     spelling: Spelling | None = None
-    zone: tzinfo | None = None
-    places: int | None = None
-    bounds: tuple[Decimal, Decimal] | None = None
-    warnings: tuple[str, ...] = ()
+    zone: tzinfo | None = None  # of a column of Python objects with dates
+    places: int | None = None  # digits behind the point of a column of Decimals
+    bounds: tuple[Decimal, Decimal] | None = None  # exact range of a column of Decimals
+    warnings: tuple[str, ...] = ()  # what a user should know before relying on the column
 
     @property
     def missing_share(self) -> float:

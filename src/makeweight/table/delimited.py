@@ -46,28 +46,14 @@ class Quoting(Enum):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file writes its table.
-
-    Parameters
-    ----------
-    delimiter : str
-    line_end : str
-    bom : bool
-        Whether it starts with a byte-order mark.
-    header : bool
-        Whether the first line names the columns.
-    quoting : tuple of Quoting
-        Per column; empty stands for `Quoting.NEEDED` everywhere.
-    quoted_names : bool
-        Whether the names of the columns are in quotes.
-    """
+    """How a file writes its table."""
 
     delimiter: str = ","
     line_end: str = "\n"
-    bom: bool = False
-    header: bool = True
-    quoting: tuple[Quoting, ...] = ()
-    quoted_names: bool = False
+    bom: bool = False  # whether it starts with a byte-order mark
+    header: bool = True  # whether the first line names the columns
+    quoting: tuple[Quoting, ...] = ()  # per column; empty stands for `Quoting.NEEDED` everywhere
+    quoted_names: bool = False  # whether the names of the columns are in quotes
 
     def start(self, names: Sequence[str]) -> bytes:
         """Return what comes before the first row."""
@@ -127,22 +113,12 @@ def _join(*parts: Any, between: str) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class DelimitedText:
-    """A file of delimited text, checked: every row has one cell per column.
-
-    Parameters
-    ----------
-    raw : bytes
-    dialect : Dialect
-    names : tuple of str
-        Columns; ``c1``, ``c2``, ... where the file has no names.
-    where : str
-        The file, for messages.
-    """
+    """A file of delimited text, checked: every row has one cell per column."""
 
     raw: bytes
     dialect: Dialect
-    names: tuple[str, ...]
-    where: str
+    names: tuple[str, ...]  # columns; ``c1``, ``c2``, ... where the file has no names.
+    where: str  # the file, for messages
 
     @classmethod
     def parse(cls, raw: bytes, *, where: str, delimiter: str | None = None, header: bool = True) -> DelimitedText:

@@ -30,32 +30,15 @@ __all__ = ["TableFile", "read_table", "write_real_rows", "write_table"]
 
 @dataclass(frozen=True, eq=False)
 class TableFile:
-    """A table as it was read, with what it takes to write it back.
+    """A table as it was read, with what it takes to write it back."""
 
-    Parameters
-    ----------
-    source : str
-        Path, or "standard input".
-    format : {"csv", "tsv", "parquet", "feather"}
-    frame : DataFrame of shape (n_rows, n_columns)
-        The values, typed.
-    text : DelimitedText or None
-        The file, where it is text.
-    styles : dict of name to Style
-        How each column of a text file spells its values.
-    arrow : pyarrow.Table or None
-        The table, where the file is binary.
-    notes : dict of name to str
-        What a user should look at, by column.
-    """
-
-    source: str
-    format: str
-    frame: pd.DataFrame
-    text: DelimitedText | None = None
-    styles: dict[str, Style] = field(default_factory=dict)
-    arrow: Any = None
-    notes: dict[str, str] = field(default_factory=dict)
+    source: str  # path, or "standard input"
+    format: str  # {"csv", "tsv", "parquet", "feather"}
+    frame: pd.DataFrame  # DataFrame of shape (n_rows, n_columns): the values, typed
+    text: DelimitedText | None = None  # the file, where it is text
+    styles: dict[str, Style] = field(default_factory=dict)  # how each column of a text file spells its values
+    arrow: Any = None  # the table, where the file is binary
+    notes: dict[str, str] = field(default_factory=dict)  # what a user should look at, by column
 
 
 def read_table(

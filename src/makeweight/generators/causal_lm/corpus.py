@@ -17,24 +17,12 @@ __all__ = ["Corpus"]
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A table as tokens.
+    """A table as tokens."""
 
-    Parameters
-    ----------
-    prompts : list of list of int
-        What every row of a group begins with, group by group.
-    names : list of list of int
-        What stands before a value, column by column.
-    cells : list of list of list of int
-        The values, column by column and row by row.
-    groups : ndarray of int, shape (n_rows,)
-    end : int
-    """
-
-    prompts: list[list[int]]
-    names: list[list[int]]
-    cells: list[list[list[int]]]
-    groups: np.ndarray
+    prompts: list[list[int]]  # what every row of a group begins with, group by group
+    names: list[list[int]]  # what stands before a value, column by column
+    cells: list[list[list[int]]]  # the values, column by column and row by row
+    groups: np.ndarray  # int, shape (n_rows,)
     end: int
 
     def __len__(self) -> int:

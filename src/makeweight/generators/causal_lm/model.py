@@ -39,18 +39,11 @@ Form = Literal["scratch", "full", "adapter"]
 
 @dataclass(frozen=True, eq=False)
 class Language:
-    """A causal language model with its tokenizer.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-    tokenizer : transformers.PreTrainedTokenizerFast
-    form : {"scratch", "full", "adapter"}
-        Made for the table, a pretrained one trained as a whole, or one with an adapter.
-    """
+    """A causal language model with its tokenizer."""
 
     model: Any
     tokenizer: Any
+    #: {"scratch", "full", "adapter"}: made for the table, a pretrained one trained as a whole, or one with an adapter
     form: Form
 
     @property

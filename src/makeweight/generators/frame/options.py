@@ -103,23 +103,12 @@ def option(
 
 @dataclass(frozen=True)
 class OptionRow:
-    """One line of the table of a generator's options.
-
-    Parameters
-    ----------
-    name : str
-    takes : str
-        The values, in words.
-    default : str
-        As in Python.
-    meaning : str
-        First sentence of the documentation.
-    """
+    """One line of the table of a generator's options."""
 
     name: str
-    takes: str
-    default: str
-    meaning: str
+    takes: str  # the values, in words
+    default: str  # as in Python
+    meaning: str  # first sentence of the documentation
 
 
 class WithOptions:

@@ -140,18 +140,10 @@ def write_manifest(
 
 @dataclass(frozen=True, eq=False)
 class SavedState:
-    """What a fitted generator is, besides its options and its table.
+    """What a fitted generator is, besides its options and its table."""
 
-    Parameters
-    ----------
-    facts : mapping of str to object
-        Plain values.
-    arrays : mapping of str to ndarray
-        As `flat` names them.
-    """
-
-    facts: Mapping[str, Any]
-    arrays: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]  # plain values
+    arrays: Mapping[str, np.ndarray]  # as `flat` names them
 
 
 class SavedGenerator(WithOptions):

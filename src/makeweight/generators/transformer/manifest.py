@@ -55,18 +55,12 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What came of an adaptation.
+    """What came of an adaptation."""
 
-    Parameters
-    ----------
-    steps, best_step : int
-        Steps taken, and the one whose network was kept; 0 is the start.
-    before, after : float
-        Negative log-likelihood per held-out cell, in nats, of the start and of what was kept.
-    """
-
+    #: steps taken, and the one whose network was kept; 0 is the start
     steps: int
     best_step: int
+    #: negative log-likelihood per held-out cell, in nats, of the start and of what was kept
     before: float
     after: float
 

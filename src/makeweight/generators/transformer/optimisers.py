@@ -76,8 +76,6 @@ def build_optimisers(model: nn.Module, config: TrainConfig | LabelTrainConfig) -
 def running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     """Return the update of an exponential mean whose memory grows with it, so that it forgets the start.
 
-    Examples
-    --------
     >>> [round(float(running_mean(0.99)(torch.zeros(()), torch.ones(()), n)), 3) for n in (1, 10, 10_000)]
     [0.818, 0.45, 0.01]
     """

@@ -36,23 +36,16 @@ DAY, HOUR, MINUTE, SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 
 @dataclass(frozen=True)
 class DateSpelling:
-    """How a column writes its dates and times.
+    """How a column writes its dates and times."""
 
-    Parameters
-    ----------
-    parts : tuple of str
-        Directives as in `time.strftime`, and what stands between them. ``%-d`` has no leading zero, ``%L`` are
-        hours beyond a day, ``%Q`` is a quarter, and ``%3f`` a fraction of three digits.
-    months, days, halves : tuple of str
-        Names as the column writes them.
-    offsets : tuple of (int, str)
-        Wall-clock times in microseconds at which the offset from UTC changes, and the offset from there on.
-    """
-
+    #: directives as in `time.strftime`, and what stands between them. ``%-d`` has no leading zero, ``%L`` are hours
+    #: beyond a day, ``%Q`` is a quarter, and ``%3f`` a fraction of three digits.
     parts: tuple[str, ...]
+    #: names as the column writes them
     months: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
     halves: tuple[str, ...] = ("AM", "PM")
+    #: wall-clock times in microseconds at which the offset from UTC changes, and the offset from there on
     offsets: tuple[tuple[int, str], ...] = ()
 
     @property

@@ -30,23 +30,12 @@ ENOUGH_DATES = 13
 
 @dataclass(frozen=True)
 class Reading:
-    """A column that is written in a style.
-
-    Parameters
-    ----------
-    spelling : Spelling
-    values : Series of shape (n_rows,)
-        Int64, Float64 or datetime64.
-    blank : str or None
-        The text that stands for a missing value.
-    note : str or None
-        What was decided where the column alone does not tell.
-    """
+    """A column that is written in a style."""
 
     spelling: Spelling
-    values: pd.Series[Any]
-    blank: str | None = None
-    note: str | None = None
+    values: pd.Series[Any]  # Series of shape (n_rows,): int64, Float64 or datetime64
+    blank: str | None = None  # the text that stands for a missing value
+    note: str | None = None  # what was decided where the column alone does not tell
 
 
 def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | None = None) -> Reading | None:
