@@ -77,6 +77,45 @@ def circles(edges: Graph) -> list[list[str]]:
     return parts
 
 
+def used_elsewhere(package: Path) -> Graph:
+    """Return, per module, the names that another folder, the `__init__` of its own, or a text ("room:Name") takes."""
+    paths = {module_name(path, package): path for path in package.rglob("*.py")}
+    names: Graph = {name: set() for name in paths}
+
+    def take(home: str, attribute: str, path: Path) -> None:
+        within = home in paths and paths[home].parent == path.parent != package  # beside the rooms, a module is a room
+        if home in paths and (not within or path.name == "__init__.py"):
+            names[home].add(attribute)
+
+    for path in paths.values():
+        modules: dict[str, str] = {}
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("makeweight"):
+                home = str(node.module).removeprefix("makeweight").lstrip(".")
+                for alias in node.names:
+                    inner = f"{home}.{alias.name}".lstrip(".")
+                    if inner in paths:
+                        modules[alias.asname or alias.name] = inner
+                    take(home, alias.name, path)
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+                take(modules[node.value.id], node.attr, path)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                home, _, attribute = node.value.removeprefix("makeweight.").partition(":")
+                if home in paths and attribute.isidentifier():
+                    names[home].add(attribute)
+    return names
+
+
+def listed(tree: ast.Module) -> set[str]:
+    """Return the names in `__all__`."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
 def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
@@ -88,7 +127,7 @@ def _statements(tree: ast.Module) -> int:
     return sum(isinstance(node, ast.stmt) for node in ast.walk(tree)) - docstrings
 
 
-def _signatures(tree: ast.Module) -> Iterator[str]:
+def signatures(tree: ast.Module) -> Iterator[str]:
     """Yield annotations of public functions, methods and fields."""
 
     def of(node: ast.AST) -> Iterator[str]:
@@ -123,31 +162,24 @@ def figures(root: Path) -> dict[str, str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    signatures = [text for tree in trees.values() for text in _signatures(tree)]
+    annotations = [text for tree in trees.values() for text in signatures(tree)]
     classes = [n.name for t in trees.values() for n in t.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
     files = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
     size = sum((root / name).stat().st_size for name in files.split("\0") if name and (root / name).exists())
     return {f"lines, {room}": f"{n:,}" for room, n in sorted(rooms.items())} | {
         "lines of src": f"{sum(rooms.values()):,}",
         "statements of src": f"{sum(map(_statements, trees.values())):,}",
-        "public names (`__all__`)": str(sum(_public(tree) for tree in trees.values())),
+        "public names (`__all__`)": str(sum(len(listed(tree)) for tree in trees.values())),
         "circles of imports": str(len(circles(graph(package, lazy=False)))),
         "circles, lazy imports too": str(len(circles(graph(package, lazy=True)))),
         "files over 400 lines": str(sum(text.count("\n") > 400 for text in texts.values())),
         "functions over 60 lines": str(sum(_body_lines(node) > 60 for node in functions)),
-        "`dict[str, Any]` in public signatures": str(sum("dict[str, Any]" in text for text in signatures)),
-        "`Any` in public signatures": str(sum("Any" in text for text in signatures)),
+        "`dict[str, Any]` in public signatures": str(sum("dict[str, Any]" in text for text in annotations)),
+        "`Any` in public signatures": str(sum("Any" in text for text in annotations)),
         "public class names with two meanings": str(len({name for name in classes if classes.count(name) > 1})),
         "`fmt: skip`": str(sum(text.count("fmt: skip") for text in texts.values())),
         "working tree, MB": f"{size / 1e6:.1f}",
     }
-
-
-def _public(tree: ast.Module) -> int:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
-            return len(node.value.elts) if isinstance(node.value, ast.List | ast.Tuple) else 0
-    return 0
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from makeweight.errors import EngineError, MissingDependency, OptionError
 
-__all__ = ["check_engine", "run"]
+__all__ = ["LOCAL", "check_engine", "run"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -13,7 +13,18 @@ from makeweight.errors import PlanError, nearest
 from makeweight.groups import Group, Groups, describe_group
 from makeweight.table import Schema
 
-__all__ = ["Amount", "Group", "GroupPlan", "Groups", "Plan", "Purpose", "Strategy", "Target", "describe_group"]
+__all__ = [
+    "STRATEGIES",
+    "Amount",
+    "Group",
+    "GroupPlan",
+    "Groups",
+    "Plan",
+    "Purpose",
+    "Strategy",
+    "Target",
+    "describe_group",
+]
 
 Purpose = Literal["balance", "augment"]
 #: As in imbalanced-learn: a name, a ratio of two classes, final counts, or a function of the labels.

@@ -11,8 +11,6 @@ from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 from makeweight.theory import BorrowedRows, borrow, fit_transport
 
-__all__ = ["LEAST_IMBALANCE", "borrow_frames", "correctable", "moved_rows", "uncorrected"]
-
 #: Times that rows are borrowed in every training set.
 REPEATS = 5
 #: The largest group has at least so many rows for every row of a group that borrows from it.

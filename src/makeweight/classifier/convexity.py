@@ -12,8 +12,6 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from makeweight.errors import OptionError, PlanError
 
-__all__ = ["check_minimum", "check_takes_signed", "smallest_curvature"]
-
 #: A scaled Hessian whose smallest eigenvalue is not above this does not show a minimum.
 LEAST_CURVATURE = 1e-10
 #: Solvers that minimise the loss itself, step by step downwards.

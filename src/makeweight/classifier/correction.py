@@ -10,8 +10,6 @@ from makeweight.generators.rows.dummies import Dummies
 from makeweight.table import Schema, Table
 from makeweight.theory import cross_fitted_ratio, density_ratio_weights
 
-__all__ = ["density_ratio"]
-
 FOLDS = 5
 
 

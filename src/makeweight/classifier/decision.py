@@ -9,7 +9,7 @@ import numpy as np
 
 from makeweight.theory import NOTHING, Candidate, SizeDecision, SlopeSymmetry, Take, least_correction
 
-__all__ = ["CandidateResult", "ClassifierDecision", "chosen_size", "results_of"]
+__all__ = ["CandidateResult", "ClassifierDecision"]
 
 #: Half-width of a 95 % normal interval in standard errors.
 REACH = 1.959964

@@ -19,8 +19,6 @@ from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
-__all__ = ["read_rows", "sampler_of"]
-
 
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
     """Return a fresh sampler, of which only the way of writing counts.

@@ -12,8 +12,6 @@ from makeweight.classifier.training import RealRows
 from makeweight.errors import OptionError
 from makeweight.theory import Take
 
-__all__ = ["target_shares", "training_shares"]
-
 
 def training_shares(real: RealRows, takes: Mapping[Any, Take]) -> np.ndarray:
     """Return the class shares, by weight, of real and chosen synthetic rows, shape (k,)."""

@@ -11,8 +11,6 @@ from makeweight.errors import OptionError, PlanError
 from makeweight.plan import Groups
 from makeweight.theory import NOTHING, Candidate, alpha_of_weight
 
-__all__ = ["CORRECTIONS", "GIVES_ALL", "NOTHING_TO_HOLD_OUT", "honours", "size_candidates"]
-
 #: Shares of what groups lack, multiples of the largest group, and weights of the augmentation term to try.
 BALANCE = (0.0, 0.5, 1.0)
 AUGMENT = (0.0, 1.0)

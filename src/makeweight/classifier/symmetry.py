@@ -8,8 +8,6 @@ import pandas as pd
 from makeweight.errors import MakeweightError
 from makeweight.theory import SlopeSymmetry, slope_symmetry_test
 
-__all__ = ["slopes_verdict"]
-
 #: More rows than this are drawn from.
 MAX_ROWS = 100_000
 #: Below so many rows of the smaller class per column the test needs a bootstrap, of so many draws; with more

@@ -11,8 +11,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from makeweight.table import Column, Schema, Table
 
-__all__ = ["BoostedTrees", "frequent_codes"]
-
 #: Categories of a column that are told apart, the most frequent ones; the others are one.
 MOST_CATEGORIES = 50
 

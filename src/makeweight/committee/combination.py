@@ -10,7 +10,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from makeweight.errors import OptionError
 
-__all__ = ["Combination", "blend", "fit_combination"]
+__all__ = ["Combination", "blend"]
 
 #: Pull of log-slope and offsets towards zero, on the scale of the mean loss: keeps separated classes finite.
 RIDGE = 1e-3

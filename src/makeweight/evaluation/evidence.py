@@ -12,8 +12,6 @@ from makeweight.errors import PlanError
 from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
 from makeweight.theory import NOTHING, Candidate, ScalingLaw, choose_from_losses, fit_calibration, row_losses
 
-__all__ = ["ScalingEvidence", "held_out_losses"]
-
 
 def held_out_losses(
     predictions: Sequence[Sequence[np.ndarray]],

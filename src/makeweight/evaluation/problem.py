@@ -15,7 +15,7 @@ from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 
-__all__ = ["EvaluationProblem", "canonical", "seed_of"]
+__all__ = ["EvaluationProblem"]
 
 
 @dataclass(frozen=True, eq=False)

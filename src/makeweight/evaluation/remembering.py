@@ -15,8 +15,6 @@ from makeweight.generators.base import Cost, Generator
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 
-__all__ = ["Remembering"]
-
 
 @dataclass(frozen=True, eq=False)
 class _Answer:

@@ -13,8 +13,6 @@ from makeweight.errors import FileProblem
 from makeweight.evaluation.record import ArmRecord
 from makeweight.table.records import parse_json
 
-__all__ = ["Log"]
-
 FORMAT = "makeweight.evaluation-log"
 
 

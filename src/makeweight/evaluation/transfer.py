@@ -19,7 +19,7 @@ from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.theory import Interval, cost_of_transfer, row_losses
 
-__all__ = ["BESIDE", "GeneratorTransfer", "transfer_costs"]
+__all__ = ["GeneratorTransfer"]
 
 #: What the chosen generator's cost stands beside.
 BESIDE = {"SMOTE": "smotenc", "bootstrap": "random"}

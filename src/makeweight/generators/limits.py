@@ -10,7 +10,7 @@ from makeweight.errors import GenerationShortfall, OptionError
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.ledger import Ledger
 
-__all__ = ["Limits", "ShortfallWarning", "report_shortfall"]
+__all__ = ["Limits", "report_shortfall"]
 
 
 class ShortfallWarning(UserWarning):

@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from makeweight.measure.probabilities import floored
 from makeweight.theory import fit_calibration, logit_shift
 
-__all__ = ["Calibrator", "Identity", "Isotonic", "balanced_platt", "fit_calibrator", "tuned_offsets"]
+__all__ = ["Calibrator", "balanced_platt", "fit_calibrator", "tuned_offsets"]
 
 
 class Calibrator(Protocol):

@@ -21,8 +21,6 @@ from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
 
 __all__ = [
-    "LEARNERS",
-    "Classifier",
     "FrameClassifier",
     "Learner",
     "fit_estimator",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["UNIFORM_SHARE", "floored", "probabilities"]
+__all__ = ["probabilities"]
 
 #: Share of the uniform distribution in every probability: none of two classes is below 1e-3.
 #:

@@ -14,8 +14,6 @@ from makeweight.page.marginals import Marginal, marginals
 from makeweight.page.svg import Ids
 from makeweight.page.words import count, cut, file_name, number, p_value, share, shown
 
-__all__ = ["quality_view"]
-
 #: Drawer: its class, whether it is open from the start, and what stands before the title, which says what is
 #: so when the check passes. An issue shows its fault instead.
 DRAWERS = {

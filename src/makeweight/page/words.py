@@ -13,22 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = [
-    "MISSING",
-    "clean",
-    "command",
-    "count",
-    "cut",
-    "decimals",
-    "file_name",
-    "linked",
-    "name",
-    "number",
-    "p_value",
-    "share",
-    "shown",
-    "signed",
-]
+__all__ = ["clean", "command", "count", "cut", "decimals", "name", "number", "share", "shown", "signed"]
 
 #: What stands where there is no number.
 MISSING = "–"

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from makeweight.errors import FileProblem, MakeweightError
 
-__all__ = ["guarded", "parse_json", "read_record", "typed"]
+__all__ = ["MOST_CHARACTERS", "guarded", "parse_json", "read_record", "typed"]
 
 T = TypeVar("T")
 

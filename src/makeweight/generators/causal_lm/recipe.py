@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-__all__ = ["Recipe", "TrainingState"]
+__all__ = ["TrainingState"]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from makeweight.table.files import replace_file
 from makeweight.table.records import guarded, read_record
 
 __all__ = [
+    "MANIFEST",
     "SavedGenerator",
     "SavedState",
     "flat",

@@ -11,7 +11,7 @@ from makeweight.errors import FileProblem
 from makeweight.generators.transformer.config import ModelConfig
 from makeweight.table.records import parse_json, typed
 
-__all__ = ["Adaptation", "Manifest", "embedded", "read_manifest", "read_weights"]
+__all__ = ["Adaptation", "Manifest", "embedded", "read_weights"]
 
 #: Of a network, any number; and the square root of width x layers x expansion.
 LARGEST = 4096

@@ -11,7 +11,7 @@ from makeweight.errors import MissingDependency
 from makeweight.generators.transformer.config import TrainConfig
 from makeweight.generators.transformer.labels.config import LabelTrainConfig
 
-__all__ = ["build_optimisers", "running_mean"]
+__all__ = ["native_dtype"]
 
 
 def native_dtype() -> torch.dtype:

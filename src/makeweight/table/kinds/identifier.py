@@ -17,6 +17,8 @@ from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._values import is_decimal, missing_mask, python_type_of, to_dtype
 
+__all__ = ["check_of", "fresh", "shaped"]
+
 ROUNDS = 20
 #: Fewer names than this share characters or check digits by chance.
 ENOUGH = 20

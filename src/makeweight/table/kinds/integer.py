@@ -25,6 +25,8 @@ from makeweight.table.kinds._values import (
     to_dtype,
 )
 
+__all__ = ["is_epoch"]
+
 EXACT = 2**53
 MICROSECOND = 1_000
 
