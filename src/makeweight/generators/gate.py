@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from makeweight.errors import GeneratorError
 
-__all__ = ["Weights"]
+__all__ = ["Weights", "may_fetch"]
 
 
 @dataclass(frozen=True)

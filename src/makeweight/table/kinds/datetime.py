@@ -22,7 +22,7 @@ from makeweight.table.kinds._values import (
     to_dtype,
 )
 
-__all__ = ["DTYPES", "STEPS"]
+__all__ = ["DTYPES", "STEPS", "is_duration"]
 
 #: Steps that a column may move in, in microseconds: a day, an hour, a minute, a second, a millisecond.
 STEPS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)
