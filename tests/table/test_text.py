@@ -10,7 +10,7 @@ from makeweight import Schema
 from makeweight.errors import SchemaError
 from makeweight.table import Table
 from makeweight.table.kinds import codec
-from makeweight.table.text import parse, render, to_rows
+from makeweight.table.text import parse, render, to_texts
 
 AWKWARD = [
     "",
@@ -75,7 +75,9 @@ def test_typed_rows_survive_through_text():
     )
     schema = Schema.infer(frame, kinds={"city": "categorical"})
     table = Table(frame, schema)
-    read = pd.DataFrame([parse(render(row)) for row in to_rows(schema, frame)], dtype=object)
+    texts = {name: to_texts(schema[name], frame[name]) for name in frame.columns}
+    written = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+    read = pd.DataFrame([parse(render(row)) for row in written], dtype=object)
     for column in schema.columns:
         values, rejects = codec(column.kind).check(column, read[column.name])
         assert not rejects, column

@@ -7,7 +7,7 @@ Any value survives: `parse(render(row)) == row` for commas, quotes, line ends, "
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ import pandas as pd
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
 from makeweight.table.kinds import codec
-from makeweight.table.schema import Schema
 
 __all__ = ["MISSING", "parse", "render", "to_texts"]
 
@@ -116,20 +115,6 @@ def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
             for value, gone in zip(values, missing, strict=True)
         ]
     return [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
-
-
-def to_rows(
-    schema: Schema, frame: pd.DataFrame, names: Sequence[Hashable] | None = None
-) -> list[dict[str, str | None]]:
-    """Return rows as text by column, ready for `render`.
-
-    `frame`: DataFrame of shape (n_rows, n_columns). `names`: columns wanted, in that order; all of the frame's by
-    default.
-    """
-    wanted = list(frame.columns if names is None else names)
-    texts = [to_texts(schema[name], frame[name]) for name in wanted]
-    labels = [str(name) for name in wanted]
-    return [dict(zip(labels, row, strict=True)) for row in zip(*texts, strict=True)]
 
 
 def _number(column: Column, number: float) -> str:
