@@ -19,7 +19,7 @@ from makeweight.rules import Constraints, check_rows, read_constraints
 from makeweight.table import Table
 from makeweight.table.memory import refuse_rows
 
-__all__ = ["FIT_STREAM", "seed_sequence", "write_rows"]
+__all__ = ["FIT_STREAM", "fit_generator", "seed_sequence", "write_rows"]
 
 #: Key of the stream that a generator learns with; the rounds of `fill` have streams of their own.
 FIT_STREAM = 1

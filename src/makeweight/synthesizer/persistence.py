@@ -17,7 +17,7 @@ from makeweight.table.records import guarded
 if TYPE_CHECKING:
     from makeweight.synthesizer.synthesizer import Synthesizer
 
-__all__ = ["SavedParts", "load_parts", "save_parts"]
+__all__ = ["SavedParts"]
 
 SAVED_AS, GENERATOR = "synthesizer", "generator"
 CONTENTS = ("class", "target", "group_by", "kinds", "constraints")

@@ -24,6 +24,7 @@ from makeweight.table.records import guarded, read_record
 
 __all__ = [
     "MANIFEST",
+    "OWN_FOLDER",
     "SavedGenerator",
     "SavedState",
     "flat",

@@ -8,8 +8,6 @@ import numpy as np
 
 from makeweight.generators.transformer.decode import RowModel
 
-__all__ = ["conditional_rows"]
-
 #: Beginnings drawn for every row that is asked for, at most, and in one go.
 MOST_BEGINNINGS, AT_ONCE = 500, 20_000
 #: Beginnings in any case, however few rows are asked for.
