@@ -14,7 +14,7 @@ from makeweight.errors import FileProblem
 from makeweight.plan import Target
 from makeweight.table import Schema, Table
 
-__all__ = ["GeneratorLabels", "LabelNetwork", "check_label_weights", "label_weights"]
+__all__ = ["GeneratorLabels", "LabelNetwork"]
 
 #: Column that the labels get beside the features.
 LABEL = "label"

@@ -12,7 +12,7 @@ from makeweight.errors import OptionError, nearest
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
-__all__ = ["REFERENCE", "STEPS", "Arm", "ArmSource", "Step", "Variant", "catalogue", "choose"]
+__all__ = ["Arm", "ArmSource", "Step", "Variant", "catalogue", "choose"]
 
 #: What every arm is compared with: no synthetic row, balanced Platt scaling out of fold.
 REFERENCE = "nothing+platt"

@@ -19,7 +19,7 @@ from makeweight.generators.registry import stated_options
 from makeweight.measure.brought import is_brought
 from makeweight.measure.learners import LEARNERS
 
-__all__ = ["ComparisonSettings", "Design", "Execution", "ExternalRows", "Reproduction"]
+__all__ = ["ComparisonSettings", "Design", "Execution", "ExternalRows", "Reproduction", "repeated"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from makeweight.evaluation.comparison import Comparison
     from makeweight.evaluation.curve import ScalingCurve
 
-__all__ = ["draw_gains", "draw_scaling", "panels"]
+__all__ = ["draw_scaling", "panels"]
 
 INK, MEASURED, LAW, NOTHING = "#333333", "#1b6ca8", "#c8553d", "#7a7a7a"
 

@@ -19,7 +19,7 @@ from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 
-__all__ = ["FoldPrediction", "ScalingFold", "ScalingProblem", "ScalingTask", "nested_order", "run_fold"]
+__all__ = ["FoldPrediction", "ScalingFold", "ScalingProblem", "ScalingTask"]
 
 #: Rows of a group that a sample keeps for every fold.
 LEAST_PER_FOLD = 10

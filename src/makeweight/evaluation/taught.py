@@ -22,7 +22,7 @@ from makeweight.plan import Groups, Plan
 from makeweight.table import Table
 from makeweight.theory import logit_shift
 
-__all__ = ["Taught", "soft_plan"]
+__all__ = ["Taught"]
 
 
 def soft_plan(groups: Groups, share: float = 1.0) -> Plan:

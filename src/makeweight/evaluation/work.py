@@ -21,7 +21,7 @@ from makeweight.generators.base import Generator
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 
-__all__ = ["ENOUGH", "Work", "affordable_soft_rows", "forecast"]
+__all__ = ["Work"]
 
 #: Splits for which arms that can wait are left out.
 ENOUGH = 5

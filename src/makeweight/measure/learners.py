@@ -21,6 +21,7 @@ from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
 
 __all__ = [
+    "LEARNERS",
     "FrameClassifier",
     "Learner",
     "fit_estimator",

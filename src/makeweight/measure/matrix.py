@@ -9,8 +9,6 @@ import pandas as pd
 
 from makeweight.table import Column, Table
 
-__all__ = ["Matrix"]
-
 #: Categories that get a column of their own; rarer ones share none.
 MOST_CATEGORIES = 50
 

@@ -9,8 +9,6 @@ from makeweight.page.intervals import axis, interval_text, strip
 from makeweight.page.svg import Ids, finite, scale_of
 from makeweight.page.words import count, cut, file_name, number, real_number, shown, signed
 
-__all__ = ["scaling_view"]
-
 
 def scaling_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     """Return what the template shows of a scaling curve."""

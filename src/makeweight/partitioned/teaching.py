@@ -18,7 +18,7 @@ from makeweight.partitioned.source import SourcePart, batches, to_arrow, to_fram
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 
-__all__ = ["TEACHER_ROWS", "WEIGHT", "Taught", "refuse_taken", "taught"]
+__all__ = ["Taught", "taught"]
 
 #: Rows that the teacher is fitted to at most, as many of every group as there are.
 TEACHER_ROWS = 10_000
@@ -110,9 +110,7 @@ def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: i
 def refuse_taken(names: list[str]) -> None:
     """Refuse a table that has the column of weights.
 
-    Raises
-    ------
-    SchemaError
+    Raises SchemaError.
     """
     if WEIGHT in names:
         raise SchemaError(

@@ -34,56 +34,27 @@ PART_STREAM = 2
 
 @dataclass(frozen=True)
 class Piece:
-    """The rows of one synthetic part file.
-
-    Parameters
-    ----------
-    number : int
-    wants : tuple of (int, int, int)
-        Position of a group in the plan, rows to balance it, further rows.
-    before : int
-        Rows in earlier parts.
-    """
+    """The rows of one synthetic part file."""
 
     number: int
-    wants: tuple[tuple[int, int, int], ...]
-    before: int
+    wants: tuple[tuple[int, int, int], ...]  # position of a group in the plan, rows to balance it, further rows
+    before: int  # rows in earlier parts
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that it takes to write any synthetic part.
+    """All that it takes to write any synthetic part."""
 
-    Parameters
-    ----------
-    generator : Generator
-        Fitted.
-    name : str
-        Of the generator.
-    table : Table
-        The sample that it was fitted to.
-    groups : Groups
-        Of the sample.
-    plan : Plan
-        Of the whole table.
-    checker : Checker
-    names : FreshNames
-    arrow : pyarrow.Schema
-    entropy : int
-    taught : Taught, optional
-        Who labels the rows.
-    """
-
-    generator: Generator
-    name: str
-    table: Table
-    groups: Groups
-    plan: Plan
+    generator: Generator  # fitted
+    name: str  # of the generator
+    table: Table  # the sample that it was fitted to
+    groups: Groups  # of the sample
+    plan: Plan  # of the whole table
     checker: Checker
     names: FreshNames
     arrow: Any
     entropy: int
-    taught: Taught | None = None
+    taught: Taught | None = None  # who labels the rows
 
     def rows(self, generation: Generation) -> Any:
         """Return the rows of a part file: as they were written, or once per label."""
@@ -125,38 +96,23 @@ class Job:
 
 @dataclass(frozen=True)
 class CopyTask:
-    """A real part file to be copied, byte for byte, or with what its rows weigh.
+    """A real part file to be copied, byte for byte, or with what its rows weigh."""
 
-    Parameters
-    ----------
-    source, output, name : str
-        File, folder, and the name in it.
-    job : Shared, optional
-        A `Job` with a teacher, which says what the rows weigh.
-    """
-
+    #: file, folder, and the name in it
     source: str
     output: str
     name: str
-    job: Shared | None = None
+    job: Shared | None = None  # a `Job` with a teacher, which says what the rows weigh
 
 
 @dataclass(frozen=True)
 class WriteTask:
-    """A synthetic part file to be written.
-
-    Parameters
-    ----------
-    output, name : str
-    piece : Piece
-    job : Shared
-        A `Job`.
-    """
+    """A synthetic part file to be written."""
 
     output: str
     name: str
     piece: Piece
-    job: Shared
+    job: Shared  # a `Job`
 
 
 def write(task: CopyTask | WriteTask) -> PartRecord:
@@ -234,8 +190,6 @@ def _digest(path: Path) -> str:
 def pieces_of(plan: Plan, rows_per_part: int) -> Iterator[Piece]:
     """Cut a plan into pieces of a size; small groups share one.
 
-    Examples
-    --------
     >>> plan = Plan((GroupPlan(("a",), 9, 0, 1), GroupPlan(("b",), 4, 5, 1)), ("y",))
     >>> [piece.wants for piece in pieces_of(plan, 3)]
     [((0, 0, 1), (1, 2, 0)), ((1, 3, 0),), ((1, 0, 1),)]
@@ -266,17 +220,7 @@ def _piece(number: int, wants: dict[tuple[int, int], int], before: int) -> Piece
 
 
 def entries_of(plan: Plan, records: Sequence[PartRecord]) -> tuple[LedgerEntry, ...]:
-    """Add up the accounts of all parts: one per group and purpose, as for a table in memory.
-
-    Parameters
-    ----------
-    plan : Plan
-    records : sequence of PartRecord
-
-    Returns
-    -------
-    tuple of LedgerEntry
-    """
+    """Add up the accounts of all parts: one per group and purpose, as for a table in memory."""
     total = {(position, entry.purpose): entry for position, entry in accounts_of(plan)}
     for record in records:
         for account in record.ledger:

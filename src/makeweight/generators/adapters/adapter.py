@@ -97,13 +97,8 @@ def seeded(rng: np.random.Generator) -> Iterator[int]:
 
     Other packages draw from them. Threads take turns.
 
-    Yields
-    ------
-    int
-        The seed, below 2**31, for models that have a stream of their own.
+    Yields the seed, below 2**31, for models that have a stream of their own.
 
-    Examples
-    --------
     >>> before = np.random.get_state()[2]
     >>> with seeded(np.random.default_rng(0)):
     ...     first = np.random.rand()

@@ -173,8 +173,6 @@ class PlainTable:
 def on_grid(column: Column, values: np.ndarray) -> np.ndarray:
     """Return numbers on the column's decimals, and on its grid; its range is left to the check.
 
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> column = Schema.infer(pd.DataFrame({"x": [0.1, 0.2, 0.9] * 9}))["x"]
     >>> on_grid(column, np.array([0.4321, 7.0])).tolist()

@@ -31,20 +31,7 @@ def conditional_rows(
     Columns with one value are given. Columns within limits are drawn next, and drawn again until they are within them;
     the rest of the row follows.
 
-    Parameters
-    ----------
-    model : RowModel
-    group : tuple of float
-    n : int
-    rng : numpy.random.Generator
-    exact : mapping of position of a column to its value
-    limited : mapping of position of a column to a function of values that says which are allowed
-    temperature : float
-
-    Returns
-    -------
-    ndarray of float64, shape (at most n, D)
-        Fewer where 500 beginnings a row brought no more.
+    Returns float64, shape (at most n, D): fewer where 500 beginnings a row brought no more.
     """
     begin_with = (*exact, *limited)
     known = np.full((n, len(model.columns)), np.nan)

@@ -9,6 +9,8 @@ from makeweight.errors import OptionError
 from makeweight.generators.transformer.labels.evidence import collect
 from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
 
+__all__ = ["label_probabilities"]
+
 PART = 4_096  # rows that are labelled at once
 
 
