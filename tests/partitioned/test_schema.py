@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from makeweight import Schema
 from makeweight.errors import PlanError, SchemaError
-from makeweight.partitioned import Work, survey
+from makeweight.partitioned import Workers, survey
 from makeweight.partitioned.facts import exact_decimals
 from makeweight.partitioned.source import PartSource
 from makeweight.plan import Amount, Groups, Target
@@ -46,7 +46,7 @@ def surveyed(table, edges, row_group_size=None, group_by=("sex",), kinds=None):
     folder = Path(tempfile.mkdtemp())
     try:
         parts = cut(table, folder / "parts", edges, row_group_size)
-        return survey(parts, Target("y", group_by, kinds or {}), Amount(), Work())
+        return survey(parts, Target("y", group_by, kinds or {}), Amount(), Workers())
     finally:
         shutil.rmtree(folder)
 
@@ -182,7 +182,7 @@ def test_a_column_without_a_value_in_some_parts(tmp_path):
     first = pa.table({"x": pa.nulls(5), "y": table["y"][:5]})
     pa.parquet.write_table(first, folder / "part.0.parquet")
     schema, _ = inferred(table, group_by=())
-    assert_same_columns(survey(folder, Target("y"), Amount(), Work()).schema, schema)
+    assert_same_columns(survey(folder, Target("y"), Amount(), Workers()).schema, schema)
 
 
 def test_part_files_come_in_the_order_of_their_numbers(tmp_path):

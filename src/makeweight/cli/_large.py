@@ -76,12 +76,12 @@ def run(request: BalanceRequest) -> int:
 def dry_run(request: BalanceRequest) -> int:
     """Read the table once, and print the plan; write nothing."""
     from makeweight.generators.registry import resolve
-    from makeweight.partitioned import Work, survey
+    from makeweight.partitioned import Workers, survey
 
     request = _checked(request)
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
-        work = Work(str(request.engine), request.jobs, progress)
+        work = Workers(str(request.engine), request.jobs, progress)
         plan = survey(request.data, request.columns, request.amount, work, soft=request.soft_labels).plan
     cost = generator.cost(plan)
     if not request.as_json:

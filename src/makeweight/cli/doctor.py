@@ -96,13 +96,13 @@ def requirements() -> list[tuple[str, str, str | None]]:
     from packaging.requirements import Requirement
 
     extras = importlib.metadata.metadata("makeweight").get_all("Provides-Extra") or []
-    found = []
+    required = []
     for asked in map(Requirement, importlib.metadata.requires("makeweight") or []):
         for extra in (None, *extras):
             if asked.marker is None or asked.marker.evaluate({"extra": extra or ""}):
-                found.append((asked.name, str(asked.specifier), extra))
+                required.append((asked.name, str(asked.specifier), extra))
                 break
-    return found
+    return required
 
 
 def check(name: str, versions: str, extra: str | None) -> dict[str, Any]:
@@ -211,14 +211,14 @@ def _print(report: dict[str, Any]) -> None:
         for info in report["generators"]
     ]
     _show.section(out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False))
-    found = report["weights"]
-    told = f"{found['problem']}: {found['fix']}"
-    if found["works"]:
-        told = f"{found['config']}, {found['steps']:,} steps, {found['bytes'] / 1e6:.1f} MB, SHA-256 checked"
-    line = _show.table({"": {}, " ": {}}, [(_mark(found["works"]), told)], headings=False)
+    file = report["weights"]
+    text = f"{file['problem']}: {file['fix']}"
+    if file["works"]:
+        text = f"{file['config']}, {file['steps']:,} steps, {file['bytes'] / 1e6:.1f} MB, SHA-256 checked"
+    line = _show.table({"": {}, " ": {}}, [(_mark(file["works"]), text)], headings=False)
     _show.section(out, "weights of the transformer", line)
     out.print()
-    broken = [part for part in (*report["packages"], found) if not part["works"]]
+    broken = [part for part in (*report["packages"], file) if not part["works"]]
     if not broken:
         out.print("everything works")
     elif report["ok"]:

@@ -28,23 +28,23 @@ def command(name: str | None, as_json: bool) -> None:
     if name is not None:
         _show_options(described(name), as_json)
         return
-    found = available()
+    infos = available()
     if as_json:
         fields = ("name", "summary", "needs", "good_for", "origin", "licence", "usable", "problem")
-        _show.print_json({"generators": [{name: getattr(info, name) for name in fields} for info in found]})
+        _show.print_json({"generators": [{name: getattr(info, name) for name in fields} for info in infos]})
         return
     out = _show.console()
     columns: dict[str, dict[str, Any]] = {"generator": {"no_wrap": True}, "writes": {}, "needs": {}, "good for": {}}
     rows: list[tuple[str | Text, ...]] = []
-    for info in found:
+    for info in infos:
         rows.append((_name(info.name, info.usable), info.summary, info.needs, info.good_for))
         if out.width < ROOMY:  # cells take several lines: keep generators apart
             rows.append(("",) * len(columns))
     _show.show(out, _show.table(columns, rows))
-    for problem, names in _alike(found, "problem").items():
+    for problem, names in _alike(infos, "problem").items():
         out.print()
         out.print(f"{names} cannot be used here: {problem}")
-    for licence, names in _alike(found, "licence").items():
+    for licence, names in _alike(infos, "licence").items():
         out.print()
         out.print(f"licence of {names}: {licence}")
     out.print()

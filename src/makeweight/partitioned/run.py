@@ -33,8 +33,8 @@ from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.result import PartitionedGeneration
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import PartSource, to_frame
-from makeweight.partitioned.survey import Survey, Work, survey
-from makeweight.partitioned.teaching import TEACHER_ROWS, Taught, refuse_taken, taught
+from makeweight.partitioned.survey import Survey, Workers, survey
+from makeweight.partitioned.teaching import TEACHER_ROWS, Teacher, refuse_taken, taught
 from makeweight.partitioned.write import CopyTask, Job, WriteTask, entries_of, is_recorded, pieces_of, write
 from makeweight.plan import Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
@@ -132,7 +132,7 @@ def balance_partitions(
     >>> pd.read_parquet(folder / "out")["y"].value_counts().to_dict()
     {'a': 4, 'b': 4}
     """
-    work = Work(engine, n_jobs, progress)
+    work = Workers(engine, n_jobs, progress)
     out = output if isinstance(output, OutputFolder) else OutputFolder(output)
     limits = Limits() if limits is None else limits
     _refuse(random_state, limits)
@@ -186,7 +186,7 @@ class _Run:
     output: Path
     folder: Path
     request: FolderRequest
-    work: Work
+    work: Workers
     teacher: Any = False
 
     @property
@@ -263,7 +263,7 @@ class _Run:
         )
         return Shared.write(self.folder / "job.pickle", job)
 
-    def taught(self, candidates: context.SampleCandidates) -> Taught:
+    def taught(self, candidates: context.SampleCandidates) -> Teacher:
         """Return a teacher, fitted to the first rows of the sample."""
         self.work.say("asking a committee what rows are", 0, 1)
         survey = self.survey

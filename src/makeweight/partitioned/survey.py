@@ -18,7 +18,7 @@ from makeweight.plan import Amount, Groups, Plan, Target
 from makeweight.progress import Progress
 from makeweight.table import Kind, Schema
 
-__all__ = ["Survey", "Work", "survey"]
+__all__ = ["Survey", "Workers", "survey"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ class Survey:
 
 
 def survey(
-    source: str | Path | PartSource, target: Target, amount: Amount, work: Work, *, soft: bool = False
+    source: str | Path | PartSource, target: Target, amount: Amount, work: Workers, *, soft: bool = False
 ) -> Survey:
     """Return what one reading of a partitioned table says: its schema, its groups, and the plan.
 
@@ -69,7 +69,7 @@ def survey(
 
 
 @dataclass(frozen=True)
-class Work:
+class Workers:
     """Where tasks run, and who hears how far they are."""
 
     engine: str = "local"

@@ -18,7 +18,7 @@ from makeweight.partitioned.source import SourcePart, batches, to_arrow, to_fram
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 
-__all__ = ["Taught", "taught"]
+__all__ = ["Teacher", "taught"]
 
 #: Rows that the teacher is fitted to at most, as many of every group as there are.
 TEACHER_ROWS = 10_000
@@ -29,7 +29,7 @@ TEACHER_STREAM = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class Teacher:
     """A teacher, and what real rows weigh.
 
     Parameters
@@ -71,7 +71,7 @@ class Taught:
             yield _weighed(table, weights)
 
 
-def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Taught:
+def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Teacher:
     """Return a teacher that is fitted to a sample.
 
     Parameters
@@ -104,7 +104,7 @@ def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: i
         random_state=int(np.random.SeedSequence(seed, spawn_key=(TEACHER_STREAM,)).generate_state(1)[0]),
         n_jobs=n_jobs,
     )
-    return Taught(lesson.teacher, schema, groups, even)
+    return Teacher(lesson.teacher, schema, groups, even)
 
 
 def refuse_taken(names: list[str]) -> None:

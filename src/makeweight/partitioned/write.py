@@ -23,7 +23,7 @@ from makeweight.partitioned.folder import PartAccount, PartRecord, record_of, wr
 from makeweight.partitioned.identifiers import FreshNames
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import to_arrow
-from makeweight.partitioned.teaching import WEIGHT, Taught
+from makeweight.partitioned.teaching import WEIGHT, Teacher
 from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
@@ -54,7 +54,7 @@ class Job:
     names: FreshNames
     arrow: Any
     entropy: int
-    taught: Taught | None = None  # who labels the rows
+    taught: Teacher | None = None  # who labels the rows
 
     def rows(self, generation: Generation) -> Any:
         """Return the rows of a part file: as they were written, or once per label."""

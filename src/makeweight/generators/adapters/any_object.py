@@ -32,7 +32,7 @@ def fits_and_samples(model: object) -> bool:
 
 @dataclass(eq=False, repr=False)
 class AnyObject(Adapter):
-    """Any object with ``fit(frame)`` and ``sample(n)``, or ``sample(n, condition)`` where it can be told the group.
+    """Any object with ``fit(frame)`` and ``sample(n)``, or ``sample(n, condition)`` where it can be keyword the group.
 
     ``makeweight.balance`` and the sampler take the object itself and wrap it. It is copied before it is fitted.
     Rows of other groups, and with values that the table does not have, are rejected and counted.
@@ -97,10 +97,10 @@ class AnyObject(Adapter):
 
     def _rows(self, condition: Mapping[Any, Any], n: int, seed: int) -> pd.DataFrame:
         parameters = inspect.signature(self._fitted.sample).parameters
-        told = next((name for name in CONDITIONS if name in parameters), None)
+        keyword = next((name for name in CONDITIONS if name in parameters), None)
         options: dict[str, Any] = {name: seed for name in SEEDS if name in parameters}
-        if told is not None:
-            options[told] = dict(condition)
+        if keyword is not None:
+            options[keyword] = dict(condition)
         rows: Any = self._fitted.sample(n, **options)
         if isinstance(rows, np.ndarray) and rows.shape[1:] == (len(self._columns),):
             rows = pd.DataFrame(rows, columns=self._columns)
@@ -111,7 +111,7 @@ class AnyObject(Adapter):
                 expected=f"a DataFrame, or an array of {len(self._columns)} columns",
             )
         lacking = [name for name in condition if name not in rows.columns]
-        if told is None and lacking:
+        if keyword is None and lacking:
             raise GeneratorError(
                 f"rows of {type(self.model).__name__} do not say of which group they are",
                 got=f"no column {lacking[0]!r}",

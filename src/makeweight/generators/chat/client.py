@@ -55,7 +55,7 @@ class ChatRequest:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChatAnswer:
     """What came back."""
 
     text: str = ""  # what the model wrote
@@ -66,7 +66,7 @@ class Answer:
     error: str | None = None  # what the request failed with, where that is recorded
 
 
-def read_answer(raw: str, *, recorded: bool = False) -> Answer:
+def read_answer(raw: str, *, recorded: bool = False) -> ChatAnswer:
     """Read the body of an answer: data only, whatever it is.
 
     >>> read_answer('{"choices": [{"message": {"content": "a is 1"}, "finish_reason": "length"}]}').cut
@@ -80,7 +80,7 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
         message, finish = choice["message"], choice.get("finish_reason")
         text = message.get("content")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return Answer(failure=NO_COMPLETION, recorded=recorded)
+        return ChatAnswer(failure=NO_COMPLETION, recorded=recorded)
     if isinstance(text, list):  # some endpoints answer in parts
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
     failure = None
@@ -89,7 +89,7 @@ def read_answer(raw: str, *, recorded: bool = False) -> Answer:
     elif not isinstance(text, str) or not text.strip():
         failure = "empty-answer"
     tokens = _tokens(body)
-    return Answer("" if failure else text, failure, not failure and finish == "length", tokens, recorded)
+    return ChatAnswer("" if failure else text, failure, not failure and finish == "length", tokens, recorded)
 
 
 def _tokens(body: Mapping[str, object]) -> tuple[int, int] | None:
@@ -129,7 +129,7 @@ class Client:
             )
             weakref.finalize(self, self._api.close)
 
-    def recorded(self, request: ChatRequest) -> Answer | None:
+    def recorded(self, request: ChatRequest) -> ChatAnswer | None:
         """Return the answer that is recorded for a request, or how it failed.
 
         What failed in a run that was interrupted is part of it: taken up again, it gives the same rows. What failed
@@ -140,10 +140,10 @@ class Client:
         if recording is None or (self.online and self.recordings.is_past(key)):
             return None
         if recording.answer is None:
-            return Answer(failure=recording.failure, error=recording.error, recorded=True)
+            return ChatAnswer(failure=recording.failure, error=recording.error, recorded=True)
         return read_answer(recording.answer, recorded=True)
 
-    def ask(self, request: ChatRequest) -> Answer:
+    def ask(self, request: ChatRequest) -> ChatAnswer:
         """Send a request and keep the raw answer before reading it.
 
         Raises GeneratorError when there is no answer; its text holds no key.
@@ -162,7 +162,7 @@ class Client:
         except GeneratorError as error:
             self.recordings.add(Recording(*place, None, error=error.message))
             raise
-        answer = Answer(failure=failure) if raw is None else read_answer(raw := self.endpoint.scrub(raw))
+        answer = ChatAnswer(failure=failure) if raw is None else read_answer(raw := self.endpoint.scrub(raw))
         self.recordings.add(Recording(*place, raw, answer.failure))
         return answer
 

@@ -11,7 +11,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class Parsed:
         """Whether nothing looked like a row."""
         return not (self.rows or self.rejected)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Mapping[str, Cell]) -> None:
         """Take a row, or count why it is none: it lacks a column, or a value is no text that a file can hold."""
         lacking = [label for label in self.needed if label not in row]
         broken = [label for label, value in row.items() if isinstance(value, str) and SURROGATE.search(value)]

@@ -15,7 +15,7 @@ import pandas as pd
 
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import remark
-from makeweight.generators.chat.client import Answer, ChatBody, ChatRequest, Client, in_parallel
+from makeweight.generators.chat.client import ChatAnswer, ChatBody, ChatRequest, Client, in_parallel
 from makeweight.generators.chat.diversity import AnswerReport, measure, summarize
 from makeweight.generators.chat.limits import Spending
 from makeweight.generators.chat.parse import Row, read_rows
@@ -155,10 +155,10 @@ class Session:
 
     def _wave(
         self, requests: Sequence[ChatRequest], prompts: Sequence[ChatPrompt]
-    ) -> tuple[list[tuple[ChatPrompt, Answer]], str | None]:
+    ) -> tuple[list[tuple[ChatPrompt, ChatAnswer]], str | None]:
         """Answer requests from the recordings or the endpoint, until a budget or the endpoint says no."""
         stop = None
-        calls: list[Callable[[], Answer]] = []
+        calls: list[Callable[[], ChatAnswer]] = []
         for request, prompt in zip(requests, prompts, strict=True):
             recorded = self.client.recorded(request)
             if recorded is not None:
@@ -169,7 +169,7 @@ class Session:
             if stop is not None:
                 break
             calls.append(partial(self._ask, request, prompt, held))
-        answered: list[tuple[ChatPrompt, Answer]] = []
+        answered: list[tuple[ChatPrompt, ChatAnswer]] = []
         for prompt, result in zip(prompts, self._run(calls), strict=False):
             if isinstance(result, GeneratorError) and self._answered:
                 stop = result.message
@@ -181,9 +181,9 @@ class Session:
                 answered.append((prompt, result))
         return answered, stop
 
-    def _run(self, calls: Sequence[Callable[[], Answer]]) -> list[Answer | BaseException]:
+    def _run(self, calls: Sequence[Callable[[], ChatAnswer]]) -> list[ChatAnswer | BaseException]:
         """Run calls at the same time; the very first one goes alone, so that a wrong key fails once."""
-        results: list[Answer | BaseException] = []
+        results: list[ChatAnswer | BaseException] = []
         if calls and not self._answered:
             with self._first:
                 if not self._answered:
@@ -194,13 +194,13 @@ class Session:
                     self._answered = True
         return results + in_parallel(calls[len(results) :], self.client.cancelled)
 
-    def _release(self, calls: Sequence[Callable[[], Answer]]) -> None:
+    def _release(self, calls: Sequence[Callable[[], ChatAnswer]]) -> None:
         """Give back what was reserved for requests that are not sent."""
         for call in calls:
             if isinstance(call, partial) and call.func == self._ask:
                 self.spending.cancel(call.args[2])
 
-    def _ask(self, request: ChatRequest, prompt: ChatPrompt, held: tuple[int, int]) -> Answer:
+    def _ask(self, request: ChatRequest, prompt: ChatPrompt, held: tuple[int, int]) -> ChatAnswer:
         used = (0, 0)
         try:
             answer = self.client.ask(request)
@@ -213,7 +213,7 @@ class Session:
             self.spending.settle(held, used)
 
     def _read(
-        self, group: Group, prompt: ChatPrompt, answer: Answer
+        self, group: Group, prompt: ChatPrompt, answer: ChatAnswer
     ) -> tuple[pd.DataFrame, AnswerReport, Counter[str]]:
         """Return the rows of an answer, what it is like, and why rows of it are not valid."""
         fields = self.prompter.fields
@@ -281,7 +281,7 @@ class Session:
         }
 
 
-def _given(answer: Answer) -> Answer:
+def _given(answer: ChatAnswer) -> ChatAnswer:
     if answer.error is not None:
         raise GeneratorError(answer.error)
     return answer

@@ -55,14 +55,14 @@ def _beginnings(
     """Return rows of which the limited columns are drawn and allowed, as many of `known` as were found."""
     contexts = model.contexts_beginning((*exact, *limited), alone=True)
     given = np.isin(np.arange(known.shape[1]), [*range(model.given), *exact])
-    wanted, drawn, found = len(known), 0, [known[:0]]
-    n_found, most = 0, max(LEAST_BEGINNINGS, MOST_BEGINNINGS * wanted)
-    while n_found < wanted and drawn < most:
-        rate = (n_found + 1) / (drawn + 2)
-        size = int(min(AT_ONCE, most - drawn, max(16, 1.2 * (wanted - n_found) / rate)))
+    wanted, drawn, parts = len(known), 0, [known[:0]]
+    n_rows, most = 0, max(LEAST_BEGINNINGS, MOST_BEGINNINGS * wanted)
+    while n_rows < wanted and drawn < most:
+        rate = (n_rows + 1) / (drawn + 2)
+        size = int(min(AT_ONCE, most - drawn, max(16, 1.2 * (wanted - n_rows) / rate)))
         rows = np.repeat(known[:1], size, axis=0)
         rows = model.write(contexts, rows, np.broadcast_to(given, rows.shape), rng, temperature)
         allowed = np.all([allows(rows[:, column]) for column, allows in limited.items()], axis=0)
-        found.append(rows[allowed][: wanted - n_found])
-        n_found, drawn = n_found + len(found[-1]), drawn + size
-    return np.concatenate(found)
+        parts.append(rows[allowed][: wanted - n_rows])
+        n_rows, drawn = n_rows + len(parts[-1]), drawn + size
+    return np.concatenate(parts)
