@@ -32,7 +32,7 @@ def fits_and_samples(model: object) -> bool:
 
 @dataclass(eq=False, repr=False)
 class AnyObject(Adapter):
-    """Any object with ``fit(frame)`` and ``sample(n)``, or ``sample(n, condition)`` where it can be keyword the group.
+    """Any object with ``fit(frame)`` and ``sample(n)``, or ``sample(n, condition)`` where it can be told the group.
 
     ``makeweight.balance`` and the sampler take the object itself and wrap it. It is copied before it is fitted.
     Rows of other groups, and with values that the table does not have, are rejected and counted.
