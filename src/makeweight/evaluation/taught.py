@@ -22,8 +22,6 @@ from makeweight.plan import Groups, Plan
 from makeweight.table import Table
 from makeweight.theory import logit_shift
 
-__all__ = ["Taught"]
-
 
 def soft_plan(groups: Groups, share: float = 1.0) -> Plan:
     """Return the plan of as many rows that carry probabilities as every group is to get, or a share of them."""

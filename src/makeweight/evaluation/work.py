@@ -21,8 +21,6 @@ from makeweight.generators.base import Generator
 from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 
-__all__ = ["Work"]
-
 #: Splits for which arms that can wait are left out.
 ENOUGH = 5
 #: Share of the time of that many splits in which rows with soft labels are written, by the generator's own forecast.
