@@ -192,6 +192,19 @@ def test_a_generator_that_can_say_what_a_row_is():
     assert not hasattr(own, "_known")
 
 
+def test_what_it_takes_is_told_beforehand(monkeypatch, caplog):
+    small, large = (Committee().forecast(n, 14) for n in (1_000, 100_000))
+    assert small.fits == large.fits == 25
+    assert 20 < large.seconds / small.seconds < 100
+    assert large.mebibytes == pytest.approx(100 * small.mebibytes)
+    X, y, _ = mixed(60)
+    Committee(QUICK, random_state=0).fit(X, y)
+    assert not caplog.records
+    monkeypatch.setattr("makeweight.committee.forecast.LONG", 0.1)
+    Committee(QUICK, random_state=0).fit(X, y)
+    assert "fits" in caplog.text
+
+
 def test_one_class_is_refused():
     with pytest.raises(PlanError, match="one class"):
         Committee(QUICK).fit(np.ones((5, 1)), np.zeros(5))

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import Interval, StrOptions
 from makeweight.committee.combination import fit_combination
+from makeweight.committee.forecast import CommitteeForecast, forecast_fits, tell
 from makeweight.committee.members import Member, choose_members, prior_weights
 from makeweight.committee.reading import CommitteeRows
 from makeweight.engine import run
@@ -141,7 +142,9 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = CommitteeRows.read(self, X, y, groups, sample_weight, self.kinds)
         members = choose_members(self.members)
         self.classes_, self.members_ = rows.classes, tuple(member.name for member in members)
-        folds, repeats = self._rounds(rows)
+        folds, repeats = self._rounds(int(rows.strata.distinct().min()), int(np.bincount(rows.labels).min()))
+        rows.strata.check(1)
+        tell(forecast_fits(members, len(rows), rows.frame.shape[1], folds, repeats), self.n_jobs or 1)
         seeds = seed_sequence(self.random_state).spawn(repeats)
         tasks = [
             _Round(rows, members, assigned == fold, int(seed.generate_state(1)[0]) % 2**31 + fold)
@@ -178,14 +181,31 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         likeliest = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])
 
-    def _rounds(self, rows: CommitteeRows) -> tuple[int, int]:
-        """Return folds, at most one per row of the rarest group, and repeats."""
-        rarest = int(rows.strata.distinct().min())
-        folds = max(2, min(self.cv, rarest))
-        rows.strata.check(1)
+    def forecast(self, n_rows: int, n_columns: int, n_rarest: int | None = None) -> CommitteeForecast:
+        """Return what ``fit`` is expected to take on one core; members brought by object are taken for boosted trees.
+
+        Parameters
+        ----------
+        n_rows, n_columns : int
+            Of the table to fit to.
+        n_rarest : int, optional
+            Rows of its rarest class; by default it has enough that nothing is repeated.
+
+        Examples
+        --------
+        >>> Committee(["lr", "rf"]).forecast(7_200, 14).fits, Committee(["lr", "rf"]).forecast(100, 9, n_rarest=10).fits
+        (10, 50)
+        """
+        rarest = n_rows if n_rarest is None else n_rarest
+        folds, repeats = self._rounds(rarest, rarest)
+        return forecast_fits(choose_members(self.members), n_rows, n_columns, folds, repeats)
+
+    def _rounds(self, different: int, rarest: int) -> tuple[int, int]:
+        """Return folds, at most one per different row of the rarest group, and repeats, by rows of the rarest class."""
+        folds = max(2, min(self.cv, different))
         if self.repeats != "auto":
             return folds, int(self.repeats)
-        return folds, min(MOST_REPEATS, -(-HELD_ROWS // int(np.bincount(rows.labels).min())))
+        return folds, min(MOST_REPEATS, -(-HELD_ROWS // rarest))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
