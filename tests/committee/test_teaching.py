@@ -77,3 +77,13 @@ def test_a_blend_lies_between_and_is_symmetric():
     assert np.allclose(blend(one, one), one)
     odds = [np.log(p[:, 0] / p[:, 1]) for p in (one, two, mixed)]
     assert np.allclose(odds[2], (odds[0] + odds[1]) / 2)
+
+
+def test_real_rows_follow_the_teacher_wholly_where_it_is_fitted_by_group():
+    sides = np.random.default_rng(1).choice(["a", "b"], 200)
+    by_group, _, y, _ = lesson(groups=sides, sample_weight=np.ones(200))
+    own = by_group.labels().weights[:200]
+    assert own == pytest.approx(by_group.teacher.oof_[np.arange(200), by_group.teacher.labels_])
+    half, _, _, _ = lesson()
+    assert half.labels().weights[:200].min() >= 0.5
+    assert by_group.labels(softness=0.0).weights[:200].tolist() == [1.0] * len(y)

@@ -17,6 +17,8 @@ from makeweight.table.containers import append_rows
 
 __all__ = ["Lesson", "soft_counts", "teach"]
 
+#: Share of a real row's weight that follows the teacher, and the same where it is fitted by group (docs/soft-rows.md).
+SOFTNESS, BY_GROUP_SOFTNESS = 0.5, 1.0
 #: Rows that carry probabilities: at least so many, and so many for every real one (docs/soft-rows.md).
 SOFT_ROWS, SOFT_SHARE = 8_000, 2
 
@@ -35,38 +37,44 @@ class Lesson:
         What the teacher says of the synthetic rows; of the real ones, unseen, that is ``teacher.oof_``.
     sample_weight : ndarray of shape (n,) or None
         Of the real rows.
+    by_group : bool, default=False
+        Whether the teacher was fitted by group.
     """
 
     teacher: Committee
     rows: Any
     said: np.ndarray
     sample_weight: np.ndarray | None = None
+    by_group: bool = False
 
     @property
     def probabilities(self) -> np.ndarray:
         """Of real rows, by fits that have not seen them, then of synthetic rows, shape (n + m, k)."""
         return np.concatenate([self.teacher.oof_, self.said])
 
-    def labels(self, *, softness: float = 0.5, synthetic_weight: float = 1.0, rows: int | None = None) -> SoftLabels:
+    def labels(
+        self, *, softness: float | None = None, synthetic_weight: float = 1.0, rows: int | None = None
+    ) -> SoftLabels:
         """Return the rows once per label; parameters as of `training_set`."""
         return soft_labels(
             self.teacher.labels_,
             self.teacher.oof_,
             self.said[:rows],
             sample_weight=self.sample_weight,
-            softness=softness,
+            softness=(BY_GROUP_SOFTNESS if self.by_group else SOFTNESS) if softness is None else softness,
             synthetic_weight=synthetic_weight,
         )
 
     def training_set(
-        self, *, softness: float = 0.5, synthetic_weight: float = 1.0, rows: int | None = None
+        self, *, softness: float | None = None, synthetic_weight: float = 1.0, rows: int | None = None
     ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Return what a learner is fitted to.
 
         Parameters
         ----------
-        softness : float in [0, 1], default=0.5
-            Share of a real row's weight that follows the teacher; the rest stays with its label.
+        softness : float in [0, 1], optional
+            Share of a real row's weight that follows the teacher; the rest stays with its label. By default one half,
+            and all of it where the teacher was fitted by group: there few rows weigh much, and so would their labels.
         synthetic_weight : float, default=1.0
             Of a synthetic row, where a real one weighs 1.
         rows : int, optional
@@ -136,10 +144,10 @@ def teach(
         committee = Committee(members, kinds=kinds, random_state=random_state, n_jobs=n_jobs)
     committee.fit(real, labels, groups=groups, sample_weight=sample_weight)
     if not len(synthetic):
-        return Lesson(committee, real, np.empty((0, len(committee.classes_))), sample_weight)
+        return Lesson(committee, real, np.empty((0, len(committee.classes_))), sample_weight, groups is not None)
     rows = append_rows(real, synthetic)
     said = committee.predict_proba(take_rows(rows, np.arange(len(labels), len(labels) + len(synthetic))))
-    return Lesson(committee, rows, said, sample_weight)
+    return Lesson(committee, rows, said, sample_weight, groups is not None)
 
 
 def soft_counts(counts: np.ndarray, *, even: bool = True) -> np.ndarray:
