@@ -39,7 +39,8 @@ def test_it_is_the_map_of_the_theory():
     names = ["x0", "x1", "x2"]
     common, rare = (frame.loc[frame["y"] == y, names].to_numpy() for y in ("common", "rare"))
     moved = fit_transport(common, rare).apply(common)
-    rows = written(frame, ("rare",), len(common), space="standardised", borrowed_rows=0.0)[names].to_numpy()
+    options = {"space": "standardised", "borrowed_rows": 0.0, "own_shape": False}
+    rows = written(frame, ("rare",), len(common), **options)[names].to_numpy()
     np.testing.assert_allclose(rows.mean(axis=0), moved.mean(axis=0), atol=0.01)
     np.testing.assert_allclose(np.cov(rows.T), np.cov(moved.T), atol=0.02)
     # The same set of rows, up to the rows that would leave the observed range.
@@ -52,7 +53,8 @@ def test_mean_and_spread_are_the_groups_and_the_shape_is_the_sources(space):
     def bimodal(rng, shape):
         return np.where(rng.random(shape) < 0.5, -1.0, 1.0) + 0.15 * rng.standard_normal(shape)
 
-    rows = written(two_groups(bimodal, rare=300, shift=0.3), ("rare",), 3000, space=space, borrowed_rows=0.0)
+    options = {"space": space, "borrowed_rows": 0.0, "own_shape": False}
+    rows = written(two_groups(bimodal, rare=300, shift=0.3), ("rare",), 3000, **options)
     assert rows["x0"].mean() == pytest.approx(0.3, abs=0.1)
     assert rows["x0"].std() == pytest.approx(0.51, abs=0.06)
     near_the_middle = (rows["x0"].sub(rows["x0"].mean()).abs() < 0.15).mean()

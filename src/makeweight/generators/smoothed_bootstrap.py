@@ -21,6 +21,7 @@ from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, position
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
 from makeweight.generators.rows.scores import MAX_LUMPS, NormalScores, lumps
+from makeweight.generators.rows.shape import GroupShapes
 from makeweight.plan import Group, Groups
 from makeweight.table import Kind, Table
 
@@ -52,7 +53,9 @@ class SmoothedBootstrap(FromRows):
     4. A category, and whether a number is missing, is kept from row i or is drawn anew, with a probability
        chosen by the same likelihood: all that are drawn anew in a row come from one of the group's rows
        that are near in everything else (a step of Gibbs sampling, which leaves shares as they are).
-    5. Scores go back through the quantile function, into the column's range and onto its decimals.
+    5. Every column of scores gets the group's own shape, the more so the more rows it has
+       (`makeweight.generators.rows.shape.GroupShape`).
+    6. Scores go back through the quantile function, into the column's range and onto its decimals.
 
     A rare group so keeps its own mean and borrows shape from the rows of all groups: with few rows the noise
     takes over, with many the rows themselves. Every real row is used equally often.
@@ -72,6 +75,8 @@ class SmoothedBootstrap(FromRows):
         ``borrowed_rows / (n_g - 1 + borrowed_rows)``.
     max_donors : int
         Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
+    own_shape : bool
+        Whether every column of numbers gets the group's own distribution, the more so the more rows it has.
 
     Raises
     ------
@@ -107,7 +112,7 @@ class SmoothedBootstrap(FromRows):
 
     traits = Traits()
     saved_as = "smoothed-bootstrap"
-    saved_facts = tuple(field.name for field in dataclasses.fields(Smoothing))
+    saved_facts = ("seed", *(field.name for field in dataclasses.fields(Smoothing)))
     saved_arrays = ("donors", "shared", "levels", "marginal")
 
     bandwidth: float | str = option("auto", float, 0, above=True, words=("auto",))
@@ -115,13 +120,15 @@ class SmoothedBootstrap(FromRows):
     n_neighbors: int = option(15, int, 1)
     borrowed_rows: float = option(1.0, float, 0)
     max_donors: int = option(20_000, int, 1)
+    own_shape: bool = option(True, bool)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
         """Read marginals, group means, shared residuals and bandwidths off real rows."""
         self._check_options()
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
-        to_keep, to_break_ties, to_leave_out = rng.spawn(3)
+        to_keep, to_break_ties, to_leave_out, to_shape = rng.spawn(4)
+        self._seed = int(to_shape.integers(2**62))
         rows, start = kept_rows(groups, self.max_donors, len(table.schema.learned), to_keep)
         self._keep_texts(table, rows)
         scores, codes = self._read(table, rows, to_break_ties)
@@ -140,6 +147,7 @@ class SmoothedBootstrap(FromRows):
             share=None if self.recombine == "auto" else float(self.recombine),
             rng=to_leave_out,
         )
+        self._know_shapes()
         return self
 
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -150,6 +158,14 @@ class SmoothedBootstrap(FromRows):
         DataFrame of shape (n, n_learned + n_text)
         """
         position = self._known.position(group)
+        scores, codes, order = self._written(position, n, rng)
+        columns = self._columns(self._shapes.of(position).forward(scores), codes)
+        for name, levels in self._levels.items():
+            columns[name] = np.where(columns[name] < 0, np.nan, levels[columns[name]])
+        return self._known.decode(columns | {name: texts.iloc[order] for name, texts in self._texts.items()})
+
+    def _written(self, position: int, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return scores and codes of rows before they get the group's own shape, and the rows they start from."""
         own = streams(rng, "order", "residuals", "noise", "candidates", "others", "picks")
         order = evenly(self._donors.size(position), n, own["order"]) + int(self._donors.start[position])
         scores = np.empty((n, len(self._numeric)))
@@ -157,18 +173,32 @@ class SmoothedBootstrap(FromRows):
         for first in range(0, n, BLOCK):
             block = slice(first, first + BLOCK)
             scores[block], codes[block] = self._block(position, order[block], own)
-        columns = self._columns(scores, codes)
-        for name, levels in self._levels.items():
-            columns[name] = np.where(columns[name] < 0, np.nan, levels[columns[name]])
-        return self._known.decode(columns | {name: texts.iloc[order] for name, texts in self._texts.items()})
+        return scores, codes, order
+
+    def _know_shapes(self) -> None:
+        """Read a group's own shape when it is first written."""
+        scales = cast("list[NormalScores]", self._scales)
+        self._shapes = GroupShapes(scales, self._real, self._present, self._seed, wanted=self.own_shape)
+
+    def _real(self, position: int) -> np.ndarray:
+        own = self._donors.of(position)
+        return np.where(self._donors.observed[own], self._donors.scores[own], np.nan)
+
+    def _present(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return scores of rows as they are written, NaN where a value is missing."""
+        scores, codes, _ = self._written(position, n, rng)
+        for k, j in enumerate(self._with_missing, start=len(self._coded)):
+            scores[codes[:, k] < 0, j] = np.nan
+        return scores
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-density of rows given their group, of the law that is written from with normal noise.
 
         The mixture over the group's rows i of N(z; m + a (z_i - m), h^2 S), times, for every category, the
         probability that it is kept or drawn anew from the group's rows (with one row of the whole table on
-        top): the law whose leave-one-out likelihood chose the bandwidths. The residuals that are the noise
-        are taken for normal, and categories that are drawn anew for drawn alone **[derived]**.
+        top): the law whose leave-one-out likelihood chose the bandwidths. What a value owns is taken back through
+        the map to the group's own shape first. The residuals that are the noise are taken for normal, and
+        categories that are drawn anew for drawn alone **[derived]**.
 
         Parameters
         ----------
@@ -187,8 +217,9 @@ class SmoothedBootstrap(FromRows):
         simulated = np.random.default_rng(0).spawn(len(self._known.groups))
         for position in np.unique(positions[positions >= 0]):
             rows = positions == position
-            kernels = self._kernels(position)
-            total[rows] = kernels.log_mass(low[rows], high[rows], codes[rows], simulated[position])
+            kernels, shape = self._kernels(position), self._shapes.of(position)
+            ends = shape.backward(low[rows]), shape.backward(high[rows])
+            total[rows] = kernels.log_mass(*ends, codes[rows], simulated[position])
         return total
 
     def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
@@ -232,7 +263,7 @@ class SmoothedBootstrap(FromRows):
             levels={positions[name]: levels for name, levels in self._levels.items()},
             marginal={positions[column.name]: marginal for column, marginal in marginals},
         )
-        return SavedState(dataclasses.asdict(self._smoothing), arrays)
+        return SavedState({"seed": self._seed, **dataclasses.asdict(self._smoothing)}, arrays)
 
     def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         arrays, learned = state.arrays, self._known.learned
@@ -244,7 +275,10 @@ class SmoothedBootstrap(FromRows):
         self._keep_texts(table, self._donors.rows)
         self._shared = part(arrays, "shared", SharedResiduals)
         self._whitened_means = self._shared.whiten(self._shared.means)
-        self._smoothing = Smoothing(**state.facts)
+        facts = dict(state.facts)
+        self._seed = int(facts.pop("seed"))
+        self._smoothing = Smoothing(**facts)
+        self._know_shapes()
 
     def _block(
         self, position: int, rows: np.ndarray, streams: dict[str, np.random.Generator]

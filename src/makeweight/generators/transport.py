@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from makeweight.generators.rows.donors import (
 )
 from makeweight.generators.rows.moving import Standard, centred, filled, is_bent, root
 from makeweight.generators.rows.scores import NormalScores
+from makeweight.generators.rows.shape import GroupShapes, scores_of
 from makeweight.plan import Group, Groups
 from makeweight.table import Table
 from makeweight.theory import shrunk_covariance
@@ -63,6 +65,8 @@ class TransportGenerator(FromRows):
     5. Categories, and whether a number is missing, are not those of the row that is moved, which tell of the
        group that it comes from: they are taken together from one of the group's own rows near the synthetic
        row. Each is then, with probability `recombine`, taken from another near row.
+    6. Every column of numbers gets the group's own shape, the more so the more rows it has
+       (`makeweight.generators.rows.shape.GroupShape`).
 
     The cheap rival of every generator: right where groups differ by an affine map, and it has as many
     different residuals as the largest group has rows, however rare the group.
@@ -83,6 +87,8 @@ class TransportGenerator(FromRows):
         Near rows from which one is drawn.
     max_donors : int
         Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
+    own_shape : bool
+        Whether every column of numbers gets the group's own distribution, the more so the more rows it has.
 
     Raises
     ------
@@ -117,13 +123,15 @@ class TransportGenerator(FromRows):
 
     traits = Traits()
     saved_as = "transport"
-    saved_arrays = ("kept", "scores", "standard")
+    saved_facts = ("seed",)
+    saved_arrays = ("kept", "scores", "standard", "marginal", "normal")
 
     space: str = option("auto", words=("auto", "normal-scores", "standardised"))
     borrowed_rows: float = option(10.0, float, 0)
     recombine: float = option(0.2, float, 0, 1)
     n_neighbors: int = option(5, int, 1)
     max_donors: int = option(20_000, int, 1)
+    own_shape: bool = option(True, bool)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
         """Keep the rows, or a random subset of large groups, on the scale on which they are moved."""
@@ -131,14 +139,15 @@ class TransportGenerator(FromRows):
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
         self._divide(column.name for column in self._known.learned if column.kind.is_numeric)
-        to_keep, to_break_ties, to_fill = rng.spawn(3)
+        to_keep, to_break_ties, to_fill, to_shape = rng.spawn(4)
         rows, start = kept_rows(groups, self.max_donors, len(self._known.learned), to_keep)
         scores, codes = self._read(table, rows, start, to_break_ties)
-        self._keep(Kept(filled(scores, start, to_fill), codes, start))
+        self._keep(Kept(filled(scores, start, to_fill), codes, start), int(to_shape.integers(2**62)))
         return self
 
-    def _keep(self, kept: Kept) -> None:
-        self._kept = kept
+    def _keep(self, kept: Kept, seed: int) -> None:
+        self._kept, self._seed = kept, seed
+        self._shapes = GroupShapes(self._marginals, self._real, self._present, seed, wanted=self.own_shape)
         sums = np.add.reduceat(kept.scores, kept.start[:-1], axis=0)
         self._means = sums / np.diff(kept.start)[:, None]
 
@@ -150,6 +159,27 @@ class TransportGenerator(FromRows):
         DataFrame of shape (n, n_learned)
         """
         position = self._known.position(group)
+        [to_break_ties] = rng.spawn(1)
+        columns = self._written(position, n, rng)
+        values = self._shapes.of(position).reshaped(self._numbers(columns, n), self._marginals, to_break_ties)
+        for column, numbers in zip(self._numeric, values.T, strict=True):
+            columns[column.name] = column.snap(numbers)
+        return self._known.decode(columns)
+
+    def _real(self, position: int) -> np.ndarray:
+        return np.asarray(self._normal[self._kept.of(position)])
+
+    def _present(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the normal scores of rows as they are written."""
+        [to_break_ties] = rng.spawn(1)
+        return scores_of(self._numbers(self._written(position, n, rng), n), self._marginals, to_break_ties)
+
+    def _numbers(self, columns: dict[Hashable, Any], n: int) -> np.ndarray:
+        values = [columns[column.name] for column in self._numeric]
+        return np.stack(values, axis=1) if values else np.empty((n, 0))
+
+    def _written(self, position: int, n: int, rng: np.random.Generator) -> dict[Hashable, Any]:
+        """Return the columns of rows before they get the group's own shape."""
         own = streams(rng, "order", "noise", "candidates", "anywhere", "picks")
         residuals, covariance = self._source(position)
         shape = root(self._covariance(position, covariance), 0.5)
@@ -166,21 +196,25 @@ class TransportGenerator(FromRows):
                 moved = np.sqrt(1.0 - t * t) * moved + t * own["noise"].standard_normal(moved.shape)
             scores[block] = self._means[position] + np.einsum("nj,ij->ni", moved, shape)
             codes[block] = self._categories(position, scores[block], own)
-        return self._known.decode(self._columns(scores, codes))
+        return self._columns(scores, codes)
 
     def _read(
         self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return scores with NaN where missing, and codes, one column of the table at a time."""
-        self._scales = []
+        self._scales, self._marginals = [], []
         scores = np.empty((len(rows), len(self._numeric)))
+        self._normal = np.empty_like(scores)
         for j, (column, stream) in enumerate(zip(self._numeric, rng.spawn(len(self._numeric)), strict=True)):
             values = table.encode(column.name)
             observed = values[~np.isnan(values)]
             values = values[rows]
             bends = self.space == "normal-scores" or (self.space == "auto" and is_bent(values, start))
-            self._scales.append(NormalScores.fit(observed) if bends else Standard.fit(observed))
-            scores[:, j] = self._scales[j].transform(values, stream.random(len(rows)))
+            self._marginals.append(NormalScores.fit(observed))
+            self._normal[:, j] = self._marginals[j].transform(values, stream.random(len(rows)))
+            scale = Standard.fit(observed)
+            self._scales.append(self._marginals[j] if bends else scale)
+            scores[:, j] = self._normal[:, j] if bends else scale.transform(values)
         codes = np.empty((len(rows), len(self._coded) + len(self._with_missing)), dtype=np.int32)
         for j, column in enumerate(self._coded):
             codes[:, j] = table.encode(column.name, rows)
@@ -194,12 +228,13 @@ class TransportGenerator(FromRows):
             kept=self._kept,
             scores={j: scale for j, scale in scales.items() if isinstance(scale, NormalScores)},
             standard={j: scale for j, scale in scales.items() if isinstance(scale, Standard)},
+            marginal={j: self._marginals[j] for j, scale in scales.items() if isinstance(scale, Standard)},
+            normal=self._normal,
         )
-        return SavedState({}, arrays)
+        return SavedState({"seed": self._seed}, arrays)
 
     def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         self._divide(column.name for column in self._known.learned if column.kind.is_numeric)
-        self._keep(part(state.arrays, "kept", Kept))
         bent = parts(state.arrays, "scores")
         self._scales = [
             part(state.arrays, f"scores.{j}", NormalScores)
@@ -207,6 +242,12 @@ class TransportGenerator(FromRows):
             else part(state.arrays, f"standard.{j}", Standard)
             for j in range(len(self._numeric))
         ]
+        self._marginals = [
+            scale if isinstance(scale, NormalScores) else part(state.arrays, f"marginal.{j}", NormalScores)
+            for j, scale in enumerate(self._scales)
+        ]
+        self._normal = state.arrays["normal"]
+        self._keep(part(state.arrays, "kept", Kept), int(state.facts["seed"]))
 
     def _source(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         """Return whitened residuals to move to a group, of others where there are any, and their covariance."""

@@ -61,7 +61,7 @@ def test_contexts_are_even_and_no_larger_than_the_network_knows(rows, rare, show
 
 def test_more_rows_of_a_large_group_begin_as_real_ones(folder, monkeypatch):
     table = example_table(n=600, rare=25, kinds="numbers")
-    generator = InContextTransformer(weights=folder, orders=2).fit(table, rng=np.random.default_rng(0))
+    generator = InContextTransformer(weights=folder, orders=2, own_shape=False).fit(table, rng=np.random.default_rng(0))
     told = []
     real = generator._rows.sample
 

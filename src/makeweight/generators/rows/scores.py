@@ -115,6 +115,56 @@ class NormalScores:
         absent = np.isnan(x)
         return np.where(absent, -np.inf, low), np.where(absent, np.inf, high)
 
+    def locate(self, x: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+        """Return the scores from which `inverse` makes these values; NaN stays NaN.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (n,)
+            Taken to the nearer end where they lie outside the column's range.
+        uniforms : ndarray of float64 in [0, 1), shape (n,)
+            Where among its scores a value that repeats goes.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+
+        Examples
+        --------
+        >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
+        >>> scores.inverse(scores.locate(np.array([0.0, 0.25, 2.0]), np.full(3, 0.5))).round(6)
+        array([0.  , 0.25, 2.  ])
+        """
+        x = np.clip(x, self.values[0], self.values[-1])
+        start, end = self._flat()
+        at = np.clip(np.searchsorted(self.values, x, side="right") - 1, 0, len(self.values) - 1)
+        following = np.minimum(at + 1, len(self.values) - 1)
+        gap = np.where(following > at, self.values[following] - self.values[at], 1.0)
+        between = end[at] + (x - self.values[at]) / gap * (start[following] - end[at])
+        own = start[at] + uniforms * (end[at] - start[at])
+        return np.where(np.isnan(x), np.nan, ndtri(np.where(self.values[at] == x, own, between)))
+
+    def _flat(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ranks between which the quantile function is flat, for every value; one rank where it does not repeat."""
+        half = np.minimum(0.5 * self.lower_step, 0.5 * (self.upper - self.lower))
+        return self.lower + half, self.upper - half
+
+    def ties(self) -> np.ndarray:
+        """Return the scores between which each value that repeats lies.
+
+        Returns
+        -------
+        ndarray of float64, shape (k, 2)
+            In ascending order; -inf or inf at the ends of the column.
+
+        Examples
+        --------
+        >>> NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0])).ties()
+        array([[-inf,   0.]])
+        """
+        tied = self.upper - self.lower > 1.5 * self.row
+        return np.stack([ndtri(self.lower[tied]), ndtri(self.upper[tied])], axis=1)
+
     def _ranks(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and last rank, in [0, 1], that a value owns; a value between two others owns a point."""
         last = len(self.values) - 1
@@ -145,8 +195,7 @@ class NormalScores:
         scores : ndarray of float64
             Any shape; NaN stays NaN.
         """
-        half = np.minimum(0.5 * self.lower_step, 0.5 * (self.upper - self.lower))
-        ranks = np.stack([self.lower + half, self.upper - half], axis=1).ravel()
+        ranks = np.stack(self._flat(), axis=1).ravel()
         return np.asarray(np.interp(ndtr(scores), ranks, np.repeat(self.values, 2)))
 
 

@@ -269,7 +269,7 @@ class RowModel:
                 if not keep.all():
                     chance = np.take_along_axis(uniforms[own, rows], here[..., None], 2)[:, :, 0]
                     drawn = walk.forecast().sample(xp.array(chance, like), temperature, may_miss)
-                    values = np.where(keep, values, self._tidy(xp.to_numpy(drawn), column))
+                    values = np.where(keep, values, self.tidy(xp.to_numpy(drawn), column))
                     np.put_along_axis(padded[own, rows], here, values[..., None], 2)
                 walk.push(xp.array(values, like))
 
@@ -282,7 +282,7 @@ class RowModel:
         most = max((piece[2].stop - piece[2].start for piece in pieces), default=1)
         self._run([partial(work, *piece) for piece in pieces], most * self._bytes_per_row(contexts))
 
-    def _tidy(self, drawn: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def tidy(self, drawn: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Give numbers (B, M) of columns (B,) decimals, range and, where every one repeats, real values."""
         tidy = drawn.astype(np.float64)
         for order, column in enumerate(columns):

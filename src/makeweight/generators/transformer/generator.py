@@ -17,6 +17,7 @@ from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
+from makeweight.generators.rows.foreign import positions_of
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.arrays import require_torch
 from makeweight.generators.transformer.conditional import Allows, conditional_rows
@@ -27,6 +28,7 @@ from makeweight.generators.transformer.device import choose_device
 from makeweight.generators.transformer.encoding import frame_numbers, table_numbers
 from makeweight.generators.transformer.manifest import Adaptation
 from makeweight.generators.transformer.network import Network
+from makeweight.generators.transformer.shaping import Shaping
 from makeweight.plan import Group, Groups, Plan
 from makeweight.rules import Condition
 from makeweight.table import Table
@@ -77,6 +79,8 @@ class InContextTransformer(SavedGenerator):
         Share of rows that begin as a real row of their group: a random half of its cells, more or less, is
         kept, the rest is written. "auto" is n² / (n² + 500²) for a group of n rows: thousands of real rows
         say more than a network that has read some of them, a hundred do not. 0 keeps no cell.
+    own_shape : bool
+        Whether every column of numbers gets the group's own distribution, the more so the more rows it has.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
         decide which of the networks on the way is kept, the pretrained one among them. It needs torch. 0 leaves
@@ -135,6 +139,7 @@ class InContextTransformer(SavedGenerator):
     max_context: int | str = option("auto", int, 2, words=("auto",))
     temperature: float = option(1.0, float, 0, math.inf, above=True, test=math.isfinite)
     donors: float | str = option("auto", float, 0, 1, words=("auto",))
+    own_shape: bool = option(True, bool)
     adapt: int = option(0, int, 0)
     max_memory: int = option(768, int, 1)
     device: str = option("auto", words=("auto", "cpu", "cuda"), saved=False)
@@ -208,6 +213,7 @@ class InContextTransformer(SavedGenerator):
             rng=np.random.default_rng(seed),
         )
         self._rows.contexts()
+        self._shaping = Shaping(self._rows, codes, self._written, seed, wanted=self.own_shape)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -266,15 +272,21 @@ class InContextTransformer(SavedGenerator):
         DataFrame of shape (n, n_learned)
             The first rows of a longer request are those of a shorter one.
         """
-        codes = self._codes[self._known.position(group)]
+        position = self._known.position(group)
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
+        [to_break_ties] = rng.spawn(1)
+        rows = self._written(position, n, rng)
+        return self._decode(self._shaping.reshaped(position, rows, to_break_ties))
+
+    def _written(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return rows of numbers before they get the group's own shape."""
         donors = self.donors
         if isinstance(donors, str):
-            real = int((self._rows.values[:, : len(codes)] == codes).all(1).sum())
+            real = len(self._shaping.real(position))
             donors = real**2 / (real**2 + DONORS**2)
         options = {"temperature": self.temperature, "donors": float(donors)}
-        return self._decode(self._rows.sample(tuple(codes.tolist()), n, rng, **options))
+        return self._rows.sample(tuple(self._codes[position].tolist()), n, rng, **options)
 
     def propose_where(
         self, group: Group, n: int, conditions: Mapping[Hashable, Condition], *, rng: np.random.Generator
@@ -331,7 +343,7 @@ class InContextTransformer(SavedGenerator):
         """Log-probability of rows given their group; numbers are measured on the scale of normal scores.
 
         It is that of rows written from the first column on; rows that begin as a real one follow it from
-        where the real one ends.
+        where the real one ends. The group's own shape is accounted for by the mass of what a value is made from.
 
         Parameters
         ----------
@@ -343,7 +355,13 @@ class InContextTransformer(SavedGenerator):
         ndarray of float64, shape (m,)
             −inf for a category, a group or a missing value that the context lacks.
         """
-        return self._rows.log_prob(frame_numbers(self._known, frame))
+        rows = frame_numbers(self._known, frame)
+        positions = positions_of(frame, self._known.given, self._known.groups)
+        change = np.zeros(len(rows))
+        for position in np.unique(positions[positions >= 0]):
+            own = positions == position
+            rows[own], change[own] = self._shaping.unshaped(int(position), rows[own])
+        return self._rows.log_prob(rows) + change
 
     def predict_proba(self, frame: pd.DataFrame, *, balanced: bool = True) -> np.ndarray:
         """Probabilities of the labels by Bayes' rule.
