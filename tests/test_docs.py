@@ -19,7 +19,7 @@ RUN = [
     page for page in PAGES if page.parent.name in ("how-to", "coming-from") and "```python" in page.read_text("utf-8")
 ]
 #: Packages of others that a page may show; its blocks are run where they are installed.
-OTHERS = {"be_great", "fairlearn", "mostlyai", "polars", "sdv", "tabpfn", "tabpfn_extensions"}
+OTHERS = {"be_great", "fairlearn", "mostlyai", "polars", "sdv", "tabicl", "tabpfn"}
 
 
 def blocks(page: Path) -> list[str]:

@@ -39,6 +39,7 @@ PUBLIC = {
         "makeweight.generators.auto",
         "makeweight.generators.causal_lm",
         "makeweight.generators.chat",
+        "makeweight.generators.adapters.any_object",
     ],
     "Writing a generator": [
         "makeweight.generators.base",
