@@ -1,10 +1,13 @@
 """How the site is built: `make site`."""
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_site"))
+#: For the notebooks: the command of this very environment.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 from sphinx.application import Sphinx  # noqa: E402
 

@@ -56,7 +56,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
     """Yield the page and the line of every command of ours that a page shows."""
     for page in PAGES:
         text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
-        for line in re.findall(r"^(?:    |!)(makeweight .*)$", text, flags=re.MULTILINE):
+        for line in re.findall(r"^(?:    |%%sh\n)(makeweight .*)$", text, flags=re.MULTILINE):
             yield os.fspath(page.relative_to(DOCS.parent)), line
 
 
