@@ -73,9 +73,9 @@ html_theme_options = {
 def setup(app: Sphinx) -> None:
     """Write the pages of the reference before any page is read."""
     reference.write_pages(HERE)
-    app.connect("autodoc-process-docstring", plain_bars, priority=1000)
+    app.connect("autodoc-process-docstring", mark_up, priority=1000)
 
 
-def plain_bars(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Take |x| in a docstring for the size of x."""
-    lines[:] = [reference.without_substitutions(line) for line in lines]
+def mark_up(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Take |x| in a docstring for the size of x, and docs/x.md for a link."""
+    lines[:] = [reference.marked_up(line) for line in lines]

@@ -57,16 +57,20 @@ def module_lines(module: ModuleType, homes: dict[int, str]) -> Iterator[str]:
 def first_sentence(value: object) -> str:
     """Return the first sentence of the documentation."""
     paragraph = (inspect.getdoc(value) or "").split("\n\n")[0]
-    return without_substitutions(re.split(r"(?<=[.:])\s", " ".join(paragraph.split()))[0])
+    return marked_up(re.split(r"(?<=\.)\s", " ".join(paragraph.split()))[0])
 
 
-def without_substitutions(line: str) -> str:
-    """Return a line of a docstring in which |x| is the size of x, and no substitution."""
+def marked_up(line: str) -> str:
+    """Return a line of a docstring in which |x| is the size of x, and the name of a page leads there."""
     if line.lstrip().startswith((">>>", "...")):
         return line
-    return "".join(
-        part if part.startswith("`") else part.replace("|", r"\|") for part in re.split(r"(`+[^`]*`+)", line)
-    )
+    parts = re.split(r"(`+[^`]*`+)", line)
+    return "".join(part if part.startswith("`") else _linked(part.replace("|", r"\|")) for part in parts)
+
+
+def _linked(text: str) -> str:
+    """Return text in which the name of a page leads to it."""
+    return re.sub(r"\b(docs/([\w/-]+)\.md)\b", r":doc:`\1 </\2>`", text)
 
 
 def option_lines() -> Iterator[str]:
