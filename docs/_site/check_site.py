@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from public_names import PUBLIC, modules
+from public_names import public_names
 
 
 class Page(HTMLParser):
@@ -58,13 +58,7 @@ def missing_names(site: Path) -> list[str]:
     text = "\n".join(path.read_text(encoding="utf-8") for path in site.glob("reference/**/*.html"))
     anchors = Page(text).anchors
     homes = {anchor.rpartition(".")[2] for anchor in anchors if anchor.startswith("makeweight.")}
-    every = [
-        (module.__name__, name)
-        for patterns in PUBLIC.values()
-        for module in modules(patterns)
-        for name in module.__all__
-    ]
-    return [f"{module}.{name}" for module, name in every if name not in homes]
+    return [name for name in public_names() if name.rpartition(".")[2] not in homes]
 
 
 if __name__ == "__main__":

@@ -11,24 +11,19 @@ import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
 
-#: Modules whose ``__all__`` is promised, by heading; a trailing ".*" stands for every module below.
+#: By heading, modules whose ``__all__`` is promised. "module: name name" promises these alone: what the module exports
+#: besides is for other rooms. A trailing ".*" stands for every module below.
 PUBLIC = {
     "Samplers and classifiers": [
         "makeweight",
-        "makeweight.sampler",
-        "makeweight.resampled",
-        "makeweight.synthesizer",
-        "makeweight.classifier",
-        "makeweight.committee",
+        "makeweight.classifier: CandidateResult ClassifierDecision",
+        "makeweight.committee: ClosedForm blend",
     ],
-    "Measuring": ["makeweight.evaluation", "makeweight.quality", "makeweight.page"],
+    "Measuring": ["makeweight.evaluation", "makeweight.quality", "makeweight.page: render"],
     "Tables and plans": [
         "makeweight.table",
-        "makeweight.plan",
-        "makeweight.rules",
-        "makeweight.partitioned",
+        "makeweight.plan: Amount Group GroupPlan Groups Plan Target describe_group",
         "makeweight.progress",
-        "makeweight.engine",
         "makeweight.errors",
     ],
     "Generators": [
@@ -46,7 +41,7 @@ PUBLIC = {
         "makeweight.generators.contract",
         "makeweight.generators.registry",
         "makeweight.generators.frame.options",
-        "makeweight.generators.fill",
+        "makeweight.generators.fill: fill",
         "makeweight.generators.generation",
         "makeweight.generators.ledger",
         "makeweight.generators.limits",
@@ -57,15 +52,17 @@ PUBLIC = {
 }
 
 
-def modules(patterns: list[str]) -> Iterator[ModuleType]:
-    """Yield the modules that a list of patterns stands for."""
+def exports(patterns: list[str]) -> Iterator[tuple[ModuleType, list[str]]]:
+    """Yield the modules that a list of patterns stands for, each with its public names."""
     for pattern in patterns:
-        module = importlib.import_module(pattern.removesuffix(".*"))
-        if not pattern.endswith(".*"):
-            yield module
+        path, _, names = pattern.partition(":")
+        module = importlib.import_module(path.removesuffix(".*"))
+        if not path.endswith(".*"):
+            yield module, names.split() or list(module.__all__)
             continue
         for below in pkgutil.iter_modules(module.__path__, module.__name__ + "."):
-            yield importlib.import_module(below.name)
+            inner = importlib.import_module(below.name)
+            yield inner, list(inner.__all__)
 
 
 def parameters(value: object) -> list[str]:
@@ -82,8 +79,8 @@ def public_names() -> dict[str, list[str]]:
     """Return the parameters of every public name."""
     names: dict[str, list[str]] = {}
     for patterns in PUBLIC.values():
-        for module in modules(patterns):
-            for name in module.__all__:
+        for module, exported in exports(patterns):
+            for name in exported:
                 names[f"{module.__name__}.{name}"] = parameters(getattr(module, name))
     return names
 

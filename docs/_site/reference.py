@@ -11,7 +11,7 @@ from types import ModuleType
 
 from makeweight.errors import MissingDependency
 from makeweight.generators.registry import available
-from public_names import PUBLIC, modules
+from public_names import PUBLIC, exports
 
 FOLDER = "reference/generated"
 
@@ -24,19 +24,19 @@ def write_pages(root: Path) -> None:
     homes: dict[int, str] = {}
     for heading, patterns in PUBLIC.items():
         lines = [heading, "=" * len(heading), ""]
-        for module in modules(patterns):
-            lines += module_lines(module, homes)
+        for module, names in exports(patterns):
+            lines += module_lines(module, names, homes)
         (folder / f"{heading.lower().replace(' ', '-')}.rst").write_text("\n".join(lines), encoding="utf-8")
     (folder / "options.rst").write_text("\n".join(option_lines()), encoding="utf-8")
 
 
-def module_lines(module: ModuleType, homes: dict[int, str]) -> Iterator[str]:
+def module_lines(module: ModuleType, names: list[str], homes: dict[int, str]) -> Iterator[str]:
     """Yield a section on a module: what it is, a table of its names, and each name where it is first met."""
     title = f"``{module.__name__}``"
     yield from (title, "-" * len(title), "", first_sentence(module), "")
     yield from (".. list-table::", "   :widths: 35 65", "   :class: names", "")
     new = []
-    for name in module.__all__:
+    for name in names:
         value = getattr(module, name)
         shared = inspect.isclass(value) or inspect.isfunction(value)
         home = homes.setdefault(id(value), f"{module.__name__}.{name}") if shared else f"{module.__name__}.{name}"
