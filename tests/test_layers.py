@@ -261,6 +261,14 @@ def test_balancing_with_the_default_generator_imports_no_scikit_learn():
     assert not {"sklearn", "imblearn", "scipy.stats", "torch", "matplotlib", "rich"} & set(loaded)
 
 
+def test_the_command_balances_without_scikit_learn(tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text("x,y\n" + "".join(f"{i},{'ab'[i > 6]}\n" for i in range(9)))
+    words = ["balance", str(data), "--target", "y", "--seed", "0", "-o", str(tmp_path / "out.csv")]
+    loaded = fresh(f"import sys; from makeweight.cli import main; assert not main({words}); print(*sys.modules)")
+    assert not {"sklearn", "imblearn", "scipy.stats", "torch", "matplotlib"} & set(loaded)
+
+
 def test_importing_the_sampler_imports_no_torch():
     loaded = fresh(
         "import makeweight.sampler, makeweight.generators.registry as r, sys; r.names(); print(*sys.modules)"

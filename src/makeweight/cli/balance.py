@@ -170,7 +170,6 @@ def run(request: BalanceRequest) -> BalanceOutcome:
     import numpy as np
 
     from makeweight.cli._progress import Reporter
-    from makeweight.committee import soften
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.generators.forewarning import forecast, warn_of_few_rows
     from makeweight.generators.registry import resolve
@@ -216,6 +215,8 @@ def run(request: BalanceRequest) -> BalanceOutcome:
             _tell_failure(request, file, error, time.perf_counter() - start)
             raise
         if request.soft_labels:
+            from makeweight.committee import soften  # it brings scikit-learn
+
             progress.say("asking a committee what the rows are")
             generation = soften(
                 table,
@@ -269,11 +270,11 @@ def _dry_run(request: BalanceRequest) -> None:
 
 def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
     """Return the rows per group."""
-    from makeweight.committee import soft_amount
-    from makeweight.rules import read_constraints
-
     amount = request.amount
     if request.soft_labels:
+        from makeweight.committee import soft_amount
+        from makeweight.rules import read_constraints
+
         amount = soft_amount(amount, groups, read_constraints(request.constraints, table.schema))
     return amount.plan(groups)
 
