@@ -21,7 +21,7 @@ BASE = {
     "sample": ["t.csv", "-n", "3", "--target", "y", "--generator", "random"],
     "split": ["t.csv", "--target", "y", "--force"],
     "evaluate": ["t.csv", "--target", "y", "--generator", "random", "--arms", "nothing", "--max-seconds", "1"],
-    "scaling": ["t.csv", "--target", "y", "--generator", "random", "--max-seconds", "1"],
+    "scaling": ["t.csv", "--target", "y", "--generator", "random", "--max-seconds", "1", "--jobs", "1"],
     "report": ["t.csv", "t.csv", "--target", "y"],
     "generators": [],
     "reproduce": ["no-such-experiment"],

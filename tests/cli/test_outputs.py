@@ -19,6 +19,7 @@ OPTIONS = {
     "evaluate -o": (("evaluate", "t.csv", "--target", "y"), "-o", "out.json"),
     "evaluate --html": (("evaluate", "t.csv", "--target", "y"), "--html", "out.html"),
     "scaling -o": (("scaling", "t.csv", "--target", "y"), "-o", "out.json"),
+    "scaling --html": (("scaling", "t.csv", "--target", "y"), "--html", "out.html"),
     "scaling --figure": (("scaling", "t.csv", "--target", "y"), "--figure", "out.svg"),
 }
 
@@ -65,7 +66,7 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_cost_the_answer(run, 
     quick = {
         "report": [],
         "evaluate": ["--estimator", "lr", "--arm", "smoothed-bootstrap", "--splits", 2, "--folds", 2, "--jobs", 1],
-        "scaling": ["--repeats", 1, "--folds", 2, "--sizes", "0,9"],
+        "scaling": ["--repeats", 1, "--folds", 2, "--sizes", "0,9", "--jobs", 1],
     }[command]
 
     def full(*_):

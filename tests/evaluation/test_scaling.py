@@ -201,7 +201,7 @@ def csv(tmp_path):
 
 
 def run(*arguments):
-    return CliRunner().invoke(app, ["scaling", *map(str, arguments)], catch_exceptions=True)
+    return CliRunner().invoke(app, ["scaling", *map(str, arguments), "--jobs", "1"], catch_exceptions=True)
 
 
 def test_the_command_prints_curve_law_and_verdict(csv, tmp_path):

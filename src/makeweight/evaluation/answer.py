@@ -94,6 +94,9 @@ class Advice:
         Further rows per group of the augmented arm.
     target, case : str
         The target, and its rarest class.
+    soft_strategy : str
+        Rows per group as `makeweight balance --strategy` reads them, where fewer rows with soft labels were measured
+        than are written by default; else empty.
     """
 
     table: Sequence[str]
@@ -102,6 +105,7 @@ class Advice:
     augment: int
     target: str
     case: str
+    soft_strategy: str = ""
 
 
 def give_answer(scores: Scores, advice: Advice) -> Answer:
@@ -205,7 +209,7 @@ def _command(arm: Arm, advice: Advice) -> str:
     """Return what to run for somebody who came by the command line."""
     extra = ["--augment", str(advice.augment)] if arm.variant == "augmented" else []
     if arm.step == "soft-rows":
-        extra = ["--soft-labels"]
+        extra = ["--soft-labels", *(["--strategy", advice.soft_strategy] if advice.soft_strategy else [])]
     if arm.step in ("rows", "soft-rows"):
         return shlex.join(["makeweight", "balance", *advice.table, *advice.generator, *extra, "-o", "balanced.csv"])
     return f"in Python: {_python(arm, advice)}"

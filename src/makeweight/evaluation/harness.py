@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import joblib
 import numpy as np
 
-from makeweight.committee import soft_counts
 from makeweight.errors import OptionError
+from makeweight.evaluation.amounts import amounts_of, fewer_soft_rows, soft_strategy
 from makeweight.evaluation.answer import Advice, give_answer
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
 from makeweight.evaluation.budget import Clock, missing_splits
@@ -34,7 +33,7 @@ from makeweight.evaluation.store import Log
 from makeweight.evaluation.training import AUTO, Settings
 from makeweight.evaluation.transfer import BESIDE, GeneratorTransfer, transfer_costs
 from makeweight.evaluation.verdict import judge
-from makeweight.evaluation.work import ENOUGH, Work, affordable_soft_rows, forecast
+from makeweight.evaluation.work import Work, forecast
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve, stated_options
@@ -151,7 +150,9 @@ def compare(
     sources = choose(catalogue(generator, options, outside, design.synthetic_weight), arms)
     focus = _focus([arm for source in sources for arm in source.arms])
     clock = Clock(seconds)
-    amounts = _amounts(problem, sources, resolve(generator, options), design, seconds if arms is None else None, n_jobs)
+    amounts = amounts_of(
+        problem, sources, resolve(generator, options), design, seconds if arms is None else None, n_jobs
+    )
     shared = Settings(
         design.folds,
         INNER_FOLDS,
@@ -179,7 +180,7 @@ def compare(
     focus = [arm for arm in focus if arm in work.arms]
     cut = missing_splits(len(ran), design.wanted, design.folds, clock)
     cut += _slow(named[1], scores, work.sources) if cut else ()
-    cut += (*work.left_out, *_fewer(amounts, design, clock))
+    cut += (*work.left_out, *fewer_soft_rows(amounts, design, clock))
     settings = ComparisonSettings(
         execution.name,
         named[1],
@@ -204,7 +205,18 @@ def compare(
     named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
     command = evaluate_command([*table, *named], design, settings, named_arms, ran)
     return Comparison(
-        give_answer(scores, Advice(table, named, amounts.n_added, amounts.augment, str(target), _case(problem))),
+        give_answer(
+            scores,
+            Advice(
+                table,
+                named,
+                amounts.n_added,
+                amounts.augment,
+                str(target),
+                _case(problem),
+                soft_strategy(problem, amounts),
+            ),
+        ),
         judge(
             scores,
             focus,
@@ -233,36 +245,6 @@ def compare(
 def _case(problem: EvaluationProblem) -> str:
     """Return the rarest class."""
     return problem.class_names[int(np.bincount(problem.labels).argmin())]
-
-
-@dataclass(frozen=True)
-class _Amounts:
-    """Rows on the whole table: per group of the augmented arm, with soft labels, and what each training set adds."""
-
-    augment: int
-    soft: int
-    all_soft: int
-    n_added: dict[str, int]
-
-
-def _amounts(
-    problem: EvaluationProblem,
-    sources: Sequence[ArmSource],
-    generator: Generator,
-    design: Design,
-    seconds: float | None,
-    n_jobs: int,
-) -> _Amounts:
-    """Return how many rows are written, of those with soft labels as many as the seconds allow."""
-    largest = int(problem.counts.max())
-    augment = largest if design.augment is None else design.augment
-    balance = int((largest - problem.counts).sum())
-    total = int(soft_counts(problem.counts).sum())
-    soft = design.soft_rows or total
-    if design.soft_rows is None and any(arm.variant == "soft" for source in sources for arm in source.arms):
-        soft = affordable_soft_rows(problem, generator, seconds, n_jobs)
-    augmented = balance + augment * len(problem.group_names)
-    return _Amounts(augment, soft, total, {"balanced": balance, "augmented": augmented, "soft": soft})
 
 
 def _transfer(
@@ -360,16 +342,6 @@ def _focus(arms: Sequence[Arm]) -> list[Arm]:
             hint="name one, for example smoothed-bootstrap",
         )
     return [arm for arm in synthetic if arm.focus] or [arm for arm in synthetic if not arm.external] or synthetic
-
-
-def _fewer(amounts: _Amounts, design: Design, clock: Clock) -> tuple[str, ...]:
-    """Return how many rows with soft labels were written where there was no time for all."""
-    if amounts.soft >= amounts.all_soft or design.soft_rows is not None:
-        return ()
-    return (
-        f"{amounts.soft:,} rows with soft labels were written rather than {amounts.all_soft:,}, for {ENOUGH} splits to "
-        f"fit into the budget of {clock.budget:.0f} s: --soft-rows {amounts.all_soft} writes all",
-    )
 
 
 def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple[str, ...]:

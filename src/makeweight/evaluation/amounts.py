@@ -1,0 +1,74 @@
+"""How many rows a comparison writes, on the whole table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from makeweight.committee import soft_counts
+from makeweight.evaluation.arms import ArmSource
+from makeweight.evaluation.budget import Clock
+from makeweight.evaluation.design import Design
+from makeweight.evaluation.problem import EvaluationProblem
+from makeweight.evaluation.work import ENOUGH, affordable_soft_rows
+from makeweight.generators.base import Generator
+from makeweight.plan import Groups
+
+__all__ = ["Amounts", "amounts_of", "fewer_soft_rows", "soft_strategy"]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Rows on the whole table: per group of the augmented arm, with soft labels, and what each training set adds."""
+
+    augment: int
+    soft: int
+    all_soft: int
+    n_added: dict[str, int]
+
+
+def amounts_of(
+    problem: EvaluationProblem,
+    sources: Sequence[ArmSource],
+    generator: Generator,
+    design: Design,
+    seconds: float | None,
+    n_jobs: int,
+) -> Amounts:
+    """Return how many rows are written, of those with soft labels as many as the seconds allow."""
+    largest = int(problem.counts.max())
+    augment = largest if design.augment is None else design.augment
+    balance = int((largest - problem.counts).sum())
+    total = int(soft_counts(problem.counts).sum())
+    soft = design.soft_rows or total
+    if design.soft_rows is None and any(arm.variant == "soft" for source in sources for arm in source.arms):
+        soft = affordable_soft_rows(problem, generator, seconds, n_jobs)
+    augmented = balance + augment * len(problem.group_names)
+    return Amounts(augment, soft, total, {"balanced": balance, "augmented": augmented, "soft": soft})
+
+
+def soft_strategy(problem: EvaluationProblem, amounts: Amounts) -> str:
+    """Return the rows of every group with as many soft ones as were measured, as JSON; nothing where that is usual."""
+    if amounts.soft >= amounts.all_soft:
+        return ""
+    groups = Groups(problem.table(np.arange(len(problem))))
+    share = amounts.soft / amounts.all_soft
+    totals = groups.counts + np.ceil(share * soft_counts(groups.counts)).astype(np.int64)
+    if len(groups.columns) == 1:
+        return json.dumps({str(key[0]): int(n) for key, n in zip(groups.keys, totals, strict=True)})
+    names = [str(name) for name in groups.columns]
+    cells = (dict(zip(names, map(str, key), strict=True)) for key in groups.keys)
+    return json.dumps([{**cell, "rows": int(n)} for cell, n in zip(cells, totals, strict=True)])
+
+
+def fewer_soft_rows(amounts: Amounts, design: Design, clock: Clock) -> tuple[str, ...]:
+    """Return how many rows with soft labels were written where there was no time for all."""
+    if amounts.soft >= amounts.all_soft or design.soft_rows is not None:
+        return ()
+    return (
+        f"{amounts.soft:,} rows with soft labels were written rather than {amounts.all_soft:,}, for {ENOUGH} splits to "
+        f"fit into the budget of {clock.budget:.0f} s: --soft-rows {amounts.all_soft} writes all",
+    )
