@@ -17,7 +17,7 @@ from makeweight.evaluation.design import Design
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.store import Log
-from makeweight.evaluation.training import Settings
+from makeweight.evaluation.training import Settings, Task, _out_of_fold
 from makeweight.evaluation.work import Work, can_wait, forecast
 from makeweight.generators.base import Cost
 from makeweight.plan import Amount, Groups
@@ -52,9 +52,7 @@ def test_arms_that_can_wait_are_taken_in_where_there_is_time():
     assert waiting == ["Priced+augment", "Priced+augment+platt", "auto", "auto+platt"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "left_out"), [(1000.0, []), (62.0, ["auto"]), (52.0, ["auto", "Priced+augment"])]
-)
+@pytest.mark.parametrize(("seconds", "left_out"), [(1000.0, []), (62.0, ["auto"]), (52.0, ["auto", "Priced+augment"])])
 def test_arms_are_left_out_by_what_they_are_expected_to_take(problem, seconds, left_out):
     job = work(problem, seconds, 10.0)
     everything = job.sources
@@ -80,6 +78,30 @@ def test_fewer_soft_rows_are_written_where_they_are_dear_and_it_is_told(problem)
     assert f"{dear.soft:,} rows with soft labels were written rather than {total:,}" in line
     assert amounts_of(problem, sources, Priced(), Design(soft_rows=77), 1.0, 1).soft == 77
     assert amounts_of(problem, sources, Priced(), Design(), 100.0, 2).soft >= dear.soft
+
+
+def test_one_inner_fold_calibrates_where_rows_are_dear_and_groups_large(problem):
+    sources, limited = catalogue(Priced()), Design()
+    assert amounts_of(problem, sources, Priced(), limited, 10.0, 1).calibration_folds == 3  # 100 rare rows are too few
+    frame = pd.DataFrame({"x": np.arange(3000.0), "y": ["no"] * 2000 + ["yes"] * 1000})
+    large = EvaluationProblem.read(frame, "y")
+    assert amounts_of(large, sources, Priced(), limited, None, 1).calibration_folds == 3
+    few = amounts_of(large, sources, Priced(), limited, 100.0, 1)
+    assert few.calibration_folds == 1
+    assert "--calibration-folds 3" in fewer_soft_rows(few, limited, Clock(100.0))[0]
+    assert amounts_of(large, sources, Priced(), Design(calibration_folds=2), 100.0, 1).calibration_folds == 2
+
+
+def test_rows_of_other_inner_folds_take_no_part_in_calibration(problem):
+    (source,) = [one for one in catalogue("random") if one.name == "random"]
+    every, one = (
+        _out_of_fold(Task(problem, replace(SETTINGS, calibration_folds=folds), source, 0, 0), np.arange(400))
+        for folds in (3, 1)
+    )
+    assert every[1].all()
+    assert one[1].mean() == pytest.approx(1 / 3, abs=0.01)
+    key = ("balanced", "lr")
+    np.testing.assert_array_equal(one[0][key], every[0][key][one[1]])
 
 
 @pytest.mark.parametrize("group_by", [(), ("sex",)])

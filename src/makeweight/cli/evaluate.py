@@ -41,6 +41,7 @@ class EvaluateRequest:
     augment: int | None
     synthetic_weight: float | None
     soft_rows: int | None
+    calibration_folds: int | None
     external: dict[str, str]
     copies: CopyPolicy
     max_seconds: float | None
@@ -129,6 +130,12 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     metavar="N",
     type=click.IntRange(min=1),
     help="Synthetic rows with soft labels; two for every real one by default, 8,000 at least, or as time allows.",
+)
+@click.option(
+    "--calibration-folds",
+    metavar="N",
+    type=click.IntRange(1, 3),
+    help="Inner folds, of three, on which calibrators of the generator's rows are fitted; 3, or 1 as time allows.",
 )
 @click.option(
     "--synthetic-weight",
@@ -260,6 +267,7 @@ def _compare(request: EvaluateRequest, err: Console) -> Comparison:
                 augment=request.augment,
                 synthetic_weight=request.synthetic_weight,
                 soft_rows=request.soft_rows,
+                calibration_folds=request.calibration_folds,
                 copies=request.copies,
                 external=external,
             ),

@@ -22,6 +22,10 @@ from makeweight.measure.learners import LEARNERS
 __all__ = ["ComparisonSettings", "Design", "Execution", "ExternalRows", "Reproduction", "repeated"]
 
 
+#: Further whole numbers of a design, and the least that they can be.
+MORE = (("soft_rows", 1), ("calibration_folds", 1))
+
+
 @dataclass(frozen=True)
 class Design:
     """What is measured.
@@ -38,6 +42,9 @@ class Design:
     soft_rows : int, optional
         Synthetic rows with soft labels, on the whole table; by default those of `makeweight.committee.soft_counts`, or
         as many as there is time for.
+    calibration_folds : int, optional
+        Of the three inner folds, those on which calibrators of the chosen generator's rows are fitted: all by default,
+        or one where there is no time to write rows for three, and enough rows for one.
     copies : {"auto", "reject", "accept"}
         What to do with exact copies of real rows.
     external : mapping of name to table, optional
@@ -61,11 +68,12 @@ class Design:
     augment: int | None = None
     synthetic_weight: float | None = None
     soft_rows: int | None = None
+    calibration_folds: int | None = None
     copies: CopyPolicy = "auto"
     external: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, least in (("repeats", 1), ("folds", 2), ("splits", LEAST_SPLITS), ("augment", 0), ("soft_rows", 1)):
+        for name, least in (("repeats", 1), ("folds", 2), ("splits", LEAST_SPLITS), ("augment", 0), *MORE):
             value = getattr(self, name)
             if value is not None or name in ("repeats", "folds"):
                 whole_number(name, value, least)
@@ -140,6 +148,7 @@ class ComparisonSettings:
     inner_folds: int
     augment: int
     soft_rows: int
+    calibration_folds: int
     copies: str
     random_state: int
     synthetic_weight: float | None
@@ -196,6 +205,8 @@ def evaluate_command(
         str(settings.augment),
         "--soft-rows",
         str(settings.soft_rows),
+        "--calibration-folds",
+        str(settings.calibration_folds),
         "--copies",
         design.copies,
         *repeated("--external", [f"{name}=FILE" for name in design.external]),

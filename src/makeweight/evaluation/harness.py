@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 
 from makeweight.errors import OptionError
-from makeweight.evaluation.amounts import amounts_of, fewer_soft_rows, soft_strategy
+from makeweight.evaluation.amounts import INNER_FOLDS, amounts_of, fewer_soft_rows, soft_strategy
 from makeweight.evaluation.answer import Advice, give_answer
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
 from makeweight.evaluation.budget import Clock, missing_splits
@@ -44,7 +44,6 @@ from makeweight.table.containers import to_frame
 
 __all__ = ["compare"]
 
-INNER_FOLDS = 3
 #: Of the cost of transfer.
 TRANSFER_FOLDS = 5
 DESIGN, EXECUTION = Design(), Execution()
@@ -162,6 +161,7 @@ def compare(
         random_state,
         design.synthetic_weight,
         amounts.soft / amounts.all_soft,
+        amounts.calibration_folds,
     )
     if progress is not None:
         expected = seconds or forecast(problem, sources, shared, len(design.wanted), n_jobs)
@@ -191,6 +191,7 @@ def compare(
         INNER_FOLDS,
         amounts.augment,
         amounts.soft,
+        amounts.calibration_folds,
         design.copies,
         random_state,
         design.synthetic_weight,

@@ -41,8 +41,9 @@ AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "augment": 0}
 class Settings:
     """What all tasks share: a `Design` as it was resolved, with its learners.
 
-    Calibrator and threshold are fitted on `inner_folds` inside each training fold. Augmentation rows per group are a
-    multiple of the largest group; of the rows with soft labels `softness` is the share that is written.
+    Calibrator and threshold are fitted on `inner_folds` inside each training fold, those of the chosen generator's rows
+    on `calibration_folds` of them. Augmentation rows per group are a multiple of the largest group; of the rows with
+    soft labels `softness` is the share that is written.
     """
 
     folds: int
@@ -53,6 +54,7 @@ class Settings:
     random_state: int
     synthetic_weight: float | None = None
     softness: float = 1.0
+    calibration_folds: int = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
     assigned = problem.strata.assign(settings.folds, rng)
     train, held = everything[assigned != task.fold], everything[assigned == task.fold]
     predictions, ledger = _predictions(task, train, held, ())
-    out_of_fold = _out_of_fold(task, train)
+    out_of_fold, known = _out_of_fold(task, train)
     rare = int(np.bincount(problem.labels).argmin())
     records = []
     for (arm, name), record in zip(pairs, blank, strict=True):
@@ -126,7 +128,9 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
         if prediction.calibrated is not None and arm.calibrated:
             probabilities, decisions = prediction.calibrated, prediction.calibrated.argmax(axis=1)
         else:
-            probabilities, decisions = _read_out(arm, problem, train, prediction.probabilities, out_of_fold.get(key))
+            probabilities, decisions = _read_out(
+                arm, problem, train[known], prediction.probabilities, out_of_fold.get(key)
+            )
         measured = measure(
             probabilities,
             decisions,
@@ -149,22 +153,24 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
     return records
 
 
-def _out_of_fold(task: Task, train: np.ndarray) -> dict[tuple[Variant, str], np.ndarray]:
-    """Return probabilities of the training rows, each from models and generators that did not see it."""
-    problem, source = task.problem, task.source
+def _out_of_fold(task: Task, train: np.ndarray) -> tuple[dict[tuple[Variant, str], np.ndarray], np.ndarray]:
+    """Return probabilities of training rows, each from models and generators that did not see it, and which rows."""
+    problem, source, settings = task.problem, task.source, task.settings
+    every = np.ones(len(train), dtype=bool)
     if source.kind in ("constant", "auto", "taught") or all(arm.readout in ("raw", "shift") for arm in source.arms):
-        return {}
-    folds = min(task.settings.inner_folds, int(problem.strata.distinct(train).min()))
+        return {}, every
+    folds = min(settings.inner_folds, int(problem.strata.distinct(train).min()))
     inner = problem.strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
+    known = inner < settings.calibration_folds if any(arm.focus for arm in source.arms) else every
     held_out_of: dict[tuple[Variant, str], np.ndarray] = {}
-    for fold in range(folds):
+    for fold in np.unique(inner[known]).tolist():
         held = inner == fold
         for key, prediction in _predictions(task, train[~held], train[held], (fold,))[0].items():
             if isinstance(prediction, str):
                 continue  # the fit to all training rows fails likewise, and says why
             whole = held_out_of.setdefault(key, np.empty((len(train), len(problem.class_names))))
             whole[held] = prediction.probabilities
-    return held_out_of
+    return {key: whole[known] for key, whole in held_out_of.items()}, known
 
 
 def _read_out(

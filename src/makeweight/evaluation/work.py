@@ -42,7 +42,7 @@ def affordable_soft_rows(problem: EvaluationProblem, generator: Generator, secon
     if seconds is None:
         return total
     cost = generator.cost(soft_plan(Groups(problem.table(np.arange(len(problem)))))).seconds
-    return min(total, int(total * SOFT_SHARE * seconds * _processes(n_jobs) / ENOUGH / max(cost, 1e-9)))
+    return min(total, int(total * SOFT_SHARE * seconds * processes(n_jobs) / ENOUGH / max(cost, 1e-9)))
 
 
 def forecast(
@@ -58,9 +58,11 @@ def forecast(
             continue
         extra = round(settings.augment * int(groups.counts.max())) * any(a.variant == "augmented" for a in source.arms)
         plan = soft_plan(groups, settings.softness) if source.kind == "taught" else Plan.make(groups, augment=extra)
-        times = 1 if source.kind == "taught" else 1 + settings.inner_folds
+        chosen = any(arm.focus for arm in source.arms)
+        inner = settings.calibration_folds if chosen else settings.inner_folds
+        times = 1 if source.kind == "taught" else 1 + inner
         total += times * source.generator.cost(plan).seconds
-    return splits * total / _processes(n_jobs)
+    return splits * total / processes(n_jobs)
 
 
 def can_wait(arm: Arm) -> bool:
@@ -68,7 +70,8 @@ def can_wait(arm: Arm) -> bool:
     return arm.focus and (arm.source == "auto" or arm.variant == "augmented")
 
 
-def _processes(n_jobs: int) -> int:
+def processes(n_jobs: int) -> int:
+    """Return how many processes work at the same time."""
     return max(1, int(joblib.effective_n_jobs(n_jobs)))
 
 
@@ -171,15 +174,15 @@ class Work:
         for record in self.log.records:
             if (record.repeat, record.fold) == self.splits[0]:
                 took[record.source] += record.task_seconds
-        processes = _processes(self.n_jobs)
+        parallel = processes(self.n_jobs)
         chosen = next((s for s in everything if any(arm.variant == "augmented" for arm in s.arms)), None)
         both = took.get("committee", 0.0) + (took[chosen.name] if chosen else 0.0)
-        needs = {"auto": AUTO_FACTOR * both / processes}
+        needs = {"auto": AUTO_FACTOR * both / parallel}
         if chosen is not None and chosen.generator is not None:
             groups = Groups(self.problem.table(np.arange(len(self.problem))))
             extra = round(self.settings.augment * int(groups.counts.max()))
             costs = [chosen.generator.cost(Plan.make(groups, augment=n)).seconds for n in (0, extra)]
-            needs["augment"] = took[chosen.name] * max(costs[1] / max(costs[0], 1e-9) - 1.0, 0.0) / processes
+            needs["augment"] = took[chosen.name] * max(costs[1] / max(costs[0], 1e-9) - 1.0, 0.0) / parallel
         return needs
 
     def _missing(self, splits: Sequence[tuple[int, int]], there: set[Key]) -> list[Task]:
