@@ -154,6 +154,21 @@ def test_doctor_finds_packages_that_break(run, monkeypatch, tmp_path):
     assert "something that is required does not work" in run("doctor").out
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 60.0])
+def test_doctor_says_what_it_had_no_time_to_try(run, monkeypatch, seconds):
+    monkeypatch.setattr(doctor, "SECONDS", seconds)
+    asked = [("click", ">=8.1", None), ("no-such-package", ">=1", "hf")]
+    monkeypatch.setattr(doctor, "requirements", lambda: asked)
+    report = run("doctor", "--json").json
+    assert report["ok"]
+    late = seconds < 0
+    rows = {row["name"]: row for row in report["generators"]}
+    assert rows["transformer"]["usable"] is (None if late else True)
+    if late:
+        assert rows["causal-lm"]["problem"] == "it needs no-such-package"
+        assert "importing it took too long to be tried here" in run("doctor").out
+
+
 def test_requirements_are_those_of_the_package():
     found = {name: extra for name, _, extra in reversed(doctor.requirements())}
     assert found["numpy"] is None

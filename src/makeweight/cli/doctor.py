@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import click
@@ -35,8 +36,8 @@ EXTRAS = {
     "tabpfn": "the generator tabpfn, and a teacher of soft labels",
     "train": "makeweight pretrain, adapt and GPUs for the transformer",
 }
-#: For all of it; slow disks and busy machines import packages for minutes.
-SECONDS = 5.0
+#: For what other processes try out; slow disks and busy machines import packages for minutes.
+SECONDS = 4.0
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
@@ -56,6 +57,13 @@ print(json.dumps({"cuda": cuda, "mps": bool(mps and mps.is_available()), "thread
 """
 
 
+GENERATORS = """
+import json
+from makeweight.generators.registry import available
+print(json.dumps([{"name": info.name, "problem": info.problem, "licence": info.licence} for info in available()]))
+"""
+
+
 @click.command()
 @json_option
 @click.pass_context
@@ -64,23 +72,23 @@ def command(context: click.Context, /, as_json: bool) -> None:
 
     The packages are imported in another process, so that a broken one is told and does no harm.
     """
-    from makeweight.generators.registry import available
-
     deadline = time.monotonic() + SECONDS
     packages = [check(*requirement) for requirement in requirements()]
+    listing = _start(GENERATORS)
     machine = _start(DEVICES) if any(package["name"] == "torch" and package["works"] for package in packages) else None
-    _import(packages, deadline)
+    with ThreadPoolExecutor(1) as pool:  # the weights are read here, while other processes import
+        tried = pool.submit(_import, packages, deadline)
+        file = weights()
+        tried.result()
     report: dict[str, Any] = {
         "makeweight": importlib.metadata.version("makeweight"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": devices(machine, deadline),
         "packages": packages,
-        "generators": [
-            {name: getattr(info, name) for name in ("name", "usable", "problem", "licence")} for info in available()
-        ],
+        "generators": generators(listing, packages, deadline),
+        "weights": file,
     }
-    report["weights"] = weights()
     required = all(package["works"] for package in packages if package["extra"] is None)
     report["ok"] = required and report["weights"]["works"]
     if as_json:
@@ -129,6 +137,25 @@ def devices(machine: subprocess.Popen[str] | None, deadline: float) -> dict[str,
         return report
     lines = _output(machine, deadline).splitlines()
     return report | (json.loads(lines[-1]) if lines and machine.returncode == 0 else {"cuda": None, "mps": None})
+
+
+def generators(listing: subprocess.Popen[str], packages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+    """Return what keeps each generator from being used.
+
+    Where none was tried in time, that is the packages that it lacks, and ``usable`` is None where it lacks none.
+    """
+    lines = _output(listing, deadline).splitlines()
+    if lines and listing.returncode == 0:
+        return [{**told, "usable": told["problem"] is None} for told in json.loads(lines[-1])]
+    from makeweight.generators.registry import described, names
+
+    rows = []
+    for info in map(described, names()):
+        lacking = [p["name"] for p in packages if p["extra"] == info.extra and info.extra and not p["works"]]
+        problem = f"it needs {', '.join(lacking)}" if lacking else None
+        told = {"name": info.name, "problem": problem, "licence": info.licence}
+        rows.append({**told, "usable": False if lacking else None})
+    return rows
 
 
 def weights() -> dict[str, Any]:
@@ -207,7 +234,7 @@ def _print(report: dict[str, Any]) -> None:
         columns["4"] = {}
         _show.section(out, title, _show.table(columns, rows, headings=False))
     rows = [
-        (_mark(info["usable"]), info["name"], "; ".join(filter(None, (info["problem"], info["licence"]))))
+        (_mark(info["usable"]), info["name"], "; ".join(filter(None, (info["problem"], info["licence"], _late(info)))))
         for info in report["generators"]
     ]
     _show.section(out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False))
@@ -227,7 +254,9 @@ def _print(report: dict[str, Any]) -> None:
         out.print("something that is required does not work: see the lines above")
 
 
-def _mark(works: bool) -> Text:
+def _mark(works: bool | None) -> Text:
+    if works is None:
+        return Text("?", style="yellow")
     return Text("ok", style="green") if works else Text("no", style="red")
 
 
@@ -235,6 +264,10 @@ def _trouble(package: dict[str, Any]) -> str:
     if package.get("imported") is False:
         return "installed; importing it took too long to be tried here"
     return "" if package["works"] else f"{package['problem']}: {package['fix']}"
+
+
+def _late(generator: dict[str, Any]) -> str:
+    return "importing it took too long to be tried here" if generator["usable"] is None else ""
 
 
 def _devices_line(found: dict[str, Any]) -> str:

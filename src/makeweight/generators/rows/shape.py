@@ -16,9 +16,8 @@ from makeweight.generators.rows.scores import NormalScores
 
 __all__ = ["GroupShape", "GroupShapes", "scores_of"]
 
-#: k of n / (n + k), the weight of the distribution that a group's own n rows have. The distribution functions of
-#: groups of 6 to 100 rows in tables of the prior came nearest to those of further rows with 14 to 28.
-BORROWED = 20.0
+#: A difference between two distribution functions counts beyond so many times what chance alone makes.
+CAUTION = 2.0
 #: A group's distribution function is read once every so many rows: between them what is written keeps its form.
 STEP = 8
 #: Where so many rows would have shown one beyond their range with this probability or less, the range is believed.
@@ -51,7 +50,9 @@ class GroupShape:
     """The maps of one group, one for each column; None where there are too few values to tell.
 
     With H the distribution function of what is written, and F that of the group's n real rows, column by column and
-    on normal scores, a score s becomes the score t with G(t) = H(s), where G = w F + (1 - w) H and w = n / (n + 20).
+    on normal scores, a score s becomes the score t with G(t) = H(s), where G = w F + (1 - w) H. The weight is
+    w = max(0, 1 - 2 e / d), with d the mean of (F - H)^2 and e what sampling alone adds to it, which falls as 1 / n: in
+    other words n / (n + k), with a k of the column's own, and 0 where F and H differ no more than chance makes them.
     F is read at every eighth row and at both ends of every tie; in between, G has the form of H. So point masses keep
     the share that G gives them, and the density of what is written is smooth where H is.
 
@@ -171,13 +172,21 @@ def _curve(own: np.ndarray, written: np.ndarray, ties: np.ndarray) -> _Curve | N
     edges = _edges(own, ties)
     before = np.interp(edges, points, raw, left=0.0, right=1.0)
     inside = (before > 0.0) & (before < 1.0)
-    weight = n / (n + BORROWED)
+    weight = _weight(np.searchsorted(own, points, side="right") / n, raw, n, m)
     after = weight * np.searchsorted(own, edges) / n + (1.0 - weight) * before
     ends = np.array([0.0]), np.array([1.0])
     ranks = np.interp(raw, *(np.concatenate([ends[0], part[inside], ends[1]]) for part in (before, after)))
     target, ranks = _within(points, raw, ranks, _range(own, ties), n)
+    if not weight and target is points:
+        return None
     every = np.unique(np.concatenate([raw, ranks[(ranks > raw[0]) & (ranks < raw[-1])]]))
     return _Curve(np.interp(every, raw, points), np.interp(every, ranks, target))
+
+
+def _weight(own: np.ndarray, written: np.ndarray, n: int, m: int) -> float:
+    """Return the weight of a distribution function of n rows beside one of m, both (k,), by how far they differ."""
+    chance = float((own * (1.0 - own)).mean() / n + (written * (1.0 - written)).mean() / m)
+    return max(0.0, 1.0 - CAUTION * chance / max(float(((own - written) ** 2).mean()), chance))
 
 
 def _edges(own: np.ndarray, ties: np.ndarray) -> np.ndarray:
