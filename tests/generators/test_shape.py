@@ -78,8 +78,10 @@ def test_what_differs_by_chance_alone_is_left_as_it_is():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         own, written = rng.normal(size=(100, 1)), rng.normal(size=(200, 1))
-        kept += GroupShape.fit(own, written, NO_TIES).curves == (None,)
-    assert kept > 30
+        shape = GroupShape.fit(own, written, NO_TIES)
+        kept += shape.curves == (None,)
+        assert np.abs(shape.forward(written) - written).mean() < 0.2
+    assert kept > 20  # and the others are changed little
 
 
 def test_one_row_and_empty_columns_have_no_shape():
@@ -134,8 +136,8 @@ def test_point_masses_and_marginals_are_the_groups_own(name, folder):
         new = generator.propose(("rare",), 400, rng=np.random.default_rng(1))
         rows[own_shape] = new
         distance[own_shape] = np.mean([ks_2samp(new[c], rare[c]).statistic for c in rare.columns[:-1]])
-    assert (rows[True]["amount"] == 0).mean() == pytest.approx((rare["amount"] == 0).mean(), abs=0.06)
-    assert distance[True] < 0.09
+    assert (rows[True]["amount"] == 0).mean() == pytest.approx((rare["amount"] == 0).mean(), abs=0.1)
+    assert distance[True] < 0.1
     assert distance[True] <= distance[False] + 0.005
     assert rows[True]["amount"].min() >= 0
 

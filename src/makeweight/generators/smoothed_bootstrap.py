@@ -53,7 +53,7 @@ class SmoothedBootstrap(FromRows):
     4. A category, and whether a number is missing, is kept from row i or is drawn anew, with a probability
        chosen by the same likelihood: all that are drawn anew in a row come from one of the group's rows
        that are near in everything else (a step of Gibbs sampling, which leaves shares as they are).
-    5. Every column of scores gets the group's own shape, the more so the more rows it has
+    5. Columns of scores get the group's own shape where it differs by more than chance
        (`makeweight.generators.rows.shape.GroupShape`).
     6. Scores go back through the quantile function, into the column's range and onto its decimals.
 
@@ -76,7 +76,7 @@ class SmoothedBootstrap(FromRows):
     max_donors : int
         Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
     own_shape : bool
-        Whether every column of numbers gets the group's own distribution, the more so the more rows it has.
+        Whether columns of numbers get the group's own distribution where it differs by more than chance.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class TransportGenerator(FromRows):
     5. Categories, and whether a number is missing, are not those of the row that is moved, which tell of the
        group that it comes from: they are taken together from one of the group's own rows near the synthetic
        row. Each is then, with probability `recombine`, taken from another near row.
-    6. Every column of numbers gets the group's own shape, the more so the more rows it has
+    6. Columns of numbers get the group's own shape where it differs by more than chance
        (`makeweight.generators.rows.shape.GroupShape`).
 
     The cheap rival of every generator: right where groups differ by an affine map, and it has as many
@@ -88,7 +88,7 @@ class TransportGenerator(FromRows):
     max_donors : int
         Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
     own_shape : bool
-        Whether every column of numbers gets the group's own distribution, the more so the more rows it has.
+        Whether columns of numbers get the group's own distribution where it differs by more than chance.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A group's own shape: numbers that are written get the distribution that the group's real numbers have.
 
-What a generator writes of a group borrows from the other groups, and that blurs its columns. Here every column goes
-through a monotone map on the scale of normal scores, to a blend of what is written and of the group's own distribution.
+What a generator writes of a group borrows from the other groups, and that blurs its columns. Here a column that differs
+by more than chance goes through a monotone map, to a blend of what is written and of the group's own distribution.
 """
 
 from __future__ import annotations

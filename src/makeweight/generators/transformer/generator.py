@@ -80,7 +80,7 @@ class InContextTransformer(SavedGenerator):
         kept, the rest is written. "auto" is n² / (n² + 500²) for a group of n rows: thousands of real rows
         say more than a network that has read some of them, a hundred do not. 0 keeps no cell.
     own_shape : bool
-        Whether every column of numbers gets the group's own distribution, the more so the more rows it has.
+        Whether columns of numbers get the group's own distribution where it differs by more than chance.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
         decide which of the networks on the way is kept, the pretrained one among them. It needs torch. 0 leaves
