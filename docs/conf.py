@@ -8,6 +8,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_site"))
 #: For the notebooks: the command of this very environment.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+#: And a profile of their own: nobody's start-up files, and no notice of how kernels talk.
+PROFILE = HERE.parent / "build" / "ipython" / "profile_default"
+PROFILE.mkdir(parents=True, exist_ok=True)
+(PROFILE / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n", encoding="utf-8")
+os.environ["IPYTHONDIR"] = str(PROFILE.parent)
 
 from sphinx.application import Sphinx  # noqa: E402
 
