@@ -47,6 +47,8 @@ napoleon_use_rtype = False
 #: Types of parameters are words, such as "array of shape (n, d)", and no cross-references.
 napoleon_use_param = False
 napoleon_use_ivar = True
+#: Attributes of results are looked up by their bare names, and several results have a title or a reason.
+suppress_warnings = ["ref.python"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 4
