@@ -43,7 +43,9 @@ class Weights:
         return asdict(self)
 
 
-def may_fetch(weights: Weights, size: int, yes: bool) -> None:
+def may_fetch(
+    weights: Weights, size: int, yes: bool, instead: str = "weights=FOLDER takes files that are there"
+) -> None:
     """Say what is to be fetched, and ask; return where the answer is yes.
 
     Parameters
@@ -53,6 +55,8 @@ def may_fetch(weights: Weights, size: int, yes: bool) -> None:
         Bytes, as the origin states them.
     yes : bool
         Whether the answer was given already.
+    instead : str
+        For the hint: what needs no download.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def may_fetch(weights: Weights, size: int, yes: bool) -> None:
     makeweight.errors.GeneratorError: weights would have to be fetched: got M: BSD-3-Clause, commercial use ...
     """
     facts = f"{weights}, {size / 1e6:,.1f} MB"
-    hint = "fetch=True (--option fetch=true) says yes; weights=PATH takes a file that is there"
+    hint = f"fetch=True (--option fetch=true) says yes; {instead}"
     if yes:
         sys.stderr.write(f"fetching {facts}\n")
         return

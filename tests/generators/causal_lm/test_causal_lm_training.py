@@ -273,6 +273,34 @@ def test_a_model_that_cannot_be_had_is_a_plain_error(tmp_path):
     assert "save_pretrained" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [("mit", "commercial use allowed"), ("cc-by-nc-4.0", "no commercial use"), (None, "not known")],
+)
+def test_licence_size_and_origin_are_said_before_a_model_is_fetched(monkeypatch, licence, words):
+    import huggingface_hub
+
+    files = [("model.safetensors", 2_000_000), ("tokenizer.json", 500_000), ("pytorch_model.bin", 9_000_000)]
+    siblings = [SimpleNamespace(rfilename=name, size=size) for name, size in files]
+    info = SimpleNamespace(card_data=SimpleNamespace(license=licence), siblings=siblings)
+    asked = []
+
+    def pretrained(source, *, local_only):
+        asked.append(local_only)
+        raise OSError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda source, files_metadata: info)
+    monkeypatch.setattr(models, "_knock", lambda: None)
+    monkeypatch.setattr(models, "_pretrained", pretrained)
+    with pytest.raises(GeneratorError, match=rf"who/what: .*{words}.*who/what, 2\.5 MB") as error:
+        models.load("who/what")
+    assert "--option fetch=true" in error.value.hint
+    assert asked == [True], "nothing is fetched"
+    with pytest.raises(GeneratorError, match="cannot be loaded"):
+        models.load("who/what", fetch=True)
+    assert asked == [True, True, False]
+
+
 def test_code_that_comes_with_a_model_is_not_run(tmp_path):
     ran = tmp_path / "ran"
     (tmp_path / "code.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass M: pass\n")

@@ -50,7 +50,7 @@ def _language(
     options: Mapping[str, Any], rows: RowText, groups: Groups, cells: Sequence[Sequence[str]]
 ) -> models.Language:
     if options["model"] != models.SCRATCH:
-        return models.adapt(models.load(options["model"]), options["lora"])
+        return models.adapt(models.load(options["model"], fetch=options["fetch"]), options["lora"])
     prompts = [rows.prompt(key) for key in groups.keys]
     firsts = sorted({segment for prompt in prompts for segment in prompt[::2]})
     values = [value for column in cells for value in column]

@@ -21,6 +21,7 @@ from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState
+from makeweight.generators.gate import Weights
 from makeweight.plan import Group, Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Table
@@ -57,6 +58,9 @@ class CausalLMGenerator(SavedGenerator):
         The id of a causal language model on the Hugging Face hub, a local folder, or "scratch": a small
         GPT-2-shaped model with a byte-level tokenizer, made from the table, which needs no download. Code
         that comes with a model is never run, and only weights in safetensors are read.
+    fetch : bool
+        Whether a model of the hub that is not on this machine may be downloaded. Else licence, size and origin are said
+        and a terminal is asked; where nobody can be asked, it is refused.
     lora : "auto", bool or int
         Rank of the adapter that is trained on top of a pretrained model; "auto" and True are 16, False trains
         the whole model. A model from scratch is always trained as a whole.
@@ -128,6 +132,7 @@ class CausalLMGenerator(SavedGenerator):
     saved_folders = ("model", "adapter")
 
     model: str = option("distilgpt2", str, test=bool, takes="a name or a folder")
+    fetch: bool = option(False, bool, saved=False)
     lora: int | bool | Literal["auto"] = option("auto", (bool, int), 1, words=("auto",))
     epochs: int | Literal["auto"] = option("auto", int, 1, words=("auto",))
     batch_size: int = option(16, int, 1)
@@ -234,6 +239,14 @@ class CausalLMGenerator(SavedGenerator):
         if "_grammars" in state:  # made again when it is needed: it belongs to this process
             state["_grammars"] = None
         return state
+
+    @property
+    def pretrained(self) -> tuple[Weights, ...]:
+        """The model, where it is not made from scratch; its licence is that of its model card."""
+        if self.model == "scratch":
+            return ()
+        origin = self.model if Path(self.model).is_dir() else f"https://huggingface.co/{self.model}"
+        return (Weights(Path(self.model).name, "see its model card", None, origin),)
 
     @property
     def training(self) -> TrainingState:

@@ -15,6 +15,7 @@ from urllib.request import getproxies
 import torch
 
 from makeweight.errors import GeneratorError, OptionError
+from makeweight.generators.gate import Weights, may_fetch
 
 __all__ = ["Language", "adapt", "load", "make"]
 
@@ -31,6 +32,9 @@ LORA_RANK, LORA_GAIN = 16, 2
 
 #: What transformers raises for a model that it cannot load.
 UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError)
+#: Licences that allow commercial use without more than to be named, and endings of what is read of a model.
+PERMISSIVE = ("apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0")
+FILES = (".safetensors", ".json", ".txt", ".model")
 #: After which the hub counts as out of reach.
 SECONDS_TO_ANSWER = 5.0
 
@@ -203,7 +207,7 @@ def _make_tokenizer(single: Sequence[str], values: Iterable[str]) -> Any:
     return fast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
 
 
-def load(source: str, *, local_only: bool = False) -> Language:
+def load(source: str, *, local_only: bool = False, fetch: bool = False) -> Language:
     """Load a pretrained model and its tokenizer; never runs code that comes with it, and reads no pickle.
 
     Parameters
@@ -212,11 +216,13 @@ def load(source: str, *, local_only: bool = False) -> Language:
         A folder, or the id of a model on the hub.
     local_only : bool
         Whether the hub is not asked.
+    fetch : bool
+        Whether what is not there may be downloaded; else a terminal is asked.
 
     Raises
     ------
     GeneratorError
-        When it cannot be loaded, or its tokenizer is not a fast one with an end token.
+        When it cannot be loaded or may not be downloaded, or its tokenizer is not a fast one with an end token.
     """
     reaches_out = not (local_only or Path(source).is_dir())
     try:
@@ -226,6 +232,11 @@ def load(source: str, *, local_only: bool = False) -> Language:
             raise _cannot_load(source, error) from None
         try:
             _knock()
+            weights, size = _on_the_hub(source)
+        except UNLOADABLE as other:
+            raise _cannot_load(source, other) from None
+        may_fetch(weights, size, fetch, "model=FOLDER takes one that is there, model=scratch needs none")
+        try:
             tokenizer, model = _pretrained(source, local_only=False)
         except UNLOADABLE as other:
             raise _cannot_load(source, other) from None
@@ -261,6 +272,18 @@ def _knock() -> None:
         socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
     except OSError as error:
         raise OSError(f"{constants.ENDPOINT} cannot be reached: {error}") from None
+
+
+def _on_the_hub(source: str) -> tuple[Weights, int]:
+    """Return what the hub says of a model, and the bytes of the files that are read of it."""
+    from huggingface_hub import constants, model_info
+
+    info = model_info(source, files_metadata=True)
+    licence = str(getattr(info.card_data, "license", None) or "no licence stated")
+    files = [file for file in info.siblings or () if file.rfilename.endswith(FILES)]
+    commercial = True if licence in PERMISSIVE else False if "-nc" in licence else None
+    weights = Weights(source, licence, commercial, f"{constants.ENDPOINT}/{source}")
+    return weights, sum(file.size or 0 for file in files)
 
 
 def _cannot_load(source: str, error: Exception) -> GeneratorError:
