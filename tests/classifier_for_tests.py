@@ -12,7 +12,7 @@ from makeweight.theory import row_losses
 from makeweight.theory.published.worlds import CraftWorld
 
 NO_ROWS = {"n_synthetic": 0, "augment": 0}
-QUICK = {"cv": 3, "repeats": 1, "random_state": 0}
+QUICK = {"cv": 3, "repeats": 1, "random_state": 0, "teacher": None}
 
 
 def balanced_loss(labels, probability):

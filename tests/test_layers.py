@@ -54,6 +54,7 @@ MAY_IMPORT = {
         "plan",
         "generators",
         "sampler",
+        "committee",
         "theory",
         "measure",
         "engine",

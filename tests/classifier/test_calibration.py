@@ -16,7 +16,9 @@ from makeweight.theory.published.worlds import LogisticWorld
 
 def test_the_logit_shift_is_the_shift_of_the_prior():
     X, y = numbers()
-    model = SyntheticClassifier(LogisticRegression(), calibrate="logit-shift", **NO_ROWS).fit(X, y)
+    model = SyntheticClassifier(LogisticRegression(), calibrate="logit-shift", target_prior="balanced", **NO_ROWS).fit(
+        X, y
+    )
     raw = floored(LogisticRegression().fit(X, y).predict_proba(X))
     np.testing.assert_allclose(model.predict_proba(X), logit_shift([0.75, 0.25]).apply(raw))
     observed = clone(model).set_params(target_prior="observed").fit(X, y)
@@ -64,7 +66,9 @@ def boosted_losses(seed, make):
     weighted = make().fit(X, y, sample_weight=np.where(y == 1, 10.0, 1.0))
     losses = [balanced_loss(labels, model.predict_proba(test)[:, 1]) for model in (raw, weighted)]
     for calibrate in ("logit-shift", "platt"):
-        model = SyntheticClassifier(make(), calibrate=calibrate, repeats=1, random_state=0, **NO_ROWS)
+        model = SyntheticClassifier(
+            make(), calibrate=calibrate, target_prior="balanced", repeats=1, random_state=0, **NO_ROWS
+        )
         losses.append(balanced_loss(labels, model.fit(X, y).predict_proba(test)[:, 1]))
     return losses
 

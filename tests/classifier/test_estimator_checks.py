@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from classifier_for_tests import QUICK
-from makeweight import SyntheticClassifier
+from makeweight import Committee, SyntheticClassifier
 
 
 def not_rows(estimator):
@@ -17,7 +17,8 @@ def not_rows(estimator):
 
 
 @parametrize_with_checks(
-    [SyntheticClassifier(LogisticRegression(), cv=2, repeats=1, random_state=0)], expected_failed_checks=not_rows
+    [SyntheticClassifier(LogisticRegression(), teacher=None, cv=2, repeats=1, random_state=0)],
+    expected_failed_checks=not_rows,
 )
 def test_scikit_learn(estimator, check):
     check(estimator)
@@ -27,9 +28,14 @@ def test_scikit_learn(estimator, check):
 @parametrize_with_checks(
     [
         SyntheticClassifier(make_pipeline(StandardScaler(), LogisticRegression()), "transport", **QUICK),
-        SyntheticClassifier(RandomForestClassifier(5), objective="worst-group", calibrate="isotonic", cv=2, repeats=1),
+        SyntheticClassifier(
+            RandomForestClassifier(5), objective="worst-group", calibrate="isotonic", teacher=None, cv=2, repeats=1
+        ),
+        SyntheticClassifier(LogisticRegression(), "smoothed-bootstrap", teacher=Committee(["lr"]), cv=2, repeats=1),
         SyntheticClassifier(LogisticRegression(), bias_correction="density-ratio", **QUICK),
-        SyntheticClassifier(LogisticRegression(), bias_correction="signed", cv=2, repeats=1, random_state=0),
+        SyntheticClassifier(
+            LogisticRegression(), bias_correction="signed", teacher=None, cv=2, repeats=1, random_state=0
+        ),
     ],
     expected_failed_checks=not_rows,
 )

@@ -30,7 +30,7 @@ def test_one_seed_decides_everything():
 def test_a_group_of_one_row():
     X, y = numbers()
     rows = np.arange(59, 240)
-    decision = SyntheticClassifier(LogisticRegression(), random_state=0).fit(X[rows], y[rows]).decision_
+    decision = SyntheticClassifier(LogisticRegression(), teacher=None, random_state=0).fit(X[rows], y[rows]).decision_
     assert decision.n_synthetic == 0
     assert "cannot be held out" in decision.reason
     assert decision.calibration == "logit-shift"
@@ -42,7 +42,7 @@ def test_a_group_of_one_row():
 def test_fewer_rows_than_folds():
     X, y = numbers()
     rows = np.arange(57, 240)
-    decision = SyntheticClassifier(LogisticRegression(), random_state=0).fit(X[rows], y[rows]).decision_
+    decision = SyntheticClassifier(LogisticRegression(), teacher=None, random_state=0).fit(X[rows], y[rows]).decision_
     assert decision.folds == 3
     assert "3 folds, not 5" in decision.notes[0]
 

@@ -57,7 +57,7 @@ def test_many_classes():
     rng = np.random.default_rng(0)
     y = np.repeat(["a", "b", "c"], [200, 60, 30])
     X = rng.normal(size=(290, 3)) + 1.5 * (y == "b")[:, None] - 1.5 * (y == "c")[:, None]
-    model = SyntheticClassifier(LogisticRegression(), **QUICK).fit(X, y)
+    model = SyntheticClassifier(LogisticRegression(), target_prior="balanced", **QUICK).fit(X, y)
     assert model.classes_.tolist() == ["a", "b", "c"]
     assert len(model.decision_.candidates) == 11  # two groups are also tried alone
     assert model.score(X, y) > 0.7

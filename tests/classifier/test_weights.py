@@ -42,7 +42,7 @@ def test_weights_realise_alpha(recorder):
 
 def test_candidates_are_prefixes_of_one_pool(recorder):
     X, y = numbers()
-    SyntheticClassifier(recorder, cv=2, repeats=1, random_state=0).fit(X, y)
+    SyntheticClassifier(recorder, teacher=None, cv=2, repeats=1, random_state=0).fit(X, y)
     first_fold = Recorder.calls[:9]
     pools = [rows[120:][labels[120:] == 1] for rows, labels, _ in first_fold]
     longest = max(pools, key=len)

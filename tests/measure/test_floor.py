@@ -41,7 +41,8 @@ def test_calibration_survives_exact_zeros():
         rng = np.random.default_rng(seed)
         X, y = law(300, 30, rng, shift=0.3)
         test, labels = law(1000, 1000, rng, shift=0.3)
-        model = SyntheticClassifier(RandomForestClassifier(), repeats=1, random_state=seed, **NO_ROWS).fit(X, y)
+        options = {"target_prior": "balanced", "repeats": 1, "random_state": seed, **NO_ROWS}
+        model = SyntheticClassifier(RandomForestClassifier(), **options).fit(X, y)
         losses.append(balanced_loss(labels, model.predict_proba(test)[:, 1]))
     assert np.mean(losses) < 0.68
 

@@ -71,7 +71,7 @@ def test_scaling_curve(learner):
 
 def test_the_choice_of_a_synthetic_classifier(learner):
     frame = doubled()
-    model = SyntheticClassifier(learner, "random", cv=3, repeats=1, random_state=0)
+    model = SyntheticClassifier(learner, "random", teacher=None, cv=3, repeats=1, random_state=0)
     model.fit(frame[list("abc")].to_numpy(), (frame["y"] == "rare").to_numpy().astype(int))
     assert_no_twin()
     assert model.decision_.folds == 3
@@ -80,7 +80,9 @@ def test_the_choice_of_a_synthetic_classifier(learner):
 def test_a_synthetic_classifier_counts_different_rows():
     frame = doubled(60, 2)
     X, y = frame[list("abc")].to_numpy(), (frame["y"] == "rare").to_numpy().astype(int)
-    decision = SyntheticClassifier(Remembers(), "random", repeats=1, calibrate="platt").fit(X, y).decision_
+    decision = (
+        SyntheticClassifier(Remembers(), "random", teacher=None, repeats=1, calibrate="platt").fit(X, y).decision_
+    )
     assert decision.folds == 2
     assert any("2 different rows" in note for note in decision.notes)
 

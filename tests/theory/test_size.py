@@ -378,3 +378,32 @@ def test_degenerate_input_is_refused() -> None:
         Candidate(balance=-1.0)
     with pytest.raises(PlanError, match="groups do not match"):
         Candidate(per_group={"x": 1.0}).takes({"a": 1, "b": 2})
+
+
+def guarded(seed, guardrail, gains):
+    """The choice from losses of 200 rows under candidates of such gains, two noisy for one quiet."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], 100)
+    noise = np.array([0.0, *np.tile([1.0, 1.0, 0.1], 4)])[: len(gains) + 1]
+    losses = rng.exponential(size=200) + noise[:, None] * rng.normal(size=(len(noise), 200))
+    losses[1:] -= np.asarray(gains)[:, None]
+    sizes = [NOTHING, *(Candidate(share) for share in np.linspace(0.1, 1, len(gains)))]
+    found = choose_from_losses(sizes, losses, y, rule=0, guardrail=guardrail, folds=200, repeats=10**6)
+    return sizes.index(found.candidate)
+
+
+@pytest.mark.parametrize("guardrail", [0.1, 0.5])
+@pytest.mark.parametrize("harm", [0.0, 0.02])
+def test_the_guardrail_holds_whatever_the_candidates_are(guardrail, harm):
+    """Equal candidates are the hardest case; where some harm, they are chosen no more often."""
+    gains = [-harm, -harm, 0.0] * 4
+    chosen = np.mean([guarded(seed, guardrail, gains) > 0 for seed in range(200)])
+    assert chosen <= guardrail + 2 * np.sqrt(guardrail * (1 - guardrail) / 200)
+    assert guardrail < 0.5 or chosen > 0.2  # it is a level, not a ban
+
+
+def test_a_quiet_candidate_is_found_beside_noisy_ones():
+    """A gain of .03 is four standard errors of the quiet candidates, and less than half of one of the noisy ones."""
+    gains = [0.0, 0.0, 0.03] * 2
+    found = [guarded(seed, 0.1, gains) for seed in range(40)]
+    assert np.mean([k in (3, 6) for k in found]) > 0.8

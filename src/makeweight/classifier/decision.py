@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from makeweight.classifier.taught import BLEND, COMMITTEE, REAL_BLEND, SOFT, SOFT_REAL, Taught
 from makeweight.theory import NOTHING, Candidate, SizeDecision, SlopeSymmetry, Take, least_correction
 
-__all__ = ["CandidateResult", "ClassifierDecision"]
+__all__ = ["CandidateResult", "ClassifierDecision", "Contribution"]
 
 #: Half-width of a 95 % normal interval in standard errors.
 REACH = 1.959964
@@ -22,7 +23,7 @@ class CandidateResult:
     Parameters
     ----------
     candidate : Candidate
-        Shares of what each group lacks, multiples of the largest group, and alpha.
+        Shares of what each group lacks, multiples of the largest group, and alpha; or how a teacher takes part.
     n_synthetic : int
         Rows that it adds to the whole table.
     risk : float
@@ -49,8 +50,10 @@ class CandidateResult:
 
     @property
     def title(self) -> str:
-        """The size in words."""
+        """The candidate in words."""
         shares = self.candidate
+        if isinstance(shares, Taught):
+            return shares.way
         parts = [f"balance {shares.balance:.3g}"] if shares.balance else []
         parts += [f"balance group {group} {share:.3g}" for group, share in shares.per_group.items() if share]
         if shares.augment:
@@ -60,11 +63,50 @@ class CandidateResult:
 
 
 @dataclass(frozen=True)
+class Contribution:
+    """What one part gains, measured by itself.
+
+    Parameters
+    ----------
+    part : str
+        "choice", "hard rows", "labels", "rows", "committee", "rows and committee" or "committee alone".
+    compared : str
+        What is compared with what.
+    gain, low, high : float
+        In nats per row, positive where it helps, with its 95 % interval.
+
+    Examples
+    --------
+    >>> str(Contribution("labels", "soft real rows beyond nothing", 0.02, 0.01, 0.03))
+    'labels +0.0200 [+0.0100, +0.0300]: soft real rows beyond nothing'
+    """
+
+    part: str
+    compared: str
+    gain: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.gain:+.4f} [{self.low:+.4f}, {self.high:+.4f}]: {self.compared}"
+
+
+@dataclass(frozen=True)
 class ClassifierDecision:
     """What was chosen, from which candidates, with which intervals, and why.
 
     Attributes
     ----------
+    way : str
+        "nothing", "hard rows", "soft real rows", "soft rows", "blend of real rows" or "blend of soft rows".
+    gain : float
+        Validation risk of doing nothing above that of the choice, in nats per row; zero where nothing was validated.
+    p_value : float
+        Probability of a gain like that of the best candidate where no candidate helps.
+    guardrail : float
+        Probability with which something may be chosen that does not help.
+    contributions : tuple of Contribution
+        What labels, rows and committee gain, each by itself; the committee alone is a control and never chosen.
     groups : tuple of str
         The groups by name, in the order of their numbers.
     counts : tuple of int
@@ -96,6 +138,11 @@ class ClassifierDecision:
         What else a user should know, such as why the slope-symmetry test was not made.
     """
 
+    way: str
+    gain: float
+    p_value: float
+    guardrail: float
+    contributions: tuple[Contribution, ...]
     groups: tuple[str, ...]
     counts: tuple[int, ...]
     takes: tuple[Take, ...]
@@ -136,12 +183,13 @@ class ClassifierDecision:
                 }
                 for position, result in enumerate(self.candidates)
             ],
+            "contributions": [vars(part) for part in self.contributions],
             "slope_symmetry": self.slope_symmetry and _picked(self.slope_symmetry, "p_value", "rejected", "advice"),
             "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.n_synthetic} synthetic rows: {self.reason}"]
+        lines = [f"{self.way}, {self.n_synthetic} synthetic rows: {self.reason}"]
         lines += [
             f"  {name}: {count} real, {take.n_balance} to balance, {take.n_augment} to augment"
             + (f" at weight {take.weight:.3g}" if take.n_augment else "")
@@ -157,6 +205,7 @@ class ClassifierDecision:
                 f"{mark} {result.title:<{width}} {result.n_synthetic:>7} rows  {result.risk:.4f}  "
                 f"above the best {result.above_best:+.4f} [{result.low:+.4f}, {result.high:+.4f}]"
             )
+        lines += [f"  {part}" for part in self.contributions]
         if self.slope_symmetry is not None:
             lines.append(f"slope symmetry: p = {self.slope_symmetry.p_value:.3g}; {self.slope_symmetry.advice}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
@@ -182,6 +231,49 @@ def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateRe
         )
         for k, candidate in enumerate(sizes.candidates)
     )
+
+
+def contributions_of(sizes: SizeDecision, chosen: int, folds: int, repeats: int) -> tuple[Contribution, ...]:
+    """Return what every part gains by itself, with the choice's allowance for training sets that overlap."""
+    reach = REACH * float(np.sqrt(1 / repeats + folds / (folds - 1)))
+    at: dict[str, int] = {}
+    for k, candidate in enumerate(sizes.candidates):
+        way = way_of(candidate)
+        if way not in at or sizes.risks[k] < sizes.risks[at[way]]:
+            at[way] = k
+    pairs = {
+        "hard rows": ("hard rows", "nothing"),
+        "labels": (SOFT_REAL, "nothing"),
+        "rows": (SOFT, SOFT_REAL),
+        "committee": (REAL_BLEND, "nothing"),
+        "rows and committee": (BLEND, "nothing"),
+        COMMITTEE: (COMMITTEE, "nothing"),
+    }
+    parts = []
+    at["choice"] = chosen
+    if chosen:
+        pairs = {"choice": ("choice", "nothing"), **pairs}
+    for part, (way, beside) in pairs.items():
+        if way in at and beside in at and np.isfinite(sizes.risks[[at[way], at[beside]]]).all():
+            gain = float(sizes.risks[at[beside]] - sizes.risks[at[way]])
+            half = reach * sizes.standard_error(at[way], at[beside])
+            best = "the best size of " if way == "hard rows" else ""
+            title = way_of(sizes.candidates[at[way]])
+            parts.append(Contribution(part, f"{best}{title} beyond {beside}", gain, gain - half, gain + half))
+    return tuple(parts)
+
+
+def way_of(candidate: Candidate) -> str:
+    """Return what a candidate is, in one word or two.
+
+    Examples
+    --------
+    >>> way_of(NOTHING), way_of(Candidate(1.0)), way_of(Taught(way="soft rows"))
+    ('nothing', 'hard rows', 'soft rows')
+    """
+    if isinstance(candidate, Taught):
+        return candidate.way
+    return "nothing" if candidate == NOTHING else "hard rows"
 
 
 def chosen_size(

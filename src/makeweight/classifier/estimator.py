@@ -1,4 +1,4 @@
-"""`SyntheticClassifier`: a scikit-learn meta-estimator on real and synthetic rows."""
+"""`SyntheticClassifier`: a scikit-learn meta-estimator that does nothing unless something is shown to help."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.classifier.borrowing import correctable, uncorrected
 from makeweight.classifier.convexity import check_minimum, check_takes_signed
 from makeweight.classifier.correction import density_ratio
-from makeweight.classifier.decision import ClassifierDecision, chosen_size, results_of
+from makeweight.classifier.decision import ClassifierDecision, chosen_size, contributions_of, results_of, way_of
+from makeweight.classifier.explain import explained
 from makeweight.classifier.inputs import read_rows, sampler_of
-from makeweight.classifier.priors import target_shares, training_shares
+from makeweight.classifier.priors import target_shares
 from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
 from makeweight.classifier.symmetry import slopes_verdict
+from makeweight.classifier.taught import BLENDS, material, taught_candidates
 from makeweight.classifier.training import RealRows
-from makeweight.classifier.validation import Validation
-from makeweight.errors import OptionError, PlanError
+from makeweight.classifier.validation import folds_of, validated
+from makeweight.committee import blend
+from makeweight.errors import OptionError
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import seed_sequence
 from makeweight.labelled import read_features
@@ -32,60 +35,61 @@ from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities
 from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
-from makeweight.theory import NOTHING, Candidate, SizeDecision
+from makeweight.theory import NOTHING, Candidate
 
 __all__ = ["SyntheticClassifier"]
 
 #: With fewer rows than this in a class, "auto" calibrates by the logit shift, which has nothing to fit.
 LEAST_TO_CALIBRATE = 20
-HOW_WITHOUT = 'use calibrate="logit-shift", with n_synthetic and augment both "auto" or both given'
-#: How `makeweight.theory.choose_size` calls the calibrations while sizes are compared.
-WHILE_CHOOSING = {"platt": "platt", "isotonic": "platt", "logit-shift": "shift", "none": None}
 
 
 class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Fit a classifier to real and synthetic rows, as many as validation shows to help, which may be none.
+    """Fit a classifier to what validation shows to help beyond doing nothing, or to the real rows where nothing does.
 
     1. In every fold of a repeated stratified cross-validation a generator learns from the training rows only
-       and writes one pool; every candidate size trains on prefixes of it and is judged, after calibration,
-       by the log-loss on the held-out real rows.
-    2. The size of the smallest risk is taken, where its gain over no rows passes the guardrail. Zero rows is
-       always a candidate.
-    3. Generator and estimator are fitted to all rows, and the probabilities are calibrated on the
-       out-of-fold ones to the stated prior of the classes.
+       and writes one pool, and a teacher (`makeweight.Committee`) that is fitted to these rows only says what every row
+       is. Candidates are: nothing; synthetic rows with the label they were written for, in several sizes; real rows
+       that carry the teacher's probabilities by half; the same with synthetic rows that carry them; and a blend of
+       the estimator fitted to those and the teacher. Each is judged, after calibration, by the log-loss on the
+       held-out real rows.
+    2. The candidate of the smallest risk is taken, where its gain over doing nothing passes the guardrail.
+    3. What was chosen is fitted to all rows, and the probabilities are calibrated on the out-of-fold ones to the
+       stated prior of the classes.
 
-    `decision_` says what was chosen, from which candidates, and why.
+    `decision_` says what was chosen, from which candidates, and why; `explain` says it in plain words.
 
     Parameters
     ----------
     estimator : classifier
         With ``predict_proba``; a pipeline gets rows as they come, mixed types and missing values included.
     generator : str, Generator, SyntheticOverSampler or None
-        Who writes rows: a name that ``makeweight generators`` lists, or an object. Of a configured sampler the
+        Who writes rows: a name that ``makeweight generators`` lists, or an object; by default "smoothed-bootstrap",
+        which is quick. Of a configured sampler the
         generator, ``options``, ``group_by``, ``kinds`` and ``limits`` are used; sizes are set here.
     n_synthetic : {"auto", "balance"}, int or dict, default="auto"
         Rows that bring groups up: chosen; up to the largest group; that many for every smaller group; or
         numbers of rows *to add* by label, or by tuple of label and attributes.
     augment : "auto" or int, default="auto"
         Further rows for *every* group.
+    teacher : "auto", Committee, classifier or None, default="auto"
+        Who says what a row is, where `n_synthetic` and `augment` are both "auto": a `makeweight.Committee` of which the
+        estimator is a further member, one that is given, any classifier, or nobody.
     alpha : "auto" or float in [0, 1), default="auto"
         Weight of the augmentation term in (1 - alpha) R_balanced + alpha R_augment.
     calibrate : {"auto", "logit-shift", "platt", "isotonic"} or None, default="auto"
         "auto" is Platt scaling where every class has 20 rows, else the logit shift.
     objective : {"balanced", "worst-group"}, default="balanced"
         Mean or maximum of the group risks.
-    target_prior : {"balanced", "observed"} or dict of label to float, default="balanced"
-        What the probabilities are calibrated to: every group weighs the same, the shares of the real rows, or
-        the stated shares. Not used with ``calibrate=None``.
+    target_prior : {"observed", "balanced"} or dict of label to float, default="observed"
+        What the probabilities are calibrated to: the shares of the real rows, every group the same, or the stated
+        shares. Not used with ``calibrate=None``.
     bias_correction : {"density-ratio", "signed"} or None, default=None
         "density-ratio" weighs synthetic rows by how real a cross-fitted classifier finds them. "signed" takes
         0, half or all of the bias out that the generator shows on moved rows of the largest group, as
         validation chooses; for logistic regression, or a pipeline that ends in it.
-    rule : float, default=0
-        How many standard errors above the smallest validation risk still count as equal, towards fewer rows. 0
-        takes the smallest risk, which has the least regret; 1 adds rows only where a gain is shown.
     guardrail : float in [0, 1], default=0.5
-        Probability with which rows may be added at most where none help, whatever the rows are.
+        Probability with which something may be chosen at most that does not help, whatever rows and teacher are. 1
+        takes the smallest risk.
     cv : int, default=5
         Folds; fewer where the smallest group has fewer rows.
     repeats : int, default=2
@@ -99,9 +103,11 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     ----------
     decision_ : ClassifierDecision
     estimator_ : classifier
-        Fitted to all real rows and the chosen synthetic ones.
+        Fitted to the chosen rows.
+    teacher_ : Committee or None
+        Where the choice needs one.
     calibrator_ : object
-        Its ``apply`` maps probabilities of `estimator_` to calibrated ones.
+        Its ``apply`` maps probabilities of `estimator_`, or those of its blend with `teacher_`, to calibrated ones.
     generation_ : Generation or None
         The synthetic rows with ledger and provenance; None where there are none.
     classes_ : ndarray of shape (k,)
@@ -119,20 +125,16 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     Notes
     -----
-    By default 9 candidates in 2 x 5 folds are fitted: some 91 fits of `estimator` on up to four times the
-    rows, and 11 of the generator. With logistic regression on 1,000 x 10 that is half a minute of one core,
-    and with ``generator="smoothed-bootstrap"`` two seconds. Without choice and with ``calibrate="logit-shift"``
-    or None nothing is validated and one fit is made. More than six groups are brought up together, never one
-    by one.
-
-    `rule` and `guardrail` have their defaults by the regret over worlds whose best size is known, in docs/theory.md,
-    "Choosing": ``rule=1`` keeps half of what good rows could gain, and gains below a standard error, with 100 rare rows
-    some .02 nats, are not taken. ``python benchmarks/classifier.py`` compares the choice with calibration alone and
-    with full balancing on published splits.
+    What it costs, and why guardrail and soft rows have their defaults: docs/soft-rows.md, "One estimator", and
+    docs/theory.md, "Choosing". ``teacher=None`` leaves the candidates with a teacher out. Sizes that are given are
+    kept; without choice and with ``calibrate="logit-shift"`` or None nothing is validated and one fit is made. More
+    than six groups are brought up together, never one by one. The committee alone is measured and never chosen.
 
     A synthetic row weighs what a real row of its group weighs on average, times the weight that alpha and a
-    density ratio give it. Generators take no weights. Rows of weight zero are left out; a row of weight two
-    is not the same as two rows, which can be held out one without the other.
+    density ratio give it; one that carries probabilities what a real row weighs on average, shared by its labels.
+    With grouping attributes the teacher is fitted to rows that give every group the same weight. Generators take no
+    weights. Rows of weight zero are left out; a row of weight two is not the same as two rows, which can be held out
+    one without the other.
 
     Signed weights: in every training set the generator also learns, five times, from moved rows of the
     largest group that play a smaller one; what it then writes weighs -c, what it did not see +c. That is for
@@ -142,9 +144,6 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     Probabilities of `estimator` are mixed with 0.2 % of the uniform distribution before they are calibrated or
     judged, so that one row with probability zero decides nothing. Equal rows are never on both sides of a split.
-
-    Accuracy (`score`) is that of the calibrated classes: with a balanced prior rare classes are predicted
-    more often than they occur.
 
     References
     ----------
@@ -157,7 +156,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     >>> from sklearn.datasets import make_classification
     >>> from sklearn.linear_model import LogisticRegression
     >>> X, y = make_classification(n_samples=300, weights=[0.8], random_state=0)
-    >>> model = SyntheticClassifier(LogisticRegression(), repeats=1, random_state=0).fit(X, y)
+    >>> model = SyntheticClassifier(LogisticRegression(), teacher=None, repeats=1, random_state=0).fit(X, y)
     >>> model.decision_.calibration, len(model.decision_.candidates)
     ('platt', 9)
     >>> model.predict_proba(X[:2]).shape
@@ -181,9 +180,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
         "calibrate": [StrOptions({"auto", "logit-shift", "platt", "isotonic"}), None],
         "objective": [StrOptions({"balanced", "worst-group"})],
+        "teacher": [StrOptions({"auto"}), HasMethods(["fit", "predict_proba"]), None],
         "target_prior": [StrOptions({"balanced", "observed"}), Mapping],
         "bias_correction": [StrOptions({"density-ratio", "signed"}), None],
-        "rule": [Interval(Real, 0, None, closed="left")],
         "guardrail": [Interval(Real, 0, 1, closed="both")],
         "cv": [Interval(Integral, 2, None, closed="left")],
         "repeats": [Interval(Integral, 1, None, closed="left")],
@@ -200,10 +199,10 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         augment: Any = "auto",
         alpha: Any = "auto",
         calibrate: str | None = "auto",
+        teacher: Any = "auto",
         objective: str = "balanced",
-        target_prior: Any = "balanced",
+        target_prior: Any = "observed",
         bias_correction: str | None = None,
-        rule: float = 0.0,
         guardrail: float = 0.5,
         cv: int = 5,
         repeats: int = 2,
@@ -219,7 +218,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.objective = objective
         self.target_prior = target_prior
         self.bias_correction = bias_correction
-        self.rule = rule
+        self.teacher = teacher
         self.guardrail = guardrail
         self.cv = cv
         self.repeats = repeats
@@ -254,54 +253,69 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         real = self._real_rows(X, y, groups, sample_weight)
         seed = seed_sequence(self.random_state)
         to_choose, to_test, to_write, to_fit = (np.random.default_rng(s) for s in seed.spawn(4))
-        candidates = size_candidates(
-            self.n_synthetic,
-            self.augment,
-            self.alpha,
-            real.groups,
-            takes_weights=weight_keyword(self.estimator) is not None,
-            corrections=CORRECTIONS if real.signed and len(correctable(real.groups.counts)) else (0.0,),
-        )
-        is_open, given = honours(self.n_synthetic, self.augment), GIVES_ALL
-        if is_open and len(candidates) > 1 and real.strata.distinct().min() < 2:
-            candidates, given = (NOTHING,), NOTHING_TO_HOLD_OUT
+        candidates, is_open, given, notes = self._candidates(real)
         prior, weights = target_shares(self.target_prior, real)
         method = self._calibration(real)
-        sizes, validation, notes = self._validated(real, candidates, method, to_choose)
-        position, reason = chosen_size(candidates, sizes, is_open, given)
-        chosen = candidates[0] if sizes is None else sizes.candidates[position]
-        self._refit(real, chosen, to_write, int(to_fit.integers(2**31)))
-        takes = chosen.takes(_counts(real.groups))
-        rows, held_out = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
-        self.calibrator_ = fit_calibrator(
-            method, held_out, real.label_codes[rows], weights[rows], training_shares(real, takes), prior
+        judgement, validation, more = validated(
+            real,
+            self.estimator,
+            candidates,
+            teacher=self.teacher,
+            method=method,
+            cv=self.cv,
+            repeats=self.repeats,
+            objective=self.objective,
+            guardrail=float(self.guardrail),
+            n_jobs=self.n_jobs,
+            rng=to_choose,
         )
+        position, reason = chosen_size(candidates, judgement.choice if judgement else None, is_open, given)
+        chosen = candidates[0] if judgement is None else judgement.choice.candidates[position]
+        shares = self._refit(real, chosen, to_write, to_fit)
+        rows, held_out = validation.out_of_fold(position) if validation else (np.empty(0, int), np.empty((0, 2)))
+        self.calibrator_ = fit_calibrator(method, held_out, real.label_codes[rows], weights[rows], shares, prior)
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
+        notes += [*more, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())]
         counts = _counts(real.groups)
+        folds, repeats = (folds_of(real, self.cv), self.repeats) if judgement else (0, 0)
+        risks = judgement.measured.risks if judgement else np.zeros(1)
         self.decision_ = ClassifierDecision(
+            way=way_of(chosen),
+            gain=float(risks[0] - risks[position]),
+            p_value=judgement.choice.p_value if judgement else 1.0,
+            guardrail=float(self.guardrail),
+            contributions=contributions_of(judgement.measured, position, folds, repeats) if judgement else (),
             groups=real.strata.names,
             counts=tuple(counts.values()),
-            takes=tuple(takes.values()),
+            takes=tuple(chosen.takes(counts).values()),
             alpha=chosen.alpha,
             correction=chosen.correction,
-            candidates=() if sizes is None else results_of(sizes, counts),
+            candidates=results_of(judgement.measured, counts) if judgement else (),
             chosen=position,
             reason=reason,
             objective=self.objective,
             calibration=method,
             target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
-            folds=self._folds(real) if sizes else 0,
-            repeats=self.repeats if sizes else 0,
+            folds=folds,
+            repeats=repeats,
             fits=1 + (validation.fits if validation else 0),
             slope_symmetry=test,
-            notes=(*notes, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())),
+            notes=tuple(notes),
         )
         return self
+
+    def explain(self) -> str:
+        """Return one plain page: what was added, what it weighs, what was measured on which rows, and what was not."""
+        check_is_fitted(self)
+        return explained(self.decision_, type(self.estimator).__name__)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return calibrated probabilities of the rows of X, shape (n, k), classes in the order of `classes_`."""
         check_is_fitted(self)
-        raw = probabilities(self.estimator_, read_features(self, X), self.classes_)
+        rows = read_features(self, X)
+        raw = probabilities(self.estimator_, rows, self.classes_)
+        if self.decision_.way in BLENDS and self.teacher_ is not None:
+            raw = blend(raw, self.teacher_.predict_proba(rows))
         return np.asarray(self.calibrator_.apply(raw))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -323,6 +337,24 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             del self.feature_names_in_
         return real
 
+    def _candidates(self, real: RealRows) -> tuple[tuple[Candidate, ...], bool, str, list[str]]:
+        """Return the candidates, whether nothing is among what is left open, why there is no choice, and notes."""
+        sizes = size_candidates(
+            self.n_synthetic,
+            self.augment,
+            self.alpha,
+            real.groups,
+            takes_weights=weight_keyword(self.estimator) is not None,
+            corrections=CORRECTIONS if real.signed and len(correctable(real.groups.counts)) else (0.0,),
+        )
+        is_open = honours(self.n_synthetic, self.augment)
+        if is_open and len(sizes) > 1 and real.strata.distinct().min() < 2:
+            return (NOTHING,), is_open, NOTHING_TO_HOLD_OUT, []
+        if self.teacher is None or not (self.n_synthetic == self.augment == "auto"):
+            return sizes, is_open, GIVES_ALL, []
+        taught, note = taught_candidates(real, self.estimator)
+        return (*sizes, *taught), is_open, GIVES_ALL, [note] if note else []
+
     def _calibration(self, real: RealRows) -> str:
         if self.calibrate is None:
             return "none"
@@ -332,52 +364,29 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             return "platt" if usable else "logit-shift"
         return self.calibrate
 
-    def _folds(self, real: RealRows) -> int:
-        return min(self.cv, int(real.strata.distinct().min()))
-
-    def _validated(
-        self, real: RealRows, candidates: tuple[Candidate, ...], method: str, rng: np.random.Generator
-    ) -> tuple[SizeDecision | None, Validation | None, list[str]]:
-        """Return the choice with its validation and notes, where a choice or a calibration needs it."""
-        needs_rows = method in ("platt", "isotonic")
-        if len(candidates) == 1 and not needs_rows:
-            return None, None, []
-        folds = self._folds(real)
-        if folds < 2:
-            lonely = int(real.strata.distinct().argmin())
-            n_rows = int(real.groups.counts[lonely])
-            raise PlanError(
-                "a group of one row cannot be held out",
-                where=real.strata.names[lonely],
-                got="1 row" if n_rows == 1 else f"{n_rows} equal rows",
-                expected="2 or more different rows of every group",
-                hint=HOW_WITHOUT,
-            )
-        notes = ["sizes were compared after Platt scaling"] if method == "isotonic" else []
-        if folds < self.cv:
-            notes.append(f"{folds} folds, not {self.cv}: the smallest group has {folds} different rows")
-        listed = [NOTHING, *(candidate for candidate in candidates if candidate != NOTHING)]
-        validation = Validation(real, self.estimator, listed, self.n_jobs)
-        sizes = validation.choose(
-            folds=folds,
-            repeats=self.repeats,
-            calibrate=WHILE_CHOOSING[method],
-            rng=rng,
-            objective="worst" if self.objective == "worst-group" else "balanced",
-            rule=float(self.rule),
-            guardrail=float(self.guardrail),
+    def _refit(
+        self, real: RealRows, chosen: Candidate, to_write: np.random.Generator, to_fit: np.random.Generator
+    ) -> np.ndarray:
+        """Fit what was chosen to all rows, and return the class shares that it is fitted to."""
+        seed = int(to_fit.integers(2**31))
+        everything = material(
+            real,
+            np.arange(len(real.codes)),
+            (chosen,),
+            teacher=self.teacher,
+            estimator=self.estimator,
+            to_write=to_write,
+            to_teach=to_fit,
+            n_jobs=self.n_jobs,
+            in_folds=False,
         )
-        return sizes, validation, notes
-
-    def _refit(self, real: RealRows, chosen: Candidate, rng: np.random.Generator, seed: int) -> None:
-        takes = chosen.takes(_counts(real.groups))
-        everything = np.arange(len(real.codes))
-        pool = real.write(everything, {code: take.n_total for code, take in takes.items()}, rng)
-        self.generation_ = pool.generation
-        X, y, weights = real.training_set(everything, pool, takes)
+        self.generation_ = everything.pool.generation
+        self.teacher_ = everything.lesson.teacher if everything.lesson else None
+        X, y, weights = everything.training_set(chosen)
         self.estimator_ = fit_estimator(self.estimator, X, y, weights, seed)
         if weights.min() < 0:
             check_minimum(self.estimator_, X, y, weights)
+        return everything.shares(chosen)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -19,6 +19,9 @@ from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
+#: Writes rows in all folds in a second. Whose rows a teacher labels hardly matters (docs/soft-rows.md).
+QUICK_GENERATOR = "smoothed-bootstrap"
+
 
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
     """Return a fresh sampler, of which only the way of writing counts.
@@ -34,7 +37,7 @@ def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> Synt
     'smote'
     """
     if generator is None:
-        return SyntheticOverSampler()
+        return SyntheticOverSampler(QUICK_GENERATOR)
     if not isinstance(generator, SyntheticOverSampler):
         return SyntheticOverSampler(generator=generator)
     fresh: SyntheticOverSampler = clone(generator)

@@ -1,4 +1,4 @@
-"""Shares of the classes: those that a model was fitted under, and those that it is calibrated to."""
+"""Shares of the classes that a model is calibrated to."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ import numpy as np
 
 from makeweight.classifier.training import RealRows
 from makeweight.errors import OptionError
-from makeweight.theory import Take
-
-
-def training_shares(real: RealRows, takes: Mapping[Any, Take]) -> np.ndarray:
-    """Return the class shares, by weight, of real and chosen synthetic rows, shape (k,)."""
-    counts, own = real.groups.counts, np.bincount(real.codes, real.weights)
-    mass = own / counts * (counts + [take.mass for take in takes.values()])
-    totals = np.bincount(real.label_of_group, mass, minlength=len(real.classes))
-    return np.asarray(totals / totals.sum())
 
 
 def target_shares(wanted: Any, real: RealRows) -> tuple[np.ndarray, np.ndarray]:

@@ -160,6 +160,14 @@ class RealRows:
         )
         return generation, schema
 
+    def shares(self, rows: np.ndarray, takes: Mapping[Any, Take]) -> np.ndarray:
+        """Return the class shares, by weight, of real rows and synthetic ones, shape (k,)."""
+        counts = np.bincount(self.codes[rows], minlength=len(self.groups))
+        mean = np.bincount(self.codes[rows], self.weights[rows], minlength=len(counts)) / counts
+        mass = mean * (counts + [take.mass for take in takes.values()])
+        totals = np.bincount(self.label_of_group, mass, minlength=len(self.classes))
+        return np.asarray(totals / totals.sum())
+
     def training_set(
         self, rows: np.ndarray, pool: Pool, takes: Mapping[Any, Take]
     ) -> tuple[Any, np.ndarray, np.ndarray]:

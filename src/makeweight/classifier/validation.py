@@ -1,37 +1,58 @@
-"""Validation of candidate sizes: generator and estimator are fitted inside each fold."""
+"""Validation of candidates: generator, teacher and estimator are fitted inside each fold."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.training import Pool, RealRows
+from makeweight.classifier.taught import BLENDS, COMMITTEE, Material, Taught, material
+from makeweight.classifier.training import RealRows
+from makeweight.committee import blend
 from makeweight.engine import run
 from makeweight.errors import PlanError
 from makeweight.labelled import take_rows
 from makeweight.measure.learners import fit_estimator
 from makeweight.measure.probabilities import probabilities
-from makeweight.theory import Candidate, SizeDecision, Take, choose_size
+from makeweight.theory import NOTHING, Candidate, SizeDecision, choose_from_losses, out_of_fold_losses
 
-__all__ = ["Validation"]
+HOW_WITHOUT = 'use calibrate="logit-shift", with n_synthetic and augment both "auto" or both given'
+#: How `makeweight.theory.choose_size` calls the calibrations while candidates are compared.
+WHILE_CHOOSING = {"platt": "platt", "isotonic": "platt", "logit-shift": "shift", "none": None}
 
-Takes = Mapping[Hashable, Take]
+
+@dataclass(frozen=True)
+class Judgement:
+    """The risks of all candidates, and the choice among those that may be chosen.
+
+    Parameters
+    ----------
+    measured : SizeDecision
+        Of all candidates, controls included: risks and their covariance.
+    choice : SizeDecision
+        Of those that are no control.
+    """
+
+    measured: SizeDecision
+    choice: SizeDecision
 
 
 class Validation:
-    """Runs `makeweight.theory.choose_size` on an estimator, and keeps the out-of-fold probabilities.
+    """Compares candidates by held-out rows, and keeps the out-of-fold probabilities.
 
     In each fold a copy of the generator learns from the training rows only and writes one pool, of which all
-    candidates, `makeweight.theory.NOTHING` first, use prefixes. Candidates that come to the same rows are fitted once;
-    `fits` counts the fits of the estimator.
+    candidates, `makeweight.theory.NOTHING` first, use prefixes; a teacher that is fitted to these rows only is shared
+    by all that need one. Candidates that come to the same rows are fitted once; `fits` counts the estimator's fits.
     """
 
-    def __init__(self, real: RealRows, estimator: Any, candidates: Sequence[Candidate], n_jobs: int | None) -> None:
-        self.real, self.estimator, self.n_jobs = real, estimator, n_jobs
+    def __init__(
+        self, real: RealRows, estimator: Any, candidates: Sequence[Candidate], teacher: Any, n_jobs: int | None
+    ) -> None:
+        self.real, self.estimator, self.teacher, self.n_jobs = real, estimator, teacher, n_jobs
         self.candidates = tuple(candidates)
         self.fits = 0
         self._out_of_fold: list[tuple[np.ndarray, list[np.ndarray]]] = []
@@ -43,62 +64,145 @@ class Validation:
         repeats: int,
         calibrate: str | None,
         objective: str,
-        rule: float,
         guardrail: float,
         rng: np.random.Generator,
-    ) -> SizeDecision:
-        """Return the choice among all candidates; parameters as in `makeweight.theory.choose_size`."""
-        return choose_size(
-            self.real.label_codes,
-            self._draw,
-            _look_up,
+    ) -> Judgement:
+        """Return the choice among all candidates but the committee alone, which is a control.
+
+        Parameters are those of `makeweight.theory.choose_size`.
+        """
+        real = self.real
+        weights = real.weights / np.bincount(real.codes, real.weights)[real.codes]
+        losses = out_of_fold_losses(
+            real.label_codes,
+            self._answers,
             rng=rng,
-            candidates=self.candidates,
-            groups=self.real.codes,
-            assign=partial(self.real.strata.assign, folds),
-            folds=folds,
+            assign=partial(real.strata.assign, folds),
             repeats=repeats,
             calibrate=calibrate,
-            objective=objective,
-            rule=rule,
-            guardrail=guardrail,
-            sample_weight=self.real.weights,
+            sample_weight=weights,
         )
+        open_ = [k for k, candidate in enumerate(self.candidates) if getattr(candidate, "way", None) != COMMITTEE]
+        measured, choice = (
+            choose_from_losses(
+                [self.candidates[k] for k in positions],
+                losses[positions],
+                real.codes,
+                counts=dict(enumerate(real.groups.counts.tolist())),
+                objective=objective,
+                rule=0.0,
+                guardrail=guardrail,
+                folds=folds,
+                repeats=repeats,
+                sample_weight=weights,
+            )
+            for positions in (list(range(len(self.candidates))), open_)
+        )
+        return Judgement(measured, choice)
 
     def out_of_fold(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows, of shape (n repeats,), and their held-out probabilities under one candidate."""
         rows = np.concatenate([held for held, _ in self._out_of_fold])
-        return rows, np.concatenate([by_takes[position] for _, by_takes in self._out_of_fold])
+        return rows, np.concatenate([answers[position] for _, answers in self._out_of_fold])
 
-    def _draw(self, rows: np.ndarray, sizes: Mapping[Hashable, int], rng: np.random.Generator) -> Any:
-        """Return the answers of every candidate, fitted to the pool of one fold, for `_look_up` to read."""
-        to_write, to_fit = rng.spawn(2)
+    def _answers(
+        self, rows: np.ndarray, held: np.ndarray, rng: np.random.Generator
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return what every candidate says of the held-out rows of a fold, and the shares it was fitted to."""
+        to_write, to_fit, to_teach = rng.spawn(3)
         seed = int(to_fit.integers(2**31))
-        held = np.setdiff1d(np.arange(len(self.real.codes)), rows)
-        counts = np.bincount(self.real.codes[rows], minlength=len(sizes)).tolist()
-        plans = [c.takes(dict(zip(sizes, counts, strict=True))) for c in self.candidates]
-        pool = self.real.write(rows, sizes, to_write)
-        unique = {tuple(plan.values()): plan for plan in plans}
-        fit = partial(_fit_and_predict, self.real, self.estimator, rows, held, pool, seed)
-        answers = dict(run(fit, list(unique.values()), n_jobs=self.n_jobs or 1))
+        stuff = material(
+            self.real,
+            rows,
+            self.candidates,
+            teacher=self.teacher,
+            estimator=self.estimator,
+            to_write=to_write,
+            to_teach=to_teach,
+            n_jobs=self.n_jobs,
+            in_folds=True,
+        )
+        asked = take_rows(self.real.X, held)
+        keys = [_fit_key(candidate, stuff) for candidate in self.candidates]
+        unique = {key: candidate for key, candidate in zip(keys, self.candidates, strict=True) if key != COMMITTEE}
+        fit = partial(_fit_and_predict, stuff, self.estimator, asked, seed)
+        outputs = dict(run(fit, list(unique.values()), n_jobs=self.n_jobs or 1))
         self.fits += len(unique)
-        by_takes = {key: answers[place] for place, key in enumerate(unique)}
-        self._out_of_fold.append((held, [by_takes[tuple(plan.values())] for plan in plans]))
-        return by_takes
+        said = {key: outputs[place] for place, key in enumerate(unique)}
+        if stuff.lesson is not None:
+            said[COMMITTEE] = stuff.lesson.teacher.predict_proba(asked)
+        answers = []
+        for key, candidate in zip(keys, self.candidates, strict=True):
+            is_blend = isinstance(candidate, Taught) and candidate.way in BLENDS
+            answers.append(blend(said[key], said[COMMITTEE]) if is_blend else said[key])
+        self._out_of_fold.append((held, answers))
+        return [(answer, stuff.shares(c)) for answer, c in zip(answers, self.candidates, strict=True)]
 
 
-def _look_up(rows: Any, pool: Any, takes: Takes, held: Any) -> np.ndarray:
-    return np.asarray(pool[tuple(takes.values())])
+def _fit_key(candidate: Candidate, stuff: Material) -> Any:
+    """Return what is the same for candidates that come to the same rows."""
+    if isinstance(candidate, Taught):
+        if candidate.fitted_to != "nothing":
+            return candidate.fitted_to
+        candidate = NOTHING
+    return tuple(candidate.takes(stuff.counts).values())
 
 
-def _fit_and_predict(
-    real: RealRows, estimator: Any, rows: np.ndarray, held: np.ndarray, pool: Pool, seed: int, takes: Takes
-) -> np.ndarray:
-    X, y, weights = real.training_set(rows, pool, takes)
+def _fit_and_predict(stuff: Material, estimator: Any, asked: Any, seed: int, candidate: Candidate) -> np.ndarray:
+    X, y, weights = stuff.training_set(candidate)
     fitted = fit_estimator(estimator, X, y, weights, seed)
     if weights.min() < 0:
         try:
             check_minimum(fitted, X, y, weights)
-        except PlanError:  # `choose_size` gives missing predictions an infinite risk, which decision_ shows
-            return np.full((len(held), len(real.classes)), np.nan)
-    return probabilities(fitted, take_rows(real.X, held), real.classes)
+        except PlanError:  # missing predictions have an infinite risk, which decision_ shows
+            return np.full((len(asked), len(stuff.real.classes)), np.nan)
+    return probabilities(fitted, asked, stuff.real.classes)
+
+
+def folds_of(real: RealRows, cv: int) -> int:
+    """Return the number of folds: at most one for each different row of the smallest group."""
+    return min(cv, int(real.strata.distinct().min()))
+
+
+def validated(
+    real: RealRows,
+    estimator: Any,
+    candidates: Sequence[Candidate],
+    *,
+    teacher: Any,
+    method: str,
+    cv: int,
+    repeats: int,
+    objective: str,
+    guardrail: float,
+    n_jobs: int | None,
+    rng: np.random.Generator,
+) -> tuple[Judgement | None, Validation | None, list[str]]:
+    """Return the choice with its validation and notes, where a choice or the calibration `method` needs it."""
+    if len(candidates) == 1 and method not in ("platt", "isotonic"):
+        return None, None, []
+    folds = folds_of(real, cv)
+    if folds < 2:
+        lonely = int(real.strata.distinct().argmin())
+        n_rows = int(real.groups.counts[lonely])
+        raise PlanError(
+            "a group of one row cannot be held out",
+            where=real.strata.names[lonely],
+            got="1 row" if n_rows == 1 else f"{n_rows} equal rows",
+            expected="2 or more different rows of every group",
+            hint=HOW_WITHOUT,
+        )
+    notes = ["sizes were compared after Platt scaling"] if method == "isotonic" else []
+    if folds < cv:
+        notes.append(f"{folds} folds, not {cv}: the smallest group has {folds} different rows")
+    listed = [NOTHING, *(candidate for candidate in candidates if candidate != NOTHING)]
+    validation = Validation(real, estimator, listed, teacher, n_jobs)
+    judgement = validation.choose(
+        folds=folds,
+        repeats=repeats,
+        calibrate=WHILE_CHOOSING[method],
+        rng=rng,
+        objective="worst" if objective == "worst-group" else "balanced",
+        guardrail=guardrail,
+    )
+    return judgement, validation, notes

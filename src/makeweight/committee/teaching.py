@@ -150,7 +150,7 @@ def teach(
     return Lesson(committee, rows, said, sample_weight, groups is not None)
 
 
-def soft_counts(counts: np.ndarray, *, even: bool = True) -> np.ndarray:
+def soft_counts(counts: np.ndarray, *, even: bool = True, least: int = SOFT_ROWS) -> np.ndarray:
     """Return how many rows that carry probabilities every group gets.
 
     Parameters
@@ -159,18 +159,19 @@ def soft_counts(counts: np.ndarray, *, even: bool = True) -> np.ndarray:
         Real rows of the groups.
     even : bool, default=True
         As many for every group; else in the proportion of the real ones.
+    least : int, default=8000
+        Rows in all, unless two for every real row are more.
 
     Returns
     -------
     ndarray of int, shape (g,)
-        In all 8,000, or two for every real row where that is more.
 
     Examples
     --------
     >>> soft_counts(np.array([900, 100])), soft_counts(np.array([900, 100]), even=False)
     (array([4000, 4000]), array([7200,  800]))
     """
-    total = max(SOFT_ROWS, SOFT_SHARE * int(counts.sum()))
+    total = max(least, SOFT_SHARE * int(counts.sum()))
     if even:
         return np.repeat(total // len(counts), len(counts))
     return np.asarray(np.rint(total * counts / counts.sum()), dtype=np.int64)

@@ -34,7 +34,7 @@ from makeweight.theory import logit_shift
 __all__ = ["Settings", "Task"]
 
 #: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
-AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "augment": 0}
+AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "augment": 0, "target_prior": "balanced"}
 
 
 @dataclass(frozen=True)

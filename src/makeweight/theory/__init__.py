@@ -16,7 +16,7 @@ from makeweight.theory.ranking import RankingTest, ranking_test
 from makeweight.theory.ratio import cross_fitted_ratio, density_ratio_weights
 from makeweight.theory.risk import GroupRisks, Interval, group_risks, row_losses
 from makeweight.theory.scaling import Recommendation, ScalingLaw
-from makeweight.theory.size import choose_size
+from makeweight.theory.size import choose_size, out_of_fold_losses
 from makeweight.theory.soft import SoftExcess, SoftLaw, SoftShare, best_soft_share, soft_excess_risk, teacher_excess
 from makeweight.theory.symmetry import SlopeSymmetry, slope_symmetry_test
 from makeweight.theory.transfer import TransferCost, cost_of_transfer, transfer_cost
@@ -70,6 +70,7 @@ __all__ = [
     "logit_shift",
     "matrix_power",
     "objective_weights",
+    "out_of_fold_losses",
     "prior_weight",
     "ranking_test",
     "repetitions",

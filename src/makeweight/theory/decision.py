@@ -40,9 +40,9 @@ class SizeDecision:
     covariance : ndarray of shape (c, c)
         Of the estimated risks.
     least_gain : float
-        What the best candidate has to gain over adding nothing.
+        What the chosen candidate, or else the best, has to gain over adding nothing.
     p_value : float
-        Probability of a gain like that of the best candidate where no candidate helps.
+        Probability of a gain like the largest one, in standard errors, where no candidate helps.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def choose_from_losses(
         How many standard errors above the smallest risk still count as equal. With zero the smallest risk is
         taken.
     guardrail : float, default 1
-        Probability with which rows may be added at most where no candidate helps, whatever the rows are: alpha +
+        Probability with which something may be chosen at most that does not help, whatever the candidates are: alpha +
         epsilon of `guarded_p_value`, judged on real rows alone.
     folds, repeats : int
         Of the cross-validation that the losses come from.
@@ -122,9 +122,9 @@ def choose_from_losses(
     groups, as in the central limit theorem for cross-validation of Bayle, Bayle, Janson and Mackey (2020),
     which assumes learners that are stable: that one row more or less moves predictions little. Against
     adding nothing their variance is inflated by 1 / repeats + folds / (folds - 1) for overlapping training
-    sets (Nadeau and Bengio, 2003), and the gain is that of the best of all candidates, whose distribution
-    without any true gain is drawn from the covariance of their risks. Ties go to fewer rows, then to the
-    smaller correction, then to the better worst group.
+    sets (Nadeau and Bengio, 2003). Under the guardrail every gain is measured in its own standard errors, and has to
+    pass what the largest of all is by chance; that is drawn from the covariance of the risks. Ties go to fewer rows,
+    then to the smaller correction, then to the better worst group.
 
     Examples
     --------
@@ -192,19 +192,31 @@ def _chosen(
         raise OptionError("out of range", where="rule", got=rule, expected=">= 0")
     if not np.isfinite(means).any():
         raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the squared loss")
+    best, zero = int(np.argmin(means)), candidates.index(NOTHING)
+    spread = np.sqrt(inflation) * _errors(covariance, zero)
     covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
-    best = int(np.argmin(means))
-    errors, zero = _errors(covariance, best), candidates.index(NOTHING)
-    chance = np.sqrt(inflation) * _gains_by_chance(covariance, usable, zero)
-    least_gain = max(rule * float(np.quantile(chance, ndtr(1.0))), float(np.quantile(chance, 1 - guardrail)))
-    gain = float(means[zero] - means[best])
-    p_value = float(np.mean(chance >= gain)) if usable[zero] and gain > 0 else float(not gain > 0)
-    eligible = [k for k in range(len(means)) if usable[k] and means[k] - means[best] <= rule * errors[k]]
-    if not usable[zero] or gain > least_gain:
-        eligible = [k for k in eligible if k != zero]
-    elif zero not in eligible:
-        eligible = [zero]
-    chosen = min(eligible, key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k]))
+    errors = _errors(covariance, best)
+    gains = means[zero] - np.where(usable, means, 0.0)
+    tried = np.asarray(usable & usable[zero] & (spread > 0))
+    by_chance = np.sqrt(inflation) * _gains_by_chance(covariance, tried, zero)
+    most = (by_chance / spread[tried]).max(axis=1, initial=0.0)  # in standard errors
+    least = rule * float(np.quantile(by_chance.max(axis=1, initial=0.0), ndtr(1.0)))
+    floors = np.maximum(least, float(np.quantile(most, 1 - guardrail)) * np.where(tried, spread, 0.0))
+    passing = [k for k in range(len(means)) if k != zero and usable[k] and (gains[k] > floors[k] or not usable[zero])]
+    chosen = zero
+    if passing:
+        first = min(passing, key=lambda k: float(means[k]))
+        beside = _errors(covariance, first)
+        as_good = [
+            k for k in range(len(means)) if k != zero and usable[k] and 0 <= means[k] - means[first] <= rule * beside[k]
+        ]
+        chosen = min(
+            as_good, key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k])
+        )
+    reached = (gains[tried] / spread[tried]).max(initial=0.0)
+    p_value = float(np.mean(most >= reached)) if reached > 0 else float(bool(usable[zero]))
+    shown = chosen if passing else best
+    least_gain = float(floors[shown]) if usable[zero] else 0.0
     return SizeDecision(
         candidates[chosen],
         candidates[chosen].takes(counts) if counts else {},
@@ -213,7 +225,7 @@ def _chosen(
         errors,
         worst,
         candidates[best],
-        _reason(candidates, means, errors, chosen, best, least_gain),
+        _reason(candidates, means, errors, chosen, best, shown, least_gain),
         covariance,
         least_gain,
         p_value,
@@ -226,14 +238,15 @@ def _errors(covariance: Floats, position: int) -> Floats:
     return np.asarray(np.sqrt(np.maximum(own + own[position] - 2 * covariance[position], 0.0)))
 
 
-def _gains_by_chance(covariance: Floats, usable: npt.NDArray[np.bool_], zero: int) -> Floats:
-    """Return what the best candidate gains over adding nothing in tables where none truly gains, shape (draws,)."""
-    if not usable[zero]:
-        return np.zeros(1)
-    values, vectors = np.linalg.eigh(covariance[np.ix_(usable, usable)])
+def _gains_by_chance(covariance: Floats, tried: npt.NDArray[np.bool_], zero: int) -> Floats:
+    """Return what candidates gain over adding nothing in tables where none truly gains, shape (draws, tried)."""
+    if not tried.any():
+        return np.zeros((1, 0))
+    kept = np.append(np.flatnonzero(tried), zero)
+    values, vectors = np.linalg.eigh(covariance[np.ix_(kept, kept)])
     fixed = np.random.default_rng(0).standard_normal((_DRAWS, len(values)))  # no part of the decision is chance
     drawn = fixed @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    return np.asarray((drawn[:, [int(usable[:zero].sum())]] - drawn).max(axis=1))
+    return np.asarray(drawn[:, [-1]] - drawn[:, :-1])
 
 
 def least_correction(decision: SizeDecision, positions: Sequence[int], *, rule: float = 1.0) -> int:
@@ -281,18 +294,25 @@ def _added(candidate: Candidate, counts: Mapping[Hashable, int] | None) -> float
 
 
 def _reason(
-    candidates: Sequence[Candidate], means: Floats, errors: Floats, chosen: int, best: int, least_gain: float
+    candidates: Sequence[Candidate],
+    means: Floats,
+    errors: Floats,
+    chosen: int,
+    best: int,
+    shown: int,
+    least_gain: float,
 ) -> str:
     zero = candidates.index(NOTHING)
-    gain = means[zero] - means[best]
+    gain = means[zero] - means[shown]
     if chosen == zero and best == zero:
         return "no candidate had a smaller validation risk than adding nothing"
-    chance = f"chance gives the best of {len(candidates) - 1} up to {least_gain:.4g}"
+    chance = f"chance gives one of {len(candidates) - 1} like it up to {least_gain:.4g}"
     if chosen == zero:
         return f"the best candidate gains {gain:.4g} over adding nothing, and {chance}"
-    kept = (
-        "it has the smallest risk"
-        if chosen == best
-        else f"the fewest rows within a standard error, {errors[chosen]:.4g}, of the best"
-    )
+    if chosen == best:
+        kept = "it has the smallest risk"
+    elif means[chosen] - means[best] <= errors[chosen]:
+        kept = f"it is within a standard error, {errors[chosen]:.4g}, of the smallest risk"
+    else:
+        kept = "those of smaller risk do not pass"
     return f"adding nothing costs {gain:.4g}, and {chance}; {kept}"

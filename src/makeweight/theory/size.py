@@ -16,7 +16,7 @@ from makeweight.theory.decision import SizeDecision, choose_from_losses
 from makeweight.theory.folds import stratified_folds
 from makeweight.theory.risk import row_losses
 
-__all__ = ["DrawPool", "FitPredict", "choose_size"]
+__all__ = ["DrawPool", "FitPredict", "choose_size", "out_of_fold_losses"]
 
 DrawPool = Callable[[Integers, Mapping[Hashable, int], np.random.Generator], Any]
 """draw(rows, sizes, rng): fit the generator on these row numbers only, write sizes[group] rows per group."""
@@ -29,6 +29,13 @@ Missing predictions say that these takes cannot be fitted: the candidate then ha
 
 Assign = Callable[[np.random.Generator], Integers]
 """assign(rng): a fold number from 0 to folds - 1 per row, for one repeat."""
+
+Answers = Callable[[Integers, Integers, np.random.Generator], Sequence[tuple[Floats, Floats]]]
+"""answers(rows, held_out, rng): what every candidate says that is fitted to these rows only.
+
+Per candidate the probabilities of the held-out rows, shape (h,) or (h, k), and the class shares, by weight, that it was
+fitted to, shape (k,).
+"""
 
 
 def choose_size(
@@ -129,16 +136,26 @@ def choose_size(
     counts: dict[Hashable, int] = dict(zip(keys, sizes.tolist(), strict=True))
     given = as_weights(sample_weight, len(codes))
     weights = given / np.bincount(codes, given)[codes]
-    losses = np.zeros((len(listed), len(codes)))
-    for stream in rng.spawn(repeats):
-        assigned = stratified_folds(codes, folds, stream) if assign is None else assign(stream)
-        outputs, shifts = _out_of_fold(codes, assigned, keys, listed, draw, fit_predict, stream, label_of, given)
-        for k, (raw, priors) in enumerate(zip(outputs, shifts, strict=True)):
-            if np.isnan(raw).any():
-                losses[k] = np.inf
-                continue
-            calibrated = _calibrated(raw, priors, target, weights, assigned, calibrate)
-            losses[k] += row_losses(target, calibrated, loss) / repeats
+
+    def answers(rows: Integers, held: Integers, stream: np.random.Generator) -> list[tuple[Floats, Floats]]:
+        real = np.bincount(codes[rows], minlength=len(keys))
+        mean = np.bincount(codes[rows], given[rows], minlength=len(keys)) / real
+        plans = [c.takes(dict(zip(keys, real.tolist(), strict=True))) for c in listed]
+        pool = draw(rows, {key: max(plan[key].n_total for plan in plans) for key in keys}, stream)
+        mass = [mean * (real + [plan[key].mass for key in keys]) for plan in plans]
+        shares = [np.bincount(label_of, own).astype(np.float64) for own in mass]
+        return [(fit_predict(rows, pool, plan, held), share) for plan, share in zip(plans, shares, strict=True)]
+
+    losses = out_of_fold_losses(
+        target,
+        answers,
+        rng=rng,
+        assign=(lambda stream: stratified_folds(codes, folds, stream)) if assign is None else assign,
+        repeats=repeats,
+        calibrate=calibrate,
+        loss=loss,
+        sample_weight=weights,
+    )
     return choose_from_losses(
         listed,
         losses,
@@ -170,33 +187,63 @@ def _label_of_groups(codes: Integers, target: Integers, keys: list[Hashable]) ->
     return label_of
 
 
-def _out_of_fold(
-    codes: Integers,
-    assigned: Integers,
-    keys: list[Hashable],
-    candidates: list[Candidate],
-    draw: DrawPool,
-    fit_predict: FitPredict,
+def out_of_fold_losses(
+    labels: Integers,
+    answers: Answers,
+    *,
     rng: np.random.Generator,
-    label_of: Integers,
-    given: Floats,
-) -> tuple[list[Floats], list[Floats]]:
-    """Return, per candidate, held-out probabilities (n, k) and the training prior of each fold (f, k)."""
-    classes, folds = int(label_of.max()) + 1, int(assigned.max()) + 1
-    outputs = [np.zeros((len(codes), classes)) for _ in candidates]
-    priors = [np.zeros((folds, classes)) for _ in candidates]
-    for fold, stream in enumerate(rng.spawn(folds)):
-        rows, held = np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)
-        real = np.bincount(codes[rows], minlength=len(keys))
-        mean = np.bincount(codes[rows], given[rows], minlength=len(keys)) / real
-        plans = [c.takes(dict(zip(keys, real.tolist(), strict=True))) for c in candidates]
-        pool = draw(rows, {key: max(plan[key].n_total for plan in plans) for key in keys}, stream)
-        for k, takes in enumerate(plans):
-            output = np.asarray(fit_predict(rows, pool, takes, held), dtype=np.float64)
-            outputs[k][held] = np.column_stack([1 - output, output]) if output.ndim == 1 else output
-            mass = mean * (real + [takes[key].mass for key in keys])
-            priors[k][fold] = np.bincount(label_of, mass, minlength=classes)
-    return outputs, priors
+    assign: Assign,
+    repeats: int,
+    calibrate: str | None,
+    loss: str = "log",
+    sample_weight: Floats,
+) -> Floats:
+    """Return the loss of every row under every candidate, by fits that have not seen it, mean over repeats.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Class numbers.
+    answers, rng, assign, repeats, calibrate, loss
+        As in `choose_size`; candidates are as many as `answers` returns.
+    sample_weight : ndarray of shape (n,)
+        Of the rows in calibration.
+
+    Returns
+    -------
+    ndarray of shape (c, n)
+        Infinite where a candidate misses a prediction.
+
+    Examples
+    --------
+    >>> y = np.arange(40) % 2
+    >>> losses = out_of_fold_losses(
+    ...     y, lambda rows, held, rng: [(np.full(len(held), 0.5), np.array([0.5, 0.5]))],
+    ...     rng=np.random.default_rng(0), assign=lambda rng: np.arange(40) // 2 % 2, repeats=1, calibrate="shift",
+    ...     sample_weight=np.ones(40))
+    >>> losses.shape, round(float(losses.mean()), 4)
+    ((1, 40), 0.6931)
+    """
+    total: list[Floats] = []
+    for stream in rng.spawn(repeats):
+        assigned, folds = assign(stream), []
+        for fold, own in enumerate(stream.spawn(int(assigned.max()) + 1)):
+            held = np.flatnonzero(assigned == fold)
+            folds.append((held, answers(np.flatnonzero(assigned != fold), held, own)))
+        for k, parts in enumerate(zip(*(answer for _, answer in folds), strict=True)):
+            raw = np.zeros((len(labels), len(parts[0][1])))
+            for (held, _), (answer, _) in zip(folds, parts, strict=True):
+                table = np.asarray(answer, dtype=np.float64)
+                raw[held] = np.column_stack([1 - table, table]) if table.ndim == 1 else table
+            if len(total) == k:
+                total.append(np.zeros(len(labels)))
+            if np.isnan(raw).any():
+                total[k] += np.inf
+                continue
+            priors = np.array([share for _, share in parts])
+            calibrated = _calibrated(raw, priors, labels, sample_weight, assigned, calibrate)
+            total[k] += row_losses(labels, calibrated, loss) / repeats
+    return np.array(total)
 
 
 def _calibrated(

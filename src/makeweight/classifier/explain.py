@@ -1,0 +1,102 @@
+"""A classifier's decision in plain words, for a reader who did not make it."""
+
+from __future__ import annotations
+
+from makeweight.classifier.decision import ClassifierDecision
+from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_REAL
+
+WAYS = {
+    "nothing": "Nothing. {estimator} was fitted to the {n:,} real rows as they are.",
+    "hard rows": "{m:,} synthetic rows, each with the label that it was written for, beside the {n:,} real rows.",
+    SOFT_REAL: (
+        "No row. Half of every real row's weight follows its label, half what a committee of classifiers says of it "
+        "that has not seen it."
+    ),
+    SOFT: (
+        "{m:,} synthetic rows beside the {n:,} real rows. No synthetic row has a label: it carries the probability of "
+        "every label, as a committee of classifiers says that was fitted to the real rows. Half of every real row's "
+        "weight follows its label, half what the committee says of it that has not seen it."
+    ),
+}
+TOGETHER = " The answer is the mean, on the scale of log-odds, of {estimator} and of a committee of classifiers."
+WAYS[REAL_BLEND] = WAYS["nothing"].replace("Nothing", "No row") + TOGETHER
+WAYS[BLEND] = WAYS[SOFT] + TOGETHER.replace("a committee of classifiers", "the committee")
+
+
+def explained(decision: ClassifierDecision, estimator: str) -> str:
+    """Return one page of text.
+
+    Parameters
+    ----------
+    decision : ClassifierDecision
+    estimator : str
+        What the user's classifier is called.
+    """
+    n, m = sum(decision.counts), decision.n_synthetic
+    parts = {
+        "What was added": [WAYS[decision.way].format(estimator=estimator, n=n, m=m), *_groups(decision)],
+        "What it weighs": _weights(decision),
+        "What was measured, and on which rows": _measured(decision),
+        "What was not shown": _not_shown(decision),
+    }
+    if decision.notes:
+        parts["Notes"] = list(decision.notes)
+    title = f"How {estimator} was trained"
+    lines = [title, "=" * len(title)]
+    for heading, paragraphs in parts.items():
+        lines += ["", heading, "-" * len(heading), *paragraphs]
+    return "\n".join(lines) + "\n"
+
+
+def _groups(decision: ClassifierDecision) -> list[str]:
+    return [
+        f"* {name}: {count:,} real rows, {take.n_total:,} synthetic"
+        for name, count, take in zip(decision.groups, decision.counts, decision.takes, strict=True)
+    ]
+
+
+def _weights(decision: ClassifierDecision) -> list[str]:
+    n, m = sum(decision.counts), decision.n_synthetic
+    if not m:
+        return ["Every real row weighs what it was given: 1, unless weights were passed to fit."]
+    mass = sum(take.mass for take in decision.takes)
+    return [
+        f"A synthetic row weighs {mass / m:.3g} on average, where a real row of its group weighs 1. Together the "
+        f"synthetic rows are {mass / (n + mass):.0%} of the training weight."
+    ]
+
+
+def _measured(decision: ClassifierDecision) -> list[str]:
+    if not decision.candidates:
+        return ["Nothing was measured: the amounts were given, and no calibration needed held-out rows."]
+    after = "" if decision.calibration == "none" else f" after calibration ({decision.calibration})"
+    risk = {"balanced": "mean over groups", "worst-group": "largest of the groups"}[decision.objective]
+    chosen, nothing = decision.candidates[decision.chosen], decision.candidates[0]
+    lines = [
+        f"Log-loss of real rows only, {risk}, in nats per row{after}. The {sum(decision.counts):,} real rows were held "
+        f"out in {decision.folds} folds, {decision.repeats} times; generator, committee and classifier had not seen "
+        "the rows that they were judged on.",
+        f"Doing nothing: {nothing.risk:.4f}. Chosen ({chosen.title}): {chosen.risk:.4f}, which gains "
+        f"{decision.gain:+.4f}. {len(decision.candidates)} candidates were compared.",
+        f"Where no candidate helps, the best of them gains as much by chance in {decision.p_value:.0%} of tables. "
+        f"Something is chosen there in at most {decision.guardrail:.0%} (the guardrail).",
+    ]
+    return lines + [f"* {part}" for part in decision.contributions]
+
+
+def _not_shown(decision: ClassifierDecision) -> list[str]:
+    lines = [
+        "* That rows from elsewhere, or from later, behave like these: nothing outside this table was looked at.",
+        "* That the probabilities suit other shares of the classes than "
+        + ", ".join(f"{label}: {share:.3g}" for label, share in decision.target_prior.items())
+        + ".",
+        "* That the synthetic rows are like the real ones, or keep a person's data private: they were judged only by "
+        "what they do to this classifier.",
+    ]
+    unsure = [part for part in decision.contributions if part.low <= 0 <= part.high]
+    if unsure:
+        names = ", ".join(part.part for part in unsure)
+        lines.append(f"* That these parts help or harm, since their intervals hold zero: {names}.")
+    if not decision.candidates:
+        lines.insert(0, "* That this is better than doing nothing.")
+    return lines
