@@ -5,22 +5,23 @@ from __future__ import annotations
 from makeweight.classifier.decision import ClassifierDecision
 from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_REAL
 
+HALF_SOFT = (
+    "Half of every real row's weight follows its label, half what a committee of classifiers says of it that has not seen "
+    "it."
+)
+WHOLLY_SOFT = "Every real row's weight follows what a committee of classifiers says of it that has not seen it."
+TOGETHER = " The answer is the mean, on the scale of log-odds, of {estimator} and of a committee of classifiers."
 WAYS = {
     "nothing": "Nothing. {estimator} was fitted to the {n:,} real rows as they are.",
     "hard rows": "{m:,} synthetic rows, each with the label that it was written for, beside the {n:,} real rows.",
-    SOFT_REAL: (
-        "No row. Half of every real row's weight follows its label, half what a committee of classifiers says of it "
-        "that has not seen it."
-    ),
+    SOFT_REAL: "No row. {softness}",
     SOFT: (
         "{m:,} synthetic rows beside the {n:,} real rows. No synthetic row has a label: it carries the probability of "
-        "every label, as a committee of classifiers says that was fitted to the real rows. Half of every real row's "
-        "weight follows its label, half what the committee says of it that has not seen it."
+        "every label, as a committee of classifiers says that was fitted to the real rows. {softness}"
     ),
+    REAL_BLEND: "No row. {estimator} was fitted to the {n:,} real rows as they are." + TOGETHER,
 }
-TOGETHER = " The answer is the mean, on the scale of log-odds, of {estimator} and of a committee of classifiers."
-WAYS[REAL_BLEND] = WAYS["nothing"].replace("Nothing", "No row") + TOGETHER
-WAYS[BLEND] = WAYS[SOFT] + TOGETHER.replace("a committee of classifiers", "the committee")
+WAYS[BLEND] = WAYS[SOFT] + TOGETHER
 
 
 def explained(decision: ClassifierDecision, estimator: str) -> str:
@@ -32,9 +33,13 @@ def explained(decision: ClassifierDecision, estimator: str) -> str:
     estimator : str
         What the user's classifier is called.
     """
-    n, m = sum(decision.counts), decision.n_synthetic
+    softness = WHOLLY_SOFT if len(decision.groups) > len(decision.target_prior) else HALF_SOFT
+    amounts = {"n": sum(decision.counts), "m": decision.n_synthetic}
     parts = {
-        "What was added": [WAYS[decision.way].format(estimator=estimator, n=n, m=m), *_groups(decision)],
+        "What was added": [
+            WAYS[decision.way].format(estimator=estimator, softness=softness, **amounts),
+            *_groups(decision),
+        ],
         "What it weighs": _weights(decision),
         "What was measured, and on which rows": _measured(decision),
         "What was not shown": _not_shown(decision),
