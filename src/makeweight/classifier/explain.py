@@ -6,8 +6,8 @@ from makeweight.classifier.decision import ClassifierDecision
 from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_REAL
 
 HALF_SOFT = (
-    "Half of every real row's weight follows its label, half what a committee of classifiers says of it that has not seen "
-    "it."
+    "Half of every real row's weight follows its label, half what a committee of classifiers says of it that has not "
+    "seen it."
 )
 WHOLLY_SOFT = "Every real row's weight follows what a committee of classifiers says of it that has not seen it."
 TOGETHER = " The answer is the mean, on the scale of log-odds, of {estimator} and of a committee of classifiers."
