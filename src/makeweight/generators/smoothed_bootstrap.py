@@ -35,21 +35,20 @@ LEAST_SHARE = 1e-3
 
 @dataclass(eq=False, repr=False)
 class SmoothedBootstrap(FromRows):
-    r"""Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
+    """Real rows of the group, shrunk to the group's mean, plus noise with the covariance of all groups.
 
     1. Numbers and dates become normal scores by the empirical distribution of the whole table
        (`makeweight.generators.rows.scores.NormalScores`); a number with few values, most of them lumps that
        stand out of their neighbours (hours per week, a code, an amount that is nearly always zero), is
        resampled like a category instead (`makeweight.generators.rows.scores.lumps`).
-    2. With :math:`m_g` the group's mean, :math:`r_k` the residual (row less group mean) of a row k of *any*
-       group, and S the covariance of all residuals, a synthetic row of group g from its real row i is
+    2. With m_g the group's mean, r_k the residual (row less group mean) of a row k of *any* group, and
+       S the covariance of all residuals, a synthetic row of group g from its real row i is
 
-       .. math:: z = m_g + a\,(z_i - m_g) + h\,(\sqrt{1 - t^2}\, r_k + t\, \varepsilon),
-                 \quad \varepsilon \sim N(0, S),
+           z = m_g + a (z_i - m_g) + h (sqrt(1 - t²) r_k + t ε),    ε ~ N(0, S),
 
-       with :math:`t = .8\, N^{-1/(d+4)}` for N rows and d columns, and
-       :math:`a^2 (n_g - 1)/n_g + h^2 = (n_g + 1)/n_g`, which makes the covariance that of a new row.
-    3. :math:`h = c\, n_g^{-1/(d+4)}`, with c from the leave-one-out likelihood of all groups.
+       with t = .8 N^(-1/(d+4)) for N rows and d columns, and
+       a² (n_g - 1)/n_g + h² = (n_g + 1)/n_g, which makes the covariance that of a new row.
+    3. h = c n_g^(-1/(d+4)), with c from the leave-one-out likelihood of all groups.
     4. A category, and whether a number is missing, is kept from row i or is drawn anew, with a probability
        chosen by the same likelihood: all that are drawn anew in a row come from one of the group's rows
        that are near in everything else (a step of Gibbs sampling, which leaves shares as they are).

@@ -44,24 +44,22 @@ SMOOTHING_FACTOR = 0.8
 
 @dataclass(eq=False, repr=False)
 class TransportGenerator(FromRows):
-    r"""Residuals of a large group, moved to the mean and covariance of the group to be written.
+    """Residuals of a large group, moved to the mean and covariance of the group to be written.
 
     1. Numbers and dates are standardised; those with a point mass or skewed residuals become normal scores
        by the distribution of the whole table.
     2. The *source* of a group g is the largest other group, or all other groups together where that one has
-       fewer than fifty rows. With :math:`r_k` a residual of the source (row less mean of its own group), a
-       synthetic row is
+       fewer than fifty rows. With r_k a residual of the source (row less mean of its own group), a synthetic row is
 
-       .. math:: z = m_g + S_g^{1/2} S_0^{-1/2} r_k,
+           z = m_g + S_g^(1/2) S_0^(-1/2) r_k,
 
-       which has the mean :math:`m_g` and the covariance :math:`S_g` of the group and every higher moment of
-       the source: tails, clusters, kinks.
-    3. Covariances are shrunk (`makeweight.theory.shrunk_covariance`), and :math:`S_g` is drawn to the
+       which has the mean m_g and the covariance S_g of the group and every higher moment of the source: tails,
+       clusters, kinks.
+    3. Covariances are shrunk (`makeweight.theory.shrunk_covariance`), and S_g is drawn to the
        source's as if by `borrowed_rows` rows: a group of one row has the shape of the source.
     4. Every residual is used equally often. A source with fewer than fifty rows, or fewer than the group to
        be written (as for the largest group itself), would repeat itself: its residuals then get normal noise
-       of the same covariance, :math:`\sqrt{1 - t^2}\, r_k + t\, \varepsilon`, with
-       :math:`t = .8\, N^{-1/(d+4)}` for N residuals of d columns.
+       of the same covariance, sqrt(1 - t²) r_k + t ε, with t = .8 N^(-1/(d+4)) for N residuals of d columns.
     5. Categories, and whether a number is missing, are not those of the row that is moved, which tell of the
        group that it comes from: they are taken together from one of the group's own rows near the synthetic
        row. Each is then, with probability `recombine`, taken from another near row.
