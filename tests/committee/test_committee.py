@@ -1,5 +1,7 @@
 """A committee answers as one, is judged by rows it has not seen, and reads any table."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -129,6 +131,13 @@ def test_few_rows_are_predicted_more_than_once():
     X, y = make_classification(60, weights=[0.85], flip_y=0, random_state=1)
     committee = Committee(QUICK, random_state=0).fit(X, y)
     assert len(committee._fits) == 25
+
+
+def test_it_can_be_stored():
+    X, y, _ = mixed(60)
+    committee = Committee(["lr", "rf", "hgb-shallow", "closed-form", "in-context"], cv=2, repeats=1, random_state=0)
+    again = pickle.loads(pickle.dumps(committee.fit(X, y)))
+    assert np.array_equal(again.predict_proba(X), committee.predict_proba(X))
 
 
 def test_parameters_are_stored_and_cloned():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +15,7 @@ from partitioned_tables import cut, synthetic
 REQUEST = {
     "target": "y",
     "generator": "smoothed-bootstrap",
-    "soft_labels": Committee(["closed-form"]),
+    "soft_labels": Committee(["closed-form", "hgb-shallow"], cv=2),
     "augment": 60,
     "random_state": 3,
 }
@@ -88,6 +89,19 @@ def test_a_lost_part_is_written_again_as_it_was(usual, whole, tmp_path):
 def test_a_table_with_the_column_is_refused(whole, tmp_path):
     with pytest.raises(SchemaError, match=WEIGHT):
         written(whole.append_column(WEIGHT, whole["score"]), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["code", "flag", "size", "day"])
+def test_labels_of_any_type(whole, tmp_path, name):
+    table = whole
+    if name == "day":
+        days = pa.array(np.arange(len(table), dtype="int32") % 2, pa.int32()).cast(pa.date32())
+        table = table.set_column(table.column_names.index("day"), "day", days)
+    made, folder = written(table, tmp_path, edges=(100,), target=name, augment=5, kinds={name: "categorical"})
+    rows = pq.read_table(folder / "synthetic-00000.parquet")
+    assert rows.schema.field(name).type == table.schema.field(name).type
+    assert set(rows[name].to_pylist()) <= set(table[name].to_pylist())
+    assert made.ledger.accepted == made.plan.n_synthetic
 
 
 def test_without_a_number_of_rows_it_is_that_of_soft_labels(whole, tmp_path):

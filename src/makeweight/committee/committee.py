@@ -225,16 +225,15 @@ class _Round:
 
 @dataclass(frozen=True, eq=False)
 class _Fits:
-    """The members, fitted to one fold's training rows."""
+    """The members, fitted to one fold's training rows, and whether each reads a frame whose kinds are known."""
 
-    models: tuple[tuple[Member, Any], ...]
+    models: tuple[tuple[bool, Any], ...]
     classes: np.ndarray
 
     def logs(self, features: Any, frame: pd.DataFrame) -> np.ndarray:
         """Return log-probabilities of shape (m, n, k)."""
         tables = [
-            probabilities(model, frame if member.reads_table else features, self.classes)
-            for member, model in self.models
+            probabilities(model, frame if reads_table else features, self.classes) for reads_table, model in self.models
         ]
         return np.asarray(np.log(np.stack(tables)))
 
@@ -245,7 +244,7 @@ def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:
     schema = rows.schema_of(frame)
     models = tuple(
         (
-            member,
+            member.reads_table,
             fit_estimator(
                 member.make(schema),
                 frame if member.reads_table else features,

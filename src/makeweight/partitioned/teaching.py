@@ -40,6 +40,8 @@ class Teacher:
     schema : Schema
     groups : Groups
         With the counts of the whole table.
+    labels : ndarray of shape (k,)
+        What the teacher's classes stand for, 0 to k - 1.
     weights : ndarray of shape (n_groups,)
         Of a real row, by its group; their mean over the table is one.
     """
@@ -47,17 +49,18 @@ class Teacher:
     teacher: Committee
     schema: Schema
     groups: Groups
+    labels: np.ndarray
     weights: np.ndarray
 
     def label(self, rows: pd.DataFrame, arrow: Any) -> Any:
         """Return synthetic rows once per label, with the label's probability as their weight."""
-        target, classes = self.schema.target, self.teacher.classes_
-        said = np.empty((0, len(classes)))
+        target, k = self.schema.target, len(self.labels)
+        said = np.empty((0, k))
         if len(rows):
             said = self.teacher.predict_proba(rows[_features(self.schema)])
-        soft = soft_labels(np.empty(0, dtype=np.int64), np.empty((0, len(classes))), said)
+        soft = soft_labels(np.empty(0, dtype=np.int64), np.empty((0, k)), said)
         further = rows.iloc[soft.rows].reset_index(drop=True)
-        further[target] = pd.Series(classes[soft.labels], dtype=object).astype(rows[target].dtype)
+        further[target] = pd.Series(self.labels[soft.labels], dtype=object).astype(rows[target].dtype)
         return _weighed(to_arrow(further, arrow), soft.weights)
 
     def real(self, path: str, arrow: Any) -> Iterator[Any]:
@@ -93,9 +96,11 @@ def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: i
     # A row of the sample stands for those of its group that are not in it.
     stands_for = balancing_weights(positions) if attributes else (counts / np.bincount(positions))[positions]
     names = _features(schema)
+    # Numbers in the place of labels: columns of Arrow hold what scikit-learn takes for no label.
+    codes, labels = pd.factorize(frame[schema.target].to_numpy(dtype=object), sort=True)
     lesson = teach(
         frame[names],
-        frame[schema.target].to_numpy(dtype=object),
+        codes,
         frame[names].iloc[:0],
         teacher=teacher,
         kinds={column.name: column.stated for column in schema.columns if column.name in set(names)},
@@ -104,7 +109,7 @@ def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: i
         random_state=int(np.random.SeedSequence(seed, spawn_key=(TEACHER_STREAM,)).generate_state(1)[0]),
         n_jobs=n_jobs,
     )
-    return Teacher(lesson.teacher, schema, groups, even)
+    return Teacher(lesson.teacher, schema, groups, np.asarray(labels, dtype=object), even)
 
 
 def refuse_taken(names: list[str]) -> None:
