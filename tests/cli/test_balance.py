@@ -147,6 +147,7 @@ def test_an_interrupt_keeps_what_was_accepted_only_when_asked(run, csv, monkeypa
     result = run("balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv", "--json", "--on-shortfall", choice)
     assert result.code == 130
     assert "interrupted: " in result.err
+    assert result.err.endswith(f"--on-shortfall {choice}" + " --force" * (choice == "warn") + "\n")
     assert (csv.parent / "o.csv").exists() == (choice == "warn")
     if choice == "warn":
         assert result.json["interrupted"]
@@ -160,7 +161,7 @@ def test_an_interrupt_before_anything_was_written(run, csv, monkeypatch):
     monkeypatch.setattr("makeweight.table.io.read_table", stop)
     result = run("balance", csv, "--target", "paid")
     assert result.code == 130
-    assert result.err == "interrupted: nothing was written\n"
+    assert result.err == f"interrupted: nothing was written\nto go on: makeweight balance {csv} --target paid\n"
 
 
 def test_pipes(csv):

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 import click
 
 from makeweight import __version__
+from makeweight.cli._again import again
 from makeweight.cli._app import COMMANDS, app
 from makeweight.cli._codes import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, SHORTFALL
 from makeweight.errors import FileProblem, GenerationShortfall, MakeweightError, OptionError, nearest
@@ -44,6 +45,14 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if args is None else args)
     _replace_what_cannot_be_shown()
+    status = _run(given)
+    if status == INTERRUPTED:
+        click.echo(f"to go on: {again(given)}", err=True)
+    return status
+
+
+def _run(given: list[str]) -> int:
+    """Run the command; answer every error."""
     try:
         with warnings.catch_warnings(), _stopped_by_terminate(), _logged():
             warnings.showwarning = _show_warning

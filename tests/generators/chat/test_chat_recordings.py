@@ -67,6 +67,23 @@ def test_a_rerun_asks_for_nothing_and_a_replay_needs_no_endpoint(tmp_path):
     assert "no answer is recorded" in more.ledger.entries[0].stopped
 
 
+def test_a_run_that_goes_on_stays_within_one_budget(tmp_path):
+    folder = tmp_path / "answers"
+    with serving() as endpoint:
+        for most, asked in ((2, 2), (2, 2), (3, 3)):
+            options = {"cache_dir": folder, "rows": 90, "concurrency": 1, "max_requests": most}
+            with pytest.warns(ShortfallWarning):
+                made = run(endpoint.url, on_shortfall="warn", **options)
+            assert len(endpoint.bodies) == asked
+            assert made.ledger.entries[0].stopped == f"max_requests={most} reached"
+        spent = made.spent.tokens
+        assert made.spent.requests == 1
+        with pytest.warns(ShortfallWarning):
+            made = run(endpoint.url, on_shortfall="warn", **options | {"max_requests": None, "max_tokens": 3 * spent})
+        assert len(endpoint.bodies) == 3
+        assert made.ledger.entries[0].stopped.startswith(f"max_tokens={3 * spent}")
+
+
 def test_feedback_survives_a_replay(tmp_path):
     def often_wrong(body, number):
         answer = recombined(body)

@@ -69,7 +69,8 @@ class ChatGenerator(WithOptions):
         In all, as long as the generator is not fitted anew.
     max_cost : float, optional
         In US dollars; needs `price` where the endpoint is not on this machine. A request that might exceed a
-        budget is not sent; the rows accepted until then are kept.
+        budget is not sent; the rows accepted until then are kept. Recorded answers count as what they once took,
+        so that a run that goes on after an interrupt stays within one budget.
     cache_dir : str, optional
         Folder that keeps every raw answer, and real rows with it: a rerun asks for nothing twice.
     temperature : float

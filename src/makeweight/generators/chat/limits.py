@@ -135,6 +135,7 @@ class Spending:
 
     def __post_init__(self) -> None:
         self.requests = self.tokens_sent = self.tokens_received = 0
+        self._before = (0, 0, 0)  # requests and tokens of recorded answers: an interrupted run has paid for them
         self._held_sent = self._held_received = 0
         self._lock = threading.Lock()
 
@@ -158,9 +159,11 @@ class Spending:
         `sent`, `received`: tokens, at most.
         """
         with self._lock:
-            if self.max_requests is not None and self.requests >= self.max_requests:
+            requests, tokens_sent, tokens_received = self._before
+            if self.max_requests is not None and requests + self.requests >= self.max_requests:
                 return f"max_requests={self.max_requests} reached"
-            held_sent, held_received = self.tokens_sent + self._held_sent, self.tokens_received + self._held_received
+            held_sent = tokens_sent + self.tokens_sent + self._held_sent
+            held_received = tokens_received + self.tokens_received + self._held_received
             if self.max_tokens is not None and held_sent + held_received + sent + received > self.max_tokens:
                 return (
                     f"max_tokens={self.max_tokens}: the next request may take {sent + received} tokens, "
@@ -178,6 +181,12 @@ class Spending:
             self._held_sent += sent
             self._held_received += received
         return None
+
+    def count(self, used: tuple[int, int]) -> None:
+        """Count a recorded answer against the budgets, though nothing is paid for it now."""
+        with self._lock:
+            requests, sent, received = self._before
+            self._before = (requests + 1, sent + used[0], received + used[1])
 
     def cancel(self, reserved: tuple[int, int]) -> None:
         """Give a reservation back whose request is not sent."""

@@ -162,6 +162,7 @@ class Session:
         for request, prompt in zip(requests, prompts, strict=True):
             recorded = self.client.recorded(request)
             if recorded is not None:
+                self.spending.count(_used(prompt, recorded))
                 calls.append(partial(_given, recorded))
                 continue
             held = (prompt.tokens, self._most_received(prompt))
@@ -204,7 +205,7 @@ class Session:
         used = (0, 0)
         try:
             answer = self.client.ask(request)
-            used = answer.tokens or (prompt.tokens, count_tokens(answer.text))
+            used = _used(prompt, answer)
             with self._lock:
                 self._estimated |= answer.tokens is None
                 self._sent_rows.update(prompt.shown.tolist())
@@ -279,6 +280,11 @@ class Session:
             "given_up": list(client.given_up),
             "answers": [asdict(report) for report in self._reports],
         }
+
+
+def _used(prompt: ChatPrompt, answer: ChatAnswer) -> tuple[int, int]:
+    """Return the tokens that a request took, as the endpoint says or as they are counted here."""
+    return (0, 0) if answer.error is not None else answer.tokens or (prompt.tokens, count_tokens(answer.text))
 
 
 def _given(answer: ChatAnswer) -> ChatAnswer:

@@ -174,8 +174,9 @@ def _curve(own: np.ndarray, written: np.ndarray, ties: np.ndarray) -> _Curve | N
     inside = (before > 0.0) & (before < 1.0)
     weight = _weight(np.searchsorted(own, points, side="right") / n, raw, n, m)
     after = weight * np.searchsorted(own, edges) / n + (1.0 - weight) * before
-    ends = np.array([0.0]), np.array([1.0])
-    ranks = np.interp(raw, *(np.concatenate([ends[0], part[inside], ends[1]]) for part in (before, after)))
+    first, last = np.array([0.0]), np.array([1.0])
+    knots = [np.concatenate([first, part[inside], last]) for part in (before, after)]
+    ranks = np.interp(raw, knots[0], knots[1])
     target, ranks = _within(points, raw, ranks, _range(own, ties), n)
     if not weight and target is points:
         return None
