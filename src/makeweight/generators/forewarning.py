@@ -12,7 +12,7 @@ from makeweight.generators.frame.options import WithOptions
 from makeweight.generators.registry import resolve
 from makeweight.plan import Plan, describe_group
 
-__all__ = ["forecast", "warn_of_few_rows"]
+__all__ = ["LOGGER", "LONG", "forecast", "warn_of_few_rows"]
 
 #: The one logger of the package: forecasts and progress; a handler of the user's own decides where they go.
 LOGGER = logging.getLogger("makeweight")
