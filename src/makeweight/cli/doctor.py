@@ -210,7 +210,7 @@ def _import(packages: list[dict[str, Any]], deadline: float) -> None:
         for package, problem in zip(left, problems, strict=False):
             if problem is not None:
                 fix = f'pip install --force-reinstall "{package["name"]}"'
-                package["works"], package["problem"], package["fix"] = False, problem, fix
+                package.update(works=False, problem=problem, fix=fix)
         left = [] if time.monotonic() >= deadline else left[len(problems) :]
 
 
@@ -224,7 +224,7 @@ def _print(report: dict[str, Any]) -> None:
                 _mark(package["works"]),
                 package["name"],
                 package["version"] or "-",
-                f"[{package['extra']}]: {EXTRAS.get(package['extra'] or '', '')}" if optional else "",
+                f"[{package['extra']}]: {EXTRAS.get(package['extra'], '')}" if optional else "",
                 _trouble(package),
             )
             for package in report["packages"]
