@@ -15,7 +15,7 @@ published splits). Judged by log-loss in each of the four cells: the mean and th
 * nothing; group weights; undersampled: every cell as large as the smallest
 * hard rows: cells balanced by rows of the smoothed bootstrap
 * soft real rows, none added (the control), and soft rows, evenly over the cells, by a teacher that is fitted with group
-  weights
+  weights; both with real rows wholly and half soft
 """
 
 from __future__ import annotations
@@ -156,6 +156,8 @@ def spurious(table: str, seed: int) -> list[dict[str, Any]]:
         "group weights": (X, y, weights),
         "undersampled": (X.iloc[kept], y[kept], np.ones(len(kept))),
         "hard rows": (both[X.columns], both["label"].to_numpy(), np.ones(len(both))),
+        "half soft real rows": lesson.training_set(softness=0.5, rows=0),
+        "soft rows, real ones half soft": lesson.training_set(softness=0.5),
         "soft real rows": lesson.training_set(rows=0),
         "soft rows": lesson.training_set(),
     }
