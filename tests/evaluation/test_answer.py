@@ -112,6 +112,14 @@ def test_a_gain_that_is_worse_elsewhere_or_of_another_learner_is_none():
     assert answer.text == "Do not add rows: calibrate logistic regression."
 
 
+def test_calibration_with_a_worse_estimator_is_not_the_answer_for_want_of_splits():
+    level = scores({("lr", "committee"): (0.02, 0.02)}, ("lr", "hgb", "rf"))
+    answer = give_answer(level, advice())
+    assert (answer.step, answer.estimator) == ("committee", "lr")
+    noisy = scores({("hgb", "smote+platt"): (0.11, 0.02)}, ("lr", "hgb", "rf"))
+    assert give_answer(noisy, advice()).estimator in ("lr", "hgb")
+
+
 @pytest.mark.parametrize("auroc", [0.02, 0.0])
 def test_what_is_said_to_be_gained_is_what_is_shown(auroc):
     answer = give_answer(scores({"smote+platt": (0.02, auroc)}), advice())

@@ -113,7 +113,8 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
 
     Candidates are calibration with each estimator, and every arm that is shown to be better than that with the same
     estimator. The best has the least balanced log-loss of those that none is shown to beat. Named is the simplest that
-    the best is not shown to beat, in the order of `STEPS`.
+    the best is not shown to beat, in the order of `STEPS`: an arm of the same estimator, or calibration with the estimator
+    that is best without anything else.
     """
     cases = _cases(advice)
     candidates = {
@@ -125,7 +126,9 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     if not candidates:
         return Answer("Nothing was measured: every arm failed.", "failed", "", "", 0.0, 0.0, cases, *_failed(advice))
     best = _best(scores, list(candidates))
-    level = [pair for pair in candidates if pair == best or not beats(scores, best, pair)]
+    plain = min(((estimator, REFERENCE) for estimator in scores.estimators), key=lambda pair: _loss(scores, pair))
+    rivals = [pair for pair in candidates if pair[0] == best[0] or pair == plain]
+    level = [pair for pair in rivals if pair == best or not beats(scores, best, pair)]
     chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), _loss(scores, pair)))
     (estimator, _), arm = chosen, candidates[chosen]
     alarms = scores.alarms(estimator)
