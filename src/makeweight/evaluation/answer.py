@@ -113,8 +113,8 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
 
     Candidates are calibration with each estimator, and every arm that is shown to be better than that with the same
     estimator. The best has the least balanced log-loss of those that none is shown to beat. Named is the simplest that
-    the best is not shown to beat, in the order of `STEPS`: an arm of the same estimator, or calibration with the estimator
-    that is best without anything else.
+    the best is not shown to beat, in the order of `STEPS`: an arm of the same estimator, or calibration with the
+    estimator that is best without anything else.
     """
     cases = _cases(advice)
     candidates = {
