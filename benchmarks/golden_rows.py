@@ -52,9 +52,9 @@ def tables() -> dict[str, Case]:
 
 def hashes() -> dict[str, str]:
     """Return the hash of what every local generator writes for every table."""
-    golden = {}
+    found = {}
     for info in available():
-        if info.cost_class not in ("instant", "pretrained") or info.origin != "makeweight" or not info.usable:
+        if info.cost_class not in ("instant", "pretrained") or info.origin != "makeweight":
             continue
         for name, (frame, group_by) in tables().items():
             with warnings.catch_warnings():
@@ -64,8 +64,8 @@ def hashes() -> dict[str, str]:
                     frame, target="y", group_by=group_by, generator=info.name, augment=augment, random_state=3
                 )
             text = generation.frame.to_csv(index=False, float_format="%r")
-            golden[f"{info.name} {name}"] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return golden
+            found[f"{info.name} {name}"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return found
 
 
 def main() -> None:

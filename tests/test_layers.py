@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "errors": [],
     "progress": [],
-    "table": ["errors"],
+    "table": ["errors", "notebook"],
     "groups": ["errors", "table"],
     "plan": ["errors", "groups", "table"],
     "rules": ["errors", "table"],
     "balancing": ["committee", "errors", "progress", "table", "plan", "rules", "generators"],
     "_compat": [],
     "theory": ["errors"],
-    "generators": ["errors", "progress", "table", "plan", "rules", "generators", "theory"],
+    "generators": ["errors", "notebook", "progress", "table", "plan", "rules", "generators", "theory"],
     "labelled": ["errors", "table"],
     "sampler": [
         "balancing",
@@ -78,7 +78,7 @@ MAY_IMPORT = {
         "committee",
         "page",
     ],
-    "quality": ["errors", "table", "plan", "theory", "page"],
+    "quality": ["errors", "notebook", "table", "plan", "theory", "page"],
     "page": ["errors"],
     "partitioned": ["errors", "progress", "table", "plan", "generators", "measure", "committee", "sampler", "engine"],
     "experiments": [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
-__all__ = ["Progress"]
+__all__ = ["LOGGER", "Progress"]
+
+#: The one logger of the package: forecasts and progress. Handlers of the user's own decide where they go.
+LOGGER = logging.getLogger("makeweight")
 
 
 @dataclass(frozen=True)

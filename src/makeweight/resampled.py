@@ -101,6 +101,8 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
                 expected="sample_weight in its fit",
                 hint='weights="rows" in the sampler lets rows stand as often as they weigh',
             )
+        if not hasattr(y, "dtype") and hasattr(y, "__array__"):
+            y = np.asarray(y)
         X_res, y_res = self.sampler_.fit_resample(X, y, **({} if groups is None else {"groups": groups}))
         weights = getattr(self.sampler_, "sample_weight_", None)
         fresh = clone(self.estimator)
@@ -135,6 +137,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         inner = get_tags(self.estimator)
         tags.input_tags = deepcopy(inner.input_tags)
         tags.input_tags.sparse = False
+        tags.input_tags.string = True  # rows are passed on as they come
         tags.classifier_tags = deepcopy(inner.classifier_tags)
         tags.non_deterministic = inner.non_deterministic
         return tags

@@ -360,3 +360,11 @@ def test_balancing_says_to_split_first_and_forecasts(run, csv, monkeypatch):
     said = run("balance", csv.parent / "train.csv", "--target", "paid", "--generator", "random").err
     assert "makeweight split" not in said
     assert "random: about 0 seconds to write 24 rows" in said
+
+
+def test_a_dry_run_tells_of_a_download(run, csv):
+    pytest.importorskip("transformers")
+    result = run("balance", csv, "--target", "paid", "--generator", "causal-lm", "--dry-run")
+    assert "a download of distilgpt2 from the Hugging Face hub" in result.out
+    plan = run("balance", csv, "--target", "paid", "--generator", "causal-lm", "--dry-run", "--json").json
+    assert plan["expected"]["downloads"]

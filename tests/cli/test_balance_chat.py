@@ -80,6 +80,7 @@ def test_money_that_is_spent_is_a_shortfall(run, csv):
         result = run("balance", csv, *at(endpoint.url), *options, "--max-cost", "0.05", "-o", "out.csv")
     assert result.code == 3
     assert "max_cost=0.05: the next request may cost" in result.err
+    assert "hint: raise --max-cost USD" in result.err
     assert len(endpoint.bodies) == 2
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from makeweight.cli import _show, doctor
+from makeweight.cli import _show, doctor, main
 from makeweight.cli._app import COMMANDS, app
 from makeweight.cli._progress import Reporter, state
 from makeweight.progress import Progress
@@ -263,3 +263,52 @@ def test_shares_and_plain_values():
         "1": [2, [3]],
         "c": [1.5],
     }
+
+
+def completed(monkeypatch, capsys, *words, shell="bash"):
+    monkeypatch.setenv("_MAKEWEIGHT_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(("makeweight", *words)))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    assert main() == 0
+    return [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_shell_completes_commands_and_options(monkeypatch, capsys):
+    assert completed(monkeypatch, capsys, "sa") == ["sample"]
+    assert {"balance", "split", "doctor"} <= set(completed(monkeypatch, capsys, ""))
+    assert completed(monkeypatch, capsys, "balance", "--synthetic-o") == ["--synthetic-only"]
+    assert completed(monkeypatch, capsys, "balance", "data.csv", "--copies", "re") == ["reject"]
+    assert "--target" not in completed(monkeypatch, capsys, "nonsense", "--x")
+    for shell in ("bash", "zsh", "fish"):
+        monkeypatch.setenv("_MAKEWEIGHT_COMPLETE", f"{shell}_source")
+        assert main() == 0
+        assert "_MAKEWEIGHT_COMPLETE=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("attributes", [("--group-by", "sex,colour"), ("--group-by", "sex", "--group-by", "colour")])
+def test_grouping_attributes_are_repeated_or_have_commas(run, csv, attributes):
+    by = ("sex", "colour")
+    assert tuple(run("inspect", csv, "--target", "paid", *attributes, "--json").json["group_by"]) == by
+    written = run(
+        "balance", csv, "--target", "paid", *attributes, "--generator", "random", "-o", "b.csv", "--force", "--json"
+    )
+    assert tuple(written.json["group_by"]) == by
+    split = run("split", csv, "--target", "paid", *attributes, "--force", "--json").json
+    assert "colour=green" in str(split["groups"])
+    sample = run(
+        "sample", csv, "--target", "paid", *attributes, "-n", "3", "--generator", "random", "--where", "colour=red"
+    )
+    assert sample.code == 0, sample.err
+    report = run("report", csv, csv, "--target", "paid", *attributes, "--mute", "MWQ07", "--json")
+    assert "sex" in report.out, report.err
+    assert report.code == 0
+
+
+def test_a_seed_that_was_drawn_is_printed(run, csv):
+    for words in (("report", csv, csv, "--target", "paid"), ("split", csv, "--target", "paid", "--force")):
+        first = run(*words)
+        said = first.err + first.out
+        assert "seed " in said
+        seed = said.partition("seed ")[2].split()[0].strip(",")
+        again = run(*words, "--seed", seed)
+        assert again.out == first.out

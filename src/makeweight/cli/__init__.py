@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from click.shell_completion import shell_complete
 
 from makeweight import __version__
 from makeweight.cli._again import again
@@ -28,6 +29,9 @@ from makeweight.cli._codes import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, SHORTFALL
 from makeweight.errors import FileProblem, GenerationShortfall, MakeweightError, OptionError, nearest
 
 __all__ = ["main"]
+
+#: Set by the line that `_MAKEWEIGHT_COMPLETE=bash_source makeweight` writes, and when it asks for words.
+COMPLETE = "_MAKEWEIGHT_COMPLETE"
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -44,6 +48,8 @@ def main(args: Sequence[str] | None = None) -> int:
         The exit code. Every error is one line and a hint on standard error.
     """
     given = list(sys.argv[1:] if args is None else args)
+    if args is None and COMPLETE in os.environ:  # what a shell asks for on TAB
+        return shell_complete(app, {}, "makeweight", COMPLETE, os.environ[COMPLETE])
     _replace_what_cannot_be_shown()
     status = _run(given)
     if status == INTERRUPTED:

@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and not ctx.resilient_parsing and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise OptionError("no such command", got=args[0], hint=nearest(args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 

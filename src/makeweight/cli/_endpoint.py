@@ -50,7 +50,10 @@ def options_of(request: BalanceRequest) -> dict[str, object]:
 
     A generator that asks an endpoint keeps the answers beside the output, unless another folder is named.
 
-    Raises OptionError when a flag is for generators that ask an endpoint, and this one does not.
+    Raises
+    ------
+    OptionError
+        When a flag is for generators that ask an endpoint, and this one does not.
     """
     options: dict[str, object] = dict(request.options)
     if not _asks(request.generator):

@@ -41,8 +41,14 @@ class Steps:
     Where standard error is no terminal a line is printed after ten seconds, and then every half a minute, whether a
     piece of work ends meanwhile or not.
 
-    `out`: on standard error. `what`: what is being done, in one word. `expected`: seconds that it may take at most,
-    which are all that is known at first.
+    Parameters
+    ----------
+    out : rich.console.Console
+        On standard error.
+    what : str
+        What is being done, in one word.
+    expected : float or None
+        Seconds that it may take at most, which are all that is known at first.
     """
 
     def __init__(self, out: Console, what: str = "comparing", expected: float | None = None) -> None:
@@ -186,6 +192,8 @@ def _picture(comparison: Comparison, estimator: str) -> Table:
 def strip(gain: Difference | None, end: float) -> str:
     """Return a gain and its interval on a line from -end to end; ``<`` and ``>`` say where it is cut.
 
+    Examples
+    --------
     >>> from makeweight.evaluation.statistics import Difference
     >>> strip(Difference(0.5, 0.25, 0.75, 0.01, 0.01), 1.0)
     '            |  ---*---   '
@@ -294,6 +302,8 @@ def _interval(difference: Difference | None) -> str:
 def _short(value: float, *, sign: bool = False) -> str:
     """Write a number with four decimals and no zero before the point.
 
+    Examples
+    --------
     >>> _short(0.48501), _short(-0.0123, sign=True), _short(1.25)
     ('.4850', '-.0123', '1.2500')
     """

@@ -13,6 +13,7 @@ from makeweight.errors import OptionError, nearest
 from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
+    from makeweight.generators.ledger import Ledger
     from makeweight.table import Schema
     from makeweight.table.io import TableFile
 
@@ -219,6 +220,13 @@ def limit_options(function: F) -> F:
     ):
         function = decorate(function)
     return function
+
+
+def raised_limits(ledger: Ledger) -> list[str]:
+    """Return which flags raise the limits that cut groups short."""
+    limits = {entry.stopped.partition("=")[0] for entry in ledger if entry.stopped.startswith("max_")}
+    flags = {"max_cost": "--max-cost USD", "max_seconds": "--max-seconds S"}
+    return [f"raise {flags.get(limit, f'--option {limit}=N')}" for limit in sorted(limits)]
 
 
 def load(data: str, kinds: dict[str, str], missing: tuple[str, ...], no_header: bool) -> TableFile:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 class Reporter:
     """Shows how far a generation is; silent where standard error is no terminal.
 
-    `out`: on standard error.
+    Parameters
+    ----------
+    out : rich.console.Console
+        On standard error.
     """
 
     def __init__(self, out: Console) -> None:
@@ -60,6 +63,8 @@ class Reporter:
 def state(progress: Progress) -> str:
     """Say how far, how fast, and how long it will take.
 
+    Examples
+    --------
     >>> from makeweight.progress import Progress
     >>> state(Progress("writing rows", 50, 200, 2.0, 6.0, "y=b (balance), 50.0% accepted"))
     '50/200, 25 per second, 6.0 s left, y=b (balance), 50.0% accepted'

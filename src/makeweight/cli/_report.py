@@ -76,6 +76,8 @@ def print_plan(out: Console, request: BalanceRequest, plan: Plan, cost: Cost, pr
         expected += f", {cost.tokens:,} tokens"
     if cost.money or cost.money is None:
         expected += f", {'an unknown price' if cost.money is None else f'{cost.money:.2f} US dollars'}"
+    if cost.downloads:
+        expected += f", a download of {' and '.join(cost.downloads)}"
     if prompt is not None:
         _show.section(out, "one request", Text(prompt))
     out.print()

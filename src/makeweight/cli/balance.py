@@ -346,6 +346,7 @@ def _tell_shortfall(request: BalanceRequest, file: TableFile, error: GenerationS
     outcome = BalanceOutcome(request, file, error.generation, seconds)
     print_generation(_show.console(err=True), outcome, written=False)
     ways = ["choose another --generator", "ask for fewer rows", "write what there is with --on-shortfall warn"]
+    ways = [*_options.raised_limits(error.generation.ledger), *ways]
     if any(reason == COPY for reason in error.generation.ledger.rejected):
         ways.insert(0, "allow copies of real rows with --copies accept")
     error.hint = ", or ".join(ways)

@@ -39,7 +39,7 @@ FAILED = 3
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report: .html for people, .json for programs.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
-@click.option("--seed", metavar="S", type=click.IntRange(min=0), default=0, show_default=True)
+@_options.seed_option
 @_options.json_option
 @click.pass_context
 def command(
@@ -89,7 +89,7 @@ def command(
         files["real"].frame,
         files["synthetic"].frame,
         target=target,
-        group_by=group_by,
+        group_by=_options.attributes(group_by, files["real"].frame.columns),
         holdout=files["holdout"].frame if "holdout" in files else None,
         kinds=kinds,
         ledger=record,
@@ -108,8 +108,7 @@ def command(
             from makeweight.cli._quality import print_quality
 
             print_quality(_show.console(), report.result)
-    if output is not None:
-        err.print(f"wrote {output}")
+    err.print(f"seed {seed}" + ("" if output is None else f", wrote {output}"))
     if report.counts["issue"] * (fail_on != "never") or report.counts["tip"] * (fail_on == "tip"):
         context.exit(FAILED)
 

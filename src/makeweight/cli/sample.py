@@ -117,7 +117,7 @@ def run(request: SampleRequest) -> _Outcome:
             rows = synth.sample(request.n, where=where, random_state=request.seed, progress=progress)
         except GenerationShortfall as error:
             print_ledger(_show.console(err=True), error.generation.ledger)
-            error.hint = (
+            error.hint = "".join(f"{way}, " for way in _options.raised_limits(error.generation.ledger)) + (
                 "allow more values with --where, ask for fewer rows, choose another --generator, "
                 "or write what there is with --on-shortfall warn"
             )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SoftGeneration"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SoftGeneration(Generation):
     """Synthetic rows, and the labels that a teacher gives to them and to the real rows.
 

@@ -33,12 +33,15 @@ class Cost:
         In US dollars; None when the price is not known.
     requests : int
         To a service, for generators that ask one.
+    downloads : tuple of str
+        What is fetched from elsewhere, unless it is there already.
     """
 
     seconds: float = 0.0
     tokens: int = 0
     money: float | None = 0.0
     requests: int = 0
+    downloads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

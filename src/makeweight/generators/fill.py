@@ -190,6 +190,9 @@ def fill(
     hint = "choose another generator, ask for fewer rows, or go on with on_shortfall='warn'"
     if any(reason.startswith("copy-of") for reason in generation.ledger.rejected):
         hint = "allow copies of real rows (copies='accept'), " + hint
+    limit = next((e.stopped.partition("=")[0] for e in generation.ledger if e.stopped.startswith("max_")), None)
+    if limit is not None:
+        hint = f"raise {limit}, " + hint
     report_shortfall(generation, generation.ledger, limits.on_shortfall, hint)
     return generation
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +10,10 @@ from makeweight.generators.base import Generator
 from makeweight.generators.frame.options import WithOptions
 from makeweight.generators.registry import resolve
 from makeweight.plan import Plan, describe_group
+from makeweight.progress import LOGGER
 
-__all__ = ["LOGGER", "LONG", "forecast", "warn_of_few_rows"]
+__all__ = ["forecast", "warn_of_few_rows"]
 
-#: The one logger of the package: forecasts and progress; a handler of the user's own decides where they go.
-LOGGER = logging.getLogger("makeweight")
 #: From so many seconds on a forecast is given.
 LONG = 30.0
 #: A group of fewer real rows than this that is asked for more than so many times as many is warned about.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from makeweight.generators.base import Cost
 from makeweight.generators.ledger import Ledger
+from makeweight.notebook import html_block
 from makeweight.plan import Plan
 from makeweight.table import Schema
 
@@ -58,6 +59,30 @@ class Generation:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        return f"<Generation of {len(self):,} rows by {self.generator}, seed {self.seed}: {self.ledger}>"
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("rows", f"{len(self):,}"),
+            ("by", self.generator),
+            ("seconds", f"{self.seconds:.1f}"),
+            ("seed", self.seed),
+        ]
+        headings = ("group", "purpose", "requested", "accepted", "proposed", "rejected")
+        lines = [
+            (
+                entry.name,
+                entry.purpose,
+                f"{entry.requested:,}",
+                f"{entry.accepted:,}",
+                f"{entry.proposed:,}",
+                ", ".join(f"{count:,} {reason}" for reason, count in entry.rejected.most_common(3)),
+            )
+            for entry in self.ledger
+        ]
+        return html_block("Generation", facts, headings, lines)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything but the rows as plain values for JSON."""

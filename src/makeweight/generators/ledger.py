@@ -81,6 +81,11 @@ class Ledger:
     entries: tuple[LedgerEntry, ...]
     weights: tuple[Weights, ...] = ()
 
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.rejected.most_common(3))
+        written = f"{self.accepted:,} of {self.requested:,} accepted, {self.proposed:,} proposed"
+        return written + (f" (rejected: {reasons})" if reasons else "")
+
     def __iter__(self) -> Iterator[LedgerEntry]:
         return iter(self.entries)
 

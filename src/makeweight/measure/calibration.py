@@ -26,6 +26,8 @@ class Calibrator(Protocol):
 class Identity:
     """No calibration.
 
+    Examples
+    --------
     >>> Identity().apply(np.array([[0.2, 0.8]]))
     array([[0.2, 0.8]])
     """
@@ -39,11 +41,18 @@ class Identity:
 class Isotonic:
     """One increasing step function per class (one against the rest), then shares of their sum.
 
+    Parameters
+    ----------
+    steps : tuple of IsotonicRegression
+        For two classes only that of the second.
+
+    Notes
+    -----
     Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability
     estimates" (2002).
     """
 
-    steps: tuple[IsotonicRegression, ...]  # for two classes only that of the second
+    steps: tuple[IsotonicRegression, ...]
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities of shape (n, k)."""

@@ -20,8 +20,13 @@ class Matrix:
     the training rows have missing values; categories get a column each, up to the 50 most frequent.
     Identifiers, texts and constant columns are left out; grouping attributes are in.
 
-    `table`: training rows.
+    Parameters
+    ----------
+    table : Table
+        Training rows.
 
+    Examples
+    --------
     >>> from makeweight import Schema
     >>> frame = pd.DataFrame({"x": [1.5, None, 2.5], "c": ["a", "b", "a"], "y": [0, 1, 0]})
     >>> matrix = Matrix(Table(frame, Schema.infer(frame, target="y")))

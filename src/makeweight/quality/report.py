@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from makeweight.errors import OptionError
+from makeweight.notebook import html_block
 from makeweight.quality.account import balance, read_ledger, rejected, shortfall
 from makeweight.quality.association import Associations
 from makeweight.quality.catalogue import DRAWERS, codes_of
@@ -140,6 +141,15 @@ class QualityReport:
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {drawer}" for drawer, n in self.counts.items() if n)
         return f"<QualityReport {self.verdict.code}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("rows", f"{len(self.rows.synthetic):,} beside {len(self.rows.real):,} real ones"),
+            ("next", self.verdict.next),
+        ]
+        told = [check for check in self.checks if check.drawer in ("issue", "tip")]
+        lines = [(check.drawer, check.info.title, check.explanation) for check in told]
+        return html_block(self.verdict.answer, facts, ("", "check", "what was measured"), lines)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -25,7 +25,17 @@ CONTENTS = ("class", "target", "group_by", "kinds", "constraints")
 
 @dataclass(frozen=True)
 class SavedParts:
-    """What a manifest says."""
+    """What a manifest says.
+
+    Parameters
+    ----------
+    folder : Path
+    generator : type
+    target : hashable or None
+    group_by : list of hashable
+    kinds : dict of column to kind
+    constraints : dict of name to expression
+    """
 
     folder: Path
     generator: type[Any]
@@ -42,7 +52,10 @@ class SavedParts:
 def save_parts(folder: str | os.PathLike[str], generator: Any, synthesizer: Synthesizer) -> None:
     """Write a synthesizer and its fitted generator; the manifest, which makes it whole, comes last.
 
-    Raises FileProblem when there is something in the folder.
+    Raises
+    ------
+    FileProblem
+        When there is something in the folder.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -63,8 +76,12 @@ def save_parts(folder: str | os.PathLike[str], generator: Any, synthesizer: Synt
 def load_parts(folder: str | os.PathLike[str], generator: type[Any] | None) -> SavedParts:
     """Return what was saved, without the generator.
 
-    Raises FileProblem when the folder is not such a one. Raises OptionError when the generator is of a class that has
-    to be given.
+    Raises
+    ------
+    FileProblem
+        When the folder is not such a one.
+    OptionError
+        When the generator is of a class that has to be given.
     """
     folder = Path(folder)
     manifest, path = read_manifest(folder, SAVED_AS, CONTENTS), folder / MANIFEST

@@ -30,8 +30,20 @@ def plan_of(
 
     Where no real row obeys all of them, groups have the shares of all real rows of the groups that are allowed.
 
-    `extrapolates`: whether groups without a real row can be written. Raises GeneratorError when no group that can be
-    written is allowed.
+    Parameters
+    ----------
+    table : Table
+    groups : Groups
+    n : int
+    conditions : mapping of column to Condition
+    rng : numpy.random.Generator
+    extrapolates : bool
+        Whether groups without a real row can be written.
+
+    Raises
+    ------
+    GeneratorError
+        When no group that can be written is allowed.
     """
     on_groups = {name: condition for name, condition in conditions.items() if name in groups.columns}
     keys = [key for key in groups.keys if _allowed(table, groups, key, on_groups)]

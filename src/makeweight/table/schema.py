@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import SchemaError, nearest
+from makeweight.notebook import html_block
 from makeweight.table.column import Column, Kind, stated_form
 from makeweight.table.infer import infer_column
 from makeweight.table.kinds import codec
@@ -48,6 +50,22 @@ class Schema:
     columns: tuple[Column, ...]
     target: Hashable | None = None
     group_by: tuple[Hashable, ...] = ()
+
+    def __repr__(self) -> str:
+        kinds = Counter(column.kind.value for column in self.columns)
+        parts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        by = f", by {', '.join(map(str, self.group_by))}" if self.group_by else ""
+        target = "" if self.target is None else f"; target {self.target}{by}"
+        return f"<Schema of {len(self.columns)} columns: {parts}{target}>"
+
+    def _repr_html_(self) -> str:
+        facts = [] if self.target is None else [("target", self.target)]
+        facts += [("group by", ", ".join(map(str, self.group_by)))] if self.group_by else []
+        lines = [
+            (column.name, column.stated, column.reason, f"{column.n_distinct:,}", f"{column.missing_share:.1%}")
+            for column in self.columns
+        ]
+        return html_block("Schema", facts, ("column", "kind", "why", "distinct", "missing"), lines)
 
     def __getitem__(self, name: Hashable) -> Column:
         try:

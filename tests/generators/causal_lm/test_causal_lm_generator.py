@@ -274,3 +274,19 @@ def test_rows_of_real_tables_are_valid_by_construction(data_dir, file, target):
     made = fill(generator, table, plan, seed=np.random.SeedSequence(0))
     assert set(made.ledger.rejected) <= {"copy-of-a-real-row", "surplus"}
     assert made.ledger.copies <= 6
+
+
+def test_what_is_downloaded_is_part_of_the_cost(tmp_path):
+    plan = Plan.make(Groups(example_table()))
+    assert CausalLMGenerator().cost(plan).downloads[0].startswith("distilgpt2 from the Hugging Face hub")
+    assert CausalLMGenerator(model="scratch").cost(plan).downloads == ()
+    assert CausalLMGenerator(model=str(tmp_path)).cost(plan).downloads == ()
+
+
+def test_epochs_are_logged_with_loss_and_time_left(caplog, capsys):
+    caplog.set_level("INFO", "makeweight")
+    fitted(example_table())
+    assert "causal-lm, epoch 1 of 2: loss" in caplog.text
+    assert "epoch 2 of 2" in caplog.text
+    assert "s left" in caplog.text
+    assert not capsys.readouterr().err

@@ -14,7 +14,7 @@ from chat_endpoints import recombined, serving
 from makeweight import Limits
 from makeweight.generators.chat import ChatGenerator
 from makeweight.generators.chat.endpoint import Endpoint
-from makeweight.generators.chat.limits import CALM, Pace, Retry, Spending, retry_after
+from makeweight.generators.chat.limits import CALM, LATER, Pace, Retry, Spending, retry_after
 from makeweight.generators.contract import example_table
 from makeweight.sampler import balance
 
@@ -102,6 +102,26 @@ def test_a_budget_is_never_exceeded_where_requests_keep_to_their_reservation(lim
     assert spending.money == pytest.approx((spending.tokens_sent + 2.0 * spending.tokens_received) / 1e6)
 
 
+def test_what_is_under_way_waits_and_is_no_end():
+    spending = Spending(max_cost=0.001, price=(1.0, 1.0))
+    assert spending.reserve(300, 300) is None
+    assert spending.reserve(300, 300) is LATER
+    waited = []
+
+    def other():
+        spending.wait(lambda: False)
+        waited.append(spending.reserve(300, 300))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    spending.settle((300, 300), (100, 100))
+    thread.join(5)
+    assert waited == [None]
+    spending.settle((300, 300), (100, 100))
+    assert spending.reserve(400, 400).startswith("max_cost=0.001: the next request may cost 0.0008 US dollars")
+    spending.wait(lambda: True)  # nothing is under way, and nobody waits
+
+
 def test_reservations_hold_under_threads():
     spending = Spending(max_requests=50)
     granted = []
@@ -115,8 +135,6 @@ def test_reservations_hold_under_threads():
     for thread in threads:
         thread.join()
     assert sum(granted) == spending.requests == 50
-    spending.cancel((1, 1))
-    assert spending.requests == 49
 
 
 @pytest.mark.parametrize(

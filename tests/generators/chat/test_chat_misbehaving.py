@@ -288,6 +288,32 @@ def test_budgets_end_with_what_was_accepted(options, reason):
     assert len(endpoint.bodies) <= 6
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_most_of_a_budget_is_spent_whatever_the_concurrency(concurrency):
+    def answer(body, number):
+        n = int(body["messages"][-1]["content"].rpartition("Write exactly ")[2].partition(" new row")[0])
+        return {**recombined(body), **usage(700, 40 * n)}
+
+    with serving(answer) as endpoint:
+        generation = short(endpoint, rows=400, price=(0.15, 0.60), max_cost=0.005, concurrency=concurrency)
+    assert 0.003 < generation.spent.money <= 0.005
+    assert "max_cost=0.005" in generation.ledger.entries[0].stopped
+    assert endpoint.most_active <= concurrency
+
+
+def test_a_refusal_in_prose_is_shown():
+    refusal = completion("As a language model,\n I cannot\x1b[2J make up people. " + "x" * 400)
+    with serving(lambda body, number: refusal) as endpoint:
+        generation = short(endpoint, rows=20)
+    began = "began 'As a language model, I cannot [2J make up people. xx"
+    assert began in generation.ledger.entries[0].stopped
+    assert any(began in note and len(note) < 150 for note in generation.notes)
+    answers = iter([completion("I am sorry."), *[None] * 9])
+    with serving(lambda body, number: next(answers) or recombined(body)) as endpoint:
+        generation = run(endpoint, rows=20)
+    assert "an answer without rows began 'I am sorry.'" in generation.notes
+
+
 def usage(sent, received):
     return {"usage": {"prompt_tokens": sent, "completion_tokens": received}}
 

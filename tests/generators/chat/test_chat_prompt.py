@@ -118,7 +118,8 @@ def test_the_schema_of_an_answer_allows_every_real_row_of_the_group():
                     assert any(value is option or value == option for option in one["enum"])
                 elif isinstance(value, int | float):
                     assert one["minimum"] <= value <= one["maximum"]
-        assert rule["properties"]["y"] == {"enum": [group[0]]}
+        assert rule["properties"]["y"] == {"type": "string", "enum": [group[0]]}
+        assert all("type" in one for one in rule["properties"].values())
 
 
 def check_round_trip(table, style):

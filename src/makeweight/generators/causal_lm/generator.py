@@ -23,7 +23,7 @@ from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState
 from makeweight.generators.gate import Weights
 from makeweight.plan import Group, Groups, Plan
-from makeweight.progress import Progress
+from makeweight.progress import LOGGER, Progress
 from makeweight.table import Table
 from makeweight.table.text import parse
 
@@ -38,6 +38,8 @@ ROWS_READ, EPOCHS = 60_000, (5, 200)
 BATCHES = 8
 #: Tokens of a row that is written freely, per token of the longest real one.
 LONGER = 2
+#: A line of progress is logged every so many seconds.
+SECONDS_PER_LINE = 5.0
 #: What a row costs to train on or to write, before it is known of the model at hand.
 SECONDS_PER_ROW = 0.01
 
@@ -162,6 +164,7 @@ class CausalLMGenerator(SavedGenerator):
         groups = Groups(table)
         self._known = KnownTable.of(table, groups)
         self._grammars: Grammars | None = None
+        self._next_line = 0.0
         cells = self._read(table)
         options = self.get_params(deep=False) | {"epochs": self._epochs(len(table)), "progress": self._report}
         seed = np.random.SeedSequence(int(rng.integers(2**63)))
@@ -197,7 +200,13 @@ class CausalLMGenerator(SavedGenerator):
         if hasattr(self, "_outcome"):
             return Cost(seconds=plan.n_synthetic / max(self._outcome.rows_per_second, 1e-3))
         seen = self._epochs(plan.n_real) * plan.n_real
-        return Cost(seconds=SECONDS_PER_ROW * (plan.n_synthetic + seen))
+        seconds = SECONDS_PER_ROW * (plan.n_synthetic + seen)
+        return Cost(seconds=seconds, downloads=self._downloads())
+
+    def _downloads(self) -> tuple[str, ...]:
+        if self.model == "scratch" or Path(self.model).is_dir():
+            return ()
+        return (f"{self.model} from the Hugging Face hub, unless its cache has it (model=scratch needs none)",)
 
     def _state(self) -> SavedState:
         import makeweight.generators.causal_lm.persistence as persistence
@@ -276,9 +285,14 @@ class CausalLMGenerator(SavedGenerator):
         return cells
 
     def _report(self, progress: Progress) -> None:
+        line = (
+            f"epoch {progress.done} of {progress.total}: {progress.detail}, at most {progress.seconds_left:.0f} s left"
+        )
         if self.verbose:
-            left = f"at most {progress.seconds_left:.0f} s left"
-            sys.stderr.write(f"epoch {progress.done} of {progress.total}: {progress.detail}, {left}\n")
+            sys.stderr.write(line + "\n")
+        elif progress.done in (1, progress.total) or progress.seconds >= self._next_line:
+            self._next_line = progress.seconds + SECONDS_PER_LINE
+            LOGGER.info("causal-lm, %s", line)
         if self.progress is not None:
             self.progress(progress)
 

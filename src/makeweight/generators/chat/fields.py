@@ -73,7 +73,11 @@ class Field:
         """Return the JSON schema of its values in rows of a group."""
         options = self.options(group)
         if options is not None:
-            return {"enum": options}
+            kinds = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+            types = list(dict.fromkeys(kinds[type(option)] for option in options))
+            if {"integer", "number"} <= set(types):
+                types.remove("integer")  # whole numbers are numbers
+            return {"type": types[0] if len(types) == 1 else types, "enum": options}
         kind = {Kind.CONTINUOUS: "number", Kind.INTEGER: "integer"}.get(self.column.kind, "string")
         schema: JsonSchema = {"type": [kind, "null"] if self.column.n_missing else kind}
         if self.is_number and self.column.low is not None and self.column.high is not None:

@@ -16,6 +16,8 @@ __all__ = ["Retry"]
 RETRIED = frozenset({408, 409, 429, *range(500, 600)}) - {501}
 #: After so many answers in a row without a complaint, one more request may be under way.
 CALM = 5
+#: A request that has to wait for those under way: they may take what is left, and mostly take less.
+LATER = "later"
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,11 @@ class Spending:
     """What has been spent, what is reserved for requests under way, and what may be.
 
     >>> spending = Spending(max_tokens=100)
-    >>> spending.reserve(40, 40), spending.reserve(40, 40)
-    (None, 'max_tokens=100: the next request may take 80 tokens, and 80 are spent or under way')
+    >>> spending.reserve(40, 40), spending.reserve(40, 40) is LATER
+    (None, True)
+    >>> spending.settle((40, 40), (20, 10))
+    >>> spending.reserve(40, 40)
+    'max_tokens=100: the next request may take 80 tokens, and 30 are spent'
     """
 
     max_requests: int | None = None
@@ -137,7 +142,8 @@ class Spending:
         self.requests = self.tokens_sent = self.tokens_received = 0
         self._before = (0, 0, 0)  # requests and tokens of recorded answers: an interrupted run has paid for them
         self._held_sent = self._held_received = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._n_settled = 0
 
     @property
     def tokens(self) -> int:
@@ -156,48 +162,58 @@ class Spending:
     def reserve(self, sent: int, received: int) -> str | None:
         """Hold what a request may take; return why it may not be sent, or None where it may.
 
-        `sent`, `received`: tokens, at most.
+        `sent`, `received`: tokens, at most. `LATER` is the answer where those under way may take what is left.
         """
-        with self._lock:
-            requests, tokens_sent, tokens_received = self._before
-            if self.max_requests is not None and requests + self.requests >= self.max_requests:
-                return f"max_requests={self.max_requests} reached"
-            held_sent = tokens_sent + self.tokens_sent + self._held_sent
-            held_received = tokens_received + self.tokens_received + self._held_received
-            if self.max_tokens is not None and held_sent + held_received + sent + received > self.max_tokens:
+        with self._changed:
+            why = self._refusal(sent, received, 0, 0)
+            if why is None and self._refusal(sent, received, self._held_sent, self._held_received) is not None:
+                why = LATER
+            if why is None:
+                self.requests += 1
+                self._held_sent += sent
+                self._held_received += received
+        return why
+
+    def _refusal(self, sent: int, received: int, held_sent: int, held_received: int) -> str | None:
+        """Return which limit a request would break beside what is spent and so much that is held."""
+        requests, sent_before, received_before = self._before
+        if self.max_requests is not None and requests + self.requests >= self.max_requests:
+            return f"max_requests={self.max_requests} reached"
+        before = (sent_before + self.tokens_sent + held_sent, received_before + self.tokens_received + held_received)
+        if self.max_tokens is not None and sum(before) + sent + received > self.max_tokens:
+            return (
+                f"max_tokens={self.max_tokens}: the next request may take {sent + received} tokens, "
+                f"and {sum(before)} are spent"
+            )
+        if self.max_cost is not None:
+            now = self.money_for(*before) or 0.0
+            then = self.money_for(before[0] + sent, before[1] + received) or 0.0
+            if then > self.max_cost:
                 return (
-                    f"max_tokens={self.max_tokens}: the next request may take {sent + received} tokens, "
-                    f"and {held_sent + held_received} are spent or under way"
+                    f"max_cost={self.max_cost:g}: the next request may cost {then - now:.4f} US dollars, "
+                    f"and {now:.4f} are spent"
                 )
-            if self.max_cost is not None:
-                now = self.money_for(held_sent, held_received) or 0.0
-                then = self.money_for(held_sent + sent, held_received + received) or 0.0
-                if then > self.max_cost:
-                    return (
-                        f"max_cost={self.max_cost:g}: the next request may cost {then - now:.4f} US dollars, "
-                        f"and {now:.4f} are spent or under way"
-                    )
-            self.requests += 1
-            self._held_sent += sent
-            self._held_received += received
         return None
 
     def count(self, used: tuple[int, int]) -> None:
         """Count a recorded answer against the budgets, though nothing is paid for it now."""
-        with self._lock:
+        with self._changed:
             requests, sent, received = self._before
             self._before = (requests + 1, sent + used[0], received + used[1])
 
-    def cancel(self, reserved: tuple[int, int]) -> None:
-        """Give a reservation back whose request is not sent."""
-        self.settle(reserved, (0, 0))
-        with self._lock:
-            self.requests -= 1
+    def wait(self, cancelled: Callable[[], bool]) -> None:
+        """Wait until a request that is under way was answered, or waiting was cancelled."""
+        with self._changed:
+            before = self._n_settled
+            while self._n_settled == before and not cancelled():
+                self._changed.wait(0.2)
 
     def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
         """Replace a reservation by what the request took."""
-        with self._lock:
+        with self._changed:
             self._held_sent -= reserved[0]
             self._held_received -= reserved[1]
             self.tokens_sent += used[0]
             self.tokens_received += used[1]
+            self._n_settled += 1
+            self._changed.notify_all()

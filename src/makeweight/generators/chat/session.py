@@ -17,8 +17,8 @@ from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.base import remark
 from makeweight.generators.chat.client import ChatAnswer, ChatBody, ChatRequest, Client, in_parallel
 from makeweight.generators.chat.diversity import AnswerReport, measure, summarize
-from makeweight.generators.chat.limits import Spending
-from makeweight.generators.chat.parse import Row, read_rows
+from makeweight.generators.chat.limits import LATER, Spending
+from makeweight.generators.chat.parse import NO_ROWS, Row, read_rows
 from makeweight.generators.chat.prompt import ChatPrompt, Prompter, count_tokens
 from makeweight.generators.chat.values import to_frame
 from makeweight.generators.check import SURPLUS, first_reasons
@@ -33,6 +33,8 @@ SLACK, EXTRA_TOKENS = 2.0, 200
 #: requests say why.
 BARREN_ROUNDS = 3
 REPORTED_ABOVE = 0.2
+#: Characters of an answer without rows that are shown.
+EXCERPT = 100
 
 
 class RemoteNotice(UserWarning):
@@ -49,6 +51,14 @@ class _History:
     round: int = -1
     reasons: Counter[str] = field(default_factory=Counter)
     barren: int = 0
+
+
+class _BudgetSpentError(Exception):
+    """A request was not sent: what is spent leaves no room for it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(eq=False)
@@ -68,6 +78,7 @@ class Session:
         self._reports: list[AnswerReport] = []
         self._sent_rows: set[int] = set()
         self._histories: dict[object, _History] = {}
+        self._excerpt = ""
         self._answered = self._estimated = self._noticed = False
         self._lock, self._first = threading.Lock(), threading.Lock()
 
@@ -95,11 +106,19 @@ class Session:
             self._histories[account[0]] = _History(account[1], bad if many else Counter(), barren)
         if barren >= BARREN_ROUNDS and stop is None:
             worst = ", ".join(f"{count} {reason}" for reason, count in bad.most_common(3))
-            stop = f"no valid row in the last {barren} rounds of requests ({worst})"
+            began = f"; one began {self._excerpt!r}" if self._excerpt else ""
+            stop = f"no valid row in the last {barren} rounds of requests ({worst}{began})"
         whole = pd.concat(frames, ignore_index=True) if frames else to_frame([], self.prompter.fields)
         if len(whole) > n:
             unreadable[SURPLUS] += len(whole) - n
         return remark(whole.iloc[:n], rejected=unreadable, stop=stop)
+
+    def _keep_excerpt(self, text: str) -> None:
+        """Keep how the first answer without rows began, as one line that can be shown."""
+        with self._lock:
+            if not self._excerpt:
+                line = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * EXCERPT])
+                self._excerpt = " ".join(line.split())[:EXCERPT]
 
     def _history(self, account: tuple[object, int] | None) -> _History:
         """Return what the round just before this one taught; nothing before a first round."""
@@ -159,20 +178,20 @@ class Session:
         """Answer requests from the recordings or the endpoint, until a budget or the endpoint says no."""
         stop = None
         calls: list[Callable[[], ChatAnswer]] = []
+        turn: threading.Event | None = None
         for request, prompt in zip(requests, prompts, strict=True):
             recorded = self.client.recorded(request)
             if recorded is not None:
                 self.spending.count(_used(prompt, recorded))
                 calls.append(partial(_given, recorded))
                 continue
-            held = (prompt.tokens, self._most_received(prompt))
-            stop = self.spending.reserve(*held) if self.client.online else None
-            if stop is not None:
-                break
-            calls.append(partial(self._ask, request, prompt, held))
+            turn, before = threading.Event(), turn
+            calls.append(partial(self._ask, request, prompt, before, turn))
         answered: list[tuple[ChatPrompt, ChatAnswer]] = []
         for prompt, result in zip(prompts, self._run(calls), strict=False):
-            if isinstance(result, GeneratorError) and self._answered:
+            if isinstance(result, _BudgetSpentError):
+                stop = stop or result.why
+            elif isinstance(result, GeneratorError) and self._answered:
                 stop = result.message
             elif isinstance(result, BaseException):
                 if isinstance(result, GeneratorError):
@@ -182,6 +201,23 @@ class Session:
                 answered.append((prompt, result))
         return answered, stop
 
+    def _reserve(self, held: tuple[int, int], before: threading.Event | None, turn: threading.Event) -> None:
+        """Hold what a request may take, after the one before it in its wave, and once those under way leave room."""
+        cancelled = self.client.cancelled
+        try:
+            while before is not None and not before.wait(0.2) and not cancelled.is_set():
+                pass
+            why = self.spending.reserve(*held)
+            while why == LATER and not cancelled.is_set():
+                self.spending.wait(cancelled.is_set)
+                why = self.spending.reserve(*held)
+        finally:
+            turn.set()
+        if why == LATER:
+            raise KeyboardInterrupt
+        if why is not None:
+            raise _BudgetSpentError(why)
+
     def _run(self, calls: Sequence[Callable[[], ChatAnswer]]) -> list[ChatAnswer | BaseException]:
         """Run calls at the same time; the very first one goes alone, so that a wrong key fails once."""
         results: list[ChatAnswer | BaseException] = []
@@ -190,19 +226,16 @@ class Session:
                 if not self._answered:
                     results = in_parallel(calls[:1], self.client.cancelled)
                     if isinstance(results[0], BaseException):
-                        self._release(calls[1:])
                         return results
                     self._answered = True
         return results + in_parallel(calls[len(results) :], self.client.cancelled)
 
-    def _release(self, calls: Sequence[Callable[[], ChatAnswer]]) -> None:
-        """Give back what was reserved for requests that are not sent."""
-        for call in calls:
-            if isinstance(call, partial) and call.func == self._ask:
-                self.spending.cancel(call.args[2])
-
-    def _ask(self, request: ChatRequest, prompt: ChatPrompt, held: tuple[int, int]) -> ChatAnswer:
-        used = (0, 0)
+    def _ask(
+        self, request: ChatRequest, prompt: ChatPrompt, before: threading.Event | None, turn: threading.Event
+    ) -> ChatAnswer:
+        held, used = (prompt.tokens, self._most_received(prompt)), (0, 0)
+        if self.client.online:
+            self._reserve(held, before, turn)
         try:
             answer = self.client.ask(request)
             used = _used(prompt, answer)
@@ -211,7 +244,8 @@ class Session:
                 self._sent_rows.update(prompt.shown.tolist())
             return answer
         finally:
-            self.spending.settle(held, used)
+            if self.client.online:
+                self.spending.settle(held, used)
 
     def _read(
         self, group: Group, prompt: ChatPrompt, answer: ChatAnswer
@@ -227,6 +261,8 @@ class Session:
             needed = [field.label for field in fields if field.needed]
             parsed = read_rows(answer.text, labels, needed=needed, style=self.prompter.style, cut=answer.cut)
             rows, unreadable = parsed.rows, parsed.rejected
+            if NO_ROWS in unreadable:
+                self._keep_excerpt(answer.text)
         frame = to_frame(rows, fields)
         schema, learned = self.prompter.table.schema, self.prompter.learned
         encoded, reasons = first_reasons(frame, schema.learned, schema.group_columns, group, schema)
@@ -261,6 +297,8 @@ class Session:
             notes.append("the endpoint does not take " + ", ".join(client.given_up) + ": asked without")
         if client.recordings.damaged:
             notes.append(f"{client.recordings.damaged} damaged lines among the recorded answers were skipped")
+        if self._excerpt:
+            notes.append(f"an answer without rows began {self._excerpt!r}")
         variety = summarize(self._reports)
         return (*notes, variety) if variety else tuple(notes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Self
@@ -197,8 +197,8 @@ class SearchableOptions:
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; with `deep` those of the generator that are stated, too."""
         params: dict[str, Any] = super().get_params(deep=deep)  # type: ignore[misc]
-        if deep and isinstance(self.generator, str):
-            for name, value in (self.options or {}).items():
+        if deep and isinstance(self.generator, str) and isinstance(self.options, Mapping):
+            for name, value in self.options.items():
                 params |= {f"generator__{name}": value, f"options__{name}": value}
         return params
 
