@@ -15,11 +15,15 @@ def test_every_generator_is_listed():
     assert [name for name in names() if f"`{name}`" not in README] == []
 
 
-def test_every_linked_page_is_there():
+def test_every_linked_page_and_heading_is_there():
     root = Path(__file__).resolve().parent.parent
-    pages = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    assert pages
-    assert [page for page in pages if not (root / page).exists()] == []
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+    assert links
+    assert [page for page, _, _ in links if not (root / page).exists()] == []
+    for page, _, anchor in links:
+        headings = re.findall(r"^#+ (.+)$", (root / page).read_text("utf-8"), flags=re.MULTILINE) if anchor else []
+        slugs = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+        assert not anchor or anchor in slugs, f"{page}#{anchor}"
 
 
 @pytest.mark.parametrize(
