@@ -42,7 +42,7 @@ check: $(VENV)/installed
 	$(BIN)/mypy
 
 unit: $(VENV)/installed            ## all but what `light` has run; the coverage is that of both
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules src/makeweight
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules --doctest-ignore-import-errors src/makeweight
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not long" $(NUMPY:%=--ignore=%) \
 	    --cov --cov-append --cov-report=term --cov-fail-under=90
 
