@@ -118,7 +118,7 @@ def drawn_labels(labels: np.ndarray, real: np.ndarray, synthetic: np.ndarray, rn
     --------
     >>> drawn = drawn_labels(np.array([0]), np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]), np.random.default_rng(0))
     >>> drawn.rows, drawn.labels
-    (array([0, 0, 1, 1]), array([0, 0, 1, 0]))
+    (array([0, 0, 1, 1]), array([0, 0, 0, 1]))
     """
     n, m = len(labels), len(synthetic)
     pairs = np.repeat(np.arange(n, n + m), 2)

@@ -69,7 +69,7 @@ def soften(
     --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from makeweight import Schema, balance
-    >>> frame = pd.DataFrame({"x": np.arange(40.0), "y": np.repeat(["low", "high"], 20)})
+    >>> frame = pd.DataFrame({"x": np.linspace(0, 4, 40), "y": np.repeat(["low", "high"], 20)})
     >>> generation = balance(frame, target="y", generator="smoothed-bootstrap", augment=1, random_state=0)
     >>> table = Table(frame, generation.schema)
     >>> soft = soften(table, generation, Groups(table), np.random.SeedSequence(0), teacher=LogisticRegression())
