@@ -1,6 +1,7 @@
 """The rooms import each other along the arrows of docs/design.md, and nothing heavy is imported early."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -217,6 +218,21 @@ def test_imports_follow_the_arrows(path):
 
 def test_no_modules_import_each_other_in_a_circle():
     assert not house.circles(house.graph(PACKAGE, lazy=True))
+
+
+def test_a_module_lists_what_other_rooms_use_and_nothing_else():
+    """`__all__` is the face of a room: what other rooms import, what signatures name, what the texts explain."""
+    trees = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    texts = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    words = set(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in texts)))
+    words |= set(re.findall(r"\w+", " ".join(" ".join(house.signatures(tree)) for tree in trees.values())))
+    for name, used in house.used_elsewhere(PACKAGE).items():
+        own = name.rpartition(".")[2].startswith(("_", "on_"))  # the two kinds of arrays list the same words
+        if own or (PACKAGE / name.replace(".", "/")).is_dir():
+            continue
+        face = house.listed(trees[name])
+        assert used <= face, f"{name} does not list {used - face}, which other rooms import"
+        assert face <= used | words, f"{name} lists {face - used - words}, which only its own room uses"
 
 
 def generators():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from makeweight.committee.members import Member
 from makeweight.generators.forewarning import LOGGER, LONG
 
-__all__ = ["CommitteeForecast", "forecast_fits", "tell"]
+__all__ = ["CommitteeForecast", "tell"]
 
 #: Measured on one core with 500 and 4,000 rows of 14 columns: seconds of a fit, seconds and MiB of a thousand rows.
 MEASURED = {

@@ -17,7 +17,7 @@ from makeweight.generators.base import Generator
 from makeweight.measure.learners import FrameClassifier
 from makeweight.table import Schema
 
-__all__ = ["Member"]
+__all__ = ["AUTO", "Member"]
 
 #: What "auto" takes. Forests with five rows a leaf and extremely randomised trees added nothing to these on tables
 #: from the network's prior with 10, 30 and 100 rare rows.

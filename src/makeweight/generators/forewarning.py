@@ -12,7 +12,7 @@ from makeweight.generators.registry import resolve
 from makeweight.plan import Plan, describe_group
 from makeweight.progress import LOGGER
 
-__all__ = ["forecast", "warn_of_few_rows"]
+__all__ = ["LOGGER", "LONG", "forecast", "warn_of_few_rows"]
 
 #: From so many seconds on a forecast is given.
 LONG = 30.0

@@ -12,8 +12,6 @@ from makeweight.generators.rows.scores import NormalScores
 from makeweight.generators.rows.shape import GroupShapes, scores_of
 from makeweight.generators.transformer.decode import RowModel
 
-__all__ = ["Shaping"]
-
 
 class Shaping:
     """The shapes of a table's groups, on its rows of numbers.
