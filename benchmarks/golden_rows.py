@@ -54,7 +54,7 @@ def hashes() -> dict[str, str]:
     """Return the hash of what every local generator writes for every table."""
     found = {}
     for info in available():
-        if info.cost_class not in ("instant", "pretrained") or info.origin != "makeweight":
+        if info.cost_class not in ("instant", "pretrained") or info.origin != "makeweight" or info.extra:
             continue
         for name, (frame, group_by) in tables().items():
             with warnings.catch_warnings():
