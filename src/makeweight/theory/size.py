@@ -214,6 +214,10 @@ def out_of_fold_losses(
     ndarray of shape (c, n)
         Infinite where a candidate misses a prediction.
 
+    Notes
+    -----
+    Cross-fitting, as in `choose_size`; see docs/theory.md.
+
     Examples
     --------
     >>> y = np.arange(40) % 2
