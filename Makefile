@@ -27,6 +27,8 @@ $(LIGHT)/installed: pyproject.toml
 demo: $(LIGHT)/installed           ## balance a real table and show what it did
 	$(LIGHT_BIN)/makeweight demo --force
 
+# Two jobs with two threads each would wait for each other on two cores.
+test: export OMP_NUM_THREADS = 1
 test:                              ## everything that has to pass
 	$(MAKE) --jobs 2 check light
 	$(MAKE) unit site
