@@ -425,3 +425,15 @@ def test_every_cell_of_the_real_tables_is_spelled_as_it_was(data_dir, name):
     for column in file.text.names:
         spelled = file.styles[column].render(file.frame[column])
         assert spelled.to_pylist() == cells.column(column).to_pylist()
+
+
+def test_an_interruption_while_the_place_is_looked_at_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(descriptor):
+        assert list(tmp_path.iterdir())  # the file that tells whether the place takes one
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("makeweight.table.files.os.close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            check_destination(tmp_path / "o.csv")
+    assert not list(tmp_path.iterdir())

@@ -141,8 +141,10 @@ def _refuse_unwritable(path: Path) -> None:
     try:
         probe = _temporary(path.resolve())
         _remove_leftovers(path.resolve())
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        probe.unlink()
+        try:
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        finally:  # an interruption may come between the two
+            probe.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # older versions of Python raise the latter for links in a circle
         raise FileProblem(
             "the directory cannot be written to",
