@@ -101,6 +101,7 @@ def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
 
     Examples
     --------
+    >>> from makeweight.table import Schema
     >>> frame = pd.DataFrame({"price": [1.5, 2.25, None]})
     >>> to_texts(Schema.infer(frame)["price"], frame["price"])
     ['1.50', '2.25', None]
