@@ -33,7 +33,7 @@ def test_groups_and_the_worst_of_them():
 
 def test_groups_by_a_column_of_X():
     X, y = mixed()
-    sampler = SyntheticOverSampler(group_by="sex")
+    sampler = SyntheticOverSampler("smoothed-bootstrap", group_by="sex")
     model = SyntheticClassifier(mixed_pipeline(), sampler, n_synthetic="balance", augment=0, **QUICK)
     model.fit(X, y)
     assert len(model.decision_.groups) == 4

@@ -303,7 +303,8 @@ def _say_split_first(err: Console, request: BalanceRequest) -> None:
         err.print(
             "note: rows to judge by are split off before balancing, or they are judged by themselves: "
             f"makeweight split {request.data} --target {request.target}, "
-            f"then makeweight balance train{name.suffix} --target {request.target}"
+            f"then makeweight balance train{name.suffix} --target {request.target}",
+            soft_wrap=True,  # commands are copied
         )
 
 

@@ -70,10 +70,10 @@ class _Outcome:
 @_options.json_option
 @click.pass_context
 def command(context: click.Context, /, **parameters: Any) -> None:
-    """Write exactly N valid rows like those of a table, under conditions on any columns.
+    """Write rows like those of a table, under conditions on any columns.
 
-    Labels and attributes come with their shares among the real rows that obey. Rows that do not obey are written
-    anew; a shortfall is told with its reasons.
+    Exactly N valid rows are written. Labels and attributes come with their shares among the real rows that obey. Rows
+    that do not obey are written anew; a shortfall is told with its reasons.
 
     \b
     makeweight sample customers.csv --target churn -n 500 --where churn=yes --where age=18..30 -o more.csv
