@@ -51,7 +51,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Split a table into rows to learn from and rows to judge by, before anything is balanced.
+    """Split a table into rows to learn from and rows to judge by, before it is balanced.
 
     Every group (label x attributes) is split by itself. Rows that are equal in all columns that are learned stay
     together, so that no held-out row was seen. Rows are written as they were, in their order, to train and held with
