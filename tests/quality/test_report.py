@@ -175,7 +175,8 @@ def test_no_fault_is_said_only_where_one_could_have_been_seen(case):
     assert verdict.code == code
     assert words in verdict.sentence
     assert advice in verdict.next
-    assert verdict.answer.startswith("Use these rows" if code == "no-fault" else "Not judged")
+    starts = {"no-fault": "Use these rows", "faults": "Use with care"}
+    assert verdict.answer.startswith(starts.get(code, "Not judged"))
 
 
 @pytest.mark.parametrize(("n", "mute"), [(3, []), (8, []), (8, ["MWQ12"]), (12, [])])
