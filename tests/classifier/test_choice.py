@@ -45,14 +45,17 @@ def test_nothing_is_added_in_most_runs_where_imbalance_is_not_the_problem():
     assert nothing >= 16
 
 
-def test_the_guardrail_decides_how_much_has_to_be_shown():
+def test_the_rule_and_the_guardrail_decide_how_much_has_to_be_shown():
     X, y = numbers()
     loose = SyntheticClassifier(LogisticRegression(), guardrail=1.0, **QUICK).fit(X, y).decision_
     assert loose.candidates[loose.chosen].above_best == 0
     strict = SyntheticClassifier(LogisticRegression(), guardrail=0.0, **QUICK).fit(X, y).decision_
     assert strict.n_synthetic == 0
-    with pytest.raises(ValueError, match="guardrail"):
-        SyntheticClassifier(LogisticRegression(), guardrail=2.0).fit(X, y)
+    careful = SyntheticClassifier(LogisticRegression(), rule=50.0, guardrail=1.0, **QUICK).fit(X, y).decision_
+    assert careful.n_synthetic == 0
+    for name, value in (("guardrail", 2.0), ("rule", -1.0)):
+        with pytest.raises(ValueError, match=name):
+            SyntheticClassifier(LogisticRegression(), **{name: value}).fit(X, y)
 
 
 class Oracle(Shuffler):

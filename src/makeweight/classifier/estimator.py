@@ -87,6 +87,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "density-ratio" weighs synthetic rows by how real a cross-fitted classifier finds them. "signed" takes
         0, half or all of the bias out that the generator shows on moved rows of the largest group, as
         validation chooses; for logistic regression, or a pipeline that ends in it.
+    rule : float, default=0
+        How many standard errors above the smallest validation risk still count as equal, towards fewer rows. 0
+        takes the smallest risk, which has the least regret; 1 adds rows only where a gain is shown.
     guardrail : float in [0, 1], default=0.5
         Probability with which something may be chosen at most that does not help, whatever rows and teacher are. 1
         takes the smallest risk.
@@ -183,6 +186,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "teacher": [StrOptions({"auto"}), HasMethods(["fit", "predict_proba"]), None],
         "target_prior": [StrOptions({"balanced", "observed"}), Mapping],
         "bias_correction": [StrOptions({"density-ratio", "signed"}), None],
+        "rule": [Interval(Real, 0, None, closed="left")],
         "guardrail": [Interval(Real, 0, 1, closed="both")],
         "cv": [Interval(Integral, 2, None, closed="left")],
         "repeats": [Interval(Integral, 1, None, closed="left")],
@@ -203,6 +207,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         objective: str = "balanced",
         target_prior: Any = "observed",
         bias_correction: str | None = None,
+        rule: float = 0.0,
         guardrail: float = 0.5,
         cv: int = 5,
         repeats: int = 2,
@@ -219,6 +224,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.target_prior = target_prior
         self.bias_correction = bias_correction
         self.teacher = teacher
+        self.rule = rule
         self.guardrail = guardrail
         self.cv = cv
         self.repeats = repeats
@@ -265,6 +271,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             cv=self.cv,
             repeats=self.repeats,
             objective=self.objective,
+            rule=float(self.rule),
             guardrail=float(self.guardrail),
             n_jobs=self.n_jobs,
             rng=to_choose,

@@ -64,6 +64,7 @@ class Validation:
         repeats: int,
         calibrate: str | None,
         objective: str,
+        rule: float,
         guardrail: float,
         rng: np.random.Generator,
     ) -> Judgement:
@@ -90,7 +91,7 @@ class Validation:
                 real.codes,
                 counts=dict(enumerate(real.groups.counts.tolist())),
                 objective=objective,
-                rule=0.0,
+                rule=rule,
                 guardrail=guardrail,
                 folds=folds,
                 repeats=repeats,
@@ -174,6 +175,7 @@ def validated(
     cv: int,
     repeats: int,
     objective: str,
+    rule: float,
     guardrail: float,
     n_jobs: int | None,
     rng: np.random.Generator,
@@ -203,6 +205,7 @@ def validated(
         calibrate=WHILE_CHOOSING[method],
         rng=rng,
         objective="worst" if objective == "worst-group" else "balanced",
+        rule=rule,
         guardrail=guardrail,
     )
     return judgement, validation, notes
