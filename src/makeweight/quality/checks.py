@@ -145,7 +145,7 @@ def _judge(info: CheckInfo, finding: QualityFinding, p: float | None, p_holm: fl
             explanation += " Beyond chance: " + "; ".join(texts) + (f"; and {more} more" if more > 0 else "") + "."
     if drawer == "undecided":
         explanation += (
-            f" {deciding.value:.2f} is beyond the limit of {info.issue:g}, and no further than chance alone goes."
+            f" {deciding.value:.3g} is beyond the limit of {info.issue:g}, and no further than chance alone goes."
         )
     return Check(
         info,
