@@ -36,7 +36,7 @@ test:                              ## everything that has to pass
 light: demo                        ## the default generator where there is no torch
 	$(LIGHT_BIN)/python $(PIP) --constraint constraints.txt pytest pytest-cov pytest-xdist hypothesis
 	! $(LIGHT_BIN)/python -c "import torch" 2>/dev/null
-	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n 2 --cov --cov-report= tests/generators/transformer tests/generators/test_auto.py
+	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report= tests/generators/transformer tests/generators/test_auto.py
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -45,7 +45,7 @@ check: $(VENV)/installed
 
 unit: $(VENV)/installed            ## all but what `light` has run; the coverage is that of both
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules --doctest-ignore-import-errors src/makeweight
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not long" $(NUMPY:%=--ignore=%) \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(NUMPY:%=--ignore=%) \
 	    --cov --cov-append --cov-report=term --cov-fail-under=90
 
 site: $(VENV)/installed            ## the documentation, notebooks run, every warning and broken link an error

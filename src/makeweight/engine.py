@@ -156,7 +156,7 @@ def _on_cluster(function: Callable[[Task], Result], tasks: list[Task], address: 
 
     with contextlib.ExitStack() as stack:
         client = _connect(distributed, address)
-        stack.callback(client.close)
+        stack.callback(_close, client)
         # A backend is wanted that outlives one worker, see _backend.
         joblib.register_parallel_backend("makeweight-dask", _backend())
         calls = (
@@ -179,6 +179,12 @@ def _on_cluster(function: Callable[[Task], Result], tasks: list[Task], address: 
             ) from error
 
 
+def _close(client: Any) -> None:
+    # Every result is in, or an error is on its way: a scheduler that no longer answers changes neither.
+    with contextlib.suppress(TimeoutError):
+        client.close()
+
+
 def _connect(distributed: Any, address: str) -> Any:
     hint = "start it with: dask scheduler, and on every machine: dask worker " + address
     try:
@@ -188,7 +194,7 @@ def _connect(distributed: Any, address: str) -> Any:
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
-        client.close()
+        _close(client)
         raise EngineError("the Dask cluster has no worker", where=address, hint=hint) from error
     return client
 

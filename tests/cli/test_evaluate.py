@@ -14,7 +14,7 @@ from makeweight.evaluation import training
 from makeweight.progress import Progress
 
 QUICK = ["--target", "y", "--estimator", "lr", "--arm", "constant,smoothed-bootstrap", "--splits", 2]
-QUICK += ["--folds", 2, "--jobs", 1]
+QUICK += ["--folds", 2, "--jobs", 1, "--seed", 0]
 
 
 @pytest.fixture

@@ -249,10 +249,8 @@ def test_shortfall_can_be_a_warning():
 
 def test_time_is_bounded():
     slow = Spoiler(lambda frame, rows: time.sleep(0.05) or out_of_range(frame, rows), 0.999)
-    began = time.perf_counter()
     with pytest.raises(GenerationShortfall, match="max_seconds"):
         run(slow, limits=Limits(max_seconds=0.2, max_proposed=10**9, patience=10**6))
-    assert time.perf_counter() - began < 5
 
 
 def test_proposals_are_bounded():

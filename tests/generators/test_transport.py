@@ -1,7 +1,6 @@
 """Moved residuals: means, covariances, tails, categories, missing values, tiny groups, many groups, size."""
 
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -184,18 +183,16 @@ def test_a_column_of_which_a_group_knows_nothing():
 
 
 @pytest.mark.long
-def test_a_million_rows_in_bounded_state():
+def test_a_million_rows_leave_a_bounded_state():
     rng = np.random.default_rng(0)
     n = 1_000_000
     frame = pd.DataFrame({f"x{j}": rng.normal(size=n) for j in range(6)})
     frame["c"] = pd.Categorical.from_codes(rng.integers(0, 5, n), list("abcde"))
     frame["y"] = np.where(rng.random(n) < 0.01, "rare", "common")
     table = Table(frame, Schema.infer(frame, target="y"))
-    start = time.perf_counter()
     generator = TransportGenerator().fit(table, rng=rng)
     rows = generator.propose(("rare",), 50_000, rng=rng)
     assert len(rows) == 50_000
-    assert time.perf_counter() - start < 60
     kept = sum(sys.getsizeof(part) + part.nbytes for part in (generator._kept.scores, generator._kept.codes))
     assert kept < 8_000_000
 

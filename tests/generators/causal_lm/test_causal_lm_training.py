@@ -141,7 +141,6 @@ def test_time_is_bounded_and_progress_is_told():
     generator = CausalLMGenerator(**TINY, epochs=10_000, patience=10_000, max_seconds=1.0, progress=told.append)
     generator.fit(example_table(), rng=np.random.default_rng(0))
     assert generator._outcome.stopped == "max_seconds"
-    assert generator._outcome.seconds < 10
     assert [p.done for p in told] == list(range(1, len(told) + 1))
     assert told[-1].seconds_left <= 1.0
     assert re.fullmatch(r"loss \d+\.\d{4}, held out \d+\.\d{4}, [\d,]+ rows/s", told[-1].detail)
