@@ -59,15 +59,6 @@ def run(
     result : object
         What the function returned. In worker processes math libraries work with one thread each.
 
-    Raises
-    ------
-    OptionError
-        When the engine is unknown or `n_jobs` is not a number of processes.
-    MissingDependency
-        When a cluster is asked for and Dask is not installed.
-    EngineError
-        When the cluster does not answer, has no worker, goes away, or a task ends one worker after another.
-
     Notes
     -----
     An exception of the function itself ends the run and is raised here. What was yielded before stays valid.
@@ -91,16 +82,7 @@ def run(
 
 
 def check_engine(engine: str) -> None:
-    """Raise for a name that is no engine, and for a cluster's where Dask is not installed.
-
-    Parameters
-    ----------
-    engine : str
-
-    Raises
-    ------
-    OptionError, MissingDependency
-    """
+    """Raise for a name that is no engine, and for a cluster's where Dask is not installed."""
     host, _, port = engine.removeprefix(DASK).rpartition(":")
     if engine != LOCAL and not (engine.startswith(DASK) and host and port.isdigit()):
         raise OptionError(

@@ -106,11 +106,6 @@ def read_features(fitted: BaseEstimator, X: Any) -> Any:
     Returns
     -------
     As `X`, or an ndarray where it is a list.
-
-    Raises
-    ------
-    ValueError
-        When columns are others than in ``fit``.
     """
     if hasattr(X, "column_names"):
         names = list(map(str, X.column_names))

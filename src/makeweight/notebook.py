@@ -19,14 +19,6 @@ def html_block(
 ) -> str:
     """Return a title, a line of facts and a small table as HTML.
 
-    Parameters
-    ----------
-    title : str
-    facts : iterable of (name, value)
-    headings : sequence of str
-    lines : sequence of sequences
-        As many cells as there are headings; the first twelve are shown.
-
     Examples
     --------
     >>> html_block("Rows", [("n", 3)])

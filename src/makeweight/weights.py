@@ -23,14 +23,7 @@ PIPELINE = ("imblearn.pipeline", "_fit_resample_one")
 
 
 def row_weights(groups: Groups, generation: Generation) -> np.ndarray:
-    """Return weights that realise the plan's synthetic_weight or alpha, shape (n_real + n_synthetic,).
-
-    Parameters
-    ----------
-    groups : Groups
-        Of the real rows.
-    generation : Generation
-    """
+    """Return weights that realise the plan's synthetic_weight or alpha, shape (n_real + n_synthetic,)."""
     n_real, n_rows = len(groups.codes), len(groups.codes) + len(generation)
     if generation.plan.synthetic_weight is not None:
         return np.repeat([1.0, generation.plan.synthetic_weight], [n_real, len(generation)])
@@ -53,11 +46,6 @@ def repeated(
     strata : ndarray of shape (n,)
         Rows of one stratum stand together as often as they weigh together, to within one row.
     rng : numpy.random.Generator
-
-    Raises
-    ------
-    PlanError
-        When the rows do not fit into the memory.
     """
     refuse_rows(int(weights.sum()), np.shape(X)[1] if np.ndim(X) else 1)
     taken = np.repeat(np.arange(len(weights)), repetitions(weights, strata, rng))
@@ -65,18 +53,7 @@ def repeated(
 
 
 def refuse_pipeline(why: str) -> None:
-    """Refuse to be a step of a pipeline, which drops the weights of rows without a word.
-
-    Parameters
-    ----------
-    why : str
-        What makes rows weigh differently.
-
-    Raises
-    ------
-    OptionError
-        When a pipeline is what calls, however far up.
-    """
+    """Refuse to be a step of a pipeline, which drops the weights of rows without a word."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         if (frame.f_globals.get("__name__"), frame.f_code.co_name) == PIPELINE:

@@ -21,10 +21,6 @@ SMOOTH = ("lbfgs", "newton-cg", "newton-cholesky")
 def check_takes_signed(estimator: Any) -> None:
     """Refuse an estimator whose fit to signed weights cannot be checked.
 
-    Raises
-    ------
-    OptionError
-
     Examples
     --------
     >>> check_takes_signed(LogisticRegression())
@@ -69,16 +65,7 @@ def check_minimum(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> No
 def smallest_curvature(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) -> float:
     """Return the smallest eigenvalue of the Hessian of a fitted logistic regression's penalised loss.
 
-    Parameters
-    ----------
-    fitted : LogisticRegression or Pipeline that ends in one
-    X, y, weights
-        What it was fitted to.
-
-    Returns
-    -------
-    float
-        With coefficients scaled to unit mean square of their columns; positive in a strict local minimum.
+    Coefficients are scaled to unit mean square of their columns. It is positive in a strict local minimum.
 
     Notes
     -----

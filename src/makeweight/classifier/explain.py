@@ -25,14 +25,7 @@ WAYS[BLEND] = WAYS[SOFT] + TOGETHER
 
 
 def explained(decision: ClassifierDecision, estimator: str) -> str:
-    """Return one page of text.
-
-    Parameters
-    ----------
-    decision : ClassifierDecision
-    estimator : str
-        What the user's classifier is called.
-    """
+    """Return one page of text."""
     softness = WHOLLY_SOFT if len(decision.groups) > len(decision.target_prior) else HALF_SOFT
     amounts = {"n": sum(decision.counts), "m": decision.n_synthetic}
     parts = {

@@ -26,11 +26,6 @@ QUICK_GENERATOR = "smoothed-bootstrap"
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
     """Return a fresh sampler, of which only the way of writing counts.
 
-    Raises
-    ------
-    OptionError
-        When the sampler sets sizes.
-
     Examples
     --------
     >>> sampler_of("smote").generator

@@ -24,11 +24,6 @@ def target_shares(wanted: Any, real: RealRows) -> tuple[np.ndarray, np.ndarray]:
     -------
     shares : ndarray of shape (k,)
     weights : ndarray of shape (n,)
-
-    Raises
-    ------
-    OptionError
-        When shares are not positive, or not one for every class.
     """
     groups_per_class = np.bincount(real.label_of_group, minlength=len(real.classes)).astype(np.float64)
     labels = real.classes.tolist()

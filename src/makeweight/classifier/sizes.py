@@ -53,11 +53,6 @@ def size_candidates(
     tuple of Candidate
         Of groups by number.
 
-    Raises
-    ------
-    OptionError, PlanError
-        When the sizes do not fit each other, the table or the estimator.
-
     Examples
     --------
     >>> import pandas as pd

@@ -35,18 +35,7 @@ COMPLETE = "_MAKEWEIGHT_COMPLETE"
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    args : sequence of str, optional
-        By default what the process was started with.
-
-    Returns
-    -------
-    int
-        The exit code. Every error is one line and a hint on standard error.
-    """
+    """Run the command line."""
     given = list(sys.argv[1:] if args is None else args)
     if args is None and COMPLETE in os.environ:  # what a shell asks for on TAB
         return shell_complete(app, {}, "makeweight", COMPLETE, os.environ[COMPLETE])

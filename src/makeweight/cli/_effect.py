@@ -64,16 +64,7 @@ def _rows_of(units: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def measure(split: Split, balanced: pd.DataFrame, seed: int) -> dict[str, dict[str, float]]:
-    """Return balanced log-loss and AUROC on the test rows, per arm.
-
-    Parameters
-    ----------
-    split : Split
-    balanced : DataFrame
-        The training rows with the synthetic ones below.
-    seed : int
-        Of the other over-samplers.
-    """
+    """Return balanced log-loss and AUROC on the test rows, per arm."""
     from imblearn.over_sampling import SMOTE, RandomOverSampler
 
     X, y = _parts(split.train)

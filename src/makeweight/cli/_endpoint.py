@@ -49,11 +49,6 @@ def options_of(request: BalanceRequest) -> dict[str, object]:
     """Return the options of the generator, those among them that have a flag of their own.
 
     A generator that asks an endpoint keeps the answers beside the output, unless another folder is named.
-
-    Raises
-    ------
-    OptionError
-        When a flag is for generators that ask an endpoint, and this one does not.
     """
     options: dict[str, object] = dict(request.options)
     if not _asks(request.generator):

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(request: BalanceRequest) -> int:
-    """Balance a partitioned table, and say what came of it; return the exit code.
-
-    Raises
-    ------
-    MakeweightError
-        When something is wrong with the request, the table or the folder.
-    """
+    """Balance a partitioned table, and say what came of it; return the exit code."""
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.partitioned import OutputFolder, balance_partitions
 

@@ -160,13 +160,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
 
 
 def run(request: BalanceRequest) -> BalanceOutcome:
-    """Read, generate and write.
-
-    Raises
-    ------
-    MakeweightError
-        When something is wrong with the request, the table or the place to write to; nothing is written then.
-    """
+    """Read, generate and write."""
     import numpy as np
 
     from makeweight.cli._progress import Reporter

@@ -90,13 +90,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
 
 
 def run(request: SampleRequest) -> _Outcome:
-    """Read, learn or load, sample and write.
-
-    Raises
-    ------
-    MakeweightError
-        When something is wrong with the request, the table or the place to write to; nothing is written then.
-    """
+    """Read, learn or load, sample and write."""
     from makeweight.cli._progress import Reporter
     from makeweight.generators.fill import ShortfallWarning
     from makeweight.generators.registry import resolve

@@ -77,11 +77,6 @@ def fit_combination(
     -------
     Combination
 
-    Raises
-    ------
-    OptionError
-        When `prior` holds a number that is not positive.
-
     Notes
     -----
     Stacking on the simplex (Breiman, "Stacked regressions", 1996) of log-odds (a logarithmic opinion pool), with a

@@ -104,17 +104,6 @@ NAMED: Mapping[str, Member] = {
 def choose_members(members: str | Sequence[Any]) -> tuple[Member, ...]:
     """Return the members that are asked for.
 
-    Parameters
-    ----------
-    members : "auto", or sequence of names, classifiers, or pairs of a name and a classifier
-
-    Raises
-    ------
-    OptionError
-        When a name is unknown or stands twice, an object is no classifier, or there is none.
-    MissingDependency
-        When a member needs a package that is not installed.
-
     Examples
     --------
     >>> [member.name for member in choose_members("auto")]

@@ -203,12 +203,7 @@ def label_weights() -> Path:
 
 
 def check_label_weights(path: Path) -> None:
-    """Refuse to go on without weights.
-
-    Raises
-    ------
-    FileProblem
-    """
+    """Refuse to go on without weights."""
     if not path.is_file():
         raise FileProblem(
             "there are no weights of the network of labels",

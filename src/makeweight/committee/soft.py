@@ -64,11 +64,6 @@ def soft_labels(
     SoftLabels
         Rows 0 to n - 1 are real, n to n + m - 1 synthetic.
 
-    Raises
-    ------
-    OptionError
-        When `softness` is not between 0 and 1.
-
     Examples
     --------
     >>> soft = soft_labels(np.array([0]), np.array([[0.6, 0.4]]), np.array([[0.1, 0.9]]))
@@ -97,17 +92,6 @@ def drawn_labels(labels: np.ndarray, real: np.ndarray, synthetic: np.ndarray, rn
 
     Every row stands twice and weighs one: a real row with its own label and with a drawn one, a synthetic row with two
     drawn ones.
-
-    Parameters
-    ----------
-    labels, real, synthetic
-        As of `soft_labels`.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    SoftLabels
-        Rows 0 to n - 1 are real, with their own labels first of all.
 
     Notes
     -----

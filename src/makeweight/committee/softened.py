@@ -60,11 +60,6 @@ def soften(
     -------
     SoftGeneration
 
-    Raises
-    ------
-    OptionError, PlanError
-        When the teacher cannot be fitted to the table.
-
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
@@ -130,20 +125,7 @@ def _further(
 
 
 def soft_amount(amount: Amount, groups: Groups, rules: Iterable[Any] = ()) -> Amount:
-    """Return as many rows for every group (`soft_counts`), unless something else is asked for.
-
-    Parameters
-    ----------
-    amount : Amount
-    groups : Groups
-    rules : iterable of Constraint
-        That rows obey, whatever their label.
-
-    Raises
-    ------
-    PlanError
-        When `alpha` is given, too, or a constraint names the target.
-    """
+    """Return as many rows for every group (`soft_counts`), unless something else is asked for."""
     target = groups.columns[0]
     for rule in rules:
         if target in rule.columns:

@@ -220,11 +220,6 @@ def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[Ar
     names : sequence of str or None
         Names of arms; one without a calibrated twin in its name brings the twin along. None keeps all.
 
-    Raises
-    ------
-    OptionError
-        When there is no arm of that name.
-
     Examples
     --------
     >>> kept = choose(catalogue("smote"), ["constant", "transport"])

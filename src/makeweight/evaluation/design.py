@@ -170,12 +170,7 @@ class Reproduction:
 
 
 def whole_number(name: str, value: object, least: int) -> None:
-    """Refuse what is no whole number from `least` on.
-
-    Raises
-    ------
-    OptionError
-    """
+    """Refuse what is no whole number from `least` on."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise OptionError(f"{name} is a whole number", got=repr(value), expected=f"{least} or more")
 

@@ -22,13 +22,7 @@ INK, MEASURED, LAW, NOTHING = "#333333", "#1b6ca8", "#c8553d", "#7a7a7a"
 
 
 def panels(width: float, height: float, lines: int = 1, columns: int = 1, style: Any = None) -> tuple[Any, list[Any]]:
-    """Return an empty figure, its size in inches, and the axes of its panels, line by line.
-
-    Raises
-    ------
-    MissingDependency
-        When matplotlib is not installed.
-    """
+    """Return an empty figure, its size in inches, and the axes of its panels, line by line."""
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,19 +41,7 @@ def panels(width: float, height: float, lines: int = 1, columns: int = 1, style:
 
 
 def draw_scaling(curve: ScalingCurve, path: Path) -> None:
-    """Draw the change of the risk against the number of rows, the fitted law where there is one, and what is noise.
-
-    Parameters
-    ----------
-    curve : ScalingCurve
-    path : Path
-        ``.svg``, ``.png`` or ``.pdf``.
-
-    Raises
-    ------
-    MissingDependency
-        When matplotlib is not installed.
-    """
+    """Draw the change of the risk against the number of rows, the fitted law where there is one, and what is noise."""
     figure, (axes,) = panels(7, 4.4)
     law, sizes, nothing = curve.law, curve.sizes, float(curve.nothing.mean())
     reach = curve.reach
@@ -89,21 +71,7 @@ def draw_scaling(curve: ScalingCurve, path: Path) -> None:
 
 
 def draw_gains(comparison: Comparison, estimator: str | None = None) -> Any:
-    """Return a matplotlib figure of what all calibrated arms gain beyond doing nothing, with the intervals that decide.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    estimator : str, optional
-        That of the answer by default.
-
-    Raises
-    ------
-    MissingDependency
-        When matplotlib is not installed.
-    OptionError
-        When there is no such estimator.
-    """
+    """Return a figure of what all calibrated arms gain beyond doing nothing, with the intervals that decide."""
     scores = comparison.scores
     name = estimator or comparison.answer.estimator or scores.estimators[0]
     if name not in scores.estimators:

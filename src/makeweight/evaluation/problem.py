@@ -43,15 +43,7 @@ class EvaluationProblem:
         group_by: Sequence[Hashable] = (),
         kinds: Mapping[Any, Any] | None = None,
     ) -> EvaluationProblem:
-        """Return a table in its own order, with its groups.
-
-        Raises
-        ------
-        SchemaError
-            When a column is unknown or cannot be used.
-        PlanError
-            When the target has one class.
-        """
+        """Return a table in its own order, with its groups."""
         Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)  # refuses what cannot be used
         ordered = canonical(frame)
         schema = Schema.infer(ordered, target=target, group_by=group_by, kinds=kinds)
@@ -151,13 +143,7 @@ def seed_of(random_state: int, *parts: object) -> np.random.SeedSequence:
 
 
 def match_columns(frame: pd.DataFrame, problem: EvaluationProblem, name: str) -> pd.DataFrame:
-    """Return rows of another table in the columns and the order of a problem.
-
-    Raises
-    ------
-    SchemaError
-        When a column is missing, or a label is none of the real ones.
-    """
+    """Return rows of another table in the columns and the order of a problem."""
     for column in problem.frame.columns:
         if column not in frame.columns:
             raise SchemaError(

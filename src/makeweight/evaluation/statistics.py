@@ -42,20 +42,6 @@ class Difference:
 def corrected(values: Sequence[float], test_share: float, *, level: float = 0.95) -> Difference:
     """Return the mean of paired differences over splits, with a corrected resampled t interval.
 
-    Parameters
-    ----------
-    values : sequence of float
-        One per split; two or more.
-    test_share : float
-        Held-out rows as a share of all rows: 1 / folds.
-    level : float
-        Of the interval.
-
-    Returns
-    -------
-    Difference
-        Where all values are the same the interval has no width, and p is 1 for zeros and 0 otherwise.
-
     Notes
     -----
     Training sets of different splits share rows, so that differences are correlated. The variance of their
@@ -84,18 +70,6 @@ def decided(values: Mapping[Name, Sequence[float]], test_share: float) -> dict[N
     Holm's procedure rejects the comparison with the r-th least p of m at the level `LEVEL` / (m - r + 1), and stops at
     the first that it does not reject; all from there on are judged at that level. The interval of each comparison is
     taken at the level at which it is judged.
-
-    Parameters
-    ----------
-    values : mapping of name to sequence of float
-        Paired differences over splits, two or more.
-    test_share : float
-        As in `corrected`.
-
-    Returns
-    -------
-    dict of name to Difference
-        In the order of `values`; an interval holds 0 exactly where its `p_holm` is `LEVEL` or more.
 
     Notes
     -----

@@ -64,18 +64,6 @@ def transfer_costs(
     from the rest. Held-out losses of a fit with the written rows are compared with those of a fit with the real ones;
     groups weigh alike in both.
 
-    Parameters
-    ----------
-    problem : EvaluationProblem
-    generators : mapping of str to Generator or str
-    estimator : str or classifier
-        As in `makeweight.measure.learners.make_learner`.
-    folds, random_state : int
-
-    Returns
-    -------
-    tuple of GeneratorTransfer
-
     Notes
     -----
     arXiv 2601.10630: excess risk = rate of balanced data + cost of transfer; `makeweight.theory.cost_of_transfer` and

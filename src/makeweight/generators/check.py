@@ -106,21 +106,7 @@ class Checker:
         _ = (self.rejects_copies, self._real_by_group)
 
     def check(self, group: Group, frame: pd.DataFrame, n_wanted: int) -> Checked:
-        """Accept up to `n_wanted` of the proposed rows.
-
-        Parameters
-        ----------
-        group : Group
-            For which they were proposed.
-        frame : DataFrame
-            As a generator proposes it.
-        n_wanted : int
-
-        Raises
-        ------
-        GeneratorError
-            When the frame has columns that the table lacks.
-        """
+        """Accept up to `n_wanted` of the proposed rows."""
         schema = self.table.schema
         unknown = [name for name in frame.columns if name not in schema]
         if unknown:

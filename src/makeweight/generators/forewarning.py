@@ -56,15 +56,7 @@ def warn_of_few_rows(plan: Plan) -> None:
 
 
 def forecast(plan: Plan, generator: str | Generator, options: Mapping[str, Any] | None = None) -> None:
-    """Log how long a plan takes, from the fit on, where that is more than half a minute.
-
-    Parameters
-    ----------
-    plan : Plan
-    generator : str or Generator
-        Not fitted yet; one whose options are not declared says what it takes only after its fit, and is not asked.
-    options : mapping of str to object, optional
-    """
+    """Log how long a plan takes, from the fit on, where that is more than half a minute."""
     resolved = resolve(generator, options)
     seconds = resolved.cost(plan).seconds if isinstance(resolved, WithOptions) else 0.0
     if seconds > LONG:

@@ -48,20 +48,7 @@ def may_fetch(
 ) -> None:
     """Say what is to be fetched, and ask; return where the answer is yes.
 
-    Parameters
-    ----------
-    weights : Weights
-    size : int
-        Bytes, as the origin states them.
-    yes : bool
-        Whether the answer was given already.
-    instead : str
-        For the hint: what needs no download.
-
-    Raises
-    ------
-    GeneratorError
-        When the answer is no, and where there is nobody to ask.
+    `yes` is an answer that was given already; `instead` says, for the hint, what needs no download.
 
     Examples
     --------

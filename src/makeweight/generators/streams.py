@@ -23,16 +23,6 @@ def stream(seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_:
 def account_of(rng: np.random.Generator) -> tuple[object, int] | None:
     """Tell the rounds of one account apart: a key of seed, group and purpose, and the round.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        As `propose` is given it.
-
-    Returns
-    -------
-    (key, round) or None
-        None for a stream that does not come from `fill`.
-
     Examples
     --------
     >>> seed = np.random.SeedSequence(7)

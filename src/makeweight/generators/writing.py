@@ -71,17 +71,6 @@ def write_rows(
     -------
     Generation
 
-    Raises
-    ------
-    OptionError
-        When there is no generator of that name, or an option or a constraint does not fit.
-    SchemaError
-        When a real row breaks a constraint.
-    PlanError
-        When the rows would not fit into the memory.
-    GeneratorError, GenerationShortfall
-        As in `makeweight.generators.fill.fill`.
-
     Examples
     --------
     >>> import pandas as pd
@@ -156,11 +145,6 @@ def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:
 
 def seed_sequence(random_state: Any) -> np.random.SeedSequence:
     """Return the seed that a random state stands for; a generator or RandomState moves on by one draw.
-
-    Raises
-    ------
-    OptionError
-        When it is none of int, numpy.random.Generator, RandomState and None.
 
     Examples
     --------

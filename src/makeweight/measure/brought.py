@@ -40,11 +40,6 @@ def bring_classifier(text: str) -> Any:
     object
         With ``fit`` and ``predict_proba``.
 
-    Raises
-    ------
-    OptionError
-        When the module or the name is not there, the module fails, or what it holds is no classifier.
-
     Examples
     --------
     >>> bring_classifier("sklearn.naive_bayes:GaussianNB")

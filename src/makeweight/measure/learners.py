@@ -118,13 +118,6 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
     -------
     scikit-learn classifier
 
-    Raises
-    ------
-    OptionError
-        When there is no learner of that name, or the object is no classifier with probabilities.
-    MissingDependency
-        When XGBoost is asked for and not installed.
-
     Examples
     --------
     >>> make_learner("rf", 0, 12_000).max_samples
@@ -148,16 +141,6 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
 
 def named_learners(estimators: Learner | Sequence[Learner] | Mapping[str, Learner]) -> dict[str, Learner]:
     """Return learners by name.
-
-    Parameters
-    ----------
-    estimators : learner, sequence of learners, or mapping of name to learner
-        A name of ours stands for itself; a classifier without a name is called by its class.
-
-    Raises
-    ------
-    OptionError
-        When there is none, two share a name, or a name of the mapping is no text.
 
     Examples
     --------
@@ -252,13 +235,7 @@ def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, se
 
 
 def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray) -> Any:
-    """Fit an estimator, with weights where they differ from one, and return it.
-
-    Raises
-    ------
-    OptionError
-        When it does not take the weights that rows need.
-    """
+    """Fit an estimator, with weights where they differ from one, and return it."""
     if np.all(weights == 1.0):
         return fresh.fit(X, y)
     keyword = weight_keyword(fresh)

@@ -64,13 +64,7 @@ class Strata:
         return np.bincount(pairs["group"], minlength=len(self.names))
 
     def check(self, folds: int) -> None:
-        """Refuse folds that a group cannot fill with two different rows each.
-
-        Raises
-        ------
-        PlanError
-            Naming the group.
-        """
+        """Refuse folds that a group cannot fill with two different rows each."""
         different = self.distinct()
         rarest = int(different.argmin())
         if different[rarest] >= 2 * folds:
@@ -108,12 +102,7 @@ class Strata:
 
 
 def refuse_one_class(groups: Groups) -> None:
-    """Refuse a target with a single class.
-
-    Raises
-    ------
-    PlanError
-    """
+    """Refuse a target with a single class."""
     labels = {key[0] for key in groups.keys}
     if len(labels) < 2:
         raise PlanError(

@@ -16,13 +16,7 @@ SHOWN = 12
 
 
 def comparison_card(result: Mapping[str, Any]) -> str:
-    """Return a comparison's answer, what to do, and a table of the arms that do best, as HTML without a style sheet.
-
-    Parameters
-    ----------
-    result : mapping
-        What `Comparison.to_dict` returns.
-    """
+    """Return a comparison's answer, what to do, and a table of the arms that do best, as HTML without a style sheet."""
     answer = result["answer"]
     estimator = answer["estimator"] or result["estimators"][0]
     rows = {(row["metric"], row["arm"]): row for row in result["results"] if row["estimator"] == estimator}

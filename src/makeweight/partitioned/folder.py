@@ -159,15 +159,7 @@ class PartRecord:
 
 
 def check(output: OutputFolder, source: Path, request: FolderRequest) -> FolderRequest:
-    """Return the request, with the random state of a folder that is continued; change nothing.
-
-    Raises
-    ------
-    FileProblem
-        When something else is in the way, or there is nothing to continue.
-    OptionError
-        When the folder was begun with another request.
-    """
+    """Return the request, with the random state of a folder that is continued; change nothing."""
     folder = Path(output.path)
     if folder.exists() and not folder.is_dir():
         raise FileProblem("the output is a file, and has to be a folder", where=str(folder), hint="-o balanced/")

@@ -24,13 +24,7 @@ class Shared:
 
     @classmethod
     def write(cls, path: Path, content: Any) -> Shared:
-        """Write an object for the tasks of this run.
-
-        Raises
-        ------
-        GeneratorError
-            When a fitted generator holds what cannot be pickled, such as a connection.
-        """
+        """Write an object for the tasks of this run."""
         try:
             raw = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
@@ -43,13 +37,7 @@ class Shared:
         return cls(str(path), hashlib.sha256(raw).hexdigest())
 
     def read(self) -> Any:
-        """Return the object; the last one that was read is kept.
-
-        Raises
-        ------
-        EngineError
-            When the worker cannot see the file, or finds another one.
-        """
+        """Return the object; the last one that was read is kept."""
         return _read(self.path, self.digest)
 
 

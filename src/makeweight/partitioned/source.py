@@ -46,25 +46,7 @@ class PartSource:
 
     @classmethod
     def open(cls, path: str | Path) -> PartSource:
-        """Read the footers of all files and see that they are pieces of one table.
-
-        Parameters
-        ----------
-        path : str or Path
-            A Parquet file or a folder of such files. Names that begin with a dot or an underscore are left
-            out, as Dask and Spark do.
-
-        Returns
-        -------
-        PartSource
-
-        Raises
-        ------
-        FileProblem
-            When there is no such file or folder, there is none in it, or one cannot be read.
-        SchemaError
-            When there are no rows, or two files differ in their columns.
-        """
+        """Read the footers of all files and see that they are pieces of one table."""
         files = _files(Path(path))
         parts: list[SourcePart] = []
         schema, n_rows = None, 0

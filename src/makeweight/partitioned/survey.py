@@ -41,11 +41,6 @@ def survey(
     """Return what one reading of a partitioned table says: its schema, its groups, and the plan.
 
     With `soft` the plan is that of rows that carry probabilities.
-
-    Raises
-    ------
-    FileProblem, SchemaError, PlanError, OptionError
-        When table, groups or parameters do not fit.
     """
     if callable(amount.sampling_strategy):
         raise OptionError(

@@ -75,18 +75,7 @@ class Teacher:
 
 
 def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Teacher:
-    """Return a teacher that is fitted to a sample.
-
-    Parameters
-    ----------
-    sample : pyarrow.Table
-        Real rows, some of every group.
-    schema, groups
-        Of the whole table.
-    teacher : True, Committee or classifier
-    seed : int
-    n_jobs : int
-    """
+    """Return a teacher that is fitted to a sample."""
     frame = to_frame(sample)
     local = Groups(Table(frame, schema))
     positions = np.array([groups.position(key) for key in local.keys])[local.codes]

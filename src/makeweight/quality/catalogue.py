@@ -55,11 +55,6 @@ CATALOGUE: dict[str, CheckInfo] = {
 def codes_of(names: Iterable[str]) -> frozenset[str]:
     """Return the codes that users name by code or by name.
 
-    Raises
-    ------
-    OptionError
-        When there is no such check.
-
     Examples
     --------
     >>> sorted(codes_of(["mwq07", "balance"]))

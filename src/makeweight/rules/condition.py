@@ -91,11 +91,6 @@ def read_conditions(where: Mapping[Any, Any], schema: Schema) -> dict[Hashable, 
         An end of a range that is None is open. None, or a NaN, stands for a missing value.
     schema : Schema
 
-    Raises
-    ------
-    OptionError, SchemaError
-        When a column is unknown or not learned, or cannot have such a value.
-
     Examples
     --------
     >>> schema = Schema.infer(pd.DataFrame({"age": [18, 25, 31, 70], "city": ["Rome", "Oslo", "Rome", "Rome"]}))

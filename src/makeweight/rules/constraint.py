@@ -52,16 +52,6 @@ class Constraint:
 def read_constraints(constraints: Constraints | None, schema: Schema) -> tuple[Constraint, ...]:
     """Return constraints that a table can be asked for.
 
-    Parameters
-    ----------
-    constraints : mapping of name to expression, sequence of expressions, one expression, or None
-    schema : Schema
-
-    Raises
-    ------
-    OptionError
-        When one is no expression over columns, or is about a column that is not learned.
-
     Examples
     --------
     >>> import pandas as pd
@@ -90,13 +80,7 @@ def read_constraints(constraints: Constraints | None, schema: Schema) -> tuple[C
 
 
 def check_rows(table: Table, rules: Iterable[Rule]) -> None:
-    """Refuse a table of which a row breaks a constraint.
-
-    Raises
-    ------
-    SchemaError
-        With the numbers of the rows.
-    """
+    """Refuse a table of which a row breaks a constraint."""
     for rule in rules:
         values = {name: values_of(table.schema[name], table.encode(name)) for name in rule.columns}
         broken = np.flatnonzero(~rule.holds(values))

@@ -90,11 +90,6 @@ class Expression:
             Columns, numbers, quoted texts and dates; ``+ - * / %``, comparisons, ``in``, ``and``, ``or``, ``not``.
         columns : list of hashable
             Those that it may name; names that are no Python names go between backticks.
-
-        Raises
-        ------
-        OptionError
-            When it is none, or names something else.
         """
         if not isinstance(text, str) or not text.strip() or len(text) > MOST_CHARACTERS:
             raise _refusal(text, f"text of 1 to {MOST_CHARACTERS:,} characters")
@@ -132,13 +127,7 @@ class Expression:
         return cls(text, tree, names)
 
     def false(self, values: Mapping[Hashable, Values], n_rows: int) -> np.ndarray:
-        """Tell which rows it is false of; a row of which it is neither true nor false is not among them.
-
-        Raises
-        ------
-        OptionError
-            When it compares what cannot be compared.
-        """
+        """Tell which rows it is false of; a row of which it is neither true nor false is not among them."""
         with np.errstate(all="ignore"):
             result = self._truth(self.tree, values).false
         return np.broadcast_to(result, (n_rows,)).copy()

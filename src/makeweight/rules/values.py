@@ -100,11 +100,6 @@ def _levels(column: Column) -> tuple[Meaning, np.ndarray]:
 def microseconds(value: Any, meaning: Meaning) -> float:
     """Return a date on the wall clock, or a duration, in microseconds.
 
-    Raises
-    ------
-    ValueError, TypeError, OverflowError
-        When it is none.
-
     Examples
     --------
     >>> microseconds("1970-01-02", "date") == microseconds("1 day", "duration") == DAY

@@ -50,13 +50,7 @@ class SavedParts:
 
 
 def save_parts(folder: str | os.PathLike[str], generator: Any, synthesizer: Synthesizer) -> None:
-    """Write a synthesizer and its fitted generator; the manifest, which makes it whole, comes last.
-
-    Raises
-    ------
-    FileProblem
-        When there is something in the folder.
-    """
+    """Write a synthesizer and its fitted generator; the manifest, which makes it whole, comes last."""
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
@@ -74,15 +68,7 @@ def save_parts(folder: str | os.PathLike[str], generator: Any, synthesizer: Synt
 
 
 def load_parts(folder: str | os.PathLike[str], generator: type[Any] | None) -> SavedParts:
-    """Return what was saved, without the generator.
-
-    Raises
-    ------
-    FileProblem
-        When the folder is not such a one.
-    OptionError
-        When the generator is of a class that has to be given.
-    """
+    """Return what was saved, without the generator."""
     folder = Path(folder)
     manifest, path = read_manifest(folder, SAVED_AS, CONTENTS), folder / MANIFEST
     if generator is None:

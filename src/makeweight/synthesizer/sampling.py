@@ -29,21 +29,6 @@ def plan_of(
     """Return how many rows every group gets: drawn with the shares of the real rows that obey the conditions.
 
     Where no real row obeys all of them, groups have the shares of all real rows of the groups that are allowed.
-
-    Parameters
-    ----------
-    table : Table
-    groups : Groups
-    n : int
-    conditions : mapping of column to Condition
-    rng : numpy.random.Generator
-    extrapolates : bool
-        Whether groups without a real row can be written.
-
-    Raises
-    ------
-    GeneratorError
-        When no group that can be written is allowed.
     """
     on_groups = {name: condition for name, condition in conditions.items() if name in groups.columns}
     keys = [key for key in groups.keys if _allowed(table, groups, key, on_groups)]

@@ -14,19 +14,7 @@ __all__ = ["plain_arrow"]
 
 
 def plain_arrow(column: Any, name: object) -> Any:
-    """Return a column of a type that pandas computes with: views as plain texts, runs as their values.
-
-    Parameters
-    ----------
-    column : Arrow array
-    name : hashable
-        Of the column, for messages.
-
-    Raises
-    ------
-    SchemaError
-        When values are lists, structs, maps or unions.
-    """
+    """Return a column of a type that pandas computes with: views as plain texts, runs as their values."""
     dtype = column.type
     if kinds.is_run_end_encoded(dtype):
         return plain_arrow(pc.run_end_decode(column), name)

@@ -26,11 +26,6 @@ def to_frame(data: Any) -> pd.DataFrame:
     -------
     pandas.DataFrame
 
-    Raises
-    ------
-    SchemaError
-        When `data` is none of these.
-
     Examples
     --------
     >>> to_frame(np.array([[1.5, 2.0]])).columns.tolist()
@@ -54,13 +49,7 @@ def to_frame(data: Any) -> pd.DataFrame:
 
 
 def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
-    """Return one column (Series of pandas or polars, Arrow array, ndarray, list) as a pandas Series.
-
-    Raises
-    ------
-    SchemaError
-        When its length is not `n_rows`.
-    """
+    """Return one column (Series of pandas or polars, Arrow array, ndarray, list) as a pandas Series."""
     if _is(values, "polars", "Series") or hasattr(values, "combine_chunks") or type(values).__module__ == "pyarrow.lib":
         import pyarrow as pa
 
@@ -100,18 +89,6 @@ def with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:
 def append_rows(data: Any, rows: pd.DataFrame) -> Any:
     """Put synthetic rows below the real ones, in the container of the real ones.
 
-    Parameters
-    ----------
-    data : as for `to_frame`
-        Real rows; they come first and unchanged.
-    rows : pandas.DataFrame
-        With the same columns; a pandas frame's may have plain names for other labels, in the same order.
-
-    Returns
-    -------
-    As `data`
-        pandas frames get a fresh RangeIndex; other frames have none.
-
     Examples
     --------
     >>> real = pd.DataFrame({"n": pd.array([1, None], dtype="Int64")})
@@ -134,13 +111,6 @@ def append_rows(data: Any, rows: pd.DataFrame) -> Any:
 
 def as_container(like: Any, rows: pd.DataFrame) -> Any:
     """Return rows of a pandas frame in the container of others, with their types.
-
-    Parameters
-    ----------
-    like : as for `to_frame`
-        It may have no rows.
-    rows : pandas.DataFrame
-        With the same columns.
 
     Examples
     --------

@@ -65,18 +65,7 @@ class Dialect:
         return (BOM if self.bom else b"") + line
 
     def lines(self, columns: Sequence[Any]) -> Iterator[bytes]:
-        """Write rows.
-
-        Parameters
-        ----------
-        columns : sequence of Arrow arrays of text
-            One per column, all of one length.
-
-        Yields
-        ------
-        bytes
-            Some rows, each with its line end.
-        """
+        """Write rows."""
         n_rows = len(columns[0])
         modes = [*self.quoting, *[Quoting.NEEDED] * (len(columns) - len(self.quoting))]
         for begin in range(0, n_rows, CHUNK):
@@ -122,27 +111,7 @@ class DelimitedText:
 
     @classmethod
     def parse(cls, raw: bytes, *, where: str, delimiter: str | None = None, header: bool = True) -> DelimitedText:
-        """Find the dialect of a file and the names of its columns.
-
-        Parameters
-        ----------
-        raw : bytes
-        where : str
-            The file, for messages.
-        delimiter : str, optional
-            Found from the first lines by default.
-        header : bool
-            Whether the first line names the columns.
-
-        Returns
-        -------
-        DelimitedText
-
-        Raises
-        ------
-        FileProblem
-            When the file is empty, is not UTF-8, or is no text at all.
-        """
+        """Find the dialect of a file and the names of its columns."""
         _refuse_foreign(raw, where)
         body = raw.removeprefix(BOM)
         if not body.strip():
@@ -166,13 +135,7 @@ class DelimitedText:
         return cls(raw, dialect, names, where)
 
     def cells(self) -> Any:
-        """Return the cells as an Arrow table of strings, without the line of names.
-
-        Raises
-        ------
-        FileProblem
-            When a row has too many or too few cells, a quote is not closed, or a byte is not UTF-8.
-        """
+        """Return the cells as an Arrow table of strings, without the line of names."""
         n_columns = len(self.names)
         plain = {f"f{i}": pa.string() for i in range(n_columns)}
         try:

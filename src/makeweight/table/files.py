@@ -37,12 +37,7 @@ COMPRESSED = {".gz": "gunzip -c", ".bz2": "bunzip2 -c", ".xz": "xz -dc", ".zst":
 
 
 def check_destination(destination: str | Path, *, force: bool = False) -> None:
-    """Refuse a place where nothing can be written, or where there is something already.
-
-    Raises
-    ------
-    FileProblem
-    """
+    """Refuse a place where nothing can be written, or where there is something already."""
     name = str(destination)
     if name == STANDARD:
         return
@@ -51,12 +46,7 @@ def check_destination(destination: str | Path, *, force: bool = False) -> None:
 
 
 def check_place(name: str, *, force: bool = False) -> None:
-    """Refuse a file of any kind that cannot be written, or is there already.
-
-    Raises
-    ------
-    FileProblem
-    """
+    """Refuse a file of any kind that cannot be written, or is there already."""
     path = Path(name)
     refuse_impossible(name)
     if path.is_dir():
@@ -211,17 +201,7 @@ def format_of(name: str) -> str:
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write to a temporary file beside the path, and rename it when it is complete and on the disk.
 
-    Parameters
-    ----------
-    path : Path
-        Keeps its permissions where it exists; a link keeps pointing to its file.
-    write : callable
-        Gets the open temporary file.
-
-    Raises
-    ------
-    OSError
-        When the disk is full or may not be written to; there is then no file, or the one that was there.
+    A file that exists keeps its permissions, a link keeps pointing to its file, and a failure leaves what was there.
     """
     if path.exists() and not path.is_file():  # a pipe or a device: there is no file to rename
         with write_pipe(path) as stream:

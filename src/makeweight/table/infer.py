@@ -48,11 +48,6 @@ def infer_column(
     -------
     Column
 
-    Raises
-    ------
-    SchemaError
-        When no kind fits, or the given one does not.
-
     Examples
     --------
     >>> infer_column(pd.Series([0, 1, 1, 0], name="smoker")).reason
@@ -278,20 +273,7 @@ def count_gaps(texts: pd.Series[Any]) -> np.ndarray:
 
 
 def string_kind(*, n_present: int, n_distinct: int, words: float) -> tuple[Kind, str]:
-    """Tell the kind of a column of strings from what is known of them.
-
-    Parameters
-    ----------
-    n_present, n_distinct : int
-        Values that are not missing, and different ones.
-    words : float
-        Words in the first `READ` values on average.
-
-    Returns
-    -------
-    kind : Kind
-    reason : str
-    """
+    """Tell the kind of a column of strings from what is known of them."""
     share = n_distinct / n_present
     if share == 1 and n_present >= ENOUGH_ROWS and words <= 2:
         return Kind.IDENTIFIER, "every value is different"

@@ -60,13 +60,6 @@ def read_table(
     Returns
     -------
     TableFile
-
-    Raises
-    ------
-    FileProblem
-        When there is no such file, or it cannot be read as a table.
-    SchemaError
-        When there are no rows, no names, or two columns of one name.
     """
     name = str(source)
     raw, where, format_ = _load(name)
@@ -107,11 +100,6 @@ def write_table(
         Further columns for all rows that are written.
     synthetic_only : bool
         Leave the real rows out.
-
-    Raises
-    ------
-    FileProblem
-        When the file cannot be written. There is then no file, or the one that was there.
     """
     name = str(destination)
     format_ = file.format if name == STANDARD else format_of(name)
@@ -222,20 +210,7 @@ def _read_binary(raw: bytes, where: str, format_: str) -> Any:
 
 
 def write_real_rows(file: TableFile, rows: np.ndarray, destination: str) -> None:
-    """Write some rows of a table as they were read, in its own format.
-
-    Parameters
-    ----------
-    file : TableFile
-    rows : ndarray of int
-        Positions.
-    destination : str
-        Path, with the ending of the format.
-
-    Raises
-    ------
-    FileProblem
-    """
+    """Write some rows of a table as they were read, in its own format."""
 
     def write(stream: IO[bytes]) -> None:
         if file.format in ("parquet", "feather"):

@@ -47,12 +47,7 @@ def refuse_too_large(path: Path) -> None:
 
 
 def refuse_rows(n_rows: int, n_columns: int) -> None:
-    """Refuse to write more rows than fit into the memory.
-
-    Raises
-    ------
-    PlanError
-    """
+    """Refuse to write more rows than fit into the memory."""
     free, needed = available_bytes(), n_rows * (n_columns + 1) * PER_CELL
     if free is not None and needed > free:
         raise PlanError(

@@ -21,11 +21,6 @@ MOST_BYTES, MOST_CHARACTERS = 256_000_000, 1_000_000
 def parse_json(text: str) -> Any:
     """Return what a JSON text holds.
 
-    Raises
-    ------
-    ValueError
-        Also where it is nested too deeply, or a number has too many digits.
-
     Examples
     --------
     >>> parse_json("[" * 100_000)
@@ -43,23 +38,7 @@ def parse_json(text: str) -> Any:
 
 
 def read_record(path: str | Path, what: str, *, hint: str, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """Return the JSON object in a file.
-
-    Parameters
-    ----------
-    path : path
-    what : str
-        What the file is, for errors: "the manifest".
-    hint : str
-        What to do where it is damaged.
-    most_bytes : int
-        The file is refused before it is read where it is longer.
-
-    Raises
-    ------
-    FileProblem
-        When it cannot be read, is too long, or holds no JSON object.
-    """
+    """Return the JSON object in a file."""
     path = Path(path)
     try:
         if not path.is_file():
@@ -90,13 +69,7 @@ def read_record(path: str | Path, what: str, *, hint: str, most_bytes: int = MOS
 
 
 def guarded(path: str | Path, what: str, parse: Callable[[], T], *, hint: str) -> T:
-    """Return what `parse` makes of a record's content.
-
-    Raises
-    ------
-    FileProblem
-        When a field is missing, unknown or of another type.
-    """
+    """Return what `parse` makes of a record's content."""
     try:
         return parse()
     except MakeweightError as error:
@@ -109,11 +82,6 @@ def guarded(path: str | Path, what: str, parse: Callable[[], T], *, hint: str) -
 
 def typed(cls: type[T], values: Mapping[str, Any]) -> T:
     """Return a dataclass of plain values, each of the type that its field states.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a field is missing, unknown, or of another type.
 
     Examples
     --------

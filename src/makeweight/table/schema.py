@@ -181,12 +181,7 @@ def _determines(series: pd.Series[Any], column: Column, labels: np.ndarray) -> b
 
 
 def check_frame(frame: pd.DataFrame) -> None:
-    """Refuse a frame without rows or columns, or with two columns of one name.
-
-    Raises
-    ------
-    SchemaError
-    """
+    """Refuse a frame without rows or columns, or with two columns of one name."""
     if not frame.shape[1]:
         raise SchemaError("the table has no columns")
     if not frame.columns.is_unique:

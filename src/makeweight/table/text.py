@@ -28,15 +28,6 @@ _DECODER = json.JSONDecoder(strict=False)
 def render(row: Mapping[str, str | None]) -> str:
     """Write a row as a sentence, in the order of the mapping.
 
-    Parameters
-    ----------
-    row : mapping of column to text
-        None for a missing value.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> render({"age": "39", "city": "New York, NY", "job": None, "note": "missing"})
@@ -49,20 +40,6 @@ def render(row: Mapping[str, str | None]) -> str:
 
 def parse(sentence: str) -> dict[str, str | None]:
     """Read a row back from a sentence.
-
-    Parameters
-    ----------
-    sentence : str
-
-    Returns
-    -------
-    dict of column to text
-        In the order of the sentence; None for a missing value.
-
-    Raises
-    ------
-    SchemaError
-        When the text is not a row, or names a column twice.
 
     Examples
     --------
@@ -88,16 +65,6 @@ def parse(sentence: str) -> dict[str, str | None]:
 
 def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
     """Write the values of a column as text, numbers with the column's decimals; None for missing.
-
-    Parameters
-    ----------
-    column : Column
-    values : Series
-        Typed as the column.
-
-    Returns
-    -------
-    list of str or None
 
     Examples
     --------

@@ -98,13 +98,7 @@ class PlainTable:
         return pd.DataFrame(shown)
 
     def condition(self, group: Group) -> dict[str, str]:
-        """Return what a group is called in the frame.
-
-        Raises
-        ------
-        GeneratorError
-            When the group has no real row.
-        """
+        """Return what a group is called in the frame."""
         self.known.position(group)
         return {
             self.names[column.name]: _texts(column)[code_of(column, value)]
@@ -124,11 +118,6 @@ class PlainTable:
         -------
         DataFrame of shape (n_valid, n_learned)
             Its remarks count the others by the first reason, in the words of the one check.
-
-        Raises
-        ------
-        GeneratorError
-            When a column is missing.
         """
         lacking = [name for name in (*self.names.values(), *self.flags.values()) if name not in rows.columns]
         if lacking:

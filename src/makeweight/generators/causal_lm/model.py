@@ -148,20 +148,8 @@ def make(
 ) -> Language:
     """Make a small model and its tokenizer for a table.
 
-    Parameters
-    ----------
-    names, firsts : sequence of str
-        Name segments, and segments that only stand at the beginning; each becomes one token.
-    values : iterable of str
-        Value segments, from which byte-level pairs are learned; digits stay single.
-    longest : int
-        Characters that a row can have, at most.
-    layers, width : int
-
-    Returns
-    -------
-    Language
-        With random weights, drawn from torch's global stream.
+    Every name becomes one token, as does every segment of `firsts`, which only begins a row; byte-level
+    pairs are learned from the values. Random weights come from torch's global stream.
     """
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -218,11 +206,6 @@ def load(source: str, *, local_only: bool = False, fetch: bool = False) -> Langu
         Whether the hub is not asked.
     fetch : bool
         Whether what is not there may be downloaded; else a terminal is asked.
-
-    Raises
-    ------
-    GeneratorError
-        When it cannot be loaded or may not be downloaded, or its tokenizer is not a fast one with an end token.
     """
     reaches_out = not (local_only or Path(source).is_dir())
     try:
@@ -302,17 +285,8 @@ def _cannot_load(source: str, error: Exception) -> GeneratorError:
 def adapt(language: Language, lora: int | bool | Literal["auto"]) -> Language:
     """Add an adapter to a pretrained model where one is wanted.
 
-    Parameters
-    ----------
-    language : Language
-    lora : int, bool or "auto"
-        The rank; True and "auto" are a rank of 16, False trains the whole model. A model made from scratch
-        is always trained as a whole.
-
-    Returns
-    -------
-    Language
-        Adapter weights are drawn from torch's global stream.
+    `lora` is its rank; True and "auto" are a rank of 16, False trains the whole model. A model made from scratch
+    is always trained as a whole.
     """
     if language.form == "scratch" or lora is False:
         return language

@@ -130,11 +130,6 @@ def train(
     -------
     TrainingState
         The model has the best weights.
-
-    Raises
-    ------
-    GeneratorError
-        When the loss is not finite.
     """
     outcome, recipe = trainer.outcome, trainer.recipe
     before, start = outcome.seconds, time.perf_counter()

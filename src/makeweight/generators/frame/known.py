@@ -69,13 +69,7 @@ class KnownTable:
         return {group: position for position, group in enumerate(self.groups)}
 
     def position(self, group: Group) -> int:
-        """Return the position of a group.
-
-        Raises
-        ------
-        GeneratorError
-            When the group has no real row.
-        """
+        """Return the position of a group."""
         if group not in self._positions:
             raise too_few_rows(self.schema.group_columns, group)
         return self._positions[group]

@@ -66,13 +66,7 @@ def flat(**named: Any) -> dict[str, np.ndarray]:
 
 
 def part(arrays: Mapping[str, np.ndarray], name: str, cls: type[T]) -> T:
-    """Return the dataclass that `flat` was given under a name.
-
-    Raises
-    ------
-    FileProblem
-        When a field of it is missing.
-    """
+    """Return the dataclass that `flat` was given under a name."""
     fields = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     lacking = [field for field in fields if f"{name}.{field}" not in arrays]
     if lacking:
@@ -112,22 +106,7 @@ def save_state(
 def write_manifest(
     folder: Path, name: str, contents: Mapping[str, Any], files: Mapping[str, bytes] | None = None
 ) -> None:
-    """Write files and then the manifest, which makes a saved generator whole.
-
-    Parameters
-    ----------
-    folder : Path
-        Created if need be.
-    name : str
-        Of the kind of generator.
-    contents : mapping of str to plain values
-    files : mapping of str to bytes, optional
-
-    Raises
-    ------
-    FileProblem
-        When an option is no plain value.
-    """
+    """Write files and then the manifest, which makes a saved generator whole."""
     manifest = {"format": FORMAT, "version": VERSION, "generator": name, **contents}
     try:
         text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -245,13 +224,7 @@ class SavedGenerator(WithOptions):
 
 
 def read_manifest(folder: Path, name: str, contents: Iterable[str]) -> dict[str, Any]:
-    """Return what `write_manifest` wrote for a kind of generator.
-
-    Raises
-    ------
-    FileProblem
-        When it is not there, or of another kind, version or content.
-    """
+    """Return what `write_manifest` wrote for a kind of generator."""
     path = folder / MANIFEST
     manifest = read_record(path, "the manifest of a saved generator", hint=OWN_FOLDER)
     if manifest.get("format") != FORMAT:
@@ -273,12 +246,7 @@ def read_manifest(folder: Path, name: str, contents: Iterable[str]) -> dict[str,
 
 
 def refuse_other_keys(entries: Any, known: Iterable[str], path: Path, what: str) -> None:
-    """Refuse a part of a manifest that has other keys than those that are known.
-
-    Raises
-    ------
-    FileProblem
-    """
+    """Refuse a part of a manifest that has other keys than those that are known."""
     wanted, keys = set(known), set(entries) if isinstance(entries, dict) else set()
     for name in sorted(keys - wanted):
         raise FileProblem(

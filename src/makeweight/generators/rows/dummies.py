@@ -91,12 +91,7 @@ class Dummies:
         return any(column.kind.is_coded or column.n_missing for column in self._columns)
 
     def check_size(self, most: int) -> None:
-        """Refuse a table that would become too wide.
-
-        Raises
-        ------
-        GeneratorError
-        """
+        """Refuse a table that would become too wide."""
         coded = [column for column in self._columns if column.kind.is_coded]
         n_dummies = sum(column.n_states for column in coded)
         if n_dummies <= most:  # numbers take the columns that they have

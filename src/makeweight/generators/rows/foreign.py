@@ -32,11 +32,6 @@ def encode_foreign(column: Column, frame: pd.DataFrame) -> np.ndarray:
     Returns
     -------
     ndarray of shape (m,)
-
-    Raises
-    ------
-    SchemaError
-        When the frame lacks the column.
     """
     if column.name not in frame.columns:
         raise SchemaError("a column is missing", where=column.label, hint=nearest(str(column.name), frame.columns))

@@ -164,11 +164,6 @@ def adapt(
         On numpy arrays; its parameters are those that float16 can hold, so that it is saved as it is.
     adaptation : Adaptation
 
-    Raises
-    ------
-    GeneratorError
-        If the table has fewer than forty rows, or nothing to learn.
-
     Examples
     --------
     >>> from makeweight.generators.transformer.config import ModelConfig

@@ -39,13 +39,7 @@ def of(array: Array) -> Any:
 
 
 def require_torch(purpose: str) -> Any:
-    """Return torch.
-
-    Raises
-    ------
-    MissingDependency
-        Where it is not installed; with the line that installs it.
-    """
+    """Return torch."""
     try:
         return import_module("torch")
     except ImportError as error:

@@ -114,16 +114,6 @@ CONFIGS = {
 def named(name: str) -> Config:
     """Look a configuration up by its name.
 
-    Parameters
-    ----------
-    name : str
-        ``"tiny"`` or ``"base"``.
-
-    Raises
-    ------
-    OptionError
-        If there is no such configuration.
-
     Examples
     --------
     >>> named("base").model.layers

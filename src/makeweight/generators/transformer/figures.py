@@ -20,20 +20,7 @@ TITLES = {
 
 
 def draw_curve(run: str | Path, path: str | Path) -> None:
-    """Draw the validation figures against steps, beside the closed forms.
-
-    Parameters
-    ----------
-    run : path
-        Folder of a pretraining: ``validation.csv`` and ``best/manifest.json`` (or ``manifest.json``).
-    path : path
-        The picture; its ending says which kind.
-
-    Raises
-    ------
-    FileProblem
-        If the run has no validation yet.
-    """
+    """Draw the validation figures against steps, beside the closed forms."""
     from matplotlib.figure import Figure
 
     run = Path(run)

@@ -84,13 +84,7 @@ def refuse(path: Path, what: str, **details: Any) -> FileProblem:
 
 
 def read_manifest(folder: str | Path) -> Manifest:
-    """Read and check the manifest of a folder of weights, without the weights.
-
-    Raises
-    ------
-    FileProblem
-        If it is missing, or not a manifest that this version knows.
-    """
+    """Read and check the manifest of a folder of weights, without the weights."""
     path = Path(folder) / MANIFEST
     content = _read(path)
     try:
@@ -119,21 +113,6 @@ def read_manifest(folder: str | Path) -> Manifest:
 
 def read_weights(folder: str | Path) -> tuple[bytes, Manifest]:
     """Read the weights as they are in the file, and check them against the manifest.
-
-    Parameters
-    ----------
-    folder : path
-        Holds ``weights.safetensors`` and ``manifest.json``.
-
-    Returns
-    -------
-    content : bytes
-    manifest : Manifest
-
-    Raises
-    ------
-    FileProblem
-        If a file is missing, truncated or altered, or of an unknown format.
 
     Examples
     --------

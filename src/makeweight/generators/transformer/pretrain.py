@@ -245,13 +245,6 @@ def pretrain(
     -------
     dict
         The final validation figures.
-
-    Raises
-    ------
-    OptionError
-        If an option is out of range.
-    FileProblem
-        If the checkpoint cannot be used.
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)

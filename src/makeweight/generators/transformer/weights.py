@@ -53,15 +53,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def save(network: Network, folder: str | Path, **facts: Any) -> Manifest:
     """Write the weights and their manifest.
 
-    Parameters
-    ----------
-    network : Network
-        On numpy arrays.
-    folder : path
-        Created if need be.
-    **facts
-        The fields of :class:`Manifest` that the network does not know: ``config``, ``steps``, ``tasks``,
-        ``seconds``, ``device`` and ``validation``.
+    `facts` are the fields of :class:`Manifest` that the network does not know.
 
     Examples
     --------
@@ -84,24 +76,7 @@ def save(network: Network, folder: str | Path, **facts: Any) -> Manifest:
 
 
 def load(folder: str | Path) -> tuple[Network, Manifest]:
-    """Read weights, and refuse what is damaged, incomplete or unknown.
-
-    Parameters
-    ----------
-    folder : path
-        Holds ``weights.safetensors`` and ``manifest.json``.
-
-    Returns
-    -------
-    network : Network
-        On numpy arrays of float32.
-    manifest : Manifest
-
-    Raises
-    ------
-    FileProblem
-        If a file is missing, truncated, altered, of an unknown format, or does not fit the model.
-    """
+    """Read weights, and refuse what is damaged, incomplete or unknown."""
     content, manifest = read_weights(folder)
     path = Path(folder) / WEIGHTS
     try:

@@ -114,13 +114,7 @@ def python_objects(column: Column, values: Iterable[Any], missing: Mask, make: C
 
 
 def to_dtype(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
-    """Cast a nullable series to the dtype of the real column.
-
-    Raises
-    ------
-    SchemaError
-        When that dtype cannot hold the values.
-    """
+    """Cast a nullable series to the dtype of the real column."""
     try:
         cast: pd.Series[Any] = values.astype(column.dtype)
     except (TypeError, ValueError, ArithmeticError) as error:

@@ -151,18 +151,6 @@ def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
 
     What all real strings have in common stays, and so do check digits that are right in all of them. Where strings
     of one length have few characters in a place (the version of a UUID), it is one of these.
-
-    Parameters
-    ----------
-    real : list of str
-        One or more.
-    n : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    list of str
-        Not all different.
     """
     every = np.array(real, dtype=np.str_)
     templates = every[rng.integers(0, len(real), n)]

@@ -69,19 +69,8 @@ def spelled_dates(
 ) -> tuple[DateSpelling, str | None] | None:
     """Find how a column writes its dates.
 
-    Parameters
-    ----------
-    texts : Arrow array of text
-        The distinct values.
-    stated : bool
-        Whether the user says that they are dates: mixed leading zeros are then no obstacle.
-    form : str, optional
-        The style as `time.strftime` writes it, which decides.
-
-    Returns
-    -------
-    (DateSpelling, note) or None
-        The note says what was decided where the column alone does not tell.
+    Return the style and, where the column alone does not tell, what was decided. Mixed leading zeros are no obstacle
+    where the user has `stated` that they are dates.
     """
     first = texts[0].as_py()
     if not 4 <= len(first) <= 60 or not re.search(r"\d", first):

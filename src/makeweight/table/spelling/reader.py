@@ -41,23 +41,6 @@ class Reading:
 def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | None = None) -> Reading | None:
     """Read a column of texts, or of whole numbers that are dates; None where it has no style that is known.
 
-    Parameters
-    ----------
-    series : Series of text or of whole numbers
-    kind : Kind, optional
-        What the user says the column is.
-    form : str, optional
-        The style, which decides: ``%d/%m/%Y`` or ``1.234,5``.
-
-    Returns
-    -------
-    Reading or None
-
-    Raises
-    ------
-    SchemaError
-        When the column is not written in the stated style.
-
     Examples
     --------
     >>> reading = read_spelled(pd.Series(["$1,037.50", "$12.00"]))
@@ -93,18 +76,7 @@ def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | N
 
 
 def recognise(texts: Any, kind: Kind | None = None, form: str | None = None) -> tuple[Spelling, str | None] | None:
-    """Find the style of distinct texts, None where they have none that is known.
-
-    Parameters
-    ----------
-    texts : Arrow array of text
-    kind, form
-        As for `read_spelled`.
-
-    Returns
-    -------
-    (Spelling, note) or None
-    """
+    """Find the style of distinct texts, None where they have none that is known."""
     return _of(texts, kind, form)
 
 
