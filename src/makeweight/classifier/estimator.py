@@ -14,33 +14,28 @@ from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.classifier.borrowing import correctable, uncorrected
-from makeweight.classifier.convexity import check_minimum, check_takes_signed
+from makeweight.classifier.convexity import check_minimum
 from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, chosen_size, contributions_of, results_of, way_of
 from makeweight.classifier.explain import explained
-from makeweight.classifier.inputs import read_rows, sampler_of
+from makeweight.classifier.inputs import check_estimator, read_rows, sampler_of
 from makeweight.classifier.priors import target_shares
 from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.taught import BLENDS, material, taught_candidates
 from makeweight.classifier.training import RealRows
-from makeweight.classifier.validation import folds_of, validated
+from makeweight.classifier.validation import calibration_of, folds_of, validated
 from makeweight.committee import blend
-from makeweight.errors import OptionError
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import seed_sequence
 from makeweight.labelled import read_features
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities
-from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.theory import NOTHING, Candidate
 
 __all__ = ["SyntheticClassifier"]
-
-#: With fewer rows than this in a class, "auto" calibrates by the logit shift, which has nothing to fit.
-LEAST_TO_CALIBRATE = 20
 
 
 class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
@@ -248,20 +243,13 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self
         """
         self._validate_params()
-        if not hasattr(self.estimator, "predict_proba"):
-            raise OptionError(
-                "the estimator has no predict_proba",
-                got=type(self.estimator).__name__,
-                hint="wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True",
-            )
-        if self.bias_correction == "signed":
-            check_takes_signed(self.estimator)
+        check_estimator(self.estimator, signed=self.bias_correction == "signed")
         real = self._real_rows(X, y, groups, sample_weight)
         seed = seed_sequence(self.random_state)
         to_choose, to_test, to_write, to_fit = (np.random.default_rng(s) for s in seed.spawn(4))
         candidates, is_open, given, notes = self._candidates(real)
         prior, weights = target_shares(self.target_prior, real)
-        method = self._calibration(real)
+        method = calibration_of(self.calibrate, real)
         judgement, validation, more = validated(
             real,
             self.estimator,
@@ -283,7 +271,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.calibrator_ = fit_calibrator(method, held_out, real.label_codes[rows], weights[rows], shares, prior)
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         notes += [*more, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())]
-        counts = _counts(real.groups)
+        counts = dict(enumerate(real.groups.counts.tolist()))
         folds, repeats = (folds_of(real, self.cv), self.repeats) if judgement else (0, 0)
         risks = judgement.measured.risks if judgement else np.zeros(1)
         self.decision_ = ClassifierDecision(
@@ -362,15 +350,6 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         taught, note = taught_candidates(real, self.estimator)
         return (*sizes, *taught), is_open, GIVES_ALL, [note] if note else []
 
-    def _calibration(self, real: RealRows) -> str:
-        if self.calibrate is None:
-            return "none"
-        few = int(np.bincount(real.label_codes).min())
-        if self.calibrate == "auto":
-            usable = few >= LEAST_TO_CALIBRATE and real.strata.distinct().min() >= 2
-            return "platt" if usable else "logit-shift"
-        return self.calibrate
-
     def _refit(
         self, real: RealRows, chosen: Candidate, to_write: np.random.Generator, to_fit: np.random.Generator
     ) -> np.ndarray:
@@ -406,7 +385,3 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
         tags.non_deterministic = inner.non_deterministic
         return tags
-
-
-def _counts(groups: Groups) -> dict[Any, int]:
-    return dict(enumerate(groups.counts.tolist()))

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from makeweight.classifier.convexity import check_takes_signed
 from makeweight.classifier.training import Correct, RealRows
 from makeweight.errors import OptionError
 from makeweight.generators.base import Generator
@@ -21,6 +22,18 @@ from makeweight.theory._checks import as_weights
 
 #: Writes rows in all folds in a second. Whose rows a teacher labels hardly matters (docs/soft-rows.md).
 QUICK_GENERATOR = "smoothed-bootstrap"
+
+
+def check_estimator(estimator: Any, *, signed: bool) -> None:
+    """Refuse an estimator without probabilities, and for signed weights one whose fit to them cannot be checked."""
+    if not hasattr(estimator, "predict_proba"):
+        raise OptionError(
+            "the estimator has no predict_proba",
+            got=type(estimator).__name__,
+            hint="wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True",
+        )
+    if signed:
+        check_takes_signed(estimator)
 
 
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:

@@ -24,6 +24,9 @@ HOW_WITHOUT = 'use calibrate="logit-shift", with n_synthetic and augment both "a
 #: How `makeweight.theory.choose_size` calls the calibrations while candidates are compared.
 WHILE_CHOOSING = {"platt": "platt", "isotonic": "platt", "logit-shift": "shift", "none": None}
 
+#: With fewer rows than this in a class, "auto" calibrates by the logit shift, which has nothing to fit.
+LEAST_TO_CALIBRATE = 20
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -158,6 +161,14 @@ def _fit_and_predict(stuff: Material, estimator: Any, asked: Any, seed: int, can
         except PlanError:  # missing predictions have an infinite risk, which decision_ shows
             return np.full((len(asked), len(stuff.real.classes)), np.nan)
     return probabilities(fitted, asked, stuff.real.classes)
+
+
+def calibration_of(calibrate: str | None, real: RealRows) -> str:
+    """Return how probabilities are calibrated: as asked for, or by what the rows of the rarest class suffice for."""
+    if calibrate != "auto":
+        return calibrate or "none"
+    usable = np.bincount(real.label_codes).min() >= LEAST_TO_CALIBRATE and real.strata.distinct().min() >= 2
+    return "platt" if usable else "logit-shift"
 
 
 def folds_of(real: RealRows, cv: int) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,32 +16,24 @@ if TYPE_CHECKING:
     from makeweight.plan import Plan
     from makeweight.table import Table
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 #: Put behind the name of the output: the folder that keeps every answer.
 ANSWERS = ".answers"
 
 
-def endpoint_options(function: F) -> F:
-    """Add --max-cost, --yes and --replay."""
-    for decorate in reversed(
-        (
-            click.option(
-                "--max-cost",
-                metavar="USD",
-                type=_options.Number(min=0),
-                help="US dollars to spend at most; what was accepted until then is kept.",
-            ),
-            click.option("--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."),
-            click.option(
-                "--replay",
-                metavar="DIR",
-                help="Answers recorded in DIR instead of an endpoint; for the command that recorded them.",
-            ),
-        )
-    ):
-        function = decorate(function)
-    return function
+endpoint_options = _options.together(
+    click.option(
+        "--max-cost",
+        metavar="USD",
+        type=_options.Number(min=0),
+        help="US dollars to spend at most; what was accepted until then is kept.",
+    ),
+    click.option("--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."),
+    click.option(
+        "--replay",
+        metavar="DIR",
+        help="Answers recorded in DIR instead of an endpoint; for the command that recorded them.",
+    ),
+)
 
 
 def options_of(request: BalanceRequest) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -55,40 +56,6 @@ def pairs(what: str) -> Callable[..., dict[str, str]]:
         return values_by_name
 
     return read
-
-
-def data_options(function: F) -> F:
-    """Add DATA and the options that say how it is read."""
-    decorated: F = click.argument("data")(reading_options(function))
-    return decorated
-
-
-def reading_options(function: F) -> F:
-    """Add the options that say how a table is read."""
-    for decorate in reversed(
-        (
-            click.option(
-                "--group-by", metavar="COL", multiple=True, help="Grouping attributes; repeated, or with commas."
-            ),
-            click.option(
-                "--kind",
-                "kinds",
-                metavar="COL=KIND",
-                multiple=True,
-                callback=pairs("COL=KIND"),
-                help="What a column is: continuous, integer, categorical, boolean, datetime, text or identifier.",
-            ),
-            click.option(
-                "--missing",
-                metavar="TEXT",
-                multiple=True,
-                help='Text that stands for a missing value, besides the blank cell, "NA", "NaN", "NULL".',
-            ),
-            click.option("--no-header", is_flag=True, help="The first line holds values; name the columns c1, c2, ..."),
-        )
-    ):
-        function = decorate(function)
-    return function
 
 
 class Number(click.FloatRange):
@@ -150,8 +117,17 @@ def drawn_seed(ctx: click.Context, param: click.Parameter, value: int | None) ->
 SEED = "The same seed gives the same result; without it one is drawn and printed."
 seed_option = click.option("--seed", metavar="S", type=click.IntRange(min=0), callback=drawn_seed, help=SEED)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
-
-
+target_option = click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+rows_option = click.option(
+    "-o", "--output", metavar="FILE", default="-", help="CSV, TSV, Parquet or Feather; by default standard output."
+)
+copies_option = click.option(
+    "--copies",
+    type=click.Choice(["auto", "reject", "accept"]),
+    default="auto",
+    show_default=True,
+    help="What to do with exact copies of real rows.",
+)
 constraint_option = click.option(
     "--constraint",
     "constraints",
@@ -161,9 +137,20 @@ constraint_option = click.option(
 )
 
 
-def generator_options(function: F) -> F:
-    """Add --generator and --option."""
-    for decorate in (
+def jobs_option(default: int, what: str) -> Callable[[F], F]:
+    """Return --jobs, which says how many of what go on at the same time."""
+    return click.option("--jobs", metavar="N", type=Jobs(), default=default, show_default=True, help=what)
+
+
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator that adds several options, in this order."""
+    return lambda function: reduce(lambda decorated, option: option(decorated), reversed(options), function)
+
+
+def generator_options(what: str) -> Callable[[F], F]:
+    """Return --generator and --option."""
+    return together(
+        click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True, help=what),
         click.option(
             "--option",
             "options",
@@ -172,54 +159,43 @@ def generator_options(function: F) -> F:
             callback=pairs("KEY=VALUE"),
             help="Option of the generator; may be repeated.",
         ),
-        click.option(
-            "--generator",
-            metavar="NAME",
-            default=DEFAULT_GENERATOR,
-            show_default=True,
-            help="See `makeweight generators`.",
-        ),
-    ):
-        function = decorate(function)
-    return function
+    )
 
 
-def limit_options(function: F) -> F:
-    """Add what holds while rows are written."""
-    for decorate in reversed(
-        (
-            click.option(
-                "--copies",
-                type=click.Choice(["auto", "reject", "accept"]),
-                default="auto",
-                show_default=True,
-                help="What to do with exact copies of real rows.",
-            ),
-            click.option(
-                "--on-shortfall",
-                type=click.Choice(["raise", "warn"]),
-                default="raise",
-                show_default=True,
-                help="When fewer rows than asked for can be written: fail with exit code 3, or write what there is.",
-            ),
-            click.option(
-                "--max-seconds",
-                metavar="S",
-                type=Number(min=0, min_open=True),
-                help="Stop writing rows after this time.",
-            ),
-            click.option(
-                "--jobs",
-                metavar="N",
-                type=Jobs(),
-                default=1,
-                show_default=True,
-                help="Groups written at the same time.",
-            ),
-        )
-    ):
-        function = decorate(function)
-    return function
+#: How a table is read.
+reading_options = together(
+    click.option("--group-by", metavar="COL", multiple=True, help="Grouping attributes; repeated, or with commas."),
+    click.option(
+        "--kind",
+        "kinds",
+        metavar="COL=KIND",
+        multiple=True,
+        callback=pairs("COL=KIND"),
+        help="What a column is: continuous, integer, categorical, boolean, datetime, text or identifier.",
+    ),
+    click.option(
+        "--missing",
+        metavar="TEXT",
+        multiple=True,
+        help='Text that stands for a missing value, besides the blank cell, "NA", "NaN", "NULL".',
+    ),
+    click.option("--no-header", is_flag=True, help="The first line holds values; name the columns c1, c2, ..."),
+)
+data_options = together(click.argument("data"), reading_options)
+#: What holds while rows are written.
+limit_options = together(
+    copies_option,
+    click.option(
+        "--on-shortfall",
+        type=click.Choice(["raise", "warn"]),
+        default="raise",
+        show_default=True,
+        help="When fewer rows than asked for can be written: fail with exit code 3, or write what there is.",
+    ),
+    click.option(
+        "--max-seconds", metavar="S", type=Number(min=0, min_open=True), help="Stop writing rows after this time."
+    ),
+)
 
 
 def raised_limits(ledger: Ledger) -> list[str]:

@@ -16,13 +16,13 @@ from makeweight.cli._codes import INTERRUPTED
 from makeweight.cli._report import print_generation, print_plan, report_of
 from makeweight.cli._request import BalanceOutcome, BalanceRequest
 from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, OptionError
-from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from rich.console import Console
 
+    from makeweight.committee import SoftGeneration
     from makeweight.generators.fill import Generation
     from makeweight.plan import Groups, Plan
     from makeweight.table import Table
@@ -33,18 +33,8 @@ PREFIX = "makeweight_"
 
 @click.command()
 @_options.data_options
-@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
-@click.option(
-    "--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True, help="See `makeweight generators`."
-)
-@click.option(
-    "--option",
-    "options",
-    metavar="KEY=VALUE",
-    multiple=True,
-    callback=_options.pairs("KEY=VALUE"),
-    help="Option of the generator; may be repeated.",
-)
+@_options.target_option
+@_options.generator_options("See `makeweight generators`.")
 @click.option(
     "--strategy",
     metavar="WHICH",
@@ -85,40 +75,15 @@ PREFIX = "makeweight_"
     help="With --soft-labels, for learners that take no weights: labels drawn from the probabilities.",
 )
 @click.option("--probabilities", is_flag=True, help="With --soft-labels: a column makeweight_p_LABEL for every label.")
-@click.option(
-    "-o", "--output", metavar="FILE", default="-", help="CSV, TSV, Parquet or Feather; by default standard output."
-)
+@_options.rows_option
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--synthetic-only", is_flag=True, help="Leave the real rows out.")
 @click.option("--provenance", is_flag=True, help="Add columns: is the row synthetic, its group, generator and purpose.")
 @_options.constraint_option
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
-@click.option(
-    "--copies",
-    type=click.Choice(["auto", "reject", "accept"]),
-    default="auto",
-    show_default=True,
-    help="What to do with exact copies of real rows.",
-)
-@click.option(
-    "--on-shortfall",
-    type=click.Choice(["raise", "warn"]),
-    default="raise",
-    show_default=True,
-    help="When fewer rows than asked for can be written: fail with exit code 3, or write what there is.",
-)
-@click.option(
-    "--max-seconds", metavar="S", type=_options.Number(min=0, min_open=True), help="Stop writing rows after this time."
-)
+@_options.limit_options
 @_endpoint.endpoint_options
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=_options.Jobs(),
-    default=1,
-    show_default=True,
-    help="Groups written at the same time; with --engine local processes.",
-)
+@_options.jobs_option(1, "Groups written at the same time; with --engine local processes.")
 @click.option(
     "--engine",
     metavar="ENGINE",
@@ -209,17 +174,8 @@ def run(request: BalanceRequest) -> BalanceOutcome:
             _tell_failure(request, file, error, time.perf_counter() - start)
             raise
         if request.soft_labels:
-            from makeweight.committee import soften  # it brings scikit-learn
-
             progress.say("asking a committee what the rows are")
-            generation = soften(
-                table,
-                generation,
-                groups,
-                np.random.SeedSequence(seed),
-                draw_labels=request.draw_labels,
-                n_jobs=request.jobs,
-            )
+            generation = _softened(request, table, generation, groups, seed)
         progress.say("writing")
         write_table(
             file,
@@ -271,6 +227,18 @@ def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
 
         amount = soft_amount(amount, groups, read_constraints(request.constraints, table.schema))
     return amount.plan(groups)
+
+
+def _softened(
+    request: BalanceRequest, table: Table, generation: Generation, groups: Groups, seed: int
+) -> SoftGeneration:
+    """Return the rows with the labels that a committee gives them."""
+    import numpy as np
+
+    from makeweight.committee import soften  # it brings scikit-learn
+
+    start = np.random.SeedSequence(seed)
+    return soften(table, generation, groups, start, draw_labels=request.draw_labels, n_jobs=request.jobs)
 
 
 def _rows(request: BalanceRequest, generation: Generation) -> pd.DataFrame:

@@ -12,7 +12,6 @@ import click
 
 from makeweight.cli import _options, _outputs, _show
 from makeweight.cli._codes import GATE_FAILED, INTERRUPTED
-from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,22 +72,8 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 
 @click.command()
 @_options.data_options
-@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
-@click.option(
-    "--generator",
-    metavar="NAME",
-    default=DEFAULT_GENERATOR,
-    show_default=True,
-    help="The one that the verdict is about; see `makeweight generators`.",
-)
-@click.option(
-    "--option",
-    "options",
-    metavar="KEY=VALUE",
-    multiple=True,
-    callback=_options.pairs("KEY=VALUE"),
-    help="Option of the generator; may be repeated.",
-)
+@_options.target_option
+@_options.generator_options("The one that the verdict is about; see `makeweight generators`.")
 @click.option(
     "--arm",
     "arms",
@@ -150,13 +135,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     callback=_external,
     help="Synthetic rows written elsewhere, as a further arm, stamped: they may have seen held-out rows.",
 )
-@click.option(
-    "--copies",
-    type=click.Choice(["auto", "reject", "accept"]),
-    default="auto",
-    show_default=True,
-    help="What to do with exact copies of real rows.",
-)
+@_options.copies_option
 @click.option(
     "--max-seconds",
     metavar="S",
@@ -164,9 +143,7 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     help="Repeats that do not fit are cut, then folds; 0 cuts nothing. 300 by default, and 0 with --splits.",
 )
 @click.option("--seed", metavar="S", type=click.IntRange(min=0), help=_options.SEED)
-@click.option(
-    "--jobs", metavar="N", type=_options.Jobs(), default=-1, show_default=True, help="Processes; -1 uses every core."
-)
+@_options.jobs_option(-1, "Processes; -1 uses every core.")
 @click.option(
     "--engine",
     metavar="ENGINE",

@@ -20,7 +20,7 @@ FAILED = 3
 @click.argument("real")
 @click.argument("synthetic")
 @_options.reading_options
-@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@_options.target_option
 @click.option("--holdout", metavar="FILE", help="Real rows that the generator has not seen: what fresh rows look like.")
 @click.option("--ledger", metavar="FILE", help="What `makeweight balance --json` printed: shortfall and rejected rows.")
 @click.option(

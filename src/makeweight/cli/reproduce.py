@@ -55,9 +55,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> li
     help="Run this share of the tasks, spread over all settings.",
 )
 @click.option("--engine", metavar="ENGINE", default="local", show_default=True, help="local, or dask://HOST:PORT.")
-@click.option(
-    "--jobs", metavar="N", type=_options.Jobs(), default=1, show_default=True, help="Processes of this machine."
-)
+@_options.jobs_option(1, "Processes of this machine.")
 @click.option(
     "--data-dir", metavar="DIR", help="Folder with the stored tables; default: MAKEWEIGHT_DATA, or ../shared/data."
 )

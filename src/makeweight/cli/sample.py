@@ -56,16 +56,15 @@ class _Outcome:
     help="What a column of every row is: a value, a range (18..30, or 18.. and ..30 with an open end), or several "
     "values with the option repeated; COL= is a missing value.",
 )
-@_options.generator_options
+@_options.generator_options("See `makeweight generators`.")
 @_options.constraint_option
-@click.option(
-    "-o", "--output", metavar="FILE", default="-", help="CSV, TSV, Parquet or Feather; by default standard output."
-)
+@_options.rows_option
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.option("--save", metavar="FOLDER", help="Keep what was learned in a new folder.")
 @click.option("--load", metavar="FOLDER", help="Take what was learned from a folder instead of learning again.")
 @_options.seed_option
 @_options.limit_options
+@_options.jobs_option(1, "Groups written at the same time.")
 @_endpoint.endpoint_options
 @_options.json_option
 @click.pass_context

@@ -28,7 +28,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 
 @click.command()
 @_options.data_options
-@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@_options.target_option
 @click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True)
 @click.option(
     "--estimator",
@@ -57,9 +57,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
     help="Measure on as many rows, and as often, as this time allows.",
 )
 @_options.seed_option
-@click.option(
-    "--jobs", metavar="N", type=_options.Jobs(), default=-1, show_default=True, help="Processes; -1 uses every core."
-)
+@_options.jobs_option(-1, "Processes; -1 uses every core.")
 @click.option("-o", "--output", metavar="FILE", help="Write all figures as JSON.")
 @click.option("--html", metavar="FILE", help="Write a report as one HTML page.")
 @click.option("--figure", metavar="FILE", help="Draw the curve: .svg, .png or .pdf.")

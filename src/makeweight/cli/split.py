@@ -23,7 +23,7 @@ MOST_PARTS = 20
 
 @click.command()
 @_options.data_options
-@click.option("--target", metavar="COL", required=True, help="Column with the labels.")
+@_options.target_option
 @click.option(
     "--share",
     metavar="S",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import copy
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ __all__ = ["GeneratorLabels", "LabelNetwork"]
 LABEL = "label"
 
 
-class _Reader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _Reader(abc.ABC, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What both networks share: classes, and their shares under the sample weights."""
 
     schema: Schema
@@ -42,9 +43,9 @@ class _Reader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weighed = self._even(X[self.schema.names].reset_index(drop=True)) * self._shares
         return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
+    @abc.abstractmethod
     def _even(self, X: pd.DataFrame) -> np.ndarray:
         """Return probabilities up to a factor per row, as if every class were equally frequent."""
-        raise NotImplementedError
 
 
 class GeneratorLabels(_Reader):

@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 
 from makeweight.errors import OptionError
-from makeweight.evaluation.amounts import INNER_FOLDS, amounts_of, fewer_soft_rows, soft_strategy
+from makeweight.evaluation.amounts import INNER_FOLDS, Amounts, amounts_of, fewer_soft_rows, soft_strategy
 from makeweight.evaluation.answer import Advice, give_answer
 from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
 from makeweight.evaluation.budget import Clock, missing_splits
@@ -152,23 +152,12 @@ def compare(
     amounts = amounts_of(
         problem, sources, resolve(generator, options), design, seconds if arms is None else None, n_jobs
     )
-    shared = Settings(
-        design.folds,
-        INNER_FOLDS,
-        amounts.augment / int(problem.counts.max()),
-        design.copies,
-        learners,
-        random_state,
-        design.synthetic_weight,
-        amounts.soft / amounts.all_soft,
-        amounts.calibration_folds,
-    )
+    shared = _shared(problem, design, amounts, learners, random_state)
     if progress is not None:
         expected = seconds or forecast(problem, sources, shared, len(design.wanted), n_jobs)
         detail = f"split 1 of at most {len(design.wanted)}"
         progress(Progress("comparing", 0, len(sources) * len(design.wanted), clock.seconds, expected, detail))
-    rng = np.random.default_rng(seed_of(random_state, "ranking"))
-    _, ranking = ranking_answer(problem.table(np.arange(len(problem))), problem.labels, rng)
+    ranking = _ranking(problem, random_state)
     if progress is not None:
         progress(Progress("asking of the ranking", 1, 1, clock.seconds, 0.0, ranking))
     with Log(execution.log, _identity(problem, shared, sources)) as log:
@@ -181,53 +170,21 @@ def compare(
     cut = missing_splits(len(ran), design.wanted, design.folds, clock)
     cut += _slow(named[1], scores, work.sources) if cut else ()
     cut += (*work.left_out, *fewer_soft_rows(amounts, design, clock))
-    settings = ComparisonSettings(
-        execution.name,
-        named[1],
-        stated_options(options),
-        design.repeats,
-        len(ran),
-        design.folds,
-        INNER_FOLDS,
-        amounts.augment,
-        amounts.soft,
-        amounts.calibration_folds,
-        design.copies,
-        random_state,
-        design.synthetic_weight,
-        seconds,
-        AUTO,
-        described,
-        execution.engine,
-        n_jobs,
-        {name: ExternalRows(len(rows), problem.equal_rows(rows)) for name, rows in outside.items()},
+    external = {name: ExternalRows(len(rows), problem.equal_rows(rows)) for name, rows in outside.items()}
+    settings = _settings(
+        execution, design, amounts, named[1], options, described, external, len(ran), random_state, seconds, n_jobs
     )
     table = _table_words(execution, target, group_by, kinds)
     named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
     command = evaluate_command([*table, *named], design, settings, named_arms, ran)
+    added, augment = amounts.n_added, amounts.augment
+    advice = Advice(table, named, added, augment, str(target), _case(problem), soft_strategy(problem, amounts))
+    verdict = judge(
+        scores, focus, problem.group_names, table=table, generator=named, n_added=added, augment=augment, cut=cut
+    )
     return Comparison(
-        give_answer(
-            scores,
-            Advice(
-                table,
-                named,
-                amounts.n_added,
-                amounts.augment,
-                str(target),
-                _case(problem),
-                soft_strategy(problem, amounts),
-            ),
-        ),
-        judge(
-            scores,
-            focus,
-            problem.group_names,
-            table=table,
-            generator=named,
-            n_added=amounts.n_added,
-            augment=amounts.augment,
-            cut=cut,
-        ),
+        give_answer(scores, advice),
+        verdict,
         scores,
         tuple(focus),
         problem,
@@ -241,6 +198,66 @@ def compare(
         _transfer(problem, work.sources, next(iter(learners.values())), design.folds, random_state, clock),
         execution.is_command,
     )
+
+
+def _shared(
+    problem: EvaluationProblem, design: Design, amounts: Amounts, learners: dict[str, Learner], random_state: int
+) -> Settings:
+    """Return what all splits are measured with."""
+    return Settings(
+        design.folds,
+        INNER_FOLDS,
+        amounts.augment / int(problem.counts.max()),
+        design.copies,
+        learners,
+        random_state,
+        design.synthetic_weight,
+        amounts.soft / amounts.all_soft,
+        amounts.calibration_folds,
+    )
+
+
+def _settings(
+    execution: Execution,
+    design: Design,
+    amounts: Amounts,
+    generator: str,
+    options: Mapping[str, Any] | None,
+    described: dict[str, str],
+    external: dict[str, ExternalRows],
+    n_splits: int,
+    random_state: int,
+    seconds: float | None,
+    n_jobs: int,
+) -> ComparisonSettings:
+    """Return what was measured, and how."""
+    return ComparisonSettings(
+        execution.name,
+        generator,
+        stated_options(options),
+        design.repeats,
+        n_splits,
+        design.folds,
+        INNER_FOLDS,
+        amounts.augment,
+        amounts.soft,
+        amounts.calibration_folds,
+        design.copies,
+        random_state,
+        design.synthetic_weight,
+        seconds,
+        AUTO,
+        described,
+        execution.engine,
+        n_jobs,
+        external,
+    )
+
+
+def _ranking(problem: EvaluationProblem, random_state: int) -> str:
+    """Return whether rows can improve the ranking, in a sentence."""
+    rng = np.random.default_rng(seed_of(random_state, "ranking"))
+    return ranking_answer(problem.table(np.arange(len(problem))), problem.labels, rng)[1]
 
 
 def _case(problem: EvaluationProblem) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import importlib.util
 import random
@@ -24,7 +25,7 @@ from makeweight.table import Table
 _TURN = threading.RLock()
 
 
-class Adapter(WithOptions):
+class Adapter(WithOptions, abc.ABC):
     """A generator of another package: it learns from a plain frame, and its rows are read back from one.
 
     A class of it names its options, `seconds_per_row`, and says how to learn (`_learn`) and how to write rows
@@ -82,13 +83,13 @@ class Adapter(WithOptions):
         """Return its rows as a proposal."""
         return self._plain.proposal(rows, group)
 
+    @abc.abstractmethod
     def _learn(self, frame: pd.DataFrame, seed: int) -> None:
         """Fit the model to the frame."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _rows(self, condition: Mapping[Any, Any], n: int, seed: int) -> pd.DataFrame:
         """Return rows with the columns of the frame, of the group where the model can be told."""
-        raise NotImplementedError
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ ROWS_AT_ONCE = 2_000
 ROLES = ("classifier", "regressor")
 
 
-class ChainGenerator(WithOptions):
+class ChainGenerator(WithOptions, abc.ABC):
     """p(row | group) as a product: every column given the group and the columns before it.
 
     A class of it has the options `weights`, `fetch`, `max_rows`, `estimators` and `device`, and says where its
@@ -160,21 +161,21 @@ class ChainGenerator(WithOptions):
         repository, file, weights = self._source(role, None)
         return _fetched(repository, file, weights, self.fetch)
 
+    @abc.abstractmethod
     def _source(self, role: str, file: str | None) -> tuple[str, str, Weights]:
         """Return repository, file and facts of the weights; of a file of that name where there is one."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _load(self, paths: dict[str, Path]) -> None:
         """Load the networks."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _probabilities(self, read: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """Return p(class | row), shape (n_asked, n_classes); classes are 0, 1, ..."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _quantiles(self, read: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """Return the quantiles of every row at `LEVELS`, shape (n_asked, n_levels)."""
-        raise NotImplementedError
 
 
 def _feature(values: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import hashlib
 import json
@@ -127,7 +128,7 @@ class SavedState:
     arrays: Mapping[str, np.ndarray]  # as `flat` names them
 
 
-class SavedGenerator(WithOptions):
+class SavedGenerator(WithOptions, abc.ABC):
     """A generator that can be saved: it gives its state away in `_state`, and takes it back in `_restore`.
 
     Attributes
@@ -144,12 +145,13 @@ class SavedGenerator(WithOptions):
     saved_folders: ClassVar[tuple[str, ...]] = ()
     _known: KnownTable
 
+    @abc.abstractmethod
     def _state(self) -> SavedState:
-        raise NotImplementedError
+        """Return what `_restore` takes back."""
 
+    @abc.abstractmethod
     def _restore(self, table: Table, state: SavedState, folder: Path) -> None:
         """Take a state back; options and `_known` are set already."""
-        raise NotImplementedError
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the fitted generator: a manifest, and what it learned from real rows as safetensors.

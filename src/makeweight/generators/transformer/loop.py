@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import csv
 import io
 import math
@@ -27,7 +28,7 @@ M = TypeVar("M", bound=nn.Module)
 F = TypeVar("F")
 
 
-class TrainingLoop(Generic[M, F]):
+class TrainingLoop(abc.ABC, Generic[M, F]):
     """A training within a budget of seconds, which a checkpoint lets go on. A subclass trains a step and validates.
 
     `M` is what is trained, `F` what a validation says.
@@ -57,21 +58,21 @@ class TrainingLoop(Generic[M, F]):
         """Seconds of this call."""
         return self.clock() - self.began
 
+    @abc.abstractmethod
     def train_step(self) -> Tensor | None:
         """Draw tables, predict, update. Returns the loss, or None if it was not finite."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def evaluate(self) -> F:
         """Validate, log, and keep what is worth it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def log(self) -> None:
         """Write a line of the log."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def facts(self) -> dict[str, object]:
         """What a checkpoint holds besides weights, optimisers and counts."""
-        raise NotImplementedError
 
     def checkpoint(self) -> None:
         """Write everything that a resumption needs."""
