@@ -246,7 +246,7 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         forecast(self.plan_, self.generator, self.options)
         seed = seed_sequence(self.random_state)
         self.generator_: Generator | None = None
-        made = self.generation_ = write_rows(
+        generation = self.generation_ = write_rows(
             table,
             self.plan_,
             self.generator,
@@ -261,10 +261,10 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         if self.soft_labels is not False:
             rows, strata = self._soften(given, table, cells, seed)
         else:
-            self.is_synthetic_ = np.repeat([False, True], [len(table), len(made)])
-            self.sample_weight_ = row_weights(cells, made)
-            purposes = made.provenance["purpose"].cat.codes.to_numpy()
-            rows, strata = made.frame, np.concatenate([3 * cells.codes, 3 * made.positions + 1 + purposes])
+            self.is_synthetic_ = np.repeat([False, True], [len(table), len(generation)])
+            self.sample_weight_ = row_weights(cells, generation)
+            purposes = generation.provenance["purpose"].cat.codes.to_numpy()
+            rows, strata = generation.frame, np.concatenate([3 * cells.codes, 3 * generation.positions + 1 + purposes])
         X, y = given.extend(rows)
         if why is None or self.weights == "attribute":
             return X, y

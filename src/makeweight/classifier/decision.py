@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from makeweight.classifier.taught import BLEND, COMMITTEE, REAL_BLEND, SOFT, SOFT_REAL, Taught
+from makeweight.classifier.taught import BLEND, COMMITTEE, REAL_BLEND, SOFT, SOFT_REAL, TaughtCandidate
 from makeweight.theory import NOTHING, Candidate, SizeDecision, SlopeSymmetry, Take, least_correction
 
 __all__ = ["CandidateResult", "ClassifierDecision", "Contribution"]
@@ -52,7 +52,7 @@ class CandidateResult:
     def title(self) -> str:
         """The candidate in words."""
         shares = self.candidate
-        if isinstance(shares, Taught):
+        if isinstance(shares, TaughtCandidate):
             return shares.way
         parts = [f"balance {shares.balance:.3g}"] if shares.balance else []
         parts += [f"balance group {group} {share:.3g}" for group, share in shares.per_group.items() if share]
@@ -268,10 +268,10 @@ def way_of(candidate: Candidate) -> str:
 
     Examples
     --------
-    >>> way_of(NOTHING), way_of(Candidate(1.0)), way_of(Taught(way="soft rows"))
+    >>> way_of(NOTHING), way_of(Candidate(1.0)), way_of(TaughtCandidate(way="soft rows"))
     ('nothing', 'hard rows', 'soft rows')
     """
-    if isinstance(candidate, Taught):
+    if isinstance(candidate, TaughtCandidate):
         return candidate.way
     return "nothing" if candidate == NOTHING else "hard rows"
 

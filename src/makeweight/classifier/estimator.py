@@ -271,7 +271,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.calibrator_ = fit_calibrator(method, held_out, real.label_codes[rows], weights[rows], shares, prior)
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         notes += [*more, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())]
-        counts = dict(enumerate(real.groups.counts.tolist()))
+        counts: dict[Any, int] = dict(enumerate(real.groups.counts.tolist()))
         folds, repeats = (folds_of(real, self.cv), self.repeats) if judgement else (0, 0)
         risks = judgement.measured.risks if judgement else np.zeros(1)
         self.decision_ = ClassifierDecision(

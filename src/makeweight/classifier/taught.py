@@ -30,7 +30,7 @@ FEWEST_TO_TEACH = 4
 
 
 @dataclass(frozen=True)
-class Taught(Candidate):
+class TaughtCandidate(Candidate):
     """A candidate that uses what a teacher says.
 
     Attributes
@@ -43,9 +43,9 @@ class Taught(Candidate):
 
     Examples
     --------
-    >>> Taught(way="soft rows").takes({"common": 900, "rare": 100})["rare"].n_augment
+    >>> TaughtCandidate(way="soft rows").takes({"common": 900, "rare": 100})["rare"].n_augment
     1000
-    >>> Taught(way="committee alone").takes({"common": 900, "rare": 100})["rare"].n_augment
+    >>> TaughtCandidate(way="committee alone").takes({"common": 900, "rare": 100})["rare"].n_augment
     0
     """
 
@@ -64,15 +64,15 @@ class Taught(Candidate):
         return {group: Take(0, n, 1.0) for group, n in zip(counts, rows, strict=True)}
 
 
-def taught_candidates(real: RealRows, estimator: Any) -> tuple[tuple[Taught, ...], str | None]:
+def taught_candidates(real: RealRows, estimator: Any) -> tuple[tuple[TaughtCandidate, ...], str | None]:
     """Return the candidates in which a teacher takes part, or a note on why there are none."""
     fewest = int(real.strata.distinct().min())
     if fewest < FEWEST_TO_TEACH:
         return (), f"no teacher: a group has {fewest} different rows, and its cross-fitting needs {FEWEST_TO_TEACH}"
     if weight_keyword(estimator) is None:
         note = "no soft rows: the estimator takes no sample_weight, and probabilities are weights"
-        return tuple(Taught(way=way) for way in (REAL_BLEND, COMMITTEE)), note
-    return tuple(Taught(way=way) for way in (SOFT_REAL, SOFT, REAL_BLEND, BLEND, COMMITTEE)), None
+        return tuple(TaughtCandidate(way=way) for way in (REAL_BLEND, COMMITTEE)), note
+    return tuple(TaughtCandidate(way=way) for way in (SOFT_REAL, SOFT, REAL_BLEND, BLEND, COMMITTEE)), None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +102,14 @@ class Material:
 
     def training_set(self, candidate: Candidate) -> tuple[Any, np.ndarray, np.ndarray]:
         """Return features, labels and weights that the estimator is fitted to."""
-        if not isinstance(candidate, Taught) or candidate.fitted_to == "nothing":
+        if not isinstance(candidate, TaughtCandidate) or candidate.fitted_to == "nothing":
             return self.real.training_set(self.rows, self.pool, candidate.takes(self.counts))
         assert self.lesson is not None
         return self.lesson.training_set(rows=0 if candidate.way == SOFT_REAL else None)
 
     def shares(self, candidate: Candidate) -> np.ndarray:
         """Return the class shares, by weight, that a candidate's answer is fitted to, shape (k,)."""
-        if not isinstance(candidate, Taught):
+        if not isinstance(candidate, TaughtCandidate):
             return self.real.shares(self.rows, candidate.takes(self.counts))
         assert self.lesson is not None
         weights, k = self.lesson.sample_weight, len(self.real.classes)
@@ -142,7 +142,7 @@ def material(
     bare = Material(real, rows, Pool({}, {}, None), None)
     plans = [candidate.takes(bare.counts) for candidate in candidates]
     pool = real.write(rows, {code: max(plan[code].n_total for plan in plans) for code in bare.counts}, to_write)
-    taught = [candidate for candidate in candidates if isinstance(candidate, Taught)]
+    taught = [candidate for candidate in candidates if isinstance(candidate, TaughtCandidate)]
     if not taught:
         return Material(real, rows, pool, None)
     frames = [pool.frames[code].iloc[:0] for code in pool.frames]

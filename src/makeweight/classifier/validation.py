@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.taught import BLENDS, COMMITTEE, Material, Taught, material
+from makeweight.classifier.taught import BLENDS, COMMITTEE, Material, TaughtCandidate, material
 from makeweight.classifier.training import RealRows
 from makeweight.committee import blend
 from makeweight.engine import run
@@ -137,7 +137,7 @@ class Validation:
             said[COMMITTEE] = stuff.lesson.teacher.predict_proba(asked)
         answers = []
         for key, candidate in zip(keys, self.candidates, strict=True):
-            is_blend = isinstance(candidate, Taught) and candidate.way in BLENDS
+            is_blend = isinstance(candidate, TaughtCandidate) and candidate.way in BLENDS
             answers.append(blend(said[key], said[COMMITTEE]) if is_blend else said[key])
         self._out_of_fold.append((held, answers))
         return [(answer, stuff.shares(c)) for answer, c in zip(answers, self.candidates, strict=True)]
@@ -145,7 +145,7 @@ class Validation:
 
 def _fit_key(candidate: Candidate, stuff: Material) -> Any:
     """Return what is the same for candidates that come to the same rows."""
-    if isinstance(candidate, Taught):
+    if isinstance(candidate, TaughtCandidate):
         if candidate.fitted_to != "nothing":
             return candidate.fitted_to
         candidate = NOTHING

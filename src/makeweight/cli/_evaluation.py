@@ -225,13 +225,13 @@ def _counts(out: Console, comparison: Comparison, estimator: str) -> None:
     answer = comparison.answer
     rows = []
     for arm in comparison.notable:
-        found = comparison.cases_found(estimator, arm)
-        if found is None:
+        cases = comparison.cases_found(estimator, arm)
+        if cases is None:
             continue
-        change = found.difference
+        change = cases.difference
         more = "" if change is None else f"{100 * change.mean:+.1f} ({100 * change.low:+.1f} {100 * change.high:+.1f})"
-        worst = "" if found.worst is None else f"{100 * found.worst.mean:.0f} in {found.worst_group}"
-        rows.append([arm.removesuffix("+platt"), f"{100 * found.found.mean:.0f}", more, worst])
+        worst = "" if cases.worst is None else f"{100 * cases.worst.mean:.0f} in {cases.worst_group}"
+        rows.append([arm.removesuffix("+platt"), f"{100 * cases.found.mean:.0f}", more, worst])
     if rows:
         alarms = comparison.scores.alarms(estimator)
         title = f"of 100 {answer.cases} found, at today's alarm rate (one in {1 / alarms:.1f} rows)"

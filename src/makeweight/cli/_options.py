@@ -15,6 +15,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from makeweight.generators.ledger import Ledger
+    from makeweight.measure.learners import Learner
     from makeweight.table import Schema
     from makeweight.table.io import TableFile
 
@@ -90,7 +91,7 @@ def names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
     return parts
 
 
-def learners(texts: Sequence[str]) -> dict[str, Any]:
+def learners(texts: Sequence[str]) -> dict[str, Learner]:
     """Return learners by what they are called on the command line: names of ours, and MODULE:NAME or FILE.py:NAME."""
     from makeweight.measure.brought import bring_classifier, is_brought
 

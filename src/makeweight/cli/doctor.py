@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import click
 from rich.text import Text
@@ -64,6 +64,62 @@ print(json.dumps([{"name": info.name, "problem": info.problem, "licence": info.l
 """
 
 
+class Package(TypedDict):
+    """One package: what is there, and the line that mends what is wrong."""
+
+    name: str
+    extra: str | None
+    version: str | None
+    works: bool
+    problem: str | None
+    fix: str | None
+    imported: NotRequired[bool]  # False where it was not tried in time
+
+
+class Devices(TypedDict):
+    """What there is to compute on; None where torch did not say in time."""
+
+    cpu_cores: int | None
+    cuda: NotRequired[list[str] | None]
+    mps: NotRequired[bool | None]
+    threads: NotRequired[int]
+
+
+class UsableGenerator(TypedDict):
+    """Whether a generator can be used; None where that was not tried in time."""
+
+    name: str
+    problem: str | None
+    licence: str | None
+    usable: bool | None
+
+
+class WeightsFile(TypedDict):
+    """The weights of the transformer, with facts of their manifest where they are those."""
+
+    works: bool
+    problem: str | None
+    fix: str | None
+    sha256: str | None
+    config: NotRequired[str]
+    steps: NotRequired[int]
+    tasks: NotRequired[int]
+    bytes: NotRequired[int]
+
+
+class Installation(TypedDict):
+    """What the command prints as JSON."""
+
+    makeweight: str
+    python: str
+    platform: str
+    devices: Devices
+    packages: list[Package]
+    generators: list[UsableGenerator]
+    weights: WeightsFile
+    ok: bool
+
+
 @click.command()
 @json_option
 @click.pass_context
@@ -80,7 +136,8 @@ def command(context: click.Context, /, as_json: bool) -> None:
         tried = pool.submit(_import, packages, deadline)
         file = weights()
         tried.result()
-    report: dict[str, Any] = {
+    required = all(package["works"] for package in packages if package["extra"] is None)
+    report: Installation = {
         "makeweight": importlib.metadata.version("makeweight"),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -88,9 +145,8 @@ def command(context: click.Context, /, as_json: bool) -> None:
         "packages": packages,
         "generators": generators(listing, packages, deadline),
         "weights": file,
+        "ok": required and file["works"],
     }
-    required = all(package["works"] for package in packages if package["extra"] is None)
-    report["ok"] = required and report["weights"]["works"]
     if as_json:
         _show.print_json(report)
     else:
@@ -113,63 +169,73 @@ def requirements() -> list[tuple[str, str, str | None]]:
     return required
 
 
-def check(name: str, versions: str, extra: str | None) -> dict[str, Any]:
+def check(name: str, versions: str, extra: str | None) -> Package:
     """Say whether one package is there and new enough."""
     fix = f'pip install "makeweight[{extra}]"' if extra else f'pip install "{name}{versions}"'
-    report: dict[str, Any] = {"name": name, "extra": extra, "version": None, "works": False, "fix": fix}
+    report = Package(name=name, extra=extra, version=None, works=False, problem="not installed", fix=fix)
     try:
-        report["version"] = importlib.metadata.version(name)
+        version = report["version"] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return {**report, "problem": "not installed"}
+        return report
     lowest = re.search(r">=\s*([\d.]+)", versions)
-    if lowest and _numbers(report["version"]) < _numbers(lowest.group(1)):
+    if lowest and _numbers(version) < _numbers(lowest.group(1)):
         return {**report, "problem": f"too old, {versions} is needed", "fix": f'pip install -U "{name}{versions}"'}
     above = re.search(r"<\s*([\d.]+)", versions)
-    if above and _numbers(report["version"]) >= _numbers(above.group(1)):
+    if above and _numbers(version) >= _numbers(above.group(1)):
         return {**report, "problem": f"too new, {versions} is needed"}
     return {**report, "works": True, "problem": None, "fix": None}
 
 
-def devices(machine: subprocess.Popen[str] | None, deadline: float) -> dict[str, Any]:
+def devices(machine: subprocess.Popen[str] | None, deadline: float) -> Devices:
     """Return what there is to compute on; of accelerators, where torch tells in time."""
-    report: dict[str, Any] = {"cpu_cores": os.cpu_count()}
     if machine is None:
-        return report
+        return {"cpu_cores": os.cpu_count()}
     lines = _output(machine, deadline).splitlines()
-    return report | (json.loads(lines[-1]) if lines and machine.returncode == 0 else {"cuda": None, "mps": None})
+    if not lines or machine.returncode != 0:
+        return {"cpu_cores": os.cpu_count(), "cuda": None, "mps": None}
+    seen: Devices = json.loads(lines[-1])
+    return {**seen, "cpu_cores": os.cpu_count()}
 
 
-def generators(listing: subprocess.Popen[str], packages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+def generators(listing: subprocess.Popen[str], packages: list[Package], deadline: float) -> list[UsableGenerator]:
     """Return what keeps each generator from being used.
 
     Where none was tried in time, that is the packages that it lacks, and ``usable`` is None where it lacks none.
     """
     lines = _output(listing, deadline).splitlines()
     if lines and listing.returncode == 0:
-        return [{**told, "usable": told["problem"] is None} for told in json.loads(lines[-1])]
+        entries: list[UsableGenerator] = json.loads(lines[-1])
+        return [{**entry, "usable": entry["problem"] is None} for entry in entries]
     from makeweight.generators.registry import described, names
 
-    rows = []
+    rows: list[UsableGenerator] = []
     for info in map(described, names()):
         lacking = [p["name"] for p in packages if p["extra"] == info.extra and info.extra and not p["works"]]
         problem = f"it needs {', '.join(lacking)}" if lacking else None
-        told = {"name": info.name, "problem": problem, "licence": info.licence}
-        rows.append({**told, "usable": False if lacking else None})
+        usable = False if lacking else None
+        rows.append({"name": info.name, "problem": problem, "licence": info.licence, "usable": usable})
     return rows
 
 
-def weights() -> dict[str, Any]:
+def weights() -> WeightsFile:
     """Say whether the weights of the transformer are those of their manifest, by their SHA-256."""
     from makeweight.errors import FileProblem
     from makeweight.generators.transformer.manifest import embedded, read_weights
 
-    report: dict[str, Any] = {"works": True, "problem": None, "fix": None, "sha256": None}
     try:
         content, manifest = read_weights(embedded())
     except FileProblem as error:
-        return {**report, "works": False, "problem": error.message, "fix": REINSTALL}
-    facts = {name: getattr(manifest, name) for name in ("sha256", "config", "steps", "tasks")}
-    return {**report, **facts, "bytes": len(content)}
+        return {"works": False, "problem": error.message, "fix": REINSTALL, "sha256": None}
+    return {
+        "works": True,
+        "problem": None,
+        "fix": None,
+        "sha256": manifest.sha256,
+        "config": manifest.config,
+        "steps": manifest.steps,
+        "tasks": manifest.tasks,
+        "bytes": len(content),
+    }
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -191,7 +257,7 @@ def _output(process: subprocess.Popen[str], deadline: float) -> str:
         return process.communicate()[0]
 
 
-def _import(packages: list[dict[str, Any]], deadline: float) -> None:
+def _import(packages: list[Package], deadline: float) -> None:
     """Import the packages in another process, required ones first, and note in each what goes wrong.
 
     What is not imported in time is taken to work: it is there, and new enough.
@@ -209,12 +275,12 @@ def _import(packages: list[dict[str, Any]], deadline: float) -> None:
             problems.append(f"importing it ends the process with exit code {process.returncode}")
         for package, problem in zip(left, problems, strict=False):
             if problem is not None:
-                fix = f'pip install --force-reinstall "{package["name"]}"'
-                package.update(works=False, problem=problem, fix=fix)
+                package["works"], package["problem"] = False, problem
+                package["fix"] = f'pip install --force-reinstall "{package["name"]}"'
         left = [] if time.monotonic() >= deadline else left[len(problems) :]
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(report: Installation) -> None:
     out = _show.console()
     out.print(f"makeweight {report['makeweight']}, Python {report['python']}, {report['platform']}")
     out.print(_devices_line(report["devices"]))
@@ -224,7 +290,7 @@ def _print(report: dict[str, Any]) -> None:
                 _mark(package["works"]),
                 package["name"],
                 package["version"] or "-",
-                f"[{package['extra']}]: {EXTRAS.get(package['extra'], '')}" if optional else "",
+                f"[{package['extra']}]: {EXTRAS.get(package['extra'] or '', '')}" if optional else "",
                 _trouble(package),
             )
             for package in report["packages"]
@@ -260,23 +326,23 @@ def _mark(works: bool | None) -> Text:
     return Text("ok", style="green") if works else Text("no", style="red")
 
 
-def _trouble(package: dict[str, Any]) -> str:
+def _trouble(package: Package) -> str:
     if package.get("imported") is False:
         return "installed; importing it took too long to be tried here"
     return "" if package["works"] else f"{package['problem']}: {package['fix']}"
 
 
-def _late(generator: dict[str, Any]) -> str:
+def _late(generator: UsableGenerator) -> str:
     return "importing it took too long to be tried here" if generator["usable"] is None else ""
 
 
-def _devices_line(found: dict[str, Any]) -> str:
-    parts = [f"{found['cpu_cores']} CPU cores"]
-    if found.get("cuda", ()) is None:
+def _devices_line(machine: Devices) -> str:
+    parts = [f"{machine['cpu_cores']} CPU cores"]
+    if machine.get("cuda", ()) is None:
         parts.append("torch did not say in time which GPUs there are")
-    elif "cuda" in found:
-        parts.append(", ".join(found["cuda"]) if found["cuda"] else "no CUDA device")
-        parts += ["Apple GPU (mps)"] if found["mps"] else []
+    elif "cuda" in machine:
+        parts.append(", ".join(machine["cuda"]) if machine["cuda"] else "no CUDA device")
+        parts += ["Apple GPU (mps)"] if machine["mps"] else []
     else:
         parts.append("GPUs are looked for with torch, which is not installed")
     return "devices: " + "; ".join(parts)

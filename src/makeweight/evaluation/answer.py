@@ -132,9 +132,9 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), _loss(scores, pair)))
     (estimator, _), arm = chosen, candidates[chosen]
     alarms = scores.alarms(estimator)
-    found = scores.found_difference(estimator, arm.name, alarms)
-    more = 0.0 if found is None else 100 * found.mean
-    text = _text(scores, chosen, arm, found, cases, advice)
+    gain = scores.found_difference(estimator, arm.name, alarms)
+    more = 0.0 if gain is None else 100 * gain.mean
+    text = _text(scores, chosen, arm, gain, cases, advice)
     command, python = _command(arm, advice), _python(arm, advice)
     return Answer(text, arm.step, estimator, arm.name, alarms, more, cases, command, python)
 
@@ -174,7 +174,7 @@ def _cases(advice: Advice) -> str:
     return name if len(name) <= LONGEST and len(name.split()) == 1 else "rare cases"
 
 
-def _text(scores: Scores, pair: Pair, arm: Arm, found: Difference | None, cases: str, advice: Advice) -> str:
+def _text(scores: Scores, pair: Pair, arm: Arm, gain: Difference | None, cases: str, advice: Advice) -> str:
     """Return the answer in at most twelve words, with the gain that is shown and that people understand best."""
     estimator = LABELS.get(pair[0], pair[0])
     if arm.step == "calibration":
@@ -184,8 +184,8 @@ def _text(scores: Scores, pair: Pair, arm: Arm, found: Difference | None, cases:
     loss, ranks = (scores.difference(*pair, metric) for metric in (LOSS, RANKING))
     assert loss is not None and ranks is not None  # noqa: PT018 - an arm that is better than another was measured
     of_nothing = _loss(scores, (pair[0], REFERENCE))
-    if found is not None and found.low > 0 and round(100 * found.mean) >= 1:
-        noun, verb = f"{100 * found.mean:.0f} more of 100 {cases} found", f"find {100 * found.mean:.0f} more of 100"
+    if gain is not None and gain.low > 0 and round(100 * gain.mean) >= 1:
+        noun, verb = f"{100 * gain.mean:.0f} more of 100 {cases} found", f"find {100 * gain.mean:.0f} more of 100"
     elif better(loss, lower=True):
         percent = f"{-100 * loss.mean / of_nothing:.1f} %"
         noun, verb = f"log-loss {percent} lower", f"lower log-loss by {percent}"

@@ -120,8 +120,8 @@ class Comparison:
         None where it was not measured on every split.
         """
         scores, alarms = self.scores, self.scores.alarms(estimator)
-        found = scores.found(estimator, arm, alarms)
-        if found is None:
+        share = scores.found(estimator, arm, alarms)
+        if share is None:
             return None
         by_group = {
             name: of_group
@@ -130,9 +130,9 @@ class Comparison:
         }
         difference = None if arm == REFERENCE else scores.found_difference(estimator, arm, alarms)
         if len(by_group) < 2:
-            return CasesFound(found, difference)
+            return CasesFound(share, difference)
         worst = min(by_group, key=lambda name: by_group[name].mean)
-        return CasesFound(found, difference, worst, by_group[worst])
+        return CasesFound(share, difference, worst, by_group[worst])
 
     def __repr__(self) -> str:
         counts = f"{len(self.splits)} splits, {len(self.scores.estimators)} estimators, {len(self.scores.arms)} arms"
@@ -286,17 +286,17 @@ class Comparison:
         }
 
     def _found(self, estimator: str, arm: str) -> Row | None:
-        found = self.cases_found(estimator, arm)
-        if found is None:
+        cases = self.cases_found(estimator, arm)
+        if cases is None:
             return None
         return {
             "estimator": estimator,
             "arm": arm,
             "alarms": self.scores.alarms(estimator),
-            "found": _interval(found.found),
-            "difference": _plain(found.difference),
-            "worst_group": found.worst_group,
-            "worst": None if found.worst is None else _interval(found.worst),
+            "found": _interval(cases.found),
+            "difference": _plain(cases.difference),
+            "worst_group": cases.worst_group,
+            "worst": None if cases.worst is None else _interval(cases.worst),
         }
 
     def _curves(self, estimator: str, arm: str) -> Row | None:

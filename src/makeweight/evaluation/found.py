@@ -27,15 +27,15 @@ def gains(scores: np.ndarray, is_case: np.ndarray) -> list[float]:
 
     Examples
     --------
-    >>> found = gains(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False]))
-    >>> [found[ALARMS.index(share)] for share in (0.0, 0.25, 0.5, 1.0)]
+    >>> curve = gains(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False]))
+    >>> [curve[ALARMS.index(share)] for share in (0.0, 0.25, 0.5, 1.0)]
     [0.0, 0.5, 0.5, 1.0]
     """
     values, place = np.unique(-scores.round(12), return_inverse=True)
     rows = np.concatenate([[0.0], np.cumsum(np.bincount(place, minlength=len(values)))])
     cases = np.concatenate([[0.0], np.cumsum(np.bincount(place, is_case, minlength=len(values)))])
-    found = np.interp(np.array(ALARMS) * rows[-1], rows, cases) / cases[-1]
-    return [round(float(share), 6) for share in found]
+    shares = np.interp(np.array(ALARMS) * rows[-1], rows, cases) / cases[-1]
+    return [round(float(share), 6) for share in shares]
 
 
 def found_at(curve: Sequence[float], alarms: float) -> float:

@@ -109,6 +109,15 @@ def scaling_curve(
     -----
     The curve of the published figures (arXiv 2406.03628), with equal weights, out of fold, on real rows, and
     after calibration; see docs/theory.md.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> x, y = np.random.default_rng(0).normal(size=100), np.repeat(["common", "rare"], [80, 20])
+    >>> frame = pd.DataFrame({"x": x + (y == "rare"), "y": y})
+    >>> curve = scaling_curve(frame, target="y", generator="smoothed-bootstrap", sizes=[0, 40], repeats=2, folds=2)
+    >>> curve.sizes.tolist(), curve.risks.shape, curve.recommended in (None, 0, 40)
+    ([0, 40], (2, 2), True)
     """
     start = time.perf_counter()
     whole = to_frame(data)

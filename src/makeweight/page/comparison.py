@@ -123,8 +123,8 @@ def _transfer(ids: Ids, costs: Sequence[Mapping[str, Any]]) -> tuple[Any, list[t
     if not known:
         return None
     scale = scale_of([cost[key] for cost in known for key in ("low", "estimate", "high")], include=[0.0], pad=4)
-    told = "Right of the line real rows are worth more. The numbers stand in the same rows."
-    above = axis(ids, scale, title="Cost of transfer", description=told, reference=(0.0, "as good as real rows"))
+    reading = "Right of the line real rows are worth more. The numbers stand in the same rows."
+    above = axis(ids, scale, title="Cost of transfer", description=reading, reference=(0.0, "as good as real rows"))
     rows: list[tuple[str, Any, str, str]] = []
     for one in costs:
         cost = one["cost"]

@@ -20,7 +20,7 @@ def comparison_card(result: Mapping[str, Any]) -> str:
     answer = result["answer"]
     estimator = answer["estimator"] or result["estimators"][0]
     rows = {(row["metric"], row["arm"]): row for row in result["results"] if row["estimator"] == estimator}
-    found = {row["arm"]: row for row in result["found"] if row["estimator"] == estimator}
+    counts = {row["arm"]: row for row in result["found"] if row["estimator"] == estimator}
     arms = [arm for arm in result["arms"] if arm["calibrated"]]
     known = [arm for arm in arms if real_number(rows["balanced_log_loss", arm["name"]]["mean"])]
     ranked = sorted(known, key=lambda arm: rows["balanced_log_loss", arm["name"]]["mean"])
@@ -34,7 +34,7 @@ def comparison_card(result: Mapping[str, Any]) -> str:
             shown = bool(change) and real_number(change["p_holm"]) and change["p_holm"] < 0.05
             text = f" ({signed(change['mean'])}{'' if shown else ', not shown'})" if change else ""
             cells.append(Markup("<td>{}</td>").format(number(row["mean"]) + text))
-        count = found.get(arm["name"])
+        count = counts.get(arm["name"])
         cells.append(Markup("<td>{}</td>").format(number(100 * count["found"]["mean"], 0) if count else ""))
         lines.append(Markup("<tr>{}</tr>").format(Markup("").join(cells)))
     head = ("arm", "AUROC", "log-loss", f"found of 100 {answer['cases']}")

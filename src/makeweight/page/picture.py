@@ -67,8 +67,8 @@ def gain_plot(
         if gains:
             scale = scale_of(ends(gains.values()), include=[0.0], pad=4, far=6.0)
             about = f"Gain in {label} of every arm, {name}"
-            told = "Right of the line is better than doing nothing. The numbers stand in the same rows."
-            against = axis(ids, scale, title=about, description=told, reference=(0.0, "doing nothing"))
+            reading = "Right of the line is better than doing nothing. The numbers stand in the same rows."
+            against = axis(ids, scale, title=about, description=reading, reference=(0.0, "doing nothing"))
             outside |= any(not scale.holds(value) for value in finite(ends(gains.values())))
         places = decimals(widths(gains.values()))
         columns.append({arm["name"]: _cell(rows[arm["name"]], gains, against, arm, places) for arm in arms})

@@ -20,8 +20,8 @@ def scaling_view(result: Mapping[str, Any]) -> Mapping[str, object]:
     ends = [value for _, _, gain, reach in known for value in (gain - reach, gain, gain + reach)]
     # Three times the noise at least, so that noise looks like noise.
     scale = scale_of([100 * value for value in ends], include=[-300 * noise, 300 * noise], pad=4, far=20.0)
-    told = "To the right of the line predictions get better. The numbers stand in the same rows."
-    above = axis(ids, scale, title="Gain by number of rows", description=told, reference=(0.0, "no synthetic row"))
+    reading = "To the right of the line predictions get better. The numbers stand in the same rows."
+    above = axis(ids, scale, title="Gain by number of rows", description=reading, reference=(0.0, "no synthetic row"))
     drawn = []
     for size, risk, gain, reach in rows:
         low, high = (None, None) if not real_number(reach) else (100 * (gain - reach), 100 * (gain + reach))

@@ -147,8 +147,8 @@ class QualityReport:
             ("rows", f"{len(self.rows.synthetic):,} beside {len(self.rows.real):,} real ones"),
             ("next", self.verdict.next),
         ]
-        told = [check for check in self.checks if check.drawer in ("issue", "tip")]
-        lines = [(check.drawer, check.info.title, check.explanation) for check in told]
+        notable = [check for check in self.checks if check.drawer in ("issue", "tip")]
+        lines = [(check.drawer, check.info.title, check.explanation) for check in notable]
         return html_block(self.verdict.answer, facts, ("", "check", "what was measured"), lines)
 
     @property

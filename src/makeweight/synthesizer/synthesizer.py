@@ -68,6 +68,7 @@ class Synthesizer(LearnedTable):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
     >>> synth = Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="churn")
     >>> rows = synth.sample(4, where={"churn": "yes", "age": (18, 50)})
@@ -163,6 +164,7 @@ class Synthesizer(LearnedTable):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5] * 9, "y": ["a", "b", "a", "a"] * 9})
         >>> synth = Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="y")
         >>> len(synth.sample(10)), synth.generation_.ledger.accepted
@@ -217,6 +219,14 @@ class Synthesizer(LearnedTable):
         ------
         OptionError
             When the generator has none; it names those that have.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
+        >>> synth = Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="churn")
+        >>> synth.log_prob(frame[:3]).shape
+        (3,)
         """
         return np.asarray(self._able("log_prob")(self._frame(data, self.schema_.group_columns)))
 
@@ -234,6 +244,15 @@ class Synthesizer(LearnedTable):
         ------
         OptionError
             When the generator has none, or the table has no target.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
+        >>> synth = Synthesizer("transformer", options={"orders": 1}, random_state=0).fit(frame, target="churn")
+        >>> probabilities = synth.predict_proba(frame[["age"]][:3])
+        >>> synth.classes_[probabilities.argmax(axis=1)].tolist()
+        ['yes', 'no', 'no']
         """
         if self._no_target:
             raise OptionError("without a target there are no labels to predict", hint="fit(data, target=...)")
@@ -253,6 +272,15 @@ class Synthesizer(LearnedTable):
         ------
         OptionError
             When the generator cannot; it names those that can.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
+        >>> synth = Synthesizer("transformer", options={"orders": 1}, random_state=0).fit(frame, target="churn")
+        >>> rows = synth.impute(pd.DataFrame({"age": [18.0, None], "churn": ["yes", "no"]}))
+        >>> rows["age"].isin(frame["age"]).tolist()
+        [True, True]
         """
         frame = self._frame(data, self.schema_.group_columns)
         seed = np.random.SeedSequence(self._entropy, spawn_key=(IMPUTE_STREAM,))
@@ -273,6 +301,18 @@ class Synthesizer(LearnedTable):
             When the generator cannot be saved; it names those that can.
         FileProblem
             When there is something in the folder.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
+        >>> synth = Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="churn")
+        >>> folder = tempfile.mkdtemp()
+        >>> synth.save(folder)
+        >>> again = Synthesizer.load(folder, frame, random_state=0)
+        >>> again.sample(5).equals(synth.sample(5))
+        True
         """
         self._able("save")
         save_parts(folder, spoken_for(self.generator_), self)
@@ -308,6 +348,16 @@ class Synthesizer(LearnedTable):
             When the folder is not such a one, or not whole.
         SchemaError
             When the table is another.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"age": [18, 25, 31, 42, 57, 63] * 5, "churn": ["yes", "no", "no"] * 10})
+        >>> folder = tempfile.mkdtemp()
+        >>> Synthesizer("smoothed-bootstrap", random_state=0).fit(frame, target="churn").save(folder)
+        >>> Synthesizer.load(folder, frame)
+        Synthesizer('SmoothedBootstrap', fitted to 30 rows x 2 columns, 2 groups by churn)
         """
         parts = load_parts(folder, generator)
         loaded = cls(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
+from makeweight.generators.transformer.contexts import ColumnSpec
 from makeweight.table import Column, Table
 
 
@@ -37,6 +40,24 @@ def frame_numbers(known: KnownTable, frame: pd.DataFrame, *, with_target: bool =
             numbers[encoded == UNKNOWN] = column.n_distinct + 1
         parts.append(numbers)
     return np.stack(parts, axis=1)
+
+
+def column_specs(known: KnownTable) -> list[ColumnSpec]:
+    """Return what the network is told of the columns of `table_numbers`."""
+    learned = ((column.kind.is_coded, column.decimals) for column in known.learned)
+    specs = [ColumnSpec(coded, None if coded else decimals) for coded, decimals in learned]
+    return [ColumnSpec(True)] * len(known.given) + specs
+
+
+def decoded(known: KnownTable, rows: np.ndarray) -> pd.DataFrame:
+    """Return the learned columns of rows of numbers, shape (m, D), with the real dtypes."""
+    columns: dict[Any, np.ndarray] = {}
+    for column, values in zip(known.learned, rows.T[len(known.given) :], strict=True):
+        if column.kind.is_coded:
+            columns[column.name] = np.where(np.isnan(values), -1, values).astype(np.int32)
+        else:
+            columns[column.name] = column.snap(values)
+    return known.writer.decode(columns)
 
 
 def _as_numbers(column: Column, encoded: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,9 @@ from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.arrays import require_torch
 from makeweight.generators.transformer.conditional import Allows, conditional_rows
 from makeweight.generators.transformer.config import CONFIGS
-from makeweight.generators.transformer.contexts import ColumnSpec
 from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
 from makeweight.generators.transformer.device import choose_device
-from makeweight.generators.transformer.encoding import frame_numbers, table_numbers
+from makeweight.generators.transformer.encoding import column_specs, decoded, frame_numbers, table_numbers
 from makeweight.generators.transformer.manifest import Adaptation
 from makeweight.generators.transformer.network import Network
 from makeweight.generators.transformer.shaping import Shaping
@@ -162,7 +161,7 @@ class InContextTransformer(SavedGenerator):
             network, self.adaptation_ = adapt(
                 network,
                 values,
-                np.array([spec.categorical for spec in self._specs()]),
+                np.array([spec.categorical for spec in column_specs(self._known)]),
                 len(self._given),
                 steps=self.adapt,
                 max_context=self._known_context(),
@@ -174,13 +173,6 @@ class InContextTransformer(SavedGenerator):
 
     def _know(self, known: KnownTable) -> None:
         self._known, self._given, self._learned = known, known.given, known.learned
-
-    def _specs(self) -> list[ColumnSpec]:
-        specs = [ColumnSpec(True) for _ in self._given]
-        return specs + [
-            ColumnSpec(column.kind.is_coded, None if column.kind.is_coded else column.decimals)
-            for column in self._learned
-        ]
 
     def _known_context(self) -> int:
         """Rows in the largest context that the network has seen in its pretraining."""
@@ -205,7 +197,7 @@ class InContextTransformer(SavedGenerator):
         self._rows = RowModel(
             network if device == "cpu" else network.on_torch(device),
             values,
-            self._specs(),
+            column_specs(self._known),
             given=len(self._given),
             orders=draws,
             max_context=most,
@@ -219,13 +211,7 @@ class InContextTransformer(SavedGenerator):
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the rows."""
         adaptation = getattr(self, "adaptation_", None)
-        if adaptation is None:
-            return ()
-        kept = f"the network of step {adaptation.best_step}" if adaptation.best_step else "the pretrained network"
-        return (
-            f"adapted to the table: {kept} was kept after {adaptation.steps} steps; held-out rows "
-            f"{adaptation.before:.3f} nats per cell before, {adaptation.after:.3f} with what was kept",
-        )
+        return () if adaptation is None else (str(adaptation),)
 
     @property
     def details(self) -> dict[str, object]:
@@ -277,7 +263,7 @@ class InContextTransformer(SavedGenerator):
             return pd.DataFrame(index=pd.RangeIndex(n))
         [to_break_ties] = rng.spawn(1)
         rows = self._written(position, n, rng)
-        return self._decode(self._shaping.reshaped(position, rows, to_break_ties))
+        return decoded(self._known, self._shaping.reshaped(position, rows, to_break_ties))
 
     def _written(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return rows of numbers before they get the group's own shape."""
@@ -319,17 +305,7 @@ class InContextTransformer(SavedGenerator):
         rows = conditional_rows(
             self._rows, tuple(codes.tolist()), n, rng, exact=exact, limited=limited, temperature=self.temperature
         )
-        return self._decode(rows)
-
-    def _decode(self, rows: np.ndarray) -> pd.DataFrame:
-        """Write rows of numbers (m, D) with the real dtypes."""
-        columns: dict[Any, np.ndarray] = {}
-        for column, values in zip(self._learned, rows.T[len(self._given) :], strict=True):
-            if column.kind.is_coded:
-                columns[column.name] = np.where(np.isnan(values), -1, values).astype(np.int32)
-            else:
-                columns[column.name] = column.snap(values)
-        return self._known.writer.decode(columns)
+        return decoded(self._known, rows)
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
@@ -403,7 +379,7 @@ class InContextTransformer(SavedGenerator):
             Other columns and known values are as they were.
         """
         rows = self._rows.impute(frame_numbers(self._known, frame), rng, temperature=self.temperature)
-        drawn = self._decode(rows).set_axis(frame.index)
+        drawn = decoded(self._known, rows).set_axis(frame.index)
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])

@@ -64,6 +64,13 @@ class Adaptation:
     before: float
     after: float
 
+    def __str__(self) -> str:
+        kept = f"the network of step {self.best_step}" if self.best_step else "the pretrained network"
+        return (
+            f"adapted to the table: {kept} was kept after {self.steps} steps; held-out rows "
+            f"{self.before:.3f} nats per cell before, {self.after:.3f} with what was kept"
+        )
+
 
 def _read(path: Path) -> bytes:
     try:

@@ -44,7 +44,7 @@ def any_match(texts: Any, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
 
 
-def fields_of(texts: Any, pattern: str) -> dict[str, Any]:
+def fields_of(texts: pa.Array, pattern: str) -> dict[str, pa.Array]:
     """Return the named groups of a pattern as Arrow arrays, null where a text does not match as a whole."""
     parts = pc.extract_regex(texts, f"^(?:{pattern})$")
     lacking = parts.is_null()
