@@ -39,18 +39,10 @@ def run(
 ) -> Iterator[tuple[int, Result]]:
     """Call a function for every task and yield each result as it is there.
 
-    Parameters
-    ----------
-    function : callable
-        Called with one task. Its result has to depend on the task alone, so every task carries its seed.
-    tasks : iterable
-        Small things; a task that needs a large table names its file. They travel pickled.
-    engine : str
-        ``"local"``, or ``"dask://HOST:PORT"``, the scheduler of a running cluster whose workers have
-        makeweight installed.
-    n_jobs : int
-        Processes of the local engine: 1 works in this process, -1 uses every core. A cluster uses the
-        workers that it has.
+    `function`: called with one task. Its result has to depend on the task alone, so every task carries its seed.
+    `tasks`: small things; a task that needs a large table names its file. They travel pickled. `engine`: ``"local"``,
+    or ``"dask://HOST:PORT"``, the scheduler of a running cluster whose workers have makeweight installed. `n_jobs`:
+    processes of the local engine: 1 works in this process, -1 uses every core. A cluster uses the workers that it has.
 
     Yields
     ------

@@ -98,14 +98,7 @@ class LabelledRows:
 def read_features(fitted: BaseEstimator, X: Any) -> Any:
     """Return rows to predict, checked for the columns that an estimator was fitted to.
 
-    Parameters
-    ----------
-    fitted : scikit-learn estimator
-    X : container of shape (n, d)
-
-    Returns
-    -------
-    As `X`, or an ndarray where it is a list.
+    `X` of shape (n, d).
     """
     if hasattr(X, "column_names"):
         names = list(map(str, X.column_names))

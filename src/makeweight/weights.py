@@ -39,13 +39,8 @@ def repeated(
 ) -> tuple[Any, Any, np.ndarray]:
     """Return rows that stand as often as they weigh, and the positions they come from.
 
-    Parameters
-    ----------
-    X, y : containers of n rows
-    weights : ndarray of shape (n,)
-    strata : ndarray of shape (n,)
-        Rows of one stratum stand together as often as they weigh together, to within one row.
-    rng : numpy.random.Generator
+    `weights` of shape (n,). `strata` of shape (n,): rows of one stratum stand together as often as they weigh together,
+    to within one row.
     """
     refuse_rows(int(weights.sum()), np.shape(X)[1] if np.ndim(X) else 1)
     taken = np.repeat(np.arange(len(weights)), repetitions(weights, strata, rng))

@@ -48,17 +48,8 @@ def moved_rows(frame: pd.DataFrame, schema: Schema, source: np.ndarray, target: 
     Numbers and dates are moved together and brought back to the observed range and decimals; categories, text
     and missing values stay.
 
-    Parameters
-    ----------
-    frame : DataFrame
-    schema : Schema
-        Of `frame`.
-    source, target : ndarray of int
-        Rows of the two groups; at least two of each.
-
-    Returns
-    -------
-    DataFrame of shape (n_source, n_columns)
+    `schema`: of `frame`. `source`, `target`: rows of the two groups; at least two of each. Returns shape (n_source,
+    n_columns).
 
     Notes
     -----

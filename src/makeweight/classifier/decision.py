@@ -66,23 +66,15 @@ class CandidateResult:
 class Contribution:
     """What one part gains, measured by itself.
 
-    Parameters
-    ----------
-    part : str
-        "choice", "hard rows", "labels", "rows", "committee", "rows and committee" or "committee alone".
-    compared : str
-        What is compared with what.
-    gain, low, high : float
-        In nats per row, positive where it helps, with its 95 % interval.
-
     Examples
     --------
     >>> str(Contribution("labels", "soft real rows beyond nothing", 0.02, 0.01, 0.03))
     'labels +0.0200 [+0.0100, +0.0300]: soft real rows beyond nothing'
     """
 
-    part: str
-    compared: str
+    part: str  # "choice", "hard rows", "labels", "rows", "committee", "rows and committee" or "committee alone"
+    compared: str  # what is compared with what
+    #: in nats per row, positive where it helps, with its 95 % interval
     gain: float
     low: float
     high: float

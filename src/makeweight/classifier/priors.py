@@ -15,15 +15,8 @@ from makeweight.errors import OptionError
 def target_shares(wanted: Any, real: RealRows) -> tuple[np.ndarray, np.ndarray]:
     """Return the class shares to calibrate to, and weights of the real rows that amount to them.
 
-    Parameters
-    ----------
-    wanted : "balanced", "observed" or mapping of label to share
-    real : RealRows
-
-    Returns
-    -------
-    shares : ndarray of shape (k,)
-    weights : ndarray of shape (n,)
+    `wanted`: "balanced", "observed" or mapping of label to share. Returns `shares` of shape (k,); `weights` of shape
+    (n,).
     """
     groups_per_class = np.bincount(real.label_of_group, minlength=len(real.classes)).astype(np.float64)
     labels = real.classes.tolist()

@@ -34,24 +34,10 @@ def size_candidates(
 ) -> tuple[Candidate, ...]:
     """Return the sizes to try, with nothing as the first where it is one of them.
 
-    Parameters
-    ----------
-    n_synthetic : "auto", "balance", int or mapping of group to int
-        Rows to balance.
-    augment : "auto" or int
-        Further rows for every group.
-    alpha : "auto" or float
-    groups : Groups
-        Of the whole table.
-    takes_weights : bool
-        Whether the estimator takes sample weights; without them augmentation rows weigh one.
-    corrections : sequence of float
-        Shares of the generator's bias that are taken out by signed weights; each size is tried with each.
-
-    Returns
-    -------
-    tuple of Candidate
-        Of groups by number.
+    `n_synthetic`: "auto", "balance", int or mapping of group to int; rows to balance. `augment`: "auto" or int; further
+    rows for every group. `alpha`: "auto" or float. `groups`: of the whole table. `takes_weights`: whether the estimator
+    takes sample weights; without them augmentation rows weigh one. `corrections`: shares of the generator's bias that
+    are taken out by signed weights; each size is tried with each. Returns tuple of Candidate, of groups by number.
 
     Examples
     --------

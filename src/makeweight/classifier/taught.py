@@ -33,14 +33,6 @@ FEWEST_TO_TEACH = 4
 class TaughtCandidate(Candidate):
     """A candidate that uses what a teacher says.
 
-    Attributes
-    ----------
-    way : str
-        "soft real rows": real rows once per label, half with their label and half as the teacher says. "soft rows": the
-        same, and synthetic rows that carry the teacher's probabilities. "blend of soft rows", "blend of real rows": the
-        mean log-odds of an estimator fitted to those, or to the real rows as they are, and the teacher. "committee
-        alone": the teacher.
-
     Examples
     --------
     >>> TaughtCandidate(way="soft rows").takes({"common": 900, "rare": 100})["rare"].n_augment
@@ -49,6 +41,10 @@ class TaughtCandidate(Candidate):
     0
     """
 
+    #: "soft real rows": real rows once per label, half with their label and half as the teacher says. "soft rows": the
+    #: same, and synthetic rows that carry the teacher's probabilities. "blend of soft rows", "blend of real rows": the
+    #: mean log-odds of an estimator fitted to those, or to the real rows as they are, and the teacher. "committee
+    #: alone": the teacher
     way: str = SOFT
 
     @property
@@ -77,23 +73,12 @@ def taught_candidates(real: RealRows, estimator: Any) -> tuple[tuple[TaughtCandi
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What there is to train on: real rows, the synthetic rows of a pool, and what a teacher says of both.
-
-    Parameters
-    ----------
-    real : RealRows
-    rows : ndarray of int, shape (r,)
-        Real rows to train on.
-    pool : Pool
-        Written by a generator that saw these rows alone.
-    lesson : Lesson or None
-        By a teacher that saw these rows alone; None where no candidate needs one.
-    """
+    """What there is to train on: real rows, the synthetic rows of a pool, and what a teacher says of both."""
 
     real: RealRows
-    rows: np.ndarray
-    pool: Pool
-    lesson: Lesson | None
+    rows: np.ndarray  # shape (r,); real rows to train on
+    pool: Pool  # written by a generator that saw these rows alone
+    lesson: Lesson | None  # by a teacher that saw these rows alone; None where no candidate needs one
 
     @cached_property
     def counts(self) -> dict[Hashable, int]:

@@ -44,42 +44,20 @@ Correct = Callable[[pd.DataFrame, pd.DataFrame, Schema, np.random.Generator], np
 
 @dataclass(frozen=True, eq=False)
 class RealRows:
-    """The real rows that a classifier is fitted to.
+    """The real rows that a classifier is fitted to."""
 
-    Parameters
-    ----------
-    X : container of shape (n, d)
-        As the estimator gets it.
-    labels : ndarray of shape (n,)
-    frame : DataFrame
-        Features, target and grouping attributes, as generators get them.
-    names : list
-        Names of the features in `frame`.
-    schema : Schema
-        Of `frame`.
-    groups : Groups
-    classes : ndarray of shape (k,)
-        Sorted labels.
-    sampler : SyntheticOverSampler
-        How rows are written.
-    weights : ndarray of shape (n,)
-        Of the real rows, positive; a synthetic row weighs what a real row of its group does on average.
-    correct : callable or None
-    signed : bool
-        Whether rows are borrowed that a correction with signed weights needs.
-    """
-
-    X: Any
-    labels: np.ndarray
-    frame: pd.DataFrame
-    names: list[Any]
-    schema: Schema
+    X: Any  # shape (n, d); as the estimator gets it
+    labels: np.ndarray  # shape (n,)
+    frame: pd.DataFrame  # features, target and grouping attributes, as generators get them
+    names: list[Any]  # names of the features in `frame`
+    schema: Schema  # of `frame`
     groups: Groups
-    classes: np.ndarray
-    sampler: SyntheticOverSampler
+    classes: np.ndarray  # shape (k,); sorted labels
+    sampler: SyntheticOverSampler  # how rows are written
+    #: shape (n,); of the real rows, positive; a synthetic row weighs what a real row of its group does on average
     weights: np.ndarray
     correct: Correct | None = None
-    signed: bool = False
+    signed: bool = False  # whether rows are borrowed that a correction with signed weights needs
 
     @cached_property
     def strata(self) -> Strata:
@@ -107,7 +85,6 @@ class RealRows:
         """Return what a generator writes that is fitted to some of the real rows, and to nothing else.
 
         Kinds of columns are those of the whole table; ranges, categories and decimals are read off `rows`.
-
         """
         wanted = {code: n for code, n in sizes.items() if n}
         if not wanted:

@@ -30,18 +30,10 @@ LEAST_TO_CALIBRATE = 20
 
 @dataclass(frozen=True)
 class Judgement:
-    """The risks of all candidates, and the choice among those that may be chosen.
+    """The risks of all candidates, and the choice among those that may be chosen."""
 
-    Parameters
-    ----------
-    measured : SizeDecision
-        Of all candidates, controls included: risks and their covariance.
-    choice : SizeDecision
-        Of those that are no control.
-    """
-
-    measured: SizeDecision
-    choice: SizeDecision
+    measured: SizeDecision  # of all candidates, controls included: risks and their covariance
+    choice: SizeDecision  # of those that are no control
 
 
 class Validation:

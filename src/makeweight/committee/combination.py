@@ -20,15 +20,6 @@ RIDGE = 1e-3
 class Combination:
     """A weighted mean of log-probabilities, calibrated: softmax(slope * sum_j w_j log p_j + offsets).
 
-    Parameters
-    ----------
-    weights : ndarray of shape (m,)
-        Of the members; not negative, and they sum to one.
-    slope : float
-        Above one where the mean is too timid, below one where it is too sure.
-    offsets : ndarray of shape (k,)
-        Per class; they sum to zero.
-
     Examples
     --------
     >>> logs = np.log([[[0.2, 0.8]], [[0.5, 0.5]]])
@@ -36,9 +27,9 @@ class Combination:
     array([[0.2, 0.8]])
     """
 
-    weights: np.ndarray
-    slope: float
-    offsets: np.ndarray
+    weights: np.ndarray  # shape (m,); of the members; not negative, and they sum to one
+    slope: float  # above one where the mean is too timid, below one where it is too sure
+    offsets: np.ndarray  # shape (k,); per class; they sum to zero
 
     def apply(self, logs: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (n, k) from the members' log-probabilities of shape (m, n, k)."""
@@ -61,21 +52,10 @@ def fit_combination(
 ) -> Combination:
     """Return the combination with the least log-loss on out-of-fold probabilities.
 
-    Parameters
-    ----------
-    logs : ndarray of shape (m, n, k)
-        Log-probabilities of rows that the members were not fitted on; finite.
-    labels : ndarray of int, shape (n,)
-    sample_weight : ndarray of shape (n,)
-    prior : ndarray of shape (m,)
-        Weights of the members before the rows are seen; positive.
-    pull : float
-        Rows that the prior is worth: so many times the Kullback-Leibler divergence of the weights from `prior` is added
-        to the summed loss of `n` rows.
-
-    Returns
-    -------
-    Combination
+    `logs` of shape (m, n, k): log-probabilities of rows that the members were not fitted on; finite. `labels` of shape
+    (n,), `sample_weight` of shape (n,). `prior` of shape (m,): weights of the members before the rows are seen;
+    positive. `pull`: rows that the prior is worth: so many times the Kullback-Leibler divergence of the weights from
+    `prior` is added to the summed loss of `n` rows.
 
     Notes
     -----

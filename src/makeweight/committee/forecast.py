@@ -27,21 +27,11 @@ LIKE = "hgb"
 
 @dataclass(frozen=True)
 class CommitteeForecast:
-    """What fitting a committee is expected to take.
+    """What fitting a committee is expected to take."""
 
-    Attributes
-    ----------
-    fits : int
-        Of all members together.
-    seconds : float
-        Of one core.
-    mebibytes : float
-        Of the fitted members.
-    """
-
-    fits: int
-    seconds: float
-    mebibytes: float
+    fits: int  # of all members together
+    seconds: float  # of one core
+    mebibytes: float  # of the fitted members
 
 
 def forecast_fits(

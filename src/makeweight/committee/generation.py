@@ -22,21 +22,13 @@ class SoftGeneration(Generation):
     """Synthetic rows, and the labels that a teacher gives to them and to the real rows.
 
     ``frame`` and ``provenance`` are those of the rows as they were written, each with the label of its group.
-
-    Parameters
-    ----------
-    lesson : Lesson
-        The teacher, and what it says of every row.
-    labels : SoftLabels
-        Rows once per label: 0 to n - 1 are the real ones, the synthetic ones follow.
-    further : DataFrame of shape (r - n, n_columns)
-        What stands below the real rows in the training set: real rows with another label, then synthetic rows, once per
-        label; with the columns, order and dtypes of the real table.
-    n_real : int
     """
 
-    lesson: Lesson = field(kw_only=True)
+    lesson: Lesson = field(kw_only=True)  # the teacher, and what it says of every row
+    #: rows once per label: 0 to n - 1 are the real ones, the synthetic ones follow
     labels: SoftLabels = field(kw_only=True)
+    #: shape (r - n, n_columns); what stands below the real rows in the training set: real rows with another label, then
+    #: synthetic rows, once per label; with the columns, order and dtypes of the real table
     further: pd.DataFrame = field(kw_only=True)
     n_real: int = field(kw_only=True)
 

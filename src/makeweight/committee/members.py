@@ -28,29 +28,14 @@ FEW_SHARE = 0.3
 
 @dataclass(frozen=True)
 class Member:
-    """One classifier of a committee.
-
-    Parameters
-    ----------
-    name : str
-    make : callable
-        From the schema of the features to an unfitted classifier.
-    reads_table : bool
-        Whether it gets a frame whose kinds are known, or the rows as they were given.
-    few : bool
-        Whether it shares between classes what few rows cannot estimate.
-    needs : str or None
-        The package that it needs.
-    check : callable or None
-        Refuses a member that cannot be fitted here, before anything is.
-    """
+    """One classifier of a committee."""
 
     name: str
-    make: Callable[[Schema], Any]
-    reads_table: bool = True
-    few: bool = False
-    needs: str | None = None
-    check: Callable[[], None] | None = None
+    make: Callable[[Schema], Any]  # from the schema of the features to an unfitted classifier
+    reads_table: bool = True  # whether it gets a frame whose kinds are known, or the rows as they were given
+    few: bool = False  # whether it shares between classes what few rows cannot estimate
+    needs: str | None = None  # the package that it needs
+    check: Callable[[], None] | None = None  # refuses a member that cannot be fitted here, before anything is
 
 
 def _on_matrix(build: Callable[[], Any]) -> Callable[[Schema], Any]:

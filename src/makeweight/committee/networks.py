@@ -86,12 +86,7 @@ class GeneratorLabels(_Reader):
     def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Fit a copy of the generator to the rows.
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n, d)
-            With the columns of `schema`.
-        y : ndarray of shape (n,)
-        sample_weight : ndarray of shape (n,), optional
+        `X` of shape (n, d): with the columns of `schema`. `y` of shape (n,), `sample_weight` of shape (n,).
         """
         codes = self._know(y, sample_weight)
         label = LABEL
@@ -157,12 +152,7 @@ class LabelNetwork(_Reader):
     def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Keep the rows, and load the network.
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n, d)
-            With the columns of `schema`.
-        y : ndarray of shape (n,)
-        sample_weight : ndarray of shape (n,), optional
+        `X` of shape (n, d): with the columns of `schema`. `y` of shape (n,), `sample_weight` of shape (n,).
         """
         from makeweight.generators.transformer.arrays import require_torch
 

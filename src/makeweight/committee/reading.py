@@ -20,30 +20,14 @@ __all__ = ["CommitteeRows"]
 
 @dataclass(frozen=True, eq=False)
 class CommitteeRows:
-    """Rows with labels, weights, and what must be split alike or kept together.
+    """Rows with labels, weights, and what must be split alike or kept together."""
 
-    Parameters
-    ----------
-    features : container of shape (n, d)
-        As given.
-    frame : DataFrame of shape (n, d)
-        The same.
-    kinds : dict of column to kind, with its style where it has one
-        Found on all rows.
-    labels : ndarray of int, shape (n,)
-        Positions in `classes`.
-    classes : ndarray of shape (k,)
-        Sorted.
-    weights : ndarray of shape (n,)
-    strata : Strata
-    """
-
-    features: Any
-    frame: pd.DataFrame
-    kinds: dict[Any, str]
-    labels: np.ndarray
-    classes: np.ndarray
-    weights: np.ndarray
+    features: Any  # shape (n, d); as given
+    frame: pd.DataFrame  # shape (n, d); the same
+    kinds: dict[Any, str]  # found on all rows
+    labels: np.ndarray  # shape (n,); positions in `classes`
+    classes: np.ndarray  # shape (k,); sorted
+    weights: np.ndarray  # shape (n,)
     strata: Strata
 
     @classmethod

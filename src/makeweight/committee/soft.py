@@ -16,21 +16,13 @@ LEAST_WEIGHT = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class SoftLabels:
-    """Rows repeated once per label.
+    """Rows repeated once per label."""
 
-    Parameters
-    ----------
-    rows : ndarray of int, shape (r,)
-        Position of the row that is repeated: real ones first, in their order, each with its own label first of all.
-    labels : ndarray of int, shape (r,)
-        Class numbers.
-    weights : ndarray of shape (r,)
-        Not negative; a real row's own label stays even where it weighs nothing.
-    """
-
+    #: shape (r,); position of the row that is repeated: real ones first, in their order, each with its own label first
+    #: of all
     rows: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
+    labels: np.ndarray  # shape (r,); class numbers
+    weights: np.ndarray  # shape (r,); not negative; a real row's own label stays even where it weighs nothing
 
 
 def soft_labels(
@@ -44,25 +36,11 @@ def soft_labels(
 ) -> SoftLabels:
     """Return the labels and weights of real and synthetic rows.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-        Class numbers of the real rows.
-    real : ndarray of shape (n, k)
-        Their probabilities, by models that have not seen them.
-    synthetic : ndarray of shape (m, k)
-        Probabilities of the synthetic rows.
-    sample_weight : ndarray of shape (n,), optional
-        Of the real rows.
-    softness : float in [0, 1], default=0.5
-        Share of a real row's weight that follows its probabilities; the rest stays with its label.
-    synthetic_weight : float, default=1.0
-        Of a synthetic row, where a real one weighs 1 on average, or where there is none.
-
-    Returns
-    -------
-    SoftLabels
-        Rows 0 to n - 1 are real, n to n + m - 1 synthetic.
+    `labels` of shape (n,): class numbers of the real rows. `real` of shape (n, k): their probabilities, by models that
+    have not seen them. `synthetic` of shape (m, k): probabilities of the synthetic rows. `sample_weight` of shape (n,):
+    of the real rows. `softness` in [0, 1]: share of a real row's weight that follows its probabilities; the rest stays
+    with its label. `synthetic_weight`: of a synthetic row, where a real one weighs 1 on average, or where there is
+    none. Returns SoftLabels, rows 0 to n - 1 are real, n to n + m - 1 synthetic.
 
     Examples
     --------

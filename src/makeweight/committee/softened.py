@@ -37,28 +37,10 @@ def soften(
 ) -> SoftGeneration:
     """Return a generation whose rows, and the real ones, have the labels that a teacher gives them.
 
-    Parameters
-    ----------
-    table : Table
-        The real rows.
-    generation : Generation
-        Written from `table` alone.
-    groups : Groups
-        Of `table`. Where there are grouping attributes the teacher is fitted to rows under which every group weighs the
-        same, and they keep those weights.
-    seed : numpy.random.SeedSequence
-    teacher : True, Committee, classifier or generator with ``label``, default=True
-        As of `teach`.
-    features : sequence of hashable, optional
-        Columns that the teacher reads; by default all but the target.
-    draw_labels : bool, default=False
-        Draw labels instead of weighing rows; see `drawn_labels`.
-    n_jobs : int, optional
-        Processes that fit the teacher.
-
-    Returns
-    -------
-    SoftGeneration
+    `table`: the real rows. `generation`: written from `table` alone. `groups`: of `table`. Where there are grouping
+    attributes the teacher is fitted to rows under which every group weighs the same, and they keep those weights.
+    `teacher`: as of `teach`. `features`: columns that the teacher reads; by default all but the target. `draw_labels`:
+    draw labels instead of weighing rows; see `drawn_labels`. `n_jobs`: processes that fit the teacher.
 
     Examples
     --------

@@ -25,27 +25,16 @@ SOFT_ROWS, SOFT_SHARE = 8_000, 2
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """Real and synthetic rows with what a teacher says of them.
+    """Real and synthetic rows with what a teacher says of them."""
 
-    Parameters
-    ----------
-    teacher : Committee
-        Fitted to the real rows.
-    rows : container of shape (n + m, d)
-        Features of the real rows and, below them, of the synthetic ones, in the container of the real ones.
-    said : ndarray of shape (m, k)
-        What the teacher says of the synthetic rows; of the real ones, unseen, that is ``teacher.oof_``.
-    sample_weight : ndarray of shape (n,) or None
-        Of the real rows.
-    by_group : bool, default=False
-        Whether the teacher was fitted by group.
-    """
-
-    teacher: Committee
+    teacher: Committee  # fitted to the real rows
+    #: shape (n + m, d); features of the real rows and, below them, of the synthetic ones, in the container of the real
+    #: ones
     rows: Any
+    #: shape (m, k); what the teacher says of the synthetic rows; of the real ones, unseen, that is ``teacher.oof_``
     said: np.ndarray
-    sample_weight: np.ndarray | None = None
-    by_group: bool = False
+    sample_weight: np.ndarray | None = None  # shape (n,); of the real rows
+    by_group: bool = False  # whether the teacher was fitted by group
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -70,23 +59,11 @@ class Lesson:
     ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Return what a learner is fitted to.
 
-        Parameters
-        ----------
-        softness : float in [0, 1], optional
-            Share of a real row's weight that follows the teacher; the rest stays with its label. By default one half,
-            and all of it where the teacher was fitted by group: there few rows weigh much, and so would their labels.
-        synthetic_weight : float, default=1.0
-            Of a synthetic row, where a real one weighs 1.
-        rows : int, optional
-            Synthetic rows that take part, the first ones: all by default; with 0, real rows alone.
-
-        Returns
-        -------
-        X : container of shape (r, d)
-            As the real rows came; they stand first, in their order.
-        y : ndarray of shape (r,)
-            Labels.
-        weights : ndarray of shape (r,)
+        `softness` in [0, 1]: share of a real row's weight that follows the teacher; the rest stays with its label. By
+        default one half, and all of it where the teacher was fitted by group: there few rows weigh much, and so would
+        their labels. `synthetic_weight`: of a synthetic row, where a real one weighs 1. `rows`: synthetic rows that
+        take part, the first ones: all by default; with 0, real rows alone. Returns `X` of shape (r, d), as the real
+        rows came; they stand first, in their order; `y` of shape (r,), labels; `weights` of shape (r,).
         """
         soft = self.labels(softness=softness, synthetic_weight=synthetic_weight, rows=rows)
         return take_rows(self.rows, soft.rows), self.teacher.classes_[soft.labels], soft.weights
@@ -106,26 +83,11 @@ def teach(
 ) -> Lesson:
     """Return what a committee says of real rows that it has not seen, and of synthetic rows.
 
-    Parameters
-    ----------
-    real : container of shape (n, d)
-        Features of the real rows.
-    labels : array-like of shape (n,)
-    synthetic : DataFrame of shape (m, d)
-        Features of synthetic rows, which a generator wrote that learned from the real rows alone; they may be none.
-    teacher : True, Committee or classifier, default=True
-        True asks a `Committee` at its defaults; a clone of one that is given is asked; any other classifier is
-        cross-fitted in its place.
-    kinds, n_jobs
-        As of `Committee`; not used where one is given.
-    groups, sample_weight
-        As of its ``fit``.
-    random_state : int
-        Of the committee, where one that is given leaves it open.
-
-    Returns
-    -------
-    Lesson
+    `real` of shape (n, d): features of the real rows. `labels` of shape (n,). `synthetic` of shape (m, d): features of
+    synthetic rows, which a generator wrote that learned from the real rows alone; they may be none. `teacher`: True
+    asks a `Committee` at its defaults; a clone of one that is given is asked; any other classifier is cross-fitted in
+    its place. `kinds`, `n_jobs`: as of `Committee`; not used where one is given. `groups`, `sample_weight`: as of its
+    ``fit``. `random_state`: of the committee, where one that is given leaves it open.
 
     Examples
     --------
@@ -153,18 +115,8 @@ def teach(
 def soft_counts(counts: np.ndarray, *, even: bool = True, least: int = SOFT_ROWS) -> np.ndarray:
     """Return how many rows that carry probabilities every group gets.
 
-    Parameters
-    ----------
-    counts : ndarray of int, shape (g,)
-        Real rows of the groups.
-    even : bool, default=True
-        As many for every group; else in the proportion of the real ones.
-    least : int, default=8000
-        Rows in all, unless two for every real row are more.
-
-    Returns
-    -------
-    ndarray of int, shape (g,)
+    `counts` of shape (g,): real rows of the groups. `even`: as many for every group; else in the proportion of the real
+    ones. `least`: rows in all, unless two for every real row are more. Returns shape (g,).
 
     Examples
     --------

@@ -49,62 +49,35 @@ LINES: dict[Step, str] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What to do.
+    """What to do."""
 
-    Parameters
-    ----------
-    text : str
-        At most twelve words.
-    step : str
-        What the best arm does beyond calibrating; "failed" where nothing could be measured.
-    estimator, arm : str
-        Where that is seen.
-    alarms : float
-        Share of the rows for which doing nothing raises an alarm today.
-    more : float
-        Cases of 100 that the arm finds more than doing nothing, for as many alarms; shown or not.
-    cases : str
-        What the cases are called.
-    command, python : str
-        The one thing to do, for the command line and for Python.
-    """
-
-    text: str
-    step: str
+    text: str  # at most twelve words
+    step: str  # what the best arm does beyond calibrating; "failed" where nothing could be measured
+    #: where that is seen
     estimator: str
     arm: str
-    alarms: float
-    more: float
-    cases: str
+    alarms: float  # share of the rows for which doing nothing raises an alarm today
+    more: float  # cases of 100 that the arm finds more than doing nothing, for as many alarms; shown or not
+    cases: str  # what the cases are called
+    #: the one thing to do, for the command line and for Python
     command: str
     python: str
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What an answer names beside the scores.
+    """What an answer names beside the scores."""
 
-    Parameters
-    ----------
-    table, generator : sequence of str
-        Words of the command line.
-    n_added : mapping of training set to int
-        Rows that are added to the whole table.
-    augment : int
-        Further rows per group of the augmented arm.
-    target, case : str
-        The target, and its rarest class.
-    soft_strategy : str
-        Rows per group as `makeweight balance --strategy` reads them, where fewer rows with soft labels were measured
-        than are written by default; else empty.
-    """
-
+    #: words of the command line
     table: Sequence[str]
     generator: Sequence[str]
-    n_added: Mapping[str, int]
-    augment: int
+    n_added: Mapping[str, int]  # rows that are added to the whole table
+    augment: int  # further rows per group of the augmented arm
+    #: the target, and its rarest class
     target: str
     case: str
+    #: rows per group as `makeweight balance --strategy` reads them, where fewer rows with soft labels were measured
+    #: than are written by default; else empty
     soft_strategy: str = ""
 
 

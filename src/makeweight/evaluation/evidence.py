@@ -22,14 +22,8 @@ def held_out_losses(
 ) -> np.ndarray:
     """Return the held-out loss of every row under every arm, shape (arms, rows); missing for folds that were cut.
 
-    Parameters
-    ----------
-    predictions : sequence of sequence of ndarray of shape (h, k)
-        Of each fold, under each arm.
-    assigned, labels, codes : ndarray of int, shape (n,)
-        Fold, class and group of every row.
-    calibrate : bool
-        Whether predictions are calibrated on the other folds first.
+    `predictions` of shape (h, k): of each fold, under each arm. `assigned`, `labels`, `codes` of shape (n,): fold,
+    class and group of every row. `calibrate`: whether predictions are calibrated on the other folds first.
 
     Examples
     --------

@@ -19,11 +19,7 @@ def gains(scores: np.ndarray, is_case: np.ndarray) -> list[float]:
 
     Rows with equal scores are taken in no order: of those, as large a share of the cases is found as of the rows.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-    is_case : ndarray of bool, shape (n,)
-        One case at least.
+    `scores` of shape (n,). `is_case` of shape (n,): one case at least.
 
     Examples
     --------

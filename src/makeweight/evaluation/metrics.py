@@ -51,37 +51,20 @@ METRICS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one arm scored on one split.
+    """What one arm scored on one split."""
 
-    Parameters
-    ----------
-    metrics : dict of str to float or None
-        By name; None where it cannot be computed.
-    log_loss, group_error : list of float or None
-        Per group.
-    classes : dict of class to dict of str to float
-        imbalanced-learn's numbers per class.
-    n_held : list of int
-        Held-out rows per group.
-    alarms : float
-        Share of the held-out rows that are taken for the rarest class.
-    found : list of list of float
-        Per group, `gains` of its cases among all held-out rows; empty for groups of other classes than the rarest.
-    reliability : list of list of float
-        As of `makeweight.evaluation.found.reliability`, for the rarest class, with groups that weigh the same.
-    problems : dict of str to str
-        Why a metric could not be computed.
-    """
-
-    metrics: dict[str, float | None] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)  # by name; None where it cannot be computed
+    #: per group
     log_loss: list[float | None] = field(default_factory=list)
     group_error: list[float | None] = field(default_factory=list)
-    classes: dict[str, dict[str, float]] = field(default_factory=dict)
-    n_held: list[int] = field(default_factory=list)
-    alarms: float = 0.0
+    classes: dict[str, dict[str, float]] = field(default_factory=dict)  # imbalanced-learn's numbers per class
+    n_held: list[int] = field(default_factory=list)  # held-out rows per group
+    alarms: float = 0.0  # share of the held-out rows that are taken for the rarest class
+    #: per group, `gains` of its cases among all held-out rows; empty for groups of other classes than the rarest
     found: list[list[float]] = field(default_factory=list)
+    #: as of `makeweight.evaluation.found.reliability`, for the rarest class, with groups that weigh the same
     reliability: list[list[float]] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # why a metric could not be computed
 
 
 def measure(
@@ -96,20 +79,9 @@ def measure(
 ) -> Measured:
     """Return all metrics of the predictions for held-out rows.
 
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n, k)
-    decisions, labels, codes : ndarray of int, shape (n,)
-        Predicted class, class and group of every row.
-    n_groups : int
-    rare : int
-        The rarest class of the whole table: the positive one of AUPRC for two classes.
-    class_names : sequence of str
-
-    Returns
-    -------
-    Measured
-        A number that is not finite, or cannot be computed, is None with its reason in `problems`.
+    `probabilities` of shape (n, k). `decisions`, `labels`, `codes` of shape (n,): predicted class, class and group of
+    every row. `rare`: the rarest class of the whole table: the positive one of AUPRC for two classes. Returns Measured,
+    a number that is not finite, or cannot be computed, is None with its reason in `problems`.
 
     Examples
     --------

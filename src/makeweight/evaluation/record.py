@@ -15,35 +15,20 @@ Key = tuple[int, int, str, str]
 
 @dataclass(frozen=True)
 class ArmRecord(Measured):
-    """What an arm scored on one split, or why it could not be measured.
-
-    Parameters
-    ----------
-    repeat, fold : int
-    source, arm, estimator : str
-    task_seconds : float
-        Its share of the time of all arms of the source on this split.
-    error : str
-        Why nothing was measured; empty where something was.
-    n_train, n_added : int
-        Real rows, and what the arm added to them or took away.
-    seconds : float
-        To write the rows and fit the estimator.
-    ledger : mapping or None
-        The generator's account, as plain values.
-    """
+    """What an arm scored on one split, or why it could not be measured."""
 
     repeat: int
     fold: int
     source: str
     arm: str
     estimator: str
-    task_seconds: float = 0.0
-    error: str = ""
+    task_seconds: float = 0.0  # its share of the time of all arms of the source on this split
+    error: str = ""  # why nothing was measured; empty where something was
+    #: real rows, and what the arm added to them or took away
     n_train: int = 0
     n_added: int = 0
-    seconds: float = 0.0
-    ledger: Mapping[str, object] | None = None
+    seconds: float = 0.0  # to write the rows and fit the estimator
+    ledger: Mapping[str, object] | None = None  # the generator's account, as plain values
 
     @property
     def key(self) -> Key:

@@ -20,22 +20,14 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean over splits with its interval, and the probability of one as large by chance.
-
-    Parameters
-    ----------
-    mean, low, high : float
-    p : float
-        Two-sided, that the mean is zero.
-    p_holm : float or None
-        Corrected for the other comparisons of its family. Where there is one, the interval is the one that decides: it
-        holds 0 exactly where `p_holm` is not below `LEVEL`.
-    """
+    """A mean over splits with its interval, and the probability of one as large by chance."""
 
     mean: float
     low: float
     high: float
-    p: float
+    p: float  # two-sided, that the mean is zero
+    #: corrected for the other comparisons of its family. Where there is one, the interval is the one that decides: it
+    #: holds 0 exactly where `p_holm` is not below `LEVEL`
     p_holm: float | None = None
 
 

@@ -29,20 +29,11 @@ LEAST_ROWS = 8
 
 @dataclass(frozen=True)
 class GeneratorTransfer:
-    """The cost of transfer of one generator.
-
-    Parameters
-    ----------
-    generator : str
-    cost : Interval or None
-        In nats of balanced log-loss; None where it could not be measured.
-    reason : str
-        Why not, or an empty text.
-    """
+    """The cost of transfer of one generator."""
 
     generator: str
-    cost: Interval | None
-    reason: str = ""
+    cost: Interval | None  # in nats of balanced log-loss; None where it could not be measured
+    reason: str = ""  # why not, or an empty text
 
     def __str__(self) -> str:
         if self.cost is None:

@@ -77,34 +77,18 @@ def processes(n_jobs: int) -> int:
 
 @dataclass(eq=False)
 class Work:
-    """Splits to run, their records so far, and what was left out.
-
-    Parameters
-    ----------
-    problem : EvaluationProblem
-    settings : Settings
-    sources : sequence of ArmSource
-        All that is asked for.
-    splits : tuple of (repeat, fold)
-    clock : Clock
-    log : Log
-    engine : str
-    n_jobs : int
-    progress : callable or None
-    by_name : bool
-        Whether the arms were asked for by name: then none is left out.
-    """
+    """Splits to run, their records so far, and what was left out."""
 
     problem: EvaluationProblem
     settings: Settings
-    sources: Sequence[ArmSource]
+    sources: Sequence[ArmSource]  # all that is asked for
     splits: tuple[tuple[int, int], ...]
     clock: Clock
     log: Log
     engine: str
     n_jobs: int
     progress: Callable[[Progress], object] | None
-    by_name: bool = True
+    by_name: bool = True  # whether the arms were asked for by name: then none is left out
     left_out: tuple[str, ...] = ()
 
     @property

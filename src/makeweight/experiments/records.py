@@ -17,24 +17,13 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class ExperimentTask(Generic[Settings]):
-    """One task of an experiment.
-
-    Attributes
-    ----------
-    data, arm : str
-    seed : int
-    settings : dataclass
-        Of the kind of experiment.
-    learner : str or None
-        None where one task measures all classifiers.
-    step : int or None
-    """
+    """One task of an experiment."""
 
     data: str
     arm: str
     seed: int
-    settings: Settings
-    learner: str | None = None
+    settings: Settings  # of the kind of experiment
+    learner: str | None = None  # None where one task measures all classifiers
     step: int | None = None
 
 

@@ -70,18 +70,11 @@ class Traits:
 
 @dataclass(frozen=True)
 class Remarks:
-    """What a proposal says besides its rows.
+    """What a proposal says besides its rows."""
 
-    Parameters
-    ----------
-    rejected : Counter of str
-        Rows that were written but cannot be shown as a frame, by reason; they count as proposed and rejected.
-    stop : str or None
-        Why the generator cannot go on with this group; what was accepted is kept.
-    """
-
+    #: rows that were written but cannot be shown as a frame, by reason; they count as proposed and rejected
     rejected: Counter[str] = field(default_factory=Counter)
-    stop: str | None = None
+    stop: str | None = None  # why the generator cannot go on with this group; what was accepted is kept
 
 
 def remark(frame: pd.DataFrame, *, rejected: Counter[str] | None = None, stop: str | None = None) -> pd.DataFrame:

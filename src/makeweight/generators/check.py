@@ -167,22 +167,9 @@ def first_reasons(
 ) -> tuple[dict[Hashable, Any], np.ndarray]:
     """Return the encoded columns of proposed rows, and the first reason why each row is not valid.
 
-    Parameters
-    ----------
-    frame : DataFrame of shape (n, n_columns)
-    columns : iterable of Column
-        Those that every row needs.
-    given : iterable of hashable
-        The target and the grouping attributes: checked where the frame has them.
-    group : Group
-        For which the rows were proposed.
-    schema : Schema
-
-    Returns
-    -------
-    encoded : dict of name to ndarray or Series
-    reasons : ndarray of str, shape (n,)
-        Empty where a row is valid.
+    `frame` of shape (n, n_columns). `columns`: those that every row needs. `given`: the target and the grouping
+    attributes: checked where the frame has them. `group`: for which the rows were proposed. Returns `encoded`;
+    `reasons` of shape (n,), empty where a row is valid.
     """
     reasons = np.full(len(frame), "", dtype=object)
     encoded: dict[Hashable, Any] = {}
@@ -203,15 +190,7 @@ def first_reasons(
 def fingerprints(table: Table, positions: np.ndarray) -> np.ndarray:
     """Return 64 bits per row that are the same for rows of one group with equal learned columns.
 
-    Parameters
-    ----------
-    table : Table
-    positions : ndarray of int, shape (n_rows,)
-        Position of every row's group.
-
-    Returns
-    -------
-    ndarray of uint64, shape (n_rows,)
+    `positions` of shape (n_rows,): position of every row's group. Returns shape (n_rows,).
     """
     prints = positions.astype(np.uint64)
     for column in table.schema.learned:
@@ -236,16 +215,8 @@ def _n_values(column: Column) -> float:
 def mix(prints: np.ndarray, name: Hashable, values: np.ndarray) -> np.ndarray:
     """Fold one encoded column into the rows' 64-bit fingerprints.
 
-    Parameters
-    ----------
-    prints : ndarray of uint64, shape (n_rows,)
-    name : hashable
-        Of the column: equal values of two columns leave different traces.
-    values : ndarray of float64 or integers, shape (n_rows,)
-
-    Returns
-    -------
-    ndarray of uint64, shape (n_rows,)
+    `prints` of shape (n_rows,). `name`: of the column: equal values of two columns leave different traces. `values` of
+    shape (n_rows,). Returns shape (n_rows,).
 
     Examples
     --------

@@ -14,15 +14,6 @@ __all__ = ["Weights", "may_fetch"]
 class Weights:
     """Pretrained weights, and what may be done with them.
 
-    Parameters
-    ----------
-    name : str
-    licence : str
-    commercial : bool or None
-        Whether the licence allows commercial use; None where it is not known.
-    origin : str
-        Where they come from.
-
     Examples
     --------
     >>> print(Weights("Model 3", "Licence X", False, "https://example.org/model"))
@@ -31,8 +22,8 @@ class Weights:
 
     name: str
     licence: str
-    commercial: bool | None
-    origin: str
+    commercial: bool | None  # whether the licence allows commercial use; None where it is not known
+    origin: str  # where they come from
 
     def __str__(self) -> str:
         use = {True: "commercial use allowed", False: "no commercial use", None: "commercial use not known"}

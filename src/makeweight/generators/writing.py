@@ -45,31 +45,13 @@ def write_rows(
 ) -> Generation:
     """Return the rows of a plan, written by a copy of the generator that learned from the table.
 
-    Parameters
-    ----------
-    table : Table
-        All rows that the generator may see.
-    plan : Plan
-        Of the groups of `table`. Without a synthetic row in it nothing is fitted.
-    generator : str or Generator
-        It is copied before it is fitted, so the object that comes in stays as it is.
-    seed : numpy.random.SeedSequence
-    fit_seed : numpy.random.SeedSequence, optional
-        Of the fit; by default derived from `seed`.
-    options : mapping of str to object, optional
-        Constructor arguments of a generator given by name.
-    groups, limits, n_jobs, progress
-        As in `makeweight.generators.fill.fill`.
-    name : str, optional
-        Of the generator, for the provenance; by default the name in the registry or the class.
-    on_fit : callable, optional
-        Called with the fitted generator before it writes a row.
-    constraints : mapping of name to expression, or expressions, optional
-        What every row obeys: a real row that does not is an error, a synthetic one is rejected by that name.
-
-    Returns
-    -------
-    Generation
+    `table`: all rows that the generator may see. `plan`: of the groups of `table`. Without a synthetic row in it
+    nothing is fitted. `generator`: it is copied before it is fitted, so the object that comes in stays as it is.
+    `fit_seed`: of the fit; by default derived from `seed`. `options`: constructor arguments of a generator given by
+    name. `groups`, `limits`, `n_jobs`, `progress`: as in `makeweight.generators.fill.fill`. `name`: of the generator,
+    for the provenance; by default the name in the registry or the class. `on_fit`: called with the fitted generator
+    before it writes a row. `constraints`: what every row obeys: a real row that does not is an error, a synthetic one
+    is rejected by that name.
 
     Examples
     --------

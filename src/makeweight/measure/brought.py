@@ -29,16 +29,9 @@ def is_brought(text: str) -> bool:
 def bring_classifier(text: str) -> Any:
     """Return the classifier that a text names, unfitted.
 
-    Parameters
-    ----------
-    text : str
-        ``package.module:name``, or ``folder/file.py:name``. The name is that of a classifier, or of a class of
-        classifiers, which is made with its defaults. The current folder, or that of the file, is imported from.
-
-    Returns
-    -------
-    object
-        With ``fit`` and ``predict_proba``.
+    `text`: ``package.module:name``, or ``folder/file.py:name``. The name is that of a classifier, or of a class of
+    classifiers, which is made with its defaults. The current folder, or that of the file, is imported from. Returns
+    object, with ``fit`` and ``predict_proba``.
 
     Examples
     --------

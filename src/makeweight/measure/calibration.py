@@ -41,18 +41,13 @@ class Identity:
 class Isotonic:
     """One increasing step function per class (one against the rest), then shares of their sum.
 
-    Parameters
-    ----------
-    steps : tuple of IsotonicRegression
-        For two classes only that of the second.
-
     Notes
     -----
     Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability
     estimates" (2002).
     """
 
-    steps: tuple[IsotonicRegression, ...]
+    steps: tuple[IsotonicRegression, ...]  # for two classes only that of the second
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities of shape (n, k)."""

@@ -101,22 +101,11 @@ LEARNERS: dict[str, Callable[[int, int], Any]] = {
 def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
     """Return a fresh classifier.
 
-    Parameters
-    ----------
-    learner : str or scikit-learn classifier
-        "lr": logistic regression on standardised columns. "rf": forest of 50 trees with 3 rows per leaf, each
-        tree grown from at most 3,000 rows. "hgb": 60 boosted trees of 15 leaves. "xgb": 100 trees of depth 3.
-        "rf-default" (with entropy), "hgb-default", "xgb-default": at the settings of their libraries.
-        "rf5": forest of 100 trees with 5 rows per leaf. "hgb-shallow": boosted trees of depth 3. A classifier is
-        cloned.
-    seed : int
-        For every random state that is open.
-    n_rows : int
-        Training rows.
-
-    Returns
-    -------
-    scikit-learn classifier
+    `learner`: "lr": logistic regression on standardised columns. "rf": forest of 50 trees with 3 rows per leaf, each
+    tree grown from at most 3,000 rows. "hgb": 60 boosted trees of 15 leaves. "xgb": 100 trees of depth 3. "rf-default"
+    (with entropy), "hgb-default", "xgb-default": at the settings of their libraries. "rf5": forest of 100 trees with 5
+    rows per leaf. "hgb-shallow": boosted trees of depth 3. A classifier is cloned. `seed`: for every random state that
+    is open. `n_rows`: training rows.
 
     Examples
     --------

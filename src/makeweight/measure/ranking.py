@@ -20,18 +20,7 @@ LEAST_VARIANCE = 1e-6
 def ranking_answer(table: Table, labels: np.ndarray, rng: np.random.Generator) -> tuple[RankingTest | None, str]:
     """Return the ranking test of a table, and its answer in a sentence, or why there is none.
 
-    Parameters
-    ----------
-    table : Table
-        With a target of two classes.
-    labels : ndarray of int, shape (n,)
-        Class of every row.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    test : RankingTest or None
-    answer : str
+    `table`: with a target of two classes. `labels` of shape (n,): class of every row.
 
     Examples
     --------

@@ -25,15 +25,6 @@ class Strata:
 
     A held-out row that equals a training row measures memory, not generalisation.
 
-    Parameters
-    ----------
-    codes : ndarray of int, shape (n,)
-        Group of every row.
-    units : ndarray of int, shape (n,)
-        Rows equal in all learned columns share a number, except rows that occur very often.
-    names : tuple of str
-        Names of the groups.
-
     Examples
     --------
     >>> from makeweight import Schema
@@ -44,9 +35,9 @@ class Strata:
     (True, [2, 2])
     """
 
-    codes: np.ndarray
-    units: np.ndarray
-    names: tuple[str, ...]
+    codes: np.ndarray  # shape (n,); group of every row
+    units: np.ndarray  # shape (n,); rows equal in all learned columns share a number, except rows that occur very often
+    names: tuple[str, ...]  # names of the groups
 
     @classmethod
     def of(cls, table: Table, groups: Groups | None = None) -> Strata:

@@ -30,27 +30,15 @@ TEACHER_STREAM = 3
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A teacher, and what real rows weigh.
+    """A teacher, and what real rows weigh."""
 
-    Parameters
-    ----------
-    teacher : Committee
-        Fitted to a sample, at the shares of the whole table; where there are grouping attributes, at equal shares of
-        the groups.
-    schema : Schema
-    groups : Groups
-        With the counts of the whole table.
-    labels : ndarray of shape (k,)
-        What the teacher's classes stand for, 0 to k - 1.
-    weights : ndarray of shape (n_groups,)
-        Of a real row, by its group; their mean over the table is one.
-    """
-
+    #: fitted to a sample, at the shares of the whole table; where there are grouping attributes, at equal shares of the
+    #: groups
     teacher: Committee
     schema: Schema
-    groups: Groups
-    labels: np.ndarray
-    weights: np.ndarray
+    groups: Groups  # with the counts of the whole table
+    labels: np.ndarray  # shape (k,); what the teacher's classes stand for, 0 to k - 1
+    weights: np.ndarray  # shape (n_groups,); of a real row, by its group; their mean over the table is one
 
     def label(self, rows: pd.DataFrame, arrow: Any) -> Any:
         """Return synthetic rows once per label, with the label's probability as their weight."""

@@ -22,24 +22,14 @@ EXAMPLE = "where={'age': (18, 30), 'city': ['Rome', 'Oslo'], 'paid': 'yes'}"
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """The values that a column may have.
-
-    Parameters
-    ----------
-    column : Column
-    values : tuple
-        As `Values.data` has them; empty for a range.
-    low, high : float
-        Of a range, ends included.
-    missing : bool
-        Whether a missing value is one of them.
-    """
+    """The values that a column may have."""
 
     column: Column
-    values: tuple[Any, ...] = ()
+    values: tuple[Any, ...] = ()  # as `Values.data` has them; empty for a range
+    #: of a range, ends included
     low: float = -math.inf
     high: float = math.inf
-    missing: bool = False
+    missing: bool = False  # whether a missing value is one of them
 
     @property
     def reason(self) -> str:
@@ -85,11 +75,7 @@ class Condition:
 def read_conditions(where: Mapping[Any, Any], schema: Schema) -> dict[Hashable, Condition]:
     """Return conditions by column.
 
-    Parameters
-    ----------
-    where : mapping of column to a value, a list of values, or a range (low, high)
-        An end of a range that is None is open. None, or a NaN, stands for a missing value.
-    schema : Schema
+    `where`: an end of a range that is None is open. None, or a NaN, stands for a missing value.
 
     Examples
     --------

@@ -22,13 +22,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """One condition that every row obeys.
-
-    Parameters
-    ----------
-    name : str
-    expression : Expression
-    """
+    """One condition that every row obeys."""
 
     name: str
     expression: Expression

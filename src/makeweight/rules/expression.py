@@ -62,13 +62,6 @@ class _Truth:
 class Expression:
     """A condition on rows that was read.
 
-    Parameters
-    ----------
-    text : str
-    tree : ast.expr
-    names : mapping of str to hashable
-        Identifiers in the tree, and the columns they stand for.
-
     Examples
     --------
     >>> expression = Expression.read("`first day` <= last", ["first day", "last"])
@@ -78,18 +71,14 @@ class Expression:
 
     text: str
     tree: ast.expr
-    names: Mapping[str, Hashable]
+    names: Mapping[str, Hashable]  # identifiers in the tree, and the columns they stand for
 
     @classmethod
     def read(cls, text: str, columns: list[Hashable]) -> Expression:
         """Return the expression that a text says.
 
-        Parameters
-        ----------
-        text : str
-            Columns, numbers, quoted texts and dates; ``+ - * / %``, comparisons, ``in``, ``and``, ``or``, ``not``.
-        columns : list of hashable
-            Those that it may name; names that are no Python names go between backticks.
+        `text`: columns, numbers, quoted texts and dates; ``+ - * / %``, comparisons, ``in``, ``and``, ``or``, ``not``.
+        `columns`: those that it may name; names that are no Python names go between backticks.
         """
         if not isinstance(text, str) or not text.strip() or len(text) > MOST_CHARACTERS:
             raise _refusal(text, f"text of 1 to {MOST_CHARACTERS:,} characters")

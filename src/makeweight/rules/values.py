@@ -21,21 +21,13 @@ DAY = 86_400_000_000.0
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Values of one kind.
-
-    Parameters
-    ----------
-    meaning : {"number", "date", "duration", "truth", "text"}
-    data : ndarray
-        float64 (dates: microseconds since 1970 on the wall clock; truth: 0 or 1), or objects for text. One value stands
-        for every row.
-    missing : ndarray of bool
-        Of the shape of `data`.
-    """
+    """Values of one kind."""
 
     meaning: Meaning
+    #: float64 (dates: microseconds since 1970 on the wall clock; truth: 0 or 1), or objects for text. One value stands
+    #: for every row
     data: np.ndarray
-    missing: np.ndarray
+    missing: np.ndarray  # of the shape of `data`
 
 
 class Rule(Protocol):
@@ -59,12 +51,8 @@ class Rule(Protocol):
 def values_of(column: Column, encoded: np.ndarray) -> Values:
     """Return what the codes of a column mean.
 
-    Parameters
-    ----------
-    column : Column
-        Learned, or a target or grouping attribute.
-    encoded : ndarray of shape (n,)
-        As `makeweight.table.Table.encode` returns it.
+    `column`: learned, or a target or grouping attribute. `encoded` of shape (n,): as `makeweight.table.Table.encode`
+    returns it.
 
     Examples
     --------

@@ -25,17 +25,7 @@ CONTENTS = ("class", "target", "group_by", "kinds", "constraints")
 
 @dataclass(frozen=True)
 class SavedParts:
-    """What a manifest says.
-
-    Parameters
-    ----------
-    folder : Path
-    generator : type
-    target : hashable or None
-    group_by : list of hashable
-    kinds : dict of column to kind
-    constraints : dict of name to expression
-    """
+    """What a manifest says."""
 
     folder: Path
     generator: type[Any]

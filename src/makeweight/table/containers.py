@@ -17,14 +17,7 @@ __all__ = ["append_rows", "append_values", "as_container", "empty_like", "to_fra
 def to_frame(data: Any) -> pd.DataFrame:
     """Return a table as a pandas frame, without copying where that is possible.
 
-    Parameters
-    ----------
-    data : pandas.DataFrame, polars.DataFrame, pyarrow.Table or ndarray of shape (n_rows, n_columns)
-        Columns of an array are called ``x0``, ``x1``, ...
-
-    Returns
-    -------
-    pandas.DataFrame
+    `data` of shape (n_rows, n_columns): columns of an array are called ``x0``, ``x1``, ...
 
     Examples
     --------

@@ -33,20 +33,8 @@ def infer_column(
 ) -> Column:
     """Find the kind of a column and describe it.
 
-    Parameters
-    ----------
-    series : Series
-        A real column, with its name.
-    kind : Kind, optional
-        Given where the user or the role of the column decides.
-    reason : str
-        Why, where `kind` is given.
-    form : str, optional
-        The style of its dates or numbers, where the user states it.
-
-    Returns
-    -------
-    Column
+    `series`: a real column, with its name. `kind`: given where the user or the role of the column decides. `reason`:
+    why, where `kind` is given. `form`: the style of its dates or numbers, where the user states it.
 
     Examples
     --------
@@ -204,25 +192,9 @@ def number_kind(
 ) -> tuple[Kind, str]:
     """Tell the kind of a column of numbers from what is known of them.
 
-    Parameters
-    ----------
-    name : hashable
-        Of the column.
-    n_present, n_distinct : int
-        Values that are not missing, and different ones.
-    few : set of float or None
-        The different values, where they are at most `FEW`.
-    unique : bool
-        Whether every value is different.
-    bounds : tuple of int or None
-        Smallest and largest value where all are whole numbers.
-    step : int
-        What divides all differences.
-
-    Returns
-    -------
-    kind : Kind
-    reason : str
+    `name`: of the column. `n_present`, `n_distinct`: values that are not missing, and different ones. `few`: the
+    different values, where they are at most `FEW`. `unique`: whether every value is different. `bounds`: smallest and
+    largest value where all are whole numbers. `step`: what divides all differences.
     """
     if few == {0.0, 1.0}:
         return Kind.BOOLEAN, "0 and 1 only"

@@ -46,20 +46,9 @@ def read_table(
 ) -> TableFile:
     """Read a table.
 
-    Parameters
-    ----------
-    source : str or Path
-        A file ending in .csv, .tsv, .parquet or .feather, or "-" for standard input.
-    header : bool
-        Whether the first line of a text file names the columns; else they are called ``c1``, ``c2``, ...
-    missing : collection of str
-        Texts that stand for a missing value, besides the blank cell and the usual ones.
-    kinds : mapping of column to Kind, optional
-        What the user says the columns are.
-
-    Returns
-    -------
-    TableFile
+    `source`: a file ending in .csv, .tsv, .parquet or .feather, or "-" for standard input. `header`: whether the first
+    line of a text file names the columns; else they are called ``c1``, ``c2``, ... `missing`: texts that stand for a
+    missing value, besides the blank cell and the usual ones. `kinds`: what the user says the columns are.
     """
     name = str(source)
     raw, where, format_ = _load(name)
@@ -88,18 +77,9 @@ def write_table(
 ) -> None:
     """Write the real rows as they were, then the synthetic ones.
 
-    Parameters
-    ----------
-    file : TableFile
-        The real rows.
-    rows : DataFrame of shape (n_synthetic, n_columns)
-        With the columns and dtypes of ``file.frame``.
-    destination : str or Path
-        A file, which is replaced if it exists; or "-" for standard output.
-    extra : DataFrame, optional
-        Further columns for all rows that are written.
-    synthetic_only : bool
-        Leave the real rows out.
+    `file`: the real rows. `rows` of shape (n_synthetic, n_columns): with the columns and dtypes of ``file.frame``.
+    `destination`: a file, which is replaced if it exists; or "-" for standard output. `extra`: further columns for all
+    rows that are written. `synthetic_only`: leave the real rows out.
     """
     name = str(destination)
     format_ = file.format if name == STANDARD else format_of(name)

@@ -66,9 +66,7 @@ class ChainGenerator(WithOptions, abc.ABC):
     def propose(self, group: Group, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
         """Write `n` rows of a group, column by column in the order of the table.
 
-        Returns
-        -------
-        DataFrame of shape (n, n_learned)
+        Returns shape (n, n_learned).
         """
         self._known.position(group)
         codes = [float(code_of(column, value)) for column, value in zip(self._known.given, group, strict=True)]

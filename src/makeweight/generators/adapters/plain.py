@@ -32,14 +32,6 @@ class PlainTable:
     and the median stands in their place; written rows are read back the same way. Target and grouping
     attributes come first. Identifiers, free text and constant columns are left out.
 
-    Parameters
-    ----------
-    known : KnownTable
-    names : mapping of column to str
-        Under which name the frame has a column.
-    flags : mapping of column to str
-        Under which name it says where the column is missing.
-
     Examples
     --------
     >>> from makeweight.generators.contract import example_table
@@ -54,8 +46,8 @@ class PlainTable:
     """
 
     known: KnownTable
-    names: dict[Hashable, str]
-    flags: dict[Hashable, str]
+    names: dict[Hashable, str]  # under which name the frame has a column
+    flags: dict[Hashable, str]  # under which name it says where the column is missing
 
     @classmethod
     def of(cls, table: Table) -> Self:
@@ -81,9 +73,7 @@ class PlainTable:
     def frame(self, table: Table) -> pd.DataFrame:
         """Return the rows of the table it was made of.
 
-        Returns
-        -------
-        DataFrame of shape (n_rows, n_names + n_flags)
+        Returns shape (n_rows, n_names + n_flags).
         """
         shown: dict[str, Any] = {}
         for column in self.columns:
@@ -108,16 +98,9 @@ class PlainTable:
     def proposal(self, rows: pd.DataFrame, group: Group) -> pd.DataFrame:
         """Return another package's rows as a proposal for a group.
 
-        Parameters
-        ----------
-        rows : DataFrame
-            With the columns of `frame`. Numbers are put on the column's decimals, and nothing else is changed.
-        group : Group
-
-        Returns
-        -------
-        DataFrame of shape (n_valid, n_learned)
-            Its remarks count the others by the first reason, in the words of the one check.
+        `rows`: with the columns of `frame`. Numbers are put on the column's decimals, and nothing else is changed.
+        Returns shape (n_valid, n_learned), its remarks count the others by the first reason, in the words of the one
+        check.
         """
         lacking = [name for name in (*self.names.values(), *self.flags.values()) if name not in rows.columns]
         if lacking:

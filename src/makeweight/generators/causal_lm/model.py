@@ -96,17 +96,9 @@ class Language:
     def logits(self, tokens: torch.Tensor, mask: torch.Tensor, cache: Any = None) -> torch.Tensor:
         """Return the logits that follow every token.
 
-        Parameters
-        ----------
-        tokens : int64 tensor of shape (n_rows, n_new)
-        mask : int64 tensor of shape (n_rows, n_past + n_new)
-            1 for tokens, 0 for padding, wherever it is: positions are counted over tokens alone.
-        cache : transformers.Cache, optional
-            Keys and values of the n_past tokens; the new ones are added.
-
-        Returns
-        -------
-        tensor of shape (n_rows, n_new, n_logits)
+        `tokens` of shape (n_rows, n_new). `mask` of shape (n_rows, n_past + n_new): 1 for tokens, 0 for padding,
+        wherever it is: positions are counted over tokens alone. `cache`: keys and values of the n_past tokens; the new
+        ones are added. Returns shape (n_rows, n_new, n_logits).
         """
         options: dict[str, Any] = {"attention_mask": mask, "use_cache": cache is not None}
         if cache is not None:
@@ -198,14 +190,8 @@ def _make_tokenizer(single: Sequence[str], values: Iterable[str]) -> Any:
 def load(source: str, *, local_only: bool = False, fetch: bool = False) -> Language:
     """Load a pretrained model and its tokenizer; never runs code that comes with it, and reads no pickle.
 
-    Parameters
-    ----------
-    source : str
-        A folder, or the id of a model on the hub.
-    local_only : bool
-        Whether the hub is not asked.
-    fetch : bool
-        Whether what is not there may be downloaded; else a terminal is asked.
+    `source`: a folder, or the id of a model on the hub. `local_only`: whether the hub is not asked. `fetch`: whether
+    what is not there may be downloaded; else a terminal is asked.
     """
     reaches_out = not (local_only or Path(source).is_dir())
     try:

@@ -117,19 +117,9 @@ def train(
 ) -> TrainingState:
     """Train until the last epoch, until the validation loss stays, or until the time is up.
 
-    Parameters
-    ----------
-    trainer : LanguageTrainer
-        New, or brought to where an earlier one was.
-    progress : callable, optional
-        Called with a `makeweight.progress.Progress` after every epoch.
-    after_epoch : callable, optional
-        Called with the trainer then, to save it.
-
-    Returns
-    -------
-    TrainingState
-        The model has the best weights.
+    `trainer`: new, or brought to where an earlier one was. `progress`: called with a `makeweight.progress.Progress`
+    after every epoch. `after_epoch`: called with the trainer then, to save it. Returns TrainingState, the model has the
+    best weights.
     """
     outcome, recipe = trainer.outcome, trainer.recipe
     before, start = outcome.seconds, time.perf_counter()

@@ -33,13 +33,7 @@ class AnswerReport:
 def measure(codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]) -> tuple[int, int, tuple[str, ...]]:
     """Return duplicates, copies of the examples, and collapsed columns.
 
-    Parameters
-    ----------
-    codes : ndarray of float64, shape (n, n_learned)
-        Rows of an answer.
-    shown : ndarray of float64, shape (k, n_learned)
-        The examples.
-    columns : sequence of hashable
+    `codes` of shape (n, n_learned): rows of an answer. `shown` of shape (k, n_learned): the examples.
 
     Examples
     --------

@@ -24,25 +24,17 @@ LATER = "later"
 class Retry:
     """When to ask again.
 
-    Parameters
-    ----------
-    attempts : int
-        For connection errors, 408, 409 and 5xx; the first one included.
-    first, most : float
-        Seconds to wait after the first failure, doubled after each further one, at most `most`.
-    longest : float
-        Seconds that a request may be put off by 429 in all, however often.
-
     Examples
     --------
     >>> Retry().seconds(0, asked=3.0) >= 3.0
     True
     """
 
-    attempts: int = 6
+    attempts: int = 6  # for connection errors, 408, 409 and 5xx; the first one included
+    #: seconds to wait after the first failure, doubled after each further one, at most `most`
     first: float = 0.5
     most: float = 60.0
-    longest: float = 900.0
+    longest: float = 900.0  # seconds that a request may be put off by 429 in all, however often
 
     def seconds(self, failures: int, asked: float | None) -> float:
         """Return how long to wait: what was asked for, or an exponential back-off; with jitter on top.

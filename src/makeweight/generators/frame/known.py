@@ -21,16 +21,6 @@ __all__ = ["KnownTable", "too_few_rows"]
 class KnownTable:
     """Columns and groups of a table.
 
-    Parameters
-    ----------
-    writer : Table
-        Without rows; it writes encoded columns with the real dtypes.
-    groups : tuple of Group
-        In the order of their positions.
-    fingerprint : mapping of str to str
-        What the table has to have for a saved generator to be loaded with it: every column's kind and values,
-        and the groups. Text columns, of which generators keep real values, count with all their values.
-
     Examples
     --------
     >>> from makeweight.generators.contract import example_table
@@ -39,8 +29,10 @@ class KnownTable:
     (1, 0)
     """
 
-    writer: Table
-    groups: tuple[Group, ...]
+    writer: Table  # without rows; it writes encoded columns with the real dtypes
+    groups: tuple[Group, ...]  # in the order of their positions
+    #: what the table has to have for a saved generator to be loaded with it: every column's kind and values, and the
+    #: groups. Text columns, of which generators keep real values, count with all their values
     fingerprint: Mapping[str, str]
 
     @classmethod

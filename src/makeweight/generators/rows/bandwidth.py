@@ -21,21 +21,11 @@ MAX_ROWS, MAX_GROUP_ROWS, MIN_GROUP_ROWS = 2_000, 400, 25
 
 @dataclass(frozen=True)
 class Smoothing:
-    """Bandwidths of the continuous and of the coded part.
+    """Bandwidths of the continuous and of the coded part."""
 
-    Parameters
-    ----------
-    factor : float
-        c of h = c n^(-1/(d + 4)).
-    share : float
-        Probability with which a category comes from a near row.
-    dimension : int
-        d, the number of continuous columns.
-    """
-
-    factor: float
-    share: float
-    dimension: int
+    factor: float  # c of h = c n^(-1/(d + 4))
+    share: float  # probability with which a category comes from a near row
+    dimension: int  # d, the number of continuous columns
 
     def weights(self, n: int) -> tuple[float, float]:
         """Return the weight a of a row's deviation from the group mean, and h, that of the noise.
@@ -74,19 +64,9 @@ def choose_smoothing(
     q keeps category c_kj with probability 1 - share and else draws from the group's other rows. The sum over
     rows of all groups is maximised over both grids.
 
-    Parameters
-    ----------
-    whitened : ndarray of float64, shape (n, d)
-    codes : ndarray of int32, shape (n, q)
-    start : ndarray of int, shape (n_groups + 1,)
-    overall : ndarray of float64, shape (d,)
-        Mean of the groups' means, whitened.
-    borrowed : float
-        As for `makeweight.generators.rows.residuals.SharedResiduals`.
-    factor, share : float or None
-        Values that are given rather than chosen.
-    rng : numpy.random.Generator
-        Draws the rows of large groups.
+    `whitened` of shape (n, d), `codes` of shape (n, q), `start` of shape (n_groups + 1,). `overall` of shape (d,): mean
+    of the groups' means, whitened. `borrowed`: as for `makeweight.generators.rows.residuals.SharedResiduals`. `factor`,
+    `share`: values that are given rather than chosen. `rng`: draws the rows of large groups.
 
     References
     ----------

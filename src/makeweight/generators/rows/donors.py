@@ -37,20 +37,8 @@ def kept_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to keep, group after group, and where each group begins among them.
 
-    Parameters
-    ----------
-    groups : Groups
-    max_rows : int
-        Per group; fewer where groups and columns are many, drawn at random.
-    n_columns : int
-    rng : numpy.random.Generator
-    max_cells : int
-        Encoded cells over all groups.
-
-    Returns
-    -------
-    rows : ndarray of int, shape (n_kept,)
-    start : ndarray of int, shape (n_groups + 1,)
+    `max_rows`: per group; fewer where groups and columns are many, drawn at random. `max_cells`: encoded cells over all
+    groups. Returns `rows` of shape (n_kept,); `start` of shape (n_groups + 1,).
     """
     most = min(max_rows, max(MIN_ROWS, max_cells // (len(groups) * max(1, n_columns))))
     by_group = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(groups.counts)[:-1])
@@ -111,20 +99,12 @@ class FromRows(SavedGenerator):
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Real rows that are kept, group after group.
+    """Real rows that are kept, group after group."""
 
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (n, d)
-        Without gaps: where a value is missing, the group's mean, or another row's score.
-    codes : ndarray of int32, shape (n, q)
-        Categories; then, of numeric columns with missing values, -1 where it is missing, else 0.
-    start : ndarray of int, shape (n_groups + 1,)
-    """
-
-    scores: np.ndarray
+    scores: np.ndarray  # shape (n, d); without gaps: where a value is missing, the group's mean, or another row's score
+    #: shape (n, q); categories; then, of numeric columns with missing values, -1 where it is missing, else 0
     codes: np.ndarray
-    start: np.ndarray
+    start: np.ndarray  # shape (n_groups + 1,)
 
     def of(self, position: int) -> slice:
         """Return the rows of a group."""
@@ -137,20 +117,11 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class Donors(Kept):
-    """Real rows to write from, group after group.
+    """Real rows to write from, group after group."""
 
-    Parameters
-    ----------
-    whitened : ndarray of float64, shape (n, d)
-        The scores, whitened.
-    observed : ndarray of bool, shape (n, d)
-    rows : ndarray of int, shape (n,)
-        Where they stand in the table.
-    """
-
-    whitened: np.ndarray
-    observed: np.ndarray
-    rows: np.ndarray
+    whitened: np.ndarray  # shape (n, d); the scores, whitened
+    observed: np.ndarray  # shape (n, d)
+    rows: np.ndarray  # shape (n,); where they stand in the table
 
     def near(
         self,

@@ -108,14 +108,7 @@ class Dummies:
     def fit_encode(self, table: Table, rows: np.ndarray) -> np.ndarray:
         """Learn location and scale from all rows, and return the matrix of some.
 
-        Parameters
-        ----------
-        table : Table
-        rows : ndarray of int, shape (n,)
-
-        Returns
-        -------
-        ndarray of float64, shape (n, width)
+        `rows` of shape (n,). Returns shape (n, width).
         """
         matrix = np.zeros((len(rows), self.width))
         for column, place in self._parts:
@@ -135,15 +128,8 @@ class Dummies:
     def decode(self, matrix: np.ndarray, uniforms: np.ndarray | None = None) -> dict[Hashable, np.ndarray]:
         """Return encoded columns.
 
-        Parameters
-        ----------
-        matrix : ndarray of float64, shape (n, width)
-        uniforms : ndarray of float64 in [0, 1), shape (n, n_columns), optional
-            Draw every one-hot category with the weight it has in its row, rather than take the heaviest.
-
-        Returns
-        -------
-        dict of name to ndarray of shape (n,)
+        `matrix` of shape (n, width). `uniforms` of shape (n, n_columns) in [0, 1): draw every one-hot category with the
+        weight it has in its row, rather than take the heaviest. Returns shape (n,).
         """
         columns: dict[Hashable, np.ndarray] = {}
         for position, (column, place) in enumerate(self._parts):

@@ -23,15 +23,7 @@ UNKNOWN = -3
 def encode_foreign(column: Column, frame: pd.DataFrame) -> np.ndarray:
     """Return a column of other rows as `Table.encode` does, with `UNKNOWN` for categories that are new.
 
-    Parameters
-    ----------
-    column : Column
-        Of the table.
-    frame : DataFrame of shape (m, n_columns)
-
-    Returns
-    -------
-    ndarray of shape (m,)
+    `column`: of the table. `frame` of shape (m, n_columns). Returns shape (m,).
     """
     if column.name not in frame.columns:
         raise SchemaError("a column is missing", where=column.label, hint=nearest(str(column.name), frame.columns))
@@ -45,16 +37,7 @@ def encode_foreign(column: Column, frame: pd.DataFrame) -> np.ndarray:
 def positions_of(frame: pd.DataFrame, columns: Sequence[Column], groups: Sequence[Group]) -> np.ndarray:
     """Return the position of every row's group among groups, -1 where it is none of them.
 
-    Parameters
-    ----------
-    frame : DataFrame of shape (m, n_columns)
-    columns : sequence of Column
-        The target and the grouping attributes.
-    groups : sequence of Group
-
-    Returns
-    -------
-    ndarray of int, shape (m,)
+    `frame` of shape (m, n_columns). `columns`: the target and the grouping attributes. Returns shape (m,).
     """
     codes = np.stack([encode_foreign(column, frame) for column in columns], axis=1)
     positions = {

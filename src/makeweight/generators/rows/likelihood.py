@@ -18,41 +18,19 @@ LEAST = 1e-300
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
-    """The kernels of one group: one for every donor.
+    """The kernels of one group: one for every donor."""
 
-    Parameters
-    ----------
-    centres : ndarray of float64, shape (k, d)
-    factor : ndarray of float64, shape (d, d)
-        Lower triangular; every kernel has the covariance ``factor @ factor.T``.
-    codes : ndarray of int32, shape (k, q)
-    elsewhere : list of q ndarrays
-        Probability of each code, from -1 on, when it is drawn anew.
-    anew : float
-        Probability with which a code is drawn anew.
-    """
-
-    centres: np.ndarray
-    factor: np.ndarray
-    codes: np.ndarray
-    elsewhere: list[np.ndarray]
-    anew: float
+    centres: np.ndarray  # shape (k, d)
+    factor: np.ndarray  # shape (d, d); lower triangular; every kernel has the covariance ``factor @ factor.T``
+    codes: np.ndarray  # shape (k, q)
+    elsewhere: list[np.ndarray]  # probability of each code, from -1 on, when it is drawn anew
+    anew: float  # probability with which a code is drawn anew
 
     def log_mass(self, low: np.ndarray, high: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the log-probability of boxes and codes under the mixture.
 
-        Parameters
-        ----------
-        low, high : ndarray of float64, shape (m, d)
-            Ends of the box in every column; infinite where nothing is known.
-        codes : ndarray of int32, shape (m, q)
-            A code that the table lacks has no probability.
-        rng : numpy.random.Generator
-            For the simulation.
-
-        Returns
-        -------
-        ndarray of float64, shape (m,)
+        `low`, `high` of shape (m, d): ends of the box in every column; infinite where nothing is known. `codes` of
+        shape (m, q): a code that the table lacks has no probability. `rng`: for the simulation. Returns shape (m,).
         """
         k = len(self.centres)
         draws = -(-DRAWS // k)

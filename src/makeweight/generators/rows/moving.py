@@ -52,11 +52,7 @@ class Standard:
 def is_bent(values: np.ndarray, start: np.ndarray) -> bool:
     """Tell whether a column has a point mass, or residuals too skewed to be moved as they are.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n,)
-        Group after group, NaN where missing.
-    start : ndarray of int, shape (n_groups + 1,)
+    `values` of shape (n,): group after group, NaN where missing. `start` of shape (n_groups + 1,).
 
     Examples
     --------

@@ -20,17 +20,6 @@ DIGITS = 10
 class SharedResiduals:
     """Group means and the pooled covariance around them.
 
-    Parameters
-    ----------
-    means : ndarray of float64, shape (n_groups, d)
-        Group means, drawn towards their own mean as if by `borrowed` rows that lie there.
-    overall : ndarray of float64, shape (d,)
-        Mean of the groups' means.
-    factor : ndarray of float64, shape (d, d)
-        Lower triangular L with the pooled covariance L L'.
-    inverse : ndarray of float64, shape (d, d)
-        Of `factor`: it whitens.
-
     Examples
     --------
     >>> scores = np.array([[0.0, 1.0], [1.0, 0.0], [4.0, 5.0], [5.0, np.nan]])
@@ -40,10 +29,11 @@ class SharedResiduals:
            [4.5, 5. ]])
     """
 
+    #: shape (n_groups, d); group means, drawn towards their own mean as if by `borrowed` rows that lie there
     means: np.ndarray
-    overall: np.ndarray
-    factor: np.ndarray
-    inverse: np.ndarray
+    overall: np.ndarray  # shape (d,); mean of the groups' means
+    factor: np.ndarray  # shape (d, d); lower triangular L with the pooled covariance L L'
+    inverse: np.ndarray  # shape (d, d); of `factor`: it whitens
 
     @classmethod
     def fit(cls, scores: np.ndarray, start: np.ndarray, borrowed: float) -> Self:
@@ -52,14 +42,8 @@ class SharedResiduals:
         The correlation is drawn to the identity by (d + 1) / (d + 1 + n), the weight that d + 1 rows without
         correlation would have, and its eigenvalues are kept positive **[derived]**.
 
-        Parameters
-        ----------
-        scores : ndarray of float64, shape (n, d)
-            Rows group after group, NaN where missing.
-        start : ndarray of int, shape (n_groups + 1,)
-            First row of every group, and n.
-        borrowed : float
-            Rows at the mean of the groups' means that every group is given on top.
+        `scores` of shape (n, d): rows group after group, NaN where missing. `start` of shape (n_groups + 1,): first row
+        of every group, and n. `borrowed`: rows at the mean of the groups' means that every group is given on top.
         """
         n_groups, d = len(start) - 1, scores.shape[1]
         observed = ~np.isnan(scores)

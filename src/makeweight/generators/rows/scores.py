@@ -26,15 +26,6 @@ class NormalScores:
     (the distributional transform). The scores of any column are so exactly normal, and a point mass keeps its
     share after smoothing. The inverse is the interpolated quantile function, flat over every tie.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (k,)
-        Distinct values in ascending order, k at most `MAX_POINTS` // 2.
-    lower, upper : ndarray of float64, shape (k,)
-        F just below and at each value; F of value i lies between ``lower[i]`` and ``upper[i]``.
-    row : float
-        The share of one row.
-
     Examples
     --------
     >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
@@ -42,20 +33,18 @@ class NormalScores:
     array([0. , 0.5, 2. ])
     """
 
-    values: np.ndarray
+    values: np.ndarray  # shape (k,); distinct values in ascending order, k at most `MAX_POINTS` // 2
+    #: shape (k,); F just below and at each value; F of value i lies between ``lower[i]`` and ``upper[i]``
     lower: np.ndarray
     upper: np.ndarray
-    row: float
+    row: float  # the share of one row
 
     @classmethod
     def fit(cls, observed: np.ndarray) -> NormalScores:
         """Read the distribution off observed values.
 
-        Parameters
-        ----------
-        observed : ndarray of float64, shape (n,)
-            Without NaN; n at least 1. More distinct values than can be held are thinned to every so many
-            ranks, first and last kept.
+        `observed` of shape (n,): without NaN; n at least 1. More distinct values than can be held are thinned to every
+        so many ranks, first and last kept.
         """
         values, counts = np.unique(observed, return_counts=True)
         upper = np.cumsum(counts) / len(observed)
@@ -72,15 +61,8 @@ class NormalScores:
     def transform(self, x: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Return normal scores; NaN stays NaN.
 
-        Parameters
-        ----------
-        x : ndarray of float64, shape (n,)
-        uniforms : ndarray of float64 in [0, 1), shape (n,)
-            Where in its interval each value goes.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
+        `x` of shape (n,). `uniforms` of shape (n,) in [0, 1): where in its interval each value goes. Returns shape
+        (n,).
         """
         low, high = self._ranks(x)
         share = 0.02 + 0.96 * uniforms  # away from the ends, where a score of an extreme row has no bound
@@ -89,16 +71,8 @@ class NormalScores:
     def interval(self, x: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores that a value owns: those of its ties, or a little on both sides of its own.
 
-        Parameters
-        ----------
-        x : ndarray of float64, shape (n,)
-            Any score is possible where it is NaN.
-        half : float
-            Half the width of the interval of a value that is no tie.
-
-        Returns
-        -------
-        low, high : ndarray of float64, shape (n,)
+        `x` of shape (n,): any score is possible where it is NaN. `half`: half the width of the interval of a value that
+        is no tie. Returns `low, high` shape (n,).
 
         Examples
         --------
@@ -118,16 +92,8 @@ class NormalScores:
     def locate(self, x: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Return the scores from which `inverse` makes these values; NaN stays NaN.
 
-        Parameters
-        ----------
-        x : ndarray of float64, shape (n,)
-            Taken to the nearer end where they lie outside the column's range.
-        uniforms : ndarray of float64 in [0, 1), shape (n,)
-            Where among its scores a value that repeats goes.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
+        `x` of shape (n,): taken to the nearer end where they lie outside the column's range. `uniforms` of shape (n,)
+        in [0, 1): where among its scores a value that repeats goes. Returns shape (n,).
 
         Examples
         --------
@@ -152,10 +118,7 @@ class NormalScores:
     def ties(self) -> np.ndarray:
         """Return the scores between which each value that repeats lies.
 
-        Returns
-        -------
-        ndarray of float64, shape (k, 2)
-            In ascending order; -inf or inf at the ends of the column.
+        Returns shape (k, 2), in ascending order; -inf or inf at the ends of the column.
 
         Examples
         --------
@@ -190,10 +153,7 @@ class NormalScores:
     def inverse(self, scores: np.ndarray) -> np.ndarray:
         """Return the values at normal scores, on the interpolated quantile function.
 
-        Parameters
-        ----------
-        scores : ndarray of float64
-            Any shape; NaN stays NaN.
+        `scores`: any shape; NaN stays NaN.
         """
         ranks = np.stack(self._flat(), axis=1).ravel()
         return np.asarray(np.interp(ndtr(scores), ranks, np.repeat(self.values, 2)))
@@ -205,14 +165,7 @@ def lumps(values: np.ndarray) -> np.ndarray | None:
     A lump is a value much more frequent than the values next to it, beyond chance: moving a number a little
     makes no sense where at least half of the rows are in lumps **[derived]**.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n,)
-        NaN where missing.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_distinct,), or None
+    `values` of shape (n,): NaN where missing. Returns shape (n_distinct,).
 
     Examples
     --------

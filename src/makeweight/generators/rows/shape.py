@@ -78,14 +78,9 @@ class GroupShape:
     def fit(cls, own: np.ndarray, written: np.ndarray, ties: Sequence[np.ndarray]) -> Self:
         """Read the maps off real rows and rows that were written.
 
-        Parameters
-        ----------
-        own : ndarray of float64, shape (n, d)
-            Normal scores of the group's real rows, NaN where missing.
-        written : ndarray of float64, shape (m, d)
-            Those of rows that were written of the group.
-        ties : sequence of d ndarrays of shape (k, 2)
-            The scores between which each value that repeats lies.
+        `own` of shape (n, d): normal scores of the group's real rows, NaN where missing. `written` of shape (m, d):
+        those of rows that were written of the group. `ties` of shape (k, 2): the scores between which each value that
+        repeats lies.
         """
         return cls(tuple(map(_curve, own.T, written.T, ties)))
 

@@ -143,26 +143,11 @@ def adapt(
 ) -> tuple[Network, Adaptation]:
     """Fine-tune a copy of a network on a table, and return the best of what was judged on held-out rows.
 
-    Parameters
-    ----------
-    network : Network
-        Is not changed.
-    values : ndarray of float64, shape (n, D)
-        Real rows: numbers, codes in categorical columns, NaN where missing; the label comes first.
-    categorical : ndarray of bool, shape (D,)
-    given : int
-        How many leading columns name a row's group.
-    steps : int
-        At most; it stops when held-out rows have not become likelier for a while.
-    max_context : int
-    rng : numpy.random.Generator
-    device : {"cpu", "cuda"}
-
-    Returns
-    -------
-    network : Network
-        On numpy arrays; its parameters are those that float16 can hold, so that it is saved as it is.
-    adaptation : Adaptation
+    `network`: is not changed. `values` of shape (n, D): real rows: numbers, codes in categorical columns, NaN where
+    missing; the label comes first. `categorical` of shape (D,). `given`: how many leading columns name a row's group.
+    `steps`: at most; it stops when held-out rows have not become likelier for a while. `device`: {"cpu", "cuda"}.
+    Returns `network`, on numpy arrays; its parameters are those that float16 can hold, so that it is saved as it is;
+    `adaptation`.
 
     Examples
     --------

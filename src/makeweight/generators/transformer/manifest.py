@@ -22,35 +22,20 @@ WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the weights are and where they come from.
-
-    Attributes
-    ----------
-    format, prior_version : int
-    config : str
-        Name of the pretraining configuration.
-    model : ModelConfig
-    steps, tasks : int
-        Optimiser steps, and tables seen.
-    seconds : float
-        Time spent training.
-    device : str
-    validation : dict
-        Negative log-likelihoods on the fixed tasks: the model's, and those of the closed forms.
-    sha256 : str
-        Of the weights file.
-    """
+    """What the weights are and where they come from."""
 
     format: int
     prior_version: int
-    config: str
+    config: str  # name of the pretraining configuration
     model: ModelConfig
+    #: optimiser steps, and tables seen
     steps: int
     tasks: int
-    seconds: float
+    seconds: float  # time spent training
     device: str
+    #: negative log-likelihoods on the fixed tasks: the model's, and those of the closed forms
     validation: dict[str, dict[str, float]]
-    sha256: str
+    sha256: str  # of the weights file
 
 
 @dataclass(frozen=True)

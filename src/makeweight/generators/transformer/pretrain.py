@@ -224,27 +224,10 @@ def pretrain(
 ) -> Figures:
     """Pretrain within a time budget and leave the best weights in ``folder/best``.
 
-    Parameters
-    ----------
-    config : Config
-    folder : path
-    hours : float
-        Wall-clock budget of this call.
-    device : {"auto", "cpu", "cuda"}
-    resume : path, optional
-        A checkpoint to continue from.
-    compile : bool
-    steps : int, optional
-        Stop after so many steps in total, if the time allows.
-    horizon : float, optional
-        Hours of a training that is split over several calls, for the learning rate.
-    progress : callable, optional
-        Called with a `makeweight.progress.Progress`, in seconds, every fifty steps and after every validation.
-
-    Returns
-    -------
-    dict
-        The final validation figures.
+    `hours`: wall-clock budget of this call. `device`: {"auto", "cpu", "cuda"}. `resume`: a checkpoint to continue from.
+    `steps`: stop after so many steps in total, if the time allows. `horizon`: hours of a training that is split over
+    several calls, for the learning rate. `progress`: called with a `makeweight.progress.Progress`, in seconds, every
+    fifty steps and after every validation. Returns dict, the final validation figures.
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)

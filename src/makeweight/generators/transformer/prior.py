@@ -148,16 +148,7 @@ def _select(random: Random, cells: Tensor, label: Tensor, shape: Shape, ratio: f
 def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) -> Tasks:
     """Draw a batch of tasks on the generator's device.
 
-    Parameters
-    ----------
-    config : PriorConfig
-    shape : Shape
-    generator : torch.Generator
-        Fixes everything; the tasks are the same for the same seed and device type.
-
-    Returns
-    -------
-    Tasks
+    `generator`: fixes everything; the tasks are the same for the same seed and device type.
 
     Examples
     --------

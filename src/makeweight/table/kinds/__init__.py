@@ -25,15 +25,9 @@ __all__ = ["Codec", "codec"]
 
 @dataclass(frozen=True)
 class Codec:
-    """Reads, checks and writes columns of one kind, in the column's own style where it has one.
+    """Reads, checks and writes columns of one kind, in the column's own style where it has one."""
 
-    Parameters
-    ----------
-    kind : module
-        The functions for typed values.
-    """
-
-    kind: ModuleType
+    kind: ModuleType  # the functions for typed values
 
     def describe(self, series: pd.Series[Any], reason: str) -> Column:
         """Return what is known of a real column."""

@@ -51,18 +51,7 @@ def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator
     real ones (a digit stays a digit, a letter a letter of the same case, and what all have in common stays), and
     get a suffix where that leaves too few. Check digits are right where they are right in the real column.
 
-    Parameters
-    ----------
-    column : Column
-    real : Series
-        The real column.
-    n : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Series of shape (n,)
-        With the dtype of the real column.
+    `real`: the real column. Returns shape (n,), with the dtype of the real column.
     """
     present = real[~missing_mask(real)]
     if _holds_numbers(real):
