@@ -26,7 +26,7 @@ from makeweight.theory.published.audit import generator_audit
 from makeweight.theory.published.bias import borrow_rows, corrected_sample, fit_corrected
 from makeweight.theory.published.capacity import capacity_curve, fit_capacity_rate
 from makeweight.theory.published.components import GaussianComponent
-from makeweight.theory.published.densities import GaussianDensity, LatentEmbedding, fit_gaussian
+from makeweight.theory.published.densities import BayesianNetwork, GaussianDensity, LatentEmbedding, fit_gaussian
 from makeweight.theory.published.reference import duplicate, gaussian, interpolate
 from makeweight.theory.published.tables import choose_correction, size_grid, table_callables
 from makeweight.theory.published.vtss import generator_quality_score, score_gap
@@ -276,6 +276,39 @@ def capacity(out):
     values = [(point.n_context, point.width, point.divergence.estimate) for point in points]
     rate = fit_capacity_rate(*np.transpose(values))
     print(f"exponent in n {rate.row_exponent:.2f}; the theorem's shape explains {rate.explained:.2f}")
+    context_and_width(law, (4, 16, 32, 64), (25, 100, 400, 1600))
+
+
+def context_and_width(law, widths, sizes, steps=30):
+    """A generator that holds so many directions of the law's prototypes, and learns in context how frequent each is."""
+
+    def table(shares):
+        return BayesianNetwork((len(shares),), ((),), (shares / shares.sum(),))
+
+    def held(width):
+        """Probabilities of all cells under each prototype, shape (prototypes, cells)."""
+        cut = [(law.prototypes[[k], :width], tuple(e[:, :width] for e in law.embeddings)) for k in range(64)]
+        return np.exp([LatentEmbedding(*part).log_prob(law.support) for part in cut])
+
+    known = {width: held(width) for width in widths}
+
+    def generator(context, width, rng):
+        counts, parts = np.bincount(context[:, 0].astype(int), minlength=len(law.support)), known[width]
+        shares = np.full(len(parts), 1 / len(parts))
+        for _ in range(steps):  # expectation and maximisation, with one row of each prototype beforehand
+            shares = (1 + shares * (parts @ (counts / (shares @ parts)))) / (len(parts) + counts.sum())
+        return table(shares @ parts)
+
+    truth = table(np.exp(law.log_prob(law.support)))
+    points = capacity_curve(truth, generator, n_context=sizes, widths=widths, rng=np.random.default_rng(0), repeats=40)
+    print("width | " + " | ".join(f"n = {n}" for n in sizes))
+    for width in widths:
+        own = [
+            f"{p.divergence.estimate:.4f} ±{1.96 * p.divergence.standard_error:.4f}" for p in points if p.width == width
+        ]
+        print(f"{width} | " + " | ".join(own))
+    rate = fit_capacity_rate(*np.transpose([(p.n_context, p.width, p.divergence.estimate) for p in points]))
+    print(f"the theorem's shape explains {rate.explained:.2f}")
 
 
 PARTS = {part.__name__: part for part in (size, symmetry, audit, choosing, scaling, bias, capacity)}

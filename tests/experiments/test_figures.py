@@ -19,7 +19,7 @@ def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
     runs = {
         "imbalance": {**craft, "arms": ["nothing", "ros"], "steps": [0, 9], "seeds": [1, 2]},
         "opal": {"data": ["gender/imbalanced"], "arms": ["nothing", "gpt4"], "seeds": [1, 2]},
-        "capacity": {"data": ["gaussian-2"], "arms": ["smoothed-bootstrap"], "steps": [25, 100, 400], "seeds": [1, 2]},
+        "capacity": {"data": ["network-2"], "arms": ["smoothed-bootstrap"], "steps": [50, 100, 400], "seeds": [1, 2]},
     }
     for name, chosen in runs.items():
         run_experiment(read_experiment(name).select(**chosen), Store(results / name), folder=data_dir)
@@ -30,7 +30,8 @@ def test_every_kind_of_result_is_drawn(tmp_path, data_dir):
         "imbalance-bce_ranking",
         "opal-error",
         "opal-bce_ranking",
-        "capacity",
+        "capacity-divergence",
+        "capacity-distance",
     }
     for path in drawn:
         assert path.stat().st_size > 5000

@@ -142,7 +142,7 @@ def test_gpt4_rows_fill_the_groups(data_dir):
 
 def test_more_context_brings_a_generator_nearer_to_the_law(tmp_path):
     def distance(n):
-        task = ExperimentTask("gaussian-2", "smoothed-bootstrap", 1, CapacitySettings(1000), step=n)
+        task = ExperimentTask("gaussian-2", "smoothed-bootstrap", 1, CapacitySettings(1000, 100), step=n)
         return next(r.value for r in measure(task, tmp_path) if r.metric == "distance")
 
     assert distance(20) > distance(800)

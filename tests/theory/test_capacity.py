@@ -163,17 +163,29 @@ def test_capacity_curve_of_a_fitted_gaussian_falls_like_one_over_n() -> None:
 
 
 def test_capacity_curve_over_width_and_rows() -> None:
-    """A generator that can hold only `width` directions: divergence falls with width, then with rows."""
+    """Rows show one of two narrower laws: the divergence is exact, and falls with width and with rows; none is written."""
     law = LatentEmbedding.random(columns=4, levels=3, width=16, rng=np.random.default_rng(0))
 
-    def generator(context: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
-        return law.cut(width).sample(2000, rng)
+    def generator(context: np.ndarray, width: int, rng: np.random.Generator) -> LatentEmbedding:
+        return law.cut(width if len(context) > 50 else 1)
 
-    points = capacity_curve(law, generator, n_context=[100], widths=[1, 4, 16], rng=np.random.default_rng(0), repeats=2)
+    points = capacity_curve(
+        law, generator, n_context=[20, 100], widths=[1, 4, 16], rng=np.random.default_rng(0), repeats=2
+    )
     values = [point.divergence.estimate for point in points]
-    assert values[0] > values[1] > values[2]
-    assert abs(values[2]) < 0.01
-    assert {point.divergence.method for point in points} == {"energy"}
+    assert values == pytest.approx([law.divergence(law.cut(width)) for width in (1, 1, 1, 1, 4, 16)], abs=1e-12)
+    assert values[3] > values[4] > values[5]
+    assert {point.divergence.method for point in points} == {"exact"}
+
+
+def test_more_cells_than_fresh_rows_are_sampled() -> None:
+    """81 cells and 40 fresh rows, 50 times: the mean of log p - log q is the enumerated divergence, without bias."""
+    law = LatentEmbedding.random(columns=4, levels=3, width=16, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    found = [divergence_from_density(law, law.cut(1), rng=rng, n=40) for _ in range(50)]
+    values = np.array([one.estimate for one in found])
+    assert {one.method for one in found} == {"density"}
+    assert values.mean() == pytest.approx(law.divergence(law.cut(1)), abs=3 * values.std() / math.sqrt(50))
 
 
 def test_the_rate_is_fitted_and_a_different_shape_shows() -> None:

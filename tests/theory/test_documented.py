@@ -32,6 +32,16 @@ def test_functions_are_in_the_text_and_name_their_source(name: str) -> None:
     assert any(word in documentation for word in SOURCES)
 
 
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name in theory.__all__])
+def test_functions_state_shapes_and_errors(name: str) -> None:
+    """What the product calls: parameters and what comes back; errors where something is checked."""
+    documentation, code = NAMES[name].__doc__, inspect.getsource(NAMES[name])
+    assert "Parameters\n" in documentation
+    assert "Returns\n" in documentation
+    checks = re.search(r"\braise |\b(as_(matrix|vector|binary|codes|weights)|count|fraction|choice|_share)\(", code)
+    assert not checks or "Raises\n" in documentation
+
+
 @pytest.mark.parametrize("name", sorted(name for name, value in NAMES.items() if inspect.isclass(value)))
 def test_public_methods_have_an_example(name: str) -> None:
     own = [getattr(value, "__func__", value) for key, value in vars(NAMES[name]).items() if not key.startswith("_")]

@@ -326,6 +326,8 @@ def test_the_least_correction_that_does_as_well_is_taken() -> None:
     assert least_correction(decision, [2, 3, 4], rule=0.0) == 4
     assert least_correction(decision, [1, 2]) == 1
     assert least_correction(decision, [2, 3, 4], rule=1e3) == 2
+    with pytest.raises(PlanError, match="nothing to choose"):
+        least_correction(decision, [])
 
 
 def test_groups_of_label_and_attribute() -> None:

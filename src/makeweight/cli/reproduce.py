@@ -233,21 +233,22 @@ def _worth(out: Any, stored: pd.DataFrame) -> None:
 
 
 def _rates(out: Any, means: pd.DataFrame) -> None:
-    """Print how fast the distance falls with context rows; the theorem bounds a divergence by n to the power -1/2."""
+    """Print how fast divergence and distance fall with context rows; the theorem bounds the first by n^(-1/2)."""
     from makeweight.experiments.laws import capacity_rate
 
     rows = []
-    for (data, arm), part in means.groupby(["data", "arm"], sort=False):
+    for (metric, data, arm), part in means.groupby(["metric", "data", "arm"], sort=False):
         rate = capacity_rate(part)
         cells = ["-", "-"] if rate is None else [_number(rate.row_exponent), _number(rate.explained)]
-        rows.append([str(data), str(arm), *cells])
+        rows.append([str(metric), str(data), str(arm), *cells])
     columns: dict[str, Any] = {
+        "": {},
         "law": {},
         "generator": {},
         "exponent of n": _show.NUMBER,
         "explained by a + b / √n": _show.NUMBER,
     }
-    _show.section(out, "distance against context rows", _show.table(columns, rows))
+    _show.section(out, "divergence and distance against context rows", _show.table(columns, rows))
 
 
 def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None:

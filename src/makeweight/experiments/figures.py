@@ -35,8 +35,10 @@ COLOURS = {
     "smoothed-bootstrap": "#009E73",
     "transport": "#D55E00",
     "transformer": "#7B3FA0",
+    "right-structure": INK,
 }
 LABELS = {
+    "right-structure": "the law's own family, fitted",
     "ros": "ROS",
     "random": "ROS",
     "smote": "SMOTE",
@@ -196,29 +198,32 @@ def _forest(experiment: Experiment, differences: pd.DataFrame, label: str) -> An
 
 
 def _capacity(experiment: Experiment, summary: pd.DataFrame, rows: pd.DataFrame) -> Drawn:
-    chosen = summary[summary["metric"] == "distance"]
-    tables = [data for data in experiment.data if data in set(chosen["data"])]
-    figure, axes = _panels(len(tables), 2)
-    for ax, data in zip(axes, tables, strict=False):
-        for arm in experiment.arms:
-            mine = chosen[(chosen["data"] == data) & (chosen["arm"] == arm)].sort_values("step")
-            if mine.empty:
-                continue
-            _curve(ax, mine, arm, lambda step: step)
-            rate = capacity_rate(mine)
-            if rate is not None:
-                grid = np.geomspace(mine["step"].min(), mine["step"].max(), 50)
-                fitted = rate.predict(grid, np.full(50, WIDTH_OF_MODEL))
-                ax.plot(grid, fitted, color=COLOURS.get(arm, GREY), ls=":", lw=1)
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_xticks(experiment.steps, [str(step) for step in experiment.steps])
-        ax.minorticks_off()
-        ax.set_title(data, loc="left", fontsize=8)
-        ax.set_xlabel("context rows n; dotted: a + b / √n, fitted")
-        ax.set_ylabel("energy distance from the law")
-    _legend(figure, axes)
-    yield experiment.name, figure
+    for metric, text in (("divergence", "KL(law || generator), nats"), ("distance", "energy distance from the law")):
+        chosen = summary[(summary["metric"] == metric) & np.isfinite(summary["mean"])]
+        tables = [data for data in experiment.data if data in set(chosen["data"])]
+        if not tables:
+            continue
+        figure, axes = _panels(len(tables), 2)
+        for ax, data in zip(axes, tables, strict=False):
+            for arm in experiment.arms:
+                mine = chosen[(chosen["data"] == data) & (chosen["arm"] == arm)].sort_values("step")
+                if mine.empty:
+                    continue
+                _curve(ax, mine, arm, lambda step: step)
+                rate = capacity_rate(mine)
+                if rate is not None:
+                    grid = np.geomspace(mine["step"].min(), mine["step"].max(), 50)
+                    fitted = rate.predict(grid, np.full(50, WIDTH_OF_MODEL))
+                    ax.plot(grid, fitted, color=COLOURS.get(arm, GREY), ls=":", lw=1)
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.set_xticks(experiment.steps, [str(step) for step in experiment.steps])
+            ax.minorticks_off()
+            ax.set_title(data, loc="left", fontsize=8)
+            ax.set_xlabel("context rows n; dotted: a + b / √n, fitted")
+            ax.set_ylabel(text)
+        _legend(figure, axes)
+        yield f"{experiment.name}-{metric}", figure
 
 
 DRAWERS: dict[str, Callable[[Experiment, pd.DataFrame, pd.DataFrame], Drawn]] = {

@@ -72,10 +72,10 @@ def published_laws(published: pd.DataFrame) -> list[FittedCurve]:
 def capacity_rate(part: pd.DataFrame) -> CapacityRate | None:
     """Return a / sqrt(width) + b log(width) / sqrt(n), fitted to one curve of divergences.
 
-    The curve is rows of a summary: ``step`` (n), ``mean`` and ``half``. None with fewer than three points whose
+    The curve is rows of a summary: ``step`` (n), ``mean`` and ``half``. None with fewer than three finite points whose
     interval is above zero.
     """
-    above = part[part["mean"] > part["half"].fillna(0)]
+    above = part[np.isfinite(part["mean"]) & (part["mean"] > part["half"].fillna(0))]
     if above["step"].nunique() < LEAST_POINTS:
         return None
     return fit_capacity_rate(above["step"], np.full(len(above), WIDTH_OF_MODEL), above["mean"])

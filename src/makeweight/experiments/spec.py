@@ -33,7 +33,8 @@ class ExperimentSettings:
     """Settings of all kinds of experiments; each kind reads its own.
 
     A published experiment has a `task`, ``imbalance`` or ``spurious``, and varies the ``ratio`` or ``augmentation``.
-    `folds` are those of the calibration, `rows` those that a generator writes for one estimate of its divergence.
+    `folds` are those of the calibration, `rows` those that a generator writes for one estimate of its distance from a
+    law, `fresh` those of the law for one of its divergence.
     A simulation has `d` features, `n1` rare rows, `kappa` common rows per rare one, and may measure the generator
     quality score.
     """
@@ -42,6 +43,7 @@ class ExperimentSettings:
     vary: str = ""
     folds: int = 5
     rows: int = 2000
+    fresh: int = 256
     d: tuple[int, ...] = ()
     n1: tuple[int, ...] = ()
     kappa: tuple[int, ...] = ()

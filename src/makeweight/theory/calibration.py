@@ -77,9 +77,17 @@ def fit_calibration(
     -------
     Calibration
 
+    Raises
+    ------
+    SchemaError
+        When probabilities are none, or a label is no class number.
+    OptionError
+        When the ridge is not positive, or weights are negative.
+
     Notes
     -----
-    Platt scaling (two classes) and bias-corrected temperature scaling (more). Probabilities are floored at
+    Source: Platt scaling (1999) for two classes, bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar,
+    2020) for more. Probabilities are floored at
     1e-12.
 
     Examples
@@ -160,9 +168,14 @@ def logit_shift(training_prior: npt.ArrayLike, target_prior: npt.ArrayLike | Non
     -------
     Calibration
 
+    Raises
+    ------
+    OptionError
+        When a share is not positive, or there is not one per class.
+
     Notes
     -----
-    Bayes' rule: log-odds change by the difference of the prior log-odds. Exact for a calibrated model.
+    Source: Bayes' rule. Log-odds change by the difference of the prior log-odds. Exact for a calibrated model.
 
     Examples
     --------

@@ -116,6 +116,15 @@ def choose_from_losses(
     -------
     SizeDecision
 
+    Raises
+    ------
+    SchemaError
+        When losses have another shape or are missing.
+    PlanError
+        When `NOTHING` is no candidate, a group has fewer than two rows with weight, or no candidate could be fitted.
+    OptionError
+        When an option is out of range.
+
     Notes
     -----
     Derived in docs/theory.md, "Choosing". Standard errors are of paired differences between rows within
@@ -265,9 +274,14 @@ def least_correction(decision: SizeDecision, positions: Sequence[int], *, rule: 
     int
         A position in `decision.candidates`.
 
+    Raises
+    ------
+    PlanError
+        When there is no position to choose from.
+
     Notes
     -----
-    The choice of c in docs/theory.md, "Borrowing from the majority".
+    Derived: the choice of c in docs/theory.md, "Borrowing from the majority".
 
     Examples
     --------
@@ -276,6 +290,8 @@ def least_correction(decision: SizeDecision, positions: Sequence[int], *, rule: 
     >>> least_correction(choose_from_losses(sizes, losses, np.repeat([0, 1], 100)), [1, 2])
     1
     """
+    if not len(positions):
+        raise PlanError("nothing to choose", where="positions", got="none", expected="positions of candidates")
     best = min(positions, key=lambda k: float(decision.risks[k]))
     size = replace(decision.candidates[best], correction=0.0)
     as_good = [

@@ -28,6 +28,13 @@ def guarded_p_value(real: npt.ArrayLike, pooled: npt.ArrayLike, epsilon: float) 
     ndarray
         min(real, max(pooled, real - epsilon)).
 
+    Raises
+    ------
+    SchemaError
+        When a p-value is outside [0, 1].
+    OptionError
+        When epsilon is outside [0, 1].
+
     Notes
     -----
     The idea, and the level alpha + epsilon, are those of arXiv 2509.20345: a test on real rows, one on pooled rows, and

@@ -26,6 +26,11 @@ def fisher_information(probabilities: npt.ArrayLike, derivatives: npt.ArrayLike)
     float
         sum p'^2 / p over possible outcomes.
 
+    Raises
+    ------
+    SchemaError
+        When the probabilities do not sum to one, or an impossible outcome has a derivative.
+
     Notes
     -----
     Source: textbook definition.
@@ -60,6 +65,11 @@ def rows_worth(n_real: int, n_synthetic: float, *, worth: float, outside: float 
     float
         1 / (1 / worth + 1 / (s^2 n_synthetic)): never more than `worth`, however many rows are written, and zero for a
         generator that knows this table alone.
+
+    Raises
+    ------
+    OptionError
+        When a number is negative, or rows are none.
 
     Notes
     -----
@@ -100,6 +110,11 @@ def prior_weight(n_real: int, n_synthetic: int, *, worth: float, outside: float 
     -------
     float
         At least 0; infinite where the written rows say all that the real ones do.
+
+    Raises
+    ------
+    OptionError
+        When a number is negative, or rows are none.
 
     Notes
     -----

@@ -85,6 +85,22 @@ def design(features: Floats, intercept: bool = True) -> Floats:
 def balanced_weights(labels: npt.ArrayLike) -> Floats:
     """Return n / (2 n_c) for every row of class c: each class then counts for one half.
 
+    Parameters
+    ----------
+    labels : array-like of shape (n,)
+        0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    SchemaError
+        When a label is not 0 or 1.
+    PlanError
+        When only one class is present.
+
     Notes
     -----
     Source: textbook class weights, as in the pilot fit of arXiv 2601.16120.
@@ -100,7 +116,25 @@ def balanced_weights(labels: npt.ArrayLike) -> Floats:
 
 
 def row_scores(features: npt.ArrayLike, labels: npt.ArrayLike, fit: LogisticFit) -> Floats:
-    """Return the gradient of every row's log-loss at a fit, shape (n, p).
+    """Return the gradient of every row's log-loss at a fit.
+
+    Parameters
+    ----------
+    features : array-like of shape (n, d)
+    labels : array-like of shape (n,)
+        0 and 1.
+    fit : LogisticFit
+        To any rows of the same columns.
+
+    Returns
+    -------
+    ndarray of shape (n, p)
+        p is d, and one more for the intercept, which comes last.
+
+    Raises
+    ------
+    SchemaError
+        When a label is not 0 or 1, or lengths differ.
 
     Notes
     -----

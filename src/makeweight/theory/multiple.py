@@ -12,6 +12,16 @@ __all__ = ["holm"]
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values, corrected so that one false rejection among all has at most the stated probability.
 
+    Parameters
+    ----------
+    p_values : sequence of n float
+        NaN stays NaN.
+
+    Returns
+    -------
+    list of n float
+        In the order of `p_values`.
+
     Notes
     -----
     Source: Holm, "A simple sequentially rejective multiple test procedure" (1979).

@@ -31,9 +31,16 @@ def density_ratio_weights(
     ndarray of shape (m,)
         p / (1 - p) * n_synthetic / n_real, clipped, then scaled to mean one.
 
+    Raises
+    ------
+    SchemaError
+        When a probability is outside [0, 1].
+    OptionError
+        When `clip` does not hold one, or a number of rows is none.
+
     Notes
     -----
-    Bayes' rule: the ratio of the densities real / synthetic. The fallback of docs/theory.md for learners,
+    Source: Bayes' rule. It is the ratio of the densities real / synthetic. The fallback of docs/theory.md for learners,
     such as trees, that take no negative weights. Assumes a calibrated classifier.
 
     Examples
@@ -71,6 +78,13 @@ def cross_fitted_ratio(
     Returns
     -------
     ndarray of shape (m,)
+
+    Raises
+    ------
+    SchemaError
+        When the tables differ in columns or hold missing numbers.
+    PlanError
+        When there are fewer rows than folds.
 
     Notes
     -----

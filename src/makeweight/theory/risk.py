@@ -162,6 +162,13 @@ def group_risks(
     -------
     GroupRisks
 
+    Raises
+    ------
+    SchemaError
+        When a loss is missing, or lengths differ.
+    PlanError
+        When a group has no weight.
+
     Notes
     -----
     Source: R^(g) of arXiv 2406.03628.

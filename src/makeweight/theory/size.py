@@ -216,7 +216,7 @@ def out_of_fold_losses(
 
     Notes
     -----
-    Cross-fitting, as in `choose_size`; see docs/theory.md.
+    Source: cross-fitting, as in `choose_size`; docs/theory.md, "Choosing".
 
     Examples
     --------

@@ -33,6 +33,11 @@ class SoftExcess:
         Share of that noise that is left in a soft row.
     teacher : float
         Excess risk of a fit to soft rows alone, however many; never more than the teacher's own.
+
+    Examples
+    --------
+    >>> round(SoftExcess(share=0.5, bias=0.001, variance=0.004, noise=1.5, left=0.1, teacher=0.004).excess, 3)
+    0.005
     """
 
     share: float
@@ -140,6 +145,11 @@ def teacher_excess(teacher_loss: float, learner_loss: float, own: float) -> floa
     float
         Zero where the teacher is better than the best of the class: a student can only reach that.
 
+    Raises
+    ------
+    OptionError
+        When `own` is negative.
+
     Notes
     -----
     **[derived]** Both losses hold the same noise of the labels, which their difference does not.
@@ -166,6 +176,11 @@ class SoftShare:
         Excess risk there.
     hurts_from : float
         From this share on they hurt: 0 where any weight does, infinite where none can.
+
+    Examples
+    --------
+    >>> SoftShare(share=0.5, risk=0.01, hurts_from=1.0).weight(100, 400)
+    0.25
     """
 
     share: float

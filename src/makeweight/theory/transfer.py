@@ -61,6 +61,11 @@ def transfer_cost(
     -------
     TransferCost
 
+    Raises
+    ------
+    SchemaError
+        When shapes differ, or a law is none.
+
     Notes
     -----
     The decomposition is that of arXiv 2601.10630; identity and bound are derived here. With D = l - l*, the excess is
@@ -108,6 +113,15 @@ def cost_of_transfer(
     Interval
         In the unit of the losses. Negative where written rows are better than real ones, as those of a generator that
         knows more than the table may be.
+
+    Raises
+    ------
+    SchemaError
+        When lengths differ or a loss is missing.
+    PlanError
+        When a group has a single row.
+    OptionError
+        When the level is outside [0, 1).
 
     Notes
     -----

@@ -28,6 +28,10 @@ def matrix_power(
     digits : int, optional
         Decimals kept before and after, which hides the order in which a linear algebra library sums.
 
+    Returns
+    -------
+    ndarray of shape (d, d)
+
     Notes
     -----
     Source: textbook spectral calculus.
@@ -66,9 +70,16 @@ def shrunk_covariance(rows: npt.ArrayLike, shrinkage: float | None = None) -> Fl
     ndarray of shape (d, d)
         Constant columns get zeros.
 
+    Raises
+    ------
+    PlanError
+        When there is a single row.
+    OptionError
+        When the shrinkage is outside [0, 1].
+
     Notes
     -----
-    Shrinking correlations, not covariances, keeps every column's own scale.
+    Source: Schaefer and Strimmer (2005), Table 2, target D. Shrinking correlations, not covariances, keeps every column's own scale.
 
     Examples
     --------
@@ -148,6 +159,13 @@ def fit_transport(
     Returns
     -------
     TransportMap
+
+    Raises
+    ------
+    SchemaError
+        When column counts differ, or `moved` has not one flag per column.
+    PlanError
+        When a class has a single row.
 
     Notes
     -----

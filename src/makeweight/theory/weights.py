@@ -34,6 +34,13 @@ def augmentation_weight(alpha: float, n_largest: int, n_augment: int) -> float:
     -------
     float
 
+    Raises
+    ------
+    OptionError
+        When alpha is outside [0, 1), or a number of rows is none.
+    PlanError
+        When alpha is positive and there are no augmentation rows.
+
     Notes
     -----
     Derived in docs/theory.md, "The objective", for arXiv 2406.03628. A fixed w lets alpha go to one as N
@@ -67,6 +74,11 @@ def alpha_of_weight(weight: float, n_largest: int, n_augment: int) -> float:
     -------
     float
 
+    Raises
+    ------
+    OptionError
+        When the weight is negative or not finite, or a number of rows is none.
+
     Notes
     -----
     Derived in docs/theory.md, "The objective": alpha = w N / (n_largest + w N).
@@ -97,6 +109,13 @@ def effective_sample_size(n_largest: int, n_augment: int, n_groups: int, *, alph
     Returns
     -------
     float
+
+    Raises
+    ------
+    OptionError
+        When alpha is outside [0, 1], or a number of rows or groups is none.
+    PlanError
+        When alpha is positive and there are no augmentation rows.
 
     Notes
     -----
