@@ -1,9 +1,10 @@
-"""The tables of docs/reproduction.md that compare with published means, from the stored results alone.
+"""Tables of docs/reproduction.md, from the stored results alone.
 
-Usage: python benchmarks/reproduction_tables.py [imbalance spurious ...]
+Usage: python benchmarks/reproduction_tables.py [imbalance spurious capacity ...]
 
 Per experiment: how many published means lie within their published standard deviation, with the largest
-relative difference; the median relative difference by data set; and the means of the last step.
+relative difference; the median relative difference by data set; and the means of the last step. Of the capacity, the
+divergence and the energy distance from each law by context rows.
 """
 
 from __future__ import annotations
@@ -77,6 +78,27 @@ def line(learner: str, arm: str, stage: str, cells: pd.DataFrame) -> str:
     )
 
 
+def from_laws(experiment: Experiment, means: pd.DataFrame) -> Iterator[str]:
+    """Yield a table per metric: law and generator by context rows, mean and 95 % interval over seeds."""
+    for metric in experiment.metrics:
+        part = means[means["metric"] == metric]
+        steps = sorted(part["step"].unique())
+        yield f"\n{metric}:\n"
+        yield row("law", "generator", *(f"n = {step}" for step in steps))
+        yield "|---|---|" + "---:|" * len(steps)
+        for data in experiment.data:
+            for arm in experiment.arms:
+                own = part[(part["data"] == data) & (part["arm"] == arm)].set_index("step")
+                if len(own):
+                    yield row(data, arm, *(of_seeds(own.loc[step]) if step in own.index else "-" for step in steps))
+
+
+def of_seeds(cell: pd.Series) -> str:
+    if not np.isfinite(cell["mean"]):
+        return "∞"
+    return f"{cell['mean']:.4f}" + (f" ±{cell['half']:.4f}" if np.isfinite(cell["half"]) else "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("experiments", nargs="*", default=["imbalance", "spurious"])
@@ -84,6 +106,9 @@ def main() -> None:
     for name in parser.parse_args().experiments:
         experiment = read_experiment(name)
         stored = summarise(Store(RESULTS / name).latest())
+        if experiment.kind == "capacity":
+            print(*from_laws(experiment, stored), sep="\n")
+            continue
         found = agreement(stored, published_numbers(experiment, folder))
         found["relative"] = (found["mean"] - found["published"]).abs() / found["published"].abs()
         print(f"\n# {name}\n")
