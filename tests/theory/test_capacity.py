@@ -163,7 +163,7 @@ def test_capacity_curve_of_a_fitted_gaussian_falls_like_one_over_n() -> None:
 
 
 def test_capacity_curve_over_width_and_rows() -> None:
-    """Rows show one of two narrower laws: the divergence is exact, and falls with width and with rows; none is written."""
+    """Rows tell which directions are held: the divergence is exact, and falls with both; no row is written."""
     law = LatentEmbedding.random(columns=4, levels=3, width=16, rng=np.random.default_rng(0))
 
     def generator(context: np.ndarray, width: int, rng: np.random.Generator) -> LatentEmbedding:

@@ -39,6 +39,11 @@ def ranking_answer(table: Table, labels: np.ndarray, rng: np.random.Generator) -
     if len(rows) > MOST_ROWS:
         rows = np.sort(rng.choice(len(rows), MOST_ROWS, replace=False))
     matrix, target = Matrix(table).transform(table.frame.iloc[rows]), labels[rows]
+    open_ = _undecided(matrix, target)
+    decided = len(target) - int(open_.sum())
+    if not open_.any():
+        return None, "Whether rows can improve the ranking is not tested: a column tells the classes apart."
+    matrix, target = matrix[open_], target[open_]
     target = target if target.mean() <= 0.5 else 1 - target
     spread = matrix.std(axis=0)
     matrix = (matrix - matrix.mean(axis=0))[:, spread > 0] / spread[spread > 0]
@@ -52,5 +57,25 @@ def ranking_answer(table: Table, labels: np.ndarray, rng: np.random.Generator) -
                 test = ranking_test(matrix, target, rng=rng, method="auto" if small else "chi-square")
             except MakeweightError as error:  # the test states its own limits; they are passed on
                 return None, f"Whether rows can improve the ranking is not tested: {error.message.splitlines()[0]}."
-            return test, test.answer
+            left_out = f" {decided:,} rows are not in this test: a value that only one class has decides them."
+            return test, test.answer + left_out * bool(decided)
     return None, "Whether rows can improve the ranking is not tested: too few rows for so many columns."
+
+
+def _undecided(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return which rows are left without those whose value, in a column of two, only one class has: shape (n,).
+
+    Such a value has a slope without end: no fit of all rows is finite, and these rows have nothing to gain.
+    """
+    kept, before = np.ones(len(target), dtype=bool), -1
+    while before != kept.sum():
+        before = int(kept.sum())
+        for column in matrix.T:
+            own, classes = column[kept], target[kept]
+            if not kept.any() or not ((own == own.min()) | (own == own.max())).all():
+                continue
+            for value in {own.min(), own.max()}:
+                if len(np.unique(classes[own == value])) == 1:
+                    kept[kept] = own != value
+                    break
+    return kept

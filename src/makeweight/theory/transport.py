@@ -79,7 +79,8 @@ def shrunk_covariance(rows: npt.ArrayLike, shrinkage: float | None = None) -> Fl
 
     Notes
     -----
-    Source: Schaefer and Strimmer (2005), Table 2, target D. Shrinking correlations, not covariances, keeps every column's own scale.
+    Source: Schaefer and Strimmer (2005), Table 2, target D. Shrinking correlations, not covariances, keeps every
+    column's own scale.
 
     Examples
     --------
