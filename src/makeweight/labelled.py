@@ -116,8 +116,6 @@ def read_features(fitted: BaseEstimator, X: Any) -> Any:
 def take_rows(X: Any, rows: np.ndarray, *, fresh_index: bool = False) -> Any:
     """Return some rows of a table, or values of a column, in its container; a pandas one with a fresh index on request.
 
-    Examples
-    --------
     >>> take_rows(np.array([[1], [2], [3]]), np.array([2, 0])).ravel()
     array([3, 1])
     >>> take_rows(["a", "b"], np.array([1, 1]))

@@ -19,8 +19,6 @@ def html_block(
 ) -> str:
     """Return a title, a line of facts and a small table as HTML.
 
-    Examples
-    --------
     >>> html_block("Rows", [("n", 3)])
     '<div><b>Rows</b> <span>n: 3</span></div>'
     """

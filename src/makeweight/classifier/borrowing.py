@@ -23,8 +23,6 @@ Write = Callable[[pd.DataFrame, Mapping[int, int], np.random.Generator], pd.Data
 def correctable(counts: np.ndarray) -> np.ndarray:
     """Return the numbers of the groups that are small enough to borrow rows of the largest one.
 
-    Examples
-    --------
     >>> correctable(np.array([90, 10, 60, 1]))
     array([1])
     """
@@ -51,12 +49,8 @@ def moved_rows(frame: pd.DataFrame, schema: Schema, source: np.ndarray, target: 
     `schema`: of `frame`. `source`, `target`: rows of the two groups; at least two of each. Returns shape (n_source,
     n_columns).
 
-    Notes
-    -----
     docs/theory.md, "Borrowing from the majority".
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=300).round(2), "y": ["a"] * 200 + ["b"] * 100})
     >>> frame.loc[200:, "x"] += 5

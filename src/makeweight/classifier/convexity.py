@@ -21,8 +21,6 @@ SMOOTH = ("lbfgs", "newton-cg", "newton-cholesky")
 def check_takes_signed(estimator: Any) -> None:
     """Refuse an estimator whose fit to signed weights cannot be checked.
 
-    Examples
-    --------
     >>> check_takes_signed(LogisticRegression())
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> check_takes_signed(RandomForestClassifier())
@@ -67,12 +65,8 @@ def smallest_curvature(fitted: Any, X: Any, y: np.ndarray, weights: np.ndarray) 
 
     Coefficients are scaled to unit mean square of their columns. It is positive in a strict local minimum.
 
-    Notes
-    -----
     With k > 2 classes intercepts can be moved together without any change: the last is held.
 
-    Examples
-    --------
     >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 1, 0, 1])
     >>> smallest_curvature(LogisticRegression().fit(X, y), X, y, np.ones(4)) > 0
     True

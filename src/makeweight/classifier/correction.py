@@ -18,13 +18,9 @@ def density_ratio(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, r
 
     Weights are factors of .1 to 10, scaled to mean one. Fewer than two rows of either are a PlanError.
 
-    Notes
-    -----
     Source: docs/theory.md, "Borrowing from the majority": the form of bias correction for learners that take
     no negative weights. Categories enter as one column each, missing values as columns of their own.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> real = pd.DataFrame({"x": rng.normal(size=300).round(3), "y": "a"})
     >>> synthetic = pd.DataFrame({"x": (rng.normal(size=600) + 1).round(3), "y": "a"})

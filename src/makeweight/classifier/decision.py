@@ -66,8 +66,6 @@ class CandidateResult:
 class Contribution:
     """What one part gains, measured by itself.
 
-    Examples
-    --------
     >>> str(Contribution("labels", "soft real rows beyond nothing", 0.02, 0.01, 0.03))
     'labels +0.0200 [+0.0100, +0.0300]: soft real rows beyond nothing'
     """
@@ -258,8 +256,6 @@ def contributions_of(sizes: SizeDecision, chosen: int, folds: int, repeats: int)
 def way_of(candidate: Candidate) -> str:
     """Return what a candidate is, in one word or two.
 
-    Examples
-    --------
     >>> way_of(NOTHING), way_of(Candidate(1.0)), way_of(TaughtCandidate(way="soft rows"))
     ('nothing', 'hard rows', 'soft rows')
     """

@@ -39,8 +39,6 @@ def check_estimator(estimator: Any, *, signed: bool) -> None:
 def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> SyntheticOverSampler:
     """Return a fresh sampler, of which only the way of writing counts.
 
-    Examples
-    --------
     >>> sampler_of("smote").generator
     'smote'
     """

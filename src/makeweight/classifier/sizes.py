@@ -39,8 +39,6 @@ def size_candidates(
     takes sample weights; without them augmentation rows weigh one. `corrections`: shares of the generator's bias that
     are taken out by signed weights; each size is tried with each. Returns tuple of Candidate, of groups by number.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from makeweight import Schema
     >>> from makeweight.table import Table
@@ -72,8 +70,6 @@ def _corrected(size: Candidate, corrections: Sequence[float]) -> list[Candidate]
 def honours(n_synthetic: Any, augment: Any) -> bool:
     """Return whether adding nothing is among what a user left open.
 
-    Examples
-    --------
     >>> honours("auto", 0), honours("balance", "auto")
     (True, False)
     """

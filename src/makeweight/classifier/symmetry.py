@@ -20,8 +20,6 @@ def slopes_verdict(
 ) -> tuple[SlopeSymmetry | None, str | None]:
     """Return the result of the test, or a note on the assumption that does not hold.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame(rng.normal(size=(400, 2)))
     >>> slopes_verdict(frame, np.arange(400) % 4 // 3, np.ones(400), rng)[0].degrees

@@ -33,8 +33,6 @@ FEWEST_TO_TEACH = 4
 class TaughtCandidate(Candidate):
     """A candidate that uses what a teacher says.
 
-    Examples
-    --------
     >>> TaughtCandidate(way="soft rows").takes({"common": 900, "rare": 100})["rare"].n_augment
     1000
     >>> TaughtCandidate(way="committee alone").takes({"common": 900, "rare": 100})["rare"].n_augment

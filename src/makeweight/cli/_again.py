@@ -16,8 +16,6 @@ _SECRET = re.compile(r"(?i)^((?:--[\w-]+=)?\w*(?:key|token|secret|password))=.*$
 def again(given: Sequence[str]) -> str:
     """Return the command line to type after an interrupt, with `--resume` or `--force` where it needs one.
 
-    Examples
-    --------
     >>> again(["evaluate", "my data.csv", "--target", "y"])
     "makeweight evaluate 'my data.csv' --target y"
     >>> again(["balance", "a.csv", "--option", "api_key=sk-1"])

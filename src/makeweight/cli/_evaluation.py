@@ -192,8 +192,6 @@ def _picture(comparison: Comparison, estimator: str) -> Table:
 def strip(gain: Difference | None, end: float) -> str:
     """Return a gain and its interval on a line from -end to end; ``<`` and ``>`` say where it is cut.
 
-    Examples
-    --------
     >>> from makeweight.evaluation.statistics import Difference
     >>> strip(Difference(0.5, 0.25, 0.75, 0.01, 0.01), 1.0)
     '            |  ---*---   '
@@ -302,8 +300,6 @@ def _interval(difference: Difference | None) -> str:
 def _short(value: float, *, sign: bool = False) -> str:
     """Write a number with four decimals and no zero before the point.
 
-    Examples
-    --------
     >>> _short(0.48501), _short(-0.0123, sign=True), _short(1.25)
     ('.4850', '-.0123', '1.2500')
     """

@@ -101,8 +101,6 @@ def learners(texts: Sequence[str]) -> dict[str, Learner]:
 def attributes(texts: Sequence[str], columns: Collection[object]) -> tuple[str, ...]:
     """Return the columns that --group-by names; a text that is itself a column's name is that column.
 
-    Examples
-    --------
     >>> attributes(["sex,age", "a,b"], ["sex", "age", "a,b"])
     ('sex', 'age', 'a,b')
     """
@@ -242,8 +240,6 @@ def read_strategy(text: str) -> str | float | dict[Any, int]:
 
     Counts are an object by label or group, or a list of objects that name every column and the rows.
 
-    Examples
-    --------
     >>> read_strategy("not-minority"), read_strategy("0.5"), read_strategy('{"yes": 500}')
     ('not minority', 0.5, {'yes': 500})
     >>> read_strategy('[{"y": "Yes, often", "sex": "F", "rows": 30}]')

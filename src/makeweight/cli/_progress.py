@@ -63,8 +63,6 @@ class Reporter:
 def state(progress: Progress) -> str:
     """Say how far, how fast, and how long it will take.
 
-    Examples
-    --------
     >>> from makeweight.progress import Progress
     >>> state(Progress("writing rows", 50, 200, 2.0, 6.0, "y=b (balance), 50.0% accepted"))
     '50/200, 25 per second, 6.0 s left, y=b (balance), 50.0% accepted'

@@ -113,8 +113,6 @@ def _blind(out: Console, blind: Sequence[Check]) -> None:
 def _number(value: float) -> str:
     """Write a number with two decimals; what rounds to nothing has no sign.
 
-    Examples
-    --------
     >>> _number(-0.001), _number(-0.25)
     ('0.00', '-0.25')
     """

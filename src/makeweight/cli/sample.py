@@ -166,8 +166,6 @@ def _check_request(request: SampleRequest) -> None:
 def read_where(texts: tuple[str, ...], schema: Schema) -> dict[Any, Any]:
     """Return conditions by column, as `Synthesizer.sample` takes them.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from makeweight import Schema
     >>> schema = Schema.infer(pd.DataFrame({"age": [18, 25, 31], "city": ["Rome", "Oslo", "a..b"]}))

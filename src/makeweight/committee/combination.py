@@ -20,8 +20,6 @@ RIDGE = 1e-3
 class Combination:
     """A weighted mean of log-probabilities, calibrated: softmax(slope * sum_j w_j log p_j + offsets).
 
-    Examples
-    --------
     >>> logs = np.log([[[0.2, 0.8]], [[0.5, 0.5]]])
     >>> Combination(np.array([1.0, 0.0]), 1.0, np.zeros(2)).apply(logs).round(6)
     array([[0.2, 0.8]])
@@ -57,13 +55,9 @@ def fit_combination(
     positive. `pull`: rows that the prior is worth: so many times the Kullback-Leibler divergence of the weights from
     `prior` is added to the summed loss of `n` rows.
 
-    Notes
-    -----
     Stacking on the simplex (Breiman, "Stacked regressions", 1996) of log-odds (a logarithmic opinion pool), with a
     slope and offsets as in temperature scaling. The divergence is entropic regularisation towards `prior`.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> p = rng.uniform(0.05, 0.95, 2000)
     >>> y = (rng.random(2000) < p).astype(int)

@@ -39,8 +39,6 @@ def forecast_fits(
 ) -> CommitteeForecast:
     """Return what fits to all folds take: in the rows linear, in the columns, too, beyond what a fit costs at least.
 
-    Examples
-    --------
     >>> from makeweight.committee.members import choose_members
     >>> forecast_fits(choose_members("auto"), 7_200, 14, folds=5, repeats=1).fits
     25

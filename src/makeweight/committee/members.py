@@ -89,8 +89,6 @@ NAMED: Mapping[str, Member] = {
 def choose_members(members: str | Sequence[Any]) -> tuple[Member, ...]:
     """Return the members that are asked for.
 
-    Examples
-    --------
     >>> [member.name for member in choose_members("auto")]
     ['closed-form', 'lr', 'rf', 'hgb', 'hgb-shallow']
     """
@@ -140,8 +138,6 @@ def _member(asked: Any, place: int) -> Member:
 def prior_weights(members: Sequence[Member]) -> list[float]:
     """Return the members' weights before any row is seen; they sum to one.
 
-    Examples
-    --------
     >>> prior_weights(choose_members(["closed-form", "lr", "rf"]))
     [0.3, 0.35, 0.35]
     """

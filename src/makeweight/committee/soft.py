@@ -42,8 +42,6 @@ def soft_labels(
     with its label. `synthetic_weight`: of a synthetic row, where a real one weighs 1 on average, or where there is
     none. Returns SoftLabels, rows 0 to n - 1 are real, n to n + m - 1 synthetic.
 
-    Examples
-    --------
     >>> soft = soft_labels(np.array([0]), np.array([[0.6, 0.4]]), np.array([[0.1, 0.9]]))
     >>> soft.rows, soft.labels, soft.weights
     (array([0, 0, 1, 1]), array([0, 1, 0, 1]), array([0.8, 0.2, 0.1, 0.9]))
@@ -71,13 +69,9 @@ def drawn_labels(labels: np.ndarray, real: np.ndarray, synthetic: np.ndarray, rn
     Every row stands twice and weighs one: a real row with its own label and with a drawn one, a synthetic row with two
     drawn ones.
 
-    Notes
-    -----
     Draws are antithetic: a synthetic row's two labels, and those of two real rows with next to equal probabilities,
     come from u and 1 - u. A pair with p = 1/2 has one label of either kind for certain (Hammersley and Morton, 1956).
 
-    Examples
-    --------
     >>> drawn = drawn_labels(np.array([0]), np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]), np.random.default_rng(0))
     >>> drawn.rows, drawn.labels
     (array([0, 0, 1, 1]), array([0, 0, 0, 1]))

@@ -42,8 +42,6 @@ def soften(
     `teacher`: as of `teach`. `features`: columns that the teacher reads; by default all but the target. `draw_labels`:
     draw labels instead of weighing rows; see `drawn_labels`. `n_jobs`: processes that fit the teacher.
 
-    Examples
-    --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from makeweight import Schema, balance
     >>> frame = pd.DataFrame({"x": np.linspace(0, 4, 40), "y": np.repeat(["low", "high"], 20)})

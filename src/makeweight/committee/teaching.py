@@ -89,8 +89,6 @@ def teach(
     its place. `kinds`, `n_jobs`: as of `Committee`; not used where one is given. `groups`, `sample_weight`: as of its
     ``fit``. `random_state`: of the committee, where one that is given leaves it open.
 
-    Examples
-    --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> X = pd.DataFrame({"x": np.arange(40.0)})
     >>> y = np.repeat(["low", "high"], 20)
@@ -118,8 +116,6 @@ def soft_counts(counts: np.ndarray, *, even: bool = True, least: int = SOFT_ROWS
     `counts` of shape (g,): real rows of the groups. `even`: as many for every group; else in the proportion of the real
     ones. `least`: rows in all, unless two for every real row are more. Returns shape (g,).
 
-    Examples
-    --------
     >>> soft_counts(np.array([900, 100])), soft_counts(np.array([900, 100]), even=False)
     (array([4000, 4000]), array([7200,  800]))
     """

@@ -138,8 +138,6 @@ def _loss(scores: Scores, pair: Pair) -> float:
 def _cases(advice: Advice) -> str:
     """Return what the cases are called: the rarest class, or "rare cases" where its name is long.
 
-    Examples
-    --------
     >>> _cases(Advice([], [], {}, 0, "churn", "yes")), _cases(Advice([], [], {}, 0, "type", "one of many"))
     ('churn=yes', 'rare cases')
     """

@@ -39,8 +39,6 @@ class Clock:
         The first split is run alone, for its time. Then come the other folds of the first repeat, as many as
         fit; then whole repeats, one by one.
 
-        Examples
-        --------
         >>> Clock(None).next_wave(0, 25, 5), Clock(60).next_wave(0, 25, 5), Clock(60, measured=9).next_wave(1, 25, 5)
         (25, 1, 4)
         >>> Clock(60, measured=99).next_wave(1, 25, 5), Clock(60, measured=99).next_wave(5, 25, 5)

@@ -25,8 +25,6 @@ def held_out_losses(
     `predictions` of shape (h, k): of each fold, under each arm. `assigned`, `labels`, `codes` of shape (n,): fold,
     class and group of every row. `calibrate`: whether predictions are calibrated on the other folds first.
 
-    Examples
-    --------
     >>> half, split = [np.full((2, 2), 0.5)], np.array([0, 0, 1, 1])
     >>> held_out_losses([half, half], split, split[[0, 2, 1, 3]], split[[0, 2, 1, 3]], False).round(3)
     array([[0.693, 0.693, 0.693, 0.693]])

@@ -21,8 +21,6 @@ def gains(scores: np.ndarray, is_case: np.ndarray) -> list[float]:
 
     `scores` of shape (n,). `is_case` of shape (n,): one case at least.
 
-    Examples
-    --------
     >>> curve = gains(np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False]))
     >>> [curve[ALARMS.index(share)] for share in (0.0, 0.25, 0.5, 1.0)]
     [0.0, 0.5, 0.5, 1.0]
@@ -37,8 +35,6 @@ def gains(scores: np.ndarray, is_case: np.ndarray) -> list[float]:
 def found_at(curve: Sequence[float], alarms: float) -> float:
     """Return the share of cases found at a share of alarms, between the points of a curve of `gains`.
 
-    Examples
-    --------
     >>> found_at([share for share in ALARMS], 0.123)
     0.123
     """
@@ -48,8 +44,6 @@ def found_at(curve: Sequence[float], alarms: float) -> float:
 def reliability(scores: np.ndarray, is_case: np.ndarray, weights: np.ndarray) -> list[list[float]]:
     """Return sums of weights, of weighted probabilities and of weighted cases, in `BINS` bins of probability.
 
-    Examples
-    --------
     >>> sums = reliability(np.array([0.05, 0.95]), np.array([False, True]), np.array([0.5, 0.5]))
     >>> sums[0][0], sums[2][-1]
     (0.5, 0.5)

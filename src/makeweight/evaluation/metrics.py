@@ -83,8 +83,6 @@ def measure(
     every row. `rare`: the rarest class of the whole table: the positive one of AUPRC for two classes. Returns Measured,
     a number that is not finite, or cannot be computed, is None with its reason in `problems`.
 
-    Examples
-    --------
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
     >>> measured = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),
     ...                 n_groups=2, rare=1, class_names=["no", "yes"])

@@ -111,8 +111,6 @@ class EvaluationProblem:
 def canonical(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy with columns sorted by name and rows by a hash of their content.
 
-    Examples
-    --------
     >>> frame = pd.DataFrame({"b": [1, 2, 3], "a": ["x", "y", "z"]})
     >>> shuffled = frame[["a", "b"]].iloc[[2, 0, 1]]
     >>> canonical(frame).equals(canonical(shuffled))
@@ -133,8 +131,6 @@ def _digest(ordered: pd.DataFrame) -> str:
 def seed_of(random_state: int, *parts: object) -> np.random.SeedSequence:
     """Return a seed that depends on nothing but the random state and what is named.
 
-    Examples
-    --------
     >>> seed_of(0, "smote", 1).generate_state(1) == seed_of(0, "smote", 1).generate_state(1)
     array([ True])
     """

@@ -34,14 +34,10 @@ class Difference:
 def corrected(values: Sequence[float], test_share: float, *, level: float = 0.95) -> Difference:
     """Return the mean of paired differences over splits, with a corrected resampled t interval.
 
-    Notes
-    -----
     Training sets of different splits share rows, so that differences are correlated. The variance of their
     mean is taken as (1/J + n_test/n_train) s^2 for J splits, with J - 1 degrees of freedom: Nadeau and
     Bengio, "Inference for the generalization error" (2003), equation 12.
 
-    Examples
-    --------
     >>> difference = corrected([0.02, 0.03, 0.01, 0.02, 0.02], test_share=0.2)
     >>> round(difference.mean, 3), round(difference.low, 4), round(difference.high, 4)
     (0.02, 0.0068, 0.0332)
@@ -63,12 +59,8 @@ def decided(values: Mapping[Name, Sequence[float]], test_share: float) -> dict[N
     the first that it does not reject; all from there on are judged at that level. The interval of each comparison is
     taken at the level at which it is judged.
 
-    Notes
-    -----
     Source: Holm, "A simple sequentially rejective multiple test procedure" (1979).
 
-    Examples
-    --------
     >>> family = decided({"a": [0.02, 0.03, 0.01, 0.02, 0.02], "b": [0.03, 0.05, -0.01, 0.02, 0.01]}, 0.2)
     >>> [(round(one.low, 3), round(one.p_holm, 3)) for one in family.values()]
     [(0.003, 0.027), (-0.022, 0.253)]

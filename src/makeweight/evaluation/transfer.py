@@ -55,13 +55,9 @@ def transfer_costs(
     from the rest. Held-out losses of a fit with the written rows are compared with those of a fit with the real ones;
     groups weigh alike in both.
 
-    Notes
-    -----
     arXiv 2601.10630: excess risk = rate of balanced data + cost of transfer; `makeweight.theory.cost_of_transfer` and
     docs/theory.md, "The cost of transfer".
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=200), "y": np.repeat(["common", "rare"], [140, 60])})

@@ -108,8 +108,6 @@ def judge(
 def better(difference: Difference | None, *, lower: bool) -> bool:
     """Return whether a difference is shown to be an improvement.
 
-    Examples
-    --------
     >>> better(Difference(-0.02, -0.03, -0.01, 0.001, 0.004), lower=True)
     True
     >>> better(Difference(-0.02, -0.03, -0.01, 0.001, 0.06), lower=True)
@@ -182,8 +180,6 @@ def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorF
 def _overall(codes: Sequence[str]) -> str:
     """Return the code of several estimators together.
 
-    Examples
-    --------
     >>> _overall(["hurts", "no-difference"]), _overall(["hurts", "helps-ranking"])
     ('hurts', 'mixed')
     """

@@ -52,8 +52,6 @@ def law(name: str) -> tuple[Density, str]:
     ``gaussian-D`` has D columns with correlations 0.5 to the power of their distance; ``network-D`` is a random chain
     of D columns of three categories. Another name is an OptionError.
 
-    Examples
-    --------
     >>> law("gaussian-2")[0].sample(3, np.random.default_rng(0)).shape
     (3, 2)
     """

@@ -82,12 +82,8 @@ def craft(n: int = 8000, *, noise: float = 1.0, seed: int = 42) -> pd.DataFrame:
     `noise` is the standard deviation inside the label's threshold; `seed` is of numpy's legacy generator, whose stream
     is the published one.
 
-    Notes
-    -----
     Source: the public code of arXiv 2406.03628.
 
-    Examples
-    --------
     >>> craft().iloc[0, :3].tolist()
     [0.5, -0.0, 0.7]
     """

@@ -39,8 +39,6 @@ def fit_laws(rows: pd.DataFrame) -> list[FittedCurve]:
 
     There is one per data, classifier and arm.
 
-    Notes
-    -----
     N is augmentation rows per label, at weight one half; 900 rows per label come before them. What all points
     of a seed share is taken out. With five seeds the intervals resample seeds.
     """

@@ -57,8 +57,6 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     (divided by n), ``half``, half the length of the 95 % t-interval, ``n`` seeds, and ``failed``, the tasks of the
     same data, classifier, arm and step that have no result.
 
-    Examples
-    --------
     >>> from makeweight.experiments.store import Store
     >>> summarise(Store(Path("nowhere")).read()).empty
     True

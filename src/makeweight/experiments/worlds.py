@@ -78,8 +78,6 @@ def draw(world: str, d: int, n0: int, n1: int, rng: np.random.Generator, *, test
     In the world ``spurious`` a further column `SPURIOUS` is the label in 90 % of the training rows, and in half of the
     test rows. An unknown world is an OptionError.
 
-    Examples
-    --------
     >>> draw("ring", 3, 40, 10, np.random.default_rng(0))["y"].sum()
     np.int64(10)
     """

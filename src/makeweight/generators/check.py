@@ -218,8 +218,6 @@ def mix(prints: np.ndarray, name: Hashable, values: np.ndarray) -> np.ndarray:
     `prints` of shape (n_rows,). `name`: of the column: equal values of two columns leave different traces. `values` of
     shape (n_rows,). Returns shape (n_rows,).
 
-    Examples
-    --------
     >>> zeros = mix(np.zeros(2, dtype=np.uint64), "x", np.array([0.0, -0.0]))
     >>> bool(zeros[0] == zeros[1])
     True

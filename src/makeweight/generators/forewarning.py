@@ -29,8 +29,6 @@ class FewRowsWarning(UserWarning):
 def warn_of_few_rows(plan: Plan) -> None:
     """Warn about groups of fewer than 20 real rows that are to get more than 20 times as many.
 
-    Examples
-    --------
     >>> from makeweight.plan import GroupPlan
     >>> plan = Plan((GroupPlan(("rare",), 3, 90), GroupPlan(("common",), 93)), ("y",))
     >>> with warnings.catch_warnings(record=True) as caught:

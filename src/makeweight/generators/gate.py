@@ -14,8 +14,6 @@ __all__ = ["Weights", "may_fetch"]
 class Weights:
     """Pretrained weights, and what may be done with them.
 
-    Examples
-    --------
     >>> print(Weights("Model 3", "Licence X", False, "https://example.org/model"))
     Model 3: Licence X, no commercial use, from https://example.org/model
     """
@@ -41,8 +39,6 @@ def may_fetch(
 
     `yes` is an answer that was given already; `instead` says, for the hint, what needs no download.
 
-    Examples
-    --------
     >>> may_fetch(Weights("M", "BSD-3-Clause", True, "example.org"), 1_500_000, False)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     makeweight.errors.GeneratorError: weights would have to be fetched: got M: BSD-3-Clause, commercial use ...

@@ -23,8 +23,6 @@ def stream(seed: np.random.SeedSequence, group: Group, purpose: Purpose, round_:
 def account_of(rng: np.random.Generator) -> tuple[object, int] | None:
     """Tell the rounds of one account apart: a key of seed, group and purpose, and the round.
 
-    Examples
-    --------
     >>> seed = np.random.SeedSequence(7)
     >>> rounds = [np.random.default_rng(stream(seed, ("a",), "balance", k)) for k in (0, 1)]
     >>> (first, zero), (second, one) = [account_of(rng) for rng in rounds]

@@ -53,8 +53,6 @@ def write_rows(
     before it writes a row. `constraints`: what every row obeys: a real row that does not is an error, a synthetic one
     is rejected by that name.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from makeweight.table import Schema
     >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5], "y": ["a", "b", "a", "a"]})
@@ -128,8 +126,6 @@ def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:
 def seed_sequence(random_state: Any) -> np.random.SeedSequence:
     """Return the seed that a random state stands for; a generator or RandomState moves on by one draw.
 
-    Examples
-    --------
     >>> seed_sequence(3).entropy
     3
     """

@@ -18,8 +18,6 @@ EXAMPLES = "my_module:model, my_module.py:model, or lightgbm:LGBMClassifier"
 def is_brought(text: str) -> bool:
     """Return whether a text names a module or file and something in it, rather than one of our own learners.
 
-    Examples
-    --------
     >>> is_brought("my_module:model"), is_brought("rf-default")
     (True, False)
     """
@@ -33,8 +31,6 @@ def bring_classifier(text: str) -> Any:
     classifiers, which is made with its defaults. The current folder, or that of the file, is imported from. Returns
     object, with ``fit`` and ``predict_proba``.
 
-    Examples
-    --------
     >>> bring_classifier("sklearn.naive_bayes:GaussianNB")
     GaussianNB()
     """

@@ -26,8 +26,6 @@ class Calibrator(Protocol):
 class Identity:
     """No calibration.
 
-    Examples
-    --------
     >>> Identity().apply(np.array([[0.2, 0.8]]))
     array([[0.2, 0.8]])
     """
@@ -41,8 +39,6 @@ class Identity:
 class Isotonic:
     """One increasing step function per class (one against the rest), then shares of their sum.
 
-    Notes
-    -----
     Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability
     estimates" (2002).
     """
@@ -72,8 +68,6 @@ def fit_calibrator(
     The method is "none", "logit-shift", "platt" or "isotonic". The weights bring the rows to the target prior; the
     model was fitted under the training prior. Both priors have shape (k,).
 
-    Examples
-    --------
     >>> none = np.empty((0, 2))
     >>> shift = fit_calibrator("logit-shift", none, none, none, np.array([0.9, 0.1]), np.array([0.5, 0.5]))
     >>> shift.apply(np.array([[0.9, 0.1]])).round(6)
@@ -106,8 +100,6 @@ def tuned_offsets(probabilities: np.ndarray, labels: np.ndarray, weights: np.nda
 
     More than two classes are tuned one after the other, twice, from equal offsets.
 
-    Examples
-    --------
     >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
     >>> offsets = tuned_offsets(p, np.array([0, 0, 1]), np.array([0.5, 0.5, 1.0]))
     >>> (np.log(p) + offsets).argmax(axis=1).tolist()

@@ -107,8 +107,6 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
     rows per leaf. "hgb-shallow": boosted trees of depth 3. A classifier is cloned. `seed`: for every random state that
     is open. `n_rows`: training rows.
 
-    Examples
-    --------
     >>> make_learner("rf", 0, 12_000).max_samples
     0.25
     >>> make_learner(LogisticRegression(C=0.1), 7, 100)
@@ -131,8 +129,6 @@ def make_learner(learner: Learner, seed: int, n_rows: int) -> Any:
 def named_learners(estimators: Learner | Sequence[Learner] | Mapping[str, Learner]) -> dict[str, Learner]:
     """Return learners by name.
 
-    Examples
-    --------
     >>> from sklearn.naive_bayes import GaussianNB
     >>> named_learners(["lr", GaussianNB()])
     {'lr': 'lr', 'GaussianNB': GaussianNB()}
@@ -158,8 +154,6 @@ def named_learners(estimators: Learner | Sequence[Learner] | Mapping[str, Learne
 def reads_frame(learner: Learner) -> bool:
     """Return whether a classifier chooses its columns by itself, and gets rows as they come instead of a matrix.
 
-    Examples
-    --------
     >>> from sklearn.compose import make_column_transformer
     >>> chooses = make_column_transformer((StandardScaler(), ["age"]))
     >>> reads_frame(make_pipeline(chooses, LogisticRegression())), reads_frame("lr")
@@ -173,8 +167,6 @@ def reads_frame(learner: Learner) -> bool:
 def weight_keyword(estimator: Any) -> str | None:
     """Return the name under which an estimator's ``fit`` takes sample weights; None if it takes none.
 
-    Examples
-    --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> from sklearn.pipeline import make_pipeline
@@ -191,8 +183,6 @@ def weight_keyword(estimator: Any) -> str | None:
 def seeded(estimator: Any, seed: int) -> Any:
     """Return a clone in which every random state that was left open is set.
 
-    Examples
-    --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> seeded(LogisticRegression(), 7).random_state
     7
@@ -211,8 +201,6 @@ def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, se
 
     The seed is for random states that are None. Weights that the estimator does not take are an OptionError.
 
-    Examples
-    --------
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
     >>> fit_estimator(KNeighborsClassifier(1), X, y, np.array([1.0, 0.5]), 0)
@@ -247,8 +235,6 @@ class FrameClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     The schema is of the features of all rows that it may be fitted to.
 
-    Examples
-    --------
     >>> X = pd.DataFrame({"colour": ["red", "blue"] * 20, "size": [1.5, 2.5, 3.5, 4.5] * 10})
     >>> y = np.array([0, 1] * 20)
     >>> FrameClassifier("lr", Schema.infer(X), 0).fit(X, y).predict_proba(X[:2]).argmax(axis=1)

@@ -19,8 +19,6 @@ UNIFORM_SHARE = 2e-3
 def floored(table: np.ndarray) -> np.ndarray:
     """Return probabilities, of shape (n, k), mixed with 0.2 % of the uniform distribution.
 
-    Examples
-    --------
     >>> floored(np.array([[0.0, 1.0], [0.5, 0.5]]))
     array([[0.001, 0.999],
            [0.5  , 0.5  ]])

@@ -22,8 +22,6 @@ def ranking_answer(table: Table, labels: np.ndarray, rng: np.random.Generator) -
 
     `table`: with a target of two classes. `labels` of shape (n,): class of every row.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> from makeweight import Schema
     >>> rng = np.random.default_rng(0)

@@ -25,8 +25,6 @@ class Strata:
 
     A held-out row that equals a training row measures memory, not generalisation.
 
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.5] * 2, "y": ["a", "a", "b", "b"] * 2})
     >>> strata = Strata.of(Table(frame, Schema.infer(frame, target="y")))

@@ -10,8 +10,6 @@ __all__ = ["balancing_weights", "undersampled"]
 def balancing_weights(codes: np.ndarray) -> np.ndarray:
     """Return weights of mean one under which every group weighs the same, shape of `codes`.
 
-    Examples
-    --------
     >>> balancing_weights(np.array([0, 0, 0, 1])).round(3)
     array([0.667, 0.667, 0.667, 2.   ])
     """
@@ -22,8 +20,6 @@ def balancing_weights(codes: np.ndarray) -> np.ndarray:
 def undersampled(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return positions of as many rows of every group as the smallest has, in order.
 
-    Examples
-    --------
     >>> len(undersampled(np.array([0, 0, 0, 1]), np.random.default_rng(0)))
     2
     """

@@ -36,8 +36,6 @@ class Ids:
 def element(tag: str, *children: Any, **attributes: Any) -> Markup:
     """Return an element; texts are escaped, attributes that are None are left out.
 
-    Examples
-    --------
     >>> print(element("text", "a < b", x="50%", class_="tick", text_anchor="middle"))
     <text x="50%" class="tick" text-anchor="middle">a &lt; b</text>
     """
@@ -76,8 +74,6 @@ def text_anchor(position: float, near: float) -> str:
 def finite(values: Iterable[Any]) -> list[float]:
     """Return the numbers among the values, infinite ones left out, huge ones brought down, tiny ones 0.
 
-    Examples
-    --------
     >>> finite([1, None, float("inf"), 10**400, 5e-324])
     [1.0, 1e+300, 0.0]
     """
@@ -105,8 +101,6 @@ class Scale:
     def x(self, value: float) -> str:
         """Return the position of a value as a percentage.
 
-        Examples
-        --------
         >>> Scale(0, 4).x(1), Scale(0, 4).x(9)
         ('25%', '100%')
         """
@@ -119,8 +113,6 @@ class Scale:
     def ticks(self, most: int = 4) -> list[tuple[float, str]]:
         """Return round values between the ends, at most so many, each with what is written beside it.
 
-        Examples
-        --------
         >>> Scale(0.31, 0.72).ticks()
         [(0.4, '0.4'), (0.5, '0.5'), (0.6000000000000001, '0.6'), (0.7000000000000001, '0.7')]
         """
@@ -141,8 +133,6 @@ def scale_of(values: Sequence[Any], *, include: Iterable[Any] = (), pad: float =
     Values further than so many interquartile ranges outside the quartiles are `far`, and off the scale. Missing and
     infinite ones are left out.
 
-    Examples
-    --------
     >>> scale_of([1, 2, 3, 4, 1e6])
     Scale(low=1.0, high=4.0, pad=0.0)
     """

@@ -26,8 +26,6 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-
 def clean(value: Any) -> Any:
     r"""Return a value; in a text, the characters that no HTML file may hold become U+FFFD.
 
-    Examples
-    --------
     >>> clean("a\x00b"), clean(3)
     ('a\ufffdb', 3)
     """
@@ -40,8 +38,6 @@ def clean(value: Any) -> Any:
 def cut(text: Any, length: int = NAME) -> str:
     """Return a text shortened to at most so many characters, with an ellipsis in its middle.
 
-    Examples
-    --------
     >>> cut("education.num", 9), cut("age", 9)
     ('educ….num', 'age')
     """
@@ -66,8 +62,6 @@ def name(text: Any, length: int = NAME) -> Markup:
 def linked(text: Any, codes: Collection[str]) -> Markup:
     """Return a text in which the codes of checks lead to the checks.
 
-    Examples
-    --------
     >>> print(linked("MWQ04 < 1", ["MWQ04"]))
     <a href="#MWQ04">MWQ04</a> &lt; 1
     """
@@ -80,8 +74,6 @@ def linked(text: Any, codes: Collection[str]) -> Markup:
 def command(text: str) -> Markup:
     """Return a command so that its lines do not break within the name of an option.
 
-    Examples
-    --------
     >>> print(command("makeweight report a.csv --fail-on=issue"))
     makeweight report a.csv <span class="option">--fail-on</span>=issue
     """
@@ -94,8 +86,6 @@ def command(text: str) -> Markup:
 def file_name(path: str) -> str:
     r"""Return the last part of a path, of any system.
 
-    Examples
-    --------
     >>> file_name("data/adult.csv"), file_name("C:\\adult.csv"), file_name("adult.csv"), file_name("/")
     ('adult.csv', 'adult.csv', 'adult.csv', '/')
     """
@@ -112,8 +102,6 @@ def real_number(value: Any) -> bool:
 def count(value: Any) -> str:
     """Return a number of rows as a text.
 
-    Examples
-    --------
     >>> count(12345), count(None), count(10**18), count(-3)
     ('12,345', '–', '1.0 × 10¹⁸', '−3')
     """
@@ -127,8 +115,6 @@ def count(value: Any) -> str:
 def number(value: Any, places: int = 3) -> str:
     """Return a number with fixed decimals; a huge one as a power of ten.
 
-    Examples
-    --------
     >>> number(0.69315), number(-1.5, 1), number(float("nan")), number(float("inf")), number(-4.2e12, 1)
     ('0.693', '−1.5', '–', '∞', '−4.2 × 10¹²')
     """
@@ -149,8 +135,6 @@ def number(value: Any, places: int = 3) -> str:
 def signed(value: Any, places: int = 3) -> str:
     """Return a difference with its sign; what rounds to nothing has none.
 
-    Examples
-    --------
     >>> signed(0.0123), signed(-0.5, 1), signed(0.0001)
     ('+0.012', '−0.5', '0.000')
     """
@@ -162,8 +146,6 @@ def signed(value: Any, places: int = 3) -> str:
 def share(value: Any) -> str:
     """Return a share in percent as a text; a tiny one is not written as none.
 
-    Examples
-    --------
     >>> share(0.256), share(0.00001), share(0), share(1)
     ('25.6 %', '<0.1 %', '0 %', '100 %')
     """
@@ -177,8 +159,6 @@ def share(value: Any) -> str:
 def p_value(value: Any) -> str:
     """Return a p-value as a text.
 
-    Examples
-    --------
     >>> p_value(0.0123), p_value(1e-9), p_value(1.0)
     ('0.012', '<0.001', '1')
     """
@@ -190,8 +170,6 @@ def p_value(value: Any) -> str:
 def decimals(widths: Iterable[Any], *, fewest: int = 3, most: int = 6) -> int:
     """Return how many decimals show intervals of these widths: the last one counts 5 to 50 times in a width.
 
-    Examples
-    --------
     >>> decimals([0.1, 0.2]), decimals([0.01]), decimals([0.004]), decimals([])
     (3, 3, 4, 3)
     """
@@ -204,8 +182,6 @@ def decimals(widths: Iterable[Any], *, fewest: int = 3, most: int = 6) -> int:
 def shown(value: Any) -> str:
     """Return any value of a result as a text: of a check, a setting, a threshold.
 
-    Examples
-    --------
     >>> shown(0.123456), shown(2.0), shown(True), shown([1, 2]), shown({"a": None}), shown(None)
     ('0.123', '2', 'yes', '1, 2', 'a: –', '–')
     """

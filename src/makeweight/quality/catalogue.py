@@ -55,8 +55,6 @@ CATALOGUE: dict[str, CheckInfo] = {
 def codes_of(names: Iterable[str]) -> frozenset[str]:
     """Return the codes that users name by code or by name.
 
-    Examples
-    --------
     >>> sorted(codes_of(["mwq07", "balance"]))
     ['MWQ07', 'MWQ18']
     """

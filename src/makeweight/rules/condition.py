@@ -77,8 +77,6 @@ def read_conditions(where: Mapping[Any, Any], schema: Schema) -> dict[Hashable, 
 
     `where`: an end of a range that is None is open. None, or a NaN, stands for a missing value.
 
-    Examples
-    --------
     >>> schema = Schema.infer(pd.DataFrame({"age": [18, 25, 31, 70], "city": ["Rome", "Oslo", "Rome", "Rome"]}))
     >>> conditions = read_conditions({"age": (20, 40), "city": "Oslo"}, schema)
     >>> conditions["age"].allows(np.array([18.0, 25.0])).tolist(), conditions["city"].exact

@@ -46,8 +46,6 @@ class Constraint:
 def read_constraints(constraints: Constraints | None, schema: Schema) -> tuple[Constraint, ...]:
     """Return constraints that a table can be asked for.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> schema = Schema.infer(pd.DataFrame({"start": [1, 2, 5], "end": [4, 2, 6]}))
     >>> read_constraints({"dates": "start <= end"}, schema)[0].reason

@@ -62,8 +62,6 @@ class _Truth:
 class Expression:
     """A condition on rows that was read.
 
-    Examples
-    --------
     >>> expression = Expression.read("`first day` <= last", ["first day", "last"])
     >>> sorted(expression.names.values())
     ['first day', 'last']

@@ -54,8 +54,6 @@ def values_of(column: Column, encoded: np.ndarray) -> Values:
     `column`: learned, or a target or grouping attribute. `encoded` of shape (n,): as `makeweight.table.Table.encode`
     returns it.
 
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> schema = Schema.infer(pd.DataFrame({"paid": [True, False, True]}))
     >>> values = values_of(schema["paid"], np.array([1, 0, -1]))
@@ -88,8 +86,6 @@ def _levels(column: Column) -> tuple[Meaning, np.ndarray]:
 def microseconds(value: Any, meaning: Meaning) -> float:
     """Return a date on the wall clock, or a duration, in microseconds.
 
-    Examples
-    --------
     >>> microseconds("1970-01-02", "date") == microseconds("1 day", "duration") == DAY
     True
     """

@@ -19,8 +19,6 @@ def to_frame(data: Any) -> pd.DataFrame:
 
     `data` of shape (n_rows, n_columns): columns of an array are called ``x0``, ``x1``, ...
 
-    Examples
-    --------
     >>> to_frame(np.array([[1.5, 2.0]])).columns.tolist()
     ['x0', 'x1']
     """
@@ -59,8 +57,6 @@ def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
 def with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame whose columns are named by texts or whole numbers, which stand for any labels it has.
 
-    Examples
-    --------
     >>> levels = pd.MultiIndex.from_tuples([("p", "a"), ("p", "b")])
     >>> with_plain_names(pd.DataFrame([[1, 2]], columns=levels)).columns.tolist()
     ['p.a', 'p.b']
@@ -82,8 +78,6 @@ def with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:
 def append_rows(data: Any, rows: pd.DataFrame) -> Any:
     """Put synthetic rows below the real ones, in the container of the real ones.
 
-    Examples
-    --------
     >>> real = pd.DataFrame({"n": pd.array([1, None], dtype="Int64")})
     >>> append_rows(real, real.iloc[:1])["n"].tolist()
     [1, <NA>, 1]
@@ -105,8 +99,6 @@ def append_rows(data: Any, rows: pd.DataFrame) -> Any:
 def as_container(like: Any, rows: pd.DataFrame) -> Any:
     """Return rows of a pandas frame in the container of others, with their types.
 
-    Examples
-    --------
     >>> as_container(np.zeros((0, 2)), pd.DataFrame({"x0": [1], "x1": [2]}))
     array([[1., 2.]])
     """

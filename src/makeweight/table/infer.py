@@ -36,8 +36,6 @@ def infer_column(
     `series`: a real column, with its name. `kind`: given where the user or the role of the column decides. `reason`:
     why, where `kind` is given. `form`: the style of its dates or numbers, where the user states it.
 
-    Examples
-    --------
     >>> infer_column(pd.Series([0, 1, 1, 0], name="smoker")).reason
     '0 and 1 only'
     >>> infer_column(pd.Series(["14/03/2020", "2/11/2020"], name="day")).reason

@@ -21,8 +21,6 @@ MOST_BYTES, MOST_CHARACTERS = 256_000_000, 1_000_000
 def parse_json(text: str) -> Any:
     """Return what a JSON text holds.
 
-    Examples
-    --------
     >>> parse_json("[" * 100_000)
     Traceback (most recent call last):
     ValueError: nested too deeply
@@ -83,8 +81,6 @@ def guarded(path: str | Path, what: str, parse: Callable[[], T], *, hint: str) -
 def typed(cls: type[T], values: Mapping[str, Any]) -> T:
     """Return a dataclass of plain values, each of the type that its field states.
 
-    Examples
-    --------
     >>> from dataclasses import make_dataclass
     >>> Point = make_dataclass("Point", [("x", float), ("name", str | None)])
     >>> typed(Point, {"x": 1, "name": None})

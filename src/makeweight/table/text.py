@@ -28,8 +28,6 @@ _DECODER = json.JSONDecoder(strict=False)
 def render(row: Mapping[str, str | None]) -> str:
     """Write a row as a sentence, in the order of the mapping.
 
-    Examples
-    --------
     >>> render({"age": "39", "city": "New York, NY", "job": None, "note": "missing"})
     'age is 39, city is "New York, NY", job is missing, note is "missing"'
     """
@@ -41,8 +39,6 @@ def render(row: Mapping[str, str | None]) -> str:
 def parse(sentence: str) -> dict[str, str | None]:
     """Read a row back from a sentence.
 
-    Examples
-    --------
     >>> parse('age is 39, city is "New York, NY", job is missing')
     {'age': '39', 'city': 'New York, NY', 'job': None}
     """
@@ -66,8 +62,6 @@ def parse(sentence: str) -> dict[str, str | None]:
 def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
     """Write the values of a column as text, numbers with the column's decimals; None for missing.
 
-    Examples
-    --------
     >>> from makeweight.table import Schema
     >>> frame = pd.DataFrame({"price": [1.5, 2.25, None]})
     >>> to_texts(Schema.infer(frame)["price"], frame["price"])

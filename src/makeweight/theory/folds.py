@@ -13,8 +13,6 @@ __all__ = ["stratified_folds"]
 def stratified_folds(labels: Floats | Integers, folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return a fold number per row, balanced within each label.
 
-    Examples
-    --------
     >>> np.bincount(stratified_folds(np.array([0.0, 0, 0, 1, 1, 1]), 3, np.random.default_rng(0)))
     array([2, 2, 2])
     """

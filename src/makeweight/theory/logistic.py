@@ -73,8 +73,6 @@ class LogisticFit:
 def design(features: Floats, intercept: bool = True) -> Floats:
     """Return the design matrix [X, 1], or X alone without an intercept.
 
-    Examples
-    --------
     >>> design(np.array([[2.0], [3.0]]))
     array([[2., 1.],
            [3., 1.]])

@@ -18,8 +18,6 @@ _EXPONENTS = np.asarray(np.geomspace(0.05, 3.0, 60), dtype=np.float64)
 class PowerLaw:
     """R(n) = floor + amplitude n^(-exponent).
 
-    Examples
-    --------
     >>> PowerLaw(0.1, 2.0, 0.5).predict(np.array([4.0, 100.0]))
     array([1.1, 0.3])
     """

@@ -32,8 +32,6 @@ class PlainTable:
     and the median stands in their place; written rows are read back the same way. Target and grouping
     attributes come first. Identifiers, free text and constant columns are left out.
 
-    Examples
-    --------
     >>> from makeweight.generators.contract import example_table
     >>> table = example_table()
     >>> plain = PlainTable.of(table)

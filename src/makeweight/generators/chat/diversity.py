@@ -35,8 +35,6 @@ def measure(codes: np.ndarray, shown: np.ndarray, columns: Sequence[Hashable]) -
 
     `codes` of shape (n, n_learned): rows of an answer. `shown` of shape (k, n_learned): the examples.
 
-    Examples
-    --------
     >>> rows = np.array([[1.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
     >>> measure(rows, np.array([[2.0, 5.0], [9.0, 6.0]]), ["a", "b"])
     (1, 1, ('b',))

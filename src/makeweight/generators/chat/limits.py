@@ -24,8 +24,6 @@ LATER = "later"
 class Retry:
     """When to ask again.
 
-    Examples
-    --------
     >>> Retry().seconds(0, asked=3.0) >= 3.0
     True
     """

@@ -21,8 +21,6 @@ __all__ = ["KnownTable", "too_few_rows"]
 class KnownTable:
     """Columns and groups of a table.
 
-    Examples
-    --------
     >>> from makeweight.generators.contract import example_table
     >>> known = KnownTable.of(example_table())
     >>> known.position(("rare",)), len(known.writer)

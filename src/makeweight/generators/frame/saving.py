@@ -49,8 +49,6 @@ OWN_FOLDER = "name the folder that the generator's save was given, or fit it ane
 def flat(**named: Any) -> dict[str, np.ndarray]:
     """Return arrays, dataclasses of arrays and dicts of them as one dict of arrays, names joined by dots.
 
-    Examples
-    --------
     >>> sorted(flat(a=np.zeros(2), b={3: np.ones(1)}))
     ['a', 'b.3']
     """

@@ -34,8 +34,6 @@ class Smoothing:
         The weights give a^2 (n - 1)/n + h^2 = (n + 1)/n, so that synthetic rows have the covariance of a
         *new* row around that mean, which also knows the mean from n rows only **[derived]**.
 
-        Examples
-        --------
         >>> a, h = Smoothing(0.8, 0.1, 1).weights(100)
         >>> round(a * a * 99 / 100 + h * h, 6)
         1.01

@@ -52,8 +52,6 @@ def kept_rows(
 def evenly(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """Return `n` draws of 0 to size - 1 that use each equally often: one shuffle after another.
 
-    Examples
-    --------
     >>> sorted(evenly(3, 6, np.random.default_rng(0)).tolist())
     [0, 0, 1, 1, 2, 2]
     """

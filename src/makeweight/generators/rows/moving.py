@@ -25,8 +25,6 @@ DIGITS = 10
 class Standard:
     """A column less its mean, over its standard deviation.
 
-    Examples
-    --------
     >>> scale = Standard.fit(np.array([1.0, 3.0]))
     >>> scale.transform(np.array([3.0])), scale.inverse(np.array([1.0]))
     (array([1.]), array([3.]))
@@ -54,8 +52,6 @@ def is_bent(values: np.ndarray, start: np.ndarray) -> bool:
 
     `values` of shape (n,): group after group, NaN where missing. `start` of shape (n_groups + 1,).
 
-    Examples
-    --------
     >>> is_bent(np.array([0.0, 0.0, 0.0, 1.2, 3.4]), np.array([0, 5]))
     True
     """
@@ -76,8 +72,6 @@ def is_bent(values: np.ndarray, start: np.ndarray) -> bool:
 def filled(scores: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return scores with another row's where one is missing: of the group, or of any if it has none.
 
-    Examples
-    --------
     >>> filled(np.array([[1.0], [np.nan]]), np.array([0, 2]), np.random.default_rng(0)).ravel()
     array([1., 1.])
     """
@@ -99,8 +93,6 @@ def filled(scores: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> n
 def centred(rows: np.ndarray) -> np.ndarray:
     """Return residuals around the mean, stretched to the variance of new rows.
 
-    Examples
-    --------
     >>> centred(np.array([[0.0], [2.0]])).ravel().round(3)
     array([-1.414,  1.414])
     """
@@ -114,8 +106,6 @@ def root(covariance: np.ndarray, exponent: float) -> np.ndarray:
 
     Directions without spread are given a little, so that negative powers exist.
 
-    Examples
-    --------
     >>> root(np.array([[4.0]]), 0.5)
     array([[2.]])
     """

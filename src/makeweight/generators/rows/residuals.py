@@ -20,8 +20,6 @@ DIGITS = 10
 class SharedResiduals:
     """Group means and the pooled covariance around them.
 
-    Examples
-    --------
     >>> scores = np.array([[0.0, 1.0], [1.0, 0.0], [4.0, 5.0], [5.0, np.nan]])
     >>> shared = SharedResiduals.fit(scores, np.array([0, 2, 4]), borrowed=0.0)
     >>> shared.means

@@ -26,8 +26,6 @@ class NormalScores:
     (the distributional transform). The scores of any column are so exactly normal, and a point mass keeps its
     share after smoothing. The inverse is the interpolated quantile function, flat over every tie.
 
-    Examples
-    --------
     >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
     >>> scores.inverse(np.array([-1.5, 0.0, 1.5])).round(2)
     array([0. , 0.5, 2. ])
@@ -74,8 +72,6 @@ class NormalScores:
         `x` of shape (n,): any score is possible where it is NaN. `half`: half the width of the interval of a value that
         is no tie. Returns `low, high` shape (n,).
 
-        Examples
-        --------
         >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
         >>> low, high = scores.interval(np.array([0.0, 1.0, np.nan]), half=0.05)
         >>> low.round(2), high.round(2)
@@ -95,8 +91,6 @@ class NormalScores:
         `x` of shape (n,): taken to the nearer end where they lie outside the column's range. `uniforms` of shape (n,)
         in [0, 1): where among its scores a value that repeats goes. Returns shape (n,).
 
-        Examples
-        --------
         >>> scores = NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0]))
         >>> scores.inverse(scores.locate(np.array([0.0, 0.25, 2.0]), np.full(3, 0.5))).round(6)
         array([0.  , 0.25, 2.  ])
@@ -120,8 +114,6 @@ class NormalScores:
 
         Returns shape (k, 2), in ascending order; -inf or inf at the ends of the column.
 
-        Examples
-        --------
         >>> NormalScores.fit(np.array([0.0, 0.0, 1.0, 2.0])).ties()
         array([[-inf,   0.]])
         """
@@ -167,8 +159,6 @@ def lumps(values: np.ndarray) -> np.ndarray | None:
 
     `values` of shape (n,): NaN where missing. Returns shape (n_distinct,).
 
-    Examples
-    --------
     >>> hours = np.repeat([35.0, 38.0, 39.0, 40.0, 41.0, 45.0], [5, 6, 4, 60, 3, 20])
     >>> lumps(hours)
     array([35., 38., 39., 40., 41., 45.])

@@ -60,8 +60,6 @@ class GroupShape:
     would be rare (one in ten), G puts 1 / (n + 1) there, which is the chance of a new row to lie beyond, and as
     much nearer to the end as it is less **[derived]**.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> own, written = 0.5 * rng.normal(size=(200, 1)), rng.normal(size=(400, 1))
     >>> shape = GroupShape.fit(own, written, [np.empty((0, 2))])

@@ -149,8 +149,6 @@ def adapt(
     Returns `network`, on numpy arrays; its parameters are those that float16 can hold, so that it is saved as it is;
     `adaptation`.
 
-    Examples
-    --------
     >>> from makeweight.generators.transformer.config import ModelConfig
     >>> from makeweight.generators.transformer.network import untrained
     >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))

@@ -28,8 +28,6 @@ T = TypeVar("T")
 def of(array: Array) -> Any:
     """Return the module whose functions take arrays of this kind.
 
-    Examples
-    --------
     >>> of(np.ones(2)).softmax(np.zeros(2)).tolist()
     [0.5, 0.5]
     """

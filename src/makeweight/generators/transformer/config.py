@@ -16,8 +16,6 @@ PRIOR_VERSION = 2
 class ModelConfig:
     """The network; see :mod:`makeweight.generators.transformer.network`.
 
-    Examples
-    --------
     >>> ModelConfig().width
     96
     """
@@ -36,8 +34,6 @@ class ModelConfig:
 class PriorConfig:
     """Shapes and ranges of the tables drawn; see :mod:`makeweight.generators.transformer.prior`.
 
-    Examples
-    --------
     >>> PriorConfig().max_context >= PriorConfig().min_context
     True
     """
@@ -57,8 +53,6 @@ class PriorConfig:
 class TrainConfig:
     """The pretraining; see :mod:`makeweight.generators.transformer.pretrain`.
 
-    Examples
-    --------
     >>> TrainConfig().decay < 1
     True
     """
@@ -83,8 +77,6 @@ class TrainConfig:
 class Config:
     """Model, prior and training together, under one name.
 
-    Examples
-    --------
     >>> named("tiny").name
     'tiny'
     """
@@ -114,8 +106,6 @@ CONFIGS = {
 def named(name: str) -> Config:
     """Look a configuration up by its name.
 
-    Examples
-    --------
     >>> named("base").model.layers
     6
     """

@@ -106,8 +106,6 @@ def read_manifest(folder: str | Path) -> Manifest:
 def read_weights(folder: str | Path) -> tuple[bytes, Manifest]:
     """Read the weights as they are in the file, and check them against the manifest.
 
-    Examples
-    --------
     >>> content, manifest = read_weights(embedded())
     >>> manifest.format, len(content) < 12e6
     (2, True)

@@ -18,8 +18,6 @@ LEVELS = 24  # most categories of a discrete node
 class Random:
     """Draws on one device from one generator; shorthand for the prior.
 
-    Examples
-    --------
     >>> Random(torch.Generator().manual_seed(0)).uniform(2, 3).shape
     torch.Size([2, 3])
     """

@@ -30,47 +30,7 @@ from torch.nn.functional import gelu, linear
 from torch.nn.functional import logsigmoid as log_sigmoid
 from torch.special import ndtr, ndtri
 
-__all__ = [
-    "amax",
-    "amin",
-    "arange",
-    "array",
-    "attend",
-    "cholesky",
-    "concatenate",
-    "cos",
-    "double",
-    "exp",
-    "gelu",
-    "inverse_factor",
-    "isfinite",
-    "isnan",
-    "linear",
-    "log",
-    "log_sigmoid",
-    "log_softmax",
-    "logsumexp",
-    "maximum",
-    "minimum",
-    "ndtr",
-    "ndtri",
-    "normal",
-    "rms_norm",
-    "searchsorted",
-    "sigmoid",
-    "sin",
-    "single",
-    "softmax",
-    "sort",
-    "sqrt",
-    "stack",
-    "sum_at",
-    "take",
-    "to_numpy",
-    "where",
-    "whole",
-    "zeros",
-]
+from makeweight.generators.transformer.on_numpy import __all__
 
 PART = 32_768  # sequences per attention call: CUDA grids end at 65,535
 

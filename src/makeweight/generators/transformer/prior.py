@@ -150,8 +150,6 @@ def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) ->
 
     `generator`: fixes everything; the tasks are the same for the same seed and device type.
 
-    Examples
-    --------
     >>> tasks = draw_tasks(PriorConfig(), Shape(2, 40, 8, 5), torch.Generator().manual_seed(0))
     >>> tasks.values.shape
     torch.Size([2, 48, 5])

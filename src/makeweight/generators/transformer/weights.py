@@ -33,8 +33,6 @@ __all__ = ["FORMAT", "embedded", "load", "read_manifest", "save", "write_atomica
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, never finds half of it.
 
-    Examples
-    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_atomically(folder / "note", b"whole")
@@ -55,8 +53,6 @@ def save(network: Network, folder: str | Path, **facts: Any) -> Manifest:
 
     `facts` are the fields of :class:`Manifest` that the network does not know.
 
-    Examples
-    --------
     >>> import tempfile
     >>> from makeweight.generators.transformer.config import ModelConfig
     >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))

@@ -69,8 +69,6 @@ def common_divisor(values: np.ndarray, decimals: int | None, dtype: Any) -> int:
 
     0 where all are zero; 1 where there are no decimals, or a float is too coarse to tell.
 
-    Examples
-    --------
     >>> common_divisor(np.array([18.95, 20.0, 29.85]), 2, np.dtype(float))
     5
     """

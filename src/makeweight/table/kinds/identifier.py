@@ -175,8 +175,6 @@ def _common(real: list[str]) -> int:
 def check_of(texts: Sequence[str]) -> str | None:
     """Return the name of the check digits that all texts end in (or begin with, in an IBAN), None where there are none.
 
-    Examples
-    --------
     >>> check_of([f"{_luhn_digits(str(4_000_000_000 + 7 * i))}" for i in range(30)])
     'Luhn'
     """

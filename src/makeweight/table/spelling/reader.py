@@ -41,8 +41,6 @@ class Reading:
 def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | None = None) -> Reading | None:
     """Read a column of texts, or of whole numbers that are dates; None where it has no style that is known.
 
-    Examples
-    --------
     >>> reading = read_spelled(pd.Series(["$1,037.50", "$12.00"]))
     >>> reading.values.tolist(), reading.spelling.write(pd.Series([999.5]))
     ([1037.5, 12.0], ['$999.50'])
