@@ -23,30 +23,11 @@ __all__ = ["LabelledRows", "read_features", "take_rows"]
 class LabelledRows:
     """One frame of features, target and attributes, and the way back to what was given.
 
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-        It remembers the number of columns of X, and their names.
-    X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n, d)
-    y : array-like of shape (n,), or one-hot rows
-    groups : array-like of shape (n,) or (n, n_attributes), or None
-        Attributes that are not columns of X.
-    group_by : column name, list of them, or None
-        Attributes among the columns of X.
+    `estimator`: it remembers the number of columns of X, and their names. `X` of shape (n, d), `y` of shape (n,).
+    `groups` of shape (n,): attributes that are not columns of X. `group_by`: attributes among the columns of X.
 
-    Attributes
-    ----------
-    X : container
-        As given; checked, and an array where it was a list.
-    frame : DataFrame of shape (n, d + 1 + n_attributes)
-        Features, target and attributes.
-    names : list
-        Features.
-    target : hashable
-    attributes : list of hashable
-    labels : Series
-    classes : list of int or None
-        Positions of the ones, where y has one-hot rows.
+    `X`: as given; checked, and an array where it was a list. `frame` of shape (n, d + 1 + n_attributes): features,
+    target and attributes. `names`: features. `classes`: positions of the ones, where y has one-hot rows.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, groups: Any, group_by: Any = None) -> None:

@@ -41,14 +41,8 @@ class Steps:
     Where standard error is no terminal a line is printed after ten seconds, and then every half a minute, whether a
     piece of work ends meanwhile or not.
 
-    Parameters
-    ----------
-    out : rich.console.Console
-        On standard error.
-    what : str
-        What is being done, in one word.
-    expected : float or None
-        Seconds that it may take at most, which are all that is known at first.
+    `out`: on standard error. `what`: what is being done, in one word. `expected`: seconds that it may take at most,
+    which are all that is known at first.
     """
 
     def __init__(self, out: Console, what: str = "comparing", expected: float | None = None) -> None:

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 class Reporter:
     """Shows how far a generation is; silent where standard error is no terminal.
 
-    Parameters
-    ----------
-    out : rich.console.Console
-        On standard error.
+    `out`: on standard error.
     """
 
     def __init__(self, out: Console) -> None:

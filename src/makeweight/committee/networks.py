@@ -54,24 +54,12 @@ class GeneratorLabels(_Reader):
     The default generator's network does so by Bayes' rule, p(row | class) times the class's share. That costs 3 ms
     of one core per row, class and column order, so it is for tables with few rows.
 
-    Parameters
-    ----------
-    schema : Schema
-        Of the features of all rows that it may be fitted to.
-    generator : Generator
-        With ``label``; a copy of it is fitted.
-    random_state : int, optional
+    `schema`: of the features of all rows that it may be fitted to. `generator`: with ``label``; a copy of it is fitted.
 
-    Attributes
-    ----------
-    classes_ : ndarray of shape (k,)
+    `classes_` of shape (k,).
 
-    Notes
-    -----
     Sample weights are heard as the classes' shares, and not within a class.
 
-    Examples
-    --------
     >>> from makeweight.generators.transformer.generator import InContextTransformer
     >>> X = pd.DataFrame({"size": [1.5, 2.5, 1.25, 2.75] * 5})
     >>> GeneratorLabels(Schema.infer(X), InContextTransformer(orders=1), 0).fit(X, np.array([0, 1] * 10)).predict(X[:2])
@@ -108,31 +96,13 @@ class GeneratorLabels(_Reader):
 class LabelNetwork(_Reader):
     """Class probabilities from the network of labels, which is trained to label rows by labelled rows.
 
-    Parameters
-    ----------
-    schema : Schema
-        Of the features of all rows that it may be fitted to.
-    weights : path, optional
-        A file that ``makeweight pretrain --network labels`` wrote; by default that of the package.
-    random_state : int, optional
+    `schema`: of the features of all rows that it may be fitted to. `weights`: a file that ``makeweight pretrain
+    --network labels`` wrote; by default that of the package.
 
-    Attributes
-    ----------
-    classes_ : ndarray of shape (k,)
+    `classes_` of shape (k,).
 
-    Raises
-    ------
-    FileProblem
-        In `fit`, when there are no weights, or they are damaged.
-    MissingDependency
-        In `fit`, when torch is not installed.
-
-    Notes
-    -----
     Sample weights are heard as the classes' shares, and not within a class.
 
-    Examples
-    --------
     >>> import tempfile
     >>> from makeweight.generators.transformer.labels import weights
     >>> from makeweight.generators.transformer.labels.config import LabelModelConfig

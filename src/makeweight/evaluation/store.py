@@ -19,17 +19,7 @@ FORMAT = "makeweight.evaluation-log"
 class Log:
     """One JSON object per line: first what was compared, then one record per split, arm and estimator.
 
-    Parameters
-    ----------
-    path : Path or None
-        None keeps nothing.
-    identity : dict
-        Of data and settings; results of another comparison are refused.
-
-    Raises
-    ------
-    FileProblem
-        When the file is of another comparison, or is no such file.
+    `path`: None keeps nothing. `identity`: of data and settings; results of another comparison are refused.
     """
 
     def __init__(self, path: Path | None, identity: Mapping[str, object]) -> None:

@@ -46,23 +46,9 @@ class Checked:
 class Checker:
     """Checks proposed rows against the schema, the group and the real rows.
 
-    Parameters
-    ----------
-    table : Table
-    groups : Groups
-        Of the table.
-    traits : Traits
-        Of the generator.
-    copies : {"auto", "reject", "accept"}
-        Whether exact copies of real rows are rejected. "auto" rejects them unless the generator copies on
-        purpose, the real table itself has many duplicates, or its columns allow few distinct rows.
-    rules : sequence of Rule
-        What every row obeys besides.
-
-    Raises
-    ------
-    OptionError
-        When `copies` is none of these.
+    `groups`: of the table. `traits`: of the generator. `copies`: {"auto", "reject", "accept"}; whether exact copies of
+    real rows are rejected. "auto" rejects them unless the generator copies on purpose, the real table itself has many
+    duplicates, or its columns allow few distinct rows. `rules`: what every row obeys besides.
     """
 
     def __init__(

@@ -27,11 +27,7 @@ class Conditioned:
     One that has ``propose_where(group, n, conditions, *, rng)`` writes such rows; of any other the rows that do not
     obey are rejected, one by one, by the check.
 
-    Parameters
-    ----------
-    generator : Generator
-        Fitted.
-    conditions : mapping of column to Condition
+    `generator`: fitted.
     """
 
     def __init__(self, generator: Generator, conditions: Mapping[Hashable, Condition]) -> None:

@@ -31,13 +31,7 @@ VALIDATION_ORDERS = 4
 class LanguageTrainer:
     """The state of a training: weights, optimizer and the best weights so far.
 
-    Parameters
-    ----------
-    language : Language
-    corpus : Corpus
-    recipe : Recipe
-    seed : numpy.random.SeedSequence
-        Decides split, orders, batches and dropout, epoch by epoch.
+    `seed`: decides split, orders, batches and dropout, epoch by epoch.
     """
 
     def __init__(self, language: Language, corpus: Corpus, recipe: Recipe, seed: np.random.SeedSequence) -> None:

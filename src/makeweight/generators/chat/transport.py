@@ -30,7 +30,7 @@ def http_client(endpoint: Endpoint, *, timeout: float, max_bytes: int) -> Any:
     endpoints that are not on this machine, and asks for uncompressed answers, so that `max_bytes` holds for
     what is kept in memory.
 
-    `timeout`: seconds for a whole answer. Returns of the HTTP package that the installed openai package uses.
+    `timeout`: seconds for a whole answer. The client is of the HTTP package that the installed openai package uses.
     """
     http = _http_package()
 

@@ -48,18 +48,10 @@ class Dummies:
     Standardised numbers have a standard deviation of one, and two categories are one apart, as in SMOTENC
     with the median standard deviation. A missing category is a category of its own.
 
-    Parameters
-    ----------
-    schema : Schema
-    one_hot : bool
-        Whether a category becomes one column per state, or stays one column of codes.
+    `one_hot`: whether a category becomes one column per state, or stays one column of codes.
 
-    Attributes
-    ----------
-    categorical : list of int
-        Positions of the columns that hold codes; empty with `one_hot`.
-    width : int
-        Number of columns of the matrix.
+    `categorical`: positions of the columns that hold codes; empty with `one_hot`. `width`: number of columns of the
+    matrix.
     """
 
     def __init__(self, schema: Schema, *, one_hot: bool) -> None:

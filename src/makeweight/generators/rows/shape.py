@@ -109,18 +109,10 @@ class GroupShape:
 class GroupShapes:
     """The shapes of a table's groups, each read when it is first asked for.
 
-    Parameters
-    ----------
-    scales : sequence of d NormalScores
-        Of the numeric columns.
-    real : callable
-        The normal scores of a group's real rows, by its position: (n, d), NaN where missing.
-    write : callable
-        The normal scores of rows that are written of a group, given its position, their number and a stream.
-    seed : int
-        Fixes the rows that are written.
-    wanted : bool
-        Whether rows get the group's own shape; otherwise no column is changed.
+    `scales`: of the numeric columns. `real`: the normal scores of a group's real rows, by its position: (n, d), NaN
+    where missing. `write`: the normal scores of rows that are written of a group, given its position, their number and
+    a stream. `seed`: fixes the rows that are written. `wanted`: whether rows get the group's own shape; otherwise no
+    column is changed.
     """
 
     def __init__(

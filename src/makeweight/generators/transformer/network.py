@@ -201,14 +201,8 @@ class Layer:
 class Network:
     """Predicts the cells of rows from context rows, column by column.
 
-    Parameters
-    ----------
-    config : ModelConfig
-    parameters : mapping of str to Array
-        All of one kind: numpy arrays, or torch tensors where it is trained or runs on a GPU.
+    `parameters`: all of one kind: numpy arrays, or torch tensors where it is trained or runs on a GPU.
 
-    Examples
-    --------
     >>> network = untrained(ModelConfig(width=16, layers=1, heads=2), np.random.default_rng(0))
     >>> sum(p.size for p in network.parameters.values()) > 1000
     True

@@ -16,16 +16,9 @@ from makeweight.generators.transformer.decode import RowModel
 class Shaping:
     """The shapes of a table's groups, on its rows of numbers.
 
-    Parameters
-    ----------
-    rows : RowModel
-    codes : ndarray, shape (n_groups, n_given)
-        Of each group's label and grouping attributes.
-    write : callable
-        Rows of numbers (n, D) as the network writes them, given a group's position, their number and a stream.
-    seed : int
-    wanted : bool
-        Whether rows get their group's own shape at all.
+    `codes` of shape (n_groups, n_given): of each group's label and grouping attributes. `write`: rows of numbers (n, D)
+    as the network writes them, given a group's position, their number and a stream. `wanted`: whether rows get their
+    group's own shape at all.
     """
 
     def __init__(
