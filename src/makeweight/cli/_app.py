@@ -12,7 +12,7 @@ from makeweight.errors import OptionError, nearest
 
 #: Command, and its line in the help; the code is in the module of the same name in this room.
 COMMANDS = {
-    "inspect": "Show what every column is taken for and why, and the groups with their counts.",
+    "inspect": "Show the kind of every column, with the reason, and the groups with their counts.",
     "balance": "Write the rows that a table is missing.",
     "sample": "Write rows like those of a table, under conditions on any columns.",
     "split": "Split a table into rows to learn from and rows to judge by, before it is balanced.",

@@ -27,11 +27,11 @@ endpoint_options = _options.together(
         type=_options.Number(min=0),
         help="US dollars to spend at most; what was accepted until then is kept.",
     ),
-    click.option("--yes", is_flag=True, help="Real rows may go to an endpoint that is not on this machine."),
+    click.option("--yes", is_flag=True, help="Agree that real rows go to an endpoint that is not on this machine."),
     click.option(
         "--replay",
         metavar="DIR",
-        help="Answers recorded in DIR instead of an endpoint; for the command that recorded them.",
+        help="Read answers from DIR instead of asking an endpoint; repeat the command that recorded them.",
     ),
 )
 

@@ -126,7 +126,7 @@ class Installation(TypedDict):
 def command(context: click.Context, /, as_json: bool) -> None:
     """Check the installation, with a one-line fix for what does not work.
 
-    The packages are imported in another process, so that a broken one is told and does no harm.
+    The packages are imported in another process, so that a broken one is reported and stops nothing.
     """
     deadline = time.monotonic() + SECONDS
     packages = [check(*requirement) for requirement in requirements()]

@@ -30,7 +30,7 @@ def command(
     no_header: bool,
     as_json: bool,
 ) -> None:
-    """Show what every column is taken for and why, and the groups with their counts.
+    """Show the kind of every column, with the reason, and the groups with their counts.
 
     DATA is a CSV, TSV, Parquet or Feather file, or - for standard input.
     """

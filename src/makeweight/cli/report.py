@@ -21,7 +21,9 @@ FAILED = 3
 @click.argument("synthetic")
 @_options.reading_options
 @_options.target_option
-@click.option("--holdout", metavar="FILE", help="Real rows that the generator has not seen: what fresh rows look like.")
+@click.option(
+    "--holdout", metavar="FILE", help="Real rows that the generator has not seen; they show what fresh rows look like."
+)
 @click.option("--ledger", metavar="FILE", help="What `makeweight balance --json` printed: shortfall and rejected rows.")
 @click.option(
     "--contains-real/--no-contains-real",

@@ -71,8 +71,8 @@ class _Outcome:
 def command(context: click.Context, /, **parameters: Any) -> None:
     """Write rows like those of a table, under conditions on any columns.
 
-    Exactly N valid rows are written. Labels and attributes come with their shares among the real rows that obey. Rows
-    that do not obey are written anew; a shortfall is told with its reasons.
+    Exactly N valid rows are written. Labels and attributes have the shares that they have among the real rows that meet
+    the conditions. Rows that break a condition are replaced; where there are fewer than N, the error says why.
 
     \b
     makeweight sample customers.csv --target churn -n 500 --where churn=yes --where age=18..30 -o more.csv
