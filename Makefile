@@ -4,13 +4,15 @@ VENV ?= .venv
 LIGHT ?= .venv-light
 BIN ?= $(VENV)/bin
 LIGHT_BIN ?= $(LIGHT)/bin
-# Modules are compiled when they are first imported: most of torch's and transformers' never are.
+# Modules are compiled when they are first imported: most of torch's and transformers' never are. An environment in which
+# nothing may be kept would compile thousands at every start of Python.
+export PYTHONDONTWRITEBYTECODE =
 PIP := -m pip install --quiet --no-compile
 # Tests of what never sees torch; they run where there is none.
 NUMPY := tests/generators/test_auto.py \
     $(addprefix tests/generators/transformer/test_transformer_,decode.py estimator_checks.py generator.py weights.py without_torch.py)
 
-.PHONY: demo test check light unit site test-long reproduce-quick package clean
+.PHONY: demo test check light unit site coverage test-long reproduce-quick package clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,24 +36,27 @@ test:                              ## everything that has to pass
 	$(MAKE) unit site
 
 light: demo                        ## the default generator where there is no torch
-	$(LIGHT_BIN)/python $(PIP) --constraint constraints.txt pytest pytest-cov pytest-xdist hypothesis
+	$(LIGHT_BIN)/python $(PIP) --constraint constraints.txt pytest pytest-xdist hypothesis
 	! $(LIGHT_BIN)/python -c "import torch" 2>/dev/null
-	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report= tests/generators/transformer tests/generators/test_auto.py
+	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n 2 --dist worksteal tests/generators/transformer tests/generators/test_auto.py
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-unit: $(VENV)/installed            ## all but what `light` has run; the coverage is that of both
+unit: $(VENV)/installed            ## all but what `light` has run
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules --doctest-ignore-import-errors src/makeweight
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(NUMPY:%=--ignore=%) \
-	    --cov --cov-append --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(NUMPY:%=--ignore=%)
 
 site: $(VENV)/installed            ## the documentation, notebooks run, every warning and broken link an error
 	rm -rf build/site
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -j 2 -b html docs build/site
 	$(BIN)/python docs/_site/check_site.py build/site
+
+coverage: $(VENV)/installed        ## what the tests run through, half as slow again as the tests alone
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" \
+	    --cov --cov-report=term --cov-fail-under=90
 
 test-long: $(VENV)/installed       ## the checks that take minutes
 	$(BIN)/python -m pytest -m long

@@ -80,7 +80,7 @@ def test_balances_a_mixed_frame(generator):
 
 @pytest.mark.parametrize("generator", TOLERANT)
 @pytest.mark.parametrize("name", COLUMNS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_dtype_survives(generator, name, data):
     column = data.draw(COLUMNS[name])
@@ -93,7 +93,7 @@ def test_every_dtype_survives(generator, name, data):
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_dtype_survives_arrow_and_polars(name, data):
     column = data.draw(COLUMNS[name])

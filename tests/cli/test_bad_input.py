@@ -37,27 +37,35 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_mistake_is_told_and_nothing_is_written(tmp_path, name):
+def test_a_mistake_is_told_and_nothing_is_written(run, tmp_path, monkeypatch, name):
     content, command, error, hint = CASES[name]
+    monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / "t.csv").write_bytes(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "makeweight", *command], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2, done.stderr
-    lines = done.stderr.splitlines()
-    assert lines[0].startswith("error: "), done.stderr
+    done = run(*command)
+    assert done.code == 2, done.err
+    lines = done.err.splitlines()
+    assert lines[0].startswith("error: "), done.err
     assert error in lines[0]
     assert lines[1].startswith("hint: ")
     assert hint in lines[1]
     assert len(lines) == 2
-    assert done.stdout == ""
+    assert done.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"] * (content is not None)
     if content is not None:
         assert (tmp_path / "t.csv").read_bytes() == content
 
 
-#: The same, in this process: what is wrong with the command itself.
+def test_a_process_ends_with_the_same(tmp_path):
+    (tmp_path / "t.csv").write_bytes(GOOD)
+    command = [sys.executable, "-m", "makeweight", "inspect", "t.csv", "--target", "Y2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
+
+
+#: What is wrong with the command itself.
 COMMANDS = {
     ("balance", "table.csv"): ("missing option --target", "inspect DATA"),
     ("balance",): ("missing argument DATA", "makeweight balance --help"),
