@@ -38,6 +38,10 @@ def frozen(array):
     return array
 
 
+#: A generator that writes at once, for what has nothing to do with the generator.
+QUICK = "smoothed-bootstrap"
+
+
 @pytest.fixture(scope="module")
 def thinned():
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
@@ -134,9 +138,10 @@ def test_polars_types_survive():
 
 def test_lists_and_arrays_come_back_as_such(thinned):
     X, y = thinned
-    arrays = SyntheticOverSampler(random_state=0).fit_resample(X.to_numpy(), y.to_numpy())
-    lists = SyntheticOverSampler(random_state=0).fit_resample(X.to_numpy().tolist(), y.tolist())
-    frames = SyntheticOverSampler(random_state=0).fit_resample(X, y)
+    sampler = SyntheticOverSampler(QUICK, random_state=0)
+    arrays = sampler.fit_resample(X.to_numpy(), y.to_numpy())
+    lists = sampler.fit_resample(X.to_numpy().tolist(), y.tolist())
+    frames = sampler.fit_resample(X, y)
     assert isinstance(lists[0], list)
     np.testing.assert_array_equal(arrays[0], np.array(lists[0]))
     np.testing.assert_array_equal(arrays[0], frames[0].to_numpy())
@@ -311,7 +316,7 @@ def test_groups_outside_X_are_routed():
 
 def test_label_and_two_attributes():
     X, y = mixed(n=200, rare=60)
-    sampler = SyntheticOverSampler(group_by=["sex", "smoker"], random_state=0).fit(X, y)
+    sampler = SyntheticOverSampler(QUICK, group_by=["sex", "smoker"], random_state=0).fit(X, y)
     assert len(sampler.plan_.groups) == 8
     X_res, y_res = sampler.fit_resample(X, y)
     assert len(set(Counter(zip(y_res, X_res["sex"], X_res["smoker"], strict=True)).values())) == 1
@@ -345,7 +350,7 @@ def test_fifty_classes(generator):
 
 def test_weights_realise_alpha(thinned):
     X, y = thinned
-    sampler = SyntheticOverSampler(augment=100, alpha=0.3, random_state=0)
+    sampler = SyntheticOverSampler(QUICK, augment=100, alpha=0.3, random_state=0)
     _, y_res = sampler.fit_resample(X, y)
     augment = np.r_[np.zeros(len(X), bool), sampler.generation_.provenance["purpose"] == "augment"]
     weights = sampler.sample_weight_
@@ -356,14 +361,14 @@ def test_weights_realise_alpha(thinned):
 
 def test_weight_of_an_augmentation_row_is_the_published_equivalence(thinned):
     """With every group at n_maj: w = alpha n_maj / ((1 - alpha) N)."""
-    sampler = SyntheticOverSampler(augment=60, alpha=0.25, random_state=0)
+    sampler = SyntheticOverSampler(QUICK, augment=60, alpha=0.25, random_state=0)
     sampler.fit_resample(*thinned)
     assert sampler.sample_weight_[-1] / sampler.sample_weight_[0] == pytest.approx(0.25 * 357 / (0.75 * 60))
     assert sampler.sample_weight_.sum() == pytest.approx(len(sampler.sample_weight_))
 
 
 def test_a_synthetic_row_weighs_what_was_said(thinned):
-    sampler = SyntheticOverSampler(augment=10, synthetic_weight=0.25, random_state=0)
+    sampler = SyntheticOverSampler(QUICK, augment=10, synthetic_weight=0.25, random_state=0)
     sampler.fit_resample(*thinned)
     assert sampler.sample_weight_.tolist() == np.where(sampler.is_synthetic_, 0.25, 1.0).tolist()
 

@@ -318,6 +318,10 @@ class TestSoftLabels:
 
     COMMAND = ("--target", "paid", "--generator", "smoothed-bootstrap", "--soft-labels", "--augment", 20, "--seed", 1)
 
+    @pytest.fixture(autouse=True)
+    def small_committee(self, monkeypatch):
+        monkeypatch.setattr("makeweight.committee.members.AUTO", ("lr", "hgb-shallow"))
+
     def test_real_rows_come_first_and_columns_say_what_rows_weigh(self, run, csv):
         result = run("balance", csv, *self.COMMAND, "--probabilities", "--provenance", "-o", "o.csv", "--json")
         rows, real = pd.read_csv(csv.parent / "o.csv"), pd.read_csv(csv)
