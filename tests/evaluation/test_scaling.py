@@ -118,6 +118,8 @@ def test_a_table_of_any_size_is_measured_in_time():
     assert few.settings.n_measured == 2 * 3 * 10  # ten rows of each group for every fold are the least
     assert any("of the 300 rows were measured on" in line for line in few.cut)
     assert any("rather than 4" in line for line in few.cut)
+    assert few.why.endswith(" Only 60 of 300 rows were measured on: more time says more.")
+    assert few.sizes[-1] >= few.settings.groups["y=common"] * 2 // 3  # the rows double, or no law could be told
 
 
 class Slow(Shuffler):

@@ -127,17 +127,20 @@ class ScalingCurve:
 
     @property
     def why(self) -> str:
-        """What the answer rests on, in one sentence that needs no statistics."""
-        rows, nothing = f"rows from {self.settings.generator}", float(self.nothing.mean())
+        """What the answer rests on, in a sentence that needs no statistics, and on how few rows, where not on all."""
+        settings = self.settings
+        rows, nothing, few = f"rows from {settings.generator}", float(self.nothing.mean()), ""
+        if settings.n_measured < settings.n_rows:
+            few = f" Only {settings.n_measured:,} of {settings.n_rows:,} rows were measured on: more time says more."
         if self.recommended is None:
             if self.decision.best == NOTHING:
-                return f"With {rows} predictions get worse here, or stay as they are, whatever their number."
+                return f"With {rows} predictions get worse here, or stay as they are, whatever their number.{few}"
             return (
                 f"With {rows} predictions get {self.gains.max():.1%} better at best, and chance alone gives up to "
-                f"{self.decision.least_gain / nothing:.1%}."
+                f"{self.decision.least_gain / nothing:.1%}.{few}"
             )
         gain = float(np.interp(self.recommended, self.sizes, self.gains))
-        return f"With {rows} predictions get {gain:.1%} better{self._as_real}."
+        return f"With {rows} predictions get {gain:.1%} better{self._as_real}.{few}"
 
     def next(self, table: Sequence[str] = ()) -> str:
         """Return the one thing to do: as a command where there are its words that name the table, or as Python."""

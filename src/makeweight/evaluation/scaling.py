@@ -84,9 +84,10 @@ def scaling_curve(
     calibrate : bool
         Whether predictions are calibrated before they are judged.
     max_seconds : float or None, default 300
-        Sizes for which a first repeat has no time are left out, by what the generator says that its rows cost; a large
-        table is measured on as many of its rows as there is time for, and repeats that do not fit are left out. Where a
-        second fold would not end in time fewer rows are taken. Two folds are run in any case. None measures everything.
+        Sizes above the largest group for which a first repeat has no time are left out, by what the generator says that
+        its rows cost; a large table is measured on as many of its rows as there is time for, and repeats that do not
+        fit are left out. Where a second fold would not end in time fewer rows are taken. Two folds are run in any case.
+        None measures everything.
     random_state : int
     n_jobs : int, optional
         Processes that work on different folds.
@@ -209,16 +210,21 @@ class _Timer:
 
 
 def _fewer_sizes(problem: ScalingProblem, folds: int, clock: _Timer) -> ScalingProblem:
-    """Return the problem with the sizes for which the generator says that a repeat has time."""
+    """Return the problem with the sizes for which the generator says that a repeat has time.
+
+    They go up to the largest group at least, which doubles the rows: with less no law can be told from the curve, and
+    fewer of the table's rows are the better saving.
+    """
     if clock.max_seconds is None or problem.sizes is not None:
         return problem
     groups, generator = Groups(problem.table), resolve(problem.generator)
     waves, time_left = math.ceil(folds / clock.n_jobs), FIRST_REPEAT * (clock.max_seconds - clock.seconds)
-    for most in reversed(MULTIPLES[2:]):
+    *larger, least = reversed([most for most in MULTIPLES if most >= 1])
+    for most in larger:
         plan = Plan.make(groups, augment=round(most * int(groups.counts.max())))
         if waves * generator.cost(plan).seconds * (folds - 1) / folds <= time_left:
             return replace(problem, most=most)
-    return replace(problem, most=MULTIPLES[2])
+    return replace(problem, most=least)
 
 
 def _smaller(problem: ScalingProblem, folds: int, clock: _Timer, seed: int) -> ScalingProblem:
