@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import re
 import uuid
 from decimal import Decimal
 
@@ -48,6 +49,10 @@ DATES = {
     "%a %b %d %H:%M:%S %Y": "%a %b %d %H:%M:%S %Y",
     "%d/%b/%Y:%H:%M:%S +0000": "%d/%b/%Y:%H:%M:%S %z",
     "%Y年%m月%d日": "%Y年%m月%d日",
+    "%Y%m%dT%H%M%SZ": "%Y%m%dT%H%M%SZ",
+    "%Y%m%d-%H%M": "%Y%m%d-%H%M",
+    "%Y-%m-%d %H:%M:%S CET": "%Y-%m-%d %H:%M:%S CET",
+    "%Hh%M": "%Hh%M",
     "%H:%M": "%H:%M",
     "%H:%M:%S": "%H:%M:%S",
     "%I:%M %p": "%I:%M %p",
@@ -71,11 +76,16 @@ GERMAN = [
     "November",
     "Dezember",
 ]
+NEWSPAPER = ["Jan", "Feb", "March", "April", "May"]
+RUSSIAN = ["января", "февраля", "марта", "апреля"]
 WRITERS = {
     "1/2/2020": lambda t: f"{t.month}/{t.day}/{t.year}",
     "1.2.2020": lambda t: f"{t.day}.{t.month}.{t.year}",
     "Jan 5, 2020": lambda t: f"{t:%b} {t.day}, {t.year}",
     "5. Januar 2020": lambda t: f"{t.day}. {GERMAN[t.month - 1]} {t.year}",
+    "March 5, 2020": lambda t: f"{NEWSPAPER[t.month - 1]} {t.day}, {t.year}",
+    "5 января 2020": lambda t: f"{t.day} {RUSSIAN[t.month - 1]} {t.year}",
+    "2020년 1월 5일": lambda t: f"{t.year}년 {t.month}월 {t.day}일",
     "JAN 05 2020": lambda t: t.strftime("%b %d %Y").upper(),
     "3:04 p.m.": lambda t: f"{(t.hour - 1) % 12 + 1}:{t.minute:02d} {'a.m.' if t.hour < 12 else 'p.m.'}",
     "2020 Q1": lambda t: f"{t.year} Q{(t.month + 2) // 3}",
@@ -154,6 +164,10 @@ NUMBERS = {
     "minus behind": ["1,037.50-", "12.25", "4.00"],
     "typographic minus": ["−5.5", "3.2", "12.0"],
     "plus signs": ["+5", "-3", "+12"],
+    "thousands as a letter": ["12.5K", "3.0K", "101.5K"],
+    "millions of dollars": ["$2.35M", "$0.16M", "$12.00M"],
+    "exponents": ["1.553e+02", "-1.000e-03", "9.120e+11"],
+    "short exponents": ["1.5E2", "1.0E-3", "9.1E11"],
     "plain": ["5.25", "3.50", "12.75"],
     "plain whole": ["512", "37", "12"],
 }
@@ -197,6 +211,39 @@ def test_what_has_no_style_stays_text(texts):
     assert not column.kind.is_numeric
 
 
+MEANING = {
+    "two styles": lambda i: f"2020-01-{i + 1:02d}" if i % 2 else f"{i + 1:02d}/02/2020",
+    "durations": lambda i: f"{i}d {i % 24}h",
+    "ISO durations": lambda i: f"PT{i}H{i % 60}M",
+    "several currencies": lambda i: f"{'$€£'[i % 3]}{i * 7.5:,.2f}",
+    "several units": lambda i: f"{i * 7.5:.1f} {'kg' if i % 2 else 'g'}",
+    "padded amounts": lambda i: f"$ {i * 117.5:>12,.2f}",
+    "fractions": lambda i: f"{i}/{i + 5}",
+    "ratios": lambda i: f"{i}:{100 + i}",
+    "limits": lambda i: f"<{i / 4:.2f}",
+    "places": lambda i: f"{52 + i / 97:.4f}, {13 + i / 89:.4f}",
+    "sizes": lambda i: f"{i}x{i + 3} cm",
+    "networks": lambda i: f"10.{i}.0.0/{16 + i % 8}",
+    "ports": lambda i: f"10.0.0.{i}:{8000 + i}",
+    "padded addresses": lambda i: f"010.000.000.{i:03d}",
+    "lists": lambda i: f"[{i}, {i + 1}]",
+}
+
+
+@pytest.mark.parametrize("name", MEANING)
+def test_values_that_mean_something_are_no_names_of_rows(name):
+    column, _ = described([MEANING[name](i) for i in range(29)])
+    assert column.kind == "text"
+
+
+@pytest.mark.parametrize(
+    "form", ["K{:04d}", "{:03d}-55-{:04d}", "({0}) 555-{0:04d}", "030/{:06d}", "A/5 {}", "0.{}.{}"]
+)
+def test_names_of_rows_are_names_of_rows(form):
+    column, _ = described([form.format(i * 13 + 1, i * 7 + 2) for i in range(29)])
+    assert column.kind == "identifier"
+
+
 def test_addresses_are_addresses():
     texts = [f"10.{i % 3}.{i * 7 % 250}.{i % 256}" for i in range(300)]
     column, series = described(texts)
@@ -233,6 +280,15 @@ def test_keys_go_on_counting():
     assert fresh_values([f"{i}/2020" for i in range(1, 40)], 2) == ["40/2020", "41/2020"]
     decimals = fresh_values([Decimal(i) for i in range(30)], 2)
     assert decimals == [Decimal(30), Decimal(31)]
+
+
+def test_what_stands_around_a_key_stays():
+    rng = np.random.default_rng(0)
+    for form in ("#{:06x}", "{{{:08x}}}", "0x{:06X}", "user{}@example.org"):
+        pattern = re.escape(form.format(0)).replace("0" * 8, "0").replace("0" * 6, "0")
+        pattern = re.sub("0(?!x)", "[0-9a-fA-F]+", pattern, count=1)
+        for value in fresh_values([form.format(number) for number in rng.integers(2**20, 2**24, 40)]):
+            assert re.fullmatch(pattern, value), value
 
 
 @pytest.mark.parametrize("version", [1, 4, 7])

@@ -20,7 +20,7 @@ from makeweight.partitioned.distinct import Distinct, hashes_of
 from makeweight.partitioned.source import SourcePart, batches, to_frame
 from makeweight.table import Column, Kind
 from makeweight.table.column import MAX_CATEGORIES
-from makeweight.table.infer import READ, count_gaps
+from makeweight.table.infer import READ, looks_of
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._numeric import MAX_DECIMALS, common_divisor
 from makeweight.table.kinds._values import floats
@@ -62,8 +62,8 @@ class ColumnFacts:
     infinite: tuple[int, int] | None = None  # position of the first row with an infinite value, and number of such rows
     time: Column | None = None  # origin, step and range of dates and durations
     first: tuple[int, Any] | None = None  # the first value and its position
-    #: int64, shape (at most READ, 2): positions of the first texts, and their gaps between words
-    gaps: np.ndarray | None = None
+    #: int64, shape (at most READ, 3): positions of the first texts, and how they look
+    looks: np.ndarray | None = None
     longest: int = 0  # characters of the longest text
     pairs: frozenset[int] | None = None  # hashes of the pairs of value and label; None when there are too many
 
@@ -93,7 +93,7 @@ class ColumnFacts:
             infinite=_either(lambda a, b: (min(a[0], b[0]), a[1] + b[1]), self.infinite, other.infinite),
             time=_either(_merge_times, self.time, other.time),
             first=_either(lambda a, b: a if a[0] <= b[0] else b, self.first, other.first),
-            gaps=_either(_merge_gaps, self.gaps, other.gaps),
+            looks=_either(_merge_looks, self.looks, other.looks),
             longest=max(self.longest, other.longest),
             pairs=pairs if pairs is None or len(pairs) <= MAX_STATES else None,
         )
@@ -202,8 +202,8 @@ def _column_facts(
         return replace(facts, time=codec(Kind.DATETIME).describe(series, ""))
     if is_text:
         first = present[:READ]
-        gaps = np.stack([offset + first, count_gaps(series.iloc[first])], axis=1)
-        return replace(facts, gaps=gaps, longest=int(pc.max(pc.utf8_length(values)).as_py()))
+        looks = np.column_stack([offset + first, looks_of(series.iloc[first])])
+        return replace(facts, looks=looks, longest=int(pc.max(pc.utf8_length(values)).as_py()))
     return facts
 
 
@@ -281,7 +281,7 @@ def _either(combine: Any, one: Any, other: Any) -> Any:
     return combine(one, other)
 
 
-def _merge_gaps(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _merge_looks(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     both = np.concatenate([one, other])
     return both[np.argsort(both[:, 0], kind="stable")[:READ]]
 

@@ -152,16 +152,15 @@ def _kind_of(facts: ColumnFacts, field: Any, dtype: Any) -> tuple[Kind, str]:
             unique=n_distinct == facts.n_present,
             bounds=(int(facts.low), int(facts.high)) if _is_whole(facts) else None,
         )
-    if facts.gaps is not None:
-        words = float(facts.gaps[:, 1].mean()) + 1
-        return string_kind(n_present=facts.n_present, n_distinct=n_distinct, words=words)
+    if facts.looks is not None:
+        return string_kind(field.name, n_present=facts.n_present, n_distinct=n_distinct, looks=facts.looks[:, 1:])
     return Kind.CATEGORICAL, f"values of type {arrow}"
 
 
 def _spelled(facts: ColumnFacts, name: str, dtype: Any, stated: str | None) -> Column | None:
     """Describe a column that is written in a style, where its different values are few enough to be at hand."""
     kind = None if stated is None else Kind.parse(stated)
-    is_text = facts.gaps is not None
+    is_text = facts.looks is not None
     is_date = facts.low is not None and (kind is Kind.DATETIME or may_be_dates(facts.low, facts.high))
     if facts.distinct.values is None or not (is_text or is_date) or (kind is not None and not kind.is_numeric):
         return None

@@ -19,6 +19,7 @@ from makeweight.table.column import Kind
 from makeweight.table.spelling.base import BLANKS
 from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.reader import recognise
+from makeweight.table.spelling.scientific import spelled_scientific
 
 __all__ = ["Style"]
 
@@ -177,7 +178,12 @@ def _numbers(values: Any, decimal_comma: bool, codes: bool) -> _Typed | None:
 
 def _number_speller(values: Any, comma: bool) -> Callable[[float], str]:
     """Write with as many decimals (or, with exponents, digits) as the column has."""
-    if _any(values, "[eE]"):
+    scientific = spelled_scientific(pc.cast(values, pa.large_string()))
+    if scientific is not None:
+
+        def spell(value: float) -> str:
+            return scientific.write(pd.Series([value]))[0]
+    elif _any(values, "[eE]"):
         mantissas = pc.replace_substring_regex(pc.replace_substring_regex(values, "[eE].*", ""), r"^[^1-9]*|\.", "")
         digits = max(1, pc.max(pc.utf8_length(mantissas)).as_py())
 

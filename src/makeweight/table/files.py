@@ -7,6 +7,7 @@ import glob
 import os
 import secrets
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,14 +128,12 @@ def _nobody(does: str, path: Path) -> FileProblem:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    """Put a file there and take it away: permissions alone do not tell what a file system takes."""
+    """Put a file there that has no name and goes by itself: permissions do not tell what a file system takes."""
     try:
-        probe = _temporary(path.resolve())
-        _remove_leftovers(path.resolve())
-        try:
-            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        finally:  # an interruption may come between the two
-            probe.unlink(missing_ok=True)
+        target = path.resolve()
+        _remove_leftovers(target)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
     except (OSError, RuntimeError) as error:  # older versions of Python raise the latter for links in a circle
         raise FileProblem(
             "the directory cannot be written to",

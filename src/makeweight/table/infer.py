@@ -16,9 +16,10 @@ from makeweight.table.kinds import codec, datetime
 from makeweight.table.kinds._values import dense, first_missing, floats, is_arrow_text, missing_mask, python_type_of
 from makeweight.table.kinds.identifier import check_of
 from makeweight.table.kinds.integer import is_epoch
+from makeweight.table.spelling.amounts import amounts
 from makeweight.table.spelling.reader import Reading, may_be_dates, read_spelled, texts_in
 
-__all__ = ["FEW", "READ", "count_gaps", "infer_column", "number_kind", "string_kind", "warnings_of"]
+__all__ = ["FEW", "READ", "infer_column", "looks_of", "number_kind", "string_kind", "warnings_of"]
 
 FEW = 10
 ROWS_PER_CODE = 10
@@ -232,20 +233,22 @@ def _string_kind(present: pd.Series[Any]) -> tuple[Kind, str]:
     if types != {str}:
         names = ", ".join(sorted(kind.__name__ for kind in types))
         return Kind.CATEGORICAL, f"objects of type {names}"
-    return string_kind(
-        n_present=len(present), n_distinct=n_distinct, words=float(count_gaps(present[:READ]).mean()) + 1
-    )
+    return string_kind(present.name, n_present=len(present), n_distinct=n_distinct, looks=looks_of(present[:READ]))
 
 
-def count_gaps(texts: pd.Series[Any]) -> np.ndarray:
-    """Return the number of gaps between words of every text."""
-    return np.asarray(texts.astype(str).str.count(r"\s+"), dtype=np.int64)
+def looks_of(texts: pd.Series[Any]) -> np.ndarray:
+    """Return the number of gaps between words of every text, and whether it holds `amounts`, (n, 2)."""
+    gaps = texts.astype(str).str.count(r"\s+")
+    return np.stack([np.asarray(gaps, dtype=np.int64), amounts(texts)], axis=1)
 
 
-def string_kind(*, n_present: int, n_distinct: int, words: float) -> tuple[Kind, str]:
-    """Tell the kind of a column of strings from what is known of them."""
-    share = n_distinct / n_present
+def string_kind(name: object, *, n_present: int, n_distinct: int, looks: np.ndarray) -> tuple[Kind, str]:
+    """Tell the kind of a column of strings from what is known of them, and the looks of its first `READ` values."""
+    share, words = n_distinct / n_present, float(looks[:, 0].mean()) + 1
     if share == 1 and n_present >= ENOUGH_ROWS and words <= 2:
+        mean_something = looks[:, 1].min() and (looks[:, 1] == 2).mean() >= 0.5
+        if mean_something and not NAMED_LIKE_AN_IDENTIFIER.search(str(name)):
+            return Kind.TEXT, "numbers, dates or addresses, not all in one style that is known"
         return Kind.IDENTIFIER, "every value is different"
     if n_present >= ENOUGH_ROWS and share > 0.5 and words >= 3:
         return Kind.TEXT, f"{share:.0%} of the values are different, {words:.0f} words each"

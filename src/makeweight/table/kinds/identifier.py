@@ -145,17 +145,19 @@ def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     templates = every[rng.integers(0, len(real), n)]
     width = max(1, templates.dtype.itemsize // 4)
     letters = np.ascontiguousarray(templates).view(np.uint32).reshape(n, width).copy()
-    hexadecimal = all(set(value.casefold()) <= set("0123456789abcdef-:.") for value in real)
-    fixed = letters[:, :0]
+    keep, end = (_common(real), _common([value[::-1] for value in real])) if len(real) >= ENOUGH else (0, 0)
+    end = min(end, min(map(len, real)) - keep)
+    inner = {character for value in real for character in value[keep : len(value) - end].casefold()}
+    hexadecimal = inner <= set("0123456789abcdef-:.")
+    fixed = letters.copy()
     known = every.view(np.uint32).reshape(len(real), -1)[:, :width] if len(real) >= ENOUGH else None
-    if known is not None:
-        fixed = letters.copy()
     for first, last in (("0", "9"), ("a", "f" if hexadecimal else "z"), ("A", "F" if hexadecimal else "Z")):
         here = (letters >= ord(first)) & (letters <= ord(last))
         letters[here] = rng.integers(ord(first), ord(last) + 1, int(here.sum()), dtype=np.uint32)
     if known is not None:
-        keep = _common(real)
-        letters[:, :keep] = fixed[:, :keep]
+        until = np.array([[len(value)] for value in templates.tolist()]) - end
+        places = np.arange(width)
+        letters = np.where((places < keep) | (places >= until), fixed, letters)
         if len({len(value) for value in real}) == 1:
             for place in range(keep, width):
                 seen = np.unique(known[:, place])

@@ -25,35 +25,20 @@ MONTHS = {
     "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
     "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "sv": "januari februari mars april maj juni juli augusti september oktober november december",
+    "da": "januar februar marts april maj juni juli august september oktober november december",
+    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "en, as newspapers shorten": "Jan Feb March April May June July Aug Sept Oct Nov Dec",
+    "en, with Sept": "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec",
 }
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 CASES: tuple[Callable[[str], str], ...] = (str, str.upper, str.lower, str.title)
-LITERALS = frozenset(
-    [
-        "T",
-        "at",
-        "of",
-        "de",
-        "den",
-        "le",
-        "um",
-        "h",
-        "Uhr",
-        "UTC",
-        "GMT",
-        "Z",
-        "th",
-        "st",
-        "nd",
-        "rd",
-        "年",
-        "月",
-        "日",
-        "時",
-        "分",
-        "秒",
-    ]
+WORDS = (
+    "T at of de den le um h Uhr Z th st nd rd 年 月 日 時 分 秒 년 월 일 "
+    "UTC GMT WET WEST CET CEST EET EEST MSK BST IST JST KST EST EDT CST CDT MST MDT PST PDT AEST AEDT"
 )
+LITERALS = frozenset(WORDS.split())
 TOKEN = re.compile(r"\d+|[AaPp]\.[Mm]\.|[^\W\d_]+|.", re.DOTALL)
 ZONE = re.compile(r"(?<=\d) ?([+-]\d\d:?\d\d)$")
 CLOCK = re.compile(r"(?:(?<![\d:])|(?<=\d{4}:))\d{1,3}(:\d\d){1,2}([.,]\d{1,9})?(?![\d:])")
@@ -62,6 +47,8 @@ LENGTHS = {"Y": (4,), "y": (2,)}
 ORDERS = ("Ymd", "dmY", "mdY", "Ydm", "dmy", "mdy", "ymd")
 #: Directives of digits without anything between them, by their number.
 COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+#: The same of a time of day that stands behind a date.
+COMPACT_CLOCK = {4: "%H%M", 6: "%H%M%S"}
 
 
 def spelled_dates(
@@ -210,7 +197,8 @@ def _candidates(first: str) -> Iterator[tuple[str, ...]]:
     for order in _orders([tokens[i] for i in numbers], tokens, bool(clock) or half):
         parts = list(tokens)
         for i, letter in zip(numbers, order, strict=True):
-            parts[i] = COMPACT[len(tokens[i])] if letter == "C" else f"%{letter}"
+            compact = {"C": COMPACT, "K": COMPACT_CLOCK}.get(letter)
+            parts[i] = compact[len(tokens[i])] if compact else f"%{letter}"
         if clock:
             for inner in between:
                 at = len(before)
@@ -266,6 +254,10 @@ def _orders(numbers: list[str], tokens: list[str], clock: bool) -> Iterator[str]
         yield from ("Yd",) if lengths[0] == 4 else ("dY",) if lengths[1] == 4 else ("dy",)
     elif named and len(numbers) == 1 and not clock:
         yield from ("Y",) if lengths[0] == 4 else ("y",)
+    elif lengths in ([8, 4], [8, 6]) and not clock:  # 20200314T150000
+        yield "CK"
+    elif "h" in tokens and len(numbers) == 2 and lengths[1] == 2 and not clock:  # 13h30
+        yield "HM"
     elif len(numbers) == 3:
         for order in ORDERS:
             pairs = list(zip(order, lengths, strict=True))

@@ -20,7 +20,8 @@ CURRENCY = r"(?:[A-Z]{0,3}[$€£¥₹₩₽₺₫₪₴₦฿]|" + CODES + r"|k
 #: Units that may stand right behind a number; after a blank any word may.
 UNIT = (
     r"(?:%|‰|[°º][CF]?|[kcmµμn]?m[²³23]?|[kmµμn]?g|lbs?|oz|ft|yd|mi|ha|[mcd]l|[mµμn]s|min|hrs?|[kMG]?Wh?|[km]V|mA|"
-    r"[kMG]?Hz|[khM]?Pa|m?bar|psi|k?J|k?cal|dB|[KkMGT]i?B|[kMG]?bps|mph|km/h|m/s|rpm|px|pt|pp|bps)"
+    r"[kMG]?Hz|[khM]?Pa|m?bar|psi|k?J|k?cal|dB|[KkMGT]i?B|[kMG]?bps|mph|km/h|m/s|rpm|px|pt|pp|bps|"
+    r"[KkMB]|[bmt]n|Mio\.?|Mrd\.?)"
 )
 GAP = r"[ \x{a0}\x{202f}]"
 SEPARATORS = ".,'’ \u00a0\u202f"

@@ -16,6 +16,7 @@ from makeweight.table.spelling.addresses import spelled_addresses
 from makeweight.table.spelling.base import BLANKS, Spelling, by_distinct, texts_of
 from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.numbers import spelled_numbers
+from makeweight.table.spelling.scientific import spelled_scientific
 
 __all__ = ["Reading", "blanks_of", "may_be_dates", "read_spelled", "recognise", "texts_in"]
 
@@ -90,6 +91,8 @@ def _of(texts: Any, kind: Kind | None, form: str | None) -> tuple[Spelling, str 
         addresses = spelled_addresses(texts)
         return None if addresses is None else (addresses, None)
     numbers = spelled_numbers(texts, stated=numeric, integer=kind is Kind.INTEGER, form=form)
+    if numbers is None and kind is not Kind.INTEGER and (scientific := spelled_scientific(texts)) is not None:
+        return scientific, None
     if numbers is not None or numeric:
         return numbers
     addresses = spelled_addresses(texts)
