@@ -90,7 +90,7 @@ class Groups:
         return [cell for cell in itertools.product(*seen) if cell not in self._positions]
 
     def resolve(self, name: Any) -> Group:
-        """Return the group that a user names by its label, values, their text, or pairs of column and value.
+        """Return the group that a user names by its label, values, description, or pairs of column and value.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Groups:
             named = {str(column): value for column, value in parts}
             if named.keys() == {str(column) for column in self.columns}:
                 parts = tuple(named[str(column)] for column in self.columns)
-        elif isinstance(name, str) and len(self.columns) > 1:
+        elif isinstance(name, str) and (name,) not in self:
             described = [key for key in self.keys if self.describe(key) == name]
             if len(described) == 1:
                 return described[0]

@@ -288,5 +288,12 @@ def _final_counts(groups: Groups, strategy: Mapping[Any, int]) -> dict[Group, in
                 got=count,
                 expected=f"a whole number, {has} or more",
             )
+        if key in wanted:
+            raise PlanError(
+                "a group has two final counts",
+                where=groups.describe(key),
+                got=f"{wanted[key] + has} and {count}",
+                expected="one number of rows for each group",
+            )
         wanted[key] = int(count) - has
     return wanted

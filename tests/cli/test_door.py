@@ -126,6 +126,20 @@ def test_a_label_with_commas_equals_signs_and_quotes(folder, capsys):
     assert answered(capsys, *call, "--strategy", described)[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("strategy", "code"),
+    [
+        ('{"y=yes": 30}', 0),
+        ('[{"y": "yes", "rows": 30}, {"y": "yes", "rows": 31}]', 2),
+        ('{"yes": 30, "yes": 31}', 2),
+        ('{"yes": 30, "y=yes": 30}', 2),
+    ],
+)
+def test_a_group_is_named_as_it_is_printed_and_once(folder, capsys, strategy, code):
+    words = ("balance", "t.csv", "--target", "y", "--generator", "random", "--dry-run", "--strategy", strategy)
+    assert answered(capsys, *words)[0] == code
+
+
 def test_places(folder, capsys):
     for name in ("x" * 300 + ".csv", "a/" * 3000 + "t.csv", "nul\0.csv", "t.csv/inside.csv"):
         assert answered(capsys, "inspect", name, "--target", "y")[0] == 2

@@ -27,6 +27,8 @@ def table(n, seed):
             "member": rng.random(n) < 0.4,
             "stars": rng.integers(1, 6, n),
             "shop": rng.choice(list("uvw"), n),
+            "visits": rng.geometric(0.2, n) - 1,
+            "due": (day + pd.Timedelta(days=30)).strftime("%d/%m/%Y"),
         }
     )
 
@@ -45,6 +47,8 @@ BAD = [
     *(("price", v, "far beyond the real range") for v in ("999", "-120.5", "1e300", "-1e15")),
     *(("age", v, "far beyond the real range") for v in ("-40", "999", "2020")),
     ("income", "99999999", "far beyond the real range"),
+    ("visits", "-1", "far beyond the real range"),
+    *(("due", v, "not written as the real values are") for v in ("2020-01-05", "5 Jan 2020", "2020/01/05")),
     *(("day", v, "not dates") for v in ("2021-02-30", "2021-13-01", "soon", "0000-00-00")),
     *(("day", v, "finer than any real value") for v in ("2020-03-04 15:30", "2021-01-01T00:00:01")),
     *(("day", v, "far beyond the real range") for v in ("1900-01-01", "2199-12-31")),

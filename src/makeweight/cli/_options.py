@@ -288,7 +288,10 @@ def _counts(text: str, name: str) -> dict[Any, int]:
             raise OptionError("--strategy lacks a number of rows", got=text[:80], expected=LISTED, hint=LISTED)
         if any(isinstance(value, list | dict) for entry in entries for value in entry.values()):
             raise OptionError("--strategy names a group by plain values", got=text[:80], expected=LISTED, hint=LISTED)
-        counts = {tuple((k, v) for k, v in entry.items() if k != "rows"): entry["rows"] for entry in entries}
+        named = [tuple((k, v) for k, v in entry.items() if k != "rows") for entry in entries]
+        if len(set(named)) < len(named):
+            raise OptionError("--strategy names a group twice", got=text[:80], expected=LISTED, hint=LISTED)
+        counts = {group: entry["rows"] for group, entry in zip(named, entries, strict=True)}
     for group, rows in counts.items():
         if isinstance(rows, bool) or not isinstance(rows, int) or not 0 <= rows <= MOST_ROWS:
             raise OptionError(

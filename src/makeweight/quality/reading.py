@@ -13,7 +13,7 @@ from makeweight.errors import SchemaError, nearest
 from makeweight.plan import describe_group
 from makeweight.quality.rows import KNOWN, ComparedRows, EncodedRows, GroupRows, row_ids
 from makeweight.table import Column, Kind, Schema, Table
-from makeweight.table.kinds import codec
+from makeweight.table.kinds import codec, in_another_style
 from makeweight.table.kinds._numeric import read_numbers
 from makeweight.table.kinds._values import dense
 
@@ -189,6 +189,8 @@ def _read_column(column: Column, frames: dict[str, pd.DataFrame], parts: dict[st
             part.values[column.name] = encoded + 0.0
         else:
             part.values[column.name] = np.where(encoded < 0, -1, rank[encoded]).astype(np.int64)
+        if column.spelling is not None:
+            rejects["another-style"] = in_another_style(column, series) & ~np.isnan(encoded)
         for reason, mask in rejects.items():
             if mask.any():
                 part.strange[reason, column.name] = np.asarray(mask, dtype=bool)
@@ -214,6 +216,7 @@ def _far(values: np.ndarray, real: np.ndarray) -> np.ndarray:
 
     The outermost ten of each side say how heavy the tail is: the largest of 400 values of a normal law lies one
     standard deviation from the tenth, of a Cauchy law nine tenths of its size. More fresh rows reach further.
+    What begins at zero, such as counts and amounts, has nothing below.
     """
     real = np.sort(real[~np.isnan(real)])
     if len(real) < FEWEST_FOR_TAILS:
@@ -221,9 +224,8 @@ def _far(values: np.ndarray, real: np.ndarray) -> np.ndarray:
     low, high = real[[0, -1]]
     reach = FAR * max(1.0, len(values) / len(real))
     with np.errstate(invalid="ignore"):
-        return np.asarray(
-            (values < low - reach * (real[TAIL] - low)) | (values > high + reach * (high - real[-1 - TAIL]))
-        )
+        below = values < (low - reach * (real[TAIL] - low) if low else 0.0)
+        return np.asarray(below | (values > high + reach * (high - real[-1 - TAIL])))
 
 
 def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:

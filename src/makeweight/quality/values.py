@@ -22,11 +22,19 @@ WORDS = {
     "not-a-whole-number": "not whole numbers",
     "not-a-number": "not numbers",
     "not-a-date": "not dates",
+    "another-style": "not written as the real values are",
     "finer-than-column": "finer than any real value",
 }
 #: What no fresh row has; and what several fresh rows, more than 1 in 100, hardly have where no real row has it.
 NEVER = ("not-a-number", "not-a-date", "third-state")
-HARDLY = ("missing-not-seen", "too-many-decimals", "not-a-whole-number", "finer-than-column", "far-out-of-range")
+HARDLY = (
+    "another-style",
+    "missing-not-seen",
+    "too-many-decimals",
+    "not-a-whole-number",
+    "finer-than-column",
+    "far-out-of-range",
+)
 SEVERAL, ENOUGH_REAL = 3, 50
 #: Values with a p-value up to this are named with their rows; so many rows at most.
 NAMED, NAMED_ROWS = 0.05, 5

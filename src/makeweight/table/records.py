@@ -26,13 +26,26 @@ def parse_json(text: str) -> Any:
     ValueError: nested too deeply
     """
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return json.loads(text, object_pairs_hook=_each_once)
+    except (json.JSONDecodeError, RepeatedKeyError):
         raise
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ValueError:
         raise ValueError("a number has too many digits") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, whose keys are all different: of two that are equal, JSON drops one in silence."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        raise RepeatedKeyError(f"the key {twice!r} stands there twice")
+    return entries
+
+
+class RepeatedKeyError(ValueError):
+    """An object has two entries of one name."""
 
 
 def read_record(path: str | Path, what: str, *, hint: str, most_bytes: int = MOST_BYTES) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from makeweight.table.kinds._values import Rejects, missing_mask, python_objects
 from makeweight.table.spelling.base import by_distinct
 from makeweight.table.spelling.reader import blanks_of, texts_in
 
-__all__ = ["Codec", "codec"]
+__all__ = ["Codec", "codec", "in_another_style"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class Codec:
     def check(self, column: Column, series: pd.Series[Any]) -> tuple[Any, Rejects]:
         """Encode proposed values, and say by reason which the real column cannot have."""
         if column.spelling is not None:
-            values = typed_values(column, series)
-            unread = missing_mask(values) & ~missing_mask(series) & ~blanks_of(column, series)
+            values, unread = typed_values(column, series), in_another_style(column, series)
             if unread.any():  # numbers and dates that are not written in the column's style
                 values = values.astype(object).where(~unread, series.astype(object))
             column, series = _typed(column), values
@@ -89,6 +88,14 @@ def codec(kind: Kind) -> Codec:
 def typed_values(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column's values as numbers or dates, whatever it is written in."""
     return series if column.spelling is None else by_distinct(texts_in(series), column.spelling.read)
+
+
+def in_another_style(column: Column, series: pd.Series[Any]) -> np.ndarray:
+    """Tell which values are not written in a column's style, where it has one."""
+    if column.spelling is None:
+        return np.zeros(len(series), dtype=bool)
+    unread = missing_mask(typed_values(column, series)) & ~missing_mask(series) & ~blanks_of(column, series)
+    return np.asarray(unread, dtype=bool)
 
 
 def _typed(column: Column) -> Column:
