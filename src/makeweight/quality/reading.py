@@ -185,7 +185,9 @@ def _read_column(column: Column, frames: dict[str, pd.DataFrame], parts: dict[st
         if column.categories is None:
             encoded = np.clip(np.where(rejects.get("not-a-number", False), np.nan, encoded), -HUGE, HUGE)
             if "out-of-range" in rejects:
-                rejects["far-out-of-range"] = _far(encoded, parts["real"].values[column.name])
+                rejects["far-out-of-range"] = _far(
+                    encoded, parts["real"].values[column.name], ends_at_zero=column.kind is not Kind.DATETIME
+                )
             part.values[column.name] = encoded + 0.0
         else:
             part.values[column.name] = np.where(encoded < 0, -1, rank[encoded]).astype(np.int64)
@@ -211,7 +213,7 @@ def _not_states(column: Column, series: pd.Series[Any], unknown: np.ndarray) -> 
     return {}
 
 
-def _far(values: np.ndarray, real: np.ndarray) -> np.ndarray:
+def _far(values: np.ndarray, real: np.ndarray, *, ends_at_zero: bool) -> np.ndarray:
     """Return which values lie further beyond the real ones than the outermost real ones lie apart.
 
     The outermost ten of each side say how heavy the tail is: the largest of 400 values of a normal law lies one
@@ -224,7 +226,7 @@ def _far(values: np.ndarray, real: np.ndarray) -> np.ndarray:
     low, high = real[[0, -1]]
     reach = FAR * max(1.0, len(values) / len(real))
     with np.errstate(invalid="ignore"):
-        below = values < (low - reach * (real[TAIL] - low) if low else 0.0)
+        below = values < (low if ends_at_zero and low == 0 else low - reach * (real[TAIL] - low))
         return np.asarray(below | (values > high + reach * (high - real[-1 - TAIL])))
 
 
