@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from makeweight.table.spelling.base import texts_of
 from makeweight.table.spelling.numbers import CURRENCY, UNIT
 
+__all__ = ["amounts"]
+
 NUMBER = r"\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?"
 DATE = (
     r"\d{4}-\d\d?-\d\d?|\d\d?[-./]\d\d?[-./]\d{2,4}|\d\d?:\d\d-\d\d?:\d\d|"

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from makeweight.table.spelling.base import fields_of
 
+__all__ = ["spelled_scientific"]
+
 PATTERN = r"(?P<number>[+-]?\d(?:\.(?P<decimals>\d+))?(?P<letter>[eE])(?P<sign>[+-]?)(?P<exponent>\d{1,3}))"
 
 
