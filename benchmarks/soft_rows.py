@@ -1,7 +1,8 @@
 """Rows that carry probabilities, beside hard rows, soft real rows and doing nothing, on many tables.
 
-    python benchmarks/soft_rows.py whole|rare|opal|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
+    python benchmarks/soft_rows.py whole|rare|opal|opal-network|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
     python benchmarks/soft_rows.py --show                                         # the tables of the docs
+    python benchmarks/soft_rows.py --speed                                        # seconds of one core
 
 The first measures what is missing. Modes opal and spurious are described in soft_rows_few.py.
 
@@ -23,30 +24,33 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict, train_test_split
 
 import soft_rows_few as few
 import transformer_calibrated as tables
-from makeweight import Limits
+from makeweight import SyntheticClassifier
 from makeweight.committee import Committee, soft_labels
-from makeweight.generators.writing import write_rows
-from makeweight.plan import GroupPlan, Groups, Plan
-from makeweight.table import Schema, Table
 from records import Records
 
 RESULTS = Path(__file__).parent / "results" / "soft_rows.parquet"
 #: Modes of few rows: tables, how one is measured, and results.
 FEW = {
     mode: (names, measured, RESULTS.with_stem(f"soft_rows_{mode}"))
-    for mode, names, measured in (("opal", few.OPAL, few.opal), ("spurious", few.SPURIOUS, few.spurious))
+    for mode, names, measured in (
+        ("opal", few.OPAL, partial(few.opal, few.TEACHERS)),
+        ("opal-network", few.OPAL, partial(few.opal, few.NETWORK)),
+        ("spurious", few.SPURIOUS, few.spurious),
+    )
 }
 WHOLE = (
     "real/telco_churn",
@@ -91,18 +95,9 @@ def split(mode: str, table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]
     return tuple(part.reset_index(drop=True) for part in parts)
 
 
-def written(train: pd.DataFrame, counts: dict[int, int], seed: int) -> pd.DataFrame:
-    """So many synthetic rows of either label by the smoothed bootstrap."""
-    table = Table(train, Schema.infer(train, target="label"))
-    groups = Groups(table)
-    plan = Plan(
-        tuple(GroupPlan(key, int(n), counts.get(key[0], 0)) for key, n in zip(groups.keys, groups.counts, strict=True)),
-        groups.columns,
-    )
-    made = write_rows(
-        table, plan, "smoothed-bootstrap", seed=np.random.SeedSequence(seed), limits=Limits(copies="accept")
-    )
-    return made.frame[list(train.columns)]
+def written(train: pd.DataFrame, counts: dict[int, int], seed: int, name: str = "smoothed-bootstrap") -> pd.DataFrame:
+    """So many synthetic rows of either label."""
+    return few.written(train, {(label,): n for label, n in counts.items()}, seed, name)
 
 
 def loss_at(y: np.ndarray, p: np.ndarray, share: float) -> float:
@@ -188,6 +183,30 @@ def summarise(frame: pd.DataFrame) -> None:
             print(f"\n{arm} at or below nothing + Platt in log-loss: {share:.0%} of cases")
 
 
+def speed() -> None:
+    """Print what a committee, its answers, the choice inside the folds and rows by two generators take of one core."""
+
+    def told(what: str, work: Callable[[], Any]) -> Any:
+        began = time.process_time()
+        result = work()
+        print(f"{what}: {time.process_time() - began:.1f} s", flush=True)
+        return result
+
+    train, test = split("whole", "real/adult_census", 1)
+    X, y = train.drop(columns="label"), train["label"].to_numpy()
+    rows = pd.concat([train, test]).drop(columns="label").iloc[:11_000]
+    size = f"{len(X):,} rows x {X.shape[1]} columns"
+    committee = told(f"a committee, {size}", lambda: Committee(random_state=0).fit(X, y))
+    told(f"its answers for {len(rows):,} rows", lambda: committee.predict_proba(rows))
+    features, labels = make_classification(1_000, 10, weights=[0.9], random_state=0)
+    small = pd.DataFrame(features, columns=[f"x{i}" for i in range(10)]).assign(label=labels)
+    for teacher in ("auto", None):
+        model = SyntheticClassifier(LogisticRegression(), teacher=teacher, random_state=0)
+        told(f"SyntheticClassifier, 1,000 x 10, teacher={teacher!r}", partial(model.fit, features, labels))
+    for name in ("smoothed-bootstrap", "transformer"):
+        told(f"8,000 rows by {name}, 1,000 x 10", partial(written, small, {0: 4_000, 1: 4_000}, 0, name))
+
+
 def main() -> None:
     """Measure what is missing, or show what is there."""
     warnings.filterwarnings("ignore")
@@ -197,6 +216,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--speed", action="store_true")
     asked = parser.parse_args()
     names, measured, path = FEW.get(asked.mode, (WHOLE, partial(measure, asked.mode), RESULTS))
     records, stop = Records(path), time.monotonic() + 3600 * asked.hours
@@ -207,6 +227,8 @@ def main() -> None:
                 began = time.monotonic()
                 records.add(key, measured(table, seed))
                 print(*key.values(), f"{time.monotonic() - began:.0f} s", flush=True)
+    if asked.speed:
+        speed()
     if asked.show:
         summarise(Records(RESULTS).frame)
         for _, _, path in FEW.values():

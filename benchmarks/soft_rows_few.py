@@ -6,7 +6,8 @@ with the same 2,000 rows of the smoothed bootstrap where rows are soft:
 
 * nothing
 * hard rows: labels balanced by rows of the smoothed bootstrap, or of the transformer
-* soft rows by three teachers: the committee; closed form; closed form and the default generator's network, by name
+* soft rows by two teachers: the committee, and closed form; opal-network: closed form and the default generator's
+  network
 * every teacher alone
 
 spurious: 1,000 rows of two cells of label and attribute, where the one says the other, and 100 of the other two (the
@@ -15,7 +16,8 @@ published splits). Judged by log-loss in each of the four cells: the mean and th
 * nothing; group weights; undersampled: every cell as large as the smallest
 * hard rows: cells balanced by rows of the smoothed bootstrap
 * soft real rows, none added (the control), and soft rows, evenly over the cells, by a teacher that is fitted with group
-  weights; both with real rows wholly and half soft
+  weights
+* blends of the committee and a learner fitted with group weights, or to soft rows: mean log-odds
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from sklearn.metrics import roc_auc_score
 import quality
 import transformer_calibrated as tables
 from makeweight import Limits
-from makeweight.committee import Committee, soft_labels, teach
+from makeweight.committee import Committee, blend, soft_labels, teach
 from makeweight.experiments.data import COLUMNS, cells
 from makeweight.generators.writing import write_rows
 from makeweight.measure.training import balancing_weights, undersampled
@@ -44,12 +46,9 @@ OPAL, SPURIOUS = ("opal/craft", "opal/gender"), ("paper/adult", "paper/craft")
 FEW_ROWS = 2_000
 SOFT_ROWS = 8_000
 LEARNERS = ("LR", "RF", "XGB")
-#: Members of the teachers of the mode opal.
-TEACHERS: dict[str, Any] = {
-    "committee": "auto",
-    "closed form": ["closed-form"],
-    "closed form + network": ["closed-form", "in-context"],
-}
+#: Members of the teachers of the modes opal and opal-network.
+TEACHERS: dict[str, Any] = {"committee": "auto", "closed form": ["closed-form"]}
+NETWORK: dict[str, Any] = {"closed form + network": ["closed-form", "in-context"]}
 
 
 def opal_learner(name: str, like: pd.DataFrame, seed: int) -> Any:
@@ -88,8 +87,8 @@ def written(
     return made.frame[list(train.columns)]
 
 
-def opal(table: str, seed: int) -> list[dict[str, Any]]:
-    """One record per learner and arm."""
+def opal(teachers: dict[str, Any], table: str, seed: int) -> list[dict[str, Any]]:
+    """One record per learner and arm; without the network, what is compared with soft rows, too."""
     train, test = tables.split(table, 10, seed)
     X, y = train.drop(columns="label"), train["label"].to_numpy()
     judged, truth, share = test.drop(columns="label"), test["label"].to_numpy(), train["label"].mean()
@@ -103,13 +102,15 @@ def opal(table: str, seed: int) -> list[dict[str, Any]]:
         loss = quality.balanced_log_loss(truth, p)
         records.append({"learner": name, "arm": arm, "auroc": float(roc_auc_score(truth, p)), "balanced": loss})
 
-    sets: dict[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]] = {"nothing": (X, y, np.ones(len(y)))}
-    for name in ("smoothed-bootstrap", "transformer"):
+    sets: dict[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]] = {}
+    if teachers is TEACHERS:
+        sets["nothing"] = (X, y, np.ones(len(y)))
+    for name in ("smoothed-bootstrap", "transformer") if teachers is TEACHERS else ():
         hard = pd.concat([train, written(train, lacking, seed, name)], ignore_index=True)
         sets[f"hard rows, {name}"] = (hard.drop(columns="label"), hard["label"].to_numpy(), np.ones(len(hard)))
     new = written(train, {(0,): FEW_ROWS // 2, (1,): FEW_ROWS // 2}, seed).drop(columns="label")
     rows = pd.concat([X, new], ignore_index=True)
-    for teacher, members in TEACHERS.items():
+    for teacher, members in teachers.items():
         committee = Committee(members, repeats=1 if "network" in teacher else "auto", random_state=seed).fit(X, y)
         soft = soft_labels(y, committee.oof_, committee.predict_proba(new))
         sets[f"soft rows, {teacher}"] = (rows.iloc[soft.rows], soft.labels, soft.weights)
@@ -156,8 +157,6 @@ def spurious(table: str, seed: int) -> list[dict[str, Any]]:
         "group weights": (X, y, weights),
         "undersampled": (X.iloc[kept], y[kept], np.ones(len(kept))),
         "hard rows": (both[X.columns], both["label"].to_numpy(), np.ones(len(both))),
-        "half soft real rows": lesson.training_set(softness=0.5, rows=0),
-        "soft rows, real ones half soft": lesson.training_set(softness=0.5),
         "soft real rows": lesson.training_set(rows=0),
         "soft rows": lesson.training_set(),
     }
@@ -171,21 +170,25 @@ def spurious(table: str, seed: int) -> list[dict[str, Any]]:
             {"learner": name, "arm": arm, "auroc": auroc, "loss": float(losses.mean()), "worst": float(losses.max())}
         )
 
-    record("-", "committee", lesson.teacher.predict_proba(judged)[:, 1])
+    said = lesson.teacher.predict_proba(judged)
+    record("-", "committee", said[:, 1])
     for name in LEARNERS:
         for arm, (frame, labels, weight) in sets.items():
-            record(name, arm, fitted(name, frame, labels, weight, seed).predict_proba(judged)[:, 1])
+            p = np.clip(fitted(name, frame, labels, weight, seed).predict_proba(judged), FLOOR, 1 - FLOOR)
+            record(name, arm, p[:, 1])
+            if arm in ("group weights", "soft rows"):
+                record(name, f"blend of {arm}", blend(p, said)[:, 1])
     return records
 
 
 def summarise(frame: pd.DataFrame) -> None:
     """Print, per mode and table, every arm with standard errors over seeds."""
     for (mode, table), part in frame.groupby(["mode", "table"], sort=False):
-        n, metrics = part["seed"].nunique(), ["balanced", "auroc"] if mode == "opal" else ["loss", "worst"]
+        n, metrics = part["seed"].nunique(), ["balanced", "auroc"] if mode.startswith("opal") else ["loss", "worst"]
         print(f"\n{mode}, {table}: {n} seeds; {' / '.join(metrics)}")
         grouped = part.groupby(["arm", "learner"], sort=False)[metrics]
         text = grouped.mean().map("{:.3f}".format) + " ± " + grouped.sem().map("{:.3f}".format)
         print((text[metrics[0]] + " / " + text[metrics[1]]).unstack("learner").to_string())
-        if mode == "opal":
-            mean = part[part["learner"].isin(["LR", "RF", "XGB"])].groupby("arm", sort=False)[metrics].mean()
-            print(f"mean of LR, RF, XGB\n{mean.round(3).to_string()}")
+        for trees in ("XGB", "CatBoost") if mode.startswith("opal") else ():
+            mean = part[part["learner"].isin(["LR", "RF", trees])].groupby("arm", sort=False)[metrics].mean()
+            print(f"mean of LR, RF, {trees}\n{mean.round(3).to_string()}")

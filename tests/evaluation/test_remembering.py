@@ -5,9 +5,11 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
+from makeweight.committee import Committee
 from makeweight.evaluation import Design, harness
-from makeweight.evaluation.remembering import Remembering
+from makeweight.evaluation.remembering import Memory, Remembering, RememberingCommittee
 from makeweight.generators.contract import example_table
 from makeweight.generators.registry import resolve
 from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
@@ -81,6 +83,28 @@ def test_it_tells_what_its_generator_tells():
     assert generator.traits is Counting.traits
     with pytest.raises(AttributeError, match="nonsense"):
         _ = generator.nonsense
+
+
+def test_a_committee_answers_as_without_a_memory_and_is_fitted_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame({"x": rng.normal(size=60)}), np.repeat([0, 1], 30)
+    fits, fit = [], Committee.fit
+
+    def counted(self, *given, **named):
+        fits.append(self)
+        return fit(self, *given, **named)
+
+    monkeypatch.setattr(Committee, "fit", counted)
+    options = {"members": ["lr"], "random_state": 1}
+    plain, committee = Committee(**options), RememberingCommittee(**options, memory=Memory())
+    expected = plain.fit(X, y).predict_proba(X)
+    for _ in range(2):
+        assert np.array_equal(clone(committee).fit(X, y).predict_proba(X), expected)
+    assert len(fits) == 2
+    weights = np.where(y, 2.0, 1.0)
+    weighed = clone(committee).fit(X, y, sample_weight=weights)
+    assert np.array_equal(weighed.predict_proba(X), plain.fit(X, y, sample_weight=weights).predict_proba(X))
+    assert len(fits) == 4
 
 
 def test_estimators_of_a_comparison_share_the_work_of_the_generator():

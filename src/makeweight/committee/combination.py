@@ -12,9 +12,6 @@ from makeweight.errors import OptionError
 
 __all__ = ["Combination", "blend"]
 
-#: Pull of log-slope and offsets towards zero, on the scale of the mean loss: keeps separated classes finite.
-RIDGE = 1e-3
-
 
 @dataclass(frozen=True)
 class Combination:
@@ -53,10 +50,11 @@ def fit_combination(
     `logs` of shape (m, n, k): log-probabilities of rows that the members were not fitted on; finite. `labels` of shape
     (n,), `sample_weight` of shape (n,). `prior` of shape (m,): weights of the members before the rows are seen;
     positive. `pull`: rows that the prior is worth: so many times the Kullback-Leibler divergence of the weights from
-    `prior` is added to the summed loss of `n` rows.
+    `prior`, and half the squares of log-slope and offsets, are added to the summed loss of `n` rows.
 
     Stacking on the simplex (Breiman, "Stacked regressions", 1996) of log-odds (a logarithmic opinion pool), with a
-    slope and offsets as in temperature scaling. The divergence is entropic regularisation towards `prior`.
+    slope and offsets as in temperature scaling. The divergence is entropic regularisation towards `prior`; the squares
+    keep slope and offsets of ten rare rows from following chance, and those of separated classes finite.
 
     >>> rng = np.random.default_rng(0)
     >>> p = rng.uniform(0.05, 0.95, 2000)
@@ -83,13 +81,13 @@ def fit_combination(
         residual[rows, labels] -= 1.0
         residual *= share[:, None]
         divergence = log_weights - log_prior
-        loss = share @ (total - odds[rows, labels]) + pull / n * (weights @ divergence)
-        loss += 0.5 * RIDGE * (point[m:] @ point[m:])
+        loss = share @ (total - odds[rows, labels])
+        loss += pull / n * (weights @ divergence + 0.5 * point[m:] @ point[m:])
         slopes = slope * np.tensordot(logs, residual, 2) + pull / n * (divergence + 1.0)
         gradient = np.concatenate(
             [weights * (slopes - weights @ slopes), [slope * (residual * pooled).sum()], residual.sum(axis=0)]
         )
-        gradient[m:] += RIDGE * point[m:]
+        gradient[m:] += pull / n * point[m:]
         return float(loss), gradient
 
     start = np.concatenate([log_prior, np.zeros(k + 1)])

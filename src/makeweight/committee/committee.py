@@ -26,7 +26,7 @@ from makeweight.table.containers import to_frame
 
 __all__ = ["Committee"]
 
-#: Rows that the members' prior weights are worth. On tables from the network's prior 1 to 10 made no difference.
+#: Rows that the members' prior weights, and a slope of one, are worth (docs/soft-rows.md).
 PRIOR_ROWS = 3.0
 #: Repeats of the cross-fitting bring the rarest class to so many held-out rows, as far as MOST_REPEATS allows.
 HELD_ROWS, MOST_REPEATS = 50, 5

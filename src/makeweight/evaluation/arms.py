@@ -50,8 +50,8 @@ STEPS: dict[Variant, Step] = {
     "blend": "blend",
     "all": "auto",
 }
-#: What shows that rows did it, and not the labels of the real ones: by arm.
-CONTROLS = {"soft": "soft-real"}
+#: What shows that rows did it, and not the labels of the real ones or the committee that may be blended in: by arm.
+CONTROLS = {"soft": "soft-real", "auto": "committee", "auto+platt": "committee"}
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,43 @@
-"""A generator that is asked the same twice and works once."""
+"""Generators and committees that are asked the same twice and work once."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 
+from makeweight.committee import Committee
 from makeweight.generators.base import Cost, Generator
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 
 
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """What a generator returned, where it left the random stream, and how long it took."""
-
-    result: Any
-    state: Any
-    spawned: int
-    seconds: float
-
-
 @dataclass
-class _Memory:
-    """Answers by what was asked, and the seconds that they have saved."""
+class Memory:
+    """Answers by what was asked, and the seconds that they have saved; copies are the same memory."""
 
-    answers: dict[Hashable, _Answer] = field(default_factory=dict)
+    answers: dict[Hashable, tuple[Any, float]] = field(default_factory=dict)
     saved: float = 0.0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Memory:
+        return self
+
+    def once(self, asked: Hashable, work: Callable[[], Any]) -> Any:
+        """Return what work returned when the same was asked."""
+        if asked in self.answers:
+            result, seconds = self.answers[asked]
+            self.saved += seconds
+            return result
+        began = time.perf_counter()
+        result = work()
+        self.answers[asked] = result, time.perf_counter() - began
+        return result
 
 
 class Remembering:
@@ -45,6 +51,8 @@ class Remembering:
     ----------
     generator : Generator
         Unfitted; never changed.
+    memory : Memory, optional
+        Shared with others.
 
     Examples
     --------
@@ -56,14 +64,12 @@ class Remembering:
     True
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, memory: Memory | None = None) -> None:
         self.generator = generator
-        self.memory = _Memory()
+        self.memory = memory or Memory()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Remembering:
-        twin = Remembering(self.generator)
-        twin.memory = self.memory
-        return twin
+        return Remembering(self.generator, self.memory)
 
     def __getattr__(self, name: str) -> Any:
         """Return the generator's traits, notes and details."""
@@ -92,19 +98,68 @@ class Remembering:
 
     def _once(self, asked: Hashable, rng: np.random.Generator, work: Callable[[], Any]) -> Any:
         """Return what work returned when the same was asked, and leave the stream where it left it."""
-        answers = self.memory.answers
-        if asked not in answers:
-            began = time.perf_counter()
-            result = work()
-            answers[asked] = _Answer(
-                result, rng.bit_generator.state, _seeds(rng).n_children_spawned, time.perf_counter() - began
-            )
-            return result
-        answer = answers[asked]
-        rng.bit_generator.state = answer.state
-        _seeds(rng).spawn(answer.spawned - _seeds(rng).n_children_spawned)
-        self.memory.saved += answer.seconds
-        return answer.result
+
+        def answered() -> tuple[Any, Any, int]:
+            return work(), rng.bit_generator.state, _seeds(rng).n_children_spawned
+
+        result, state, spawned = self.memory.once(asked, answered)
+        rng.bit_generator.state = state
+        _seeds(rng).spawn(spawned - _seeds(rng).n_children_spawned)
+        return result
+
+
+class RememberingCommittee(Committee):
+    """A committee that was asked the same before answers what it answered; clones share what they remember.
+
+    Parameters
+    ----------
+    members, kinds, cv, repeats, random_state, n_jobs
+        As of `Committee`.
+    memory : Memory, optional
+
+    Examples
+    --------
+    >>> X, y = pd.DataFrame({"x": np.arange(40.0)}), np.repeat([0, 1], 20)
+    >>> committee = RememberingCommittee(["lr"], random_state=0, memory=Memory())
+    >>> first, second = (copy.deepcopy(committee).fit(X, y) for _ in range(2))
+    >>> first.oof_ is second.oof_
+    True
+    """
+
+    def __init__(
+        self,
+        members: str | Sequence[Any] = "auto",
+        *,
+        kinds: Mapping[Any, str] | None = None,
+        cv: int = 5,
+        repeats: str | int = "auto",
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        super().__init__(members, kinds=kinds, cv=cv, repeats=repeats, random_state=random_state, n_jobs=n_jobs)
+        self.memory = memory
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the members, unless that was done before with the same rows and the same random state."""
+
+        def fitted() -> dict[str, Any]:
+            super(RememberingCommittee, self).fit(X, y, groups=groups, sample_weight=sample_weight)
+            return dict(vars(self))
+
+        self.learned = (_hashed(X), _hashed(y), _hashed(groups), _hashed(sample_weight), self.random_state)
+        vars(self).update((self.memory or Memory()).once(self.learned, fitted))
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities of shape (n, k), those of before where the same was asked."""
+        work = partial(super().predict_proba, X)
+        return np.asarray((self.memory or Memory()).once((self.learned, _hashed(X)), work))
+
+
+def _hashed(rows: Any) -> bytes:
+    """Return what equal rows, labels or weights have in common."""
+    return pd.util.hash_pandas_object(pd.DataFrame(rows), index=False).to_numpy().tobytes()
 
 
 def _state(rng: np.random.Generator) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from makeweight.evaluation.arms import Arm, ArmSource, Variant
 from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import EvaluationProblem, seed_of
 from makeweight.evaluation.record import ArmRecord
-from makeweight.evaluation.remembering import Remembering
+from makeweight.evaluation.remembering import Memory, Remembering, RememberingCommittee
 from makeweight.evaluation.taught import Taught, soft_plan
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Generation, Limits
@@ -34,7 +34,9 @@ from makeweight.theory import logit_shift
 __all__ = ["Settings", "Task"]
 
 #: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
-AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "augment": 0, "target_prior": "balanced"}
+AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "target_prior": "balanced"}
+#: And its committee, which all estimators share: they are no members of it.
+TEACHER: dict[str, Any] = {"cv": 3, "repeats": 1}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Settings:
 
     Calibrator and threshold are fitted on `inner_folds` inside each training fold, those of the chosen generator's rows
     on `calibration_folds` of them. Augmentation rows per group are a multiple of the largest group; of the rows with
-    soft labels `softness` is the share that is written.
+    soft labels `softness` is the share that is written. `teacher` has the options of the committee that
+    `SyntheticClassifier` asks.
     """
 
     folds: int
@@ -55,6 +58,7 @@ class Settings:
     synthetic_weight: float | None = None
     softness: float = 1.0
     calibration_folds: int = 3
+    teacher: dict[str, Any] = field(default_factory=TEACHER.copy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,9 +318,11 @@ def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictio
     schema = Schema.infer(rows, kinds=problem.kinds | dict.fromkeys(problem.group_by, Kind.CATEGORICAL))
     predictions: Predictions = {}
     assert source.generator is not None
-    generator = Remembering(source.generator)  # the seed is the same, and so are the folds and their rows
+    memory = Memory()  # the seed is the same, and so are the folds, their rows, and what a committee says of them
+    generator = Remembering(source.generator, memory)
+    teacher = RememberingCommittee(kinds={c.name: c.stated for c in schema.columns}, **settings.teacher, memory=memory)
     for name, learner in settings.estimators.items():
-        start = time.perf_counter() + generator.memory.saved  # each takes as long as it would alone
+        start = time.perf_counter() + memory.saved  # each takes as long as it would alone
         sampler = SyntheticOverSampler(
             generator,
             group_by=list(problem.group_by) or None,
@@ -325,12 +331,12 @@ def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictio
         )
         brought = learner if reads_frame(learner) else FrameClassifier(learner, schema)
         seed = int(task.seed("auto").generate_state(1)[0])
-        model = SyntheticClassifier(brought, sampler, random_state=seed, **AUTO)
+        model = SyntheticClassifier(brought, sampler, teacher=teacher, random_state=seed, **AUTO)
         model.fit(rows, problem.labels[train])
         predictions["all", name] = _Prediction(
             probabilities_of(model.estimator_, held_rows, model.classes_),
             model.predict_proba(held_rows),
             model.decision_.n_synthetic,
-            time.perf_counter() + generator.memory.saved - start,
+            time.perf_counter() + memory.saved - start,
         )
     return predictions

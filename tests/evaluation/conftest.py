@@ -1,0 +1,14 @@
+"""A comparison in tests asks a committee of two quick members."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from makeweight.evaluation import training
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_teacher() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(training.TEACHER, "members", ["closed-form", "lr"])
+        yield
