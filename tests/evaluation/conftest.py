@@ -1,4 +1,4 @@
-"""A comparison in tests asks a committee of two quick members."""
+"""Committees of comparisons have two quick members in tests."""
 
 from collections.abc import Iterator
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from makeweight.committee import Lesson, blend, soft_counts, teach
+from makeweight.committee import Committee, Lesson, blend, soft_counts, teach
 from makeweight.errors import OptionError
 from makeweight.evaluation.arms import Variant
 from makeweight.evaluation.problem import EvaluationProblem
@@ -44,6 +45,8 @@ class Taught:
         Their positions, and those of the rows to predict.
     generation : Generation or None
         Synthetic rows, which learned from the training rows alone; none where no arm asks for them.
+    teacher : dict
+        Options of the committee.
     seed : int
     """
 
@@ -52,6 +55,7 @@ class Taught:
     train: np.ndarray
     held: np.ndarray
     generation: Generation | None
+    teacher: dict[str, Any]
     seed: int
 
     @cached_property
@@ -71,7 +75,7 @@ class Taught:
             real,
             self.problem.labels[self.train],
             written,
-            kinds=kinds,
+            teacher=Committee(**self.teacher, kinds=kinds),
             groups=codes,
             sample_weight=balancing_weights(codes) if self.problem.group_by else None,
             random_state=self.seed,

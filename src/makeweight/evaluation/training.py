@@ -35,8 +35,10 @@ __all__ = ["Settings", "Task"]
 
 #: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
 AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "target_prior": "balanced"}
-#: And its committee, which all estimators share: they are no members of it.
-TEACHER: dict[str, Any] = {"cv": 3, "repeats": 1}
+#: Its committee, which all estimators share (they are no members of it), is lighter, too.
+LIGHT: dict[str, Any] = {"cv": 3, "repeats": 1}
+#: Options of every committee.
+TEACHER: dict[str, Any] = {"members": "auto"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ class Settings:
 
     Calibrator and threshold are fitted on `inner_folds` inside each training fold, those of the chosen generator's rows
     on `calibration_folds` of them. Augmentation rows per group are a multiple of the largest group; of the rows with
-    soft labels `softness` is the share that is written. `teacher` has the options of the committee that
-    `SyntheticClassifier` asks.
+    soft labels `softness` is the share that is written. `teacher` has the options of every committee.
     """
 
     folds: int
@@ -296,7 +297,7 @@ def _of_committee(task: Task, train: np.ndarray, held: np.ndarray) -> tuple[Pred
         generation = _generation(task, table, groups, soft_plan(groups, task.settings.softness), ())
     writing = time.perf_counter() - began
     seed = int(task.seed("committee").generate_state(1)[0] % 2**31)
-    taught = Taught(problem, table, train, held, generation, seed)
+    taught = Taught(problem, table, train, held, generation, task.settings.teacher, seed)
     n_added = 0 if generation is None else len(generation.frame)
     writes = {arm.variant: arm.synthetic for arm in source.arms}
     predictions: Predictions = {
@@ -320,7 +321,8 @@ def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictio
     assert source.generator is not None
     memory = Memory()  # the seed is the same, and so are the folds, their rows, and what a committee says of them
     generator = Remembering(source.generator, memory)
-    teacher = RememberingCommittee(kinds={c.name: c.stated for c in schema.columns}, **settings.teacher, memory=memory)
+    kinds = {column.name: column.stated for column in schema.columns}
+    teacher = RememberingCommittee(**settings.teacher, **LIGHT, kinds=kinds, memory=memory)
     for name, learner in settings.estimators.items():
         start = time.perf_counter() + memory.saved  # each takes as long as it would alone
         sampler = SyntheticOverSampler(
