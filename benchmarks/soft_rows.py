@@ -1,6 +1,6 @@
 """Rows that carry probabilities, beside hard rows, soft real rows and doing nothing, on many tables.
 
-    python benchmarks/soft_rows.py whole|rare|opal|opal-network|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
+    python benchmarks/soft_rows.py whole|rare|opal|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
     python benchmarks/soft_rows.py --show                                         # the tables of the docs
     python benchmarks/soft_rows.py --speed                                        # seconds of one core
 
@@ -45,10 +45,12 @@ from records import Records
 RESULTS = Path(__file__).parent / "results" / "soft_rows.parquet"
 #: Modes of few rows: tables, how one is measured, and results.
 FEW = {
-    mode: (names, measured, RESULTS.with_stem(f"soft_rows_{mode}"))
+    mode: (names, measured, RESULTS.with_stem(f"soft_rows_{mode.split('-')[0]}"))
     for mode, names, measured in (
-        ("opal", few.OPAL, partial(few.opal, few.TEACHERS)),
-        ("opal-network", few.OPAL, partial(few.opal, few.NETWORK)),
+        ("opal", few.OPAL, partial(few.opal, None)),
+        ("opal-closed-form", few.OPAL, partial(few.opal, "closed form")),
+        ("opal-committee", few.OPAL, partial(few.opal, "committee")),
+        ("opal-network", few.OPAL, partial(few.opal, "closed form + network")),
         ("spurious", few.SPURIOUS, few.spurious),
     )
 }
@@ -231,7 +233,7 @@ def main() -> None:
         speed()
     if asked.show:
         summarise(Records(RESULTS).frame)
-        for _, _, path in FEW.values():
+        for path in dict.fromkeys(path for _, _, path in FEW.values()):
             if path.exists():
                 few.summarise(Records(path).frame)
 

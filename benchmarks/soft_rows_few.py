@@ -1,14 +1,12 @@
-"""Ten rare rows, and rows that agree with a misleading attribute: two modes of soft_rows.py.
+"""Ten rare rows, and rows that agree with a misleading attribute: modes of soft_rows.py.
 
 opal: the splits of the first version, 10 rare rows of 100 (craft) or 50 (gender). Every learner is judged at equal
 shares of the labels: its log-odds are shifted from the training rows' shares, but where labels are balanced. Arms, all
 with the same 2,000 rows of the smoothed bootstrap where rows are soft:
 
-* nothing
-* hard rows: labels balanced by rows of the smoothed bootstrap, or of the transformer
-* soft rows by two teachers: the committee, and closed form; opal-network: closed form and the default generator's
-  network
-* every teacher alone
+* nothing, and hard rows: labels balanced by rows of the smoothed bootstrap, or of the transformer
+* opal-closed-form, opal-committee, opal-network: soft rows by a teacher, and the teacher alone; that of opal-network is
+  closed form and the default generator's network
 
 spurious: 1,000 rows of two cells of label and attribute, where the one says the other, and 100 of the other two (the
 published splits). Judged by log-loss in each of the four cells: the mean and the worst. Arms:
@@ -46,9 +44,12 @@ OPAL, SPURIOUS = ("opal/craft", "opal/gender"), ("paper/adult", "paper/craft")
 FEW_ROWS = 2_000
 SOFT_ROWS = 8_000
 LEARNERS = ("LR", "RF", "XGB")
-#: Members of the teachers of the modes opal and opal-network.
-TEACHERS: dict[str, Any] = {"committee": "auto", "closed form": ["closed-form"]}
-NETWORK: dict[str, Any] = {"closed form + network": ["closed-form", "in-context"]}
+#: Members of the teachers of the modes opal-closed-form, opal-committee and opal-network.
+TEACHERS: dict[str, Any] = {
+    "closed form": ["closed-form"],
+    "committee": "auto",
+    "closed form + network": ["closed-form", "in-context"],
+}
 
 
 def opal_learner(name: str, like: pd.DataFrame, seed: int) -> Any:
@@ -87,8 +88,8 @@ def written(
     return made.frame[list(train.columns)]
 
 
-def opal(teachers: dict[str, Any], table: str, seed: int) -> list[dict[str, Any]]:
-    """One record per learner and arm; without the network, what is compared with soft rows, too."""
+def opal(teacher: str | None, table: str, seed: int) -> list[dict[str, Any]]:
+    """One record per learner and arm; without a teacher, of what soft rows are compared with."""
     train, test = tables.split(table, 10, seed)
     X, y = train.drop(columns="label"), train["label"].to_numpy()
     judged, truth, share = test.drop(columns="label"), test["label"].to_numpy(), train["label"].mean()
@@ -103,15 +104,16 @@ def opal(teachers: dict[str, Any], table: str, seed: int) -> list[dict[str, Any]
         records.append({"learner": name, "arm": arm, "auroc": float(roc_auc_score(truth, p)), "balanced": loss})
 
     sets: dict[str, tuple[pd.DataFrame, np.ndarray, np.ndarray]] = {}
-    if teachers is TEACHERS:
+    if teacher is None:
         sets["nothing"] = (X, y, np.ones(len(y)))
-    for name in ("smoothed-bootstrap", "transformer") if teachers is TEACHERS else ():
-        hard = pd.concat([train, written(train, lacking, seed, name)], ignore_index=True)
-        sets[f"hard rows, {name}"] = (hard.drop(columns="label"), hard["label"].to_numpy(), np.ones(len(hard)))
-    new = written(train, {(0,): FEW_ROWS // 2, (1,): FEW_ROWS // 2}, seed).drop(columns="label")
-    rows = pd.concat([X, new], ignore_index=True)
-    for teacher, members in teachers.items():
-        committee = Committee(members, repeats=1 if "network" in teacher else "auto", random_state=seed).fit(X, y)
+        for name in ("smoothed-bootstrap", "transformer"):
+            hard = pd.concat([train, written(train, lacking, seed, name)], ignore_index=True)
+            sets[f"hard rows, {name}"] = (hard.drop(columns="label"), hard["label"].to_numpy(), np.ones(len(hard)))
+    else:
+        new = written(train, {(0,): FEW_ROWS // 2, (1,): FEW_ROWS // 2}, seed).drop(columns="label")
+        rows = pd.concat([X, new], ignore_index=True)
+        repeats = 1 if "network" in teacher else "auto"
+        committee = Committee(TEACHERS[teacher], repeats=repeats, random_state=seed).fit(X, y)
         soft = soft_labels(y, committee.oof_, committee.predict_proba(new))
         sets[f"soft rows, {teacher}"] = (rows.iloc[soft.rows], soft.labels, soft.weights)
         record("-", f"teacher: {teacher}", committee.predict_proba(judged)[:, 1], shifted=True)
