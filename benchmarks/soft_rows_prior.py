@@ -1,11 +1,13 @@
 """What the defaults of soft rows were chosen on: tables from the network's prior, none of which is reported.
 
-    python benchmarks/soft_rows_prior.py drawn|by-group|boosting [--tables N] [--rare R --common C]
+    python benchmarks/soft_rows_prior.py drawn|by-group|boosting|pull|guardrail [--tables N] [--rare R --common C]
+        [--pool N --judged N]
 
 drawn: weights beside labels drawn from them. by-group: how soft real rows are where the teacher is fitted by group, on
-tables with an attribute that misleads. boosting: a column per category beside one column of codes. Prints means and
-standard errors over tables of balanced log-loss and AUROC, or of log-loss in the mean and the worst of four cells.
-Teachers have three quick members.
+tables with an attribute that misleads. boosting: a column per category beside one column of codes. pull: how many rows
+a committee's prior weights, slope of one and offsets of zero are worth. guardrail: what a level keeps and loses where
+the blend with a committee is the only candidate. Prints means and standard errors over tables of balanced log-loss and
+AUROC, of log-loss in the mean and the worst of four cells, or of regret. Teachers have three quick members, or four.
 """
 
 from __future__ import annotations
@@ -14,36 +16,44 @@ import argparse
 import warnings
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 import soft_rows_few as few
-from makeweight.committee import Committee, Lesson, drawn_labels, teach
+from makeweight.committee import Committee, Lesson, blend, drawn_labels, teach
 from makeweight.committee.boosted import BoostedTrees
+from makeweight.committee.combination import Combination, fit_combination
+from makeweight.committee.committee import PRIOR_ROWS
+from makeweight.committee.members import choose_members, prior_weights
 from makeweight.generators.transformer.config import PriorConfig
 from makeweight.generators.transformer.prior import Shape, draw_tasks
 from makeweight.measure.learners import FrameClassifier
 from makeweight.measure.training import balancing_weights
 from makeweight.table import Schema
+from makeweight.theory import NOTHING, Candidate, choose_from_losses
 
 PRIOR = PriorConfig(max_ratio=20.0, max_groups=8, max_columns=30)
 #: Rows of a table before it is thinned, and columns between which their number is drawn.
 POOL, COLUMNS = 8_000, (5, 13)
 QUICK = ["closed-form", "lr", "hgb-shallow"]
+FOUR = ["closed-form", "lr", "rf", "hgb-shallow"]
 FLOOR = 1e-4
 Split = tuple[int, pd.DataFrame, pd.DataFrame]
 
 
-def table(seed: int) -> pd.DataFrame:
+def table(seed: int, pool: int = POOL) -> pd.DataFrame:
     """A table of the prior with a binary column ``label``, one label against the rest, 1 the rarer."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    tasks = draw_tasks(PRIOR, Shape(1, POOL, 1, int(rng.integers(*COLUMNS)) + 1), generator)
-    values, kinds = tasks.values[0, :POOL].numpy(), tasks.categorical[0].numpy()
-    label = (values[:, 0] == values[rng.integers(POOL), 0]).astype(int)
+    tasks = draw_tasks(PRIOR, Shape(1, pool, 1, int(rng.integers(*COLUMNS)) + 1), generator)
+    values, kinds = tasks.values[0, :pool].numpy(), tasks.categorical[0].numpy()
+    label = (values[:, 0] == values[rng.integers(pool), 0]).astype(int)
     columns = {}
     for place in range(1, values.shape[1]):
         column = pd.Series(values[:, place].astype(float))
@@ -64,11 +74,11 @@ def thinned(frame: pd.DataFrame, codes: np.ndarray, wanted: dict[Any, int], judg
     return [frame.iloc[rows].reset_index(drop=True) for rows in (order, np.concatenate(test))]
 
 
-def imbalanced(common: int, rare: int) -> Iterator[Split]:
-    """Seed, training rows, and 1,000 rows to judge by, half of either label."""
+def imbalanced(common: int, rare: int, pool: int, judged: int) -> Iterator[Split]:
+    """Seed, training rows, and so many rows of either label to judge by."""
     for seed in range(300, 10_000):
-        frame = table(seed)
-        parts = thinned(frame, frame["label"].to_numpy(), {0: common, 1: rare}, 500, seed)
+        frame = table(seed, pool)
+        parts = thinned(frame, frame["label"].to_numpy(), {0: common, 1: rare}, judged, seed)
         if parts is not None:
             yield seed, *parts
 
@@ -151,7 +161,66 @@ def boosting(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dic
             yield {"learner": f"depth {depth}", "arm": arm, **judged(test["label"].to_numpy(), p, y.mean())}
 
 
-MODES = {"drawn": drawn, "by-group": by_group, "boosting": boosting}
+def votes(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels as codes, and log-probabilities by member of the training rows, unseen, and of rows to judge by."""
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def remembered(logs: np.ndarray, labels: np.ndarray, *given: Any) -> Combination:
+        seen.append((labels, logs))
+        return fit_combination(logs, labels, *given)
+
+    y, features = train["label"].to_numpy(), test.drop(columns="label")
+    with mock.patch("makeweight.committee.committee.fit_combination", remembered):
+        committee = Committee(FOUR, repeats=2 if y.sum() < 50 else 1, random_state=seed)
+        committee.fit(train.drop(columns="label"), y)
+    held = np.mean([fits.logs(features, features) for fits in committee._fits], axis=0)
+    return *seen[0], held
+
+
+def pull(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """How many rows the prior of a committee is worth."""
+    y, own, held = votes(seed, train, test)
+    prior = np.array(prior_weights(choose_members(FOUR)))
+    for rows in (0.1, 1.0, 3.0, 10.0, 30.0):
+        p = fit_combination(own, y, np.ones(len(y)), prior, rows).apply(held)[:, 1]
+        yield {"learner": "committee", "arm": f"{rows:5.1f} rows", **judged(test["label"].to_numpy(), p, y.mean())}
+
+
+def guardrail(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """What a level keeps and loses: every member as the learner, alone or blended with the committee."""
+    y, own, held = votes(seed, train, test)
+    truth = test["label"].to_numpy()
+    prior = np.array(prior_weights(choose_members(FOUR)))
+    committee = fit_combination(own, y, np.ones(len(y)), prior, PRIOR_ROWS)
+    for place, name in enumerate(FOUR):
+        sides = (np.exp(own[place]), np.exp(held[place]))
+        blended = [blend(side, committee.apply(logs)) for side, logs in zip(sides, (own, held), strict=True)]
+        measured = [_calibrated(*map(_odds, candidate), y, truth) for candidate in (sides, blended)]
+        losses, risks = zip(*measured, strict=True)
+        for level in (1.0, 0.5, 0.3, 0.1):
+            made = choose_from_losses(
+                [NOTHING, Candidate(1.0)], np.array(losses), y, rule=0.0, guardrail=level, folds=5, repeats=2
+            )
+            risk = risks[made.candidate != NOTHING]
+            what = {"regret": risk - min(risks), "worse": float(risk > risks[0]), "taken": float(risk != risks[0])}
+            yield {"learner": name, "arm": f"level {level}", **what}
+
+
+def _odds(p: np.ndarray) -> np.ndarray:
+    bounded = np.clip(p[:, 1], FLOOR, 1 - FLOOR)
+    return np.log(bounded / (1 - bounded))[:, None]
+
+
+def _calibrated(own: np.ndarray, held: np.ndarray, y: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return losses of training rows, calibrated on other folds, and the balanced risk of the rows to judge by."""
+    platt = LogisticRegression(class_weight="balanced")
+    out = cross_val_predict(platt, own, y, cv=StratifiedKFold(3, shuffle=True, random_state=0), method="predict_proba")
+    said = platt.fit(own, y).predict_proba(held)
+    losses, judged = (-np.log(p[np.arange(len(p)), t]) for p, t in ((out, y), (said, truth)))
+    return losses, float(np.mean([judged[truth == label].mean() for label in (0, 1)]))
+
+
+MODES = {"drawn": drawn, "by-group": by_group, "boosting": boosting, "pull": pull, "guardrail": guardrail}
 
 
 def main() -> None:
@@ -162,8 +231,12 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=6)
     parser.add_argument("--common", type=int, default=1_000)
     parser.add_argument("--rare", type=int, default=100)
+    parser.add_argument("--pool", type=int, default=POOL, help="rows of a table before it is thinned")
+    parser.add_argument("--judged", type=int, default=500, help="rows of either label to judge by")
     asked = parser.parse_args()
-    splits = misleading() if asked.mode == "by-group" else imbalanced(asked.common, asked.rare)
+    splits = (
+        misleading() if asked.mode == "by-group" else imbalanced(asked.common, asked.rare, asked.pool, asked.judged)
+    )
     records: list[dict[str, Any]] = []
     for _, (seed, train, test) in zip(range(asked.tables), splits, strict=False):
         records += [{"seed": seed, **record} for record in MODES[asked.mode](seed, train, test)]
