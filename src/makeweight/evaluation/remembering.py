@@ -148,7 +148,7 @@ class RememberingCommittee(Committee):
             return dict(vars(self))
 
         self.learned = (_hashed(X), _hashed(y), _hashed(groups), _hashed(sample_weight), self.random_state)
-        vars(self).update((self.memory or Memory()).once(self.learned, fitted))
+        self.__dict__.update((self.memory or Memory()).once(self.learned, fitted))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
