@@ -143,6 +143,15 @@ def test_fewer_rows_are_taken_where_a_second_fold_would_not_end_in_time():
     assert all(one.seconds_left is not None for one in seen)
 
 
+def test_a_wide_table_is_tried_on_few_rows_first():
+    """200 rows of 400 columns: a fold of 100 rows says what one of all takes."""
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 400)).round(2)).rename(columns=str)
+    wide["y"] = np.repeat([0, 1], [140, 60])
+    Spy.shown.clear()
+    scaling_curve(wide, target="y", generator=Spy(), repeats=1, folds=2, sizes=[0, 9], max_seconds=1e6)
+    assert [len(shown) for shown in Spy.shown] == [50, 100, 100]
+
+
 def test_group_by_averages_over_cells():
     frame = two_gaussians(300, 80)
     curve = scaling_curve(frame, target="y", group_by=["colour"], repeats=1, folds=2, sizes=[0, 50])

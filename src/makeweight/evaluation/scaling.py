@@ -39,9 +39,9 @@ from makeweight.table.containers import to_frame
 
 __all__ = ["scaling_curve"]
 
-#: Tables with more rows are measured on a sample of this size first, for the time it takes; and the share of the time
-#: that the first repeat may take.
-PILOT_ROWS, FIRST_REPEAT = 2000, 0.5
+#: Tables with more rows, or more cells, are measured on a sample of this size first, for the time it takes; and the
+#: share of the time that the first repeat may take.
+PILOT_ROWS, PILOT_CELLS, FIRST_REPEAT = 2000, 40_000, 0.5
 
 
 def scaling_curve(
@@ -237,9 +237,10 @@ def _smaller(problem: ScalingProblem, folds: int, clock: _Timer, seed: int) -> S
 
 def _affordable(problem: ScalingProblem, folds: int, clock: _Timer, seed: int) -> ScalingProblem:
     """Return the problem on as many rows as one repeat has time for, judged by a fold of a small sample."""
-    if clock.max_seconds is None or len(problem.frame) <= PILOT_ROWS:
+    few = min(PILOT_ROWS, PILOT_CELLS // problem.frame.shape[1])
+    if clock.max_seconds is None or len(problem.frame) <= few:
         return problem
-    small = problem.some(PILOT_ROWS, folds, seed)
+    small = problem.some(few, folds, seed)
     strata = Strata.of(small.table)
     largest = round(int(np.bincount(strata.codes).max()) * (folds - 1) / folds)
     pilot = replace(small, sizes=None) if problem.sizes is not None else small
@@ -250,7 +251,7 @@ def _affordable(problem: ScalingProblem, folds: int, clock: _Timer, seed: int) -
     taken = max(clock.seconds - began, 1e-3)
     waves = math.ceil(folds / clock.n_jobs)
     n = int(len(small.frame) * FIRST_REPEAT * (clock.max_seconds - clock.seconds) / (waves * taken))
-    return problem if n >= len(problem.frame) else problem.some(max(n, PILOT_ROWS // 4), folds, seed)
+    return problem if n >= len(problem.frame) else problem.some(max(n, few // 4), folds, seed)
 
 
 def _measured(
