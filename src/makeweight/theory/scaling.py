@@ -204,7 +204,7 @@ class ScalingLaw:
             raise PlanError(
                 "the scaling law is not identifiable",
                 got=self.reason_,
-                hint="try more sizes over a wider range, or more repeats; recommend() still works",
+                hint="try more sizes over a wider range, or more repeats",
             )
 
     def predict(self, n_augment: npt.ArrayLike) -> Floats:
