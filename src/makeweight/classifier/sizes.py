@@ -37,7 +37,7 @@ def size_candidates(
     `n_synthetic`: "auto", "balance", int or mapping of group to int; rows to balance. `augment`: "auto" or int; further
     rows for every group. `alpha`: "auto" or float. `groups`: of the whole table. `takes_weights`: whether the estimator
     takes sample weights; without them augmentation rows weigh one. `corrections`: shares of the generator's bias that
-    are taken out by signed weights; each size is tried with each. Returns tuple of Candidate, of groups by number.
+    are taken out by signed weights; each size is tried with each. Candidates name groups by number.
 
     >>> import pandas as pd
     >>> from makeweight import Schema

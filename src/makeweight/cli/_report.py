@@ -49,13 +49,7 @@ def print_plan(out: Console, request: BalanceRequest, plan: Plan, cost: Cost, pr
     from makeweight.plan import describe_group
 
     rows = plan.groups
-    columns = {
-        "group": _show.NAME,
-        "rows": _show.NUMBER,
-        "balance": _show.NUMBER,
-        "augment": _show.NUMBER,
-        "after": _show.NUMBER,
-    }
+    columns = {"group": _show.NAME, **dict.fromkeys(("rows", "balance", "augment", "after"), _show.NUMBER)}
     lines = [
         (
             describe_group(plan.columns, row.group),
@@ -163,15 +157,8 @@ def print_ledger(out: Console, ledger: Ledger) -> None:
         out.print("nothing to write: every group has the rows it is to have")
         return
     number = _show.NUMBER
-    columns = {
-        "group": _show.NAME,
-        "purpose": {"no_wrap": True},
-        "requested": number,
-        "accepted": number,
-        "proposed": number,
-        "copies": number,
-        "seconds": number,
-    }
+    columns = {"group": _show.NAME, "purpose": {"no_wrap": True}}
+    columns |= dict.fromkeys(("requested", "accepted", "proposed", "copies", "seconds"), number)
     lines = [
         (
             entry.name,

@@ -241,13 +241,8 @@ def _rates(out: Any, means: pd.DataFrame) -> None:
         rate = capacity_rate(part)
         cells = ["-", "-"] if rate is None else [_number(rate.row_exponent), _number(rate.explained)]
         rows.append([str(metric), str(data), str(arm), *cells])
-    columns: dict[str, Any] = {
-        "": {},
-        "law": {},
-        "generator": {},
-        "exponent of n": _show.NUMBER,
-        "explained by a + b / √n": _show.NUMBER,
-    }
+    numbers = ("exponent of n", "explained by a + b / √n")
+    columns: dict[str, Any] = {"": {}, "law": {}, "generator": {}, **dict.fromkeys(numbers, _show.NUMBER)}
     _show.section(out, "divergence and distance against context rows", _show.table(columns, rows))
 
 
@@ -284,15 +279,8 @@ def _laws(out: Any, stored: pd.DataFrame, published: pd.DataFrame) -> None:
             ends = [f"{part.estimate:.3f} ({part.low:.3f} to {part.high:.3f})" for part in (law.floor_, law.exponent_)]
             fitted = ends if law.identifiable_ else ["-", "-"]
             rows.append([curve.data, curve.learner, curve.arm, source, *fitted, law.reason_])
-    columns: dict[str, Any] = {
-        "data": {},
-        "classifier": {},
-        "arm": {},
-        "curve": {},
-        "floor": _show.NUMBER,
-        "exponent": _show.NUMBER,
-        "": {},
-    }
+    columns: dict[str, Any] = {"data": {}, "classifier": {}, "arm": {}, "curve": {}}
+    columns |= {"floor": _show.NUMBER, "exponent": _show.NUMBER, "": {}}
     if rows:
         _show.section(out, "scaling law, with 95 % intervals", _show.table(columns, sorted(rows)))
 
@@ -341,12 +329,8 @@ def _summary(out: Any, means: pd.DataFrame) -> None:
         ]
         for (arm, learner), part in known.groupby(["arm", "learner"], sort=False)
     ]
-    columns: dict[str, Any] = {
-        "arm": {},
-        "classifier": {},
-        "within the published sd": _show.NUMBER,
-        "largest relative difference": _show.NUMBER,
-    }
+    numbers = ("within the published sd", "largest relative difference")
+    columns: dict[str, Any] = {"arm": {}, "classifier": {}, **dict.fromkeys(numbers, _show.NUMBER)}
     _show.section(out, "published means reproduced, over all steps and metrics", _show.table(columns, rows))
 
 

@@ -40,7 +40,7 @@ def soft_labels(
     have not seen them. `synthetic` of shape (m, k): probabilities of the synthetic rows. `sample_weight` of shape (n,):
     of the real rows. `softness` in [0, 1]: share of a real row's weight that follows its probabilities; the rest stays
     with its label. `synthetic_weight`: of a synthetic row, where a real one weighs 1 on average, or where there is
-    none. Returns SoftLabels, rows 0 to n - 1 are real, n to n + m - 1 synthetic.
+    none. Rows 0 to n - 1 are real, n to n + m - 1 synthetic.
 
     >>> soft = soft_labels(np.array([0]), np.array([[0.6, 0.4]]), np.array([[0.1, 0.9]]))
     >>> soft.rows, soft.labels, soft.weights

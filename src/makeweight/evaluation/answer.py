@@ -53,7 +53,7 @@ class Answer:
 
     text: str  # at most twelve words
     step: str  # what the best arm does beyond calibrating; "failed" where nothing could be measured
-    #: where that is seen
+    #: the classifier and the arm that show it
     estimator: str
     arm: str
     alarms: float  # share of the rows for which doing nothing raises an alarm today

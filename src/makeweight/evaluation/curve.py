@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -207,7 +206,7 @@ class ScalingCurve:
 
         return render(self.to_dict(table))
 
-    def to_dict(self, table: Sequence[str] = ()) -> dict[str, Any]:
+    def to_dict(self, table: Sequence[str] = ()) -> dict[str, object]:
         """Return everything as plain values for JSON and for the page.
 
         Parameters

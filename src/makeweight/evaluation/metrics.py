@@ -80,8 +80,8 @@ def measure(
     """Return all metrics of the predictions for held-out rows.
 
     `probabilities` of shape (n, k). `decisions`, `labels`, `codes` of shape (n,): predicted class, class and group of
-    every row. `rare`: the rarest class of the whole table: the positive one of AUPRC for two classes. Returns Measured,
-    a number that is not finite, or cannot be computed, is None with its reason in `problems`.
+    every row. `rare`: the rarest class of the whole table: the positive one of AUPRC for two classes. A number
+    that is not finite, or cannot be computed, is None with its reason in `problems`.
 
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
     >>> measured = measure(p, p.argmax(axis=1), np.array([0, 0, 1]), np.array([0, 0, 1]),

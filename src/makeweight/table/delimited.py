@@ -79,7 +79,7 @@ class Dialect:
             yield (self.line_end.join(lines) + self.line_end).encode()
 
 
-def _quote(cells: Any, mode: Quoting, delimiter: str) -> Any:
+def _quote(cells: pa.Array, mode: Quoting, delimiter: str) -> pa.Array:
     cells = pc.cast(cells, pa.large_string())
     needed = pc.match_substring_regex(cells, '["\r\n' + re.escape(delimiter) + "]")
     if mode is Quoting.ALL:
@@ -134,7 +134,7 @@ class DelimitedText:
         )
         return cls(raw, dialect, names, where)
 
-    def cells(self) -> Any:
+    def cells(self) -> pa.Table:
         """Return the cells as an Arrow table of strings, without the line of names."""
         n_columns = len(self.names)
         plain = {f"f{i}": pa.string() for i in range(n_columns)}

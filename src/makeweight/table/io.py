@@ -174,7 +174,7 @@ def _no_rows(where: str, n_columns: int) -> SchemaError:
     )
 
 
-def _read_binary(raw: bytes, where: str, format_: str) -> Any:
+def _read_binary(raw: bytes, where: str, format_: str) -> pa.Table:
     read = pyarrow.parquet.read_table if format_ == "parquet" else pyarrow.feather.read_table
     if not raw:
         raise FileProblem("the file is empty", where=where, hint="check how it was written")

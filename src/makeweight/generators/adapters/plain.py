@@ -97,7 +97,7 @@ class PlainTable:
         """Return another package's rows as a proposal for a group.
 
         `rows`: with the columns of `frame`. Numbers are put on the column's decimals, and nothing else is changed.
-        Returns shape (n_valid, n_learned), its remarks count the others by the first reason, in the words of the one
+        Returns shape (n_valid, n_learned); its remarks count the others by the first reason, in the words of the one
         check.
         """
         lacking = [name for name in (*self.names.values(), *self.flags.values()) if name not in rows.columns]

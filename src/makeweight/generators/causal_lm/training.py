@@ -112,8 +112,8 @@ def train(
     """Train until the last epoch, until the validation loss stays, or until the time is up.
 
     `trainer`: new, or brought to where an earlier one was. `progress`: called with a `makeweight.progress.Progress`
-    after every epoch. `after_epoch`: called with the trainer then, to save it. Returns TrainingState, the model has the
-    best weights.
+    after every epoch. `after_epoch`: called with the trainer then, to save it. The model then has the best
+    weights.
     """
     outcome, recipe = trainer.outcome, trainer.recipe
     before, start = outcome.seconds, time.perf_counter()

@@ -227,7 +227,7 @@ def pretrain(
     `hours`: wall-clock budget of this call. `device`: {"auto", "cpu", "cuda"}. `resume`: a checkpoint to continue from.
     `steps`: stop after so many steps in total, if the time allows. `horizon`: hours of a training that is split over
     several calls, for the learning rate. `progress`: called with a `makeweight.progress.Progress`, in seconds, every
-    fifty steps and after every validation. Returns dict, the final validation figures.
+    fifty steps and after every validation. Returns the final validation figures.
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from makeweight.table.spelling.base import fields_of, whole
 
@@ -31,7 +32,7 @@ class AddressSpelling:
         """What the values are, for people."""
         return "IPv4 addresses"
 
-    def read(self, texts: Any) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series[Any]:
         """Return addresses as whole numbers, missing where a text is none."""
         fields = fields_of(texts, rf"{PATTERN}(?P<after>[/:]\d{{1,5}})?")
         parts = [whole(fields[f"b{i}"]) for i in range(4)]
@@ -45,7 +46,7 @@ class AddressSpelling:
         return [f"{IPv4Address(int(value))}{self.after}" for value in values.tolist()]
 
 
-def spelled_addresses(texts: Any) -> AddressSpelling | None:
+def spelled_addresses(texts: pa.Array) -> AddressSpelling | None:
     """Return how a column writes IPv4 addresses, None where it holds others."""
     after = fields_of(texts[:1], r"[\d.]+(?P<after>[/:]\d{1,5})?")["after"][0].as_py() or ""
     spelling = AddressSpelling(after)

@@ -27,19 +27,19 @@ class Spelling(Protocol):
     def what(self) -> str:
         """What the values are, for people."""
 
-    def read(self, texts: Any) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series[Any]:
         """Return Int64, Float64 or datetime64 values of an Arrow array of texts; missing where there is none."""
 
     def write(self, values: pd.Series[Any]) -> list[str]:
         """Return the texts of typed values, none of which is missing."""
 
 
-def all_match(texts: Any, pattern: str) -> bool:
+def all_match(texts: pa.Array, pattern: str) -> bool:
     """Tell whether every text matches a pattern from its first to its last character."""
     return bool(pc.all(pc.match_substring_regex(texts, f"^(?:{pattern})$")).as_py())
 
 
-def any_match(texts: Any, pattern: str) -> bool:
+def any_match(texts: pa.Array, pattern: str) -> bool:
     """Tell whether a pattern occurs in any text."""
     return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
 
@@ -54,7 +54,7 @@ def fields_of(texts: pa.Array, pattern: str) -> dict[str, pa.Array]:
     }
 
 
-def whole(field: Any) -> np.ndarray:
+def whole(field: pa.Array) -> np.ndarray:
     """Return a field of digits as whole numbers, -1 where it is null or blank."""
     plain = pc.if_else(pc.equal(field, ""), pa.scalar(None, field.type), field)
     return np.asarray(pc.cast(plain, pa.int64()).fill_null(-1))
@@ -72,7 +72,7 @@ def by_distinct(series: pd.Series[Any], function: Callable[[Any], pd.Series[Any]
     return taken
 
 
-def texts_of(values: Any) -> Any:
+def texts_of(values: Any) -> pa.Array:
     """Return values as an Arrow array of texts without surrounding blanks."""
     texts: Sequence[str] = [str(value) for value in values]
     return pc.utf8_trim_whitespace(pa.array(texts, pa.large_string()))

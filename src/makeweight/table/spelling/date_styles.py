@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from makeweight.table.spelling.base import any_match
@@ -52,7 +53,7 @@ COMPACT_CLOCK = {4: "%H%M", 6: "%H%M%S"}
 
 
 def spelled_dates(
-    texts: Any, *, stated: bool = False, form: str | None = None
+    texts: pa.Array, *, stated: bool = False, form: str | None = None
 ) -> tuple[DateSpelling, str | None] | None:
     """Find how a column writes its dates.
 
@@ -87,7 +88,7 @@ def _plain(form: str) -> str:
     return form.replace("%-", "%")
 
 
-def _styled(spelling: DateSpelling, texts: Any, stated: bool) -> DateSpelling | None:
+def _styled(spelling: DateSpelling, texts: pa.Array, stated: bool) -> DateSpelling | None:
     """Read leading zeros, names and offsets off a column; None where it is not written in one style."""
     fields = spelling.fields(texts)
     if any(field.null_count for field in fields.values()):
@@ -156,7 +157,7 @@ def _day_names(words: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _offsets(field: Any, values: pd.Series[Any]) -> tuple[tuple[int, str], ...]:
+def _offsets(field: pa.Array, values: pd.Series[Any]) -> tuple[tuple[int, str], ...]:
     """Return when the offset from UTC changes along the wall clock."""
     ticks = values.to_numpy().astype("datetime64[us]").astype(np.int64)
     order = np.argsort(ticks, kind="stable")

@@ -72,7 +72,7 @@ class DateSpelling:
         date, clock = bool(has & set("Yy")), bool(has & set("HI"))
         return f"{'dates and times' if date and clock else 'dates' if date else 'times'} written {self.form}"
 
-    def read(self, texts: Any) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series[Any]:
         """Return datetime64 values, missing where a text is no date of this style."""
         fields = self.fields(texts)
         numbers: dict[str, np.ndarray] = {}
@@ -90,7 +90,7 @@ class DateSpelling:
         values = pd.Series(np.where(fits, ticks, 0).astype("datetime64[us]"))
         return values.where(fits)
 
-    def fields(self, texts: Any) -> dict[int, Any]:
+    def fields(self, texts: pa.Array) -> dict[int, Any]:
         """Return what stands in the place of each directive, null where a text is of another style."""
         pattern = "".join(
             f"(?P<f{i}>{self._pattern(i)})" if is_directive(part) else re.escape(part)

@@ -66,7 +66,7 @@ class NumberSpelling:
         """What the values are, for people."""
         return f"numbers written like {self.form}"
 
-    def read(self, texts: Any) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series[Any]:
         """Return Int64 or Float64 values, missing where a text is no number of this style."""
         parts = fields_of(texts, PATTERN)
         number = parts["number"]
@@ -129,7 +129,7 @@ def _escaped(text: str) -> str:
 
 
 def spelled_numbers(
-    texts: Any, *, stated: bool, integer: bool = False, form: str | None = None
+    texts: pa.Array, *, stated: bool, integer: bool = False, form: str | None = None
 ) -> tuple[NumberSpelling, str | None] | None:
     """Find how a column writes its numbers.
 

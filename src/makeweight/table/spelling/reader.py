@@ -74,12 +74,12 @@ def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | N
     return Reading(spelling, values, first_blank, note)
 
 
-def recognise(texts: Any, kind: Kind | None = None, form: str | None = None) -> tuple[Spelling, str | None] | None:
+def recognise(texts: pa.Array, kind: Kind | None = None, form: str | None = None) -> tuple[Spelling, str | None] | None:
     """Find the style of distinct texts, None where they have none that is known."""
     return _of(texts, kind, form)
 
 
-def _of(texts: Any, kind: Kind | None, form: str | None) -> tuple[Spelling, str | None] | None:
+def _of(texts: pa.Array, kind: Kind | None, form: str | None) -> tuple[Spelling, str | None] | None:
     numeric = kind in (Kind.CONTINUOUS, Kind.INTEGER)
     if not numeric:
         digits = pc.min_max(pc.utf8_length(texts)).as_py() if pc.all(pc.ascii_is_decimal(texts)).as_py() else None
