@@ -427,3 +427,23 @@ def test_requests_that_do_not_fit(whole, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         write(folder, tmp_path / "out", **{**REQUEST, **options})
     assert not (tmp_path / "out").exists()
+
+
+def test_constraints_hold_in_every_part_and_for_every_real_row(tmp_path):
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 20, 300)
+    table = pa.table({"low": low, "high": low + rng.integers(0, 3, 300), "y": np.repeat(["a", "b"], [240, 60])})
+    options = {"target": "y", "generator": "smoothed-bootstrap", "random_state": 0}
+    source = cut(table, tmp_path / "parts", (100, 170))
+    made = write(source, tmp_path / "out", constraints={"order": "low <= high"}, **options)
+    rows = synthetic(tmp_path / "out")
+    assert len(rows) == 180
+    assert (rows["low"] <= rows["high"]).all()
+    assert made.ledger.rejected["constraint: order"] > 0
+    with pytest.raises(OptionError, match="another constraints"):
+        write(source, tmp_path / "out", existing="resume", **options)
+    broken = table.set_column(1, "high", pa.array(np.where(np.arange(300) == 199, -1, table["high"].to_numpy())))
+    with pytest.raises(
+        SchemaError, match=r"constraint: low <= high: got 1 of .* counted from 0: 199; row 199 has low="
+    ):
+        write(cut(broken, tmp_path / "broken", (100, 170)), tmp_path / "no", constraints=["low <= high"], **options)

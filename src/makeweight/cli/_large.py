@@ -44,6 +44,7 @@ def run(request: BalanceRequest) -> int:
                 sampling_strategy=request.amount.sampling_strategy,
                 augment=request.augment,
                 kinds=request.kinds,
+                constraints=request.constraints,
                 limits=request.limits,
                 random_state=request.seed,
                 engine=str(request.engine),
@@ -76,7 +77,8 @@ def dry_run(request: BalanceRequest) -> int:
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
         work = Workers(str(request.engine), request.jobs, progress)
-        plan = survey(request.data, request.columns, request.amount, work, soft=request.soft_labels).plan
+        soft, constraints = request.soft_labels, request.constraints
+        plan = survey(request.data, request.columns, request.amount, work, soft=soft, constraints=constraints).plan
     cost = generator.cost(plan)
     if not request.as_json:
         print_plan(_show.console(), request, plan, cost)
@@ -105,7 +107,6 @@ def _checked(request: BalanceRequest) -> BalanceRequest:
         ("--provenance", request.provenance, columns),
         ("--alpha", request.alpha is not None, columns),
         ("--synthetic-weight", request.synthetic_weight is not None, columns),
-        ("--constraint", request.constraints, "a table that fits into the memory takes constraints, without --engine"),
         ("--draw-labels", request.draw_labels, "learners of tables larger than memory take weights"),
         ("--probabilities", request.probabilities, "a row's weight is its label's probability"),
         ("--no-header", request.no_header, text),

@@ -16,7 +16,9 @@ from makeweight.generators.check import Checker, fingerprints, mix
 from makeweight.partitioned.distinct import HASHES, Distinct
 from makeweight.partitioned.shared import Shared
 from makeweight.partitioned.source import SourcePart, batches, to_frame
+from makeweight.partitioned.survey import Survey
 from makeweight.plan import Groups
+from makeweight.rules import Constraint, check_rows
 from makeweight.table import Schema, Table
 from makeweight.table.files import replace_file
 
@@ -40,16 +42,16 @@ class SecondReading:
     seed: int
     targeted: np.ndarray  # bool, shape (n_groups,): groups that get synthetic rows
     folder: str  # where the fingerprints are written
+    rules: tuple[Constraint, ...] = ()  # that every row obeys
 
     @classmethod
-    def of(
-        cls, schema: Schema, arrow: Any, groups: Groups, *, limit: int, seed: int, targeted: np.ndarray, folder: str
-    ) -> SecondReading:
+    def of(cls, survey: Survey, *, limit: int, seed: int, targeted: np.ndarray, folder: str) -> SecondReading:
         """Work out the chances: all rows of rare groups, a few more than the limit of common ones."""
         wanted = limit + 6 * np.sqrt(limit) + 10
-        share = np.minimum(1.0, wanted / np.maximum(groups.counts, 1))
+        share = np.minimum(1.0, wanted / np.maximum(survey.groups.counts, 1))
         chances = np.where(share >= 1, np.uint64(2**64 - 1), (share * HASHES * (1 - 1e-9)).astype(np.uint64))
-        return cls(schema, arrow, groups, chances, limit, seed, targeted, folder)
+        read = (survey.schema, survey.source.schema, survey.groups)
+        return cls(*read, chances, limit, seed, targeted, folder, survey.rules)
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,13 @@ class SampleCandidates:
 
 
 def draw(task: SampleTask) -> SampleCandidates:
-    """Read one part: draw candidates, and write the fingerprints of rows in groups that get new ones."""
+    """Read one part: check the rules, draw candidates, write the fingerprints of rows in groups that get new ones."""
     reading: SecondReading = task.reading.read()
     candidates: list[SampleCandidates] = []
     prints: list[np.ndarray] = []
     for offset, table in batches(task.part, reading.arrow):
         real = Table(to_frame(table), reading.schema)
+        check_rows(real, reading.rules, offset)
         local = Groups(real)
         positions = np.array([reading.groups.position(key) for key in local.keys])[local.codes]
         rows = fingerprints(real, positions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +89,7 @@ class FolderRequest:
     context_rows: int
     version: str
     soft_labels: str = ""
+    constraints: dict[str, str] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:

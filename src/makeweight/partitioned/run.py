@@ -38,6 +38,7 @@ from makeweight.partitioned.teaching import TEACHER_ROWS, Teacher, refuse_taken,
 from makeweight.partitioned.write import CopyTask, Job, WriteTask, entries_of, is_recorded, pieces_of, write
 from makeweight.plan import Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
+from makeweight.rules import Constraints, texts_of
 from makeweight.table import Table
 
 __all__ = ["balance_partitions"]
@@ -57,6 +58,7 @@ def balance_partitions(
     sampling_strategy: Strategy = "auto",
     augment: int = 0,
     kinds: Mapping[str, str] | None = None,
+    constraints: Constraints | None = None,
     limits: Limits | None = None,
     random_state: int | None = None,
     engine: str = "local",
@@ -84,6 +86,8 @@ def balance_partitions(
     sampling_strategy : str, float or mapping
     augment : int
     kinds : mapping of column to kind, optional
+    constraints : mapping of name to expression, or expressions, optional
+        What every row obeys, as for `makeweight.balance`. Real rows are checked in the second reading.
     limits : Limits, optional
         `copies` and `on_shortfall`. With "raise" the parts are kept, and resuming with "warn" finishes the
         folder.
@@ -164,12 +168,20 @@ def balance_partitions(
         context_rows=out.context_rows,
         version=version("makeweight"),
         soft_labels=_teacher_name(soft_labels),
+        constraints=texts_of(constraints),
     )
     request = folder.check(out, Path(source), request)
     if request.random_state is None:
         request = replace(request, random_state=secrets.randbits(32))
     columns = Target(target, tuple(group_by), kinds or {})
-    table = survey(pieces, columns, Amount(sampling_strategy, augment), work, soft=bool(request.soft_labels))
+    table = survey(
+        pieces,
+        columns,
+        Amount(sampling_strategy, augment),
+        work,
+        soft=bool(request.soft_labels),
+        constraints=constraints,
+    )
     run = _Run(table, Path(out.path), folder.begin(out, request), request, work, soft_labels)
     result = run.result(run.write(chosen), time.perf_counter() - work.start)
     hint = "the parts are kept: finish with existing='resume' and on_shortfall='warn', or take another generator"
@@ -221,9 +233,7 @@ class _Run:
         warn_of_few_rows(survey.plan)
         wanted = {entry.group for entry in survey.plan if entry.n_synthetic}
         targeted = np.array([key in wanted for key in survey.groups.keys])
-        reading = context.SecondReading.of(
-            survey.schema, source.schema, survey.groups, limit=self.limit, seed=seed, targeted=targeted, folder=folder
-        )
+        reading = context.SecondReading.of(survey, limit=self.limit, seed=seed, targeted=targeted, folder=folder)
         shared = Shared.write(self.folder / "reading.pickle", reading)
         tasks = [context.SampleTask(part, n, shared) for n, part in enumerate(source.parts)]
         candidates = context.merged(self.work.results(context.draw, tasks, "drawing a sample"))
@@ -239,6 +249,7 @@ class _Run:
             groups,
             traits_of(generator),
             self.request.copies,
+            survey.rules,
             n_real=source.n_rows,
             duplicate_share=context.duplicate_share(candidates.prints, source.n_rows),
             folder=folder,

@@ -16,6 +16,7 @@ from makeweight.partitioned.schema import groups_of, refuse_unknown, schema_of
 from makeweight.partitioned.source import PartSource
 from makeweight.plan import Amount, Groups, Plan, Target
 from makeweight.progress import Progress
+from makeweight.rules import Constraint, Constraints, read_constraints
 from makeweight.table import Kind, Schema
 
 __all__ = ["Survey", "Workers", "survey"]
@@ -33,10 +34,17 @@ class Survey:
     schema: Schema
     groups: Groups  # with the counts of the whole table
     plan: Plan
+    rules: tuple[Constraint, ...] = ()  # that every row obeys
 
 
 def survey(
-    source: str | Path | PartSource, target: Target, amount: Amount, work: Workers, *, soft: bool = False
+    source: str | Path | PartSource,
+    target: Target,
+    amount: Amount,
+    work: Workers,
+    *,
+    soft: bool = False,
+    constraints: Constraints | None = None,
 ) -> Survey:
     """Return what one reading of a partitioned table says: its schema, its groups, and the plan.
 
@@ -60,7 +68,9 @@ def survey(
     assert total is not None
     schema = schema_of(pieces, total, roles, target.kinds)
     groups = groups_of(schema, total)
-    return Survey(pieces, total, schema, groups, (soft_amount(amount, groups) if soft else amount).plan(groups))
+    rules = read_constraints(constraints, schema)
+    plan = (soft_amount(amount, groups, rules) if soft else amount).plan(groups)
+    return Survey(pieces, total, schema, groups, plan, rules)
 
 
 @dataclass(frozen=True)

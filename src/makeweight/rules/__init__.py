@@ -1,7 +1,7 @@
 """What a row has to be: constraints between columns, and conditions on single ones."""
 
 from makeweight.rules.condition import Condition, read_conditions
-from makeweight.rules.constraint import Constraint, Constraints, check_rows, read_constraints
+from makeweight.rules.constraint import Constraint, Constraints, check_rows, read_constraints, texts_of
 from makeweight.rules.values import Rule, Values, values_of
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "check_rows",
     "read_conditions",
     "read_constraints",
+    "texts_of",
     "values_of",
 ]

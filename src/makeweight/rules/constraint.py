@@ -12,7 +12,7 @@ from makeweight.rules.expression import Expression
 from makeweight.rules.values import Rule, Values, kept_columns, values_of
 from makeweight.table import Schema, Table
 
-__all__ = ["Constraint", "Constraints", "check_rows", "read_constraints"]
+__all__ = ["Constraint", "Constraints", "check_rows", "read_constraints", "texts_of"]
 
 #: As users write them: expressions by name, or expressions that are their own names.
 Constraints = Mapping[str, str] | Sequence[str] | str
@@ -43,6 +43,23 @@ class Constraint:
         return ~self.expression.false(values, n_rows)
 
 
+def texts_of(constraints: Constraints | None) -> dict[str, str]:
+    """Return expressions by name, as users write them.
+
+    Examples
+    --------
+    >>> texts_of("start <= end")
+    {'start <= end': 'start <= end'}
+    """
+    if constraints is None:
+        return {}
+    if isinstance(constraints, str):
+        constraints = [constraints]
+    if not isinstance(constraints, Mapping):
+        constraints = {text: text for text in constraints}
+    return {str(name): text for name, text in constraints.items()}
+
+
 def read_constraints(constraints: Constraints | None, schema: Schema) -> tuple[Constraint, ...]:
     """Return constraints that a table can be asked for.
 
@@ -51,13 +68,8 @@ def read_constraints(constraints: Constraints | None, schema: Schema) -> tuple[C
     >>> read_constraints({"dates": "start <= end"}, schema)[0].reason
     'constraint: dates'
     """
-    if constraints is None:
-        return ()
-    if isinstance(constraints, str):
-        constraints = [constraints]
-    if not isinstance(constraints, Mapping):
-        constraints = {text: text for text in constraints}
-    read = tuple(Constraint(str(name), Expression.read(text, schema.names)) for name, text in constraints.items())
+    texts = texts_of(constraints)
+    read = tuple(Constraint(name, Expression.read(text, schema.names)) for name, text in texts.items())
     kept = kept_columns(schema)
     for constraint in read:
         for name in constraint.columns:
@@ -71,14 +83,15 @@ def read_constraints(constraints: Constraints | None, schema: Schema) -> tuple[C
     return read
 
 
-def check_rows(table: Table, rules: Iterable[Rule]) -> None:
-    """Refuse a table of which a row breaks a constraint."""
+def check_rows(table: Table, rules: Iterable[Rule], first: int = 0) -> None:
+    """Refuse a table of which a row breaks a constraint; its rows are counted from `first` on."""
     for rule in rules:
         values = {name: values_of(table.schema[name], table.encode(name)) for name in rule.columns}
         broken = np.flatnonzero(~rule.holds(values))
         if len(broken):
-            first = table.frame.iloc[broken[0]]
-            shown = ", ".join(f"{name}={first[name]}" for name in rule.columns)
+            row = table.frame.iloc[broken[0]]
+            shown = ", ".join(f"{name}={row[name]}" for name in rule.columns)
+            broken += first
             listed = ", ".join(map(str, broken[:SHOWN].tolist())) + (", ..." if len(broken) > SHOWN else "")
             raise SchemaError(
                 "real rows break a constraint",
