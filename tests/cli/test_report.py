@@ -46,6 +46,14 @@ def test_fresh_rows_do_not_fail(report, tables):
     assert "No fault found: " in result.out
 
 
+def test_checks_that_there_was_no_time_for_are_named(report):
+    result = report("fresh", "--max-seconds", 1e-9, "--fail-on", "issue")
+    assert result.code == 0
+    assert result.out.splitlines()[0] == "Not all judged: no fault before the time was up."
+    assert "a larger --max-seconds" in result.out
+    assert "MWQ15" in result.out
+
+
 def test_lines_fit_a_narrow_terminal(report, monkeypatch, tables):
     monkeypatch.setattr("makeweight.cli._show.NO_TERMINAL", 80)
     result = report("copied")

@@ -39,6 +39,12 @@ FAILED = 3
     show_default=True,
     help="Exit with code 3 when there is such a finding.",
 )
+@click.option(
+    "--max-seconds",
+    metavar="S",
+    type=_options.Number(min=0, min_open=True),
+    help="Begin no check after this time; those left are named as skipped.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the report: .html for people, .json for programs.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @_options.seed_option
@@ -58,6 +64,7 @@ def command(
     contains_real: bool | None,
     mute: tuple[str, ...],
     fail_on: str,
+    max_seconds: float | None,
     output: str | None,
     force: bool,
     seed: int,
@@ -79,27 +86,29 @@ def command(
     err = _show.console(err=True)
     files = _read(real, synthetic, holdout, kinds, missing, no_header)
     record = _ledger(ledger)
-    from makeweight.quality.report import QualityReport  # only now, so that mistakes are refused quickly
+    from makeweight.cli._evaluation import Steps  # only now, so that mistakes are refused quickly
+    from makeweight.quality.report import QualityReport
 
-    if err.is_terminal:
-        err.print("looking at the rows: this takes seconds to a few minutes")
     options = [*(f"--kind={name}={kind}" for name, kind in kinds.items()), *(f"--missing={m}" for m in missing)]
     options += ["--no-header"] * no_header + ([] if ledger is None else [f"--ledger={ledger}"])
     if contains_real is not None:
         options.append("--contains-real" if contains_real else "--no-contains-real")
-    report = QualityReport(
-        files["real"].frame,
-        files["synthetic"].frame,
-        target=target,
-        group_by=_options.attributes(group_by, files["real"].frame.columns),
-        holdout=files["holdout"].frame if "holdout" in files else None,
-        kinds=kinds,
-        ledger=record,
-        mute=mute,
-        contains_real=contains_real,
-        random_state=seed,
-        sources={**{name: str(file.source) for name, file in files.items()}, "options": "\0".join(options)},
-    )
+    with Steps(err, "checking", max_seconds, "the first check") as steps:
+        report = QualityReport(
+            files["real"].frame,
+            files["synthetic"].frame,
+            target=target,
+            group_by=_options.attributes(group_by, files["real"].frame.columns),
+            holdout=files["holdout"].frame if "holdout" in files else None,
+            kinds=kinds,
+            ledger=record,
+            mute=mute,
+            contains_real=contains_real,
+            random_state=seed,
+            max_seconds=max_seconds,
+            progress=steps,
+            sources={**{name: str(file.source) for name, file in files.items()}, "options": "\0".join(options)},
+        )
     try:
         if output is not None:
             _write(report, output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 import shlex
+import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from makeweight.errors import OptionError
 from makeweight.notebook import html_block
+from makeweight.progress import Progress
 from makeweight.quality.account import balance, read_ledger, rejected, shortfall
 from makeweight.quality.association import Associations
 from makeweight.quality.catalogue import DRAWERS, codes_of
@@ -27,12 +29,14 @@ from makeweight.quality.result import ColumnLeftOut, ComparedData, GroupSizes, Q
 from makeweight.quality.rows import FEWEST, MOST_GROUPS, ROWS_IN_ALL, ROWS_PER_GROUP, ComparedRows
 from makeweight.quality.twosample import TwoSample, holdout_fresh
 from makeweight.quality.values import identifiers, impossible
-from makeweight.quality.verdict import QualityVerdict, reach
+from makeweight.quality.verdict import NO_TIME, QualityVerdict, reach
 from makeweight.table import Schema
 from makeweight.table.containers import to_frame
 
 __all__ = ["QualityReport"]
 
+#: Checks that fit classifiers or compare all rows with all.
+LONG = ("MWQ03", "MWQ06", "MWQ07", "MWQ15", "MWQ16", "MWQ17")
 #: Marginals in the result, those that drift most.
 MOST_SHOWN = 300
 T = TypeVar("T")
@@ -72,6 +76,10 @@ class QualityReport:
         Share of reports on perfect generators in which any check may be mistaken.
     random_state : int or None, default 0
         The same number gives the same report.
+    max_seconds : float, optional
+        No check begins after this time; those left are skipped, and the verdict says so. What takes longest comes last.
+    progress : callable, optional
+        Called with a `makeweight.progress.Progress` before every check.
     sources : mapping of str to str, optional
         Names of the files, for the report.
 
@@ -110,8 +118,11 @@ class QualityReport:
         contains_real: bool | None = None,
         level: float = 0.05,
         random_state: int | None = 0,
+        max_seconds: float | None = None,
+        progress: Callable[[Progress], object] | None = None,
         sources: Mapping[str, str] | None = None,
     ) -> None:
+        start = time.monotonic()
         if not 0 < level < 1:
             raise OptionError("a level is a share", got=level, expected="a number between 0 and 1")
         self.level, self.muted = level, codes_of(mute)
@@ -132,7 +143,7 @@ class QualityReport:
             contains_real=contains_real,
             seed=self.seed,
         )
-        self._run()
+        self._run(start, max_seconds, progress)
 
     def __getitem__(self, code: str) -> Check:
         (wanted,) = codes_of([code])
@@ -162,7 +173,7 @@ class QualityReport:
         """The checks that raise an issue."""
         return tuple(check for check in self.checks if check.drawer == "issue")
 
-    def _run(self) -> None:
+    def _run(self, start: float, max_seconds: float | None, progress: Callable[[Progress], object] | None) -> None:
         rows, ledger = self.rows, self.ledger
         self._marginals, self._associations = Marginals(rows), Associations(rows)
         self._distances, two_sample = Distances(rows), TwoSample(rows)
@@ -187,7 +198,17 @@ class QualityReport:
             "MWQ18": lambda: balance(rows),
             "MWQ19": lambda: identifiers(rows),
         }
-        self._findings = {code: attempt(measure) for code, measure in measures.items() if code not in self.muted}
+        asked = sorted(measures.keys() - self.muted, key=lambda code: (code in LONG, code))
+        self._findings: dict[str, QualityFinding | Exception] = {}
+        for place, code in enumerate(asked):
+            seconds = time.monotonic() - start
+            if max_seconds is not None and seconds >= max_seconds:
+                self._findings[code] = QualityFinding((), NO_TIME, "skipped")
+                continue
+            if progress is not None:
+                left = None if max_seconds is None else max_seconds - seconds
+                progress(Progress("checking", place, len(asked), seconds, left, f"{code}, {place + 1} of {len(asked)}"))
+            self._findings[code] = attempt(measures[code])
         self.checks = judge_all(self._findings, self.muted, self.level)
         self.verdict: QualityVerdict = reach(self.checks, self.sources.get("real", "real.csv"))
 

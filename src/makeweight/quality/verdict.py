@@ -28,6 +28,8 @@ ANSWERS = {
     "ignores-label": "Do not use these rows: the generator ignores the label.",
     "independent-columns": "Do not use these rows: their columns do not belong together.",
 }
+#: Why a check was skipped that would have begun after the time was up.
+NO_TIME = "There was no time left for it."
 #: With so many rows on each side, the two-sample test sees faults of the size of an issue.
 ENOUGH = 40
 
@@ -86,6 +88,15 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
             tuple(details),
             "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
             f"Use with care: {len(issues)} {'check finds a fault' if len(issues) == 1 else 'checks find faults'}.",
+        )
+    late = ", ".join(check.code for check in skipped if check.explanation == NO_TIME)
+    if late:
+        return QualityVerdict(
+            "not-judged",
+            f"Not judged for want of time: {late}. The checks that there was time for found no fault.",
+            tuple(details),
+            "Allow more time: a larger --max-seconds, or none.",
+            "Not all judged: no fault before the time was up.",
         )
     blind = [check for check in checks if check.drawer in ("passed", "undecided") and check.blind]
     details += [f"{check.code} {check.blind}" for check in blind]
