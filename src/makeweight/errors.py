@@ -132,20 +132,20 @@ class GenerationShortfall(MakeweightError, RuntimeError):
 
 
 def nearest(name: str, known: Iterable[object]) -> str:
-    """Write the clause of a hint that names the closest known names, or lists a few.
+    """Write the clause of a hint that names the known name that is close, whatever its case, or lists a few.
 
     Examples
     --------
     >>> nearest("incme", ["income", "age"])
     "did you mean 'income'?"
+    >>> nearest("CHURN", ["COUNTRY", "Churn"]), nearest("outcome", ["income", "age"])
+    ("did you mean 'Churn'?", "known: 'income', 'age'")
     """
     options = [str(option) for option in known]
-    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
-    if not close:
-        folded = {option.casefold(): option for option in options}
-        close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.6)
-        close = [folded[c] for c in close]
+    folded = {option.casefold(): option for option in reversed(options)}
+    cutoff = 0.66 if len(name) < 5 else 0.75  # one letter of three, or one in four
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=cutoff)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {folded[close[0]]!r}?"
     shown = ", ".join(repr(option) for option in options[:10])
     return f"known: {shown}" + (f", and {len(options) - 10} more" if len(options) > 10 else "")
