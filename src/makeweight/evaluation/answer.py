@@ -94,7 +94,7 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
         (estimator, arm.name): arm
         for estimator in scores.estimators
         for arm in scores.arms
-        if arm.calibrated and not arm.external and _is_candidate(scores, estimator, arm)
+        if arm.calibrated and not arm.external and is_candidate(scores, estimator, arm)
     }
     if not candidates:
         return Answer("Nothing was measured: every arm failed.", "failed", "", "", 0.0, 0.0, cases, *_failed(advice))
@@ -118,7 +118,7 @@ def _best(scores: Scores, pairs: list[Pair]) -> Pair:
     return min(unbeaten or pairs, key=lambda pair: _loss(scores, pair))
 
 
-def _is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:
+def is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:
     if scores.value(estimator, arm.name, LOSS) is None:
         return False
     if arm.name == REFERENCE:

@@ -66,12 +66,22 @@ def decided(values: Mapping[Name, Sequence[float]], test_share: float) -> dict[N
     [(0.003, 0.027), (-0.022, 0.253)]
     """
     plain = {name: corrected(numbers, test_share) for name, numbers in values.items()}
+    return deciding(plain, min(map(len, values.values()), default=2) - 1)
+
+
+def deciding(plain: Mapping[Name, Difference], degrees: int) -> dict[Name, Difference]:
+    """Return the differences of one family with the intervals that decide, from their intervals of 95 %.
+
+    `degrees` are those of the t distribution: one less than the splits.
+    """
     p_holm = dict(zip(plain, holm([one.p for one in plain.values()]), strict=True))
     remaining = sum(p >= LEVEL for p in p_holm.values())
     ranked = sorted(plain, key=lambda name: plain[name].p)
     of_rank = {name: len(plain) - rank for rank, name in enumerate(ranked)}
     family = {}
-    for name, numbers in values.items():
+    for name, one in plain.items():
         tests = of_rank[name] if p_holm[name] < LEVEL else remaining
-        family[name] = replace(corrected(numbers, test_share, level=1 - LEVEL / tests), p_holm=p_holm[name])
+        wider = float(student.isf(LEVEL / 2 / tests, degrees) / student.isf(LEVEL / 2, degrees))
+        reach = wider * (one.high - one.low) / 2
+        family[name] = replace(one, low=one.mean - reach, high=one.mean + reach, p_holm=p_holm[name])
     return family
