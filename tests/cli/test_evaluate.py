@@ -1,5 +1,6 @@
 """``makeweight evaluate``: verdict first, files, exit codes, and going on after an interrupt."""
 
+import html
 import io
 import json
 import time
@@ -165,3 +166,27 @@ def test_an_external_file_is_stamped(run, data):
     assert done.code == 0, done.err
     assert "more is external information: its 120 rows" in " ".join(done.out.split())
     assert "120 of them equal real ones" in " ".join(done.out.split())
+
+
+def test_a_file_to_ship_is_written_and_its_lines_are_printed(run, data, tmp_path):
+    done = run("evaluate", data, *QUICK, "--model", "best.skops", "--html", "page.html")
+    assert done.code == 0, done.err
+    assert "wrote best.skops" in done.err
+    *_, title, first, second, _ = done.out.splitlines()
+    assert title == "in best.skops, to load and use:"
+    assert first == "from skops.io import load"
+    assert second.startswith("model = load('best.skops', trusted=['makeweight.evaluation.final.FinalModel', ")
+    page = (tmp_path / "page.html").read_text()
+    assert html.escape(second) in page
+    names = {}
+    exec("\n".join((first, second)), names)
+    frame = pd.read_csv(data)
+    assert set(names["model"].predict(frame)) == {"no", "yes"}
+    for options, message in (
+        (("--model", "best.skops"), "the output file exists"),
+        (("--model", "best.pkl"), "--model writes no such file"),
+    ):
+        again = run("evaluate", data, *QUICK, *options)
+        assert again.code == 2
+        assert message in again.err
+        assert "comparing" not in again.err

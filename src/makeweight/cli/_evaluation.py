@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from makeweight.evaluation import Comparison
+    from makeweight.evaluation.final import SavedModel
     from makeweight.evaluation.statistics import Difference
     from makeweight.progress import Progress
 
@@ -42,13 +43,15 @@ class Steps:
     piece of work ends meanwhile or not.
 
     `out`: on standard error. `what`: what is being done, in one word. `expected`: seconds that it may take at most,
-    which are all that is known at first.
+    which are all that is known at first. `detail`: what comes first.
     """
 
-    def __init__(self, out: Console, what: str = "comparing", expected: float | None = None) -> None:
+    def __init__(
+        self, out: Console, what: str = "comparing", expected: float | None = None, detail: str = "the first split"
+    ) -> None:
         self._out, self._what = out, what
         self._began = self._told = time.monotonic()
-        self._left, self._detail = expected, "the first split"
+        self._left, self._detail = expected, detail
         self._over = threading.Event()
         self._bar = Bar(
             TextColumn(what),
@@ -101,8 +104,8 @@ class Steps:
                 wait = EVERY
 
 
-def show(out: Console, comparison: Comparison) -> None:
-    """Print the answer and what to do, the picture, what people count, and then what all of it rests on."""
+def show(out: Console, comparison: Comparison, saved: SavedModel | None = None) -> None:
+    """Print the answer and what to do, the picture, what people count, what it all rests on, how to use a model."""
     answer, verdict, scores = comparison.answer, comparison.verdict, comparison.scores
     out.print(Text(answer.text, style="bold"))
     first, *more = comparison.next.splitlines()
@@ -125,6 +128,11 @@ def show(out: Console, comparison: Comparison) -> None:
     for note in _notes(comparison):
         out.print(f"- {note}")
     out.print(f"- {_show.seconds(comparison.seconds)}, seed {comparison.reproduce.seed}")
+    if saved is not None:
+        out.print(Text(f"\nin {saved.file}, to load and use:", style="bold"))
+        out.print(Text(saved.lines), soft_wrap=True)
+        if saved.note:
+            out.print(f"- {saved.note}")
 
 
 def _notes(comparison: Comparison) -> list[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from makeweight.evaluation import Comparison
+    from makeweight.evaluation.final import SavedModel
     from makeweight.generators.check import CopyPolicy
 
 
@@ -49,6 +50,7 @@ class EvaluateRequest:
     engine: str
     output: str | None
     html: str | None
+    model: str | None
     force: bool
     require_gain: bool
     as_json: bool
@@ -159,6 +161,12 @@ def _external(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     "command continues from there.",
 )
 @click.option("--html", metavar="FILE", help="Write a report as one HTML page.")
+@click.option(
+    "--model",
+    metavar="FILE",
+    help="Refit the chosen arm to all rows, calibrate it, and write it as a .skops file, without pickle; the lines "
+    "that load it are printed.",
+)
 @click.option("--force", is_flag=True, help="Replace output files, and start over.")
 @click.option("--require-gain", is_flag=True, help="Exit with 3 unless synthetic rows are shown to help.")
 @_options.json_option
@@ -173,10 +181,16 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     \b
     makeweight evaluate customers.csv --target churn -o churn.json --html churn.html
     makeweight evaluate adult.csv --target income --group-by sex --generator transport --require-gain
+    makeweight evaluate customers.csv --target churn --estimator my_module:model --model churn.skops
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     request = EvaluateRequest(**parameters)
     _outputs.check("-o", request.output, _outputs.JSON, force=request.force)
     _outputs.check("--html", request.html, _outputs.PAGE, force=request.force)
+    if request.model is not None:
+        _outputs.check("--model", request.model, (".skops",), force=request.force)
+        from makeweight.evaluation.final import check_skops
+
+        check_skops()
     log = request.log
     if log is not None:
         _outputs.check("-o", str(log), (log.suffix,), force=True)
@@ -189,8 +203,11 @@ def command(context: click.Context, /, **parameters: Any) -> None:
             kept = f"the results so far are in {log}: the same command continues from there"
         err.print(f"interrupted: {kept}")
         context.exit(INTERRUPTED)
-    result = _show.plain(comparison.to_dict())
+    result, saved = _show.plain(comparison.to_dict()), None
     try:
+        if request.model:
+            saved = _ship(comparison, request.model, err)
+            result["model"] = _show.plain(vars(saved) | {"note": saved.note})
         _write(result, request.output, request.html)
     finally:  # a full disk costs the file, not the answer
         if request.as_json:
@@ -198,11 +215,17 @@ def command(context: click.Context, /, **parameters: Any) -> None:
         else:
             from makeweight.cli._evaluation import show
 
-            show(_show.console(), comparison)
-    for path in filter(None, (request.output, request.html)):
+            show(_show.console(), comparison, saved)
+    for path in filter(None, (request.output, request.html, request.model)):
         err.print(f"wrote {path}")
     if request.require_gain and not comparison.helps:
         context.exit(GATE_FAILED)
+
+
+def _ship(comparison: Comparison, path: str, err: Console) -> SavedModel:
+    answer = comparison.answer
+    err.print(f"fitting {answer.arm} with {answer.estimator} to all rows, and to inner folds for its calibration")
+    return comparison.model().save(path, force=True)  # that it may be replaced was checked before any work
 
 
 def _write(result: dict[str, Any], output: str | None, html: str | None) -> None:

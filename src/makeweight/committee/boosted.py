@@ -9,7 +9,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from makeweight.table import Column, Schema, Table
+from makeweight.table import Column, Schema
+from makeweight.table.reading import FrameReader
 
 #: Categories of a column that are told apart, the most frequent ones; the others are one.
 MOST_CATEGORIES = 50
@@ -60,12 +61,11 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y : ndarray of shape (n,)
         sample_weight : ndarray of shape (n,), optional
         """
-        table = Table(X[self.schema.names], self.schema)
-        self._columns = [column for column in self.schema.features if column.is_learned]
-        coded = [column.kind.is_coded for column in self._columns]
+        self._reader = FrameReader([column for column in self.schema.features if column.is_learned])
+        coded = [column.kind.is_coded for column in self._reader.columns]
         self._frequent = {
-            column.name: frequent_codes(column, table.encode(column.name))
-            for column in self._columns
+            column.name: frequent_codes(column, values)
+            for column, values in zip(self._reader.columns, self._reader.read(X), strict=True)
             if column.kind.is_coded
         }
         self.model_ = HistGradientBoostingClassifier(
@@ -87,10 +87,8 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _matrix(self, X: pd.DataFrame) -> np.ndarray:
         """Return numbers and places among the frequent categories, NaN where missing."""
-        table = Table(X[self.schema.names], self.schema)
         parts = []
-        for column in self._columns:
-            values = table.encode(column.name)
+        for column, values in zip(self._reader.columns, self._reader.read(X), strict=True):
             if column.kind.is_coded:
                 frequent = self._frequent[column.name]
                 place = np.full(column.n_distinct + 1, float(len(frequent)))

@@ -13,7 +13,8 @@ from sklearn.covariance import ledoit_wolf
 
 from makeweight.committee.boosted import frequent_codes
 from makeweight.generators.rows.scores import NormalScores
-from makeweight.table import Column, Schema, Table
+from makeweight.table import Column, Schema
+from makeweight.table.reading import FrameReader
 
 __all__ = ["ClosedForm"]
 
@@ -84,36 +85,36 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y : ndarray of shape (n,)
         sample_weight : ndarray of shape (n,), optional
         """
-        table = Table(X[self.schema.names].reset_index(drop=True), self.schema)
-        weights = np.ones(len(table)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         self.classes_, codes = np.unique(y, return_inverse=True)
         shares = np.bincount(codes, weights=weights)
         self._log_prior = np.log(shares / shares.sum())
-        self._columns = [column for column in self.schema.features if column.is_learned]
+        self._reader = FrameReader([column for column in self.schema.features if column.is_learned])
         self._scores: dict[Hashable, NormalScores] = {}
-        for column in self._columns:
-            values = table.encode(column.name)
+        for column, values in zip(self._reader.columns, self._reader.read(X), strict=True):
             if column.kind.is_numeric and not np.isnan(values).all():
                 self._scores[column.name] = NormalScores.fit(values[~np.isnan(values)])
-        cells = self._cells(table)
+        cells = self._cells(X)
         self._frequent = [
             np.empty(0) if column.kind.is_numeric else frequent_codes(column, values)
-            for column, values in zip(self._columns, cells, strict=True)
+            for column, values in zip(self._reader.columns, cells, strict=True)
         ]
-        self._discriminant(self._design(cells, len(table)), codes, weights)
+        self._discriminant(self._design(cells, len(X)), codes, weights)
         kept = self._compared(codes)
         scale = np.bincount(codes, weights=weights) / np.bincount(codes[kept], weights=weights[kept])
-        self._points = [_points(column, values, kept) for column, values in zip(self._columns, cells, strict=True)]
+        self._points = [
+            _points(column, values, kept) for column, values in zip(self._reader.columns, cells, strict=True)
+        ]
         # A kept row stands for those of its class that are not; evidence is relative, so only ratios count.
         self._votes = np.zeros((len(kept), len(self.classes_)))
         self._votes[np.arange(len(kept)), codes[kept]] = (weights * scale[codes])[kept]
-        self._votes *= len(table) / weights.sum()
+        self._votes *= len(X) / weights.sum()
         self._context = self._features([values[kept] for values in cells])
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Return probabilities of shape (n, k)."""
-        cells = self._cells(Table(X[self.schema.names].reset_index(drop=True), self.schema))
+        cells = self._cells(X)
         odds = self._log_prior + DISCRIMINANT * _bounded(self._design(cells, len(X)) @ self._slopes + self._offsets)
         step = max(1, BLOCK // len(self._votes))
         for start in range(0, len(X), step):
@@ -127,11 +128,10 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         likeliest = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])
 
-    def _cells(self, table: Table) -> list[np.ndarray]:
+    def _cells(self, X: pd.DataFrame) -> list[np.ndarray]:
         """Return normal scores with NaN where missing, or codes with -1."""
         cells = []
-        for column in self._columns:
-            values = table.encode(column.name)
+        for column, values in zip(self._reader.columns, self._reader.read(X), strict=True):
             if column.name in self._scores:
                 values = self._scores[column.name].transform(values, np.full(len(values), 0.5))
             cells.append(values)
@@ -140,7 +140,7 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _design(self, cells: list[np.ndarray], n: int) -> np.ndarray:
         """Return numbers for the discriminant: scores, indicators of missing values and of categories."""
         parts = []
-        for column, values, frequent in zip(self._columns, cells, self._frequent, strict=True):
+        for column, values, frequent in zip(self._reader.columns, cells, self._frequent, strict=True):
             if column.kind.is_numeric:
                 missing = np.isnan(values)
                 parts.append(np.where(missing, 0.0, values)[:, None])
@@ -182,7 +182,7 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return per column an array of shape (n, f); inner products of two rows are their kernel."""
         return [
             _on_nodes(values, points) if column.kind.is_numeric else (values[:, None] == points).astype(np.float32)
-            for column, values, points in zip(self._columns, cells, self._points, strict=True)
+            for column, values, points in zip(self._reader.columns, cells, self._points, strict=True)
         ]
 
     def _kernels(self, cells: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -207,6 +208,16 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return folds, int(self.repeats)
         return folds, min(MOST_REPEATS, -(-HELD_ROWS // rarest))
 
+    def lean(self) -> Committee:
+        """Return a copy that answers the same, without the labels of ``fit`` and what was said of its rows."""
+        fresh = copy(self)
+        del fresh.labels_, fresh.oof_
+        fresh.kinds, fresh.random_state = None, None
+        fresh._fits = [
+            replace(fits, models=tuple((reads, _lean(model)) for reads, model in fits.models)) for fits in self._fits
+        ]
+        return fresh
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = tags.input_tags.categorical = tags.input_tags.allow_nan = True
@@ -236,6 +247,15 @@ class _Fits:
             probabilities(model, frame if reads_table else features, self.classes) for reads_table, model in self.models
         ]
         return np.asarray(np.log(np.stack(tables)))
+
+
+def _lean(model: Any) -> Any:
+    """Return a member without the schema that it was fitted by, which nobody reads any more."""
+    if not hasattr(model, "schema"):
+        return model
+    fresh = copy(model)
+    fresh.schema = None
+    return fresh
 
 
 def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 from scipy.stats import entropy
 
+from makeweight.errors import OptionError, nearest
 from makeweight.evaluation.answer import Answer
-from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
+from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm, ArmSource
 from makeweight.evaluation.design import ComparisonSettings, Reproduction
+from makeweight.evaluation.final import FinalModel, final_model
 from makeweight.evaluation.found import ALARMS
 from makeweight.evaluation.metrics import METRICS
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference
+from makeweight.evaluation.training import Settings
 from makeweight.evaluation.transfer import GeneratorTransfer
 from makeweight.evaluation.verdict import ComparisonVerdict
 
@@ -74,6 +77,8 @@ class Comparison:
         there was no time.
     is_command : bool
         Whether the one thing to do is said as a command, rather than as Python.
+    settled, sources
+        What every arm was fitted with, and those that were run, for `model`.
     """
 
     answer: Answer
@@ -90,11 +95,57 @@ class Comparison:
     ranking: str = ""
     transfer: tuple[GeneratorTransfer, ...] = ()
     is_command: bool = False
+    settled: Settings | None = None
+    sources: tuple[ArmSource, ...] = ()
 
     @property
     def next(self) -> str:
         """The one thing to do."""
         return self.answer.command if self.is_command else self.answer.python
+
+    def model(self, estimator: str | None = None, arm: str | None = None) -> FinalModel:
+        """Return the chosen arm refitted to all rows, calibrated at the observed rate, with a threshold.
+
+        It is fitted when it is asked for: once to all rows, and to inner folds for its calibration.
+
+        Parameters
+        ----------
+        estimator, arm : str, optional
+            Others than those of the answer.
+
+        Returns
+        -------
+        FinalModel
+            Its ``save`` writes a file without pickle.
+
+        Raises
+        ------
+        OptionError
+            When nothing was measured, or there is no such estimator or arm.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from makeweight.evaluation import Design, compare
+        >>> frame = pd.DataFrame({"a": np.arange(80) % 17 / 17, "y": ["no", "yes", "no", "no"] * 20})
+        >>> frame.loc[frame["y"] == "yes", "a"] += 1
+        >>> comparison = compare(frame, target="y", estimators=["lr"], arms=["random"], design=Design(splits=2))
+        >>> model = comparison.model()
+        >>> model.predict(pd.DataFrame({"a": [0.3, 1.6]}))
+        array(['no', 'yes'], dtype=object)
+        """
+        name, step = estimator or self.answer.estimator, arm or self.answer.arm
+        if not name:
+            raise OptionError("every arm failed, and there is no model", hint=self.next)
+        if self.settled is None or name not in self.settled.estimators:
+            known = list(self.scores.estimators)
+            raise OptionError("no such estimator was measured", got=repr(name), hint=nearest(name, known))
+        one = next((replace(s, arms=(a,)) for s in self.sources for a in s.arms if a.name == step), None)
+        if one is None:
+            raise OptionError(
+                "no such arm was measured", got=repr(step), hint=nearest(step, [a.name for a in self.scores.arms])
+            )
+        return final_model(self.problem, self.settled, one, name, self.scores.alarms(name))
 
     @property
     def helps(self) -> bool:

@@ -197,6 +197,8 @@ def compare(
         ranking,
         _transfer(problem, work.sources, next(iter(learners.values())), design.folds, random_state, clock),
         execution.is_command,
+        shared,
+        tuple(work.sources),
     )
 
 

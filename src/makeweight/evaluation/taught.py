@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +13,10 @@ import numpy as np
 from makeweight.committee import Committee, Lesson, blend, soft_counts, teach
 from makeweight.errors import OptionError
 from makeweight.evaluation.arms import Variant
+from makeweight.evaluation.fitted import Fitted
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.generators.fill import Generation
-from makeweight.measure.learners import Learner, fit_estimator, make_learner
+from makeweight.measure.learners import Learner, fit_estimator, make_learner, reads_frame
 from makeweight.measure.probabilities import probabilities
 from makeweight.measure.training import balancing_weights
 from makeweight.measure.views import LearnerRows
@@ -100,8 +101,8 @@ class Taught:
         self.lesson  # noqa: B018 - cached
         return time.perf_counter() - start
 
-    def student(self, learner: Learner, *, rows: int | None) -> np.ndarray:
-        """Return what a learner says that was fitted to soft labels: of real rows alone, or of all."""
+    def student(self, learner: Learner, *, rows: int | None) -> tuple[Fitted, np.ndarray]:
+        """Return a learner fitted to soft labels, of real rows alone or of all, and what it says of held-out rows."""
         soft = self.lesson.labels(rows=rows)
         n = len(self.train)
         further = soft.rows[soft.rows >= n] - n
@@ -110,34 +111,39 @@ class Taught:
         order = np.concatenate([np.flatnonzero(soft.rows < n), np.flatnonzero(soft.rows >= n)])
         model = make_learner(learner, self.seed, len(order))
         fitted = fit_estimator(model, X, soft.labels[order], soft.weights[order], self.seed)
-        return probabilities(fitted, self.rows.held(learner), np.arange(len(self.problem.class_names)))
+        said = probabilities(fitted, self.rows.held(learner), np.arange(len(self.problem.class_names)))
+        return Fitted(fitted, None if reads_frame(learner) else self.rows.matrix), said
 
     def predictions(
         self, variants: Sequence[Variant], learners: Mapping[str, Learner]
-    ) -> dict[tuple[Variant, str], tuple[np.ndarray, float] | str]:
-        """Return balanced held-out probabilities by training set and estimator, and the seconds that each took.
+    ) -> dict[tuple[Variant, str], tuple[Fitted, np.ndarray, float] | str]:
+        """Return fits and balanced held-out probabilities by training set and estimator, and the seconds of each.
 
         A text says why a learner has none: one that takes no weights cannot learn from soft labels.
         """
-        answers: dict[tuple[Variant, str], tuple[np.ndarray, float] | str] = {}
+        answers: dict[tuple[Variant, str], tuple[Fitted, np.ndarray, float] | str] = {}
         for name, learner in learners.items():
-            soft: np.ndarray | None = None
+            soft: tuple[Fitted, np.ndarray] | None = None
             for variant in variants:
                 start = time.perf_counter()
                 try:
                     if variant in ("soft", "blend") and soft is None:
                         soft = self.student(learner, rows=None)
-                    said = self._said(variant, learner, soft)
+                    fitted, said = self._said(variant, learner, soft)
                 except OptionError as error:
                     answers[variant, name] = error.message
                     continue
-                answers[variant, name] = self.balanced(said), time.perf_counter() - start
+                answers[variant, name] = fitted, self.balanced(said), time.perf_counter() - start
         return answers
 
-    def _said(self, variant: Variant, learner: Learner, soft: np.ndarray | None) -> np.ndarray:
+    def _said(
+        self, variant: Variant, learner: Learner, soft: tuple[Fitted, np.ndarray] | None
+    ) -> tuple[Fitted, np.ndarray]:
         if variant == "committee":
-            return self.committee
+            return Fitted(teacher=self.lesson.teacher), self.committee
         if variant == "soft-real":
             return self.student(learner, rows=0)
         assert soft is not None
-        return soft if variant == "soft" else blend(soft, self.committee)
+        if variant == "soft":
+            return soft
+        return replace(soft[0], teacher=self.lesson.teacher), blend(soft[1], self.committee)

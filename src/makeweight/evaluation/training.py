@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from makeweight.classifier import SyntheticClassifier
+from makeweight.classifier.taught import BLENDS
 from makeweight.errors import GenerationShortfall, MakeweightError
 from makeweight.evaluation.arms import Arm, ArmSource, Variant
+from makeweight.evaluation.fitted import Fitted
 from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import EvaluationProblem, seed_of
 from makeweight.evaluation.record import ArmRecord
@@ -71,6 +73,7 @@ class Task:
     source: ArmSource
     repeat: int
     fold: int
+    keeps: bool = False  # whether what is fitted is kept beside its predictions
 
     @property
     def weighs(self) -> bool:
@@ -90,6 +93,7 @@ class _Prediction:
     calibrated: np.ndarray | None = None
     n_added: int = 0
     seconds: float = 0.0
+    fitted: Fitted | None = None
 
 
 #: By training set and estimator; a text says why there is none.
@@ -120,7 +124,7 @@ def _measured(task: Task, pairs: list[tuple[Arm, str]], blank: list[ArmRecord]) 
     rng = np.random.default_rng(seed_of(settings.random_state, task.repeat))
     assigned = problem.strata.assign(settings.folds, rng)
     train, held = everything[assigned != task.fold], everything[assigned == task.fold]
-    predictions, ledger = _predictions(task, train, held, ())
+    predictions, ledger = predictions_of(task, train, held, ())
     out_of_fold, known = _out_of_fold(task, train)
     rare = int(np.bincount(problem.labels).argmin())
     records = []
@@ -164,18 +168,24 @@ def _out_of_fold(task: Task, train: np.ndarray) -> tuple[dict[tuple[Variant, str
     every = np.ones(len(train), dtype=bool)
     if source.kind in ("constant", "auto", "taught") or all(arm.readout in ("raw", "shift") for arm in source.arms):
         return {}, every
-    folds = min(settings.inner_folds, int(problem.strata.distinct(train).min()))
-    inner = problem.strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
+    inner = inner_folds(task, train)
     known = inner < settings.calibration_folds if any(arm.focus for arm in source.arms) else every
     held_out_of: dict[tuple[Variant, str], np.ndarray] = {}
     for fold in np.unique(inner[known]).tolist():
         held = inner == fold
-        for key, prediction in _predictions(task, train[~held], train[held], (fold,))[0].items():
+        for key, prediction in predictions_of(task, train[~held], train[held], (fold,))[0].items():
             if isinstance(prediction, str):
                 continue  # the fit to all training rows fails likewise, and says why
             whole = held_out_of.setdefault(key, np.empty((len(train), len(problem.class_names))))
             whole[held] = prediction.probabilities
     return {key: whole[known] for key, whole in held_out_of.items()}, known
+
+
+def inner_folds(task: Task, train: np.ndarray) -> np.ndarray:
+    """Return a fold per training row, on which calibrators and thresholds are fitted."""
+    strata = task.problem.strata
+    folds = min(task.settings.inner_folds, int(strata.distinct(train).min()))
+    return strata.assign(folds, np.random.default_rng(task.seed("inner")), train)
 
 
 def _read_out(
@@ -195,7 +205,7 @@ def _read_out(
     return read, read.argmax(axis=1)
 
 
-def _predictions(
+def predictions_of(
     task: Task, train: np.ndarray, held: np.ndarray, inner: tuple[int, ...]
 ) -> tuple[Predictions, Mapping[str, object] | None]:
     """Return predictions of held-out rows by everything that was fitted to others, and the generator's account."""
@@ -234,7 +244,7 @@ def _predictions(
             fitted = variant if source.kind == "learners" else learner  # the same beside every estimator
             if id(fitted) not in answers:
                 X = rows.train(fitted, kept, taken)
-                answers[id(fitted)] = _answer(fitted, X, y, weights, rows.held(fitted), model_seed, problem)
+                answers[id(fitted)] = _answer(task, fitted, X, y, weights, rows, model_seed)
             answer = answers[id(fitted)]
             if isinstance(answer, _Prediction):
                 seconds = time.perf_counter() - start + writing
@@ -244,14 +254,16 @@ def _predictions(
 
 
 def _answer(
-    learner: Learner, X: Any, y: np.ndarray, weights: np.ndarray, held: Any, seed: int, problem: EvaluationProblem
+    task: Task, learner: Learner, X: Any, y: np.ndarray, weights: np.ndarray, rows: LearnerRows, seed: int
 ) -> _Prediction | str:
     """Return what a learner says of the held-out rows, or why it takes no such training set."""
     try:
         model = fit_estimator(make_learner(learner, seed, len(y)), X, y, weights, seed)
     except MakeweightError as error:  # a learner without weights: the arms that need none go on
         return error.message
-    return _Prediction(probabilities_of(model, held, np.arange(len(problem.class_names))))
+    said = probabilities_of(model, rows.held(learner), np.arange(len(task.problem.class_names)))
+    kept = Fitted(model, None if reads_frame(learner) else rows.matrix) if task.keeps else None
+    return _Prediction(said, fitted=kept)
 
 
 def _written(
@@ -304,7 +316,11 @@ def _of_committee(task: Task, train: np.ndarray, held: np.ndarray) -> tuple[Pred
         (variant, name): answer
         if isinstance(answer, str)
         else _Prediction(
-            answer[0], answer[0], n_added * writes[variant], answer[1] + taught.seconds + writing * writes[variant]
+            answer[1],
+            answer[1],
+            n_added * writes[variant],
+            answer[2] + taught.seconds + writing * writes[variant],
+            answer[0] if task.keeps else None,
         )
         for (variant, name), answer in taught.predictions(source.variants, task.settings.estimators).items()
     }
@@ -340,5 +356,15 @@ def _of_classifier(task: Task, train: np.ndarray, held: np.ndarray) -> Predictio
             model.predict_proba(held_rows),
             model.decision_.n_synthetic,
             time.perf_counter() + memory.saved - start,
+            _of_parts(model) if task.keeps else None,
         )
     return predictions
+
+
+def _of_parts(model: SyntheticClassifier) -> Fitted:
+    """Return what a classifier chose and fitted, without the rows that it wrote."""
+    teacher = model.teacher_ if model.decision_.way in BLENDS else None
+    own = model.estimator_
+    if isinstance(own, FrameClassifier):
+        return Fitted(own.model_, own.matrix_, teacher, model.calibrator_)
+    return Fitted(own, None, teacher, model.calibrator_)

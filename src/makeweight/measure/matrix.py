@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.table import Column, Table
+from makeweight.table.reading import FrameReader
 
 #: Categories that get a column of their own; rarer ones share none.
 MOST_CATEGORIES = 50
@@ -38,22 +39,21 @@ class Matrix:
 
     def __init__(self, table: Table) -> None:
         schema = table.schema
-        self._columns = [c for c in schema.columns if c.is_learned and c.name != schema.target]
+        self._reader = FrameReader([c for c in schema.columns if c.is_learned and c.name != schema.target])
         self._medians: dict[Hashable, float] = {}
         self._frequent: dict[Hashable, np.ndarray] = {}
-        for column in self._columns:
+        for column in self._reader.columns:
             values = table.encode(column.name)
             if column.kind.is_numeric:
                 self._medians[column.name] = float(np.nanmedian(values))
             else:
                 counts = np.bincount(values[values >= 0], minlength=column.n_distinct)
                 self._frequent[column.name] = np.sort(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES])
-        self._table = table
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the matrix of a frame with the training rows' columns, of shape (n_rows, n_outputs)."""
-        rows = Table(frame[self._table.schema.names], self._table.schema)
-        parts = [self._part(column, rows.encode(column.name)) for column in self._columns]
+        values = self._reader.read(frame)
+        parts = [self._part(*pair) for pair in zip(self._reader.columns, values, strict=True)]
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(frame), 1))
 
     def _part(self, column: Column, values: np.ndarray) -> np.ndarray:

@@ -39,11 +39,15 @@ class LearnerRows:
         self._table, self._parts = table, (table.frame, further, held)
 
     @cached_property
+    def matrix(self) -> Matrix:
+        """What turns rows into numbers."""
+        return Matrix(self._table)
+
+    @cached_property
     def matrices(self) -> tuple[np.ndarray, ...]:
         """Training, further and held-out rows as matrices."""
-        matrix = Matrix(self._table)
-        first = matrix.transform(self._parts[0])
-        return first, *(matrix.transform(part) if len(part) else first[:0] for part in self._parts[1:])
+        first = self.matrix.transform(self._parts[0])
+        return first, *(self.matrix.transform(part) if len(part) else first[:0] for part in self._parts[1:])
 
     @cached_property
     def frames(self) -> tuple[pd.DataFrame, ...]:

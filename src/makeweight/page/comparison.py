@@ -81,6 +81,7 @@ def comparison_view(result: Mapping[str, Any]) -> Mapping[str, object]:
         "headline": answer["text"],
         "lead": result["verdict"]["sentence"],
         "next": answer["next"],
+        "model": result.get("model"),
         "alarms": _alarms(result["found"], first),
         "cases": answer["cases"],
         "plots": plots,
