@@ -15,15 +15,17 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from scipy.stats import t as student
 
 from makeweight.evaluation.answer import Advice, give_answer, is_candidate
 from makeweight.evaluation.arms import REFERENCE, catalogue
 from makeweight.evaluation.record import Failure
 from makeweight.evaluation.scores import Scores
-from makeweight.evaluation.statistics import Difference, deciding
+from makeweight.evaluation.statistics import LEVEL, Difference, judged_at
 from makeweight.evaluation.verdict import judge
 from makeweight.generators import DEFAULT_GENERATOR
 
@@ -131,7 +133,15 @@ class Stored(Scores):
         """Return differences with the interval that decides, from those of 95 %."""
         columns = [f"{part}.{key}" for key in ("mean", "low", "high", "p")]
         plain = {name: Difference(*row) for name, row in rows[columns].dropna().T.items()}
-        return deciding(plain, len(self.splits) - 1)
+        degrees, judged = len(self.splits) - 1, judged_at({name: one.p for name, one in plain.items()})
+        reach = {
+            name: (one.high - one.low) / 2 * student.isf(judged[name][1] / 2, degrees) / student.isf(LEVEL / 2, degrees)
+            for name, one in plain.items()
+        }
+        return {
+            name: replace(one, low=one.mean - reach[name], high=one.mean + reach[name], p_holm=judged[name][0])
+            for name, one in plain.items()
+        }
 
 
 def judged(name, result, numbers):

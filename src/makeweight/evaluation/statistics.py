@@ -65,23 +65,17 @@ def decided(values: Mapping[Name, Sequence[float]], test_share: float) -> dict[N
     >>> [(round(one.low, 3), round(one.p_holm, 3)) for one in family.values()]
     [(0.003, 0.027), (-0.022, 0.253)]
     """
-    plain = {name: corrected(numbers, test_share) for name, numbers in values.items()}
-    return deciding(plain, min(map(len, values.values()), default=2) - 1)
+    judged = judged_at({name: corrected(numbers, test_share).p for name, numbers in values.items()})
+    return {
+        name: replace(corrected(numbers, test_share, level=1 - level), p_holm=p_holm)
+        for (name, numbers), (p_holm, level) in zip(values.items(), judged.values(), strict=True)
+    }
 
 
-def deciding(plain: Mapping[Name, Difference], degrees: int) -> dict[Name, Difference]:
-    """Return the differences of one family with the intervals that decide, from their intervals of 95 %.
-
-    `degrees` are those of the t distribution: one less than the splits.
-    """
-    p_holm = dict(zip(plain, holm([one.p for one in plain.values()]), strict=True))
-    remaining = sum(p >= LEVEL for p in p_holm.values())
-    ranked = sorted(plain, key=lambda name: plain[name].p)
-    of_rank = {name: len(plain) - rank for rank, name in enumerate(ranked)}
-    family = {}
-    for name, one in plain.items():
-        tests = of_rank[name] if p_holm[name] < LEVEL else remaining
-        wider = float(student.isf(LEVEL / 2 / tests, degrees) / student.isf(LEVEL / 2, degrees))
-        reach = wider * (one.high - one.low) / 2
-        family[name] = replace(one, low=one.mean - reach, high=one.mean + reach, p_holm=p_holm[name])
-    return family
+def judged_at(p: Mapping[Name, float]) -> dict[Name, tuple[float, float]]:
+    """Return the corrected p of every comparison of a family, and the level at which Holm's procedure judges it."""
+    p_holm = dict(zip(p, holm(list(p.values())), strict=True))
+    remaining = sum(one >= LEVEL for one in p_holm.values())
+    ranked = sorted(p, key=p.__getitem__)
+    tests = {name: len(p) - rank if p_holm[name] < LEVEL else remaining for rank, name in enumerate(ranked)}
+    return {name: (p_holm[name], LEVEL / tests[name]) for name in p}
