@@ -224,7 +224,10 @@ def test_the_tone_follows_the_verdict(code, tone):
     [
         ("Go on.", "<p>Go on.</p>"),
         ("makeweight a --b c", '<code>makeweight a <span class="option">--b</span> c</code>'),
-        ("Set rows aside: python -c \"f('x')\"", "<code>python -c &#34;f(&#39;x&#39;)&#34;</code>"),
+        (
+            "Set rows aside: makeweight split a.csv",
+            '<p>Set rows aside:</p>\n<pre tabindex="0"><code>makeweight split a.csv',
+        ),
     ],
 )
 def test_what_is_to_be_run_next_stands_out(text, shown):

@@ -211,7 +211,7 @@ def test_without_held_out_rows_memorising_is_not_judged():
     assert report["MWQ06"].drawer == report["MWQ07"].drawer == "skipped"
     assert "cannot be told" in report["MWQ06"].explanation
     assert "was not judged" in report.verdict.sentence
-    assert "held.csv" in report.verdict.next
+    assert report.verdict.next.endswith(": makeweight split real.csv --target paid --group-by sex")
     assert "out of fold" in report["MWQ17"].explanation
     assert report_on("ignoring the label", holdout=None).verdict.code == "ignores-label"
 

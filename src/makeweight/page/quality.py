@@ -35,6 +35,8 @@ BARS = {
     "n_synthetic": ("synthetic", "synthetic rows"),
     "n_holdout": ("held out", "held-out rows"),
 }
+#: Where no rows were held out.
+UNHELD = {key: bar for key, bar in BARS.items() if key != "n_holdout"}
 PRIVATE = "It holds real rows and values of the real table: share it only with whom you would share the table."
 
 
@@ -90,7 +92,7 @@ def quality_view(result: Mapping[str, Any]) -> Mapping[str, object]:
         "facts": _facts(result),
         "codes": [check["code"] for check in result["checks"]],
         "drawers": drawers,
-        "bars": bars(ids, result["groups"], BARS, stacked=False),
+        "bars": bars(ids, result["groups"], BARS if data["n_holdout"] else UNHELD, stacked=False),
         "groups_lead": _groups_lead(data),
         "marginals": first,
         "more_marginals": rest[:FOLDED],

@@ -210,7 +210,7 @@ class QualityReport:
                 progress(Progress("checking", place, len(asked), seconds, left, f"{code}, {place + 1} of {len(asked)}"))
             self._findings[code] = attempt(measures[code])
         self.checks = judge_all(self._findings, self.muted, self.level)
-        self.verdict: QualityVerdict = reach(self.checks, self.sources.get("real", "real.csv"))
+        self.verdict: QualityVerdict = reach(self.checks, shlex.join(self._table()))
 
     @cached_property
     def result(self) -> QualityResult:
@@ -312,16 +312,26 @@ class QualityReport:
             notes.append(f"of larger groups, {most:,} rows per side were drawn for MWQ03, MWQ06 to 11 and MWQ13 to 17")
         return notes
 
+    def _roles(self) -> list[str]:
+        """Return target and attributes as words of the command line."""
+        schema = self.rows.schema
+        return ["--target", str(schema.target), *(w for name in schema.group_by for w in ("--group-by", str(name)))]
+
+    def _options(self) -> list[str]:
+        return [option for option in self.sources.get("options", "").split("\0") if option]
+
+    def _table(self) -> list[str]:
+        """Return the words of the command line that name the real table, and say how it is read."""
+        reading = [option for option in self._options() if option.startswith(("--kind", "--missing", "--no-header"))]
+        return [self.sources.get("real", "real.csv"), *self._roles(), *reading]
+
     def _command(self) -> str | None:
         if not self.sources:
             return None
-        parts = ["makeweight", "report", self.sources["real"], self.sources["synthetic"]]
-        parts += ["--target", str(self.rows.schema.target)]
-        for name in self.rows.schema.group_by:
-            parts += ["--group-by", str(name)]
+        parts = ["makeweight", "report", self.sources["real"], self.sources["synthetic"], *self._roles()]
         if "holdout" in self.sources:
             parts += ["--holdout", self.sources["holdout"]]
-        parts += self.sources.get("options", "").split("\0") if self.sources.get("options") else []
+        parts += self._options()
         for code in sorted(self.muted):
             parts += ["--mute", code]
         parts += ["--seed", str(self.seed)]

@@ -58,10 +58,10 @@ class QualityVerdict:
     answer: str
 
 
-def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
+def reach(checks: Sequence[Check], table: str = "real.csv --target y") -> QualityVerdict:
     """Return the verdict.
 
-    `real`: name of the real table, for what is to be run next.
+    `table`: words of the command line that name the real table, for what is to be run next.
     """
     by_code = {check.code: check for check in checks}
     reached = [(code, sentence, advice) for code, rule, advice in _RULES if (sentence := rule(by_code))]
@@ -86,7 +86,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
             "faults",
             sentence,
             tuple(details),
-            "Measure whether the rows help all the same: makeweight evaluate; or try another --generator.",
+            f"Try another --generator, or measure whether the rows help all the same: makeweight evaluate {table}",
             f"Use with care: {len(issues)} {'check finds a fault' if len(issues) == 1 else 'checks find faults'}.",
         )
     late = ", ".join(check.code for check in skipped if check.explanation == NO_TIME)
@@ -108,7 +108,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
             "not-judged",
             sentence,
             tuple(details),
-            " ".join([lacking, *_holdout(by_code["MWQ06"], real)]),
+            " ".join([lacking, *_holdout(by_code["MWQ06"], table)]),
             "Not judged: faults could not have been seen.",
         )
     tips = sum(check.drawer == "tip" for check in checks)
@@ -122,7 +122,7 @@ def reach(checks: Sequence[Check], real: str = "real.csv") -> QualityVerdict:
         sentence += " With so few rows, large faults would go unnoticed in places."
     if unfamiliar:
         sentence += " Whether rows were memorised was not judged."
-    following = [*_holdout(by_code["MWQ06"], real), "Measure whether the rows help: makeweight evaluate."]
+    following = [*_holdout(by_code["MWQ06"], table), f"Measure whether the rows help: makeweight evaluate {table}"]
     answer = f"Use these rows: {passed} checks passed, no fault found."
     return QualityVerdict("no-fault", sentence, tuple(details), following[0], answer)
 
@@ -154,22 +154,13 @@ def _unseen(checks: Checks) -> tuple[str, str]:
     return f"{reason}, so that neither columns nor rows could be compared", more
 
 
-def _holdout(check: Check, real: str) -> list[str]:
+def _holdout(check: Check, table: str) -> list[str]:
     """Return what to do where memorising (MWQ06) was not judged."""
     if check.drawer != "skipped":
         return []
     if check.explanation != NO_HOLDOUT:
         return ["Give more held-out rows of each group."]
-    return [f"Set real rows aside, generate from the others, and name them with --holdout: {set_aside(real)}"]
-
-
-def set_aside(real: str) -> str:
-    """Return a command that splits a CSV file into held-out rows and the others, cells as they are."""
-    return (
-        f'python -c "import pandas as pd; d = pd.read_csv({real!r}, dtype=str, keep_default_na=False); '
-        "h = d.sample(frac=0.2, random_state=0); h.to_csv('held.csv', index=False); "
-        "d.drop(h.index).to_csv('train.csv', index=False)\""
-    )
+    return [f"Set real rows aside, generate from train, and name held with --holdout: makeweight split {table}"]
 
 
 Checks = dict[str, "Check"]
@@ -231,9 +222,9 @@ def _independent(checks: Checks) -> str:
 
 #: In the order in which they are asked; docs/quality.md lists them.
 _RULES: tuple[tuple[str, Callable[[Checks], str], str], ...] = (
-    ("repeats", _repeats, "Use another generator: makeweight generators lists them."),
+    ("repeats", _repeats, "Use another generator; makeweight generators lists them."),
     ("copies", _copies, "makeweight balance ... --copies reject"),
     ("memorises", _memorises, "Use another generator, or train it for fewer steps, on more rows."),
-    ("ignores-label", _ignores_label, "Generate each group by itself: makeweight balance does."),
-    ("independent-columns", _independent, "Use another generator: makeweight generators lists them."),
+    ("ignores-label", _ignores_label, "Generate each group by itself, as makeweight balance does."),
+    ("independent-columns", _independent, "Use another generator; makeweight generators lists them."),
 )
