@@ -48,8 +48,7 @@ HEAD = """# Evidence: does adding rows help on real tables?
 
 `makeweight evaluate` on seven public tables, for rows by the transformer, which is the default, and by the smoothed
 bootstrap. Answers and verdicts follow from the stored numbers by the rules that the command has today, which are in
-[evaluate.md](evaluate.md), and stand below the commands; intervals are those that decide, after Holm's correction. Arms
-of soft labels, a committee and other learners, which the command has, too, are not among these measurements.
+[evaluate.md](evaluate.md), and stand below the commands; intervals are those that decide, after Holm's correction.
 `python benchmarks/evidence.py` runs all of it and writes this page. The commands run in the folder of the tables. How
 many splits fit into a budget depends on the machine, and with few splits only large differences can be shown; the
 numbers of a split do not depend on it.
