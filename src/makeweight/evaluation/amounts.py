@@ -62,10 +62,10 @@ def amounts_of(
     balance = int((largest - problem.counts).sum())
     total = int(soft_counts(problem.counts).sum())
     soft = design.soft_rows or total
-    if design.soft_rows is None and any(arm.variant == "soft" for source in sources for arm in source.arms):
-        soft = affordable_soft_rows(problem, generator, seconds, n_jobs)
-    augmented = balance + augment * len(problem.group_names)
     folds = design.calibration_folds or calibration_folds(problem, generator, seconds, n_jobs)
+    if design.soft_rows is None and any(arm.variant == "soft" for source in sources for arm in source.arms):
+        soft = affordable_soft_rows(problem, generator, seconds, n_jobs, 1 + folds)
+    augmented = balance + augment * len(problem.group_names)
     return Amounts(augment, soft, total, folds, {"balanced": balance, "augmented": augmented, "soft": soft})
 
 

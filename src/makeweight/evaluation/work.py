@@ -23,8 +23,9 @@ from makeweight.progress import Progress
 
 #: Splits for which arms that can wait are left out.
 ENOUGH = 5
-#: Share of the time of that many splits in which rows with soft labels are written, by the generator's own forecast.
-SOFT_SHARE = 0.25
+#: Shares of the time of that many splits in which rows with soft labels are written, by the generator's own forecast:
+#: at most and at least, and together with the rows of the balanced arm. The rest is for fits, and other generators.
+SOFT_SHARE, LEAST_SHARE, WRITING_SHARE = 0.25, 0.1, 0.45
 #: Share of the time that is planned for; the rest is for what is not foreseen.
 PLANNED = 0.95
 #: `SyntheticClassifier` writes as often as the arms of rows and of the committee together, and fits more.
@@ -33,16 +34,22 @@ AUTO_FACTOR = 2.0
 FIT, FIT_ROW = 0.05, 5e-5
 
 
-def affordable_soft_rows(problem: EvaluationProblem, generator: Generator, seconds: float | None, n_jobs: int) -> int:
+def affordable_soft_rows(
+    problem: EvaluationProblem, generator: Generator, seconds: float | None, n_jobs: int, fits: int
+) -> int:
     """Return how many rows with soft labels, on the whole table, can be written in each of `ENOUGH` splits.
 
-    By what the generator says that they cost; all where nothing limits the time.
+    By what the generator says that they cost, and that rows of the balanced arm cost, which it writes after each of
+    `fits`; all where nothing limits the time.
     """
     total = int(soft_counts(problem.counts).sum())
     if seconds is None:
         return total
-    cost = generator.cost(soft_plan(Groups(problem.table(np.arange(len(problem)))))).seconds
-    return min(total, int(total * SOFT_SHARE * seconds * processes(n_jobs) / ENOUGH / max(cost, 1e-9)))
+    groups = Groups(problem.table(np.arange(len(problem))))
+    split = seconds * processes(n_jobs) / ENOUGH
+    left = WRITING_SHARE - fits * generator.cost(Plan.make(groups)).seconds / split
+    share = min(SOFT_SHARE, max(left, LEAST_SHARE))
+    return min(total, int(total * share * split / max(generator.cost(soft_plan(groups)).seconds, 1e-9)))
 
 
 def forecast(
