@@ -90,7 +90,8 @@ class Steps:
         now = time.monotonic()
         left = "time left not known yet"
         if self._left is not None:
-            left = f"at most {_show.seconds(max(self._left - (now - self._told), 0.0))} left"
+            seconds = self._left - (now - self._told)
+            left = f"at most {_show.seconds(seconds)} left" if seconds > 0 else "longer than expected"
         return f"{self._detail}, {_show.seconds(now - self._began)}, {left}"
 
     def _tell(self) -> None:
