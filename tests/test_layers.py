@@ -79,7 +79,7 @@ MAY_IMPORT = {
         "committee",
         "page",
     ],
-    "quality": ["errors", "notebook", "table", "plan", "theory", "page"],
+    "quality": ["errors", "progress", "notebook", "table", "plan", "theory", "page"],
     "page": ["errors"],
     "partitioned": [
         "errors",

@@ -17,6 +17,8 @@ from makeweight.labelled import take_rows
 from makeweight.measure.learners import weight_keyword
 from makeweight.theory import Candidate, Take
 
+__all__ = ["BLENDS"]
+
 SOFT_REAL, SOFT, COMMITTEE = "soft real rows", "soft rows", "committee alone"
 REAL_BLEND, BLEND = "blend of real rows", "blend of soft rows"
 #: Whose answer is the mean log-odds of the estimator and the teacher.

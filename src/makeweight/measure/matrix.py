@@ -10,6 +10,8 @@ import pandas as pd
 from makeweight.table import Column, Table
 from makeweight.table.reading import FrameReader
 
+__all__ = ["Matrix"]
+
 #: Categories that get a column of their own; rarer ones share none.
 MOST_CATEGORIES = 50
 

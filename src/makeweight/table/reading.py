@@ -14,7 +14,7 @@ from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 from makeweight.table.kinds.datetime import is_duration
 
-__all__ = ["FrameReader"]
+__all__ = ["FrameReader", "check_has"]
 
 #: What of a column decides how its values are read, beside categories and type; all of it plain values.
 READ = ("name", "reason", "n_rows", "n_missing", "n_distinct", "decimals", "origin", "step", "zone", "spelling")
