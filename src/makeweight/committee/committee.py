@@ -31,6 +31,8 @@ __all__ = ["Committee"]
 PRIOR_ROWS = 3.0
 #: Repeats of the cross-fitting bring the rarest class to so many held-out rows, as far as MOST_REPEATS allows.
 HELD_ROWS, MOST_REPEATS = 50, 5
+#: What predicting needs, beside the fits.
+KEPT = ("classes_", "members_", "weights_", "combination_", "n_features_in_", "feature_names_in_")
 
 
 class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -209,10 +211,9 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return folds, min(MOST_REPEATS, -(-HELD_ROWS // rarest))
 
     def lean(self) -> Committee:
-        """Return a copy that answers the same, without the labels of ``fit`` and what was said of its rows."""
-        fresh = copy(self)
-        del fresh.labels_, fresh.oof_
-        fresh.kinds, fresh.random_state = None, None
+        """Return a committee that answers the same, without the labels of ``fit`` and what was said of its rows."""
+        fresh = Committee(self.members)
+        fresh.__dict__.update({name: value for name, value in vars(self).items() if name in KEPT})
         fresh._fits = [
             replace(fits, models=tuple((reads, _lean(model)) for reads, model in fits.models)) for fits in self._fits
         ]
