@@ -53,6 +53,7 @@ class Groups:
         if table.schema.target is None:
             raise PlanError("a table without a target has no groups", hint="name the target column")
         self.columns = table.schema.group_columns
+        self.n_learned = len(table.schema.learned)
         columns = [table.schema[name] for name in self.columns]
         sizes = [column.n_distinct + 1 for column in columns]  # -1, a missing value, is the last level
         levels = [table.encode(column.name) % size for column, size in zip(columns, sizes, strict=True)]

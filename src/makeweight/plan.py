@@ -142,7 +142,7 @@ class Amount:
             n_balance = wanted.get(key, 0)
             n_augment = int(self.augment) if key in groups or n_balance else 0
             entries.append(GroupPlan(key, counts.get(key, 0), n_balance, n_augment))
-        return Plan(tuple(entries), groups.columns, self.alpha, self.synthetic_weight)
+        return Plan(tuple(entries), groups.columns, self.alpha, self.synthetic_weight, groups.n_learned or None)
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,8 @@ class Plan:
         Weight of the augmentation term; None leaves all rows equal.
     synthetic_weight : float or None
         Weight of a synthetic row, where a real one weighs 1.
+    n_learned : int or None
+        Columns that a generator learns, where they are known: what a forecast counts with before the fit.
 
     Examples
     --------
@@ -194,6 +196,7 @@ class Plan:
     columns: tuple[Hashable, ...]
     alpha: float | None = None
     synthetic_weight: float | None = None
+    n_learned: int | None = None
 
     def __iter__(self) -> Iterator[GroupPlan]:
         return iter(self.groups)

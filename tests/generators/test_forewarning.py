@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from makeweight import Synthesizer, SyntheticOverSampler, balance
+from makeweight import Schema, Synthesizer, SyntheticOverSampler, balance
 from makeweight.generators.forewarning import FewRowsWarning, forecast
+from makeweight.groups import Groups
 from makeweight.plan import GroupPlan, Plan
+from makeweight.table import Table
 
 
 def frame(rare, common=420):
@@ -60,3 +62,11 @@ def test_more_than_half_a_minute_is_forecast(generator, options, n, says, caplog
     caplog.set_level(logging.INFO, "makeweight")
     forecast(Plan((GroupPlan(("r",), 20_000, n), GroupPlan(("c",), 20_000)), ("y",)), generator, options)
     assert (says in caplog.text) if says else not caplog.text
+
+
+def test_a_wide_table_is_forecast_by_its_columns(caplog):
+    caplog.set_level(logging.INFO, "makeweight")
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2_000))).add_prefix("c")
+    wide["y"] = ["n"] * 20 + ["r"] * 10
+    forecast(Plan.make(Groups(Table(wide, Schema.infer(wide, target="y")))), "transformer")
+    assert "minutes to write 10 rows" in caplog.text

@@ -55,7 +55,7 @@ def plan_of(
         for key, count in zip(keys, drawn, strict=True)
         if count
     ]
-    return Plan(tuple(entries), groups.columns)
+    return Plan(tuple(entries), groups.columns, n_learned=groups.n_learned or None)
 
 
 def shuffled(generation: Generation, rng: np.random.Generator) -> Generation:

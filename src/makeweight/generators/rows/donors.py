@@ -74,7 +74,7 @@ class FromRows(SavedGenerator):
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._known.learned) if hasattr(self, "_known") else USUAL_COLUMNS
+        columns = len(self._known.learned) if hasattr(self, "_known") else plan.n_learned or USUAL_COLUMNS
         return Cost(seconds=0.2 + SECONDS_PER_CELL * columns * (plan.n_real + plan.n_synthetic))
 
     def _divide(self, numeric: Iterable[Hashable]) -> None:

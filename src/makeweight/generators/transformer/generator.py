@@ -309,7 +309,7 @@ class InContextTransformer(SavedGenerator):
 
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
-        columns = len(self._learned) if hasattr(self, "_learned") else USUAL_COLUMNS
+        columns = len(self._learned) if hasattr(self, "_learned") else plan.n_learned or USUAL_COLUMNS
         orders = DRAWS[0] if isinstance(self.orders, str) else self.orders
         most = USUAL_CONTEXT if isinstance(self.max_context, str) else self.max_context
         cells = columns * (min(plan.n_real, most) * orders + plan.n_synthetic)
