@@ -24,8 +24,8 @@ __all__ = ["FinalModel", "SavedModel", "check_skops"]
 
 #: Rows with which a saved file is checked, and how far probabilities may differ.
 CHECKED, TOLERANCE = 100, 1e-12
-#: Types of these are the package's own, and those that scikit-learn is made of.
-KNOWN = ("makeweight.", "sklearn.", "functools.")
+#: Types of these are the package's own, those that scikit-learn is made of, and those of Python itself.
+KNOWN = ("makeweight.", "sklearn.", "functools.", "builtins.")
 
 
 @dataclass(frozen=True)
