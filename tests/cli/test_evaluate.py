@@ -100,7 +100,7 @@ def test_without_a_gain_the_gate_exits_with_3(run, data):
 
 
 def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypatch):
-    learn, calls = training._predictions, []
+    learn, calls = training.predictions_of, []
 
     def interrupted(*given):
         calls.append(1)
@@ -108,14 +108,14 @@ def test_an_interrupted_run_goes_on_from_its_file(run, data, tmp_path, monkeypat
             raise KeyboardInterrupt
         return learn(*given)
 
-    monkeypatch.setattr(training, "_predictions", interrupted)
+    monkeypatch.setattr(training, "predictions_of", interrupted)
     first = run("evaluate", data, *QUICK, "-o", "result.json")
     assert first.code == 130
     assert "the same command continues from there" in first.err
     assert not (tmp_path / "result.json").exists()
     kept = (tmp_path / "result.jsonl").read_text()
     assert len(kept.splitlines()) > 1
-    monkeypatch.setattr(training, "_predictions", learn)
+    monkeypatch.setattr(training, "predictions_of", learn)
     assert run("evaluate", data, *QUICK, "-o", "result.json").code == 0
     assert (tmp_path / "result.jsonl").read_text().startswith(kept)
     other = run("evaluate", data, *QUICK, "--seed", 1, "-o", "other.json")

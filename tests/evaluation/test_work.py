@@ -18,7 +18,7 @@ from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.store import Log
 from makeweight.evaluation.training import Settings, Task, _out_of_fold
-from makeweight.evaluation.work import Work, can_wait, forecast
+from makeweight.evaluation.work import LEAST_SHARE, SOFT_SHARE, Work, can_wait, forecast
 from makeweight.generators.base import Cost
 from makeweight.plan import Amount, Groups
 
@@ -73,7 +73,9 @@ def test_fewer_soft_rows_are_written_where_they_are_dear_and_it_is_told(problem)
     assert soft_strategy(problem, free) == ""
     dear = amounts_of(problem, sources, Priced(), Design(), 100.0, 1)
     assert 0 < dear.soft < total
-    assert dear.soft * 0.01 == pytest.approx(0.25 * 100.0 / 5, rel=0.01)
+    assert dear.soft * 0.01 == pytest.approx(LEAST_SHARE * 100.0 / 5, rel=0.01)  # the balanced arm takes the rest
+    roomy = amounts_of(problem, sources, Priced(), Design(), 1000.0, 1)
+    assert roomy.soft == min(total, round(SOFT_SHARE * 1000.0 / 5 / 0.01))
     (line,) = fewer_soft_rows(dear, Design(), Clock(100.0))
     assert f"{dear.soft:,} rows with soft labels were written rather than {total:,}" in line
     assert amounts_of(problem, sources, Priced(), Design(soft_rows=77), 1.0, 1).soft == 77

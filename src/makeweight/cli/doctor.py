@@ -32,6 +32,7 @@ EXTRAS = {
     "mostlyai": "the generator mostlyai",
     "polars": "polars frames",
     "sdv": "the generators gaussian-copula, ctgan and tvae",
+    "skops": "a model in a file without pickle: makeweight evaluate --model",
     "tabicl": "the generator tabicl, and a teacher of soft labels",
     "tabpfn": "the generator tabpfn, and a teacher of soft labels",
     "train": "makeweight pretrain, adapt and GPUs for the transformer",
