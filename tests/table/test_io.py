@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import os
 import stat
+import tempfile
 
 import numpy as np
 import pandas as pd
@@ -428,12 +429,14 @@ def test_every_cell_of_the_real_tables_is_spelled_as_it_was(data_dir, name):
 
 
 def test_an_interruption_while_the_place_is_looked_at_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(descriptor):
-        assert list(tmp_path.iterdir())  # the file that tells whether the place takes one
-        raise KeyboardInterrupt
+    opened = tempfile.TemporaryFile
+
+    def interrupted(**place):
+        with opened(**place):  # the file that tells whether the place takes one
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("makeweight.table.files.os.close", interrupted)
+        patch.setattr("makeweight.table.files.tempfile.TemporaryFile", interrupted)
         with pytest.raises(KeyboardInterrupt):
             check_destination(tmp_path / "o.csv")
     assert not list(tmp_path.iterdir())
