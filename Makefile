@@ -54,7 +54,7 @@ site: $(VENV)/installed            ## the documentation, notebooks run, every wa
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -j 2 -b html docs build/site
 	$(BIN)/python docs/_site/check_site.py build/site
 
-coverage: $(VENV)/installed        ## what the tests run through, half as slow again as the tests alone
+coverage: $(VENV)/installed        ## what the tests run through; it takes half as long again as the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" \
 	    --cov --cov-report=term --cov-fail-under=90
 

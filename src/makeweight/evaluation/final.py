@@ -79,6 +79,17 @@ class FinalModel:
         What was fitted.
     rows : DataFrame, optional
         Real rows with which a file is checked; they are not written.
+
+    Examples
+    --------
+    `Comparison.model` makes one:
+
+    >>> from makeweight.evaluation import Design, compare
+    >>> frame = pd.DataFrame({"a": np.arange(80) % 17 / 17, "y": ["no", "yes", "no", "no"] * 20})
+    >>> frame.loc[frame["y"] == "yes", "a"] += 1
+    >>> model = compare(frame, target="y", estimators=["lr"], arms=["random"], design=Design(splits=2)).model()
+    >>> model.predict_proba(pd.DataFrame({"a": [0.3, 1.6]})).shape, model.predict(pd.DataFrame({"a": [1.6]})).tolist()
+    ((2, 2), ['yes'])
     """
 
     classes_: np.ndarray
