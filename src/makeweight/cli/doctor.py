@@ -38,7 +38,7 @@ EXTRAS = {
     "train": "makeweight pretrain, adapt and GPUs for the transformer",
 }
 #: For what other processes try out; slow disks and busy machines import packages for minutes.
-SECONDS = 4.0
+SECONDS = 6.0
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
