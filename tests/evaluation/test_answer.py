@@ -17,8 +17,9 @@ SPLITS = [(repeat, fold) for repeat in range(2) for fold in range(5)]
 
 
 def advice(case="yes"):
+    by = ["--generator", "smote"]
     n_added = {"balanced": 400, "augmented": 1200, "soft": 8000}
-    return Advice(["t.csv", "--target", "churn"], ["--generator", "smote"], n_added, 300, "churn", case)
+    return Advice(["t.csv", "--target", "churn"], by, by, n_added, 300, "churn", case)
 
 
 def scores(gains, estimators=("lr",), found=0.0, failing=(), uneven=None):

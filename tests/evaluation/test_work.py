@@ -82,6 +82,20 @@ def test_fewer_soft_rows_are_written_where_they_are_dear_and_it_is_told(problem)
     assert amounts_of(problem, sources, Priced(), Design(), 100.0, 2).soft >= dear.soft
 
 
+@pytest.mark.parametrize(
+    ("generator", "options", "writer"),
+    [
+        ("transformer", None, "SmoothedBootstrap"),
+        ("transformer", {"orders": 2}, "InContextTransformer"),
+        ("transport", None, "TransportGenerator"),
+        (Priced(), None, "Priced"),
+    ],
+)
+def test_rows_that_a_committee_labels_are_the_quick_generators_unless_one_is_named(generator, options, writer):
+    sources = {source.name: source for source in catalogue(generator, options)}
+    assert {type(sources[name].generator).__name__ for name in ("committee", "auto")} == {writer}
+
+
 def test_one_inner_fold_calibrates_where_rows_are_dear_and_groups_large(problem):
     sources, limited = catalogue(Priced()), Design()
     assert amounts_of(problem, sources, Priced(), limited, 10.0, 1).calibration_folds == 3  # 100 rare rows are too few

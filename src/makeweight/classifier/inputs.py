@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 from makeweight.classifier.convexity import check_takes_signed
 from makeweight.classifier.training import Correct, RealRows
 from makeweight.errors import OptionError
+from makeweight.generators import TAUGHT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.labelled import LabelledRows, take_rows
 from makeweight.measure.splits import refuse_one_class
@@ -19,9 +20,6 @@ from makeweight.plan import Groups
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
-
-#: Writes rows in all folds in a second. Whose rows a teacher labels hardly matters (docs/soft-rows.md).
-QUICK_GENERATOR = "smoothed-bootstrap"
 
 
 def check_estimator(estimator: Any, *, signed: bool) -> None:
@@ -43,7 +41,7 @@ def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> Synt
     'smote'
     """
     if generator is None:
-        return SyntheticOverSampler(QUICK_GENERATOR)
+        return SyntheticOverSampler(TAUGHT_GENERATOR)
     if not isinstance(generator, SyntheticOverSampler):
         return SyntheticOverSampler(generator=generator)
     fresh: SyntheticOverSampler = clone(generator)

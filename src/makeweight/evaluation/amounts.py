@@ -63,8 +63,9 @@ def amounts_of(
     total = int(soft_counts(problem.counts).sum())
     soft = design.soft_rows or total
     folds = design.calibration_folds or calibration_folds(problem, generator, seconds, n_jobs)
-    if design.soft_rows is None and any(arm.variant == "soft" for source in sources for arm in source.arms):
-        soft = affordable_soft_rows(problem, generator, seconds, n_jobs, 1 + folds)
+    teaching = next((s.generator for s in sources if any(arm.variant == "soft" for arm in s.arms)), None)
+    if design.soft_rows is None and teaching is not None:
+        soft = affordable_soft_rows(problem, generator, teaching, seconds, n_jobs, 1 + folds)
     augmented = balance + augment * len(problem.group_names)
     return Amounts(augment, soft, total, folds, {"balanced": balance, "augmented": augmented, "soft": soft})
 

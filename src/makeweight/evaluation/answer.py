@@ -71,6 +71,7 @@ class Advice:
     #: words of the command line
     table: Sequence[str]
     generator: Sequence[str]
+    teaching: Sequence[str]  # of rows that a committee labels
     n_added: Mapping[str, int]  # rows that are added to the whole table
     augment: int  # further rows per group of the augmented arm
     #: the target, and its rarest class
@@ -138,7 +139,7 @@ def _loss(scores: Scores, pair: Pair) -> float:
 def _cases(advice: Advice) -> str:
     """Return what the cases are called: the rarest class, or "rare cases" where its name is long.
 
-    >>> _cases(Advice([], [], {}, 0, "churn", "yes")), _cases(Advice([], [], {}, 0, "type", "one of many"))
+    >>> _cases(Advice([], [], [], {}, 0, "churn", "yes")), _cases(Advice([], [], [], {}, 0, "type", "one of many"))
     ('churn=yes', 'rare cases')
     """
     name = f"{advice.target}={advice.case}"
@@ -185,7 +186,8 @@ def _command(arm: Arm, advice: Advice) -> str:
     if arm.step == "soft-rows":
         extra = ["--soft-labels", *(["--strategy", advice.soft_strategy] if advice.soft_strategy else [])]
     if arm.step in ("rows", "soft-rows"):
-        return shlex.join(["makeweight", "balance", *advice.table, *advice.generator, *extra, "-o", "balanced.csv"])
+        by = advice.generator if arm.step == "rows" else advice.teaching
+        return shlex.join(["makeweight", "balance", *advice.table, *by, *extra, "-o", "balanced.csv"])
     return f"in Python: {_python(arm, advice)}"
 
 
@@ -194,4 +196,5 @@ def _python(arm: Arm, advice: Advice) -> str:
     if arm.step == "learner":
         return LINES["calibration"].replace("model", str(make_learner(arm.variant, 0, 1)))
     augment = f", augment={advice.augment}" if arm.variant == "augmented" else ""
-    return LINES[arm.step].format(generator=advice.generator[1], augment=augment)
+    by = advice.generator if arm.step == "rows" else advice.teaching
+    return LINES[arm.step].format(generator=by[1], augment=augment)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from makeweight.errors import OptionError, nearest
+from makeweight.generators import DEFAULT_GENERATOR, TAUGHT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
@@ -122,7 +123,8 @@ def catalogue(
     Parameters
     ----------
     generator : str or Generator
-        The chosen one; where it is among the listed ones it takes their place.
+        The chosen one; where it is among the listed ones it takes their place. Where it is the default, rows that a
+        committee labels are by the smoothed bootstrap, as `SyntheticClassifier` has them.
     options : mapping of str to object, optional
         Its constructor arguments.
     external : mapping of name to DataFrame, optional
@@ -156,15 +158,23 @@ def catalogue(
         *_both(name, f"{label}, balanced{weight}", name, "balanced", focus=True),
         *_both(f"{name}+augment", f"{label}, balanced + augmented{weight}", name, "augmented", focus=True),
     )
+    taught, by = chosen, label
+    if not teaches(generator, options):
+        taught, by = resolve(TAUGHT_GENERATOR), labels[TAUGHT_GENERATOR]
     sources.append(ArmSource(name, "generator", chosen, arms=arms))
-    sources.append(ArmSource("committee", "taught", chosen, arms=_taught_arms(label)))
-    auto = _both("auto", f"SyntheticClassifier(auto), {label}", "auto", "all", focus=True)
-    sources.append(ArmSource("auto", "auto", chosen, arms=auto))
+    sources.append(ArmSource("committee", "taught", taught, arms=_taught_arms(by)))
+    auto = _both("auto", f"SyntheticClassifier(auto), {by}", "auto", "all", focus=True)
+    sources.append(ArmSource("auto", "auto", taught, arms=auto))
     for file, rows in (external or {}).items():
         named = f"external:{file}"
         outside = _both(named, f"{file} (external information)", named, "all", external=True)
         sources.append(ArmSource(named, "external", rows=rows, arms=outside))
     return sources
+
+
+def teaches(generator: str | Generator, options: Mapping[str, Any] | None) -> bool:
+    """Return whether rows that a committee labels are the chosen generator's, too: where it is not the default."""
+    return generator != DEFAULT_GENERATOR or bool(options)
 
 
 def _real_arms() -> tuple[Arm, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from makeweight.errors import OptionError
 from makeweight.evaluation.amounts import INNER_FOLDS, Amounts, amounts_of, fewer_soft_rows, soft_strategy
 from makeweight.evaluation.answer import Advice, give_answer
-from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose
+from makeweight.evaluation.arms import Arm, ArmSource, catalogue, choose, teaches
 from makeweight.evaluation.budget import Clock, missing_splits
 from makeweight.evaluation.comparison import Comparison
 from makeweight.evaluation.design import (
@@ -34,7 +34,7 @@ from makeweight.evaluation.training import AUTO, Settings
 from makeweight.evaluation.transfer import BESIDE, GeneratorTransfer, transfer_costs
 from makeweight.evaluation.verdict import judge
 from makeweight.evaluation.work import Work, forecast
-from makeweight.generators import DEFAULT_GENERATOR
+from makeweight.generators import DEFAULT_GENERATOR, TAUGHT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve, stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
@@ -50,8 +50,6 @@ DESIGN, EXECUTION = Design(), Execution()
 ESTIMATORS = ("lr", "rf", "hgb")
 #: What a comparison may take where neither a time nor a number of splits is asked for.
 SECONDS = 300.0
-#: What to name where another generator takes most of the time.
-QUICK = "smoothed-bootstrap"
 
 
 def compare(
@@ -178,7 +176,10 @@ def compare(
     named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
     command = evaluate_command([*table, *named], design, settings, named_arms, ran)
     added, augment = amounts.n_added, amounts.augment
-    advice = Advice(table, named, added, augment, str(target), _case(problem), soft_strategy(problem, amounts))
+    teaching = named if teaches(generator, options) else ["--generator", TAUGHT_GENERATOR]
+    advice = Advice(
+        table, named, teaching, added, augment, str(target), _case(problem), soft_strategy(problem, amounts)
+    )
     verdict = judge(
         scores, focus, problem.group_names, table=table, generator=named, n_added=added, augment=augment, cut=cut
     )
@@ -370,8 +371,8 @@ def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple
     for pair in scores.pairs:
         for record in scores.records(*pair):
             seconds[record.source] += record.task_seconds
-    own = sum(seconds[source.name] for source in sources if any(arm.focus for arm in source.arms))
+    own = sum(seconds[s.name] for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms))
     share = own / sum(seconds.values())
-    if share <= 0.5 or generator == QUICK or seconds.get(QUICK, own) > own / 2:
+    if share <= 0.5 or generator == TAUGHT_GENERATOR or seconds.get(TAUGHT_GENERATOR, own) > own / 2:
         return ()
-    return (f"{share:.0%} of the time went to rows by {generator}: --generator {QUICK} is quicker",)
+    return (f"{share:.0%} of the time went to rows by {generator}: --generator {TAUGHT_GENERATOR} is quicker",)

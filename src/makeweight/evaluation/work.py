@@ -28,19 +28,19 @@ ENOUGH = 5
 SOFT_SHARE, LEAST_SHARE, WRITING_SHARE = 0.25, 0.1, 0.45
 #: Share of the time that is planned for; the rest is for what is not foreseen.
 PLANNED = 0.95
-#: `SyntheticClassifier` writes as often as the arms of rows and of the committee together, and fits more.
+#: `SyntheticClassifier` writes as often as the arms of its generator and of the committee together, and fits more.
 AUTO_FACTOR = 2.0
 #: Seconds that a fit usually takes, and more for every row.
 FIT, FIT_ROW = 0.05, 5e-5
 
 
 def affordable_soft_rows(
-    problem: EvaluationProblem, generator: Generator, seconds: float | None, n_jobs: int, fits: int
+    problem: EvaluationProblem, generator: Generator, teaching: Generator, seconds: float | None, n_jobs: int, fits: int
 ) -> int:
     """Return how many rows with soft labels, on the whole table, can be written in each of `ENOUGH` splits.
 
-    By what the generator says that they cost, and that rows of the balanced arm cost, which it writes after each of
-    `fits`; all where nothing limits the time.
+    By what the one that writes them says that they cost, and the other one says that rows of the balanced arm cost,
+    which it writes after each of `fits`; all where nothing limits the time.
     """
     total = int(soft_counts(problem.counts).sum())
     if seconds is None:
@@ -49,7 +49,7 @@ def affordable_soft_rows(
     split = seconds * processes(n_jobs) / ENOUGH
     left = WRITING_SHARE - fits * generator.cost(Plan.make(groups)).seconds / split
     share = min(SOFT_SHARE, max(left, LEAST_SHARE))
-    return min(total, int(total * share * split / max(generator.cost(soft_plan(groups)).seconds, 1e-9)))
+    return min(total, int(total * share * split / max(teaching.cost(soft_plan(groups)).seconds, 1e-9)))
 
 
 def forecast(
@@ -166,9 +166,11 @@ class Work:
             if (record.repeat, record.fold) == self.splits[0]:
                 took[record.source] += record.task_seconds
         parallel = processes(self.n_jobs)
-        chosen = next((s for s in everything if any(arm.variant == "augmented" for arm in s.arms)), None)
-        both = took.get("committee", 0.0) + (took[chosen.name] if chosen else 0.0)
+        written = {type(s.generator): took[s.name] for s in everything if s.kind == "generator"}
+        both = took.get("committee", 0.0)
+        both += sum(written.get(type(s.generator), 0.0) for s in everything if s.kind == "auto")
         needs = {"auto": AUTO_FACTOR * both / parallel}
+        chosen = next((s for s in everything if any(arm.variant == "augmented" for arm in s.arms)), None)
         if chosen is not None and chosen.generator is not None:
             groups = Groups(self.problem.table(np.arange(len(self.problem))))
             extra = round(self.settings.augment * int(groups.counts.max()))
