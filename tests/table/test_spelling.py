@@ -20,6 +20,7 @@ from makeweight.table import Table
 from makeweight.table.containers import to_frame
 from makeweight.table.kinds import codec, identifier
 from makeweight.table.kinds.identifier import check_of
+from makeweight.table.kinds.name_shape import NameShape
 from makeweight.table.spelling.reader import read_spelled
 
 START = dt.datetime(2020, 1, 5, 15, 4, 5)
@@ -53,6 +54,10 @@ DATES = {
     "%Y%m%d-%H%M": "%Y%m%d-%H%M",
     "%Y-%m-%d %H:%M:%S CET": "%Y-%m-%d %H:%M:%S CET",
     "%Hh%M": "%Hh%M",
+    "%H%Mh": "%H%Mh",
+    "%d%b%Y": "%d%b%Y",
+    "%d%b%y:%H:%M:%S": "%d%b%y:%H:%M:%S",
+    "%a %b %d %Y %H:%M:%S GMT+0100": "%a %b %d %Y %H:%M:%S GMT%z",
     "%H:%M": "%H:%M",
     "%H:%M:%S": "%H:%M:%S",
     "%I:%M %p": "%I:%M %p",
@@ -168,6 +173,8 @@ NUMBERS = {
     "millions of dollars": ["$2.35M", "$0.16M", "$12.00M"],
     "exponents": ["1.553e+02", "-1.000e-03", "9.120e+11"],
     "short exponents": ["1.5E2", "1.0E-3", "9.1E11"],
+    "prices without cents": ["1'037.–", "12.–", "4.–"],
+    "prices with a comma and a stroke": ["1037,-", "12,-", "4,-"],
     "plain": ["5.25", "3.50", "12.75"],
     "plain whole": ["512", "37", "12"],
 }
@@ -227,6 +234,23 @@ MEANING = {
     "ports": lambda i: f"10.0.0.{i}:{8000 + i}",
     "padded addresses": lambda i: f"010.000.000.{i:03d}",
     "lists": lambda i: f"[{i}, {i + 1}]",
+    "spans": lambda i: f"{i}-{i + 9}",
+    "spans of prices": lambda i: f"${10 * i}-${10 * i + 9}",
+    "spans with thousands": lambda i: f"{1000 * i:,}-{1000 * i + 999:,}",
+    "spans of years": lambda i: f"{1900 + i}-{1901 + i}",
+    "spans with a word": lambda i: f"{i}–{i + 4} years",
+    "spans, the last one open": lambda i: f"{i}-{i + 4}" if i < 28 else "28+",
+    "spans, the first one open": lambda i: f"{i}.5-{i + 1}.5" if i else "<0.5",
+    "seasons": lambda i: f"{1990 + i}-{(91 + i) % 100:02d}",
+    "weeks": lambda i: f"{2019 + i // 20}-W{i % 20 + 1:02d}",
+    "days of weeks": lambda i: f"2019-W{i % 20 + 1:02d}-{i % 7 + 1}",
+    "quarters": lambda i: f"{i % 4 + 1}Q{10 + i // 4}",
+    "financial years": lambda i: f"FY{1990 + i}",
+    "halves": lambda i: f"{1990 + i // 2} H{i % 2 + 1}",
+    "days of months": lambda i: f"{i % 28 + 1}.{i % 11 + 1}.",
+    "ages": lambda i: f"{i // 12}y {i % 12}m",
+    "tolerances": lambda i: f"{i}±{i % 5}",
+    "counts with shares": lambda i: f"{i} ({i / 3:.1f}%)",
 }
 
 
@@ -234,6 +258,23 @@ MEANING = {
 def test_values_that_mean_something_are_no_names_of_rows(name):
     column, _ = described([MEANING[name](i) for i in range(29)])
     assert column.kind == "text"
+
+
+def test_a_number_beside_a_month_is_a_day_or_a_year_and_that_is_said():
+    days, _ = described([f"{t:%d %b}" for t in STAMPS])
+    assert days.spelling.form == "%d %b"
+    assert "could be a year: --kind x=datetime:%y %b decides" in days.warnings[0]
+    years, _ = described([f"{t:%b}-{i % 30:02d}" for i, t in enumerate(STAMPS[:40])])
+    assert years.spelling.form == "%b-%y"
+    leap, series = described(["28 Feb", "29 Feb", "01 Mar"] * 5)
+    assert codec(leap.kind).decode(leap, codec(leap.kind).encode(leap, series)).tolist() == series.tolist()
+
+
+def test_years_are_no_times_of_day():
+    clock, _ = described([f"{i * 14 // 60:02d}{i * 14 % 60:02d}" for i in range(90)])
+    assert (clock.kind, clock.spelling.form) == ("datetime", "%H%M")
+    column, _ = described([str(year) for year in range(1900, 1960)])
+    assert column.spelling is None or column.kind != "datetime"
 
 
 @pytest.mark.parametrize(
@@ -280,6 +321,25 @@ def test_keys_go_on_counting():
     assert fresh_values([f"{i}/2020" for i in range(1, 40)], 2) == ["40/2020", "41/2020"]
     decimals = fresh_values([Decimal(i) for i in range(30)], 2)
     assert decimals == [Decimal(30), Decimal(31)]
+
+
+def test_numbers_within_a_key_stay_within_their_bounds():
+    rng = np.random.default_rng(0)
+    real = [f"rgb({a},{b},{c})" for a, b, c in rng.integers(0, 256, (60, 3)).tolist()]
+    for value in fresh_values(real):
+        assert max(map(int, re.findall(r"\d+", value))) < 256
+    months = [f"令和{1 + i // 12}年{i % 12 + 1}月{i % 28 + 1}" for i in range(60)]
+    assert all(1 <= int(value.split("年")[1].split("月")[0]) <= 12 for value in fresh_values(months))
+    padded = [f"{i % 12 + 1:02d}-{i % 28 + 1:02d}" for i in range(80)]
+    assert all(re.fullmatch(r"(0[1-9]|1[0-2])-\d\d", value) for value in fresh_values(padded, 150))
+    numbered = [f"No. {i * 7}" for i in range(60)]  # too few are left within the bounds: they go on above
+    assert all(re.fullmatch(r"No\. (0|[1-9]\d*)", value) for value in fresh_values(numbered, 900))
+
+
+def test_the_chance_in_a_shape_counts_what_is_drawn():
+    assert NameShape.of([f"2020-{i:02d}" for i in range(7, 39)]).bits == 5
+    assert NameShape.of(["ab12", "cd34"]).bits == pytest.approx(2 * np.log2(10) + 2 * np.log2(6))
+    assert NameShape.of([f"K{'xyzuv'[i % 5]}{i % 9}" for i in range(45)]).bits < 6
 
 
 def test_what_stands_around_a_key_stays():

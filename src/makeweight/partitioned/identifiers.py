@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from makeweight.partitioned.facts import TableFacts
 from makeweight.table import Column, Kind, Table
 from makeweight.table.kinds import identifier
 from makeweight.table.kinds._values import to_dtype
+from makeweight.table.kinds.name_shape import NameShape
 
 #: Strings are drawn freely where the odds of drawing one twice are below one in two to the power of this.
 SAFE_BITS = 40
@@ -55,7 +55,7 @@ class FreshNames:
                 real = sample.frame[name].dropna().astype(str).tolist()
                 examples[name] = real[:: max(1, len(real) // EXAMPLES)]
                 needed = 2 * math.log2(max(2, known.n_rows + n_rows)) + SAFE_BITS
-                free = min(map(_bits, real), default=0) >= needed
+                free = bool(real) and NameShape.of(examples[name]).bits >= needed
                 longest[name] = None if free else known.longest
         return cls(last, examples, longest, n_rows)
 
@@ -69,20 +69,12 @@ class FreshNames:
             first = self.last[name] + 1 + before
             return to_dtype(column, pd.Series(range(first, first + n), dtype=object))
         real = self.examples[name] or ["row"]
-        shaped = identifier.shaped(real, n, rng) if n else []
+        shaped = identifier.shaped(NameShape.of(real), n, rng) if n else []
         longest = self.longest[name]
         if longest is not None:
             width = len(str(self.n_rows))
             shaped = [f"{text}-{before + i:0{max(width, longest - len(text))}d}" for i, text in enumerate(shaped)]
         return to_dtype(column, pd.Series(shaped, dtype=object))
-
-
-def _bits(text: str) -> float:
-    """Return how much chance there is in the characters that are drawn anew."""
-    hexadecimal = set(text.casefold()) <= set("0123456789abcdef-")
-    letters = sum(character in string.ascii_letters for character in text)
-    digits = sum(character in string.digits for character in text)
-    return digits * math.log2(10) + letters * math.log2(6 if hexadecimal else 26)
 
 
 def _refuse_overflow(column: Column, highest: int) -> None:

@@ -16,15 +16,16 @@ import makeweight.table.kinds.text as text
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._values import is_decimal, missing_mask, python_type_of, to_dtype
+from makeweight.table.kinds.name_shape import ENOUGH, NameShape, common
 
 __all__ = ["check_of", "fresh", "shaped"]
 
 ROUNDS = 20
-#: Fewer names than this share characters or check digits by chance.
-ENOUGH = 20
+#: Rounds within the bounds of the real names' numbers, before the bounds are widened.
+WITHIN_BOUNDS = 10
+#: Names drawn for each that is missing after the first round.
+AGAIN = 4
 ENOUGH_TO_COUNT = 10
-#: Different characters in one place, at most, where a format allows no others.
-FEW_CHARACTERS = 5
 DIGIT_VALUES = {character: str(value) for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 
 
@@ -48,7 +49,7 @@ def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator
     """Make `n` identifiers that differ from each other and from the real ones.
 
     Whole numbers go on after the largest, and so do numbers behind a fixed prefix. Other strings keep the shape of
-    real ones (a digit stays a digit, a letter a letter of the same case, and what all have in common stays), and
+    real ones (`NameShape`: a number stays within its bounds, a letter a letter, and what all have in common stays), and
     get a suffix where that leaves too few. Check digits are right where they are right in the real column.
 
     `real`: the real column. Returns shape (n,), with the dtype of the real column.
@@ -108,10 +109,14 @@ def _like(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
     taken = dict.fromkeys(real)
     n_real = len(taken)
     taken.update(dict.fromkeys(_counted_on(list(taken), n)))
-    for _ in range(ROUNDS if real else 0):
-        if len(taken) == n_real + n:
-            break
-        taken.update(dict.fromkeys(shaped(real, n_real + n - len(taken), rng)))
+    if real and len(taken) < n_real + n:
+        shape = NameShape.of(real)
+        for turn in range(ROUNDS):
+            widen = 2 ** max(0, turn + 1 - WITHIN_BOUNDS)
+            missing = n_real + n - len(taken)
+            taken.update(dict.fromkeys(shaped(shape, missing if turn == 0 else AGAIN * missing, rng, widen)))
+            if len(taken) >= n_real + n:
+                break
     number = 0
     while len(taken) < n_real + n:
         number += 1
@@ -123,8 +128,8 @@ def _counted_on(real: list[str], n: int) -> Iterable[str]:
     """Return names that go on counting, where the real ones are a fixed text around a number that counts."""
     if len(real) < ENOUGH_TO_COUNT or check_of(real) is not None:
         return ()
-    prefix = re.sub(r"\d+$", "", real[0][: _common(real)])
-    suffix = re.sub(r"^\d+", "", real[0][len(real[0]) - _common([value[::-1] for value in real]) :])
+    prefix = re.sub(r"\d+$", "", real[0][: common(real)])
+    suffix = re.sub(r"^\d+", "", real[0][len(real[0]) - common([value[::-1] for value in real]) :])
     inner = [value[len(prefix) : len(value) - len(suffix)] for value in real]
     if not all(number.isdecimal() and number.isascii() for number in inner):
         return ()
@@ -135,43 +140,11 @@ def _counted_on(real: list[str], n: int) -> Iterable[str]:
     return [f"{prefix}{number:0{width}d}{suffix}" for number in range(max(numbers) + 1, max(numbers) + 1 + n)]
 
 
-def shaped(real: list[str], n: int, rng: np.random.Generator) -> list[str]:
-    """Draw `n` strings whose characters are of the same class, position by position, as a real string's.
-
-    What all real strings have in common stays, and so do check digits that are right in all of them. Where strings
-    of one length have few characters in a place (the version of a UUID), it is one of these.
-    """
-    every = np.array(real, dtype=np.str_)
-    templates = every[rng.integers(0, len(real), n)]
-    width = max(1, templates.dtype.itemsize // 4)
-    letters = np.ascontiguousarray(templates).view(np.uint32).reshape(n, width).copy()
-    keep, end = (_common(real), _common([value[::-1] for value in real])) if len(real) >= ENOUGH else (0, 0)
-    end = min(end, min(map(len, real)) - keep)
-    inner = {character for value in real for character in value[keep : len(value) - end].casefold()}
-    hexadecimal = inner <= set("0123456789abcdef-:.")
-    fixed = letters.copy()
-    known = every.view(np.uint32).reshape(len(real), -1)[:, :width] if len(real) >= ENOUGH else None
-    for first, last in (("0", "9"), ("a", "f" if hexadecimal else "z"), ("A", "F" if hexadecimal else "Z")):
-        here = (letters >= ord(first)) & (letters <= ord(last))
-        letters[here] = rng.integers(ord(first), ord(last) + 1, int(here.sum()), dtype=np.uint32)
-    if known is not None:
-        until = np.array([[len(value)] for value in templates.tolist()]) - end
-        places = np.arange(width)
-        letters = np.where((places < keep) | (places >= until), fixed, letters)
-        if len({len(value) for value in real}) == 1:
-            for place in range(keep, width):
-                seen = np.unique(known[:, place])
-                if len(seen) <= FEW_CHARACTERS:
-                    letters[:, place] = fixed[:, place] if len(seen) == 1 else rng.choice(seen, n)
-    values = [str(value) for value in letters.view(f"U{width}").ravel()]
-    check = check_of(real)
+def shaped(shape: NameShape, n: int, rng: np.random.Generator, widen: int = 1) -> list[str]:
+    """Draw `n` strings of the shape of real ones; check digits that are right in all real ones are right in them."""
+    values = shape.draw(n, rng, widen)
+    check = check_of(shape.real)
     return values if check is None else [_CHECKS[check][1](value) for value in values]
-
-
-def _common(real: list[str]) -> int:
-    """Return how many characters all strings begin with."""
-    low, high = min(real), max(real)
-    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
 
 
 def check_of(texts: Sequence[str]) -> str | None:

@@ -41,13 +41,15 @@ WORDS = (
 )
 LITERALS = frozenset(WORDS.split())
 TOKEN = re.compile(r"\d+|[AaPp]\.[Mm]\.|[^\W\d_]+|.", re.DOTALL)
-ZONE = re.compile(r"(?<=\d) ?([+-]\d\d:?\d\d)$")
-CLOCK = re.compile(r"(?:(?<![\d:])|(?<=\d{4}:))\d{1,3}(:\d\d){1,2}([.,]\d{1,9})?(?![\d:])")
+ZONE = re.compile(r"(?:(?<=\d)|(?<=GMT)|(?<=UTC)) ?([+-]\d\d:?\d\d)$")
+CLOCK = re.compile(r"(?:(?<![\d:])|(?<=\d{4}:)|(?<=[A-Za-z]\d\d:))\d{1,3}(:\d\d){1,2}([.,]\d{1,9})?(?![\d:])")
 #: How many digits a number has that stands for this, as far as that decides.
 LENGTHS = {"Y": (4,), "y": (2,)}
 ORDERS = ("Ymd", "dmY", "mdY", "Ydm", "dmy", "mdy", "ymd")
+#: Days that every month has.
+MONTH = 28
 #: Directives of digits without anything between them, by their number.
-COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+COMPACT = {4: "%H%M", 6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 #: The same of a time of day that stands behind a date.
 COMPACT_CLOCK = {4: "%H%M", 6: "%H%M%S"}
 
@@ -72,6 +74,8 @@ def spelled_dates(
         fitting.pop("Ydm", None)
     if fitting.keys() & {"dmy", "mdy"} and "-" not in first:
         fitting.pop("ymd", None)
+    if fitting.keys() == {"d", "y"}:
+        return _day_or_year(first, texts, fitting)
     if len(fitting) < 2:
         return next(((spelling, None) for spelling in fitting.values()), None)
     likely = ("dmY", "dmy") if "." in first else ("mdY", "mdy")
@@ -80,6 +84,18 @@ def spelled_dates(
     return chosen, (
         f"{first} is read as {_plain(chosen.form)} and could be {' or '.join(others)}: "
         f"--kind COL=datetime:{others[0]} decides"
+    )
+
+
+def _day_or_year(first: str, texts: pa.Array, fitting: dict[str, DateSpelling]) -> tuple[DateSpelling, str]:
+    """Decide whether the number beside the name of a month is a day: it is where it stands first, or is any of 28."""
+    many = len(pc.unique(pc.extract_regex(texts, r"(?P<number>\d+)").field(0))) >= MONTH
+    day = first[0].isdecimal() or many
+    chosen, other = (fitting[order] for order in (("d", "y") if day else ("y", "d")))
+    what, decides = ("day", "year") if day else ("year", "day")
+    return chosen, (
+        f"the number in {first} is read as a {what} and could be a {decides}: "
+        f"--kind COL=datetime:{_plain(other.form)} decides"
     )
 
 
@@ -94,6 +110,8 @@ def _styled(spelling: DateSpelling, texts: pa.Array, stated: bool) -> DateSpelli
     if any(field.null_count for field in fields.values()):
         return None
     parts = list(spelling.parts)
+    if parts == ["%H", "%M"] and not stated and not any_match(texts, "^0"):
+        return None  # 2003 and its like are more often years
     months: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
     halves = spelling.halves
@@ -254,7 +272,7 @@ def _orders(numbers: list[str], tokens: list[str], clock: bool) -> Iterator[str]
     elif named and len(numbers) == 2:
         yield from ("Yd",) if lengths[0] == 4 else ("dY",) if lengths[1] == 4 else ("dy",)
     elif named and len(numbers) == 1 and not clock:
-        yield from ("Y",) if lengths[0] == 4 else ("y",)
+        yield from ("Y",) if lengths[0] == 4 else ("d", "y")
     elif lengths in ([8, 4], [8, 6]) and not clock:  # 20200314T150000
         yield "CK"
     elif "h" in tokens and len(numbers) == 2 and lengths[1] == 2 and not clock:  # 13h30

@@ -31,6 +31,8 @@ LIMITS = {
 }
 #: Two-digit years from here on are of the last century, as in POSIX.
 PIVOT = 69
+#: The year of days without one, which has a 29 February.
+LEAP = 1972
 DAY, HOUR, MINUTE, SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 
 
@@ -171,7 +173,7 @@ def _ticks(numbers: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         low, high = LIMITS.get(letter, (0, 10**9))
         fits &= (values >= low) & (values <= high)
     safe = {letter: np.where(fits, values, 1) for letter, values in numbers.items()}
-    years = safe.get("Y", np.full(len(first), 1970))
+    years = safe.get("Y", np.full(len(first), LEAP if "d" in safe else 1970))
     if "y" in safe:
         years = safe["y"] + np.where(safe["y"] >= PIVOT, 1900, 2000)
     months = safe["Q"] * 3 - 2 if "Q" in safe else safe.get("m", np.ones_like(first))

@@ -26,7 +26,7 @@ UNIT = (
 GAP = r"[ \x{a0}\x{202f}]"
 SEPARATORS = ".,'’ \u00a0\u202f"
 BEFORE = rf"(?:{CURRENCY}{GAP}?|{UNIT}{GAP})"
-AFTER = rf"(?:{GAP}?(?:{CURRENCY}|{UNIT})|{GAP}[^\d\s()+−-][^\d()]{{0,15}})"
+AFTER = rf"(?:[.,][-–—]{{1,2}}|{GAP}?(?:{CURRENCY}|{UNIT})|{GAP}[^\d\s()+−-][^\d()]{{0,15}})"
 DIGITS = r"\d[\d.,'’ \x{a0}\x{202f}]*\d|\d|[.,]\d+"
 PATTERN = (
     rf"(?P<open>\(?)(?P<first>[-+−]?)(?P<before>{BEFORE}?)(?P<second>[-−]?)(?P<number>{DIGITS})"

@@ -25,6 +25,8 @@ SAMPLE = 64
 ROWS = 1_000
 #: Whole numbers that may be dates without anything between: 202003, 20200314, 20200314150000.
 DATE_LENGTHS = (6, 8, 14)
+#: Digits of a time of day without anything between, as text: 0930.
+CLOCK_LENGTH = 4
 #: So many different whole numbers that all are dates are no chance.
 ENOUGH_DATES = 13
 
@@ -83,7 +85,9 @@ def _of(texts: pa.Array, kind: Kind | None, form: str | None) -> tuple[Spelling,
     numeric = kind in (Kind.CONTINUOUS, Kind.INTEGER)
     if not numeric:
         digits = pc.min_max(pc.utf8_length(texts)).as_py() if pc.all(pc.ascii_is_decimal(texts)).as_py() else None
-        chance = digits is not None and (digits["min"] not in DATE_LENGTHS or len(texts) < ENOUGH_DATES)
+        chance = digits is not None and (
+            digits["min"] not in (CLOCK_LENGTH, *DATE_LENGTHS) or len(texts) < ENOUGH_DATES
+        )
         dates = None if chance and kind is None else spelled_dates(texts, stated=kind is Kind.DATETIME, form=form)
         if dates is not None or kind is Kind.DATETIME:
             return dates
