@@ -92,7 +92,7 @@ class NameShape:
             for place, seen in self._places().items():
                 letters[:, place] = fixed[:, place] if len(seen) == 1 else rng.choice(seen, n)
         values = [str(value) for value in letters.view(f"U{width}").ravel()]
-        return values if self.bounds is None else self._with_numbers(values, rng, widen)
+        return values if self.bounds is None else _with_numbers(values, self.bounds, self.padded, rng, widen)
 
     def _places(self) -> dict[int, np.ndarray]:
         """Return the characters of places that have few, in names of one length."""
@@ -102,24 +102,28 @@ class NameShape:
         columns = {place: np.unique(known[:, place]) for place in range(self.keep, known.shape[1])}
         return {place: seen for place, seen in columns.items() if len(seen) <= FEW_CHARACTERS}
 
-    def _with_numbers(self, values: list[str], rng: np.random.Generator, widen: int) -> list[str]:
-        """Replace the numbers of names by numbers within their bounds."""
-        assert self.bounds is not None
-        widest = max(range(len(self.bounds)), key=lambda i: self.bounds[i][1] - self.bounds[i][0])
-        drawn = []
-        for i, (low, high) in enumerate(self.bounds):
-            above = low + (high - low + 1) * (widen if i == widest else 1)
-            drawn.append(rng.integers(low, min(above, 2**62), len(values)).tolist())
-        out = []
-        for value, *numbers in zip(values, *drawn, strict=True):
-            pieces = NUMBER.split(value)
-            if len(pieces) != 2 * len(numbers) + 1:
-                out.append(value)
-                continue
+
+def _with_numbers(
+    values: list[str],
+    bounds: tuple[tuple[int, int], ...],
+    padded: tuple[bool, ...],
+    rng: np.random.Generator,
+    widen: int,
+) -> list[str]:
+    """Replace the numbers of names by numbers within their bounds."""
+    widest = max(range(len(bounds)), key=lambda i: bounds[i][1] - bounds[i][0])
+    drawn = []
+    for i, (low, high) in enumerate(bounds):
+        above = low + (high - low + 1) * (widen if i == widest else 1)
+        drawn.append(rng.integers(low, above, len(values)).tolist())
+    out = []
+    for value, *numbers in zip(values, *drawn, strict=True):
+        pieces = NUMBER.split(value)
+        if len(pieces) == 2 * len(numbers) + 1:
             for i, number in enumerate(numbers):
-                pieces[2 * i + 1] = f"{number:0{len(pieces[2 * i + 1])}d}" if self.padded[i] else str(number)
-            out.append("".join(pieces))
-        return out
+                pieces[2 * i + 1] = f"{number:0{len(pieces[2 * i + 1])}d}" if padded[i] else str(number)
+        out.append("".join(pieces))
+    return out
 
 
 def common(real: list[str]) -> int:
