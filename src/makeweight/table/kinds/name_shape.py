@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-__all__ = ["ENOUGH", "NameShape", "common"]
+__all__ = ["NameShape"]
 
 #: Fewer names than this share characters by chance.
 ENOUGH = 20
