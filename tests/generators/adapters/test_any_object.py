@@ -10,7 +10,7 @@ from makeweight import SyntheticOverSampler, balance
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.adapters.any_object import AnyObject
 from makeweight.generators.contract import CHECKS, example_table
-from makeweight.generators.limits import Limits
+from makeweight.generators.limits import Limits, ShortfallWarning
 from makeweight.generators.registry import resolve
 
 
@@ -101,6 +101,51 @@ class Pair(Shuffled):
 def test_what_are_no_rows_is_refused(model, says):
     with pytest.raises(GeneratorError, match=says):
         balance(example_table().frame, target="y", generator=model, random_state=0)
+
+
+class Unwilling(Shuffled):
+    def fit(self, frame):
+        raise KeyError("size")
+
+
+class Broken(Shuffled):
+    def fit(self, frame):
+        raise ModuleNotFoundError("no module of its own")
+
+
+class Moody(Told):
+    """Writes red rows, and no other."""
+
+    def draw(self, frame, n):
+        if (frame["colour"] != "red").any():
+            raise TypeError("another colour\nand more")
+        return super().draw(frame, n)
+
+
+@pytest.mark.parametrize(
+    ("model", "says", "hint"),
+    [
+        (Unwilling(), "Unwilling cannot learn from these rows: got KeyError: 'size'", "another generator"),
+        (Broken(), "Broken cannot learn from these rows: got ModuleNotFoundError: no module of", "makeweight doctor"),
+        (Moody(), "Moody cannot write rows: got TypeError: another colour\nhint", "another generator"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_errors_of_the_object_are_named(model, says, hint):
+    with pytest.raises(GeneratorError, match=says) as error:
+        balance(example_table().frame, target="y", generator=model, random_state=0)
+    assert hint in error.value.hint
+    assert error.value.__cause__ is not None
+
+
+def test_where_it_fails_for_one_group_the_others_are_written():
+    frame = example_table(n=120, rare=60, group_by=("old",)).frame
+    frame.loc[frame["old"], "colour"] = "red"
+    limits = Limits(copies="accept", on_shortfall="warn")
+    with pytest.warns(ShortfallWarning):
+        generation = balance(frame, target="y", group_by=["old"], generator=Moody(), limits=limits, augment=2)
+    written = {entry.group[1]: entry.accepted for entry in generation.ledger if entry.purpose == "augment"}
+    assert written == {True: 2, False: 0}
 
 
 @pytest.mark.parametrize("thing", [Shuffled, object(), 3])

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from makeweight.errors import GeneratorError
+from makeweight.errors import GeneratorError, MakeweightError
 from makeweight.generators.adapters.plain import PlainTable
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.frame.options import WithOptions
@@ -46,7 +46,7 @@ class Adapter(WithOptions, abc.ABC):
         self._check_options()
         self._plain = PlainTable.of(table)
         if self._plain.known.learned:
-            with seeded(rng) as seed:
+            with seeded(rng) as seed, naming(self._model_name(), "learn from these rows"):
                 self._learn(self._frame(table), seed)
         return self
 
@@ -62,7 +62,7 @@ class Adapter(WithOptions, abc.ABC):
         condition = self._condition(group)
         if not self._plain.known.learned:
             return pd.DataFrame(index=range(n))
-        with seeded(rng) as seed:
+        with seeded(rng) as seed, naming(self._model_name(), "write rows"):
             rows = self._rows(condition, n, seed)
         return self._proposal(rows.iloc[:n].reset_index(drop=True), group)
 
@@ -70,6 +70,10 @@ class Adapter(WithOptions, abc.ABC):
         """Return the seconds expected, from the numbers of rows to learn from and to write."""
         fitting, writing = self.seconds_per_row
         return Cost(seconds=fitting * plan.n_real * (not hasattr(self, "_plain")) + writing * plan.n_synthetic)
+
+    def _model_name(self) -> str:
+        """Return what an error calls the model."""
+        return type(self).__name__
 
     def _frame(self, table: Table) -> pd.DataFrame:
         """Return the rows as the other package is given them."""
@@ -129,11 +133,23 @@ def need(*modules: str) -> None:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
-def failed(package: str, what: str, error: Exception) -> GeneratorError:
-    """Return the error of another package as ours."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    return GeneratorError(
-        f"{package} cannot {what}",
-        got=f"{type(error).__name__}: {first}"[:300],
-        hint="choose another generator: `makeweight generators` lists them",
-    )
+@contextlib.contextmanager
+def naming(model: str, what: str) -> Iterator[None]:
+    """Raise errors of another package inside as ours, so that rows that were accepted are kept.
+
+    >>> with naming("SDVGenerator", "write rows"):
+    ...     raise ValueError("no rows of these conditions")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    makeweight.errors.GeneratorError: SDVGenerator cannot write rows: got ValueError: no rows of these conditions...
+    """
+    try:
+        yield
+    except MakeweightError:
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        hint = "choose another generator: `makeweight generators` lists them"
+        if isinstance(error, ImportError):
+            hint = "a package that it needs is there and does not work: `makeweight doctor` imports each"
+        got = f"{type(error).__name__}: {first}"[:300]
+        raise GeneratorError(f"{model} cannot {what}", got=got, hint=hint) from error

@@ -69,6 +69,9 @@ class AnyObject(Adapter):
         """Return no seconds: nothing is known of the object."""
         return Cost()
 
+    def _model_name(self) -> str:
+        return type(self.model).__name__
+
     def _frame(self, table: Table) -> pd.DataFrame:
         if self.values == "plain":
             return super()._frame(table)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import GeneratorError, OptionError
-from makeweight.generators.adapters.adapter import failed, seeded
+from makeweight.generators.adapters.adapter import naming, seeded
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.check import code_of
 from makeweight.generators.frame.known import KnownTable
@@ -59,7 +59,7 @@ class ChainGenerator(WithOptions, abc.ABC):
         roles = [role for role, needed in zip(ROLES, (coded, numbers), strict=True) if needed]
         self._paths = {role: self._path(role) for role in roles}
         self.pretrained = tuple(dict.fromkeys(self._source(role, path.name)[2] for role, path in self._paths.items()))
-        with seeded(rng) as self._seed:
+        with seeded(rng) as self._seed, naming(type(self).__name__, "load its weights"):
             self._load(self._paths)
         return self
 
@@ -91,7 +91,7 @@ class ChainGenerator(WithOptions, abc.ABC):
         rows: dict[Any, np.ndarray] = {}
         for column in self._known.learned:
             values = self._context[column.name]
-            with seeded(rng):
+            with seeded(rng), naming(type(self).__name__, f"write {column.label}"):
                 drawn = self._column(column, read, values, asked, rng)
             rows[column.name] = drawn
             if column.kind.is_coded:
@@ -102,16 +102,13 @@ class ChainGenerator(WithOptions, abc.ABC):
     def _column(
         self, column: Column, read: np.ndarray, values: np.ndarray, asked: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        try:
-            if column.kind.is_coded:
-                return self._classes(read, values, asked, rng).astype(np.int32)
-            missing = np.isnan(values)
-            gaps = self._classes(read, missing.astype(np.int32), asked, rng).astype(bool)
-            drawn = np.full(len(asked), np.nan)
-            if not gaps.all():
-                drawn[~gaps] = self._numbers(read[~missing], values[~missing], asked[~gaps], rng)
-        except (ValueError, RuntimeError) as error:
-            raise failed(type(self).__name__, f"write {column.label}", error) from error
+        if column.kind.is_coded:
+            return self._classes(read, values, asked, rng).astype(np.int32)
+        missing = np.isnan(values)
+        gaps = self._classes(read, missing.astype(np.int32), asked, rng).astype(bool)
+        drawn = np.full(len(asked), np.nan)
+        if not gaps.all():
+            drawn[~gaps] = self._numbers(read[~missing], values[~missing], asked[~gaps], rng)
         return column.snap(drawn)
 
     def _classes(self, read: np.ndarray, codes: np.ndarray, asked: np.ndarray, rng: np.random.Generator) -> np.ndarray:

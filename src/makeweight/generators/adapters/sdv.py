@@ -27,7 +27,8 @@ class SDVGenerator(Adapter):
     """A synthesizer of the Synthetic Data Vault (``pip install "makeweight[sdv]"``).
 
     The Gaussian copula is told the group and writes rows of it. CTGAN and TVAE write rows of any group; those
-    of others are rejected and counted, so a group of one row in a hundred costs a hundred rows each.
+    of others are rejected and counted, so a group of one row in a hundred costs a hundred rows each. TVAE may
+    write none of it: the result is then a shortfall.
 
     Parameters
     ----------
