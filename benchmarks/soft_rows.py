@@ -7,9 +7,9 @@
 The first measures what is missing. Modes opal and spurious are described in soft_rows_few.py.
 
 whole: tables as they are, at most 12,000 rows, 60 % to learn from. rare: 1,000 common and 100 rare rows to learn from.
-A committee is cross-fitted on the training rows; the smoothed bootstrap writes rows, as many of either label; the
-committee says what each is. Log-loss is for the training rows' shares of labels. Arms, with the same learner and
-without any calibration step unless they say so:
+A committee is cross-fitted on the training rows; the smoothed bootstrap writes rows, in the proportion of the real
+ones; the committee says what each is. Log-loss is for the training rows' shares of labels. Arms, with the same learner
+and without any calibration step unless they say so:
 
 * nothing, and nothing + Platt (out-of-fold, five folds)
 * hard rows: labels balanced by synthetic rows
@@ -39,7 +39,7 @@ from sklearn.model_selection import cross_val_predict, train_test_split
 import soft_rows_few as few
 import transformer_calibrated as tables
 from makeweight import SyntheticClassifier
-from makeweight.committee import Committee, soft_labels
+from makeweight.committee import Committee, soft_counts, soft_labels
 from records import Records
 
 RESULTS = Path(__file__).parent / "results" / "soft_rows.parquet"
@@ -119,12 +119,11 @@ def measure(mode: str, table: str, seed: int) -> list[dict[str, Any]]:
     judged, truth = test.drop(columns="label"), test["label"].to_numpy()
     began = time.perf_counter()
     committee = Committee(random_state=seed).fit(X, y)
-    most = max(8_000, 2 * n)
-    even = written(train, {0: most // 2, 1: most // 2}, seed).drop(columns="label")
-    q = committee.predict_proba(even)
+    new = written(train, dict(enumerate(soft_counts(np.bincount(y)).tolist())), seed).drop(columns="label")
+    q = committee.predict_proba(new)
     seconds = time.perf_counter() - began
     said = committee.predict_proba(judged)[:, 1]
-    rows = pd.concat([X, even], ignore_index=True)
+    rows = pd.concat([X, new], ignore_index=True)
     control = soft_labels(y, committee.oof_, np.empty((0, 2)))
     soft = soft_labels(y, committee.oof_, q)
     rare = written(train, {1: max(0, int((y == 0).sum() - (y == 1).sum()))}, seed + 1)

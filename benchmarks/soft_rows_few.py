@@ -31,7 +31,7 @@ from sklearn.metrics import roc_auc_score
 import quality
 import transformer_calibrated as tables
 from makeweight import Limits
-from makeweight.committee import Committee, blend, soft_labels, teach
+from makeweight.committee import Committee, blend, soft_counts, soft_labels, teach
 from makeweight.experiments.data import COLUMNS, cells
 from makeweight.generators.writing import write_rows
 from makeweight.measure.training import balancing_weights, undersampled
@@ -110,7 +110,8 @@ def opal(teacher: str | None, table: str, seed: int) -> list[dict[str, Any]]:
             hard = pd.concat([train, written(train, lacking, seed, name)], ignore_index=True)
             sets[f"hard rows, {name}"] = (hard.drop(columns="label"), hard["label"].to_numpy(), np.ones(len(hard)))
     else:
-        new = written(train, {(0,): FEW_ROWS // 2, (1,): FEW_ROWS // 2}, seed).drop(columns="label")
+        counts = soft_counts(np.bincount(y), least=FEW_ROWS).tolist()
+        new = written(train, {(label,): n for label, n in enumerate(counts)}, seed).drop(columns="label")
         rows = pd.concat([X, new], ignore_index=True)
         repeats = 1 if "network" in teacher else "auto"
         committee = Committee(TEACHERS[teacher], repeats=repeats, random_state=seed).fit(X, y)

@@ -1,13 +1,15 @@
 """What the defaults of soft rows were chosen on: tables from the network's prior, none of which is reported.
 
-    python benchmarks/soft_rows_prior.py drawn|by-group|boosting|pull|guardrail [--tables N] [--rare R --common C]
+    python benchmarks/soft_rows_prior.py drawn|law|by-group|boosting|pull|guardrail [--tables N] [--rare R --common C]
         [--pool N --judged N]
 
-drawn: weights beside labels drawn from them. by-group: how soft real rows are where the teacher is fitted by group, on
-tables with an attribute that misleads. boosting: a column per category beside one column of codes. pull: how many rows
-a committee's prior weights, slope of one and offsets of zero are worth. guardrail: what a level keeps and loses where
-the blend with a committee is the only candidate. Prints means and standard errors over tables of balanced log-loss and
-AUROC, of log-loss in the mean and the worst of four cells, or of regret. Teachers have three quick members, or four.
+drawn: weights beside labels drawn from them. law: soft rows evenly over the labels, at the table's shares, and evenly
+with weights that give them the table's shares; log-loss there is at the training rows' shares. by-group: how soft real
+rows are where the teacher is fitted by group, on tables with an attribute that misleads. boosting: a column per
+category beside one column of codes. pull: how many rows a committee's prior weights, slope of one and offsets of zero
+are worth. guardrail: what a level keeps and loses where the blend with a committee is the only candidate. Prints means
+and standard errors over tables of balanced log-loss and AUROC, of log-loss in the mean and the worst of four cells, or
+of regret. Teachers have three quick members, or four.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 import soft_rows_few as few
-from makeweight.committee import Committee, Lesson, blend, drawn_labels, teach
+from makeweight.committee import Committee, Lesson, blend, drawn_labels, soft_labels, teach
 from makeweight.committee.boosted import BoostedTrees
 from makeweight.committee.combination import Combination, fit_combination
 from makeweight.committee.committee import PRIOR_ROWS
@@ -122,6 +124,37 @@ def drawn(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dict[s
         for arm, rows_of_arm in sets.items():
             p = few.fitted(learner, *rows_of_arm, seed).predict_proba(features)[:, 1]
             yield {"learner": learner, "arm": arm, **judged(test["label"].to_numpy(), p, y.mean())}
+
+
+def law(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Where soft rows lie, and what they weigh."""
+    X, y, features = train.drop(columns="label"), train["label"].to_numpy(), test.drop(columns="label")
+    share, truth = y.mean(), test["label"].to_numpy()
+    counts = {"even": (4_000, 4_000), "own": (round(8_000 * (1 - share)), round(8_000 * share))}
+    new = {name: few.written(train, {(0,): n[0], (1,): n[1]}, seed) for name, n in counts.items()}
+    committee = Committee(FOUR, cv=3, repeats=1, random_state=seed).fit(X, y)
+    every = {name: pd.concat([X, rows[X.columns]], ignore_index=True) for name, rows in new.items()}
+    said = {name: committee.predict_proba(rows[X.columns]) for name, rows in new.items()}
+    sets = {"nothing": (X, y, np.ones(len(y)))}
+
+    def arm(name: str, law: str, factor: np.ndarray | float = 1.0, m: int | None = None, **options: float) -> None:
+        soft = soft_labels(y, committee.oof_, said[law][:m], **options)
+        weights = np.append(np.ones(len(y)), np.zeros(len(said[law])) + factor)[soft.rows]
+        sets[name] = (every[law].iloc[soft.rows], soft.labels, soft.weights * weights)
+
+    of_group = np.where(new["even"]["label"] == 1, 2 * share, 2 * (1 - share))
+    arm("soft real rows", "even", m=0)
+    arm("even", "even")
+    arm("even, weights of the table", "even", of_group)
+    arm("even, weights of the table, half", "even", of_group / 2)
+    arm("even, weights of the table, an eighth", "even", of_group / 8)
+    arm("the table's shares", "own")
+    arm("the table's shares, wholly soft", "own", softness=1.0)
+    for learner in ("LR", "RF", "XGB"):
+        for name, rows_of_arm in sets.items():
+            p = np.clip(few.fitted(learner, *rows_of_arm, seed).predict_proba(features)[:, 1], FLOOR, 1 - FLOOR)
+            loss = -share * np.log(p[truth == 1]).mean() - (1 - share) * np.log(1 - p[truth == 0]).mean()
+            yield {"learner": learner, "arm": name, "loss": float(loss), "auroc": float(roc_auc_score(truth, p))}
 
 
 def by_group(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -220,7 +253,7 @@ def _calibrated(own: np.ndarray, held: np.ndarray, y: np.ndarray, truth: np.ndar
     return losses, float(np.mean([judged[truth == label].mean() for label in (0, 1)]))
 
 
-MODES = {"drawn": drawn, "by-group": by_group, "boosting": boosting, "pull": pull, "guardrail": guardrail}
+MODES = {"drawn": drawn, "law": law, "by-group": by_group, "boosting": boosting, "pull": pull, "guardrail": guardrail}
 
 
 def main() -> None:

@@ -62,10 +62,10 @@ def test_a_committee_is_asked_as_it_is_and_stays_unfitted():
     assert np.array_equal(taught.said, lesson(teacher=committee)[0].said)
 
 
-def test_counts_are_even_or_the_tables_own():
+def test_counts_are_the_tables_own_or_even_over_groups():
     counts = np.array([7000, 300, 20])
-    assert soft_counts(counts).tolist() == [4880] * 3
-    own = soft_counts(counts, even=False)
+    assert soft_counts(counts, by_group=True).tolist() == [4880] * 3
+    own = soft_counts(counts)
     assert np.allclose(own / own.sum(), counts / counts.sum(), atol=1e-3)
 
 

@@ -36,7 +36,7 @@ class TaughtCandidate(Candidate):
     """A candidate that uses what a teacher says.
 
     >>> TaughtCandidate(way="soft rows").takes({"common": 900, "rare": 100})["rare"].n_augment
-    1000
+    200
     >>> TaughtCandidate(way="committee alone").takes({"common": 900, "rare": 100})["rare"].n_augment
     0
     """
@@ -46,6 +46,7 @@ class TaughtCandidate(Candidate):
     #: mean log-odds of an estimator fitted to those, or to the real rows as they are, and the teacher. "committee
     #: alone": the teacher
     way: str = SOFT
+    by_group: bool = False  # whether there are grouping attributes
 
     @property
     def fitted_to(self) -> str:
@@ -56,7 +57,7 @@ class TaughtCandidate(Candidate):
         """Return the synthetic rows per group."""
         if self.fitted_to != SOFT:
             return dict.fromkeys(counts, Take(0, 0, 1.0))
-        rows = soft_counts(np.array(list(counts.values())), least=ROWS).tolist()
+        rows = soft_counts(np.array(list(counts.values())), by_group=self.by_group, least=ROWS).tolist()
         return {group: Take(0, n, 1.0) for group, n in zip(counts, rows, strict=True)}
 
 
@@ -68,7 +69,8 @@ def taught_candidates(real: RealRows, estimator: Any) -> tuple[tuple[TaughtCandi
     if weight_keyword(estimator) is None:
         note = "no soft rows: the estimator takes no sample_weight, and probabilities are weights"
         return tuple(TaughtCandidate(way=way) for way in (REAL_BLEND, COMMITTEE)), note
-    return tuple(TaughtCandidate(way=way) for way in (SOFT_REAL, SOFT, REAL_BLEND, BLEND, COMMITTEE)), None
+    ways, by_group = (SOFT_REAL, SOFT, REAL_BLEND, BLEND, COMMITTEE), bool(real.schema.group_by)
+    return tuple(TaughtCandidate(way=way, by_group=by_group) for way in ways), None
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,7 +105,7 @@ def _further(
 
 
 def soft_amount(amount: Amount, groups: Groups, rules: Iterable[Any] = ()) -> Amount:
-    """Return as many rows for every group (`soft_counts`), unless something else is asked for."""
+    """Return the rows of every group that `soft_counts` says, unless something else is asked for."""
     target = groups.columns[0]
     for rule in rules:
         if target in rule.columns:
@@ -123,5 +123,5 @@ def soft_amount(amount: Amount, groups: Groups, rules: Iterable[Any] = ()) -> Am
         )
     if amount.sampling_strategy != "auto" or amount.augment:
         return amount
-    counts = {key: int(n) for key, n in zip(groups.keys, groups.counts, strict=True)}
-    return replace(amount, sampling_strategy=counts, augment=int(soft_counts(groups.counts)[0]))
+    totals = groups.counts + soft_counts(groups.counts, by_group=len(groups.columns) > 1)
+    return replace(amount, sampling_strategy=dict(zip(groups.keys, totals.tolist(), strict=True)))

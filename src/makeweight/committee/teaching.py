@@ -110,16 +110,20 @@ def teach(
     return Lesson(committee, rows, said, sample_weight, groups is not None)
 
 
-def soft_counts(counts: np.ndarray, *, even: bool = True, least: int = SOFT_ROWS) -> np.ndarray:
+def soft_counts(counts: np.ndarray, *, by_group: bool = False, least: int = SOFT_ROWS) -> np.ndarray:
     """Return how many rows that carry probabilities every group gets.
 
-    `counts` of shape (g,): real rows of the groups. `even`: as many for every group; else in the proportion of the real
-    ones. `least`: rows in all, unless two for every real row are more. Returns shape (g,).
+    In the proportion of the real ones: they are to lie where the table's rows lie. A learner that is fitted to rows of
+    another law has its least loss there. With grouping attributes, as many for every group: the teacher speaks for
+    groups that weigh the same.
 
-    >>> soft_counts(np.array([900, 100])), soft_counts(np.array([900, 100]), even=False)
-    (array([4000, 4000]), array([7200,  800]))
+    `counts` of shape (g,): real rows of the groups. `by_group`: whether there are grouping attributes. `least`: rows in
+    all, unless two for every real row are more. Returns shape (g,).
+
+    >>> soft_counts(np.array([900, 100])), soft_counts(np.array([900, 100]), by_group=True)
+    (array([7200,  800]), array([4000, 4000]))
     """
     total = max(least, SOFT_SHARE * int(counts.sum()))
-    if even:
+    if by_group:
         return np.repeat(total // len(counts), len(counts))
     return np.asarray(np.rint(total * counts / counts.sum()), dtype=np.int64)

@@ -60,7 +60,7 @@ def amounts_of(
     largest = int(problem.counts.max())
     augment = largest if design.augment is None else design.augment
     balance = int((largest - problem.counts).sum())
-    total = int(soft_counts(problem.counts).sum())
+    total = int(soft_counts(problem.counts, by_group=bool(problem.group_by)).sum())
     soft = design.soft_rows or total
     folds = design.calibration_folds or calibration_folds(problem, generator, seconds, n_jobs)
     teaching = next((s.generator for s in sources if any(arm.variant == "soft" for arm in s.arms)), None)
@@ -76,7 +76,9 @@ def soft_strategy(problem: EvaluationProblem, amounts: Amounts) -> str:
         return ""
     groups = Groups(problem.table(np.arange(len(problem))))
     share = amounts.soft / amounts.all_soft
-    totals = groups.counts + np.ceil(share * soft_counts(groups.counts)).astype(np.int64)
+    totals = groups.counts + np.ceil(share * soft_counts(groups.counts, by_group=bool(problem.group_by))).astype(
+        np.int64
+    )
     if len(groups.columns) == 1:
         return json.dumps({str(key[0]): int(n) for key, n in zip(groups.keys, totals, strict=True)})
     names = [str(name) for name in groups.columns]

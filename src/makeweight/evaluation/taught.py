@@ -27,7 +27,7 @@ from makeweight.theory import logit_shift
 
 def soft_plan(groups: Groups, share: float = 1.0) -> Plan:
     """Return the plan of as many rows that carry probabilities as every group is to get, or a share of them."""
-    wanted = np.ceil(share * soft_counts(groups.counts)).astype(np.int64)
+    wanted = np.ceil(share * soft_counts(groups.counts, by_group=len(groups.columns) > 1)).astype(np.int64)
     return Plan.make(
         groups, {key: int(n + more) for key, n, more in zip(groups.keys, groups.counts, wanted, strict=True)}
     )

@@ -42,7 +42,7 @@ def affordable_soft_rows(
     By what the one that writes them says that they cost, and the other one says that rows of the balanced arm cost,
     which it writes after each of `fits`; all where nothing limits the time.
     """
-    total = int(soft_counts(problem.counts).sum())
+    total = int(soft_counts(problem.counts, by_group=bool(problem.group_by)).sum())
     if seconds is None:
         return total
     groups = Groups(problem.table(np.arange(len(problem))))
