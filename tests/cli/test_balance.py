@@ -346,7 +346,7 @@ class TestSoftLabels:
 
     def test_a_dry_run_has_the_rows_that_carry_probabilities(self, run, csv):
         plan = run("balance", csv, "--target", "paid", "--soft-labels", "--dry-run", "--json").json
-        assert [group["n_augment"] for group in plan["groups"]] == [4000, 4000]
+        assert [group["n_balance"] for group in plan["groups"]] == [6400, 1600]
 
     @pytest.mark.parametrize("flag", ["--draw-labels", "--probabilities"])
     def test_what_needs_soft_labels_says_so(self, run, csv, flag):

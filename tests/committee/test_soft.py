@@ -61,11 +61,14 @@ class TestSampler:
         assert sampler.sample_weight_.sum() == pytest.approx(n, rel=1e-3)
         assert sampler.probabilities_.shape == (n, 2)
 
-    def test_rows_lie_evenly_by_default(self):
+    @pytest.mark.parametrize("group_by", [None, "sex"])
+    def test_rows_lie_where_the_tables_lie_or_evenly_over_groups(self, group_by):
         X, y = self.rows()
-        sampler = self.sampler()
-        sampler.fit_resample(X[["x", "z"]], y)
-        assert [entry.n_synthetic for entry in sampler.plan_] == [4000, 4000]
+        sampler = self.sampler(group_by=group_by)
+        sampler.fit_resample(X[["x", "z"]] if group_by is None else X.assign(sex=X["sex"] == "f"), y)
+        written = [entry.n_synthetic for entry in sampler.plan_]
+        own = np.array([entry.n_real for entry in sampler.plan_]) / 300
+        assert np.allclose(written, 8000 * own if group_by is None else 2000, atol=1)
 
     def test_weights_say_what_the_labels_are(self):
         X, y = self.rows()
