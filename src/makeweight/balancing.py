@@ -121,7 +121,7 @@ def balance(
     plan = amount.plan(groups)
     if not soft:
         warn_of_few_rows(plan)
-    forecast(plan, generator, options)
+    forecast(plan, generator, options, limits.max_seconds if limits else None)
     seed = seed_sequence(random_state)
     generation = write_rows(
         table,

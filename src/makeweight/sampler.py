@@ -243,7 +243,7 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         table, cells = self._plan(given)
         if self.soft_labels is False:
             warn_of_few_rows(self.plan_)
-        forecast(self.plan_, self.generator, self.options)
+        forecast(self.plan_, self.generator, self.options, self.limits.max_seconds if self.limits else None)
         seed = seed_sequence(self.random_state)
         self.generator_: Generator | None = None
         generation = self.generation_ = write_rows(

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from makeweight import Schema, Synthesizer, SyntheticOverSampler, balance
+from makeweight.errors import PlanError
 from makeweight.generators.forewarning import FewRowsWarning, forecast
+from makeweight.generators.resampler import Resampler
 from makeweight.groups import Groups
 from makeweight.plan import GroupPlan, Plan
 from makeweight.table import Table
@@ -52,7 +54,7 @@ def test_many_groups_are_cut_short():
 @pytest.mark.parametrize(
     ("generator", "options", "n", "says"),
     [
-        ("transformer", {}, 200_000, "transformer: about 13 minutes to write 200,000 rows"),
+        ("transformer", {}, 200_000, "transformer: about 10 minutes to write 200,000 rows"),
         ("causal-lm", {"model": "scratch"}, 0, "causal-lm: about"),
         ("smoothed-bootstrap", {}, 100, None),
         ("transformer", {}, 10, None),
@@ -64,9 +66,28 @@ def test_more_than_half_a_minute_is_forecast(generator, options, n, says, caplog
     assert (says in caplog.text) if says else not caplog.text
 
 
+def wide_plan(columns, n):
+    return Plan((GroupPlan(("r",), 50, n), GroupPlan(("c",), 150)), ("y",), n_learned=columns)
+
+
 def test_a_wide_table_is_forecast_by_its_columns(caplog):
     caplog.set_level(logging.INFO, "makeweight")
-    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2_000))).add_prefix("c")
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 1_500))).add_prefix("c")
     wide["y"] = ["n"] * 20 + ["r"] * 10
     forecast(Plan.make(Groups(Table(wide, Schema.infer(wide, target="y")))), "transformer")
-    assert "minutes to write 10 rows" in caplog.text
+    assert "to write 10 rows of 1,500 columns; generator smoothed-bootstrap takes about 1 second" in caplog.text
+
+
+@pytest.mark.parametrize(("columns", "n", "allowed"), [(5_000, 100, None), (2_000, 100, 60), (600, 9_000, None)])
+def test_a_wide_table_that_takes_too_long_is_refused_before_work(columns, n, allowed):
+    with pytest.raises(PlanError, match="so many columns.*about") as caught:
+        forecast(wide_plan(columns, n), "transformer", None, allowed)
+    assert "generator smoothed-bootstrap takes about" in caught.value.hint
+    seconds = int(caught.value.hint.split("--max-seconds ")[1].split()[0])
+    forecast(wide_plan(columns, n), "transformer", None, seconds)
+
+
+@pytest.mark.parametrize("method", ["smotenc", "SMOTEN", "SVMSMOTE"])
+def test_methods_that_compare_rows_cost_more_than_smote(method):
+    plan = Plan((GroupPlan(("r",), 2_000, 2_000), GroupPlan(("c",), 4_000)), ("y",), n_learned=1_000)
+    assert Resampler(method).cost(plan).seconds > 2 * Resampler("smote").cost(plan).seconds

@@ -152,7 +152,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
         plan = _plan(request, table, groups)
         if not request.soft_labels:
             warn_of_few_rows(plan)
-        forecast(plan, request.generator, options)
+        forecast(plan, request.generator, options, limits.max_seconds)
         progress.say(f"fitting {request.generator}")
         try:
             generation = write_rows(

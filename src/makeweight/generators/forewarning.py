@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from makeweight.errors import PlanError
 from makeweight.generators.base import Generator
 from makeweight.generators.frame.options import WithOptions
 from makeweight.generators.registry import resolve
@@ -16,6 +18,10 @@ __all__ = ["LOGGER", "LONG", "forecast", "warn_of_few_rows"]
 
 #: From so many seconds on a forecast is given.
 LONG = 30.0
+#: From so many columns on, and beyond so many seconds, rows are not written unless the user allows the time.
+WIDE, HALF_AN_HOUR = 500, 1800.0
+#: The generator that is named for wide tables.
+QUICK = "smoothed-bootstrap"
 #: A group of fewer real rows than this that is asked for more than so many times as many is warned about.
 FEW_ROWS, MANY_TIMES = 20, 20
 #: Groups that are named.
@@ -53,14 +59,35 @@ def warn_of_few_rows(plan: Plan) -> None:
     )
 
 
-def forecast(plan: Plan, generator: str | Generator, options: Mapping[str, Any] | None = None) -> None:
-    """Log how long a plan takes, from the fit on, where that is more than half a minute."""
+def forecast(
+    plan: Plan, generator: str | Generator, options: Mapping[str, Any] | None = None, max_seconds: float | None = None
+) -> None:
+    """Log how long a plan takes, from the fit on, where that is more than half a minute.
+
+    For a wide table, whose fit alone may take most of the time and is not cut short, a quicker generator is named.
+    Raises PlanError where rows of a wide table take longer than `max_seconds`, or half an hour.
+    """
     resolved = resolve(generator, options)
     seconds = resolved.cost(plan).seconds if isinstance(resolved, WithOptions) else 0.0
-    if seconds > LONG:
-        name = generator if isinstance(generator, str) else type(generator).__name__
-        what = f"write {plan.n_synthetic:,} rows" if plan.n_synthetic else f"learn from {plan.n_real:,} rows"
+    if seconds <= LONG:
+        return
+    name = generator if isinstance(generator, str) else type(generator).__name__
+    what = f"write {plan.n_synthetic:,} rows" if plan.n_synthetic else f"learn from {plan.n_real:,} rows"
+    quick = resolve(QUICK).cost(plan).seconds
+    if (plan.n_learned or 0) < WIDE or quick >= seconds:
         LOGGER.warning("%s: about %s to %s", name, _time(seconds), what)
+        return
+    instead = f"generator {QUICK} takes about {_time(quick)}"
+    allowed = max_seconds or HALF_AN_HOUR
+    if seconds > allowed:
+        enough = math.ceil(seconds)
+        raise PlanError(
+            f"{name} would take too long for so many columns",
+            got=f"about {_time(seconds)} to {what} of {plan.n_learned:,} columns",
+            expected=f"at most {_time(allowed)}",
+            hint=f"{instead}; --max-seconds {enough} (max_seconds={enough}) goes on with {name}",
+        )
+    LOGGER.warning("%s: about %s to %s of %s columns; %s", name, _time(seconds), what, f"{plan.n_learned:,}", instead)
 
 
 def _time(seconds: float) -> str:
@@ -68,4 +95,4 @@ def _time(seconds: float) -> str:
     for size, unit in ((3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    return f"{max(1, round(seconds))} second{'s' * (round(seconds) > 1)}"

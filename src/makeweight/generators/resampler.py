@@ -37,7 +37,11 @@ WITHIN, ANYWHERE = ("k_neighbors", "n_neighbors"), ("m_neighbors",)
 MAX_CELLS = 20_000_000
 #: ADASYN rounds its share of every real row: asked for too few rows, it writes none.
 ADASYN_PER_ROW = 4
-SECONDS_PER_ROW = 4e-6
+#: For the cost: seconds per cell of the table, per category that SMOTENC votes on, per pair of rows of one group that
+#: SMOTEN compares in a column, and per pair of all rows that the machine of SVM-SMOTE compares in a column.
+SECONDS_PER_CELL, SECONDS_PER_VOTE, SECONDS_PER_PAIR, SECONDS_PER_KERNEL = 2.5e-7, 4.5e-5, 1.2e-7, 4e-10
+#: Columns, for the cost before the table is known.
+USUAL_COLUMNS = 15
 
 
 @dataclass(eq=False, repr=False)
@@ -98,7 +102,7 @@ class Resampler(WithOptions):
 
     method: str | BaseOverSampler = option("random", object, takes="a name, or an over-sampler of imbalanced-learn")
     k_neighbors: int | None = option(None, int, 1, words=(None,))
-    max_dummies: int = option(2_000, int, 1)
+    max_dummies: int = option(10_000, int, 1)
     max_donors: int = option(20_000, int, 1)
 
     @property
@@ -121,9 +125,10 @@ class Resampler(WithOptions):
                 got="one label, or no target",
                 hint="name a target, or use --generator smoothed-bootstrap",
             )
-        native = isinstance(self._sampler, over_sampling.SMOTENC)
+        mixed = isinstance(self._sampler, over_sampling.SMOTENC)
+        native = mixed or isinstance(self._sampler, over_sampling.SMOTEN)
         self._dummies = Dummies(table.schema, one_hot=not native)
-        if native and not (self._dummies.has_numeric and self._dummies.has_coded):
+        if mixed and not (self._dummies.has_numeric and self._dummies.has_coded):
             parameters = {name: getattr(self._sampler, name) for name in WITHIN if hasattr(self._sampler, name)}
             self._sampler = over_sampling.SMOTE(**parameters)
             self._dummies = Dummies(table.schema, one_hot=True)
@@ -169,8 +174,17 @@ class Resampler(WithOptions):
         return self._table.decode({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
     def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the number of rows to write."""
-        return Cost(seconds=0.01 * len(plan.groups) + SECONDS_PER_ROW * (plan.n_real + 5 * plan.n_synthetic))
+        """Return the seconds expected, from the cells to write and the rows that the method compares."""
+        columns = len(self._table.schema.learned) if hasattr(self, "_table") else plan.n_learned or USUAL_COLUMNS
+        sampler = _sampler(self.method)
+        seconds = SECONDS_PER_CELL * (plan.n_real + 5 * plan.n_synthetic)
+        if isinstance(sampler, over_sampling.SMOTENC):
+            seconds += SECONDS_PER_VOTE * plan.n_synthetic
+        elif isinstance(sampler, over_sampling.SMOTEN):
+            seconds += SECONDS_PER_PAIR * sum(min(entry.n_real, self.max_donors) ** 2 for entry in plan)
+        elif isinstance(sampler, over_sampling.SVMSMOTE):
+            seconds += SECONDS_PER_KERNEL * plan.n_real**2
+        return Cost(seconds=0.01 * len(plan.groups) + columns * seconds)
 
     def _copy(self, group: Group, n: int, rng: np.random.Generator) -> pd.DataFrame:
         rows = self._groups.rows(group)

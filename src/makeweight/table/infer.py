@@ -233,7 +233,8 @@ def _string_kind(present: pd.Series[Any]) -> tuple[Kind, str]:
     if types != {str}:
         names = ", ".join(sorted(kind.__name__ for kind in types))
         return Kind.CATEGORICAL, f"objects of type {names}"
-    return string_kind(present.name, n_present=len(present), n_distinct=n_distinct, looks=looks_of(present[:READ]))
+    first = present[: READ if n_distinct > len(present) / 2 else 0]  # how repeated strings look plays no part
+    return string_kind(present.name, n_present=len(present), n_distinct=n_distinct, looks=looks_of(first))
 
 
 def looks_of(texts: pd.Series[Any]) -> np.ndarray:
@@ -244,13 +245,16 @@ def looks_of(texts: pd.Series[Any]) -> np.ndarray:
 
 def string_kind(name: object, *, n_present: int, n_distinct: int, looks: np.ndarray) -> tuple[Kind, str]:
     """Tell the kind of a column of strings from what is known of them, and the looks of its first `READ` values."""
-    share, words = n_distinct / n_present, float(looks[:, 0].mean()) + 1
+    share = n_distinct / n_present
+    if share <= 0.5:
+        return Kind.CATEGORICAL, f"{n_distinct} distinct strings"
+    words = float(looks[:, 0].mean()) + 1
     if share == 1 and n_present >= ENOUGH_ROWS and words <= 2:
         mean_something = looks[:, 1].min() and (looks[:, 1] == 2).mean() >= 0.5
         if mean_something and not NAMED_LIKE_AN_IDENTIFIER.search(str(name)):
             return Kind.TEXT, "numbers, dates or addresses, not all in one style that is known"
         return Kind.IDENTIFIER, "every value is different"
-    if n_present >= ENOUGH_ROWS and share > 0.5 and words >= 3:
+    if n_present >= ENOUGH_ROWS and words >= 3:
         return Kind.TEXT, f"{share:.0%} of the values are different, {words:.0f} words each"
     if n_present >= 50 and share > 0.9 and n_distinct <= MAX_CATEGORIES:
         return Kind.TEXT, f"{share:.0%} of the values are different"

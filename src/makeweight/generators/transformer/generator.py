@@ -34,9 +34,13 @@ from makeweight.table import Table
 
 __all__ = ["InContextTransformer"]
 
-#: Cells that one core writes in a second, roughly, with the smaller of the configurations.
-CELLS_PER_SECOND = 4_000
+#: Seconds of one core per cell, with the smaller of the configurations: to read it and to write it, and what each of
+#: the other columns adds, since every cell looks at those before it.
+SECONDS_PER_CELL_READ, PER_COLUMN_READ = 4e-5, 2.4e-7
+SECONDS_PER_CELL, PER_COLUMN = 1.8e-4, 1.2e-6
 SECONDS_PER_STEP = 1.0
+#: Cells of all contexts that a mebibyte holds.
+CELLS_PER_MEBIBYTE = 200
 #: For the cost before `fit`, and rows in a context where the weights do not say how many they know.
 USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
 #: Fewest rows in a context of "auto": in all, and per group.
@@ -308,12 +312,14 @@ class InContextTransformer(SavedGenerator):
         return decoded(self._known, rows)
 
     def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the number of cells to read and to write."""
+        """Return the seconds expected, from the cells to read and to write and the columns that each looks at."""
         columns = len(self._learned) if hasattr(self, "_learned") else plan.n_learned or USUAL_COLUMNS
         orders = DRAWS[0] if isinstance(self.orders, str) else self.orders
         most = USUAL_CONTEXT if isinstance(self.max_context, str) else self.max_context
-        cells = columns * (min(plan.n_real, most) * orders + plan.n_synthetic)
-        return Cost(seconds=0.5 + cells / CELLS_PER_SECOND + self.adapt * SECONDS_PER_STEP)
+        read = min(columns * min(plan.n_real, most) * orders, CELLS_PER_MEBIBYTE * self.max_memory)
+        seconds = read * (SECONDS_PER_CELL_READ + PER_COLUMN_READ * columns)
+        seconds += columns * plan.n_synthetic * (SECONDS_PER_CELL + PER_COLUMN * columns)
+        return Cost(seconds=0.5 + seconds + self.adapt * SECONDS_PER_STEP)
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-probability of rows given their group; numbers are measured on the scale of normal scores.

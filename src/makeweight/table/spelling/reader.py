@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from makeweight.errors import SchemaError
 from makeweight.table.column import Column, Kind
 from makeweight.table.spelling.addresses import spelled_addresses
-from makeweight.table.spelling.base import BLANKS, Spelling, by_distinct, texts_of
+from makeweight.table.spelling.base import BLANKS, Spelling, any_match, by_distinct, texts_of
 from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.numbers import spelled_numbers
 from makeweight.table.spelling.scientific import spelled_scientific
@@ -51,7 +51,7 @@ def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | N
     if form is None and len(series) > ROWS:
         first = texts_of(texts_in(series.iloc[:ROWS]).dropna().unique()[:SAMPLE])
         first = first.filter(pc.invert(pc.is_in(first, pa.array(sorted(BLANKS), first.type))))
-        if len(first) and _of(first, kind, form) is None:
+        if len(first) and recognise(first, kind, form) is None:
             return None
     series = texts_in(series)
     texts = texts_of(series.dropna().unique())
@@ -77,8 +77,8 @@ def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | N
 
 
 def recognise(texts: pa.Array, kind: Kind | None = None, form: str | None = None) -> tuple[Spelling, str | None] | None:
-    """Find the style of distinct texts, None where they have none that is known."""
-    return _of(texts, kind, form)
+    """Find the style of distinct texts, None where they have none that is known: every style has digits."""
+    return _of(texts, kind, form) if form is not None or any_match(texts[:1], r"\d") else None
 
 
 def _of(texts: pa.Array, kind: Kind | None, form: str | None) -> tuple[Spelling, str | None] | None:
