@@ -80,7 +80,7 @@ def test_a_wide_table_is_forecast_by_its_columns(caplog):
 
 @pytest.mark.parametrize(("columns", "n", "allowed"), [(5_000, 100, None), (2_000, 100, 60), (600, 9_000, None)])
 def test_a_wide_table_that_takes_too_long_is_refused_before_work(columns, n, allowed):
-    with pytest.raises(PlanError, match="so many columns.*about") as caught:
+    with pytest.raises(PlanError, match="so many columns") as caught:
         forecast(wide_plan(columns, n), "transformer", None, allowed)
     assert "generator smoothed-bootstrap takes about" in caught.value.hint
     seconds = int(caught.value.hint.split("--max-seconds ")[1].split()[0])
