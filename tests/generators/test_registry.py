@@ -9,7 +9,7 @@ from generators_for_tests import Shuffler
 from makeweight.errors import MissingDependency, OptionError
 from makeweight.generators import registry
 from makeweight.generators.base import Generator
-from makeweight.generators.registry import available, resolve
+from makeweight.generators.registry import ELSEWHERE, available, names, resolve
 
 #: Extras whose packages cannot all be installed side by side.
 FOREIGN = {"arf", "mostlyai", "sdv", "tabicl", "tabpfn"}
@@ -32,6 +32,11 @@ def test_everything_is_said_of_every_generator():
         assert info.good_for
 
 
+def test_what_a_generator_is_called_elsewhere_is_none_of_ours():
+    assert set(ELSEWHERE.values()) <= set(names())
+    assert not set(ELSEWHERE) & set(names())
+
+
 def test_instances_pass_through():
     generator = Shuffler()
     assert resolve(generator) is generator
@@ -41,6 +46,10 @@ def test_instances_pass_through():
     ("call", "says", "hint"),
     [
         (lambda: resolve("smot"), "unknown generator", "did you mean 'smote'?"),
+        (lambda: resolve("GReaT"), "unknown generator", "here it is 'causal-lm'"),
+        (lambda: resolve("TabularARGN"), "unknown generator", "here it is 'mostlyai'"),
+        (lambda: resolve("CTGAN-Synthesizer"), "unknown generator", "here it is 'ctgan'"),
+        (lambda: resolve("BorderlineSMOTE"), "unknown generator", "did you mean 'borderline-smote'?"),
         (lambda: resolve("smote", {"k_neighbours": 3}), "no option", "did you mean 'k_neighbors'?"),
         (lambda: resolve(Shuffler), "not a generator", "known: "),
         (lambda: resolve(object()), "not a generator", "known: "),

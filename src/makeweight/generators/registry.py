@@ -30,6 +30,20 @@ __all__ = [
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
 ENTRY_POINT_GROUP = "makeweight.generators"
 
+#: What a generator is called elsewhere, in small letters and figures alone.
+ELSEWHERE = {
+    "begreat": "causal-lm",
+    "copula": "gaussian-copula",
+    "ctgansynthesizer": "ctgan",
+    "gaussiancopulasynthesizer": "gaussian-copula",
+    "great": "causal-lm",
+    "randomoversampler": "random",
+    "ros": "random",
+    "tabpfnunsupervisedmodel": "tabpfn",
+    "tabularargn": "mostlyai",
+    "tvaesynthesizer": "tvae",
+}
+
 _OBJECTS = "makeweight.generators.adapters.any_object"
 
 
@@ -77,7 +91,9 @@ def described(name: str) -> GeneratorInfo:
     known = {info.name: info for info in _catalogue()}
     if name in known:
         return known[name]
-    raise OptionError("unknown generator", got=repr(name), hint=nearest(name, names()))
+    elsewhere = ELSEWHERE.get("".join(letter for letter in name.casefold() if letter.isalnum()))
+    hint = f"here it is {elsewhere!r}" if elsewhere else nearest(name, names())
+    raise OptionError("unknown generator", got=repr(name), hint=hint)
 
 
 def able(method: str) -> list[str]:

@@ -10,6 +10,7 @@ from makeweight.errors import MissingDependency
 from makeweight.generators import contract
 from makeweight.generators.contract import CHECKS, example_table
 from makeweight.generators.registry import resolve
+from random_networks import random_tabicl, random_tabpfn
 
 #: What keeps a test short; a network of one epoch writes noise, which the checks do not mind. TVAE of fewer than some
 #: 300 epochs writes no row of a rare group.
@@ -63,40 +64,6 @@ def test_arf_draws_from_the_law_of_the_group():
         assert set(told["y"]) == {group}
         same = untold.loc[untold["y"] == group, "size"]
         assert told["size"].mean() == pytest.approx(same.mean(), abs=0.35)
-
-
-def random_tabicl(folder):
-    """Write checkpoints of TabICL's own class with small random weights."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("tabicl")
-    network = importlib.import_module("tabicl._model.tabicl").TabICL
-    size = dict.fromkeys(("col_num_blocks", "row_num_blocks", "icl_num_blocks"), 1)
-    heads = dict.fromkeys(("col_nhead", "row_nhead", "icl_nhead", "row_num_cls"), 2)
-    for role, outputs in (("classifier", {"max_classes": 10}), ("regressor", {"max_classes": 0, "num_quantiles": 99})):
-        config = {"embed_dim": 8, "col_num_inds": 4, **size, **heads, **outputs}
-        torch.manual_seed(0)
-        state = network(**config).state_dict()
-        torch.save({"config": config, "state_dict": state}, folder / f"random-{role}.ckpt")
-
-
-def random_tabpfn(folder):
-    """Write checkpoints of TabPFN v2's own class with small random weights."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("tabpfn")
-    v2 = importlib.import_module("tabpfn.architectures.tabpfn_v2")
-    bars = importlib.import_module("tabpfn.architectures.shared.bar_distribution")
-    outputs = {"classifier": {"max_num_classes": 10, "num_buckets": 0}}
-    outputs["regressor"] = {"max_num_classes": 0, "num_buckets": 50}
-    for role, heads in outputs.items():
-        config = {"emsize": 12, "nlayers": 1, "nhead": 2, **heads}
-        torch.manual_seed(0)
-        state = v2.get_architecture(v2.parse_config(config)[0]).state_dict()
-        if role == "regressor":
-            borders = torch.linspace(-3, 3, 51)
-            criterion = bars.FullSupportBarDistribution(borders, ignore_nan_targets=True).state_dict()
-            state |= {f"criterion.{name}": value for name, value in criterion.items()}
-        checkpoint = {"state_dict": state, "config": config, "architecture_name": "tabpfn_v2"}
-        torch.save(checkpoint, folder / f"tabpfn-v2-{role}-random.ckpt")
 
 
 RANDOM = {"tabicl": random_tabicl, "tabpfn": random_tabpfn}
