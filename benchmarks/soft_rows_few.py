@@ -142,10 +142,9 @@ def spurious_split(table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def spurious(table: str, seed: int) -> list[dict[str, Any]]:
     """One record per learner and arm."""
     train, test = spurious_split(table, seed)
-    extra = ["cell", "side"]
-    X, y = train.drop(columns=["label", *extra]), train["label"].to_numpy()
+    X, y = train.drop(columns=["label", "cell"]), train["label"].to_numpy()
     codes = pd.factorize(train["cell"], sort=True)[0]
-    judged, truth = test.drop(columns=["label", *extra]), test["label"].to_numpy()
+    judged, truth = test.drop(columns=["label", "cell"]), test["label"].to_numpy()
     grouped = train.drop(columns="cell")
     sides = [(label, side) for label in (0, 1) for side in ("0", "1")]
     counts = {key: int(((y == key[0]) & (train["side"] == key[1])).sum()) for key in sides}

@@ -27,7 +27,8 @@ class LabelledRows:
     `groups` of shape (n,): attributes that are not columns of X. `group_by`: attributes among the columns of X.
 
     `X`: as given; checked, and an array where it was a list. `frame` of shape (n, d + 1 + n_attributes): features,
-    target and attributes. `names`: features. `classes`: positions of the ones, where y has one-hot rows.
+    target and attributes. `names`: features. `repeated`: those of `groups` that are features all the same, with the
+    feature's name. `classes`: positions of the ones, where y has one-hot rows.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, groups: Any, group_by: Any = None) -> None:
@@ -43,10 +44,13 @@ class LabelledRows:
         self.target = _free_name(self.labels.name, "target", self.names)
         self.frame[self.target] = self.labels.set_axis(self.frame.index)
         self.attributes = [self._plain_names.get(name, name) for name in _names(group_by, given.columns)]
+        self.repeated: dict[Hashable, Hashable] = {}
         for name, values in _group_columns(groups, len(features)).items():
             attribute = _free_name(name, "group", list(self.frame.columns))
             self.frame[attribute] = values.array
             self.attributes.append(attribute)
+            if name in self.names and _same_values(self.frame[name], self.frame[attribute]):
+                self.repeated[attribute] = name
 
     def stated(self, kinds: Mapping[Any, str] | None) -> dict[Hashable, str]:
         """Return stated kinds by the names that the frame has, which stand for any labels of columns."""
@@ -172,6 +176,15 @@ def _names(group_by: Any, columns: pd.Index[Any]) -> list[Hashable]:
         return []
     one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
     return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
+
+
+def _same_values(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
+    """Return whether two columns hold the same, whatever carries it."""
+    there = one.notna().to_numpy()
+    if not np.array_equal(there, other.notna().to_numpy()):
+        return False
+    first, second = (values.to_numpy(dtype=object)[there] for values in (one, other))
+    return bool(np.all(first == second))
 
 
 def _free_name(name: Any, default: str, taken: Sequence[Hashable]) -> Hashable:

@@ -1,12 +1,14 @@
 """A committee answers as one, is judged by rows it has not seen, and reads any table."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
@@ -82,6 +84,51 @@ def test_weights_are_heard():
     plain, balanced = (Committee(QUICK, random_state=0).fit(X, y, sample_weight=w) for w in (None, weights))
     assert abs(np.average(plain.oof_[:, 1]) - (y == "yes").mean()) < 0.02
     assert abs(np.average(balanced.oof_[:, 1], weights=weights) - 0.5) < 0.02
+
+
+class Prejudiced(ClassifierMixin, BaseEstimator):
+    """Says what the attribute says, whatever it learned."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        p = 1 / (1 + np.exp(1 - np.asarray(X["x"]) - 2 * (np.asarray(X["side"]) == "b")))
+        return np.column_stack([1 - p, p])
+
+
+def prejudice(n=1200):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=n), "side": rng.choice(["a", "b"], n)})
+    return X, (rng.random(n) < 1 / (1 + np.exp(-X["x"]))).astype(int)
+
+
+@pytest.mark.parametrize("container", [lambda X: X, pl.from_pandas, pa.Table.from_pandas])
+def test_attributes_among_the_columns_are_calibrated_each_by_itself(container):
+    X, y = prejudice()
+    taught = Committee([("it", Prejudiced())], random_state=0).fit(container(X), y, groups=X[["side"]])
+    said = taught.predict_proba(container(X))[:, 1]
+    for side in "ab":
+        of = (X["side"] == side).to_numpy()
+        assert taught.oof_[of, 1].mean() == pytest.approx(y[of].mean(), abs=0.01)
+        assert said[of].mean() == pytest.approx(y[of].mean(), abs=0.01)
+    assert np.array_equal(said, taught.lean().predict_proba(X)[:, 1])  # whatever carries the rows
+
+
+def test_attributes_that_are_no_columns_or_were_never_seen_get_no_offsets():
+    X, y = prejudice()
+    outside = Committee([("it", Prejudiced())], random_state=0).fit(X, y, groups=(X["side"] == "b").rename("other"))
+    assert outside.combination_.by_group is None
+    differing = Committee([("it", Prejudiced())], random_state=0).fit(X, y, groups=X["side"].str.upper())
+    assert differing.combination_.by_group is None
+    taught = Committee([("it", Prejudiced())], random_state=0).fit(X, y, groups=X["side"])
+    fresh = X.assign(side="c")
+    common = replace(taught.combination_, by_group=None)
+    logs = np.log(Prejudiced().predict_proba(fresh))[None]
+    assert np.allclose(
+        taught.predict_proba(fresh), common.apply(logs), atol=2e-3
+    )  # a member's probabilities have a floor
 
 
 def test_three_classes_and_labels_of_any_type():

@@ -32,7 +32,7 @@ PRIOR_ROWS = 3.0
 #: Repeats of the cross-fitting bring the rarest class to so many held-out rows, as far as MOST_REPEATS allows.
 HELD_ROWS, MOST_REPEATS = 50, 5
 #: What predicting needs, beside the fits.
-KEPT = ("classes_", "members_", "weights_", "combination_", "n_features_in_", "feature_names_in_")
+KEPT = ("classes_", "members_", "weights_", "combination_", "n_features_in_", "feature_names_in_", "_attributes")
 
 
 class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -133,7 +133,9 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X : {array-like, pandas or polars DataFrame, pyarrow Table} of shape (n, d)
         y : array-like of shape (n,)
         groups : array-like of shape (n,), optional
-            Every group is spread evenly over the folds; by default every class is.
+            Every group is spread evenly over the folds; by default every class is. Attributes by name that are columns
+            of X get offsets of their own, so that the answer is calibrated for each of their values: a misleading
+            attribute pulls members with few rows against it to its side.
         sample_weight : array-like of shape (n,), optional
             Probabilities are those of the weighted rows.
 
@@ -161,9 +163,11 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._fits[place] = fits
             logs[:, tasks[place].held] += held_logs / repeats
         prior = np.array(prior_weights(members))
-        self.combination_ = fit_combination(logs, rows.labels, rows.weights, prior, PRIOR_ROWS)
+        self._attributes = rows.attributes
+        codes = rows.attributes.codes(rows.frame) if rows.attributes else None
+        self.combination_ = fit_combination(logs, rows.labels, rows.weights, prior, PRIOR_ROWS, codes)
         self.weights_ = self.combination_.weights
-        self.labels_, self.oof_ = rows.labels, self.combination_.apply(logs)
+        self.labels_, self.oof_ = rows.labels, self.combination_.apply(logs, codes)
         share, each = rows.weights / rows.weights.sum(), np.arange(len(rows))
         self.loss_ = float(-share @ np.log(self.oof_[each, rows.labels]))
         self.member_losses_ = -logs[:, each, rows.labels] @ share
@@ -177,7 +181,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         logs = np.zeros((len(self.members_), len(frame), len(self.classes_)))
         for fits in self._fits:
             logs += fits.logs(features, frame) / len(self._fits)
-        return self.combination_.apply(logs)
+        return self.combination_.apply(logs, self._attributes.codes(frame) if self._attributes else None)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest classes, shape (n,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,32 @@ from makeweight.plan import Groups, Target
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
 
-__all__ = ["CommitteeRows"]
+__all__ = ["Attributes", "CommitteeRows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attributes:
+    """Grouping attributes among the features.
+
+    >>> attributes = Attributes(["sex"], pd.MultiIndex.from_tuples([("f",), ("m",)]))
+    >>> attributes.codes(pd.DataFrame({"age": [31, 47, 25], "sex": ["m", "f", "x"]}))
+    array([ 1,  0, -1])
+    """
+
+    names: list[Hashable]
+    values: pd.MultiIndex  # those that the rows of ``fit`` have, once each
+
+    @classmethod
+    def of(cls, given: LabelledRows) -> Attributes | None:
+        """Return the attributes of rows to learn from; None where there are none, or not all are among the features."""
+        names = [given.repeated[name] for name in given.attributes if name in given.repeated]
+        if not names or len(names) < len(given.attributes):
+            return None
+        return cls(names, pd.MultiIndex.from_frame(given.frame[names]).drop_duplicates())
+
+    def codes(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the numbers of the rows' groups, shape (n,); -1 where no row of ``fit`` was like it."""
+        return np.asarray(self.values.get_indexer(pd.MultiIndex.from_frame(frame[self.names])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +54,7 @@ class CommitteeRows:
     classes: np.ndarray  # shape (k,); sorted
     weights: np.ndarray  # shape (n,)
     strata: Strata
+    attributes: Attributes | None
 
     @classmethod
     def read(
@@ -49,6 +75,7 @@ class CommitteeRows:
             np.asarray(classes),
             as_weights(sample_weight, len(labels)),
             Strata.of(table, cells),
+            Attributes.of(given),
         )
 
     def __len__(self) -> int:

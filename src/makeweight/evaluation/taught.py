@@ -70,15 +70,15 @@ class Taught:
     def lesson(self) -> Lesson:
         """What the committee says; with grouping attributes it speaks for groups that weigh the same."""
         real, written, _ = self.rows.frames
-        codes = self.problem.codes[self.train]
+        attributes, codes = list(self.problem.group_by), self.problem.codes[self.train]
         kinds = {name: kind for name, kind in self.problem.kinds.items() if name in real.columns}
         return teach(
             real,
             self.problem.labels[self.train],
             written,
             teacher=Committee(**self.teacher, kinds=kinds),
-            groups=codes,
-            sample_weight=balancing_weights(codes) if self.problem.group_by else None,
+            groups=self.table.frame[attributes] if attributes else None,
+            sample_weight=balancing_weights(codes) if attributes else None,
             random_state=self.seed,
         )
 
