@@ -12,11 +12,13 @@ from scipy.special import gammaln
 
 from makeweight.errors import PlanError
 from makeweight.theory import ScalingLaw, ranking_test
+from makeweight.theory.published.audit import generator_audit
 from makeweight.theory.published.capacity import energy_distance
+from makeweight.theory.published.components import GaussianComponent
 from makeweight.theory.published.copies import copy_check
 from makeweight.theory.published.densities import BayesianNetwork, GaussianDensity
-from makeweight.theory.published.reference import interpolate
-from makeweight.theory.published.worlds import LogisticWorld
+from makeweight.theory.published.reference import duplicate, interpolate
+from makeweight.theory.published.worlds import BinaryWorld, LogisticWorld
 
 
 def table(head, rows):
@@ -152,6 +154,33 @@ def nearness(runs):
     table(["generator", "d = 5", "d = 10", "d = 20"], rows)
 
 
+def audits(runs):
+    """Audits at imbalance 20, level 5 %: how often rows are called biased, copied, near; and the shortfall seen."""
+    mean = np.full(5, 1 / math.sqrt(5))
+    world = BinaryWorld(GaussianComponent(np.zeros(5)), GaussianComponent(mean), GaussianComponent(mean))
+    generators = {
+        "perfect": lambda x, y, n, rng: world.minority.sample(n, rng),
+        "copies": duplicate,
+        "interpolation": interpolate,
+        "mean short by .2": lambda x, y, n, rng: world.minority.sample(n, rng) - 0.2 * mean,
+    }
+    rows = []
+    for size in (50, 100):
+        for name, generator in generators.items():
+            found = []
+            for seed in range(runs):
+                rng = np.random.default_rng(seed)
+                found.append(generator_audit(*world.sample(20 * size, size, rng), generator, rng=rng, draws=60))
+            shares = (
+                np.mean([one.p_value <= one.level for one in found]),
+                np.mean([one.copies.copied for one in found]),
+                np.mean([one.copies.near for one in found]),
+                np.median([one.detectable_shift for one in found]),
+            )
+            rows.append([f"n_1 = {size}, {name}", *(f"{share:.2f}" for share in shares)])
+    table(["generator", "rejected", "copied", "near", "detectable shortfall"], rows)
+
+
 def ranking(runs):
     """Level at 5 % and power of the ranking test, and the AUROC it says it would have seen."""
     slopes, rows = np.full(5, 1 / math.sqrt(5)), []
@@ -171,7 +200,7 @@ def ranking(runs):
     table(["rows", "right", "quadratic .2", "quadratic .5", "interaction .7", "AUROC seen"], rows)
 
 
-PARTS = {part.__name__: part for part in (distance, coverage, worth, nearness, ranking)}
+PARTS = {part.__name__: part for part in (distance, coverage, worth, nearness, audits, ranking)}
 
 
 def main():
@@ -179,7 +208,7 @@ def main():
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--runs", type=int)
     given = parser.parse_args()
-    usual = {"distance": 20, "coverage": 400, "worth": 40, "nearness": 100, "ranking": 200}
+    usual = {"distance": 20, "coverage": 400, "worth": 40, "nearness": 100, "audits": 60, "ranking": 200}
     for name, part in PARTS.items():
         if given.only in (None, name):
             print(f"### {name}: {part.__doc__.splitlines()[0]}\n")

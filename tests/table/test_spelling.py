@@ -254,6 +254,28 @@ MEANING = {
 }
 
 
+@pytest.mark.parametrize("word", ["unknown", "-", "TBD"])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("style", ["dates written %d/%m/%Y", "numbers written like 1234567.50", "IPv4 addresses"])
+def test_a_few_words_among_values_of_one_style_are_said(word, times, style):
+    writers = {
+        "dates written %d/%m/%Y": lambda i: f"{dt.date(2020, 1, 13) + dt.timedelta(i):%d/%m/%Y}",
+        "numbers written like 1234567.50": lambda i: f"{i * 1.37:.2f}",
+        "IPv4 addresses": lambda i: f"10.0.{i}.7",
+    }
+    column, _ = described([writers[style](i) for i in range(90)] + [word] * times)
+    assert column.kind == "text"
+    rows = f"{times} row{'s' * (times > 1)}"
+    assert f"but for {word!r} ({rows}) {style}: --missing {word} reads them so" in column.warnings
+
+
+def test_words_among_names_are_no_style():
+    names, _ = described([f"K{i * 37:05d}" for i in range(90)] + ["unknown"] * 2)
+    assert not any("but for" in warning for warning in names.warnings)
+    many, _ = described([f"{i * 1.37:.2f}" for i in range(90)] + [f"word{chr(97 + i)}" for i in range(20)])
+    assert not any("but for" in warning for warning in many.warnings)
+
+
 @pytest.mark.parametrize("name", MEANING)
 def test_values_that_mean_something_are_no_names_of_rows(name):
     column, _ = described([MEANING[name](i) for i in range(29)])

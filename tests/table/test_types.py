@@ -267,3 +267,23 @@ def test_nested_values_are_refused_with_their_name():
     with pytest.raises(SchemaError, match="'tags'") as error:
         SyntheticOverSampler("random").fit_resample(pa.table({"a": list(X["a"]), "tags": [[i] for i in range(N)]}), Y)
     assert "leave the column out" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([pa.MonthDayNano([i % 5, 1, 0]) for i in range(N)]),
+        pl.Series([object()] * N, dtype=pl.Object),
+        pl.Series(range(N), dtype=pl.Int128),
+        pa.array([[i] for i in range(N)], pa.list_view(pa.int64())),
+    ],
+    ids=["months and days", "objects of polars", "wide integers of polars", "list views"],
+)
+def test_types_that_cannot_be_carried_are_refused_with_their_column(column):
+    is_polars = isinstance(column, pl.Series)
+    table = pl.DataFrame({"a": list(X["a"]), "odd": column}) if is_polars else pa.table({"a": X["a"], "odd": column})
+    with pytest.raises(SchemaError, match="'odd'") as error:
+        SyntheticOverSampler("random").fit_resample(table, Y)
+    assert "leave the column out" in error.value.hint
+    with pytest.raises(SchemaError):
+        SyntheticOverSampler("random").fit_resample(X, column)

@@ -28,6 +28,14 @@ def plain_arrow(column: Any, name: object) -> Any:
             expected="one plain value per row",
             hint="leave the column out, or turn it into plain columns first (a struct's fields, a list's length)",
         )
+    if kinds.is_interval(dtype):
+        raise SchemaError(
+            "a column of months, days and nanoseconds cannot be learned",
+            where=f"column {name!r}",
+            got=str(dtype),
+            expected="one length of time per row",
+            hint="turn it into a duration, or leave the column out",
+        )
     if kinds.is_dictionary(dtype) and _plain_type(dtype.value_type) != dtype.value_type:
         return column.cast(pa.dictionary(dtype.index_type, _plain_type(dtype.value_type), dtype.ordered))
     return column if _plain_type(dtype) == dtype else column.cast(_plain_type(dtype))

@@ -27,6 +27,8 @@ def to_frame(data: Any) -> pd.DataFrame:
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return pd.DataFrame(data, columns=[f"x{i}" for i in range(data.shape[1])], copy=False)
     if _is(data, "polars", "DataFrame"):
+        for name, dtype in data.schema.items():
+            _check_polars(name, dtype)
         return _arrow_frame(data.to_arrow())
     if _is(data, "pyarrow", "Table"):
         return _arrow_frame(data)
@@ -44,6 +46,8 @@ def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
     if _is(values, "polars", "Series") or hasattr(values, "combine_chunks") or type(values).__module__ == "pyarrow.lib":
         import pyarrow as pa
 
+        if _is(values, "polars", "Series"):
+            _check_polars(values.name or "target", values.dtype)
         column = values.to_arrow() if _is(values, "polars", "Series") else values
         name = getattr(values, "name", None) or "target"
         series = _arrow_frame(pa.table({name: column}))[name]
@@ -52,6 +56,18 @@ def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
     if len(series) != n_rows:
         raise SchemaError("lengths differ", got=f"{len(series)} values", expected=f"{n_rows}, one per row")
     return series
+
+
+def _check_polars(name: str, dtype: Any) -> None:
+    """Refuse types of polars that Arrow does not have."""
+    if str(dtype) in ("Object", "Int128", "UInt128"):
+        raise SchemaError(
+            "polars does not hand columns of this type on",
+            where=f"column {name!r}",
+            got=str(dtype),
+            expected="a type that Arrow has",
+            hint="cast it to Int64, Decimal or String, or leave the column out",
+        )
 
 
 def with_plain_names(frame: pd.DataFrame) -> pd.DataFrame:

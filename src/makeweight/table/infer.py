@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,8 @@ from makeweight.table.spelling.reader import Reading, may_be_dates, read_spelled
 __all__ = ["FEW", "READ", "infer_column", "looks_of", "number_kind", "string_kind", "warnings_of"]
 
 FEW = 10
+#: Share of words, at most, among dates or numbers.
+FEW_WORDS = 0.05
 ROWS_PER_CODE = 10
 ENOUGH_ROWS = 10
 #: Strings that are read to see how many words they have.
@@ -44,8 +47,12 @@ def infer_column(
     """
     original, series = series, dense(series)
     reading = _reading(series, kind, form)
+    foreign = None
     if kind is None:
         kind, reason = _kind_of(series) if reading is None else _spelled_kind(series, reading)
+        if kind in (Kind.TEXT, Kind.IDENTIFIER) and _is_text(series):
+            foreign = _but_for_a_few(series)
+            kind = kind if foreign is None else Kind.TEXT
     if reading is None or not kind.is_numeric:
         rare = kind in (Kind.CONTINUOUS, Kind.INTEGER) and isinstance(original.dtype, np.dtype)
         column = codec(kind).describe(original if rare else series, reason)  # its width tells its decimals
@@ -61,7 +68,24 @@ def infer_column(
             missing_value=first_missing(series, missing_mask(series)) if reading.blank is None else reading.blank,
             warnings=(*typed.warnings, *([reading.note.replace("COL", str(series.name))] if reading.note else [])),
         )
-    return replace(column, warnings=(*column.warnings, *warnings_of(column)))
+    more = () if foreign is None else (foreign,)
+    return replace(column, warnings=(*column.warnings, *warnings_of(column), *more))
+
+
+def _but_for_a_few(series: pd.Series[Any]) -> str | None:
+    """Say in what style a column is written but for a few words, such as "unknown"; None where there are none."""
+    present = series[~missing_mask(series)].astype(str)
+    words = ~present.str.contains(r"\d", regex=True).to_numpy(dtype=bool)
+    n = int(words.sum())
+    if not 0 < n <= FEW_WORDS * len(present):
+        return None
+    reading = read_spelled(present[~words])
+    if reading is None:
+        return None
+    named = present[words].unique()
+    shown = ", ".join(repr(str(word)) for word in named[:3])
+    rows = f"{n:,} row{'s' * (n > 1)}"
+    return f"but for {shown} ({rows}) {reading.spelling.what}: --missing {shlex.quote(str(named[0]))} reads them so"
 
 
 def _reading(series: pd.Series[Any], kind: Kind | None, form: str | None) -> Reading | None:
@@ -250,7 +274,7 @@ def string_kind(name: object, *, n_present: int, n_distinct: int, looks: np.ndar
         return Kind.CATEGORICAL, f"{n_distinct} distinct strings"
     words = float(looks[:, 0].mean()) + 1
     if share == 1 and n_present >= ENOUGH_ROWS and words <= 2:
-        mean_something = looks[:, 1].min() and (looks[:, 1] == 2).mean() >= 0.5
+        mean_something = (looks[:, 1] > 0).mean() >= 1 - FEW_WORDS and (looks[:, 1] == 2).mean() >= 0.5
         if mean_something and not NAMED_LIKE_AN_IDENTIFIER.search(str(name)):
             return Kind.TEXT, "numbers, dates or addresses, not all in one style that is known"
         return Kind.IDENTIFIER, "every value is different"
