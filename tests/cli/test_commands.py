@@ -283,6 +283,12 @@ def test_a_shell_completes_commands_and_options(monkeypatch, capsys):
     assert {"balance", "split", "doctor"} <= set(completed(monkeypatch, capsys, ""))
     assert completed(monkeypatch, capsys, "balance", "--synthetic-o") == ["--synthetic-only"]
     assert completed(monkeypatch, capsys, "balance", "data.csv", "--copies", "re") == ["reject"]
+    for command in ("balance", "evaluate", "scaling"):
+        assert completed(monkeypatch, capsys, command, "data.csv", "--generator", "smo") == [
+            "smoothed-bootstrap",
+            "smote",
+            "smotenc",
+        ]
     assert "--target" not in completed(monkeypatch, capsys, "nonsense", "--x")
     for shell in ("bash", "zsh", "fish"):
         monkeypatch.setenv("_MAKEWEIGHT_COMPLETE", f"{shell}_source")

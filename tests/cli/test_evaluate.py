@@ -3,6 +3,7 @@
 import html
 import io
 import json
+import re
 import time
 
 import numpy as np
@@ -38,6 +39,8 @@ def test_the_verdict_comes_first_and_fits_80_columns(run, data, monkeypatch):
     assert following.startswith("next: ")
     for words in ("gain beyond doing nothing", "of 100 y=yes found", "A constant scores 0.6931", "nothing+platt"):
         assert words in done.out
+    said = " ".join(done.out.split())
+    assert re.search(r"cost of transfer, nats of lr, .*: smoothed-bootstrap [+-].*; SMOTE [+-].*; bootstrap [+-]", said)
     rows = [line for line in done.out.splitlines() if line.startswith("  ")]
     assert max(map(len, rows)) <= 80
 

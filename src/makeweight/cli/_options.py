@@ -146,10 +146,24 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     return lambda function: reduce(lambda decorated, option: option(decorated), reversed(options), function)
 
 
+def complete_generator(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of generators that begin as typed."""
+    from makeweight.generators.registry import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 def generator_options(what: str) -> Callable[[F], F]:
     """Return --generator and --option."""
     return together(
-        click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True, help=what),
+        click.option(
+            "--generator",
+            metavar="NAME",
+            default=DEFAULT_GENERATOR,
+            show_default=True,
+            shell_complete=complete_generator,
+            help=what,
+        ),
         click.option(
             "--option",
             "options",

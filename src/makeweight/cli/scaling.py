@@ -29,7 +29,13 @@ def _sizes(ctx: click.Context, param: click.Parameter, text: str | None) -> list
 @click.command()
 @_options.data_options
 @_options.target_option
-@click.option("--generator", metavar="NAME", default=DEFAULT_GENERATOR, show_default=True)
+@click.option(
+    "--generator",
+    metavar="NAME",
+    default=DEFAULT_GENERATOR,
+    show_default=True,
+    shell_complete=_options.complete_generator,
+)
 @click.option(
     "--estimator",
     metavar="NAME",

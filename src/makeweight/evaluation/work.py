@@ -153,9 +153,10 @@ class Work:
                 self.clock.measured = split = split + seconds
             else:
                 refused += mine
+                takes = f"it takes about {seconds:.0f} s a split, and {ENOUGH} splits with it more than"
+                why = takes if spare > 0 else f"{ENOUGH} splits of the other arms take all of"
                 self.left_out += (
-                    f"{mine[0].name} was left out: it takes about {seconds:.0f} s a split, and {ENOUGH} splits with it "
-                    f"more than the budget of {budget:.0f} s; --arm or --max-seconds 0 runs it",
+                    f"{mine[0].name} was left out: {why} the budget of {budget:.0f} s; --arm or --max-seconds 0 runs it",
                 )
         self.sources = _without(everything, refused)
 
