@@ -112,3 +112,20 @@ def test_a_disk_that_fills_up_on_the_way_is_told(tmp_path):
             log.add([ArmRecord(0, 0, "real", "nothing", "lr", error="b" * 100_000)])
         log._stream = None
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
+
+@pytest.mark.parametrize("place", ["table.csv", "./table.csv", "link.csv", "hard.csv"])
+def test_real_rows_are_never_written_over(run, csv, place):
+    (csv.parent / "link.csv").symlink_to("table.csv")
+    os.link(csv, csv.parent / "hard.csv")
+    before = csv.read_bytes()
+    generator = ("--target", "paid", "--generator", "smoothed-bootstrap")
+    for command in (("balance", csv, *generator, "--synthetic-only"), ("sample", csv, *generator, "-n", 3)):
+        done = run(*command, "-o", place, "--force")
+        assert (done.code, csv.read_bytes()) == (2, before)
+        assert f"the output is the file of the real rows ({place})" in done.err
+    csv.rename(csv.parent / "train.csv")
+    assert (
+        "the output is the file of the real rows"
+        in run("split", "train.csv", "--target", "paid", "-o", ".", "--force").err
+    )

@@ -290,7 +290,7 @@ def _check_output(request: BalanceRequest) -> None:
         return
     if request.as_json and request.output == "-":
         raise OptionError("--json and the rows cannot both go to standard output", hint="add -o FILE, or --dry-run")
-    check_destination(request.output, force=request.force)
+    check_destination(request.output, force=request.force, data=request.data)
 
 
 def _check_binary_output(request: BalanceRequest, file: TableFile) -> None:

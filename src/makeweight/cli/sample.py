@@ -146,7 +146,7 @@ def _check_request(request: SampleRequest) -> None:
 
     if request.as_json and request.output == "-":
         raise OptionError("--json and the rows cannot both go to standard output", hint="add -o FILE")
-    check_destination(request.output, force=request.force)
+    check_destination(request.output, force=request.force, data=request.data)
     if request.load is not None:
         stated = {
             "--target": request.target is not None,

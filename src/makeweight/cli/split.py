@@ -75,7 +75,7 @@ def command(
     file = _options.load(data, kinds, missing, no_header)
     places = {name: str(folder / f"{name}.{file.format}") for name in ("train", "held")}
     for place in places.values() if folder.exists() else ():
-        check_place(place, force=force)
+        check_place(place, force=force, data=data)
     table = Table(file.frame, _options.infer(file, target, group_by, kinds))
     groups = Groups(table)
     part = max(Fraction(share).limit_denominator(MOST_PARTS), Fraction(1, MOST_PARTS))

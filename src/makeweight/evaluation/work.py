@@ -155,9 +155,8 @@ class Work:
                 refused += mine
                 takes = f"it takes about {seconds:.0f} s a split, and {ENOUGH} splits with it more than"
                 why = takes if spare > 0 else f"{ENOUGH} splits of the other arms take all of"
-                self.left_out += (
-                    f"{mine[0].name} was left out: {why} the budget of {budget:.0f} s; --arm or --max-seconds 0 runs it",
-                )
+                why += f" the budget of {budget:.0f} s; --arm or --max-seconds 0 runs it"
+                self.left_out += (f"{mine[0].name} was left out: {why}",)
         self.sources = _without(everything, refused)
 
     def _needs(self, everything: Sequence[ArmSource]) -> dict[str, float]:

@@ -37,23 +37,25 @@ FORMATS = {
 COMPRESSED = {".gz": "gunzip -c", ".bz2": "bunzip2 -c", ".xz": "xz -dc", ".zst": "zstd -dc", ".zip": "unzip -p"}
 
 
-def check_destination(destination: str | Path, *, force: bool = False) -> None:
-    """Refuse a place where nothing can be written, or where there is something already."""
+def check_destination(destination: str | Path, *, force: bool = False, data: str | Path | None = None) -> None:
+    """Refuse a place where nothing can be written, where there is something already, or where the `data` are."""
     name = str(destination)
     if name == STANDARD:
         return
     format_of(name)
-    check_place(name, force=force)
+    check_place(name, force=force, data=data)
 
 
-def check_place(name: str, *, force: bool = False) -> None:
-    """Refuse a file of any kind that cannot be written, or is there already."""
+def check_place(name: str, *, force: bool = False, data: str | Path | None = None) -> None:
+    """Refuse a file of any kind that cannot be written, is there already, or is the one that the `data` are in."""
     path = Path(name)
     refuse_impossible(name)
     if path.is_dir():
         raise FileProblem("the output is a directory", where=name, hint="name a file in it")
     if not path.parent.is_dir():
         raise FileProblem("no such directory", where=str(path.parent), hint=f"mkdir -p {path.parent}")
+    if data is not None and path.is_file() and Path(data).exists() and path.samefile(data):
+        raise FileProblem("the output is the file of the real rows", where=name, hint="choose another name")
     if path.is_file() and not force:
         raise FileProblem("the output file exists", where=name, hint="--force replaces it, or choose another name")
     if not path.exists() or path.is_file():
