@@ -3,6 +3,7 @@
     python benchmarks/soft_rows.py whole|rare|opal|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
     python benchmarks/soft_rows.py --show                                         # the tables of the docs
     python benchmarks/soft_rows.py --speed                                        # seconds of one core
+    python benchmarks/soft_rows.py --figure docs/soft-rows.png                    # gains in AUROC
 
 The first measures what is missing. Modes opal and spurious are described in soft_rows_few.py.
 
@@ -68,6 +69,13 @@ WHOLE = (
 )
 RARE = WHOLE
 LEARNERS = ("LR", "RF", "RF5", "XGB", "XGB shallow")
+NAMES = {
+    "LR": "logistic regression",
+    "RF": "forest",
+    "RF5": "forest, 5 rows a leaf",
+    "XGB": "XGBoost",
+    "XGB shallow": "XGBoost, shallow",
+}
 FLOOR = 1e-4
 
 
@@ -184,6 +192,37 @@ def summarise(frame: pd.DataFrame) -> None:
             print(f"\n{arm} at or below nothing + Platt in log-loss: {share:.0%} of cases")
 
 
+def figure(frame: pd.DataFrame, path: str) -> None:
+    """Draw what arms gain in AUROC beyond doing nothing with the same learner, with standard errors over tables."""
+    from matplotlib.figure import Figure
+
+    arms = {"hard rows": "#999999", "soft real rows": "#e6a000", "soft rows": "#0072b2", "blend": "#009e73"}
+    titles = {"rare": "100 rare rows of 1,100", "whole": "whole tables"}
+    labels = {
+        "hard rows": "synthetic rows with drawn labels, balanced",
+        "soft real rows": "real rows half soft, none added (control)",
+        "soft rows": "soft rows, real and synthetic",
+        "blend": "soft rows, blended with the committee",
+    }
+    drawn = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, (mode, title) in zip(drawn.subplots(1, 2, sharey=True), titles.items(), strict=True):
+        part = frame[(frame["mode"] == mode) & (frame["learner"] != "-")]
+        wide = part.pivot(index=["table", "seed", "learner"], columns="arm", values="auroc")
+        by_table = wide[list(arms)].sub(wide["nothing"], axis=0).groupby(["learner", "table"]).mean()
+        mean, error = by_table.groupby("learner").mean(), by_table.groupby("learner").sem()
+        for place, (arm, colour) in enumerate(arms.items()):
+            at = np.arange(len(LEARNERS))[::-1] + 0.27 - 0.18 * place
+            x, e = (some[arm].reindex(LEARNERS) for some in (mean, error))
+            axes.errorbar(x, at, xerr=e, fmt="o", color=colour, capsize=2, markersize=4, label=labels[arm])
+        axes.axvline(0, color="black", linewidth=0.8)
+        tables, seeds = part["table"].nunique(), part.groupby("table")["seed"].nunique().min()
+        axes.set_title(f"{title}: {tables} tables, {seeds} splits or more", fontsize=10)
+        axes.set_yticks(np.arange(len(LEARNERS))[::-1], [NAMES[name] for name in LEARNERS])
+        axes.set_xlabel("AUROC beyond doing nothing")
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    drawn.savefig(path, dpi=110)
+
+
 def speed() -> None:
     """Print what a committee, its answers, the choice inside the folds and rows by two generators take of one core."""
 
@@ -218,6 +257,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--figure")
     asked = parser.parse_args()
     names, measured, path = FEW.get(asked.mode, (WHOLE, partial(measure, asked.mode), RESULTS))
     records, stop = Records(path), time.monotonic() + 3600 * asked.hours
@@ -230,6 +270,8 @@ def main() -> None:
                 print(*key.values(), f"{time.monotonic() - began:.0f} s", flush=True)
     if asked.speed:
         speed()
+    if asked.figure:
+        figure(Records(RESULTS).frame, asked.figure)
     if asked.show:
         summarise(Records(RESULTS).frame)
         for path in dict.fromkeys(path for _, _, path in FEW.values()):
