@@ -1,6 +1,7 @@
 """Help, `inspect`, `generators`, `doctor`, `demo`, and what they share."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 import time
@@ -247,7 +248,7 @@ def test_demo_needs_a_folder_it_can_make(run, csv):
 def test_progress_says_how_far_and_how_fast():
     progress = Progress("writing rows", 50, 200, 2.0, 6.0, "y=b (balance), 50.0% accepted")
     assert state(progress) == "50/200, 25 per second, 6.0 s left, y=b (balance), 50.0% accepted"
-    console = Console(force_terminal=True, width=80, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(force_terminal=True, width=80, file=open(os.devnull, "w"))  # noqa: SIM115
     with Reporter(console) as reporter:
         reporter(progress)
         reporter.say("writing")

@@ -362,6 +362,7 @@ def test_a_link_keeps_pointing_to_its_file(tmp_path):
     assert (tmp_path / "real.csv").read_text() == "x,y\n1,a\n2,b\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no device files here")
 def test_devices_are_written_to_directly(tmp_path):
     file = read_bytes(tmp_path, "x,y\n1,a\n2,b\n")
     check_destination("/dev/null")

@@ -135,7 +135,7 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path):
         while len(endpoint.bodies) < 5:
             assert child.poll() is None
             time.sleep(0.05)
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait(10)
         gate.set()
         with (tmp_path / "a" / "answers.jsonl").open("a") as file:
