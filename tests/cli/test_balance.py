@@ -145,7 +145,21 @@ def test_an_interrupt_keeps_what_was_accepted_only_when_asked(run, csv, monkeypa
         return propose(self, group, n, rng=rng)
 
     monkeypatch.setattr(InContextTransformer, "propose", interrupted)
-    result = run("balance", csv, "--target", "paid", "--augment", 9, "-o", "o.csv", "--json", "--on-shortfall", choice)
+    result = run(
+        "balance",
+        csv,
+        "--target",
+        "paid",
+        "--augment",
+        9,
+        "--seed",
+        0,
+        "-o",
+        "o.csv",
+        "--json",
+        "--on-shortfall",
+        choice,
+    )
     assert result.code == 130
     assert "interrupted: " in result.err
     assert result.err.endswith(f"--on-shortfall {choice}" + " --force" * (choice == "warn") + "\n")
