@@ -99,9 +99,18 @@ def test_a_dry_run_writes_nothing(run, csv):
 
 
 def test_force_replaces(run, csv):
-    assert run("balance", csv, "--target", "paid", "-o", csv).code == 2
-    assert run("balance", csv, "--target", "paid", "-o", csv, "--force").code == 0
-    assert len(read(csv.read_text())) == 64
+    other = csv.parent / "other.csv"
+    other.write_text("old")
+    assert run("balance", csv, "--target", "paid", "-o", other).code == 2
+    assert run("balance", csv, "--target", "paid", "-o", other, "--force").code == 0
+    assert len(read(other.read_text())) == 64
+
+
+def test_force_never_replaces_the_real_rows(run, csv):
+    before = csv.read_text()
+    result = run("balance", csv, "--target", "paid", "-o", csv, "--force")
+    assert (result.code, csv.read_text()) == (2, before)
+    assert "file of the real rows" in result.err
 
 
 def test_a_balanced_table_needs_nothing(run, csv):
