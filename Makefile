@@ -38,7 +38,8 @@ test:                              ## everything that has to pass
 light: demo                        ## the default generator where there is no torch
 	$(LIGHT_BIN)/python $(PIP) --constraint constraints.txt pytest pytest-xdist hypothesis
 	! $(LIGHT_BIN)/python -c "import torch" 2>/dev/null
-	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n 2 --dist worksteal tests/generators/transformer tests/generators/test_auto.py
+	OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long" \
+	    tests/generators/transformer tests/generators/test_auto.py
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -31,7 +31,7 @@ CASES = {
     "unknown option": (GOOD, ("balance", "t.csv", "--targett", "y"), "no such option", "'--target'"),
     "unknown command": (GOOD, ("balanse", "t.csv"), "no such command", "'balance'"),
     "unknown generator": (GOOD, (*BALANCE, "--generator", "smoteee"), "unknown generator", "'smote'"),
-    "output there": (GOOD, (*BALANCE[:-1], "t.csv"), "output file exists", "--force"),
+    "output there": (GOOD, (*BALANCE[:-1], "t.csv"), "the output is the file of the real rows", "another name"),
     "no output folder": (GOOD, (*BALANCE[:-1], "no/o.csv"), "no such dir", "mkdir -p no"),
 }
 

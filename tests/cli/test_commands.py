@@ -209,7 +209,7 @@ def test_devices_are_named(cuda, mps, line):
 
 
 def test_demo(run, csv):
-    result = run("demo", "--repeats", 2, "--output", "d")
+    result = run("demo", "--repeats", 1, "--output", "d")
     assert result.code == 0
     for text in (
         "$ makeweight balance d/train.csv --target diagnosis",

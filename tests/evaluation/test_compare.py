@@ -185,7 +185,13 @@ def test_a_row_that_is_much_of_its_group_is_spread():
 @pytest.mark.parametrize(
     ("name", "estimator", "code", "says"),
     [
-        ("Perfect", "hgb", "helps-ranking", "Synthetic rows help ranking, with boosted trees: Perfect"),
+        pytest.param(
+            "Perfect",
+            "hgb",
+            "helps-ranking",
+            "Synthetic rows help ranking, with boosted trees: Perfect",
+            marks=pytest.mark.long,
+        ),
         ("Copier", "lr", "helps-calibration-only", "help only calibration"),
         ("ColumnShuffler", "lr", "hurts", "Synthetic rows hurt, with logistic regression"),
         ("LabelBlind", "lr", "hurts", "Synthetic rows hurt, with logistic regression"),

@@ -142,7 +142,10 @@ def test_the_page_as_it_is_opened(browser, pages, name, screen, scheme):
     browser.execute_script(OPEN)
     assert browser.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    sent = [e["params"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    asked = [
+        one["request"]["url"] for one in sent if one["documentURL"] == pages[name]
+    ]  # not what the browser itself asks
     assert pages[name] in asked
     assert all(address == pages[name] or address.startswith("data:") for address in asked)
 

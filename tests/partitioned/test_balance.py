@@ -25,7 +25,7 @@ from makeweight.partitioned.write import pieces_of
 from makeweight.plan import GroupPlan, Plan
 from partitioned_tables import cut, synthetic
 
-REQUEST = {"target": "y", "group_by": ["sex"], "random_state": 3}
+REQUEST = {"target": "y", "group_by": ["sex"], "random_state": 3, "generator": "smoothed-bootstrap"}
 #: Fields of `OutputFolder`.
 FOLDER = ("existing", "synthetic_only", "rows_per_part", "context_rows")
 
@@ -297,8 +297,7 @@ def test_a_shortfall_keeps_the_parts_and_can_be_accepted_later(whole, tmp_path):
         made = write(
             tmp_path / "parts-out",
             tmp_path / "out",
-            **REQUEST,
-            generator=generator,
+            **{**REQUEST, "generator": generator},
             existing="resume",
             limits=Limits(on_shortfall="warn"),
         )

@@ -196,7 +196,7 @@ def compare(
         Reproduction(command, random_state, versions()),
         clock.seconds,
         ranking,
-        _transfer(problem, work.sources, next(iter(learners.values())), design.folds, random_state, clock),
+        _transfer(problem, work.sources, focus, next(iter(learners.values())), design.folds, random_state, clock),
         execution.is_command,
         shared,
         tuple(work.sources),
@@ -271,13 +271,14 @@ def _case(problem: EvaluationProblem) -> str:
 def _transfer(
     problem: EvaluationProblem,
     sources: Sequence[ArmSource],
+    focus: Sequence[Arm],
     learner: Learner,
     folds: int,
     random_state: int,
     clock: Clock,
 ) -> tuple[GeneratorTransfer, ...]:
-    """Return the cost of transfer of the chosen generator, of SMOTE and of the bootstrap, where there is time."""
-    chosen = {s.name: s.generator for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms)}
+    """Return the cost of transfer of those in focus, of SMOTE and of the bootstrap, where there is time."""
+    chosen = {s.name: s.generator for s in sources if s.kind == "generator" and any(arm in focus for arm in s.arms)}
     known = {name: generator for name, generator in chosen.items() if generator is not None}
     # As many fits as splits, on half of the rare rows: a share of what a split took.
     if not known or clock.affordable() == 0:
