@@ -77,6 +77,8 @@ NAMES = {
     "XGB shallow": "XGBoost, shallow",
 }
 FLOOR = 1e-4
+#: Of AUROC; less is no loss.
+LEAST = 1e-3
 
 
 def learner(name: str, like: pd.DataFrame, seed: int) -> Any:
@@ -186,6 +188,14 @@ def summarise(frame: pd.DataFrame) -> None:
             error = by_table.groupby("learner").sem().reindex(LEARNERS)
             text = mean.map("{:+.4f}".format) + " ± " + error.map("{:.4f}".format)
             print(f"\n{metric} beyond nothing\n{text.T.to_string()}")
+        ranks = part[part["learner"] != "-"].pivot(index=["table", "seed", "learner"], columns="arm", values="auroc")
+        for arm in ("soft rows", "blend"):
+            gains = (ranks[arm] - ranks["nothing"]).groupby(["learner", "table"]).agg(["mean", "sem"])
+            worse = gains["mean"][(gains["mean"] + 2 * gains["sem"] < 0) & (gains["mean"] < -LEAST)]
+            told = {" ".join(case): round(gain, 4) for case, gain in worse.items()}
+            print(
+                f"\n{arm}, AUROC: at worst {gains['mean'].min():+.4f}; worse by two standard errors over seeds: {told}"
+            )
         loss = part[part["learner"] != "-"].pivot(index=["table", "seed", "learner"], columns="arm", values="loss")
         for arm in ("soft rows", "blend"):
             share = (loss[arm] <= loss["nothing + Platt"]).mean()

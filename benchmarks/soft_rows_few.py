@@ -15,6 +15,7 @@ published splits). Judged by log-loss in each of the four cells: the mean and th
 * hard rows: cells balanced by rows of the smoothed bootstrap
 * soft real rows, none added (the control), and soft rows, evenly over the cells, by a teacher that is fitted with group
   weights
+* the committee, and one without offsets for every value of the attribute
 * blends of the committee and a learner fitted with group weights, or to soft rows: mean log-odds
 """
 
@@ -174,6 +175,10 @@ def spurious(table: str, seed: int) -> list[dict[str, Any]]:
 
     said = lesson.teacher.predict_proba(judged)
     record("-", "committee", said[:, 1])
+    # The same splits; a name that no column has gets no offsets by value.
+    outside = train["side"].rename("outside")
+    plain = Committee(random_state=seed).fit(X, y, groups=outside, sample_weight=weights)
+    record("-", "committee, one set of offsets", plain.predict_proba(judged)[:, 1])
     for name in LEARNERS:
         for arm, (frame, labels, weight) in sets.items():
             p = np.clip(fitted(name, frame, labels, weight, seed).predict_proba(judged), FLOOR, 1 - FLOOR)

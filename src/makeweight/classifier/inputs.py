@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d
 from makeweight.classifier.convexity import check_takes_signed
 from makeweight.classifier.training import Correct, RealRows
 from makeweight.errors import OptionError
-from makeweight.generators import TAUGHT_GENERATOR
+from makeweight.generators import QUICK_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.labelled import LabelledRows, take_rows
 from makeweight.measure.splits import refuse_one_class
@@ -41,7 +41,7 @@ def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> Synt
     'smote'
     """
     if generator is None:
-        return SyntheticOverSampler(TAUGHT_GENERATOR)
+        return SyntheticOverSampler(QUICK_GENERATOR)
     if not isinstance(generator, SyntheticOverSampler):
         return SyntheticOverSampler(generator=generator)
     fresh: SyntheticOverSampler = clone(generator)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from makeweight.errors import OptionError, nearest
-from makeweight.generators import DEFAULT_GENERATOR, TAUGHT_GENERATOR
+from makeweight.generators import DEFAULT_GENERATOR, QUICK_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
@@ -160,7 +160,7 @@ def catalogue(
     )
     taught, by = chosen, label
     if not teaches(generator, options):
-        taught, by = resolve(TAUGHT_GENERATOR), labels[TAUGHT_GENERATOR]
+        taught, by = resolve(QUICK_GENERATOR), labels[QUICK_GENERATOR]
     sources.append(ArmSource(name, "generator", chosen, arms=arms))
     sources.append(ArmSource("committee", "taught", taught, arms=_taught_arms(by)))
     auto = _both("auto", f"SyntheticClassifier(auto), {by}", "auto", "all", focus=True)

@@ -34,7 +34,7 @@ from makeweight.evaluation.training import AUTO, Settings
 from makeweight.evaluation.transfer import BESIDE, GeneratorTransfer, transfer_costs
 from makeweight.evaluation.verdict import judge
 from makeweight.evaluation.work import Work, forecast
-from makeweight.generators import DEFAULT_GENERATOR, TAUGHT_GENERATOR
+from makeweight.generators import DEFAULT_GENERATOR, QUICK_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve, stated_options
 from makeweight.measure.learners import Learner, make_learner, named_learners
@@ -176,7 +176,7 @@ def compare(
     named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
     command = evaluate_command([*table, *named], design, settings, named_arms, ran)
     added, augment = amounts.n_added, amounts.augment
-    teaching = named if teaches(generator, options) else ["--generator", TAUGHT_GENERATOR]
+    teaching = named if teaches(generator, options) else ["--generator", QUICK_GENERATOR]
     advice = Advice(
         table, named, teaching, added, augment, str(target), _case(problem), soft_strategy(problem, amounts)
     )
@@ -374,6 +374,6 @@ def _slow(generator: str, scores: Scores, sources: Sequence[ArmSource]) -> tuple
             seconds[record.source] += record.task_seconds
     own = sum(seconds[s.name] for s in sources if s.kind == "generator" and any(arm.focus for arm in s.arms))
     share = own / sum(seconds.values())
-    if share <= 0.5 or generator == TAUGHT_GENERATOR or seconds.get(TAUGHT_GENERATOR, own) > own / 2:
+    if share <= 0.5 or generator == QUICK_GENERATOR or seconds.get(QUICK_GENERATOR, own) > own / 2:
         return ()
-    return (f"{share:.0%} of the time went to rows by {generator}: --generator {TAUGHT_GENERATOR} is quicker",)
+    return (f"{share:.0%} of the time went to rows by {generator}: --generator {QUICK_GENERATOR} is quicker",)

@@ -2,5 +2,6 @@
 
 #: The generator where none is named.
 DEFAULT_GENERATOR = "transformer"
-#: The one for rows that a teacher labels, where none is named: who writes those hardly matters, and it takes no time.
-TAUGHT_GENERATOR = "smoothed-bootstrap"
+#: The one that takes next to no time: named where another takes long, and for rows that a teacher labels where none is
+#: named, since who writes those hardly matters.
+QUICK_GENERATOR = "smoothed-bootstrap"

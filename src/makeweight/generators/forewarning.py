@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from makeweight.errors import PlanError
+from makeweight.generators import QUICK_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.frame.options import WithOptions
 from makeweight.generators.registry import resolve
@@ -20,8 +21,6 @@ __all__ = ["LOGGER", "LONG", "forecast", "warn_of_few_rows"]
 LONG = 30.0
 #: From so many columns on, and beyond so many seconds, rows are not written unless the user allows the time.
 WIDE, HALF_AN_HOUR = 500, 1800.0
-#: The generator that is named for wide tables.
-QUICK = "smoothed-bootstrap"
 #: A group of fewer real rows than this that is asked for more than so many times as many is warned about.
 FEW_ROWS, MANY_TIMES = 20, 20
 #: Groups that are named.
@@ -73,11 +72,11 @@ def forecast(
         return
     name = generator if isinstance(generator, str) else type(generator).__name__
     what = f"write {plan.n_synthetic:,} rows" if plan.n_synthetic else f"learn from {plan.n_real:,} rows"
-    quick = resolve(QUICK).cost(plan).seconds
+    quick = resolve(QUICK_GENERATOR).cost(plan).seconds
     if (plan.n_learned or 0) < WIDE or quick >= seconds:
         LOGGER.warning("%s: about %s to %s", name, _time(seconds), what)
         return
-    instead = f"generator {QUICK} takes about {_time(quick)}"
+    instead = f"generator {QUICK_GENERATOR} takes about {_time(quick)}"
     allowed = max_seconds or HALF_AN_HOUR
     if seconds > allowed:
         enough = math.ceil(seconds)
