@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/peers.py --published [--tables travel ...] [--peers NAME ...] [--seeds 1] [--show]
 
-Every table is cut once per seed: up to 1,000 rows to learn from, up to 4,000 to judge by, stratified. A generator
+Every table is cut once per seed: up to 3,000 rows to learn from, up to 4,000 to judge by, stratified. A generator
 learns from the first and writes as many rows of every label. Then
 
 * *AUROC*: LightGBM, a random forest and XGBoost, each at its defaults, are trained on the written rows alone, and
@@ -10,6 +10,9 @@ learns from the first and writes as many rows of every label. Then
 * *C2ST*: AUROC, cross-fitted, of boosted trees that tell written rows from as many unseen real ones (.5: they cannot).
 * *copies*: share of the written rows that equal a row to learn from; beside it that of unseen real rows.
 * *accepted*: rows accepted per row proposed: what the one check and the label rejected.
+
+"NAME + committee" are the same rows with probabilities for labels: a committee that has learned from the rows to learn
+from says p(label | row), and a row stands once per label, weighing p. Told apart are rows with labels drawn from p.
 
 Published rows are those of arXiv 2509.04152, which cuts the tables otherwise: they stand beside, not in one ranking.
 Whatever is installed in this environment is measured; results are kept as they come.
@@ -33,7 +36,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 
-from makeweight import Schema
+from makeweight import Committee, Schema
+from makeweight.committee.soft import soft_labels
 from makeweight.errors import MakeweightError
 from makeweight.generators.check import fingerprints
 from makeweight.generators.fill import Limits, fill
@@ -46,10 +50,21 @@ from makeweight.table.files import replace_file
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("MAKEWEIGHT_DATA", ROOT.parent / "shared" / "data"))
 RESULTS = ROOT / "benchmarks" / "results" / "peers_published.json"
-LEARNED, JUDGED = 1_000, 4_000
-REAL = "real rows"
+LEARNED, JUDGED = 3_000, 4_000
+REAL, TAUGHT = "real rows", " + committee"
 #: Cheap ones first: an interrupted run has them all.
-PEERS = ("smoothed-bootstrap", "transport", "gaussian-copula", "arf", "transformer", "tvae", "mostlyai", "ctgan")
+PEERS = (
+    "smoothed-bootstrap",
+    "smoothed-bootstrap + committee",
+    "transport",
+    "transformer",
+    "transformer + committee",
+    "gaussian-copula",
+    "arf",
+    "tvae",
+    "mostlyai",
+    "ctgan",
+)
 #: File, label, and how the file is read.
 TABLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "travel": ("travel_churn.csv", "ChurnOrNot", {}),
@@ -96,8 +111,10 @@ def learners(seed: int) -> dict[str, Any]:
     }
 
 
-def judge(table: Table, rows: pd.DataFrame, judged: pd.DataFrame, seed: int) -> dict[str, float]:
-    """Return the AUROC of each learner that is trained on the rows alone."""
+def judge(
+    table: Table, rows: pd.DataFrame, judged: pd.DataFrame, seed: int, weights: np.ndarray | None = None
+) -> dict[str, float]:
+    """Return the AUROC of each learner that is trained on the rows alone, weighted where weights are given."""
     target = table.schema.target
     labels = sorted(table.frame[target].unique())
     rare = min(labels, key=lambda label: int((table.frame[target] == label).sum()))
@@ -105,7 +122,7 @@ def judge(table: Table, rows: pd.DataFrame, judged: pd.DataFrame, seed: int) -> 
     X, y = matrix.transform(rows), (rows[target] == rare).to_numpy(int)
     held, truth = matrix.transform(judged), (judged[target] == rare).to_numpy(int)
     return {
-        name: float(roc_auc_score(truth, learner.fit(X, y).predict_proba(held)[:, 1]))
+        name: float(roc_auc_score(truth, learner.fit(X, y, sample_weight=weights).predict_proba(held)[:, 1]))
         for name, learner in learners(seed).items()
     }
 
@@ -129,6 +146,20 @@ def copied(table: Table, rows: pd.DataFrame) -> float:
     return float(np.isin(fingerprints(own, codes), known).mean())
 
 
+def taught(table: Table, rows: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Return rows once per label, their weights by a committee, and the rows with labels drawn from the same p."""
+    target = table.schema.target
+    teacher = Committee(random_state=seed).fit(table.frame.drop(columns=target), table.frame[target])
+    p = teacher.predict_proba(rows.drop(columns=target))
+    soft = soft_labels(np.zeros(0, dtype=int), np.zeros((0, p.shape[1])), p)
+    drawn = (np.cumsum(p[:, :-1], axis=1) <= np.random.default_rng(seed).random((len(p), 1))).sum(axis=1)
+    return (
+        rows.iloc[soft.rows].assign(**{target: teacher.classes_[soft.labels]}),
+        soft.weights,
+        rows.assign(**{target: teacher.classes_[drawn]}),
+    )
+
+
 def measure(name: str, peer: str, seed: int) -> dict[str, Any]:
     """Return the record of a generator on a table."""
     table, judged = cut(name, seed)
@@ -139,14 +170,17 @@ def measure(name: str, peer: str, seed: int) -> dict[str, Any]:
         return record | {"auroc": judge(table, table.frame, judged, seed), "copies": held}
     groups = Groups(table)
     began = time.process_time()
-    generator = resolve(peer).fit(table, rng=np.random.default_rng(seed))
+    generator = resolve(peer.removesuffix(TAUGHT)).fit(table, rng=np.random.default_rng(seed))
     plan = Plan.make(groups, {key: 2 * int(n) for key, n in zip(groups.keys, groups.counts, strict=True)})
     limits = Limits(copies="accept", on_shortfall="warn")
     written = fill(generator, table, plan, seed=np.random.SeedSequence(seed), groups=groups, limits=limits)
+    training, weights, rows = written.frame, None, written.frame
+    if peer.endswith(TAUGHT):
+        training, weights, rows = taught(table, rows, seed)
     record |= {"cpu_seconds": time.process_time() - began, "rows": len(written)}
     record |= {"accepted": written.ledger.accepted / max(1, written.ledger.proposed)}
-    record |= {"auroc": judge(table, written.frame, judged, seed)}
-    return record | {"c2st": told_apart(table, written.frame, judged), "copies": copied(table, written.frame)}
+    record |= {"auroc": judge(table, training, judged, seed, weights)}
+    return record | {"c2st": told_apart(table, rows, judged), "copies": copied(table, rows)}
 
 
 def show(records: list[dict[str, Any]]) -> None:
@@ -191,7 +225,7 @@ def main(argv: list[str]) -> int:
     usable = {info.name for info in available() if info.usable}
     known = {(record["table"], record["peer"], record["seed"]) for record in records}
     for peer in (REAL, *options.peers) if not options.show else ():
-        if peer != REAL and peer not in usable:
+        if peer != REAL and peer.removesuffix(TAUGHT) not in usable:
             print(f"{peer} is not installed here: left out", file=sys.stderr)
             continue
         for seed in options.seeds:
