@@ -13,6 +13,7 @@ learns from the first and writes as many rows of every label. Then
 
 "NAME + committee" are the same rows with probabilities for labels: a committee that has learned from the rows to learn
 from says p(label | row), and a row stands once per label, weighing p. Told apart are rows with labels drawn from p.
+Controls: "real rows + committee", where the committee has not seen the rows of which it speaks, and the committee.
 
 Published rows are those of arXiv 2509.04152, which cuts the tables otherwise: they stand beside, not in one ranking.
 Whatever is installed in this environment is measured; results are kept as they come.
@@ -51,7 +52,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("MAKEWEIGHT_DATA", ROOT.parent / "shared" / "data"))
 RESULTS = ROOT / "benchmarks" / "results" / "peers_published.json"
 LEARNED, JUDGED = 3_000, 4_000
-REAL, TAUGHT = "real rows", " + committee"
+REAL, TAUGHT, COMMITTEE = "real rows", " + committee", "committee"
+CONTROLS = (REAL, REAL + TAUGHT, COMMITTEE)
 #: Cheap ones first: an interrupted run has them all.
 PEERS = (
     "smoothed-bootstrap",
@@ -146,41 +148,56 @@ def copied(table: Table, rows: pd.DataFrame) -> float:
     return float(np.isin(fingerprints(own, codes), known).mean())
 
 
-def taught(table: Table, rows: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
-    """Return rows once per label, their weights by a committee, and the rows with labels drawn from the same p."""
-    target = table.schema.target
-    teacher = Committee(random_state=seed).fit(table.frame.drop(columns=target), table.frame[target])
-    p = teacher.predict_proba(rows.drop(columns=target))
+def taught(
+    table: Table, teacher: Committee, rows: pd.DataFrame, p: np.ndarray, judged: pd.DataFrame, seed: int
+) -> dict[str, float]:
+    """Return the AUROC of each learner that is trained on the rows, each standing once per label and weighing p."""
     soft = soft_labels(np.zeros(0, dtype=int), np.zeros((0, p.shape[1])), p)
-    drawn = (np.cumsum(p[:, :-1], axis=1) <= np.random.default_rng(seed).random((len(p), 1))).sum(axis=1)
-    return (
-        rows.iloc[soft.rows].assign(**{target: teacher.classes_[soft.labels]}),
-        soft.weights,
-        rows.assign(**{target: teacher.classes_[drawn]}),
-    )
+    labelled = rows.iloc[soft.rows].assign(**{table.schema.target: teacher.classes_[soft.labels]})
+    return judge(table, labelled, judged, seed, soft.weights)
 
 
 def measure(name: str, peer: str, seed: int) -> dict[str, Any]:
     """Return the record of a generator on a table."""
     table, judged = cut(name, seed)
+    target = table.schema.target
     record: dict[str, Any] = {"table": name, "peer": peer, "seed": seed, "learned": len(table), "judged": len(judged)}
     record["measured"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     if peer == REAL:
         held = copied(table, judged)
         return record | {"auroc": judge(table, table.frame, judged, seed), "copies": held}
-    groups = Groups(table)
     began = time.process_time()
+    if peer in (REAL + TAUGHT, COMMITTEE):
+        teacher = committee(table, seed)
+        record |= {"cpu_seconds": time.process_time() - began}
+        if peer == REAL + TAUGHT:
+            return record | {"auroc": taught(table, teacher, table.frame, teacher.oof_, judged, seed)}
+        truth, p = judged[target] == teacher.classes_[1], teacher.predict_proba(judged.drop(columns=target))[:, 1]
+        return record | {"auroc": {COMMITTEE: float(roc_auc_score(truth, p))}}
+    groups = Groups(table)
     generator = resolve(peer.removesuffix(TAUGHT)).fit(table, rng=np.random.default_rng(seed))
     plan = Plan.make(groups, {key: 2 * int(n) for key, n in zip(groups.keys, groups.counts, strict=True)})
-    limits = Limits(copies="accept", on_shortfall="warn")
+    limits = Limits(on_shortfall="warn")
     written = fill(generator, table, plan, seed=np.random.SeedSequence(seed), groups=groups, limits=limits)
-    training, weights, rows = written.frame, None, written.frame
+    rows = written.frame
     if peer.endswith(TAUGHT):
-        training, weights, rows = taught(table, rows, seed)
+        teacher = committee(table, seed)
+        p = teacher.predict_proba(rows.drop(columns=target))
     record |= {"cpu_seconds": time.process_time() - began, "rows": len(written)}
     record |= {"accepted": written.ledger.accepted / max(1, written.ledger.proposed)}
-    record |= {"auroc": judge(table, training, judged, seed, weights)}
+    if peer.endswith(TAUGHT):
+        record |= {"auroc": taught(table, teacher, rows, p, judged, seed)}
+        drawn = (np.cumsum(p[:, :-1], axis=1) <= np.random.default_rng(seed).random((len(p), 1))).sum(axis=1)
+        rows = rows.assign(**{target: teacher.classes_[drawn]})
+    else:
+        record |= {"auroc": judge(table, rows, judged, seed)}
     return record | {"c2st": told_apart(table, rows, judged), "copies": copied(table, rows)}
+
+
+def committee(table: Table, seed: int) -> Committee:
+    """Return a committee that has learned from the table."""
+    target = table.schema.target
+    return Committee(random_state=seed).fit(table.frame.drop(columns=target), table.frame[target])
 
 
 def show(records: list[dict[str, Any]]) -> None:
@@ -195,7 +212,7 @@ def show(records: list[dict[str, Any]]) -> None:
             real, best, ddpm = PUBLISHED[name]
             print(f"| *published: real rows* | {real:.3f} | - | - | - | - |")
             print(f"| *published: best synthetic rows; C2ST of TabDDPM* | {best:.3f} | {ddpm:.3f} | - | - | - |")
-        for peer in [peer for peer in (REAL, *PEERS) if peer in set(own["peer"])]:
+        for peer in [peer for peer in (*CONTROLS, *PEERS) if peer in set(own["peer"])]:
             rows = own[own["peer"] == peer]
             means = [np.mean(list(entry.values())) for entry in rows["auroc"]]
             cells = [
@@ -224,8 +241,8 @@ def main(argv: list[str]) -> int:
     records = json.loads(RESULTS.read_text(encoding="utf-8"))["records"] if RESULTS.exists() else []
     usable = {info.name for info in available() if info.usable}
     known = {(record["table"], record["peer"], record["seed"]) for record in records}
-    for peer in (REAL, *options.peers) if not options.show else ():
-        if peer != REAL and peer.removesuffix(TAUGHT) not in usable:
+    for peer in (*CONTROLS, *options.peers) if not options.show else ():
+        if peer not in CONTROLS and peer.removesuffix(TAUGHT) not in usable:
             print(f"{peer} is not installed here: left out", file=sys.stderr)
             continue
         for seed in options.seeds:
