@@ -60,8 +60,9 @@ print(json.dumps({"cuda": cuda, "mps": bool(mps and mps.is_available()), "thread
 
 GENERATORS = """
 import json
-from makeweight.generators.registry import available
-print(json.dumps([{"name": info.name, "problem": info.problem, "licence": info.licence} for info in available()]))
+from makeweight.generators.registry import tried
+for info in tried():
+    print(json.dumps({"name": info.name, "problem": info.problem, "licence": info.licence}), flush=True)
 """
 
 
@@ -201,21 +202,25 @@ def devices(machine: subprocess.Popen[str] | None, deadline: float) -> Devices:
 def generators(listing: subprocess.Popen[str], packages: list[Package], deadline: float) -> list[UsableGenerator]:
     """Return what keeps each generator from being used.
 
-    Where none was tried in time, that is the packages that it lacks, and ``usable`` is None where it lacks none.
+    Of one that was not tried in time, that is the packages that it lacks; ``usable`` is None where it lacks none.
     """
-    lines = _output(listing, deadline).splitlines()
-    if lines and listing.returncode == 0:
-        entries: list[UsableGenerator] = json.loads(lines[-1])
-        return [{**entry, "usable": entry["problem"] is None} for entry in entries]
     from makeweight.generators.registry import described, names
 
-    rows: list[UsableGenerator] = []
-    for info in map(described, names()):
+    entries = map(json.loads, filter(_is_whole, _output(listing, deadline).splitlines()))
+    rows: dict[str, UsableGenerator] = {
+        entry["name"]: {**entry, "usable": entry["problem"] is None} for entry in entries
+    }
+    for info in (described(name) for name in names() if name not in rows):
         lacking = [p["name"] for p in packages if p["extra"] == info.extra and info.extra and not p["works"]]
         problem = f"it needs {', '.join(lacking)}" if lacking else None
         usable = False if lacking else None
-        rows.append({"name": info.name, "problem": problem, "licence": info.licence, "usable": usable})
-    return rows
+        rows[info.name] = {"name": info.name, "problem": problem, "licence": info.licence, "usable": usable}
+    return list(rows.values())
+
+
+def _is_whole(line: str) -> bool:
+    """Whether a line is an object, and not what another package has printed, or cut off."""
+    return line.startswith("{") and line.endswith("}")
 
 
 def weights() -> WeightsFile:

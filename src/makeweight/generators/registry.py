@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "names",
     "resolve",
     "stated_options",
+    "tried",
 ]
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
@@ -60,7 +61,17 @@ def available() -> list[GeneratorInfo]:
     >>> [info.name for info in available() if info.usable][:2]
     ['transformer', 'smoothed-bootstrap']
     """
-    infos = []
+    return list(tried())
+
+
+def tried() -> Iterator[GeneratorInfo]:
+    """Import one generator after the other, and say of each what keeps it from being used.
+
+    Examples
+    --------
+    >>> next(tried()).name
+    'transformer'
+    """
     for info in _catalogue():
         problem = None
         try:
@@ -71,8 +82,7 @@ def available() -> list[GeneratorInfo]:
             problem = f"{error.got}; {error.hint}"
         except AttributeError as error:
             problem = str(error)
-        infos.append(replace(info, problem=problem))
-    return infos
+        yield replace(info, problem=problem)
 
 
 def described(name: str) -> GeneratorInfo:
