@@ -37,6 +37,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
+import further_tables
 from makeweight import Limits, SyntheticOverSampler
 from makeweight.generators.registry import resolve
 from makeweight.generators.transformer import weights
@@ -72,6 +73,8 @@ def settings() -> list[tuple[str, int]]:
 def whole(table: str) -> pd.DataFrame:
     """A table with its label in the column ``label``, 1 where it is the rare one; texts that name nothing."""
     family, name = table.split("/")
+    if family == "further":
+        return further_tables.load(name)
     if family == "paper":
         folder = DATA / "paper" / name
         parts = [pd.read_csv(folder / f"{part}.csv") for part in ("seed", "train0", "train1", "test")]

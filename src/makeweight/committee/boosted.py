@@ -32,7 +32,6 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     schema : Schema
         Of the features of all rows that it may be fitted to.
-    max_depth : int, optional
     random_state : int, optional
 
     Attributes
@@ -46,9 +45,8 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     array([0, 1])
     """
 
-    def __init__(self, schema: Schema, max_depth: int | None = None, random_state: int | None = None) -> None:
+    def __init__(self, schema: Schema, random_state: int | None = None) -> None:
         self.schema = schema
-        self.max_depth = max_depth
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
@@ -69,10 +67,7 @@ class BoostedTrees(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if column.kind.is_coded
         }
         self.model_ = HistGradientBoostingClassifier(
-            max_depth=self.max_depth,
-            early_stopping=False,
-            categorical_features=np.array(coded or [False]),
-            random_state=self.random_state,
+            early_stopping=False, categorical_features=np.array(coded or [False]), random_state=self.random_state
         ).fit(self._matrix(X), y, sample_weight)
         self.classes_ = np.asarray(self.model_.classes_)
         return self

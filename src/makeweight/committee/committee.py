@@ -46,7 +46,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     members : "auto" or sequence, default="auto"
         Names, classifiers with ``predict_proba``, or pairs of a name and a classifier. Names: "closed-form"
         (`ClosedForm`), "lr", "rf" and "rf5" (forests with 1 and 5 rows a leaf), "hgb" and "hgb-shallow" (boosted trees
-        at their library's defaults, and of depth 3), "xgb", "lightgbm", "catboost" where installed; "in-context" (the
+        at their library's defaults, and 150 of depth 3, each of a third of the columns), "xgb", "lightgbm", "catboost" where installed; "in-context" (the
         default generator's network by Bayes' rule; a generator with ``label`` is a member by object, too) and "network"
         (the network of labels, where the package has its weights). "auto" takes "closed-form", "lr", "rf", "hgb" and
         "hgb-shallow".

@@ -76,7 +76,7 @@ NAMED: Mapping[str, Member] = {
         Member("rf", _on_matrix(lambda: RandomForestClassifier(100, n_jobs=1))),
         Member("rf5", _on_matrix(lambda: RandomForestClassifier(100, min_samples_leaf=5, n_jobs=1))),
         Member("hgb", BoostedTrees),
-        Member("hgb-shallow", lambda schema: BoostedTrees(schema, max_depth=3)),
+        Member("hgb-shallow", lambda schema: FrameClassifier("hgb-shallow", schema)),
         Member("xgb", _on_matrix(_xgboost), needs="xgboost"),
         Member("lightgbm", _on_matrix(_lightgbm), needs="lightgbm"),
         Member("catboost", _on_matrix(_catboost), needs="catboost"),

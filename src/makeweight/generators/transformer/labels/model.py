@@ -29,6 +29,7 @@ __all__ = ["LabelInputs", "LabelModel"]
 CELL, COLUMN, ROW = 12, 6, 2 * len(EXPERTS) + 1  # numbers of a cell, of a column, of a row
 TRUST = 0.5  # in an expert, per nat that it saves more than another, before training
 MOST_ROWS = 100.0  # of the rarer label that are counted
+IN_CACHE = 2**18  # logits of attention at once, where no gradients are taken
 SPEEDS = (0.5, 1.0, 2.0, 4.0)  # of the waves of a score
 
 
@@ -169,8 +170,11 @@ class RowLayer(nn.Module):
         k, v = self.known(torch.cat([thinking.expand(len(row), -1, -1).to(x.dtype), known], 1)).chunk(2, -1)
         gain = self.sharp[:, 0] + self.sharp[:, 1] * math.log(known.shape[1] / 100)
         q = split(self.query(x), self.heads) * (gain * (x.shape[-1] // self.heads) ** -0.5)[:, None, None].to(x.dtype)
-        bias = self.near[:, None, None].to(alike.dtype) * alike[:, None]
-        mixed = attend(q.to(k.dtype), split(k, self.heads), split(v, self.heads), bias)
+        k, v = split(k, self.heads), split(v, self.heads)
+        near = self.near[:, None, None].to(alike.dtype)
+        step = len(row[0]) if torch.is_grad_enabled() else max(1, IN_CACHE // (self.heads * len(row) * alike.shape[2]))
+        parts = zip(q.to(k.dtype).split(step, 2), alike[:, None].split(step, 2), strict=True)
+        mixed = torch.cat([attend(asking, k, v, near * similar) for asking, similar in parts], 2)
         out: Tensor = self.feed(row + self.out(merge(mixed)))
         return out
 

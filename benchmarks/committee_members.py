@@ -1,0 +1,138 @@
+"""Which members a committee should have: chosen on real tables that no other benchmark reports.
+
+    python benchmarks/committee_members.py rare|whole [--tables NAME ...] [--members NAME ...] [--seed 1]
+
+Tables are the development half of further_tables.py. Members are fitted in five folds, each for itself, and what they
+say of rows that they have not seen is kept in build/committee_members/: a committee of any of them is then a matter of
+milliseconds. Printed, beside the committee "auto", are each member alone, auto with one more, and auto with one less:
+AUROC and log-loss at the training rows' shares, with standard errors over the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from further_tables import DEVELOPMENT
+from makeweight.committee.combination import fit_combination
+from makeweight.committee.committee import PRIOR_ROWS
+from makeweight.committee.members import AUTO, FEW_SHARE, NAMED
+from makeweight.measure.learners import FrameClassifier, fit_estimator
+from makeweight.measure.probabilities import probabilities
+from makeweight.table import Schema
+from quality import ROOT
+from soft_rows import FLOOR, loss_at, split
+
+KEPT = ROOT / "build" / "committee_members"
+CLASSES = np.array([0, 1])
+STEADY = {
+    "learning_rate": 0.05,
+    "max_iter": 150,
+    "max_depth": 3,
+    "min_samples_leaf": 5,
+    "l2_regularization": 5.0,
+    "max_features": 0.3,
+    "early_stopping": False,
+}
+
+
+def boosted(**changes: Any) -> Callable[[Schema], Any]:
+    """Boosted trees on a column per category, with other settings than those of "hgb-shallow"."""
+    return lambda schema: FrameClassifier(HistGradientBoostingClassifier(**{**STEADY, **changes}), schema)
+
+
+#: Members by name: those that a committee knows, and variations.
+MEMBERS: dict[str, Callable[[Schema], Any]] = {
+    **{name: member.make for name, member in NAMED.items() if name != "in-context"},
+    "hgb-shallow, defaults": lambda schema: FrameClassifier(
+        HistGradientBoostingClassifier(max_depth=3, early_stopping=False), schema
+    ),
+    "hgb-shallow, depth 2": boosted(max_depth=2, max_iter=250),
+    "hgb-shallow, depth 4": boosted(max_depth=4),
+    "hgb-shallow, rate .03": boosted(learning_rate=0.03, max_iter=300),
+    "hgb-shallow, leaves of 10": boosted(min_samples_leaf=10),
+    "hgb-shallow, leaves of 20": boosted(min_samples_leaf=20),
+    "hgb-shallow, half of the columns": boosted(max_features=0.5),
+    "hgb-shallow, 250 trees": boosted(max_iter=250),
+    "extra trees": lambda schema: FrameClassifier(
+        ExtraTreesClassifier(100, min_samples_leaf=5, max_features=0.5, n_jobs=1), schema
+    ),
+}
+Said = dict[str, np.ndarray]
+
+
+def said(mode: str, table: str, member: str, seed: int) -> Said:
+    """Log-probabilities of the rows to learn from, out of fold, and of the rows to judge by; and both labels."""
+    path = KEPT / f"{mode}-{table}-{member.replace(' ', '_')}-{seed}.npz"
+    if path.exists():
+        return dict(np.load(path))
+    train, judged = split(mode, f"further/{table}", seed)
+    X, y = train.drop(columns="label"), train["label"].to_numpy()
+    asked, truth = judged.drop(columns="label"), judged["label"].to_numpy()
+    kinds = {column.name: column.stated for column in Schema.infer(X).columns}
+    folds = list(StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y))
+    own, new = np.zeros((len(y), 2)), np.zeros((len(truth), 2))
+    for number, (rest, fold) in enumerate(folds):
+        rows = X.iloc[rest]
+        model = MEMBERS[member](Schema.infer(rows, kinds=kinds))
+        fit_estimator(model, rows, y[rest], np.ones(len(rest)), seed + number)
+        own[fold] = np.log(probabilities(model, X.iloc[fold], CLASSES))
+        new += np.log(probabilities(model, asked, CLASSES)) / len(folds)
+    found = {"own": own, "new": new, "y": y, "truth": truth}
+    KEPT.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **found)
+    return found
+
+
+def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
+    """AUROC and log-loss of a committee on a table."""
+    parts = [table[member] for member in members]
+    y, truth = parts[0]["y"], parts[0]["truth"]
+    few = np.array([member in NAMED and NAMED[member].few for member in members])
+    prior = np.where(few, FEW_SHARE / max(1, few.sum()), (1 - FEW_SHARE) / max(1, (~few).sum()))
+    own, new = (np.stack([part[name] for part in parts]) for name in ("own", "new"))
+    p = fit_combination(own, y, np.ones(len(y)), prior, PRIOR_ROWS).apply(new)[:, 1]
+    return np.array([roc_auc_score(truth, p), loss_at(truth, np.clip(p, FLOOR, 1 - FLOOR), y.mean())])
+
+
+def main(argv: list[str]) -> None:
+    """Ask what was not asked yet, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mode", choices=("rare", "whole"))
+    parser.add_argument("--tables", nargs="+", default=list(DEVELOPMENT), choices=DEVELOPMENT)
+    parser.add_argument("--members", nargs="+", default=list(MEMBERS), choices=MEMBERS)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(argv)
+    warnings.simplefilter("ignore")
+    members = [*AUTO, *(name for name in options.members if name not in AUTO)]
+    tables: dict[str, dict[str, Said]] = {}
+    for table in options.tables:
+        tables[table] = {member: said(options.mode, table, member, options.seed) for member in members}
+        print(table, file=sys.stderr, flush=True)
+    auto = {table: judged(AUTO, known) for table, known in tables.items()}
+    print(f"{len(tables)} tables, auto: AUROC {np.mean([row[0] for row in auto.values()]):.4f}")
+    committees = {
+        **{f"{member} alone": (member,) for member in members},
+        **{f"and {member}": (*AUTO, member) for member in members if member not in AUTO},
+        **{f"without {member}": tuple(name for name in AUTO if name != member) for member in AUTO},
+    }
+    for name, committee in committees.items():
+        gains = np.array([judged(committee, known) - auto[table] for table, known in tables.items()])
+        errors = gains.std(axis=0, ddof=1) / len(gains) ** 0.5
+        worst = gains[:, 0].min()
+        print(
+            f"{name:40} {gains[:, 0].mean():+.4f} ± {errors[0]:.4f} (at worst {worst:+.4f})  "
+            f"log-loss {gains[:, 1].mean():+.4f} ± {errors[1]:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
