@@ -46,10 +46,10 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     members : "auto" or sequence, default="auto"
         Names, classifiers with ``predict_proba``, or pairs of a name and a classifier. Names: "closed-form"
         (`ClosedForm`), "lr", "rf" and "rf5" (forests with 1 and 5 rows a leaf), "hgb" and "hgb-shallow" (boosted trees
-        at their library's defaults, and 150 of depth 3, each of a third of the columns), "xgb", "lightgbm", "catboost" where installed; "in-context" (the
-        default generator's network by Bayes' rule; a generator with ``label`` is a member by object, too) and "network"
-        (the network of labels, where the package has its weights). "auto" takes "closed-form", "lr", "rf", "hgb" and
-        "hgb-shallow".
+        at their library's defaults, and 150 of depth 3, each split from a third of the columns), "xgb", "lightgbm",
+        "catboost" where installed; "in-context" (the default generator's network by Bayes' rule; a generator with
+        ``label`` is a member by object, too) and "network" (the network of labels, where the package has its weights).
+        "auto" takes "closed-form", "lr", "rf", "hgb" and "hgb-shallow".
     kinds : mapping of column to kind, optional
         Columns whose kind is stated rather than inferred.
     cv : int, default=5
