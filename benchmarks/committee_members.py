@@ -82,8 +82,8 @@ def said(mode: str, table: str, member: str, seed: int) -> Said:
     own, new = np.zeros((len(y), 2)), np.zeros((len(truth), 2))
     for number, (rest, fold) in enumerate(folds):
         rows = X.iloc[rest]
-        model = MEMBERS[member](Schema.infer(rows, kinds=kinds))
-        fit_estimator(model, rows, y[rest], np.ones(len(rest)), seed + number)
+        unfitted = MEMBERS[member](Schema.infer(rows, kinds=kinds))
+        model = fit_estimator(unfitted, rows, y[rest], np.ones(len(rest)), seed + number)
         own[fold] = np.log(probabilities(model, X.iloc[fold], CLASSES))
         new += np.log(probabilities(model, asked, CLASSES)) / len(folds)
     found = {"own": own, "new": new, "y": y, "truth": truth}
