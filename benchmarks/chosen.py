@@ -1,6 +1,6 @@
 """What `SyntheticClassifier` chooses by itself, beside the same learner calibrated and nothing else, on many tables.
 
-    python benchmarks/chosen.py rare|whole --seeds 1,2 [--tables NAME ...] [--learners NAME ...] [--hours H]
+    python benchmarks/chosen.py rare|whole|kept-rare|kept-whole [--seeds 1,2 --tables NAME ... --learners NAME ... --hours H]
     python benchmarks/chosen.py --show                                        # the tables of docs/soft-rows.md
 
 Tables, splits and learners are those of soft_rows.py. Both are calibrated to the training rows' shares (Platt scaling);
@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 from makeweight import SyntheticClassifier
 from records import Records
-from soft_rows import FLOOR, WHOLE, learner, loss_at, shifted, split
+from soft_rows import FLOOR, MODES, learner, loss_at, shifted, split
 
 RESULTS = Path(__file__).parent / "results" / "chosen.parquet"
 LEARNERS = ("LR", "RF", "XGB")
@@ -72,16 +72,16 @@ def main() -> None:
     """Measure what is missing, or show what is there."""
     warnings.filterwarnings("ignore")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", nargs="?", choices=["whole", "rare"])
+    parser.add_argument("mode", nargs="?", choices=MODES)
     parser.add_argument("--seeds", default="1,2")
-    parser.add_argument("--tables", nargs="+", default=WHOLE)
+    parser.add_argument("--tables", nargs="+", default=None)
     parser.add_argument("--learners", nargs="+", default=LEARNERS)
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--show", action="store_true")
     asked = parser.parse_args()
     records, stop = Records(RESULTS), time.monotonic() + 3600 * asked.hours
     for seed in map(int, asked.seeds.split(",")) if asked.mode else ():
-        for table in asked.tables:
+        for table in asked.tables or MODES[asked.mode]:
             for name in asked.learners:
                 key = {"mode": asked.mode, "table": table, "seed": seed, "learner": name}
                 if not records.has(key) and time.monotonic() < stop:

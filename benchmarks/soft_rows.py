@@ -1,6 +1,6 @@
 """Rows that carry probabilities, beside hard rows, soft real rows and doing nothing, on many tables.
 
-    python benchmarks/soft_rows.py whole|rare|opal|spurious --seeds 1,2 [--tables NAME ...] [--hours H]
+    python benchmarks/soft_rows.py whole|rare|kept-whole|kept-rare|opal|spurious [--seeds 1,2 --tables NAME ... --hours H]
     python benchmarks/soft_rows.py --show                                         # the tables of the docs
     python benchmarks/soft_rows.py --speed                                        # seconds of one core
     python benchmarks/soft_rows.py --figure docs/soft-rows.png                    # gains in AUROC
@@ -8,9 +8,10 @@
 The first measures what is missing. Modes opal and spurious are described in soft_rows_few.py.
 
 whole: tables as they are, at most 12,000 rows, 60 % to learn from. rare: 1,000 common and 100 rare rows to learn from.
-A committee is cross-fitted on the training rows; the smoothed bootstrap writes rows, in the proportion of the real
-ones; the committee says what each is. Log-loss is for the training rows' shares of labels. Arms, with the same learner
-and without any calibration step unless they say so:
+kept-whole, kept-rare: the same on the tables of further_tables.py that were kept back. A committee is cross-fitted on
+the training rows; the smoothed bootstrap writes rows, in the proportion of the real ones; the committee says what each
+is. Log-loss is for the training rows' shares of labels. Arms, with the same learner and without any calibration step
+unless they say so:
 
 * nothing, and nothing + Platt (out-of-fold, five folds)
 * hard rows: labels balanced by synthetic rows
@@ -39,6 +40,7 @@ from sklearn.model_selection import cross_val_predict, train_test_split
 
 import soft_rows_few as few
 import transformer_calibrated as tables
+from further_tables import KEPT_BACK
 from makeweight import SyntheticClassifier
 from makeweight.committee import Committee, soft_counts, soft_labels
 from records import Records
@@ -67,7 +69,13 @@ WHOLE = (
     "paper/gender",
     "paper/adult",
 )
-RARE = WHOLE
+#: Modes of many rows, and their tables; of those kept back nothing was known when all else had been chosen.
+MODES = {
+    "whole": WHOLE,
+    "rare": WHOLE,
+    "kept-whole": tuple(f"further/{name}" for name in KEPT_BACK),
+    "kept-rare": tuple(f"further/{name}" for name in KEPT_BACK),
+}
 LEARNERS = ("LR", "RF", "RF5", "XGB", "XGB shallow")
 NAMES = {
     "LR": "logistic regression",
@@ -99,7 +107,7 @@ def fitted(name: str, X: pd.DataFrame, y: np.ndarray, weights: np.ndarray, seed:
 
 def split(mode: str, table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows to learn from and rows to judge by."""
-    if mode == "rare":
+    if mode.endswith("rare"):
         return tables.split(table, 100, seed)
     frame = tables.whole(table)
     frame = frame.sample(min(len(frame), 12_000), random_state=seed)
@@ -261,7 +269,7 @@ def main() -> None:
     """Measure what is missing, or show what is there."""
     warnings.filterwarnings("ignore")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", nargs="?", choices=["whole", "rare", *FEW])
+    parser.add_argument("mode", nargs="?", choices=[*MODES, *FEW])
     parser.add_argument("--seeds", default="1,2,6,8")
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--hours", type=float, default=24.0)
@@ -269,7 +277,7 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--figure")
     asked = parser.parse_args()
-    names, measured, path = FEW.get(asked.mode, (WHOLE, partial(measure, asked.mode), RESULTS))
+    names, measured, path = FEW.get(asked.mode, (MODES.get(asked.mode, ()), partial(measure, asked.mode), RESULTS))
     records, stop = Records(path), time.monotonic() + 3600 * asked.hours
     for seed in map(int, asked.seeds.split(",")) if asked.mode else ():
         for table in asked.tables or names:
