@@ -1,6 +1,6 @@
 """What `SyntheticClassifier` chooses by itself, beside the same learner calibrated and nothing else, on many tables.
 
-    python benchmarks/chosen.py rare|whole|kept-rare|kept-whole [--seeds 1,2 --tables NAME ... --learners NAME ... --hours H]
+    python benchmarks/chosen.py rare|whole|kept-rare|kept-whole [--seeds 1,2 --tables NAME ... --learners NAME ...]
     python benchmarks/chosen.py --show                                        # the tables of docs/soft-rows.md
 
 Tables, splits and learners are those of soft_rows.py. Both are calibrated to the training rows' shares (Platt scaling);

@@ -1,6 +1,6 @@
 """Rows that carry probabilities, beside hard rows, soft real rows and doing nothing, on many tables.
 
-    python benchmarks/soft_rows.py whole|rare|kept-whole|kept-rare|opal|spurious [--seeds 1,2 --tables NAME ... --hours H]
+    python benchmarks/soft_rows.py whole|rare|kept-whole|kept-rare|opal|spurious [--seeds 1,2 --tables NAME ...]
     python benchmarks/soft_rows.py --show                                         # the tables of the docs
     python benchmarks/soft_rows.py --speed                                        # seconds of one core
     python benchmarks/soft_rows.py --figure docs/soft-rows.png                    # gains in AUROC
