@@ -10,7 +10,7 @@ from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Generation, Limits
 from makeweight.generators.forewarning import forecast, warn_of_few_rows
-from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.generators.writing import RandomState, seed_sequence, write_rows
 from makeweight.plan import Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.rules import Constraints, read_constraints
@@ -37,7 +37,7 @@ def balance(
     kinds: Mapping[Any, str] | None = None,
     constraints: Constraints | None = None,
     limits: Limits | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     n_jobs: int | None = None,
     soft_labels: Any = False,
     draw_labels: bool = False,

@@ -60,7 +60,7 @@ class Groups:
         cells, codes = np.unique(np.ravel_multi_index(levels, sizes), return_inverse=True)
         self.codes = codes.astype(np.int32)
         self.counts = np.bincount(codes, minlength=len(cells)).astype(np.int64)
-        self._values = [(*cast("pd.Index[Any]", column.categories).tolist(), None) for column in columns]
+        self._values = [(*cast("pd.Index", column.categories).tolist(), None) for column in columns]
         self.keys: tuple[Group, ...] = tuple(
             tuple(values[level] for values, level in zip(self._values, cell, strict=True))
             for cell in zip(*np.unravel_index(cells, sizes), strict=True)

@@ -134,7 +134,7 @@ def _checked_features(estimator: Any, X: Any) -> Any:
     return X
 
 
-def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
+def _labels(y: Any, n_rows: int) -> tuple[pd.Series, list[int] | None]:
     """Return the labels as one column; for one-hot rows the positions of the ones, and the classes."""
     if y is None:
         raise ValueError("This sampler requires y to be passed, but the target y is None.")
@@ -154,7 +154,7 @@ def _labels(y: Any, n_rows: int) -> tuple[pd.Series[Any], list[int] | None]:
     raise ValueError("Multilabel and multioutput targets are not supported.")
 
 
-def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series[Any]]:
+def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series]:
     if groups is None:
         return {}
     if _is_table(groups):
@@ -171,14 +171,14 @@ def _is_table(data: Any) -> bool:
     return hasattr(data, "columns") or hasattr(data, "column_names")
 
 
-def _names(group_by: Any, columns: pd.Index[Any]) -> list[Hashable]:
+def _names(group_by: Any, columns: pd.Index) -> list[Hashable]:
     if group_by is None:
         return []
     one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
     return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
 
 
-def _same_values(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
+def _same_values(one: pd.Series, other: pd.Series) -> bool:
     """Return whether two columns hold the same, whatever carries it."""
     there = one.notna().to_numpy()
     if not np.array_equal(there, other.notna().to_numpy()):

@@ -18,7 +18,7 @@ from makeweight.generators.base import Generator
 from makeweight.generators.fill import Limits
 from makeweight.generators.forewarning import forecast, warn_of_few_rows
 from makeweight.generators.frame.options import SearchableOptions
-from makeweight.generators.writing import seed_sequence, write_rows
+from makeweight.generators.writing import RandomState, seed_sequence, write_rows
 from makeweight.labelled import LabelledRows
 from makeweight.plan import STRATEGIES, Amount, Groups, Strategy, Target
 from makeweight.rules import Constraints, check_rows, read_constraints
@@ -158,7 +158,7 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         kinds: Mapping[Any, str] | None = None,
         constraints: Constraints | None = None,
         limits: Limits | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         soft_labels: Any = False,
         weights: Weights = "attribute",

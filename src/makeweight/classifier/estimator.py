@@ -27,7 +27,7 @@ from makeweight.classifier.training import RealRows
 from makeweight.classifier.validation import calibration_of, folds_of, validated
 from makeweight.committee import blend
 from makeweight.generators.base import Generator
-from makeweight.generators.writing import seed_sequence
+from makeweight.generators.writing import RandomState, seed_sequence
 from makeweight.labelled import read_features
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator, weight_keyword
@@ -206,7 +206,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         guardrail: float = 0.5,
         cv: int = 5,
         repeats: int = 2,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator

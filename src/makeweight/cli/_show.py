@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +26,7 @@ def console(*, err: bool = False) -> Console:
     return shown
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print one JSON object to standard output."""
     is_unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=not is_unicode, allow_nan=False))
@@ -60,7 +60,7 @@ def table(
     return grid
 
 
-def show(out: Console, content: Any, *, indent: int = 0) -> None:
+def show(out: Console, content: RenderableType, *, indent: int = 0) -> None:
     """Print something laid out, without the blanks that fill up its lines."""
     with out.capture() as captured:
         out.print(content, width=out.width - indent)
@@ -69,7 +69,7 @@ def show(out: Console, content: Any, *, indent: int = 0) -> None:
     out.file.flush()
 
 
-def section(out: Console, title: str, content: Any) -> None:
+def section(out: Console, title: str, content: RenderableType) -> None:
     """Print a titled block, with an empty line before it."""
     out.print()
     out.print(Text(title, style="bold"))

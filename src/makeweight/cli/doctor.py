@@ -206,10 +206,10 @@ def generators(listing: subprocess.Popen[str], packages: list[Package], deadline
     """
     from makeweight.generators.registry import described, names
 
-    entries = map(json.loads, filter(_is_whole, _output(listing, deadline).splitlines()))
-    rows: dict[str, UsableGenerator] = {
-        entry["name"]: {**entry, "usable": entry["problem"] is None} for entry in entries
-    }
+    rows: dict[str, UsableGenerator] = {}
+    for line in filter(_is_whole, _output(listing, deadline).splitlines()):
+        entry: UsableGenerator = json.loads(line)
+        rows[entry["name"]] = {**entry, "usable": entry["problem"] is None}
     for info in (described(name) for name in names() if name not in rows):
         lacking = [p["name"] for p in packages if p["extra"] == info.extra and info.extra and not p["works"]]
         problem = f"it needs {', '.join(lacking)}" if lacking else None

@@ -19,7 +19,7 @@ from makeweight.committee.forecast import CommitteeForecast, forecast_fits, tell
 from makeweight.committee.members import Member, choose_members, prior_weights
 from makeweight.committee.reading import CommitteeRows
 from makeweight.engine import run
-from makeweight.generators.writing import seed_sequence
+from makeweight.generators.writing import RandomState, seed_sequence
 from makeweight.labelled import read_features, take_rows
 from makeweight.measure.learners import fit_estimator
 from makeweight.measure.probabilities import probabilities
@@ -115,7 +115,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         kinds: Mapping[Any, str] | None = None,
         cv: int = 5,
         repeats: str | int = "auto",
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
     ) -> None:
         self.members = members

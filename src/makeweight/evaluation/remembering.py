@@ -14,6 +14,7 @@ import pandas as pd
 
 from makeweight.committee import Committee
 from makeweight.generators.base import Cost, Generator
+from makeweight.generators.writing import RandomState
 from makeweight.plan import Group, Plan
 from makeweight.table import Table
 
@@ -133,7 +134,7 @@ class RememberingCommittee(Committee):
         kinds: Mapping[Any, str] | None = None,
         cv: int = 5,
         repeats: str | int = "auto",
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         memory: Memory | None = None,
     ) -> None:

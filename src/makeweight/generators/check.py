@@ -186,7 +186,7 @@ def fingerprints(table: Table, positions: np.ndarray) -> np.ndarray:
 
 def code_of(column: Column, value: Hashable) -> int:
     """Return the code of one value of a grouping column; -1 for missing."""
-    categories = cast("pd.Index[Any]", column.categories)
+    categories = cast("pd.Index", column.categories)
     return -1 if value is None else int(categories.get_indexer(pd.Index([value], dtype=categories.dtype))[0])
 
 

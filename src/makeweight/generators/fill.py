@@ -34,7 +34,7 @@ __all__ = ["Generation", "Limits", "ShortfallWarning", "fill"]
 #: Rows asked for at once: bounds memory, and is fixed so that it never changes which rows are written.
 CHUNK = 50_000
 #: Makes fresh values of an identifier column.
-Identifiers = Callable[[Column, int, np.random.Generator], "pd.Series[Any]"]
+Identifiers = Callable[[Column, int, np.random.Generator], "pd.Series"]
 
 
 @dataclass
@@ -280,7 +280,7 @@ def _assemble(run: _FillRun, plan: Plan, name: str, identifiers: Identifiers | N
     for task in run.tasks:
         task.frames.clear()
     n = sum(sizes)
-    columns: dict[Hashable, pd.Series[Any]] = {}
+    columns: dict[Hashable, pd.Series] = {}
     for column in schema.columns:
         if column.kind is Kind.IDENTIFIER and column.name not in schema.group_columns:
             rng = np.random.default_rng(stream(run.seed, (str(column.name),), "balance", 0))

@@ -19,8 +19,10 @@ from makeweight.rules import Constraints, check_rows, read_constraints
 from makeweight.table import Table
 from makeweight.table.memory import refuse_rows
 
-__all__ = ["FIT_STREAM", "fit_generator", "seed_sequence", "write_rows"]
+__all__ = ["FIT_STREAM", "RandomState", "fit_generator", "seed_sequence", "write_rows"]
 
+#: What every ``random_state`` takes: a seed, a generator, which moves on by a draw, or None.
+RandomState = int | np.integer[Any] | np.random.Generator | np.random.RandomState | None
 #: Key of the stream that a generator learns with; the rounds of `fill` have streams of their own.
 FIT_STREAM = 1
 #: More groups than this are worth a warning; each takes a while even where the generator is quick.
@@ -123,7 +125,7 @@ def _warn_of_many_groups(generator: Generator, plan: Plan) -> None:
         )
 
 
-def seed_sequence(random_state: Any) -> np.random.SeedSequence:
+def seed_sequence(random_state: RandomState) -> np.random.SeedSequence:
     """Return the seed that a random state stands for; a generator or RandomState moves on by one draw.
 
     >>> seed_sequence(3).entropy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +102,7 @@ def refuse_one_class(groups: Groups) -> None:
         )
 
 
-def _units(keys: pd.Series[Any], codes: np.ndarray) -> np.ndarray:
+def _units(keys: pd.Series, codes: np.ndarray) -> np.ndarray:
     """Return a number per row, the same for equal rows, in order of appearance.
 
     Rows that occur very often get a number each: kept together, a row that is a quarter of its group would be in

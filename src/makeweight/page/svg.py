@@ -33,7 +33,7 @@ class Ids:
         return f"{prefix}-{next(self._numbers)}"
 
 
-def element(tag: str, *children: Any, **attributes: Any) -> Markup:
+def element(tag: str, *children: object, **attributes: object) -> Markup:
     """Return an element; texts are escaped, attributes that are None are left out.
 
     >>> print(element("text", "a < b", x="50%", class_="tick", text_anchor="middle"))
@@ -48,11 +48,11 @@ def element(tag: str, *children: Any, **attributes: Any) -> Markup:
     return Markup(f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>")
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def picture(ids: Ids, *children: Any, title: str, description: str, **attributes: Any) -> Markup:
+def picture(ids: Ids, *children: object, title: str, description: str, **attributes: object) -> Markup:
     """Return a drawing with its title and description, for those who do not see it."""
     own = ids("picture")
     return element(

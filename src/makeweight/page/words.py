@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from markupsafe import Markup
 
@@ -35,7 +35,7 @@ def clean(value: Any) -> Any:
     return Markup(text) if isinstance(value, Markup) else text
 
 
-def cut(text: Any, length: int = NAME) -> str:
+def cut(text: object, length: int = NAME) -> str:
     """Return a text shortened to at most so many characters, with an ellipsis in its middle.
 
     >>> cut("education.num", 9), cut("age", 9)
@@ -48,7 +48,7 @@ def cut(text: Any, length: int = NAME) -> str:
     return f"{whole[: length - 1 - tail]}…{whole[len(whole) - tail :]}"
 
 
-def name(text: Any, length: int = NAME) -> Markup:
+def name(text: object, length: int = NAME) -> Markup:
     """Return a name of the user's table: isolated, escaped, cut where long, never empty."""
     short = cut(text, length)
     whole = clean(str(text))
@@ -59,7 +59,7 @@ def name(text: Any, length: int = NAME) -> Markup:
     return Markup('<bdi title="{}">{}</bdi>').format(cut(whole, LONGEST), short)
 
 
-def linked(text: Any, codes: Collection[str]) -> Markup:
+def linked(text: object, codes: Collection[str]) -> Markup:
     """Return a text in which the codes of checks lead to the checks.
 
     >>> print(linked("MWQ04 < 1", ["MWQ04"]))
@@ -92,14 +92,14 @@ def file_name(path: str) -> str:
     return re.split(r"[\\/]", path)[-1] or path
 
 
-def real_number(value: Any) -> bool:
+def real_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a number and not NaN; a boolean is not."""
     if isinstance(value, float):
         return not math.isnan(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def count(value: Any) -> str:
+def count(value: object) -> str:
     """Return a number of rows as a text.
 
     >>> count(12345), count(None), count(10**18), count(-3)
@@ -112,7 +112,7 @@ def count(value: Any) -> str:
     return f"{round(value):,}".replace("-", "−")
 
 
-def number(value: Any, places: int = 3) -> str:
+def number(value: object, places: int = 3) -> str:
     """Return a number with fixed decimals; a huge one as a power of ten.
 
     >>> number(0.69315), number(-1.5, 1), number(float("nan")), number(float("inf")), number(-4.2e12, 1)
@@ -132,7 +132,7 @@ def number(value: Any, places: int = 3) -> str:
     return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
 
 
-def signed(value: Any, places: int = 3) -> str:
+def signed(value: object, places: int = 3) -> str:
     """Return a difference with its sign; what rounds to nothing has none.
 
     >>> signed(0.0123), signed(-0.5, 1), signed(0.0001)
@@ -143,7 +143,7 @@ def signed(value: Any, places: int = 3) -> str:
     return f"+{text}" if positive else text
 
 
-def share(value: Any) -> str:
+def share(value: object) -> str:
     """Return a share in percent as a text; a tiny one is not written as none.
 
     >>> share(0.256), share(0.00001), share(0), share(1)
@@ -156,7 +156,7 @@ def share(value: Any) -> str:
     return "<0.1 %" if 0 < value < 0.001 else f"{number(100 * value, 1)} %"
 
 
-def p_value(value: Any) -> str:
+def p_value(value: object) -> str:
     """Return a p-value as a text.
 
     >>> p_value(0.0123), p_value(1e-9), p_value(1.0)
@@ -167,7 +167,7 @@ def p_value(value: Any) -> str:
     return "<0.001" if value < 0.001 else "1" if value >= 0.9995 else number(value, 3)
 
 
-def decimals(widths: Iterable[Any], *, fewest: int = 3, most: int = 6) -> int:
+def decimals(widths: Iterable[object], *, fewest: int = 3, most: int = 6) -> int:
     """Return how many decimals show intervals of these widths: the last one counts 5 to 50 times in a width.
 
     >>> decimals([0.1, 0.2]), decimals([0.01]), decimals([0.004]), decimals([])
@@ -179,7 +179,7 @@ def decimals(widths: Iterable[Any], *, fewest: int = 3, most: int = 6) -> int:
     return min(max(math.ceil(-math.log10(known[len(known) // 2] / 5) - 1e-9), fewest), most)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return any value of a result as a text: of a check, a setting, a threshold.
 
     >>> shown(0.123456), shown(2.0), shown(True), shown([1, 2]), shown({"a": None}), shown(None)

@@ -166,7 +166,7 @@ def refuse_many_groups(facts: TableFacts, roles: Iterable[str]) -> None:
             )
 
 
-def _encode(series: pd.Series[Any]) -> tuple[Any, np.ndarray]:
+def _encode(series: pd.Series) -> tuple[Any, np.ndarray]:
     """Return the different values, and every row's position among them, -1 for missing."""
     if isinstance(series.dtype, np.dtype):
         array = pa.array(series.to_numpy() + series.dtype.type(0), from_pandas=True)  # one zero, no NaN
@@ -179,7 +179,7 @@ def _encode(series: pd.Series[Any]) -> tuple[Any, np.ndarray]:
 
 
 def _column_facts(
-    series: pd.Series[Any], values: Any, hashed: np.ndarray, code: np.ndarray, offset: int, coded: bool
+    series: pd.Series, values: Any, hashed: np.ndarray, code: np.ndarray, offset: int, coded: bool
 ) -> ColumnFacts:
     dtype = values.type
     present = np.flatnonzero(code >= 0)
@@ -207,9 +207,7 @@ def _column_facts(
     return facts
 
 
-def _number_facts(
-    facts: ColumnFacts, series: pd.Series[Any], values: Any, present: np.ndarray, offset: int
-) -> ColumnFacts:
+def _number_facts(facts: ColumnFacts, series: pd.Series, values: Any, present: np.ndarray, offset: int) -> ColumnFacts:
     numbers = floats(series)[present]
     finite = np.isfinite(numbers)
     whole = kinds.is_integer(values.type)

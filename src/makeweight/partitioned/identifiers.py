@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +58,7 @@ class FreshNames:
                 longest[name] = None if free else known.longest
         return cls(last, examples, longest, n_rows)
 
-    def make(self, column: Column, n: int, rng: np.random.Generator, before: int) -> pd.Series[Any]:
+    def make(self, column: Column, n: int, rng: np.random.Generator, before: int) -> pd.Series:
         """Make identifiers of one part.
 
         `before`: rows that are asked for in earlier parts. Returns Series of shape (n,).

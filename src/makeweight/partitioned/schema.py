@@ -114,7 +114,7 @@ def _dtype(arrow: Any) -> Any:
     return pd.ArrowDtype(decoded(arrow))
 
 
-def _series(values: Any, dtype: Any) -> pd.Series[Any]:
+def _series(values: Any, dtype: Any) -> pd.Series:
     if isinstance(dtype, np.dtype):
         return pd.Series(values.to_numpy(zero_copy_only=False), dtype=dtype)
     return pd.Series(pd.arrays.ArrowExtensionArray(values))

@@ -113,7 +113,7 @@ def to_frame(table: Any) -> pd.DataFrame:
     Floats are NumPy's, with NaN for missing; all other columns keep their Arrow type, whether or not this
     piece has missing values. A dictionary is read as its values, since every piece may have one of its own.
     """
-    columns: dict[str, pd.Series[Any]] = {}
+    columns: dict[str, pd.Series] = {}
     for field in table.schema:
         column = table.column(field.name)
         if kinds.is_floating(field.type):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,7 +170,7 @@ def _read_column(column: Column, frames: dict[str, pd.DataFrame], parts: dict[st
     """Encode one column of all tables, and return what its codes stand for."""
     texts = [] if column.categories is None else [str(value) for value in column.categories]
     rank = np.argsort(np.argsort(texts, kind="stable"), kind="stable")  # codes do not depend on the rows' order
-    unknown: dict[str, pd.Series[Any]] = {}
+    unknown: dict[str, pd.Series] = {}
     for what, frame in frames.items():
         part, series = parts[what], dense(frame[column.name])
         if column.categories is not None:
@@ -204,7 +203,7 @@ def _read_column(column: Column, frames: dict[str, pd.DataFrame], parts: dict[st
     return sorted(texts) + new
 
 
-def _not_states(column: Column, series: pd.Series[Any], unknown: np.ndarray) -> dict[str, np.ndarray]:
+def _not_states(column: Column, series: pd.Series, unknown: np.ndarray) -> dict[str, np.ndarray]:
     """Return the unknown values of a column of numbers that are no numbers, and those of a column of two states."""
     if column.kind is Kind.BOOLEAN:
         return {"third-state": unknown}
@@ -230,7 +229,7 @@ def _far(values: np.ndarray, real: np.ndarray, *, ends_at_zero: bool) -> np.ndar
         return np.asarray(below | (values > high + reach * (high - real[-1 - TAIL])))
 
 
-def _as_text(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
+def _as_text(column: Column, series: pd.Series) -> pd.Series:
     """Spell numbers as the categories do, where those are text and this file has numbers only."""
     assert column.categories is not None
     is_text = len(column.categories) and all(isinstance(value, str) for value in column.categories)

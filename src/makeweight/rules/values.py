@@ -73,7 +73,7 @@ def values_of(column: Column, encoded: np.ndarray) -> Values:
 
 
 def _levels(column: Column) -> tuple[Meaning, np.ndarray]:
-    categories: pd.Index[Any] = column.categories  # type: ignore[assignment]
+    categories: pd.Index = column.categories  # type: ignore[assignment]
     values = categories.tolist()
     if values and all(isinstance(value, bool | np.bool_) for value in values):
         return "truth", np.array(values, dtype=np.float64)

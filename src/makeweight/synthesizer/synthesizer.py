@@ -14,7 +14,7 @@ from makeweight.generators.base import Generator, traits_of
 from makeweight.generators.conditioned import Conditioned, spoken_for
 from makeweight.generators.fill import Generation, Limits, fill
 from makeweight.generators.forewarning import forecast, warn_of_few_rows
-from makeweight.generators.writing import fit_generator, seed_sequence
+from makeweight.generators.writing import RandomState, fit_generator, seed_sequence
 from makeweight.plan import GroupPlan, Plan
 from makeweight.progress import Progress
 from makeweight.rules import Constraints
@@ -86,7 +86,7 @@ class Synthesizer(LearnedTable):
         kinds: Mapping[Any, str] | None = None,
         constraints: Constraints | None = None,
         limits: Limits | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
     ) -> None:
         self.generator = generator
@@ -134,7 +134,7 @@ class Synthesizer(LearnedTable):
         n: int,
         where: Mapping[Any, Any] | None = None,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
         progress: Callable[[Progress], object] | None = None,
     ) -> Any:
         """Return exactly `n` valid rows, in the container of the table.
@@ -259,7 +259,7 @@ class Synthesizer(LearnedTable):
         frame = self._frame(data, self.schema_.group_by)
         return np.asarray(self._able("predict_proba")(frame, balanced=balanced))
 
-    def impute(self, data: Any, *, random_state: Any = None) -> Any:
+    def impute(self, data: Any, *, random_state: RandomState = None) -> Any:
         """Return rows whose missing values are drawn given the rest of their row, in their container.
 
         Parameters
@@ -325,7 +325,7 @@ class Synthesizer(LearnedTable):
         *,
         generator: type[Any] | None = None,
         limits: Limits | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         **options: Any,
     ) -> Self:

@@ -42,7 +42,7 @@ class Style:
     missing: str = ""  # what the column most often writes for a missing value
     lead: str = ""  # what stands before every value
 
-    def render(self, values: pd.Series[Any]) -> Any:
+    def render(self, values: pd.Series) -> Any:
         """Return the values as an Arrow array of text."""
         codes, distinct = pd.factorize(values)
         texts = [self.lead + self.spell(value) for value in distinct]
@@ -66,7 +66,7 @@ class _Distinct:
         also = np.asarray(pc.is_in(self.trimmed, pa.array(sorted(markers), pa.string())))
         return _Distinct(self.raw, self.trimmed, self.counts, self.codes, self.gone | also)
 
-    def spread(self, values: pd.Series[Any]) -> pd.Series[Any]:
+    def spread(self, values: pd.Series) -> pd.Series:
         """Carry one value per distinct cell that is not missing over to the rows."""
         positions = np.cumsum(~self.gone) - 1
         where = np.where(self.gone, -1, positions)[self.codes]
@@ -88,7 +88,7 @@ class _Distinct:
 
 def read_column(
     cells: Any, name: str, *, missing: Collection[str] = (), kind: Kind | None = None, decimal_comma: bool = False
-) -> tuple[pd.Series[Any], Style, str | None]:
+) -> tuple[pd.Series, Style, str | None]:
     """Find what a column of text holds.
 
     Cells that are blank or a usual marker ("NA", "NaN", "NULL" ...) are missing. What is left is plain numbers
@@ -129,10 +129,10 @@ def read_column(
     return cells_.spread(values).rename(name), Style(spell, cells_.marker, lead), note
 
 
-_Typed = tuple["pd.Series[Any]", Callable[[Any], str]]
+_Typed = tuple["pd.Series", Callable[[Any], str]]
 
 
-def _series(values: Any) -> pd.Series[Any]:
+def _series(values: Any) -> pd.Series:
     return pd.Series(values.to_pandas())
 
 

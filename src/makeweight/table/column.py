@@ -93,7 +93,7 @@ class Column:
     high: float | None = None
     decimals: int | None = None  # number of decimals of the observed values; None where there is no such number
     grid: int = 1  # numbers are multiples of so many units of the last decimal: 5 where prices end in 0 or 5
-    categories: pd.Index[Any] | None = None  # observed values of a categorical or boolean column
+    categories: pd.Index | None = None  # observed values of a categorical or boolean column
     #: an integer or a datetime is encoded as (value - origin) / step
     origin: int = 0
     step: int = 1

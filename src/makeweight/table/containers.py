@@ -41,7 +41,7 @@ def to_frame(data: Any) -> pd.DataFrame:
     )
 
 
-def to_series(values: Any, n_rows: int) -> pd.Series[Any]:
+def to_series(values: Any, n_rows: int) -> pd.Series:
     """Return one column (Series of pandas or polars, Arrow array, ndarray, list) as a pandas Series."""
     if _is(values, "polars", "Series") or hasattr(values, "combine_chunks") or type(values).__module__ == "pyarrow.lib":
         import pyarrow as pa
@@ -138,7 +138,7 @@ def empty_like(data: Any) -> Any:
     return data.slice(0, 0) if _is(data, "pyarrow", "Table") else data[:0]
 
 
-def append_values(values: Any, new: pd.Series[Any]) -> Any:
+def append_values(values: Any, new: pd.Series) -> Any:
     """Put synthetic values below the real ones, in the container of the real ones."""
     if isinstance(values, list):
         return values + new.tolist()
@@ -176,7 +176,7 @@ def _arrow_frame(table: Any) -> pd.DataFrame:
     """Convert Arrow columns losing no value and no dtype: to NumPy only where nothing is missing."""
     import pyarrow.types as kinds
 
-    columns: dict[str, pd.Series[Any]] = {}
+    columns: dict[str, pd.Series] = {}
     if len(set(table.column_names)) < table.num_columns:
         twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
         raise SchemaError("two columns have one name", where=", ".join(map(repr, twice)), hint="rename one of them")

@@ -6,7 +6,6 @@ import math
 import re
 import shlex
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,7 @@ NAMED_LIKE_AN_IDENTIFIER = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|row
 
 
 def infer_column(
-    series: pd.Series[Any], kind: Kind | None = None, reason: str = "declared", form: str | None = None
+    series: pd.Series, kind: Kind | None = None, reason: str = "declared", form: str | None = None
 ) -> Column:
     """Find the kind of a column and describe it.
 
@@ -57,7 +56,7 @@ def infer_column(
         rare = kind in (Kind.CONTINUOUS, Kind.INTEGER) and isinstance(original.dtype, np.dtype)
         column = codec(kind).describe(original if rare else series, reason)  # its width tells its decimals
     else:
-        named: pd.Series[Any] = reading.values.copy(deep=False)
+        named: pd.Series = reading.values.copy(deep=False)
         named.name = series.name
         typed = codec(kind).describe(named, reason)
         column = replace(
@@ -72,7 +71,7 @@ def infer_column(
     return replace(column, warnings=(*column.warnings, *warnings_of(column), *more))
 
 
-def _but_for_a_few(series: pd.Series[Any]) -> str | None:
+def _but_for_a_few(series: pd.Series) -> str | None:
     """Say in what style a column is written but for a few words, such as "unknown"; None where there are none."""
     present = series[~missing_mask(series)].astype(str)
     words = ~present.str.contains(r"\d", regex=True).to_numpy(dtype=bool)
@@ -88,7 +87,7 @@ def _but_for_a_few(series: pd.Series[Any]) -> str | None:
     return f"but for {shown} ({rows}) {reading.spelling.what}: --missing {shlex.quote(str(named[0]))} reads them so"
 
 
-def _reading(series: pd.Series[Any], kind: Kind | None, form: str | None) -> Reading | None:
+def _reading(series: pd.Series, kind: Kind | None, form: str | None) -> Reading | None:
     """Read a column that may be written in a style."""
     if kind is not None and not kind.is_numeric:
         return None
@@ -109,13 +108,13 @@ def _reading(series: pd.Series[Any], kind: Kind | None, form: str | None) -> Rea
     return read_spelled(series, kind, form) if _is_text(series) else None
 
 
-def _is_text(series: pd.Series[Any]) -> bool:
+def _is_text(series: pd.Series) -> bool:
     if series.dtype == object:
         return python_type_of(series, missing_mask(series)) is str
     return isinstance(series.dtype, pd.StringDtype) or is_arrow_text(series.dtype)
 
 
-def _spelled_kind(series: pd.Series[Any], reading: Reading) -> tuple[Kind, str]:
+def _spelled_kind(series: pd.Series, reading: Reading) -> tuple[Kind, str]:
     """Return the kind of a column that was read from texts."""
     values, what = reading.values, reading.spelling.what
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
@@ -141,7 +140,7 @@ def warnings_of(column: Column) -> list[str]:
     return []
 
 
-def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
+def _kind_of(series: pd.Series) -> tuple[Kind, str]:
     dtype = series.dtype
     present = series[~missing_mask(series)]
     if isinstance(dtype, pd.CategoricalDtype):
@@ -175,7 +174,7 @@ def _kind_of(series: pd.Series[Any]) -> tuple[Kind, str]:
     return _string_kind(present)
 
 
-def _numeric_kind(series: pd.Series[Any], present: pd.Series[Any]) -> tuple[Kind, str]:
+def _numeric_kind(series: pd.Series, present: pd.Series) -> tuple[Kind, str]:
     distinct = present.unique()
     as_floats = floats(present)
     whole = bool((np.isfinite(as_floats) & (as_floats == np.round(as_floats))).all())
@@ -242,7 +241,7 @@ def number_kind(
     return Kind.INTEGER, "whole numbers"
 
 
-def _string_kind(present: pd.Series[Any]) -> tuple[Kind, str]:
+def _string_kind(present: pd.Series) -> tuple[Kind, str]:
     try:
         n_distinct = int(present.nunique())
     except TypeError:
@@ -261,7 +260,7 @@ def _string_kind(present: pd.Series[Any]) -> tuple[Kind, str]:
     return string_kind(present.name, n_present=len(present), n_distinct=n_distinct, looks=looks_of(first))
 
 
-def looks_of(texts: pd.Series[Any]) -> np.ndarray:
+def looks_of(texts: pd.Series) -> np.ndarray:
     """Return the number of gaps between words of every text, and whether it holds `amounts`, (n, 2)."""
     gaps = texts.astype(str).str.count(r"\s+")
     return np.stack([np.asarray(gaps, dtype=np.int64), amounts(texts)], axis=1)

@@ -171,7 +171,7 @@ class Schema:
         return replace(self, columns=tuple(columns))
 
 
-def _determines(series: pd.Series[Any], column: Column, labels: np.ndarray) -> bool:
+def _determines(series: pd.Series, column: Column, labels: np.ndarray) -> bool:
     """Tell whether every value goes with one label and every label with one value."""
     if not column.kind.is_coded or column.n_states != len(np.unique(labels)) or column.n_rows < 10:
         return False
@@ -193,7 +193,7 @@ def check_frame(frame: pd.DataFrame) -> None:
         raise SchemaError("the table has no rows", got=f"0 rows x {frame.shape[1]} columns")
 
 
-def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
+def _role_column(series: pd.Series, role: str, is_target: bool) -> Column:
     if series.dtype != object or series.map(pd.api.types.is_hashable).all():  # else refused below
         _refuse_many(series, role, int(series.nunique()))
     column = infer_column(series, Kind.CATEGORICAL, role)
@@ -209,7 +209,7 @@ def _role_column(series: pd.Series[Any], role: str, is_target: bool) -> Column:
     return column
 
 
-def _refuse_many(series: pd.Series[Any], role: str, n_distinct: int) -> None:
+def _refuse_many(series: pd.Series, role: str, n_distinct: int) -> None:
     continuous = pd.api.types.is_float_dtype(series.dtype)
     if n_distinct > MAX_NUMERIC_LABELS and n_distinct > (0.05 if continuous else MOST_LABELS) * len(series):
         raise SchemaError(

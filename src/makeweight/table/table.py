@@ -73,7 +73,7 @@ class Table:
         series = self.frame[name] if rows is None else self.frame[name].iloc[rows]
         return np.asarray(codec(column.kind).encode(column, dense(series)))
 
-    def decode(self, columns: Mapping[Hashable, np.ndarray | pd.Series[Any]]) -> pd.DataFrame:
+    def decode(self, columns: Mapping[Hashable, np.ndarray | pd.Series]) -> pd.DataFrame:
         """Write encoded columns with the dtypes of the real ones.
 
         Parameters
@@ -87,11 +87,11 @@ class Table:
         """
         return pd.DataFrame({name: self._decode(name, values) for name, values in columns.items()}, copy=False)
 
-    def _decode(self, name: Hashable, values: np.ndarray | pd.Series[Any]) -> pd.Series[Any]:
+    def _decode(self, name: Hashable, values: np.ndarray | pd.Series) -> pd.Series:
         if isinstance(values, pd.Series):
             return values.reset_index(drop=True)
         column = self.schema[name]
-        decoded: pd.Series[Any] = codec(column.kind).decode(column, values)
+        decoded: pd.Series = codec(column.kind).decode(column, values)
         real: Any = self.frame[name].dtype
         if decoded.dtype == real:
             return decoded

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +58,7 @@ def parse(sentence: str) -> dict[str, str | None]:
     return row
 
 
-def to_texts(column: Column, values: pd.Series[Any]) -> list[str | None]:
+def to_texts(column: Column, values: pd.Series) -> list[str | None]:
     """Write the values of a column as text, numbers with the column's decimals; None for missing.
 
     >>> from makeweight.table import Schema

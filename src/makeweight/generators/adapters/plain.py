@@ -170,7 +170,7 @@ def _texts(column: Column) -> list[str]:
     return [*texts, MISSING]
 
 
-def _codes(column: Column, written: pd.Series[Any]) -> np.ndarray:
+def _codes(column: Column, written: pd.Series) -> np.ndarray:
     texts = _texts(column)
     codes = np.asarray(pd.Index(texts).get_indexer(pd.Index(written.astype(str)))).astype(np.int32)
     codes[codes < 0] = UNKNOWN

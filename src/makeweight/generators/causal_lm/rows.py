@@ -39,7 +39,7 @@ class ColumnText:
     values: tuple[str, ...] | None
 
     @classmethod
-    def of(cls, column: Column, label: str, series: pd.Series[Any]) -> ColumnText:
+    def of(cls, column: Column, label: str, series: pd.Series) -> ColumnText:
         """Work out how a real column is written."""
         if column.kind.is_coded:
             assert column.categories is not None
@@ -63,7 +63,7 @@ class ColumnText:
         """A value, with the blank before it and in quotes where it needs them; None for missing."""
         return render({self.label: text})[len(self.name_segment) :]
 
-    def write(self, series: pd.Series[Any]) -> list[str | None]:
+    def write(self, series: pd.Series) -> list[str | None]:
         """Return the values of a real column as text, None for missing."""
         if self.values is not None:
             encoded = np.asarray(codec(self.column.kind).encode(self.column, series))
@@ -152,7 +152,7 @@ class RowText:
 
         `texts`: column by column, None for missing.
         """
-        written: dict[Hashable, pd.Series[Any]] = {}
+        written: dict[Hashable, pd.Series] = {}
         for spelling, values in zip(self.columns, texts, strict=True):
             name, encoded = spelling.column.name, spelling.read(values)
             if encoded is None:
@@ -171,7 +171,7 @@ class RowText:
         spellings = [*self.groups, *self.columns]
         labels = {spelling.label for spelling in spellings}
         whole = [row if row is not None and row.keys() == labels else None for row in rows]
-        columns: dict[Hashable, pd.Series[Any]] = {}
+        columns: dict[Hashable, pd.Series] = {}
         for spelling in spellings:
             values = np.empty(len(whole), dtype=object)
             for position, row in enumerate(whole):

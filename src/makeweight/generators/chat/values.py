@@ -30,7 +30,7 @@ def to_frame(rows: Sequence[Row], fields: Sequence[Field]) -> pd.DataFrame:
     Returns DataFrame of shape (n_rows, n_fields): without the grouping columns
     that a row lacks.
     """
-    columns: dict[Any, pd.Series[Any]] = {}
+    columns: dict[Any, pd.Series] = {}
     for field in fields:
         if not field.needed and not all(field.label in row for row in rows):
             continue
@@ -40,7 +40,7 @@ def to_frame(rows: Sequence[Row], fields: Sequence[Field]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
-def read_value(field: Field, value: Any) -> Any:
+def read_value(field: Field, value: object) -> Any:
     """Return a value of a column, or what was written where it cannot be read as one.
 
     >>> from makeweight import Schema
@@ -71,7 +71,7 @@ class Reader:
             if isinstance(value, int | float | np.number) or (isinstance(value, str) and _is_number(value))
         }
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """Return a typed value; None for a missing one."""
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
@@ -85,7 +85,7 @@ class Reader:
             return None
         return number(value) if self.kind in (Kind.CONTINUOUS, Kind.INTEGER) else value
 
-    def _category(self, value: Any) -> Any:
+    def _category(self, value: object) -> Any:
         if isinstance(value, str):
             for text in (value, value.strip(), value.strip().rstrip(".;")):
                 if text in self._by_text:
@@ -100,7 +100,7 @@ class Reader:
         return value
 
 
-def number(value: Any) -> Any:
+def number(value: object) -> Any:
     """Return the number that was written, or the text where it is none.
 
     >>> number("1,234.5"), number("13.2 cm"), number("45%"), number("0.0."), number("1.234,5"), number(7)

@@ -29,18 +29,18 @@ class Codec:
 
     kind: ModuleType  # the functions for typed values
 
-    def describe(self, series: pd.Series[Any], reason: str) -> Column:
+    def describe(self, series: pd.Series, reason: str) -> Column:
         """Return what is known of a real column."""
         column: Column = self.kind.describe(series, reason)
         return column
 
-    def encode(self, column: Column, series: pd.Series[Any]) -> np.ndarray:
+    def encode(self, column: Column, series: pd.Series) -> np.ndarray:
         """Return the values of a column as numbers."""
         if column.spelling is not None:
             column, series = _typed(column), typed_values(column, series)
         return np.asarray(self.kind.encode(column, series))
 
-    def check(self, column: Column, series: pd.Series[Any]) -> tuple[Any, Rejects]:
+    def check(self, column: Column, series: pd.Series) -> tuple[Any, Rejects]:
         """Encode proposed values, and say by reason which the real column cannot have."""
         if column.spelling is not None:
             values, unread = typed_values(column, series), in_another_style(column, series)
@@ -50,12 +50,12 @@ class Codec:
         result: tuple[Any, Rejects] = self.kind.check(column, series)
         return result
 
-    def decode(self, column: Column, values: np.ndarray) -> pd.Series[Any]:
+    def decode(self, column: Column, values: np.ndarray) -> pd.Series:
         """Write numbers with the dtype and in the style of the real column."""
         if column.spelling is None:
-            decoded: pd.Series[Any] = self.kind.decode(column, values)
+            decoded: pd.Series = self.kind.decode(column, values)
             return decoded
-        typed: pd.Series[Any] = self.kind.decode(_typed(column), values)
+        typed: pd.Series = self.kind.decode(_typed(column), values)
         codes, distinct = pd.factorize(typed)
         texts = np.array([*column.spelling.write(pd.Series(distinct)), None], dtype=object)[codes]
         if pd.api.types.is_numeric_dtype(column.dtype):
@@ -85,12 +85,12 @@ def codec(kind: Kind) -> Codec:
     return _CODECS[kind]
 
 
-def typed_values(column: Column, series: pd.Series[Any]) -> pd.Series[Any]:
+def typed_values(column: Column, series: pd.Series) -> pd.Series:
     """Return a column's values as numbers or dates, whatever it is written in."""
     return series if column.spelling is None else by_distinct(texts_in(series), column.spelling.read)
 
 
-def in_another_style(column: Column, series: pd.Series[Any]) -> np.ndarray:
+def in_another_style(column: Column, series: pd.Series) -> np.ndarray:
     """Tell which values are not written in a column's style, where it has one."""
     if column.spelling is None:
         return np.zeros(len(series), dtype=bool)

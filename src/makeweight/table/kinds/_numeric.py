@@ -18,7 +18,7 @@ MAX_DECIMALS = 12
 FEWEST_ON_GRID = 20
 
 
-def finite_floats(series: pd.Series[Any], name: Any) -> tuple[np.ndarray, Mask]:
+def finite_floats(series: pd.Series, name: Any) -> tuple[np.ndarray, Mask]:
     """Return a real column's values and which are missing; refuse infinite ones.
 
     Raises SchemaError when a value is infinite, or is not a number.
@@ -100,7 +100,7 @@ def exact_units(dtype: Any) -> float:
     return 2.0**-12 / _precision(dtype)
 
 
-def read_numbers(series: pd.Series[Any], origin: int = 0, step: int = 1) -> tuple[np.ndarray, Mask, Mask]:
+def read_numbers(series: pd.Series, origin: int = 0, step: int = 1) -> tuple[np.ndarray, Mask, Mask]:
     """Return proposed values in steps from the origin, which are missing, and which are not numbers at all."""
     missing = missing_mask(series)
     if origin or step > 1:
@@ -128,7 +128,7 @@ def _less(value: Any, origin: int, step: int) -> float:
         return math.nan
 
 
-def check_numbers(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+def check_numbers(column: Column, series: pd.Series) -> tuple[np.ndarray, Rejects]:
     """Encode proposed numbers and say which break the column's range, decimals or missing values.
 
     `column`: continuous or integer. `series`: Series of shape (n,). Returns `values` (float64, shape (n,)): on the

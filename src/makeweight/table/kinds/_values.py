@@ -22,12 +22,12 @@ MISSING = "missing-not-seen"
 MAX_PRECISION = 80
 
 
-def missing_mask(series: pd.Series[Any]) -> Mask:
+def missing_mask(series: pd.Series) -> Mask:
     """Tell which values are missing (None, NaN, NaT, pandas.NA)."""
     return np.asarray(series.isna(), dtype=bool)
 
 
-def dense(series: pd.Series[Any]) -> pd.Series[Any]:
+def dense(series: pd.Series) -> pd.Series:
     """Return a column as one that pandas computes with: neither sparse, nor of foreign byte order or rare width."""
     if isinstance(series.dtype, pd.SparseDtype):
         sparse: Any = series.sparse
@@ -53,14 +53,14 @@ def is_arrow_text(dtype: Any) -> bool:
     return isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype) in ("string", "large_string", "string_view")
 
 
-def first_missing(series: pd.Series[Any], missing: Mask) -> Any:
+def first_missing(series: pd.Series, missing: Mask) -> Any:
     """Return the object that stands for a missing value in a column of Python objects."""
     if series.dtype != object or not missing.any():
         return None
     return series.array[int(missing.argmax())]
 
 
-def python_type_of(series: pd.Series[Any], missing: Mask) -> type | None:
+def python_type_of(series: pd.Series, missing: Mask) -> type | None:
     """Return the one type of the values of a column of Python objects, None where they differ."""
     if series.dtype != object:
         return None
@@ -68,7 +68,7 @@ def python_type_of(series: pd.Series[Any], missing: Mask) -> type | None:
     return types.pop() if len(types) == 1 else None
 
 
-def column_of(series: pd.Series[Any], kind: Kind, reason: str, missing: Mask, n_distinct: int, **values: Any) -> Column:
+def column_of(series: pd.Series, kind: Kind, reason: str, missing: Mask, n_distinct: int, **values: Any) -> Column:
     """Return a column with what every kind records, and `values` that are its kind's own."""
     return Column(
         name=series.name,
@@ -89,7 +89,7 @@ def range_of(values: np.ndarray) -> dict[str, float | None]:
     return {"low": float(values.min()), "high": float(values.max())} if len(values) else {"low": None, "high": None}
 
 
-def floats(series: pd.Series[Any]) -> np.ndarray:
+def floats(series: pd.Series) -> np.ndarray:
     """Return numbers of any dtype (nullable, Arrow, Decimal objects) as float64 with NaN for missing."""
     if isinstance(series.dtype, np.dtype) and series.dtype != object:
         return series.to_numpy().astype(np.float64)
@@ -105,7 +105,7 @@ def allow_missing(column: Column, missing: Mask, rejects: Rejects) -> None:
         rejects[MISSING] = missing
 
 
-def python_objects(column: Column, values: Iterable[Any], missing: Mask, make: Callable[[Any], Any]) -> pd.Series[Any]:
+def python_objects(column: Column, values: Iterable[Any], missing: Mask, make: Callable[[Any], Any]) -> pd.Series:
     """Write values as the Python objects that the original column holds."""
     out = np.empty(len(missing), dtype=object)
     for position, value in enumerate(values):
@@ -113,10 +113,10 @@ def python_objects(column: Column, values: Iterable[Any], missing: Mask, make: C
     return pd.Series(out, name=column.name, dtype=object)
 
 
-def to_dtype(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
+def to_dtype(column: Column, values: pd.Series) -> pd.Series:
     """Cast a nullable series to the dtype of the real column."""
     try:
-        cast: pd.Series[Any] = values.astype(column.dtype)
+        cast: pd.Series = values.astype(column.dtype)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise SchemaError(
             "synthetic values do not fit the column's dtype",
@@ -152,7 +152,7 @@ def decimal_of(column: Column) -> Callable[[Any], Decimal]:
     return write
 
 
-def decimals_in(series: pd.Series[Any], missing: Mask) -> dict[str, Any]:
+def decimals_in(series: pd.Series, missing: Mask) -> dict[str, Any]:
     """Return digits behind the point and exact range of a column of Decimals, nothing for any other."""
     if not is_decimal(series.dtype) and python_type_of(series, missing) is not Decimal:
         return {}

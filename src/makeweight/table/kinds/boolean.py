@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -15,7 +13,7 @@ from makeweight.table.kinds._values import Rejects
 TEXTS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 
 
-def describe(series: pd.Series[Any], reason: str) -> Column:
+def describe(series: pd.Series, reason: str) -> Column:
     """Read the two states off a real column.
 
     Raises SchemaError when there are more than two.
@@ -35,7 +33,7 @@ encode = categorical.encode
 decode = categorical.decode
 
 
-def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+def check(column: Column, series: pd.Series) -> tuple[np.ndarray, Rejects]:
     """Encode proposed values; "true", "No" and the like are read where the column holds bool or 0 and 1."""
     assert column.categories is not None
     if series.dtype == object or isinstance(series.dtype, pd.StringDtype):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -12,14 +10,14 @@ from makeweight.table.column import MAX_CATEGORIES, Column, Kind
 from makeweight.table.kinds._values import Rejects, allow_missing, column_of, missing_mask, to_dtype
 
 
-def observed(series: pd.Series[Any]) -> pd.Index[Any]:
+def observed(series: pd.Series) -> pd.Index:
     """Return the observed values: in the order of an ordered dtype, else sorted where they can be."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         used = np.unique(series.cat.codes.to_numpy())
-        ordered: pd.Index[Any] = series.dtype.categories[used[used >= 0]]
+        ordered: pd.Index = series.dtype.categories[used[used >= 0]]
         return ordered
     try:
-        values: pd.Index[Any] = pd.Index(series.dropna().unique(), dtype=series.dtype)
+        values: pd.Index = pd.Index(series.dropna().unique(), dtype=series.dtype)
     except TypeError as error:
         raise SchemaError(
             "values cannot be used as categories",
@@ -33,7 +31,7 @@ def observed(series: pd.Series[Any]) -> pd.Index[Any]:
         return values
 
 
-def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.CATEGORICAL) -> Column:
+def describe(series: pd.Series, reason: str, kind: Kind = Kind.CATEGORICAL) -> Column:
     """Read the categories off a real column.
 
     Raises SchemaError when values are not hashable, or there are more than `MAX_CATEGORIES`.
@@ -51,7 +49,7 @@ def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.CATEGORICAL)
     return column_of(series, kind, reason, missing_mask(series), len(categories), categories=categories)
 
 
-def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
+def encode(column: Column, series: pd.Series) -> np.ndarray:
     """Return positions in the categories as int32, -1 for missing."""
     assert column.categories is not None
     if isinstance(series.dtype, pd.CategoricalDtype):
@@ -61,7 +59,7 @@ def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
     return column.categories.get_indexer(pd.Index(series)).astype(np.int32)
 
 
-def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+def check(column: Column, series: pd.Series) -> tuple[np.ndarray, Rejects]:
     """Encode proposed values and say which the real column cannot have.
 
     A value counts as a category when it equals one, or when it is the text of exactly one.
@@ -80,7 +78,7 @@ def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
     return codes, rejects
 
 
-def decode(column: Column, codes: np.ndarray) -> pd.Series[Any]:
+def decode(column: Column, codes: np.ndarray) -> pd.Series:
     """Write positions in the categories with the dtype of the real column."""
     assert column.categories is not None
     missing = codes < 0

@@ -30,7 +30,7 @@ from makeweight.table.kinds._values import (
 )
 
 
-def describe(series: pd.Series[Any], reason: str) -> Column:
+def describe(series: pd.Series, reason: str) -> Column:
     """Read range, decimals, grid and missing values off a real column."""
     values, missing = finite_floats(series, series.name)
     present = np.unique(values[~missing])
@@ -43,7 +43,7 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     return replace(column, grid=grid_of(column, common_divisor(present, column.decimals, column.dtype)))
 
 
-def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
+def encode(column: Column, series: pd.Series) -> np.ndarray:
     """Return values as float64 with NaN for missing."""
     values = floats(series) + 0.0  # -0.0 and 0.0 are one value
     # A single-precision 0.1 is read as the 0.1 that was meant, so that equal values have equal codes.
@@ -53,7 +53,7 @@ def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
 check = check_numbers
 
 
-def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
+def decode(column: Column, values: np.ndarray) -> pd.Series:
     """Write encoded values with the dtype of the real column."""
     missing = np.isnan(values)
     if column.dtype == object or is_decimal(column.dtype):

@@ -43,7 +43,7 @@ def is_duration(column_or_dtype: Any, python_type: type | None = None) -> bool:
     return str(column_or_dtype).startswith(("timedelta", "duration")) or python_type in (dt.timedelta, pd.Timedelta)
 
 
-def describe(series: pd.Series[Any], reason: str) -> Column:
+def describe(series: pd.Series, reason: str) -> Column:
     """Read range, resolution and missing values off a real column.
 
     Raises SchemaError when values are not dates or times.
@@ -78,14 +78,14 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     )
 
 
-def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
+def encode(column: Column, series: pd.Series) -> np.ndarray:
     """Return steps since the origin as float64 with NaN for missing."""
     missing = missing_mask(series)
     ticks = _ticks(series, is_duration(column.dtype, column.python_type), column.zone)
     return np.where(missing, np.nan, (ticks - column.origin) / column.step)
 
 
-def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
+def check(column: Column, series: pd.Series) -> tuple[np.ndarray, Rejects]:
     """Encode proposed values and say which the real column cannot have."""
     missing = missing_mask(series)
     duration = is_duration(column.dtype, column.python_type)
@@ -108,7 +108,7 @@ def check(column: Column, series: pd.Series[Any]) -> tuple[np.ndarray, Rejects]:
     return np.round(values), {reason: mask for reason, mask in rejects.items() if mask.any()}
 
 
-def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
+def decode(column: Column, values: np.ndarray) -> pd.Series:
     """Write encoded values with the dtype of the real column."""
     missing = np.isnan(values)
     steps = np.where(missing, 0.0, np.round(values)).astype(np.int64)
@@ -136,7 +136,7 @@ def _arrow_zone(dtype: Any) -> str | None:
     return getattr(dtype.pyarrow_dtype, "tz", None) if isinstance(dtype, pd.ArrowDtype) else None
 
 
-def _ticks(series: pd.Series[Any], duration: bool, zone: dt.tzinfo | None = None) -> np.ndarray:
+def _ticks(series: pd.Series, duration: bool, zone: dt.tzinfo | None = None) -> np.ndarray:
     """Return microseconds on the wall clock (or of a duration) as int64; missing values are arbitrary."""
     try:
         if isinstance(series.dtype, pd.ArrowDtype):

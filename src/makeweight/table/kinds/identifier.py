@@ -29,7 +29,7 @@ ENOUGH_TO_COUNT = 10
 DIGIT_VALUES = {character: str(value) for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 
 
-def describe(series: pd.Series[Any], reason: str) -> Column:
+def describe(series: pd.Series, reason: str) -> Column:
     """Read missing values off a real column and see that fresh values can be made.
 
     Raises SchemaError when values are neither whole numbers, strings nor UUIDs.
@@ -45,7 +45,7 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     return column
 
 
-def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator) -> pd.Series[Any]:
+def fresh(column: Column, real: pd.Series, n: int, rng: np.random.Generator) -> pd.Series:
     """Make `n` identifiers that differ from each other and from the real ones.
 
     Whole numbers go on after the largest, and so do numbers behind a fixed prefix. Other strings keep the shape of
@@ -64,11 +64,11 @@ def fresh(column: Column, real: pd.Series[Any], n: int, rng: np.random.Generator
     return to_dtype(column, pd.Series(values, dtype=object))
 
 
-def _type(series: pd.Series[Any]) -> type | None:
+def _type(series: pd.Series) -> type | None:
     return python_type_of(series.astype(object), missing_mask(series))
 
 
-def _holds_numbers(series: pd.Series[Any]) -> bool:
+def _holds_numbers(series: pd.Series) -> bool:
     if pd.api.types.is_integer_dtype(series.dtype):
         return True
     present = series[~missing_mask(series)]
@@ -82,7 +82,7 @@ def _is_number(kind: type | None) -> bool:
     return kind is not None and issubclass(kind, int | float | Decimal | np.number) and kind is not bool
 
 
-def _next_numbers(column: Column, present: pd.Series[Any], n: int, rng: np.random.Generator) -> pd.Series[Any]:
+def _next_numbers(column: Column, present: pd.Series, n: int, rng: np.random.Generator) -> pd.Series:
     taken = {int(value) for value in present}
     texts = [str(value) for value in taken]
     numbers: list[int] = list(range(max(taken, default=0) + 1, max(taken, default=0) + 1 + n))

@@ -31,7 +31,7 @@ EXACT = 2**53
 MICROSECOND = 1_000
 
 
-def describe(series: pd.Series[Any], reason: str) -> Column:
+def describe(series: pd.Series, reason: str) -> Column:
     """Read range, grid and missing values off a real column of whole numbers.
 
     Raises SchemaError when a value is not whole, or the range is too wide to be held exactly.
@@ -71,7 +71,7 @@ def describe(series: pd.Series[Any], reason: str) -> Column:
     return replace(column, grid=grid_of(column, common_divisor(present, 0, column.dtype)))
 
 
-def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
+def encode(column: Column, series: pd.Series) -> np.ndarray:
     """Return values less the origin as float64 with NaN for missing."""
     if not column.origin and column.step == 1:
         return floats(series) + 0.0
@@ -84,7 +84,7 @@ def encode(column: Column, series: pd.Series[Any]) -> np.ndarray:
 check = check_numbers
 
 
-def decode(column: Column, values: np.ndarray) -> pd.Series[Any]:
+def decode(column: Column, values: np.ndarray) -> pd.Series:
     """Write encoded values with the dtype of the real column."""
     missing = np.isnan(values)
     if column.dtype == object or is_decimal(column.dtype):
@@ -109,5 +109,5 @@ def is_epoch(bounds: tuple[int, int]) -> bool:
     return bounds[0] >= 10**17 and bounds[1] <= 41 * 10**17 and bounds[1] - bounds[0] >= EXACT
 
 
-def _exact(series: pd.Series[Any], missing: Mask) -> list[int]:
+def _exact(series: pd.Series, missing: Mask) -> list[int]:
     return [int(value) for value in series[~missing]]

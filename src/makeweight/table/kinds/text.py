@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from makeweight.errors import SchemaError
@@ -11,7 +9,7 @@ from makeweight.table.column import Column, Kind
 from makeweight.table.kinds._values import Mask, Rejects, allow_missing, column_of, missing_mask
 
 
-def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Column:
+def describe(series: pd.Series, reason: str, kind: Kind = Kind.TEXT) -> Column:
     """Count missing and distinct values of a real column.
 
     Raises SchemaError when values of the kind "text" are no texts.
@@ -27,7 +25,7 @@ def describe(series: pd.Series[Any], reason: str, kind: Kind = Kind.TEXT) -> Col
     return column_of(series, kind, reason, missing, int(series.nunique()))
 
 
-def check(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], Rejects]:
+def check(column: Column, series: pd.Series) -> tuple[pd.Series, Rejects]:
     """Say which proposed values the real column cannot have: missing where none is, or not text."""
     missing = missing_mask(series)
     rejects: Rejects = {}

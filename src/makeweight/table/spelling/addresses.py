@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +31,7 @@ class AddressSpelling:
         """What the values are, for people."""
         return "IPv4 addresses"
 
-    def read(self, texts: pa.Array) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series:
         """Return addresses as whole numbers, missing where a text is none."""
         fields = fields_of(texts, rf"{PATTERN}(?P<after>[/:]\d{{1,5}})?")
         parts = [whole(fields[f"b{i}"]) for i in range(4)]
@@ -41,7 +40,7 @@ class AddressSpelling:
         number = parts[0] * 2**24 + parts[1] * 2**16 + parts[2] * 2**8 + parts[3]
         return pd.Series(pd.arrays.IntegerArray(np.where(fits, number, 0), ~fits))
 
-    def write(self, values: pd.Series[Any]) -> list[str]:
+    def write(self, values: pd.Series) -> list[str]:
         """Return whole numbers as addresses."""
         return [f"{IPv4Address(int(value))}{self.after}" for value in values.tolist()]
 

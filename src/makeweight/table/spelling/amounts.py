@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,7 +47,7 @@ TELLING = (
 LONG = r"\d{5,}\s*/|/\s*\d{5,}"
 
 
-def amounts(texts: pd.Series[Any]) -> np.ndarray:
+def amounts(texts: pd.Series) -> np.ndarray:
     """Return 1 for every text that can be numbers, dates or addresses, in whatever style, 2 where it cannot be a name.
 
     >>> amounts(pd.Series(["3:103", "<155.3", "3x6 cm", "0d 3h", "10.0.0.7:80", "155", "u17", "030/123456"])).tolist()

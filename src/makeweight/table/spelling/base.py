@@ -27,10 +27,10 @@ class Spelling(Protocol):
     def what(self) -> str:
         """What the values are, for people."""
 
-    def read(self, texts: pa.Array) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series:
         """Return Int64, Float64 or datetime64 values of an Arrow array of texts; missing where there is none."""
 
-    def write(self, values: pd.Series[Any]) -> list[str]:
+    def write(self, values: pd.Series) -> list[str]:
         """Return the texts of typed values, none of which is missing."""
 
 
@@ -60,14 +60,14 @@ def whole(field: pa.Array) -> np.ndarray:
     return np.asarray(pc.cast(plain, pa.int64()).fill_null(-1))
 
 
-def by_distinct(series: pd.Series[Any], function: Callable[[Any], pd.Series[Any]]) -> pd.Series[Any]:
+def by_distinct(series: pd.Series, function: Callable[[Any], pd.Series]) -> pd.Series:
     """Apply a function of Arrow texts to the distinct values of a series; missing values stay missing."""
     codes, distinct = pd.factorize(series)
     values = function(texts_of(distinct))
     if (codes < 0).any():
         codes = np.where(codes < 0, len(values), codes)
         values = values.reindex(np.arange(len(values) + 1))
-    taken: pd.Series[Any] = values.take(codes)
+    taken: pd.Series = values.take(codes)
     taken.index, taken.name = series.index, series.name
     return taken
 

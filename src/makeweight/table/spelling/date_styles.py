@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -175,7 +174,7 @@ def _day_names(words: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _offsets(field: pa.Array, values: pd.Series[Any]) -> tuple[tuple[int, str], ...]:
+def _offsets(field: pa.Array, values: pd.Series) -> tuple[tuple[int, str], ...]:
     """Return when the offset from UTC changes along the wall clock."""
     ticks = values.to_numpy().astype("datetime64[us]").astype(np.int64)
     order = np.argsort(ticks, kind="stable")

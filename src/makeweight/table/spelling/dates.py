@@ -74,7 +74,7 @@ class DateSpelling:
         date, clock = bool(has & set("Yy")), bool(has & set("HI"))
         return f"{'dates and times' if date and clock else 'dates' if date else 'times'} written {self.form}"
 
-    def read(self, texts: pa.Array) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series:
         """Return datetime64 values, missing where a text is no date of this style."""
         fields = self.fields(texts)
         numbers: dict[str, np.ndarray] = {}
@@ -100,7 +100,7 @@ class DateSpelling:
         )
         return {int(name[1:]): field for name, field in fields_of(texts, pattern).items()}
 
-    def write(self, values: pd.Series[Any]) -> list[str]:
+    def write(self, values: pd.Series) -> list[str]:
         """Return dates and times in the column's style."""
         return [self._text(stamp) for stamp in values.to_numpy().astype("datetime64[us]").tolist()]
 

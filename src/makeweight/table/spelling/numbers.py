@@ -66,7 +66,7 @@ class NumberSpelling:
         """What the values are, for people."""
         return f"numbers written like {self.form}"
 
-    def read(self, texts: pa.Array) -> pd.Series[Any]:
+    def read(self, texts: pa.Array) -> pd.Series:
         """Return Int64 or Float64 values, missing where a text is no number of this style."""
         parts = fields_of(texts, PATTERN)
         number = parts["number"]
@@ -88,7 +88,7 @@ class NumberSpelling:
             numbers = pd.Series(pd.arrays.FloatingArray(np.asarray(values.fill_null(0)), np.asarray(values.is_null())))
         return numbers.where(~below, -numbers)
 
-    def write(self, values: pd.Series[Any]) -> list[str]:
+    def write(self, values: pd.Series) -> list[str]:
         """Return numbers in the column's style."""
         return [self._text(value) for value in values.tolist()]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,12 +35,12 @@ class Reading:
     """A column that is written in a style."""
 
     spelling: Spelling
-    values: pd.Series[Any]  # Series of shape (n_rows,): int64, Float64 or datetime64
+    values: pd.Series  # Series of shape (n_rows,): int64, Float64 or datetime64
     blank: str | None = None  # the text that stands for a missing value
     note: str | None = None  # what was decided where the column alone does not tell
 
 
-def read_spelled(series: pd.Series[Any], kind: Kind | None = None, form: str | None = None) -> Reading | None:
+def read_spelled(series: pd.Series, kind: Kind | None = None, form: str | None = None) -> Reading | None:
     """Read a column of texts, or of whole numbers that are dates; None where it has no style that is known.
 
     >>> reading = read_spelled(pd.Series(["$1,037.50", "$12.00"]))
@@ -103,7 +102,7 @@ def _of(texts: pa.Array, kind: Kind | None, form: str | None) -> tuple[Spelling,
     return None if addresses is None else (addresses, None)
 
 
-def texts_in(series: pd.Series[Any]) -> pd.Series[Any]:
+def texts_in(series: pd.Series) -> pd.Series:
     """Return a series as it is, but whole numbers of any dtype as integers, which are written without a point."""
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_integer_dtype(series.dtype):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -113,7 +112,7 @@ def texts_in(series: pd.Series[Any]) -> pd.Series[Any]:
     return series
 
 
-def blanks_of(column: Column, series: pd.Series[Any]) -> np.ndarray:
+def blanks_of(column: Column, series: pd.Series) -> np.ndarray:
     """Tell which values are texts that stand for a missing value, in a column that has such texts."""
     if not isinstance(column.missing_value, str):
         return np.zeros(len(series), dtype=bool)

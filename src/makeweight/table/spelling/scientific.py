@@ -36,12 +36,12 @@ class ScientificSpelling:
         """What the values are, for people."""
         return f"numbers written like {self.form}"
 
-    def read(self, texts: Any) -> pd.Series[Any]:
+    def read(self, texts: Any) -> pd.Series:
         """Return Float64 values, missing where a text is no number of this style."""
         values = pc.cast(fields_of(texts, PATTERN)["number"], pa.float64())
         return pd.Series(pd.arrays.FloatingArray(np.asarray(values.fill_null(0)), np.asarray(values.is_null())))
 
-    def write(self, values: pd.Series[Any]) -> list[str]:
+    def write(self, values: pd.Series) -> list[str]:
         """Return numbers in the column's style."""
         return [self._text(value) for value in values.tolist()]
 

@@ -172,8 +172,8 @@ class RowLayer(nn.Module):
         q = split(self.query(x), self.heads) * (gain * (x.shape[-1] // self.heads) ** -0.5)[:, None, None].to(x.dtype)
         k, v = split(k, self.heads), split(v, self.heads)
         near = self.near[:, None, None].to(alike.dtype)
-        step = len(row[0]) if torch.is_grad_enabled() else max(1, IN_CACHE // (self.heads * len(row) * alike.shape[2]))
-        parts = zip(q.to(k.dtype).split(step, 2), alike[:, None].split(step, 2), strict=True)
+        pieces = 1 if torch.is_grad_enabled() else -(-self.heads * alike.numel() // IN_CACHE)
+        parts = zip(q.to(k.dtype).chunk(pieces, 2), alike[:, None].chunk(pieces, 2), strict=True)
         mixed = torch.cat([attend(asking, k, v, near * similar) for asking, similar in parts], 2)
         out: Tensor = self.feed(row + self.out(merge(mixed)))
         return out
