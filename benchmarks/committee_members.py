@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 from further_tables import DEVELOPMENT
 from makeweight.committee.combination import fit_combination
 from makeweight.committee.committee import PRIOR_ROWS
-from makeweight.committee.members import AUTO, FEW_SHARE, NAMED
+from makeweight.committee.members import NAMED, auto_members, prior_weights
 from makeweight.measure.learners import FrameClassifier, fit_estimator
 from makeweight.measure.probabilities import probabilities
 from makeweight.table import Schema
@@ -86,6 +86,9 @@ def said(mode: str, table: str, member: str, seed: int) -> Said:
         model = fit_estimator(unfitted, rows, y[rest], np.ones(len(rest)), seed + number)
         own[fold] = np.log(probabilities(model, X.iloc[fold], CLASSES))
         new += np.log(probabilities(model, asked, CLASSES)) / len(folds)
+    if member in NAMED and NAMED[member].reads_context:
+        model = fit_estimator(MEMBERS[member](Schema.infer(X, kinds=kinds)), X, y, np.ones(len(y)), seed)
+        new = np.log(probabilities(model, asked, CLASSES))
     found = {"own": own, "new": new, "y": y, "truth": truth}
     KEPT.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **found)
@@ -96,8 +99,7 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
     """AUROC and log-loss of a committee on a table."""
     parts = [table[member] for member in members]
     y, truth = parts[0]["y"], parts[0]["truth"]
-    few = np.array([member in NAMED and NAMED[member].few for member in members])
-    prior = np.where(few, FEW_SHARE / max(1, few.sum()), (1 - FEW_SHARE) / max(1, (~few).sum()))
+    prior = np.array(prior_weights([NAMED.get(member, NAMED["rf"]) for member in members]))
     own, new = (np.stack([part[name] for part in parts]) for name in ("own", "new"))
     p = fit_combination(own, y, np.ones(len(y)), prior, PRIOR_ROWS).apply(new)[:, 1]
     return np.array([roc_auc_score(truth, p), loss_at(truth, np.clip(p, FLOOR, 1 - FLOOR), y.mean())])
@@ -105,6 +107,7 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
 
 def main(argv: list[str]) -> None:
     """Ask what was not asked yet, and print it."""
+    auto = auto_members()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mode", choices=("rare", "whole"))
     parser.add_argument("--tables", nargs="+", default=list(DEVELOPMENT), choices=DEVELOPMENT)
@@ -112,20 +115,20 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
     warnings.simplefilter("ignore")
-    members = [*AUTO, *(name for name in options.members if name not in AUTO)]
+    members = [*auto, *(name for name in options.members if name not in auto)]
     tables: dict[str, dict[str, Said]] = {}
     for table in options.tables:
         tables[table] = {member: said(options.mode, table, member, options.seed) for member in members}
         print(table, file=sys.stderr, flush=True)
-    auto = {table: judged(AUTO, known) for table, known in tables.items()}
-    print(f"{len(tables)} tables, auto: AUROC {np.mean([row[0] for row in auto.values()]):.4f}")
+    beside = {table: judged(auto, known) for table, known in tables.items()}
+    print(f"{len(tables)} tables, auto: AUROC {np.mean([row[0] for row in beside.values()]):.4f}")
     committees = {
         **{f"{member} alone": (member,) for member in members},
-        **{f"and {member}": (*AUTO, member) for member in members if member not in AUTO},
-        **{f"without {member}": tuple(name for name in AUTO if name != member) for member in AUTO},
+        **{f"and {member}": (*auto, member) for member in members if member not in auto},
+        **{f"without {member}": tuple(name for name in auto if name != member) for member in auto},
     }
     for name, committee in committees.items():
-        gains = np.array([judged(committee, known) - auto[table] for table, known in tables.items()])
+        gains = np.array([judged(committee, known) - beside[table] for table, known in tables.items()])
         errors = gains.std(axis=0, ddof=1) / len(gains) ** 0.5
         worst = gains[:, 0].min()
         print(

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from makeweight.committee import ClosedForm, Committee, closed_form
 from makeweight.committee.boosted import MOST_CATEGORIES, BoostedTrees
+from makeweight.committee.members import auto_members
 from makeweight.errors import FileProblem, MissingDependency, OptionError, PlanError
 from makeweight.generators.transformer.generator import InContextTransformer
 from makeweight.table import Schema
@@ -250,7 +251,7 @@ def test_a_generator_that_can_say_what_a_row_is():
 
 def test_what_it_takes_is_told_beforehand(monkeypatch, caplog):
     small, large = (Committee().forecast(n, 14) for n in (1_000, 100_000))
-    assert small.fits == large.fits == 25
+    assert small.fits == large.fits == 5 * len(auto_members())
     assert 20 < large.seconds / small.seconds < 100
     assert large.mebibytes == pytest.approx(100 * small.mebibytes)
     X, y, _ = mixed(60)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from makeweight.classifier.training import Pool, RealRows
 from makeweight.committee import Committee, Lesson, blend, soft_counts, teach
-from makeweight.committee.members import AUTO
+from makeweight.committee.members import auto_members
 from makeweight.labelled import take_rows
 from makeweight.measure.learners import weight_keyword
 from makeweight.theory import Candidate, Take
@@ -159,5 +159,5 @@ def material(
 def committee_of(estimator: Any, needs_weights: bool, in_folds: bool, n_jobs: int | None) -> Committee:
     """Return an unfitted committee of which the estimator is a further member, where it takes the weights it needs."""
     own = [] if needs_weights and weight_keyword(estimator) is None else [("estimator", estimator)]
-    committee = Committee([*AUTO, *own], n_jobs=n_jobs)
+    committee = Committee([*auto_members(), *own], n_jobs=n_jobs)
     return committee.set_params(cv=CUTS_IN_FOLDS, repeats=1) if in_folds else committee

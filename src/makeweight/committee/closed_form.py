@@ -100,7 +100,7 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for column, values in zip(self._reader.columns, cells, strict=True)
         ]
         self._discriminant(self._design(cells, len(X)), codes, weights)
-        kept = self._compared(codes)
+        kept = even_rows(codes, self.most_rows, self.random_state)
         scale = np.bincount(codes, weights=weights) / np.bincount(codes[kept], weights=weights[kept])
         self._points = [
             _points(column, values, kept) for column, values in zip(self._reader.columns, cells, strict=True)
@@ -162,22 +162,6 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._slopes = np.linalg.solve(covariance, means.T)
         self._offsets = -0.5 * (means.T * self._slopes).sum(axis=0)
 
-    def _compared(self, codes: np.ndarray) -> np.ndarray:
-        """Return the rows to compare with."""
-        if len(codes) <= self.most_rows:
-            return np.arange(len(codes))
-        rng = np.random.default_rng(self.random_state)
-        share = self.most_rows // len(self.classes_)
-        order = rng.permutation(len(codes))
-        place = np.empty(len(codes), dtype=np.int64)
-        for code in range(len(self.classes_)):
-            mine = order[codes[order] == code]
-            place[mine] = np.arange(len(mine))
-        spare = self.most_rows - int((place < share).sum())
-        rest = np.flatnonzero(place >= share)
-        chosen = np.concatenate([np.flatnonzero(place < share), rng.permutation(rest)[:spare]])
-        return np.sort(chosen)
-
     def _features(self, cells: list[np.ndarray]) -> list[np.ndarray]:
         """Return per column an array of shape (n, f); inner products of two rows are their kernel."""
         return [
@@ -199,6 +183,28 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         similarity -= similarity.max(axis=1, keepdims=True)
         shares = np.exp(similarity, out=similarity) @ votes
         return evidence, np.log((shares.astype(np.float64) + HALF) / (mass + HALF))
+
+
+def even_rows(codes: np.ndarray, most: int, seed: int | None) -> np.ndarray:
+    """Return the positions of at most so many rows, ascending: as many of every class as it has, the rest by chance.
+
+    `codes` of shape (n,): of the classes.
+
+    >>> even_rows(np.array([0, 0, 0, 0, 1, 1]), 4, 0)[2:]
+    array([4, 5])
+    """
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    rng = np.random.default_rng(seed)
+    count = int(codes.max()) + 1
+    share, order = most // count, rng.permutation(len(codes))
+    place = np.empty(len(codes), dtype=np.int64)
+    for code in range(count):
+        mine = order[codes[order] == code]
+        place[mine] = np.arange(len(mine))
+    spare = most - int((place < share).sum())
+    rest = np.flatnonzero(place >= share)
+    return np.sort(np.concatenate([np.flatnonzero(place < share), rng.permutation(rest)[:spare]]))
 
 
 def _points(column: Column, values: np.ndarray, kept: np.ndarray) -> np.ndarray:

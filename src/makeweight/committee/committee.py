@@ -157,8 +157,10 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for assigned in [rows.strata.assign(folds, np.random.default_rng(seed))]
             for fold in range(folds)
         ]
+        if any(member.reads_context for member in members):
+            tasks.append(replace(tasks[0], held=np.zeros(len(rows), dtype=bool)))
         logs = np.zeros((len(members), len(rows), len(self.classes_)))
-        self._fits: list[_Fits] = [_Fits((), self.classes_)] * len(tasks)
+        self._fits: list[_Fits] = [_Fits((), np.zeros(0), self.classes_)] * len(tasks)
         for place, (fits, held_logs) in run(_fit_round, tasks, n_jobs=self.n_jobs or 1):
             self._fits[place] = fits
             logs[:, tasks[place].held] += held_logs / repeats
@@ -179,9 +181,11 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features = read_features(self, X)
         frame = to_frame(features)
         logs = np.zeros((len(self.members_), len(frame), len(self.classes_)))
+        asked = np.zeros((len(self.members_), 1, 1))
         for fits in self._fits:
-            logs += fits.logs(features, frame) / len(self._fits)
-        return self.combination_.apply(logs, self._attributes.codes(frame) if self._attributes else None)
+            logs[fits.places] += fits.logs(features, frame)
+            asked[fits.places] += 1
+        return self.combination_.apply(logs / asked, self._attributes.codes(frame) if self._attributes else None)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest classes, shape (n,)."""
@@ -231,7 +235,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 @dataclass(frozen=True, eq=False)
 class _Round:
-    """One fold: the rows to predict by fits to the others."""
+    """One fold: the rows to predict by fits to the others; with none of them, fits to all rows."""
 
     rows: CommitteeRows
     members: tuple[Member, ...]
@@ -241,9 +245,10 @@ class _Round:
 
 @dataclass(frozen=True, eq=False)
 class _Fits:
-    """The members, fitted to one fold's training rows, and whether each reads a frame whose kinds are known."""
+    """Members, fitted to one fold's training rows, and whether each reads a frame whose kinds are known."""
 
     models: tuple[tuple[bool, Any], ...]
+    places: np.ndarray  # of these members among all
     classes: np.ndarray
 
     def logs(self, features: Any, frame: pd.DataFrame) -> np.ndarray:
@@ -264,11 +269,14 @@ def _lean(model: Any) -> Any:
 
 
 def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:
+    """Return what new rows are asked of, and log-probabilities of the held rows by every member."""
     rows, train, held = task.rows, np.flatnonzero(~task.held), np.flatnonzero(task.held)
     features, frame = take_rows(rows.features, train), rows.frame.iloc[train]
     schema = rows.schema_of(frame)
-    models = tuple(
-        (
+    kept = np.flatnonzero([member.reads_context != bool(len(held)) for member in task.members])
+    every = np.arange(len(task.members)) if len(held) else kept
+    models = {
+        place: (
             member.reads_table,
             fit_estimator(
                 member.make(schema),
@@ -278,7 +286,11 @@ def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:
                 task.seed,
             ),
         )
-        for member in task.members
-    )
-    fits = _Fits(models, rows.classes)
-    return fits, fits.logs(take_rows(rows.features, held), rows.frame.iloc[held])
+        for place in every
+        for member in [task.members[place]]
+    }
+    logs = np.zeros((len(task.members), 0, len(rows.classes)))
+    if len(held):
+        asked = _Fits(tuple(models.values()), every, rows.classes)
+        logs = asked.logs(take_rows(rows.features, held), rows.frame.iloc[held])
+    return _Fits(tuple(models[place] for place in kept), kept, rows.classes), logs

@@ -19,6 +19,7 @@ MEASURED = {
     "hgb": (0.2, 0.07, 0.1),
     "hgb-shallow": (0.1, 0.025, 0.05),
     "in-context": (0.2, 3.0, 0.5),
+    "network": (0.15, 0.06, 0.02),
 }
 COLUMNS = 14
 #: What a member is taken for that is not measured.
@@ -40,8 +41,8 @@ def forecast_fits(
     """Return what fits to all folds take: in the rows linear, in the columns, too, beyond what a fit costs at least.
 
     >>> from makeweight.committee.members import choose_members
-    >>> forecast_fits(choose_members("auto"), 7_200, 14, folds=5, repeats=1).fits
-    25
+    >>> forecast_fits(choose_members(["lr", "rf"]), 7_200, 14, folds=5, repeats=1).fits
+    10
     """
     thousands, rounds = n_rows * (1 - 1 / folds) / 1000, folds * repeats
     seconds = mebibytes = 0.0

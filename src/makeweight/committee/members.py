@@ -17,13 +17,13 @@ from makeweight.generators.base import Generator
 from makeweight.measure.learners import FrameClassifier
 from makeweight.table import Schema
 
-__all__ = ["AUTO", "Member"]
+__all__ = ["Member", "auto_members"]
 
-#: What "auto" takes. Forests with five rows a leaf and extremely randomised trees added nothing to these on tables
-#: from the network's prior with 10, 30 and 100 rare rows.
-AUTO = ("closed-form", "lr", "rf", "hgb", "hgb-shallow")
-#: Share of the prior weight that goes to members for few rows.
-FEW_SHARE = 0.3
+#: What "auto" takes, where it is installed. Forests with five rows a leaf, extremely randomised trees and other boosted
+#: trees add less than .001 of AUROC to these on real tables that are not reported (benchmarks/committee_members.py).
+AUTO = ("closed-form", "lr", "rf", "hgb", "hgb-shallow", "network")
+#: Share of the prior weight that a member for few rows has, and all of them together have at most.
+FEW_SHARE, MOST_FEW = 0.3, 0.6
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Member:
     make: Callable[[Schema], Any]  # from the schema of the features to an unfitted classifier
     reads_table: bool = True  # whether it gets a frame whose kinds are known, or the rows as they were given
     few: bool = False  # whether it shares between classes what few rows cannot estimate
+    reads_context: bool = False  # whether rows are all it learns: new ones are asked of all of them, not fold by fold
     needs: str | None = None  # the package that it needs
     check: Callable[[], None] | None = None  # refuses a member that cannot be fitted here, before anything is
 
@@ -81,20 +82,42 @@ NAMED: Mapping[str, Member] = {
         Member("lightgbm", _on_matrix(_lightgbm), needs="lightgbm"),
         Member("catboost", _on_matrix(_catboost), needs="catboost"),
         Member("in-context", _in_context, few=True),
-        Member("network", LabelNetwork, few=True, needs="torch", check=lambda: check_label_weights(label_weights())),
+        Member(
+            "network",
+            LabelNetwork,
+            few=True,
+            reads_context=True,
+            needs="torch",
+            check=lambda: check_label_weights(label_weights()),
+        ),
     )
 }
+
+
+def auto_members() -> tuple[str, ...]:
+    """Return the names of the members that "auto" has here; the network of labels needs torch.
+
+    >>> auto_members()[:5]
+    ('closed-form', 'lr', 'rf', 'hgb', 'hgb-shallow')
+    """
+    return tuple(name for name in AUTO if _is_installed(NAMED[name]))
+
+
+def _is_installed(member: Member) -> bool:
+    return member.needs is None or importlib.util.find_spec(member.needs) is not None
 
 
 def choose_members(members: str | Sequence[Any]) -> tuple[Member, ...]:
     """Return the members that are asked for.
 
-    >>> [member.name for member in choose_members("auto")]
+    >>> [member.name for member in choose_members("auto")][:5]
     ['closed-form', 'lr', 'rf', 'hgb', 'hgb-shallow']
     """
     if isinstance(members, str) and members != "auto":
         raise OptionError("members is 'auto' or a sequence", got=repr(members), hint=f"members=[{members!r}]")
-    chosen = [_member(asked, place) for place, asked in enumerate(AUTO if isinstance(members, str) else members)]
+    chosen = [
+        _member(asked, place) for place, asked in enumerate(auto_members() if isinstance(members, str) else members)
+    ]
     names = [member.name for member in chosen]
     if not chosen or len(set(names)) < len(names):
         raise OptionError(
@@ -110,7 +133,7 @@ def _member(asked: Any, place: int) -> Member:
         if asked not in NAMED:
             raise OptionError("unknown member", got=repr(asked), hint=nearest(asked, NAMED))
         member = NAMED[asked]
-        if member.needs is not None and importlib.util.find_spec(member.needs) is None:
+        if not _is_installed(member):
             raise MissingDependency(f"the member {asked!r} needs {member.needs}", hint=f"pip install {member.needs}")
         if member.check is not None:
             member.check()
@@ -144,5 +167,5 @@ def prior_weights(members: Sequence[Member]) -> list[float]:
     few = sum(member.few for member in members)
     if few in (0, len(members)):
         return [1.0 / len(members)] * len(members)
-    rest = len(members) - few
-    return [FEW_SHARE / few if member.few else (1.0 - FEW_SHARE) / rest for member in members]
+    share, rest = min(MOST_FEW, few * FEW_SHARE), len(members) - few
+    return [share / few if member.few else (1.0 - share) / rest for member in members]

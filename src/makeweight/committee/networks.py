@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import copy
+import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from makeweight.committee.closed_form import even_rows
 from makeweight.errors import FileProblem
 from makeweight.plan import Target
 from makeweight.table import Schema, Table
@@ -97,7 +100,7 @@ class LabelNetwork(_Reader):
     """Class probabilities from the network of labels, which is trained to label rows by labelled rows.
 
     `schema`: of the features of all rows that it may be fitted to. `weights`: a file that ``makeweight pretrain
-    --network labels`` wrote; by default that of the package.
+    --network labels`` wrote; by default that of the package. `most_rows`: to read, as many of every class as there are.
 
     `classes_` of shape (k,).
 
@@ -114,10 +117,18 @@ class LabelNetwork(_Reader):
     array([0, 1])
     """
 
-    def __init__(self, schema: Schema, weights: str | Path | None = None, random_state: int | None = None) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        weights: str | Path | None = None,
+        random_state: int | None = None,
+        *,
+        most_rows: int = 1000,
+    ) -> None:
         self.schema = schema
         self.weights = weights
         self.random_state = random_state
+        self.most_rows = most_rows
 
     def fit(self, X: pd.DataFrame, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Keep the rows, and load the network.
@@ -127,14 +138,12 @@ class LabelNetwork(_Reader):
         from makeweight.generators.transformer.arrays import require_torch
 
         require_torch("the network of labels")
-        from makeweight.generators.transformer.labels import weights
-
-        path = label_weights() if self.weights is None else Path(self.weights)
-        check_label_weights(path)
-        self._codes = self._know(y, sample_weight)
-        self._model, self.facts_ = weights.load(path)
+        self._digest = _loaded(self._file())[1]
+        codes = self._know(y, sample_weight)
+        kept = even_rows(codes, self.most_rows, self.random_state)
+        self._codes = codes[kept]
         self._columns = [column for column in self.schema.features if column.is_learned]
-        self._known = self._numbers(X[self.schema.names].reset_index(drop=True))
+        self._known = self._numbers(X[self.schema.names].iloc[kept].reset_index(drop=True))
         return self
 
     def _numbers(self, X: pd.DataFrame) -> np.ndarray:
@@ -146,14 +155,35 @@ class LabelNetwork(_Reader):
                 values[values < 0] = np.nan
         return np.column_stack(parts) if parts else np.zeros((len(X), 1))
 
+    def _file(self) -> Path:
+        return label_weights() if self.weights is None else Path(self.weights)
+
     def _even(self, X: pd.DataFrame) -> np.ndarray:
         from makeweight.generators.transformer.labels.predict import label_probabilities
 
         coded = np.array([column.kind.is_coded for column in self._columns] or [False])
+        model, digest = _loaded(self._file())
+        if digest != self._digest:
+            raise FileProblem(
+                "the network of labels has other weights than when this member was fitted",
+                where=str(self._file()),
+                got=f"SHA-256 {digest[:12]}…",
+                expected=f"{self._digest[:12]}…",
+                hint="fit again, or install the version of makeweight that fitted it",
+            )
         p = label_probabilities(
-            self._model, self._known, coded, self._codes, self._numbers(X), random_state=self.random_state or 0
+            model, self._known, coded, self._codes, self._numbers(X), random_state=self.random_state or 0
         )
         return np.asarray(p / np.bincount(self._codes))
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path) -> tuple[Any, str]:
+    """Return the network of a file and the SHA-256 of its weights, read once per process: a member keeps rows alone."""
+    from makeweight.generators.transformer.labels import weights
+
+    check_label_weights(path)
+    return weights.load(path)[0], hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def label_weights() -> Path:

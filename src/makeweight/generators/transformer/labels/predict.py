@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
@@ -43,6 +46,30 @@ def label_odds(
     if not 0 < label.sum() < len(label):
         raise OptionError("both labels need rows", where="label", got=f"{int(label.sum())} of {len(label)} rows are 1")
     model.eval()
+    with _one_thread():
+        return _odds(model, known, categorical, label, asked, trees, random_state)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Hold torch at one thread: sums must not depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _odds(
+    model: LabelModel,
+    known: np.ndarray,
+    categorical: np.ndarray,
+    label: np.ndarray,
+    asked: np.ndarray,
+    trees: int | None,
+    random_state: int,
+) -> np.ndarray:
     kinds = torch.as_tensor(categorical, dtype=torch.bool)[None]
     given = torch.as_tensor(label, dtype=torch.float32)[None]
     count = model.config.trees if trees is None else trees
