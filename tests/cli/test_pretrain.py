@@ -134,3 +134,26 @@ def test_doctor_finds_damaged_weights(run, copy, damage):
     shown = " ".join(run("doctor").out.split())  # long paths move the ends of lines
     assert "pip install --force-reinstall" in shown
     assert "something that is required does not work" in shown
+
+
+def test_an_interrupted_training_says_where_it_goes_on(run, small_labels, tmp_path, monkeypatch):
+    from makeweight.generators.transformer.labels.training import LabelTrainer
+
+    def stop(trainer):
+        if trainer.step == 2:
+            trainer.checkpoint()
+        if trainer.step == 3:
+            raise KeyboardInterrupt
+        trainer.step += 1
+
+    monkeypatch.setattr(LabelTrainer, "train_step", stop)
+    arguments = ("pretrain", "--network", "labels", "--hours", 1, "-o", tmp_path)
+    first = run(*arguments)
+    checkpoint = tmp_path / "checkpoint.pt"
+    assert first.code == 130
+    assert f"what was trained until the last checkpoint is in {checkpoint}" in " ".join(first.err.split())
+    assert f"-o {tmp_path} --resume {checkpoint}" in first.err
+    moved = tmp_path / "elsewhere.pt"
+    checkpoint.rename(moved)
+    second = run(*arguments, "--resume", moved)
+    assert f"hours 1 -o {tmp_path} --resume {checkpoint}" in second.err

@@ -21,8 +21,10 @@ def again(given: Sequence[str]) -> str:
     >>> again(["balance", "a.csv", "--option", "api_key=sk-1"])
     "makeweight balance a.csv --option 'api_key=***'"
     """
-    words = [_SECRET.sub(r"\1=***", word) for word in given]
-    return shlex.join(["makeweight", *words, *_more(given)])
+    more = _more(given)
+    kept = _without(given, "--resume") if "--resume" in more else given
+    words = [_SECRET.sub(r"\1=***", word) for word in kept]
+    return shlex.join(["makeweight", *words, *more])
 
 
 def _more(given: Sequence[str]) -> list[str]:
@@ -30,7 +32,7 @@ def _more(given: Sequence[str]) -> list[str]:
     command = next((word for word in given if not word.startswith("-")), "")
     output = _value(given, "-o", "--output")
     place = None if output in (None, "-") else Path(str(output))
-    if command == "pretrain" and place is not None and not _value(given, "--resume"):
+    if command == "pretrain" and place is not None and "--decay" not in given:
         checkpoint = place / "checkpoint.pt"
         return ["--resume", str(checkpoint)] if checkpoint.is_file() else []
     if command not in ("balance", "sample") or place is None:
@@ -40,6 +42,16 @@ def _more(given: Sequence[str]) -> list[str]:
 
         return ["--resume"] if (place / WORK).is_dir() and "--resume" not in given else []
     return ["--force"] if place.exists() and "--force" not in given else []
+
+
+def _without(given: Sequence[str], name: str) -> list[str]:
+    """Return the words without an option and its value."""
+    previous = ["", *given[:-1]]
+    return [
+        word
+        for word, before in zip(given, previous, strict=True)
+        if not (word == name or before == name or word.startswith(f"{name}="))
+    ]
 
 
 def _value(given: Sequence[str], *names: str) -> str | None:

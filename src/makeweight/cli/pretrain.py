@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from makeweight.cli import _options, _outputs, _show
+from makeweight.cli._codes import INTERRUPTED
 from makeweight.errors import FileProblem, OptionError
 
 if TYPE_CHECKING:
@@ -105,11 +106,18 @@ def command(
         for name, flag in ROWS_ONLY.items():
             if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
                 raise OptionError(f"{flag} belongs to --network rows", where=flag)
-        _labels(folder, hours, resume, decay, as_json)
-        return
-    if decay:
+    elif decay:
         raise OptionError("--decay belongs to --network labels", where="--decay")
-    _rows(folder, config, hours, device, resume, compiled, horizon, figure, as_json)
+    try:
+        if network == "labels":
+            _labels(folder, hours, resume, decay, as_json)
+        else:
+            _rows(folder, config, hours, device, resume, compiled, horizon, figure, as_json)
+    except KeyboardInterrupt:
+        checkpoint = folder / "checkpoint.pt"
+        kept = f"what was trained until the last checkpoint is in {checkpoint}"
+        _show.console(err=True).print(f"interrupted: {kept if checkpoint.exists() else 'nothing was written'}")
+        context.exit(INTERRUPTED)
 
 
 def _labels(folder: Path, hours: float, resume: str | None, decay: bool, as_json: bool) -> None:
