@@ -201,33 +201,34 @@ def committee(table: Table, seed: int) -> Committee:
 
 
 def show(records: list[dict[str, Any]]) -> None:
-    """Print a table of means over seeds per table of data, as markdown."""
-    frame = pd.DataFrame(records)
-    for name in [name for name in TABLES if name in set(frame["table"])]:
-        own = frame[(frame["table"] == name) & frame["auroc"].notna()] if "auroc" in frame else frame.iloc[:0]
-        seeds = own["seed"].nunique()
-        print(f"\n{name}, {seeds} cut{'s' * (seeds != 1)}:\n\n| | AUROC | C2ST | copies | accepted | CPU s |")
-        print("|---|---:|---:|---:|---:|---:|")
-        if name in PUBLISHED:
-            real, best, ddpm = PUBLISHED[name]
-            print(f"| *published: real rows* | {real:.3f} | - | - | - | - |")
-            print(f"| *published: best synthetic rows; C2ST of TabDDPM* | {best:.3f} | {ddpm:.3f} | - | - | - |")
-        for peer in [peer for peer in (*CONTROLS, *PEERS) if peer in set(own["peer"])]:
-            rows = own[own["peer"] == peer]
-            means = [np.mean(list(entry.values())) for entry in rows["auroc"]]
-            cells = [
-                f"{np.mean(means):.3f}"
-                + (f" ± {np.std(means, ddof=1) / len(means) ** 0.5:.3f}" if len(means) > 1 else "")
-            ]
-            for key, form in (("c2st", ".3f"), ("copies", ".3f"), ("accepted", ".2f"), ("cpu_seconds", ",.0f")):
-                value = rows[key].mean() if key in rows else np.nan
-                cells.append("-" if np.isnan(value) else format(value, form))
-            print(f"| {peer if peer != REAL else 'real rows; copies: of unseen rows'} | {' | '.join(cells)} |")
-        failed = frame[
-            (frame["table"] == name) & frame.get("error", pd.Series(index=frame.index, dtype=object)).notna()
-        ]
-        for _, row in failed.iterrows():
-            print(f"\n{row['peer']}: {row['error']}")
+    """Print every figure as a table of generators and tables of data, means over the cuts, as markdown."""
+    frame = pd.DataFrame([record for record in records if "auroc" in record])
+    frame["auroc"] = [float(np.mean(list(learners.values()))) for learners in frame["auroc"]]
+    names = [name for name in TABLES if name in set(frame["table"])]
+    peers = [peer for peer in (*CONTROLS, *PEERS) if peer in set(frame["peer"])]
+    published = {
+        "auroc": {"published: real rows": 0, "published: best synthetic rows": 1},
+        "c2st": {"published: TabDDPM": 2},
+    }
+    for figure, form in {
+        "auroc": ".3f",
+        "c2st": ".3f",
+        "copies": ".3f",
+        "accepted": ".2f",
+        "cpu_seconds": ",.0f",
+    }.items():
+        seeds = frame.groupby("table")["seed"].nunique()
+        print(f"\n{figure}, {seeds.min()} to {seeds.max()} cuts:\n")
+        print(f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
+        for title, place in published.get(figure, {}).items():
+            cells = [format(PUBLISHED[name][place], ".3f") if name in PUBLISHED else "" for name in names]
+            print(f"| *{title}* | {' | '.join(cells)} |")
+        means = frame.pivot_table(index="peer", columns="table", values=figure).reindex(index=peers, columns=names)
+        for peer, row in means.dropna(how="all").iterrows():
+            print(f"| {peer} | {' | '.join('' if np.isnan(value) else format(value, form) for value in row)} |")
+    for record in records:
+        if "error" in record:
+            print(f"\n{record['table']}, {record['peer']}: {record['error']}")
 
 
 def main(argv: list[str]) -> int:
