@@ -107,7 +107,7 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
 
 def main(argv: list[str]) -> None:
     """Ask what was not asked yet, and print it."""
-    auto = auto_members()
+    auto = auto_members(0)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mode", choices=("rare", "whole"))
     parser.add_argument("--tables", nargs="+", default=list(DEVELOPMENT), choices=DEVELOPMENT)

@@ -213,7 +213,7 @@ def votes(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarra
 def pull(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """How many rows the prior of a committee is worth."""
     y, own, held = votes(seed, train, test)
-    prior = np.array(prior_weights(choose_members(FOUR)))
+    prior = np.array(prior_weights(choose_members(FOUR, len(y))))
     for rows in (0.1, 1.0, 3.0, 10.0, 30.0):
         p = fit_combination(own, y, np.ones(len(y)), prior, rows).apply(held)[:, 1]
         yield {"learner": "committee", "arm": f"{rows:5.1f} rows", **judged(test["label"].to_numpy(), p, y.mean())}
@@ -223,7 +223,7 @@ def guardrail(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[di
     """What a level keeps and loses: every member as the learner, alone or blended with the committee."""
     y, own, held = votes(seed, train, test)
     truth = test["label"].to_numpy()
-    prior = np.array(prior_weights(choose_members(FOUR)))
+    prior = np.array(prior_weights(choose_members(FOUR, len(y))))
     committee = fit_combination(own, y, np.ones(len(y)), prior, PRIOR_ROWS)
     for place, name in enumerate(FOUR):
         sides = (np.exp(own[place]), np.exp(held[place]))

@@ -142,11 +142,12 @@ def material(
     if real.schema.group_by:  # what is taught shall not carry on how common an attribute's values are
         codes = real.codes[rows]
         weights = weights / np.bincount(codes, weights)[codes] * (len(rows) / len(bare.counts))
+    own = committee_of(estimator, len(real.labels), np.ptp(weights) > 0, in_folds, n_jobs)
     lesson = teach(
         take_rows(real.X, rows),
         real.labels[rows],
         synthetic,
-        teacher=committee_of(estimator, np.ptp(weights) > 0, in_folds, n_jobs) if teacher == "auto" else teacher,
+        teacher=own if teacher == "auto" else teacher,
         kinds={column.name: column.stated for column in real.schema.features if column.name in set(real.names)},
         groups=real.frame.iloc[rows][list(real.schema.group_by)] if real.schema.group_by else None,
         sample_weight=weights,
@@ -156,8 +157,11 @@ def material(
     return Material(real, rows, pool, lesson)
 
 
-def committee_of(estimator: Any, needs_weights: bool, in_folds: bool, n_jobs: int | None) -> Committee:
-    """Return an unfitted committee of which the estimator is a further member, where it takes the weights it needs."""
+def committee_of(estimator: Any, n_rows: int, needs_weights: bool, in_folds: bool, n_jobs: int | None) -> Committee:
+    """Return an unfitted committee of which the estimator is a further member, where it takes the weights it needs.
+
+    `n_rows`: of the whole table, so that the folds have the members that all rows will have.
+    """
     own = [] if needs_weights and weight_keyword(estimator) is None else [("estimator", estimator)]
-    committee = Committee([*auto_members(), *own], n_jobs=n_jobs)
+    committee = Committee([*auto_members(n_rows), *own], n_jobs=n_jobs)
     return committee.set_params(cv=CUTS_IN_FOLDS, repeats=1) if in_folds else committee

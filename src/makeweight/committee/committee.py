@@ -49,7 +49,8 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         at their library's defaults, and 150 of depth 3, each split from a third of the columns), "xgb", "lightgbm",
         "catboost" where installed; "in-context" (the default generator's network by Bayes' rule; a generator with
         ``label`` is a member by object, too) and "network" (the network of labels, where the package has its weights).
-        "auto" takes "closed-form", "lr", "rf", "hgb" and "hgb-shallow".
+        "auto" takes "closed-form", "lr", "rf", "hgb" and "hgb-shallow", and where torch is installed and the table has
+        at most 2,000 rows, "network".
     kinds : mapping of column to kind, optional
         Columns whose kind is stated rather than inferred.
     cv : int, default=5
@@ -145,7 +146,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._validate_params()
         rows = CommitteeRows.read(self, X, y, groups, sample_weight, self.kinds)
-        members = choose_members(self.members)
+        members = choose_members(self.members, len(rows))
         self.classes_, self.members_ = rows.classes, tuple(member.name for member in members)
         folds, repeats = self._rounds(int(rows.strata.distinct().min()), int(np.bincount(rows.labels).min()))
         rows.strata.check(1)
@@ -209,7 +210,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rarest = n_rows if n_rarest is None else n_rarest
         folds, repeats = self._rounds(rarest, rarest)
-        return forecast_fits(choose_members(self.members), n_rows, n_columns, folds, repeats)
+        return forecast_fits(choose_members(self.members, n_rows), n_rows, n_columns, folds, repeats)
 
     def _rounds(self, different: int, rarest: int) -> tuple[int, int]:
         """Return folds, at most one per different row of the rarest group, and repeats, by rows of the rarest class."""

@@ -41,7 +41,7 @@ def forecast_fits(
     """Return what fits to all folds take: in the rows linear, in the columns, too, beyond what a fit costs at least.
 
     >>> from makeweight.committee.members import choose_members
-    >>> forecast_fits(choose_members(["lr", "rf"]), 7_200, 14, folds=5, repeats=1).fits
+    >>> forecast_fits(choose_members(["lr", "rf"], 7_200), 7_200, 14, folds=5, repeats=1).fits
     10
     """
     thousands, rounds = n_rows * (1 - 1 / folds) / 1000, folds * repeats

@@ -22,6 +22,9 @@ __all__ = ["Member", "auto_members"]
 #: What "auto" takes, where it is installed. Forests with five rows a leaf, extremely randomised trees and other boosted
 #: trees add less than .001 of AUROC to these on real tables that are not reported (benchmarks/committee_members.py).
 AUTO = ("closed-form", "lr", "rf", "hgb", "hgb-shallow", "network")
+#: Rows of a table up to which "auto" has the network. On larger ones it adds .000 ± .001 of AUROC in half as much time
+#: as all others take.
+NETWORK_ROWS = 2_000
 #: Share of the prior weight that a member for few rows has, and all of them together have at most.
 FEW_SHARE, MOST_FEW = 0.3, 0.6
 
@@ -94,29 +97,31 @@ NAMED: Mapping[str, Member] = {
 }
 
 
-def auto_members() -> tuple[str, ...]:
-    """Return the names of the members that "auto" has here; the network of labels needs torch.
+def auto_members(n_rows: int) -> tuple[str, ...]:
+    """Return the names of the members that "auto" has here for a table of so many rows.
 
-    >>> auto_members()[:5]
+    >>> auto_members(7_200)
     ('closed-form', 'lr', 'rf', 'hgb', 'hgb-shallow')
     """
-    return tuple(name for name in AUTO if _is_installed(NAMED[name]))
+    quick = (name for name in AUTO if name != "network" or n_rows <= NETWORK_ROWS)
+    return tuple(name for name in quick if _is_installed(NAMED[name]))
 
 
 def _is_installed(member: Member) -> bool:
     return member.needs is None or importlib.util.find_spec(member.needs) is not None
 
 
-def choose_members(members: str | Sequence[Any]) -> tuple[Member, ...]:
-    """Return the members that are asked for.
+def choose_members(members: str | Sequence[Any], n_rows: int) -> tuple[Member, ...]:
+    """Return the members that are asked for, for a table of so many rows.
 
-    >>> [member.name for member in choose_members("auto")][:5]
+    >>> [member.name for member in choose_members("auto", 7_200)]
     ['closed-form', 'lr', 'rf', 'hgb', 'hgb-shallow']
     """
     if isinstance(members, str) and members != "auto":
         raise OptionError("members is 'auto' or a sequence", got=repr(members), hint=f"members=[{members!r}]")
     chosen = [
-        _member(asked, place) for place, asked in enumerate(auto_members() if isinstance(members, str) else members)
+        _member(asked, place)
+        for place, asked in enumerate(auto_members(n_rows) if isinstance(members, str) else members)
     ]
     names = [member.name for member in chosen]
     if not chosen or len(set(names)) < len(names):
@@ -161,7 +166,7 @@ def _member(asked: Any, place: int) -> Member:
 def prior_weights(members: Sequence[Member]) -> list[float]:
     """Return the members' weights before any row is seen; they sum to one.
 
-    >>> prior_weights(choose_members(["closed-form", "lr", "rf"]))
+    >>> prior_weights(choose_members(["closed-form", "lr", "rf"], 100))
     [0.3, 0.35, 0.35]
     """
     few = sum(member.few for member in members)
