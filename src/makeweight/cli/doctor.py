@@ -35,7 +35,7 @@ EXTRAS = {
     "skops": "a model in a file without pickle: makeweight evaluate --model",
     "tabicl": "the generator tabicl, and a teacher of soft labels",
     "tabpfn": "the generator tabpfn, and a teacher of soft labels",
-    "train": "makeweight pretrain, adapt and GPUs for the transformer",
+    "train": "the network in committees; makeweight pretrain, adapt and GPUs",
 }
 #: For what other processes try out; slow disks and busy machines import packages for minutes.
 SECONDS = 6.0

@@ -17,6 +17,7 @@ from makeweight.committee.closed_form import even_rows
 from makeweight.errors import FileProblem
 from makeweight.plan import Target
 from makeweight.table import Schema, Table
+from makeweight.table.reading import FrameReader
 
 __all__ = ["GeneratorLabels", "LabelNetwork"]
 
@@ -31,7 +32,8 @@ class _Reader(abc.ABC, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_: np.ndarray
 
     def _know(self, y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
-        """Remember classes and shares, and return the labels' codes."""
+        """Remember columns, classes and shares, and return the labels' codes."""
+        self._names = list(self.schema.names)  # the schema itself is not kept with a saved model
         self.classes_, codes = np.unique(y, return_inverse=True)
         shares = np.bincount(codes, weights=sample_weight)
         self._shares = shares / shares.sum()
@@ -43,7 +45,7 @@ class _Reader(abc.ABC, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Return probabilities of shape (n, k) at the classes' weighted shares."""
-        weighed = self._even(X[self.schema.names].reset_index(drop=True)) * self._shares
+        weighed = self._even(X[self._names].reset_index(drop=True)) * self._shares
         return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
     @abc.abstractmethod
@@ -142,15 +144,14 @@ class LabelNetwork(_Reader):
         codes = self._know(y, sample_weight)
         kept = even_rows(codes, self.most_rows, self.random_state)
         self._codes = codes[kept]
-        self._columns = [column for column in self.schema.features if column.is_learned]
-        self._known = self._numbers(X[self.schema.names].iloc[kept].reset_index(drop=True))
+        self._reader = FrameReader([column for column in self.schema.features if column.is_learned])
+        self._known = self._numbers(X.iloc[kept])
         return self
 
     def _numbers(self, X: pd.DataFrame) -> np.ndarray:
         """Return numbers and codes, NaN where missing."""
-        table = Table(X, self.schema)
-        parts = [table.encode(column.name).astype(np.float64) for column in self._columns]
-        for column, values in zip(self._columns, parts, strict=True):
+        parts = [values.astype(np.float64) for values in self._reader.read(X)]
+        for column, values in zip(self._reader.columns, parts, strict=True):
             if column.kind.is_coded:
                 values[values < 0] = np.nan
         return np.column_stack(parts) if parts else np.zeros((len(X), 1))
@@ -161,7 +162,7 @@ class LabelNetwork(_Reader):
     def _even(self, X: pd.DataFrame) -> np.ndarray:
         from makeweight.generators.transformer.labels.predict import label_probabilities
 
-        coded = np.array([column.kind.is_coded for column in self._columns] or [False])
+        coded = np.array([column.kind.is_coded for column in self._reader.columns] or [False])
         model, digest = _loaded(self._file())
         if digest != self._digest:
             raise FileProblem(
