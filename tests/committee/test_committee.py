@@ -183,9 +183,38 @@ def test_few_rows_are_predicted_more_than_once():
 
 def test_it_can_be_stored():
     X, y, _ = mixed(60)
-    committee = Committee(["lr", "rf", "hgb-shallow", "closed-form", "in-context"], cv=2, repeats=1, random_state=0)
-    again = pickle.loads(pickle.dumps(committee.fit(X, y)))
-    assert np.array_equal(again.predict_proba(X), committee.predict_proba(X))
+    members = ["lr", "rf", "hgb-shallow", "closed-form", "in-context", "network"]
+    committee = Committee(members, cv=2, repeats=1, random_state=0).fit(X, y)
+    for again in (pickle.loads(pickle.dumps(committee)), committee.lean()):
+        assert np.array_equal(again.predict_proba(X), committee.predict_proba(X))
+
+
+def test_a_member_that_reads_labelled_rows_is_asked_of_all_of_them():
+    X, y, _ = mixed(60)
+    alone = Committee(["network"], cv=2, repeats=1, random_state=0).fit(X, y)
+    assert [len(fits.models[0][1]._known) for fits in alone._fits] == [len(X)]
+    beside = Committee(["lr", "network"], cv=2, repeats=1, random_state=0).fit(X, y)
+    assert [fits.places.tolist() for fits in beside._fits] == [[0], [0], [1]]
+
+
+def test_a_network_with_other_weights_than_it_was_fitted_with_is_refused(monkeypatch, tmp_path):
+    from makeweight.generators.transformer.labels import weights
+    from makeweight.generators.transformer.labels.config import LabelModelConfig
+    from makeweight.generators.transformer.labels.model import LabelModel
+
+    X, y, _ = mixed(60)
+    committee = Committee(["network"], cv=2, repeats=1, random_state=0).fit(X, y)
+    weights.save(LabelModel(LabelModelConfig()), tmp_path / "other.safetensors", weights.LabelWeights())
+    monkeypatch.setattr("makeweight.committee.networks.label_weights", lambda: tmp_path / "other.safetensors")
+    with pytest.raises(FileProblem, match="other weights than when this member was fitted"):
+        committee.predict_proba(X)
+
+
+def test_large_tables_do_without_the_network(monkeypatch):
+    assert "network" not in auto_members(2_001)
+    assert auto_members(2_000)[-1] == "network"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "network" not in auto_members(2_000)
 
 
 def test_parameters_are_stored_and_cloned():

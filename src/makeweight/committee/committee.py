@@ -161,10 +161,11 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if any(member.reads_context for member in members):
             tasks.append(replace(tasks[0], held=np.zeros(len(rows), dtype=bool)))
         logs = np.zeros((len(members), len(rows), len(self.classes_)))
-        self._fits: list[_Fits] = [_Fits((), np.zeros(0), self.classes_)] * len(tasks)
+        fitted: dict[int, _Fits] = {}
         for place, (fits, held_logs) in run(_fit_round, tasks, n_jobs=self.n_jobs or 1):
-            self._fits[place] = fits
+            fitted[place] = fits
             logs[:, tasks[place].held] += held_logs / repeats
+        self._fits = [fitted[place] for place in sorted(fitted) if fitted[place].models]
         prior = np.array(prior_weights(members))
         self._attributes = rows.attributes
         codes = rows.attributes.codes(rows.frame) if rows.attributes else None
