@@ -176,10 +176,7 @@ def compare(
     named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
     command = evaluate_command([*table, *named], design, settings, named_arms, ran)
     added, augment = amounts.n_added, amounts.augment
-    teaching = named if teaches(generator, options) else ["--generator", QUICK_GENERATOR]
-    advice = Advice(
-        table, named, teaching, added, augment, str(target), _case(problem), soft_strategy(problem, amounts)
-    )
+    advice = _advice(problem, amounts, table, named, teaches(generator, options), str(target))
     verdict = judge(
         scores, focus, problem.group_names, table=table, generator=named, n_added=added, augment=augment, cut=cut
     )
@@ -263,9 +260,14 @@ def _ranking(problem: EvaluationProblem, random_state: int) -> str:
     return ranking_answer(problem.table(np.arange(len(problem))), problem.labels, rng)[1]
 
 
-def _case(problem: EvaluationProblem) -> str:
-    """Return the rarest class."""
-    return problem.class_names[int(np.bincount(problem.labels).argmin())]
+def _advice(
+    problem: EvaluationProblem, amounts: Amounts, table: Sequence[str], named: Sequence[str], taught: bool, target: str
+) -> Advice:
+    """Return what the answer names. `taught`: whether the named generator writes the rows that a committee labels."""
+    teaching = named if taught else ["--generator", QUICK_GENERATOR]
+    rarest = problem.class_names[int(np.bincount(problem.labels).argmin())]
+    strategy = soft_strategy(problem, amounts)
+    return Advice(table, named, teaching, amounts.n_added, amounts.augment, target, rarest, strategy)
 
 
 def _transfer(

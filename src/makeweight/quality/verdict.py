@@ -111,13 +111,7 @@ def reach(checks: Sequence[Check], table: str = "real.csv --target y") -> Qualit
             " ".join([lacking, *_holdout(by_code["MWQ06"], table)]),
             "Not judged: faults could not have been seen.",
         )
-    tips = sum(check.drawer == "tip" for check in checks)
-    muted = sum(check.drawer == "muted" for check in checks)
-    also = f", {tips} {'has a remark' if tips == 1 else 'have remarks'}" if tips else ""
-    also += f", {muted} {'is' if muted == 1 else 'are'} muted" if muted else ""
-    undecided = sum(check.drawer == "undecided" for check in checks)
-    also += f", {undecided} {'is' if undecided == 1 else 'are'} undecided" if undecided else ""
-    sentence = f"No fault found: {passed} checks passed{also}."
+    sentence = f"No fault found: {passed} checks passed{_neither(checks)}."
     if blind:
         sentence += " With so few rows, large faults would go unnoticed in places."
     if unfamiliar:
@@ -125,6 +119,17 @@ def reach(checks: Sequence[Check], table: str = "real.csv --target y") -> Qualit
     following = [*_holdout(by_code["MWQ06"], table), f"Measure whether the rows help: makeweight evaluate {table}"]
     answer = f"Use these rows: {passed} checks passed, no fault found."
     return QualityVerdict("no-fault", sentence, tuple(details), following[0], answer)
+
+
+def _neither(checks: Sequence[Check]) -> str:
+    """Return how many checks have neither passed nor found a fault, for the end of a sentence."""
+    words = {
+        "tip": ("has a remark", "have remarks"),
+        "muted": ("is muted", "are muted"),
+        "undecided": ("is undecided", "are undecided"),
+    }
+    counts = {drawer: sum(check.drawer == drawer for check in checks) for drawer in words}
+    return "".join(f", {n} {words[drawer][n > 1]}" for drawer, n in counts.items() if n)
 
 
 def _unseen(checks: Checks) -> tuple[str, str]:
