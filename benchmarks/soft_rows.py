@@ -237,6 +237,7 @@ def figure(frame: pd.DataFrame, path: str) -> None:
         axes.set_title(f"{title}: {tables} tables, {seeds} splits or more", fontsize=10)
         axes.set_yticks(np.arange(len(LEARNERS))[::-1], [NAMES[name] for name in LEARNERS])
         axes.set_xlabel("AUROC beyond doing nothing")
+        axes.locator_params(axis="x", nbins=5)
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     drawn.savefig(path, dpi=110)
 
