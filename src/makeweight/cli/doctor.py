@@ -60,8 +60,8 @@ print(json.dumps({"cuda": cuda, "mps": bool(mps and mps.is_available()), "thread
 
 GENERATORS = """
 import json
-from makeweight.generators.registry import tried
-for info in tried():
+from makeweight.generators.registry import available
+for info in available():
     print(json.dumps({"name": info.name, "problem": info.problem, "licence": info.licence}), flush=True)
 """
 

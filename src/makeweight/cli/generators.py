@@ -28,7 +28,7 @@ def command(name: str | None, as_json: bool) -> None:
     if name is not None:
         _show_options(described(name), as_json)
         return
-    infos = available()
+    infos = list(available())
     if as_json:
         fields = ("name", "summary", "needs", "good_for", "origin", "licence", "usable", "problem")
         _show.print_json({"generators": [{name: getattr(info, name) for name in fields} for info in infos]})

@@ -25,7 +25,6 @@ __all__ = [
     "names",
     "resolve",
     "stated_options",
-    "tried",
 ]
 
 #: A package adds a generator with ``[project.entry-points."makeweight.generators"] name = "module:Class"``.
@@ -53,24 +52,13 @@ def names(cost_class: CostClass | None = None) -> list[str]:
     return [info.name for info in _catalogue() if cost_class in (None, info.cost_class)]
 
 
-def available() -> list[GeneratorInfo]:
-    """Return all generators, each with what keeps it from being used here, if anything does.
+def available() -> Iterator[GeneratorInfo]:
+    """Import one generator after the other, and yield what is said of it and what keeps it from being used here.
 
     Examples
     --------
     >>> [info.name for info in available() if info.usable][:2]
     ['transformer', 'smoothed-bootstrap']
-    """
-    return list(tried())
-
-
-def tried() -> Iterator[GeneratorInfo]:
-    """Import one generator after the other, and say of each what keeps it from being used.
-
-    Examples
-    --------
-    >>> next(tried()).name
-    'transformer'
     """
     for info in _catalogue():
         problem = None
