@@ -34,6 +34,7 @@ extensions = [
 ]
 exclude_patterns = ["_site", "README.md"]
 default_role = "code"
+smartquotes = False  # two dashes are two dashes
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

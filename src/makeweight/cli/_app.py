@@ -37,6 +37,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"makeweight.cli.{cmd_name}").command
+        command.name = cmd_name  # each is a function called `command`
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
