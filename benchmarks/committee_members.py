@@ -1,11 +1,11 @@
 """Which members a committee should have: chosen on real tables that no other benchmark reports.
 
-    python benchmarks/committee_members.py rare|whole [--tables NAME ...] [--members NAME ...] [--seed 1]
+    python benchmarks/committee_members.py rare|whole [--tables NAME ...] [--members NAME ...] [--beside NAME ...]
 
 Tables are the development half of further_tables.py. Members are fitted in five folds, each for itself, and what they
 say of rows that they have not seen is kept in build/committee_members/: a committee of any of them is then a matter of
-milliseconds. Printed, beside the committee "auto", are each member alone, auto with one more, and auto with one less:
-AUROC and log-loss at the training rows' shares, with standard errors over the tables.
+milliseconds. Printed, beside the committee "auto" or that of --beside, are each member alone, that committee with one
+more, and with one less: AUROC and log-loss at the training rows' shares, with standard errors over the tables.
 """
 
 from __future__ import annotations
@@ -25,28 +25,20 @@ from further_tables import DEVELOPMENT
 from makeweight.committee.combination import fit_combination
 from makeweight.committee.committee import PRIOR_ROWS
 from makeweight.committee.members import NAMED, auto_members, prior_weights
-from makeweight.measure.learners import FrameClassifier, fit_estimator
+from makeweight.measure.learners import FrameClassifier, fit_estimator, make_learner
 from makeweight.measure.probabilities import probabilities
 from makeweight.table import Schema
+from makeweight.table.files import replace_file
 from quality import ROOT
 from soft_rows import FLOOR, loss_at, split
 
 KEPT = ROOT / "build" / "committee_members"
 CLASSES = np.array([0, 1])
-STEADY = {
-    "learning_rate": 0.05,
-    "max_iter": 150,
-    "max_depth": 3,
-    "min_samples_leaf": 5,
-    "l2_regularization": 5.0,
-    "max_features": 0.3,
-    "early_stopping": False,
-}
 
 
 def boosted(**changes: Any) -> Callable[[Schema], Any]:
     """Boosted trees on a column per category, with other settings than those of "hgb-shallow"."""
-    return lambda schema: FrameClassifier(HistGradientBoostingClassifier(**{**STEADY, **changes}), schema)
+    return lambda schema: FrameClassifier(make_learner("hgb-shallow", 0, 0).set_params(**changes), schema)
 
 
 #: Members by name: those that a committee knows, and variations.
@@ -91,7 +83,7 @@ def said(mode: str, table: str, member: str, seed: int) -> Said:
         new = np.log(probabilities(model, asked, CLASSES))
     found = {"own": own, "new": new, "y": y, "truth": truth}
     KEPT.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **found)
+    replace_file(path, lambda stream: np.savez_compressed(stream, **found))
     return found
 
 
@@ -107,13 +99,14 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
 
 def main(argv: list[str]) -> None:
     """Ask what was not asked yet, and print it."""
-    auto = auto_members(0)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mode", choices=("rare", "whole"))
     parser.add_argument("--tables", nargs="+", default=list(DEVELOPMENT), choices=DEVELOPMENT)
     parser.add_argument("--members", nargs="+", default=list(MEMBERS), choices=MEMBERS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--beside", nargs="+", default=list(auto_members(0)), choices=MEMBERS)
     options = parser.parse_args(argv)
+    auto = tuple(options.beside)
     warnings.simplefilter("ignore")
     members = [*auto, *(name for name in options.members if name not in auto)]
     tables: dict[str, dict[str, Said]] = {}
@@ -121,7 +114,7 @@ def main(argv: list[str]) -> None:
         tables[table] = {member: said(options.mode, table, member, options.seed) for member in members}
         print(table, file=sys.stderr, flush=True)
     beside = {table: judged(auto, known) for table, known in tables.items()}
-    print(f"{len(tables)} tables, auto: AUROC {np.mean([row[0] for row in beside.values()]):.4f}")
+    print(f"{len(tables)} tables, all of {', '.join(auto)}: AUROC {np.mean([row[0] for row in beside.values()]):.4f}")
     committees = {
         **{f"{member} alone": (member,) for member in members},
         **{f"and {member}": (*auto, member) for member in members if member not in auto},

@@ -43,6 +43,7 @@ import transformer_calibrated as tables
 from further_tables import KEPT_BACK
 from makeweight import SyntheticClassifier
 from makeweight.committee import Committee, soft_counts, soft_labels
+from makeweight.committee.members import auto_members
 from records import Records
 
 RESULTS = Path(__file__).parent / "results" / "soft_rows.parquet"
@@ -257,6 +258,8 @@ def speed() -> None:
     size = f"{len(X):,} rows x {X.shape[1]} columns"
     committee = told(f"a committee, {size}", lambda: Committee(random_state=0).fit(X, y))
     told(f"its answers for {len(rows):,} rows", lambda: committee.predict_proba(rows))
+    beside = told("the same with the network", lambda: Committee(auto_members(0), random_state=0).fit(X, y))
+    told("its answers", lambda: beside.predict_proba(rows))
     features, labels = make_classification(1_000, 10, weights=[0.9], random_state=0)
     small = pd.DataFrame(features, columns=[f"x{i}" for i in range(10)]).assign(label=labels)
     for teacher in ("auto", None):

@@ -177,7 +177,8 @@ def test_doctor_says_what_it_had_no_time_to_try(run, monkeypatch, seconds):
 
 def test_doctor_keeps_what_was_tried_before_an_import_ends_the_process():
     told = '{"name": "smote", "problem": null, "licence": null}'
-    listing = doctor._start(f"import os; print('noise'); print('{told}', flush=True); print('{{', end=''); os._exit(1)")
+    noise = "print('{}'); print('generator {', end='', flush=True)"
+    listing = doctor._start(f"import os; print('generator {told}'); {noise}; os._exit(1)")
     rows = {row["name"]: row["usable"] for row in doctor.generators(listing, [], time.monotonic() + 60)}
     assert rows["smote"] is True
     assert rows["transformer"] is None

@@ -142,12 +142,13 @@ def material(
     if real.schema.group_by:  # what is taught shall not carry on how common an attribute's values are
         codes = real.codes[rows]
         weights = weights / np.bincount(codes, weights)[codes] * (len(rows) / len(bare.counts))
-    own = committee_of(estimator, len(real.labels), np.ptp(weights) > 0, in_folds, n_jobs)
+    if teacher == "auto":
+        teacher = committee_of(estimator, len(real.labels), np.ptp(weights) > 0, in_folds, n_jobs)
     lesson = teach(
         take_rows(real.X, rows),
         real.labels[rows],
         synthetic,
-        teacher=own if teacher == "auto" else teacher,
+        teacher=teacher,
         kinds={column.name: column.stated for column in real.schema.features if column.name in set(real.names)},
         groups=real.frame.iloc[rows][list(real.schema.group_by)] if real.schema.group_by else None,
         sample_weight=weights,

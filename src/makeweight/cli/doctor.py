@@ -62,7 +62,8 @@ GENERATORS = """
 import json
 from makeweight.generators.registry import available
 for info in available():
-    print(json.dumps({"name": info.name, "problem": info.problem, "licence": info.licence}), flush=True)
+    told = json.dumps({"name": info.name, "problem": info.problem, "licence": info.licence})
+    print(f"\\ngenerator {told}", flush=True)
 """
 
 
@@ -207,8 +208,10 @@ def generators(listing: subprocess.Popen[str], packages: list[Package], deadline
     from makeweight.generators.registry import described, names
 
     rows: dict[str, UsableGenerator] = {}
-    for line in filter(_is_whole, _output(listing, deadline).splitlines()):
-        entry: UsableGenerator = json.loads(line)
+    for line in _output(listing, deadline).splitlines():
+        if not (line.startswith("generator {") and line.endswith("}")):  # another package's, or cut off
+            continue
+        entry: UsableGenerator = json.loads(line.removeprefix("generator "))
         rows[entry["name"]] = {**entry, "usable": entry["problem"] is None}
     for info in (described(name) for name in names() if name not in rows):
         lacking = [p["name"] for p in packages if p["extra"] == info.extra and info.extra and not p["works"]]
@@ -216,11 +219,6 @@ def generators(listing: subprocess.Popen[str], packages: list[Package], deadline
         usable = False if lacking else None
         rows[info.name] = {"name": info.name, "problem": problem, "licence": info.licence, "usable": usable}
     return list(rows.values())
-
-
-def _is_whole(line: str) -> bool:
-    """Whether a line is an object, and not what another package has printed, or cut off."""
-    return line.startswith("{") and line.endswith("}")
 
 
 def weights() -> WeightsFile:

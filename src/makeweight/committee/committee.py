@@ -39,7 +39,8 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Class probabilities by several classifiers, weighed by how well each predicts rows that it has not seen.
 
     Every member is fitted once per fold. Out-of-fold log-probabilities give the weights, a slope and offsets, so that
-    the answer is calibrated without a further step; new rows get the mean over the folds' fits.
+    the answer is calibrated without a further step; new rows get the mean over the folds' fits, and of a network that
+    reads labelled rows one answer by all of them.
 
     Parameters
     ----------

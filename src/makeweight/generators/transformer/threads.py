@@ -7,39 +7,50 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
+
+__all__ = ["OneThread"]
 
 T = TypeVar("T")
 
 
-class _OneThread:
-    """Keeps linear algebra at one thread while anybody works here; the last to leave restores it."""
+class OneThread:
+    """Keeps a library at one thread while anybody works here; the last to leave restores it.
 
-    def __init__(self) -> None:
+    `limit` sets the limit, and returns what restores it.
+    """
+
+    def __init__(self, limit: Callable[[], Callable[[], object]]) -> None:
+        self.limit = limit
         self.lock, self.inside = threading.Lock(), 0
-        self.limits: Any = None
+        self.restore: Callable[[], object] = limit
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the limit."""
-        from threadpoolctl import threadpool_limits
-
         with self.lock:
             self.inside += 1
             if self.inside == 1:
-                self.limits = threadpool_limits(1, user_api="blas")
+                self.restore = self.limit()
         try:
             yield
         finally:
             with self.lock:
                 self.inside -= 1
                 if not self.inside:
-                    self.limits.restore_original_limits()
+                    self.restore()
 
 
-_ONE_THREAD = _OneThread()
+def _limit_blas() -> Callable[[], object]:
+    from threadpoolctl import threadpool_limits
+
+    restore: Callable[[], object] = threadpool_limits(1, user_api="blas").restore_original_limits
+    return restore
+
+
+_ONE_THREAD = OneThread(_limit_blas)
 
 
 def _allowed() -> int:

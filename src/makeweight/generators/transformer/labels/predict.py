@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch
 from makeweight.errors import OptionError
 from makeweight.generators.transformer.labels.evidence import collect
 from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
+from makeweight.generators.transformer.threads import OneThread
 
 __all__ = ["label_probabilities"]
 
@@ -46,19 +47,17 @@ def label_odds(
     if not 0 < label.sum() < len(label):
         raise OptionError("both labels need rows", where="label", got=f"{int(label.sum())} of {len(label)} rows are 1")
     model.eval()
-    with _one_thread():
+    with _ONE_THREAD.held():  # sums must not depend on how many there are
         return _odds(model, known, categorical, label, asked, trees, random_state)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Hold torch at one thread: sums must not depend on how many there are."""
-    before = torch.get_num_threads()
+def _limit_torch() -> Callable[[], object]:
+    restore = partial(torch.set_num_threads, torch.get_num_threads())
     torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return restore
+
+
+_ONE_THREAD = OneThread(_limit_torch)
 
 
 def _odds(
