@@ -22,7 +22,8 @@ __all__ = ["Member", "auto_members"]
 #: What "auto" takes, where it is installed. Forests with five rows a leaf, extremely randomised trees and other boosted
 #: trees add less than .001 of AUROC to these on real tables that are not reported (benchmarks/committee_members.py).
 AUTO = ("closed-form", "lr", "rf", "hgb", "hgb-shallow", "network")
-#: Rows of a table up to which "auto" has the network. On larger ones it adds .000 ± .001 of AUROC, and two fifths of time.
+#: Rows of a table up to which "auto" has the network. On larger ones it adds .000 ± .001 of AUROC, and takes two
+#: fifths of the time of all others.
 NETWORK_ROWS = 2_000
 #: Share of the prior weight that a member for few rows has, and all of them together have at most.
 FEW_SHARE, MOST_FEW = 0.3, 0.6
