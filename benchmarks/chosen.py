@@ -1,11 +1,13 @@
 """What `SyntheticClassifier` chooses by itself, beside the same learner calibrated and nothing else, on many tables.
 
-    python benchmarks/chosen.py rare|whole|kept-rare|kept-whole [--seeds 1,2 --tables NAME ... --learners NAME ...]
+    python benchmarks/chosen.py MODE [--seeds 1,2 --tables NAME ... --learners NAME ...]
     python benchmarks/chosen.py --show                                        # the tables of docs/soft-rows.md
 
-Tables, splits and learners are those of soft_rows.py. Both are calibrated to the training rows' shares (Platt scaling);
-balanced log-loss is of the same probabilities, shifted to equal shares. Sizes are chosen in three folds, once
-(``cv=3, repeats=1``, lighter than the defaults). The run is resumable: what is in the results is not measured again.
+Modes rare, whole, kept-rare and kept-whole, tables, splits and learners are those of soft_rows.py. Mode rare, and the
+modes few (10 rare rows), rare30 and many (1,000 rare rows of large tables), are together the 72 cases of
+transformer_calibrated.py. Both arms are calibrated to the training rows' shares (Platt scaling); balanced log-loss is
+of the same probabilities, shifted to equal shares. Sizes are chosen in three folds, once (``cv=3, repeats=1``, lighter
+than the defaults). The run is resumable: what is in the results is not measured again.
 """
 
 from __future__ import annotations
@@ -20,13 +22,26 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+import soft_rows
+import transformer_calibrated as calibrated
 from makeweight import SyntheticClassifier
 from records import Records
-from soft_rows import FLOOR, MODES, learner, loss_at, shifted, split
+from soft_rows import FLOOR, WHOLE, learner, loss_at, shifted
 
 RESULTS = Path(__file__).parent / "results" / "chosen.parquet"
 LEARNERS = ("LR", "RF", "XGB")
 LIGHT = {"cv": 3, "repeats": 1}
+#: Modes that soft_rows.py lacks: tables, and rare rows.
+FURTHER = {"few": (("opal/craft", "opal/gender"), 10), "rare30": (WHOLE, 30), "many": (calibrated.LARGE, calibrated.MANY)}
+MODES = soft_rows.MODES | {mode: names for mode, (names, _) in FURTHER.items()}
+CASES = ("rare", *FURTHER)
+
+
+def split(mode: str, table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows to learn from and rows to judge by."""
+    if mode in FURTHER:
+        return calibrated.split(table, FURTHER[mode][1], seed)
+    return soft_rows.split(mode, table, seed)
 
 
 def measure(mode: str, table: str, seed: int, name: str) -> list[dict[str, Any]]:
@@ -68,6 +83,22 @@ def summarise(frame: pd.DataFrame) -> None:
         print(part.groupby("learner", sort=False)[["nothing seconds", "chosen seconds"]].mean().round(1).to_string())
 
 
+def summarise_cases(frame: pd.DataFrame) -> None:
+    """Print how often, and by how much, what is chosen is better or worse over the cases of all sizes."""
+    cases = frame[frame["mode"].isin(CASES)]
+    for metric, sign in (("balanced", -1), ("auroc", 1)):
+        gain = sign * (cases[f"chosen {metric}"] - cases[f"nothing {metric}"])
+        by = gain.groupby([cases["mode"], cases["table"], cases["learner"]], sort=False).agg(["mean", "sem"])
+        surely = by["mean"].abs() > 2 * by["sem"]  # false where there is one split
+        better, worse = by["mean"] > 0, by["mean"] < 0
+        print(
+            f"\n{len(by)} cases, {metric}: gain {by['mean'].mean():+.4f}, better {better.mean():.0%} (beyond two "
+            f"standard errors {(better & surely).mean():.0%}), level {(by['mean'] == 0).mean():.0%}, worse "
+            f"{worse.mean():.0%} (beyond two standard errors {(worse & surely).mean():.0%}), "
+            f"worst {by['mean'].min():+.4f} {by['mean'].idxmin()}"
+        )
+
+
 def main() -> None:
     """Measure what is missing, or show what is there."""
     warnings.filterwarnings("ignore")
@@ -91,6 +122,7 @@ def main() -> None:
                     print(*key.values(), row["way"], f"{time.monotonic() - began:.0f} s", flush=True)
     if asked.show:
         summarise(records.frame)
+        summarise_cases(records.frame)
 
 
 if __name__ == "__main__":
