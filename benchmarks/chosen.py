@@ -32,7 +32,11 @@ RESULTS = Path(__file__).parent / "results" / "chosen.parquet"
 LEARNERS = ("LR", "RF", "XGB")
 LIGHT = {"cv": 3, "repeats": 1}
 #: Modes that soft_rows.py lacks: tables, and rare rows.
-FURTHER = {"few": (("opal/craft", "opal/gender"), 10), "rare30": (WHOLE, 30), "many": (calibrated.LARGE, calibrated.MANY)}
+FURTHER = {
+    "few": (("opal/craft", "opal/gender"), 10),
+    "rare30": (WHOLE, 30),
+    "many": (calibrated.LARGE, calibrated.MANY),
+}
 MODES = soft_rows.MODES | {mode: names for mode, (names, _) in FURTHER.items()}
 CASES = ("rare", *FURTHER)
 
