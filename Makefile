@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 PIP := -m pip install --quiet --no-compile
 # Tests of what never sees torch; they run where there is none.
 NUMPY := tests/generators/test_auto.py \
-    $(addprefix tests/generators/transformer/test_transformer_,decode.py estimator_checks.py generator.py weights.py without_torch.py)
+    $(addprefix tests/generators/transformer/test_transformer_,decode.py estimator_checks.py generator.py labels.py weights.py without_torch.py)
 
 .PHONY: demo test check light unit site coverage test-long reproduce-quick package clean
 

@@ -35,7 +35,7 @@ from sklearn.metrics import roc_auc_score
 from makeweight.generators.transformer.labels import weights
 from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.evidence import collect
-from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
+from makeweight.generators.transformer.labels.model import LabelModel, inputs_of, untrained
 from makeweight.generators.transformer.labels.predict import label_odds
 from pretraining_state import content, small
 from quality import DATA, ROOT, TARGETS, balanced_log_loss
@@ -70,7 +70,6 @@ def numbers(train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.nda
     return np.stack(columns, 1), kinds
 
 
-@torch.no_grad()
 def measure(table: str, rare: int, seed: int, models: dict[str, LabelModel]) -> dict[str, list[dict[str, Any]]]:
     """Records of every file of weights: learners, their mean, the network, and all four."""
     train, test = split(table, rare, seed)
@@ -81,18 +80,15 @@ def measure(table: str, rare: int, seed: int, models: dict[str, LabelModel]) -> 
         model.steps[-1][1].set_params(**changes)
         odds.append(scores(model.fit(train.drop(columns="label"), train["label"]), features))
     values, kinds = numbers(train, test)
-    label = torch.tensor(train["label"].to_numpy(), dtype=torch.float32)[None]
-    evidence = collect(
-        torch.tensor(values, dtype=torch.float32)[None],
-        torch.tensor(kinds)[None],
-        label,
-        next(iter(models.values())).config.trees,
-        torch.Generator().manual_seed(seed),
-    )
+    label, trees = train["label"].to_numpy(dtype=np.float32), next(iter(models.values())).config.trees
+    with np.errstate(all="ignore"):
+        evidence = collect(
+            values.astype(np.float32)[None], kinds[None], label[None], trees, np.random.default_rng(seed)
+        )
     three = np.mean(odds, 0)
     out = {}
     for name, model in models.items():
-        own = model(inputs_of(evidence, model.config.most_columns))[0].double().numpy()
+        own = model(inputs_of(evidence, model.config.most_columns))[0].astype(np.float64)
         prior = np.log(train["label"].mean() / (1 - train["label"].mean()))
         arms = dict(zip(LEARNERS, odds, strict=True)) | {"three": three, "network": own + prior}
         arms["four"] = (3 * three + own + prior) / 4
@@ -170,14 +166,14 @@ def main() -> int:
         print(f"skipped: no tables in {DATA}", file=sys.stderr)
         return 0
     warnings.filterwarnings("ignore")
-    torch.set_num_threads(1)
     loaded = {path: weights.load(path) for path in options.weights}
+    closed = untrained(LabelModelConfig(), np.random.default_rng(0))
     if options.speed:
-        speed(loaded[options.weights[-1]][0] if options.weights else LabelModel(LabelModelConfig()).eval())
+        speed(loaded[options.weights[-1]][0] if options.weights else closed)
         return 0
     hours = {hashlib.sha256(path.read_bytes()).hexdigest()[:12]: facts for path, (_, facts) in loaded.items()}
     models = dict(zip(hours, [model for model, _ in loaded.values()], strict=True))
-    models[CLOSED] = LabelModel(LabelModelConfig()).eval()
+    models[CLOSED] = closed
     records = Records(options.output)
     for seed in SEEDS[: options.seeds] if options.run else ():
         for table, rare in TABLES + SMALL:

@@ -50,8 +50,8 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         at their library's defaults, and 150 of depth 3, each split from a third of the columns), "xgb", "lightgbm",
         "catboost" where installed; "in-context" (the default generator's network by Bayes' rule; a generator with
         ``label`` is a member by object, too) and "network" (the network of labels, where the package has its weights).
-        "auto" takes "closed-form", "lr", "rf", "hgb" and "hgb-shallow", and where torch is installed and the table has
-        at most 2,000 rows, "network".
+        "auto" takes "closed-form", "lr", "rf", "hgb" and "hgb-shallow", and where the table has at most 2,000 rows,
+        "network".
     kinds : mapping of column to kind, optional
         Columns whose kind is stated rather than inferred.
     cv : int, default=5

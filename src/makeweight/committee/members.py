@@ -86,12 +86,7 @@ NAMED: Mapping[str, Member] = {
         Member("catboost", _on_matrix(_catboost), needs="catboost"),
         Member("in-context", _in_context, few=True),
         Member(
-            "network",
-            LabelNetwork,
-            few=True,
-            reads_context=True,
-            needs="torch",
-            check=lambda: check_label_weights(label_weights()),
+            "network", LabelNetwork, few=True, reads_context=True, check=lambda: check_label_weights(label_weights())
         ),
     )
 }

@@ -111,9 +111,9 @@ class LabelNetwork(_Reader):
     >>> import tempfile
     >>> from makeweight.generators.transformer.labels import weights
     >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
-    >>> from makeweight.generators.transformer.labels.model import LabelModel
+    >>> from makeweight.generators.transformer.labels.model import untrained
     >>> path = Path(tempfile.mkdtemp()) / "labels.safetensors"
-    >>> weights.save(LabelModel(LabelModelConfig()), path, weights.LabelWeights())
+    >>> weights.save(untrained(LabelModelConfig(), np.random.default_rng(0)), path, weights.LabelWeights())
     >>> X = pd.DataFrame({"size": [1.5, 2.5, 1.25, 2.75] * 10})
     >>> LabelNetwork(Schema.infer(X), path, 0).fit(X, np.array([0, 1] * 20)).predict(X[:2])
     array([0, 1])
@@ -137,9 +137,6 @@ class LabelNetwork(_Reader):
 
         `X` of shape (n, d): with the columns of `schema`. `y` of shape (n,), `sample_weight` of shape (n,).
         """
-        from makeweight.generators.transformer.arrays import require_torch
-
-        require_torch("the network of labels")
         self._digest = _loaded(self._file())[1]
         codes = self._know(y, sample_weight)
         kept = even_rows(codes, self.most_rows, self.random_state)

@@ -26,6 +26,7 @@ import numpy as np
 from makeweight.generators.transformer.arrays import Array, of
 from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.features import Cells, Context, doubt
+from makeweight.generators.transformer.initial import Initial
 from makeweight.generators.transformer.kernel import Experts, Normal
 
 __all__ = ["Network"]
@@ -306,48 +307,33 @@ def untrained(config: ModelConfig, rng: np.random.Generator) -> Network:
     """
     width, hidden = config.width, config.expansion * config.width
     known, asked = CONTENT_EXTRAS + 2 * config.frequencies, QUERY_EXTRAS + 2 * config.frequencies
-    parameters: dict[str, np.ndarray] = {}
-
-    def linear(name: str, inputs: int, outputs: int, bias: bool = True) -> None:
-        bound = 1 / math.sqrt(inputs)
-        parameters[f"{name}.weight"] = rng.uniform(-bound, bound, (outputs, inputs))
-        if bias:
-            parameters[f"{name}.bias"] = rng.uniform(-bound, bound, outputs)
-
-    def small(name: str, inputs: int) -> None:
-        linear(f"{name}.0", inputs, width)
-        linear(f"{name}.2", width, width)
-
+    start = Initial(rng)
     # in this order the states of optimisers are kept
-    small("content", known)
-    small("query", asked)
+    start.small("content", known, width)
+    start.small("query", asked, width)
     for name in ("code", "column"):
-        linear(name, config.identity, width, bias=False)
-    small("kind", SUMMARY)
+        start.linear(name, config.identity, width, bias=False)
+    start.small("kind", SUMMARY, width)
     for number in range(config.layers):
         layer = f"layers.{number}."
         for name in ("columns", "rows", "cell"):
-            parameters[f"{layer}norm_{name}.weight"] = np.ones(width)
+            start.constant(f"{layer}norm_{name}.weight", np.ones(width))
         for name in ("columns", "rows"):
-            linear(f"{layer}{name}", width, 3 * width, bias=False)
-            linear(f"{layer}{name}_out", width, width, bias=False)
-        linear(f"{layer}up", width, hidden)
-        linear(f"{layer}down", hidden, width)
+            start.linear(f"{layer}{name}", width, 3 * width, bias=False)
+            start.linear(f"{layer}{name}_out", width, width, bias=False)
+        start.linear(f"{layer}up", width, hidden)
+        start.linear(f"{layer}down", hidden, width)
         for name in ("columns_out", "rows_out", "down"):
-            weight = parameters[f"{layer}{name}.weight"]
-            weight[:] = rng.normal(0, 0.5 / math.sqrt(width * config.layers), weight.shape)
-        parameters[f"{layer}sink"] = np.zeros((2, width))
-        parameters[f"{layer}sharp"] = np.tile([1.0, 0.0], (config.heads, 1))
-    parameters["norm.weight"] = np.ones(width)
-
-    def silent(name: str, outputs: int) -> None:
-        parameters[f"{name}.weight"], parameters[f"{name}.bias"] = np.zeros((outputs, width)), np.zeros(outputs)
-
-    silent("bins", config.bins)
-    silent("gone", 1)
-    parameters["point_from.weight"] = np.zeros((width, width))
-    linear("point_to", width, width, bias=False)
-    silent("trust", 2)
+            shape = start.arrays[f"{layer}{name}.weight"].shape
+            start.normal(f"{layer}{name}.weight", shape, 0.5 / math.sqrt(width * config.layers))
+        start.constant(f"{layer}sink", np.zeros((2, width)))
+        start.constant(f"{layer}sharp", np.tile([1.0, 0.0], (config.heads, 1)))
+    start.constant("norm.weight", np.ones(width))
+    for name, outputs in (("bins", config.bins), ("gone", 1)):
+        start.silent(name, width, outputs)
+    start.constant("point_from.weight", np.zeros((width, width)))
+    start.linear("point_to", width, width, bias=False)
+    start.silent("trust", width, 2)
     # gains of the closed-form terms: Gaussian log-density, categories' share, its change, missing share
-    parameters["gains"] = np.ones(4)
-    return Network(config, {name: value.astype(np.float32) for name, value in parameters.items()})
+    start.constant("gains", np.ones(4))
+    return Network(config, start.single())

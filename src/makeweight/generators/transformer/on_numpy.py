@@ -21,9 +21,10 @@ from numpy import (
     sort,
     sqrt,
     stack,
+    tanh,
     where,
 )
-from numpy.linalg import cholesky
+from numpy.linalg import cholesky, inv
 from scipy.linalg import lapack
 from scipy.special import ndtr, ndtri
 
@@ -31,6 +32,7 @@ __all__ = [
     "amax",
     "amin",
     "arange",
+    "argsort",
     "array",
     "attend",
     "cholesky",
@@ -39,9 +41,11 @@ __all__ = [
     "double",
     "exp",
     "gelu",
+    "inv",
     "inverse_factor",
     "isfinite",
     "isnan",
+    "layer_norm",
     "linear",
     "log",
     "log_sigmoid",
@@ -52,6 +56,7 @@ __all__ = [
     "ndtr",
     "ndtri",
     "normal",
+    "repeat",
     "rms_norm",
     "searchsorted",
     "sigmoid",
@@ -63,6 +68,7 @@ __all__ = [
     "stack",
     "sum_at",
     "take",
+    "tanh",
     "to_numpy",
     "where",
     "whole",
@@ -70,6 +76,8 @@ __all__ = [
 ]
 
 EPSILON = float(np.finfo(np.float32).eps)
+#: Added to the variance of a token.
+VARIANCE = 1e-5
 #: Exponents of attention within these limits neither overflow nor vanish: no maximum has to be looked for.
 SAFE = 50.0
 #: Logits of attention worked on at once: half a mebibyte.
@@ -120,6 +128,16 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...], like: Numbers) -> N
     return rng.standard_normal(shape, dtype=np.float32)
 
 
+def argsort(x: Numbers) -> Numbers:
+    """Return what puts the last axis in ascending order; equals stay in theirs."""
+    return np.argsort(x, axis=-1, kind="stable")
+
+
+def repeat(x: Numbers, times: int) -> Numbers:
+    """Return every number of the last axis so many times: (… N) -> (… N·times)."""
+    return np.repeat(x, times, axis=-1)
+
+
 def take(x: Numbers, index: Numbers, axis: int) -> Numbers:
     """Return the numbers at an index along an axis; other axes are broadcast."""
     return np.take_along_axis(x, index, axis)
@@ -144,11 +162,11 @@ def searchsorted(values: Numbers, wanted: Numbers, side: str) -> Numbers:
     return out
 
 
-def softmax(x: Numbers) -> Numbers:
-    """Return probabilities over the last axis."""
-    out = x - x.max(-1, keepdims=True)
+def softmax(x: Numbers, axis: int = -1) -> Numbers:
+    """Return probabilities over an axis."""
+    out = x - x.max(axis, keepdims=True)
     np.exp(out, out=out)
-    out /= out.sum(-1, keepdims=True)
+    out /= out.sum(axis, keepdims=True)
     return out
 
 
@@ -210,6 +228,18 @@ def rms_norm(x: Numbers, weight: Numbers) -> Numbers:
     squares += EPSILON
     out = x / np.sqrt(squares, out=squares)
     out *= weight
+    return out
+
+
+def layer_norm(x: Numbers, weight: Numbers, bias: Numbers) -> Numbers:
+    """Return x (… E) drawn to mean 0 and variance 1, times a weight, plus a bias."""
+    out = x - x.mean(-1, keepdims=True)
+    variance = np.einsum("...e,...e->...", out, out)[..., None]
+    variance /= x.shape[-1]
+    variance += VARIANCE
+    out /= np.sqrt(variance, out=variance)
+    out *= weight
+    out += bias
     return out
 
 

@@ -23,14 +23,15 @@ from torch import (
     sin,
     sqrt,
     stack,
+    tanh,
     where,
 )
-from torch.linalg import cholesky
+from torch.linalg import cholesky, inv
 from torch.nn.functional import gelu, linear
 from torch.nn.functional import logsigmoid as log_sigmoid
 from torch.special import ndtr, ndtri
 
-from makeweight.generators.transformer.on_numpy import __all__
+from makeweight.generators.transformer.on_numpy import VARIANCE, __all__
 
 PART = 32_768  # sequences per attention call: CUDA grids end at 65,535
 
@@ -82,6 +83,16 @@ def sort(x: Tensor) -> Tensor:
     return x.sort(-1).values
 
 
+def argsort(x: Tensor) -> Tensor:
+    """Return what puts the last axis in ascending order; equals stay in theirs."""
+    return x.argsort(stable=True)
+
+
+def repeat(x: Tensor, times: int) -> Tensor:
+    """Return every number of the last axis so many times: (… N) -> (… N·times)."""
+    return x[..., None].expand(*x.shape, times).flatten(-2)
+
+
 def take(x: Tensor, index: Tensor, axis: int) -> Tensor:
     """Return the numbers at an index along an axis; other axes are broadcast."""
     return torch.take_along_dim(x, index, axis)
@@ -97,9 +108,9 @@ def searchsorted(values: Tensor, wanted: Tensor, side: str) -> Tensor:
     return torch.searchsorted(values.contiguous(), wanted.contiguous(), side=side)
 
 
-def softmax(x: Tensor) -> Tensor:
-    """Return probabilities over the last axis."""
-    return x.softmax(-1)
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Return probabilities over an axis."""
+    return x.softmax(axis)
 
 
 def log_softmax(x: Tensor) -> Tensor:
@@ -115,6 +126,11 @@ def logsumexp(x: Tensor) -> Tensor:
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
     """Return x (… E) over its root mean square, times a weight."""
     return F.rms_norm(x, weight.shape, weight)
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return x (… E) drawn to mean 0 and variance 1, times a weight, plus a bias."""
+    return F.layer_norm(x, weight.shape, weight, bias, VARIANCE)
 
 
 def attend(q: Tensor, keys: Tensor, values: Tensor, *, causal: bool = False, hidden: Tensor | None = None) -> Tensor:

@@ -11,29 +11,27 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["OneThread"]
+__all__ = ["run_all"]
 
 T = TypeVar("T")
 
 
-class OneThread:
-    """Keeps a library at one thread while anybody works here; the last to leave restores it.
+class _OneThread:
+    """Keeps BLAS at one thread while anybody works here; the last to leave restores it."""
 
-    `limit` sets the limit, and returns what restores it.
-    """
-
-    def __init__(self, limit: Callable[[], Callable[[], object]]) -> None:
-        self.limit = limit
+    def __init__(self) -> None:
         self.lock, self.inside = threading.Lock(), 0
-        self.restore: Callable[[], object] = limit
+        self.restore: Callable[[], object] = int
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the limit."""
+        from threadpoolctl import threadpool_limits
+
         with self.lock:
             self.inside += 1
             if self.inside == 1:
-                self.restore = self.limit()
+                self.restore = threadpool_limits(1, user_api="blas").restore_original_limits
         try:
             yield
         finally:
@@ -43,14 +41,7 @@ class OneThread:
                     self.restore()
 
 
-def _limit_blas() -> Callable[[], object]:
-    from threadpoolctl import threadpool_limits
-
-    restore: Callable[[], object] = threadpool_limits(1, user_api="blas").restore_original_limits
-    return restore
-
-
-_ONE_THREAD = OneThread(_limit_blas)
+_ONE_THREAD = _OneThread()
 
 
 def _allowed() -> int:

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from makeweight.generators.transformer.arrays import Array, of
 from makeweight.generators.transformer.labels import boosting, forest
 
 BINS = 64  # of a normal score, a tenth of a standard deviation each; the codes of a category
@@ -36,170 +37,168 @@ EXPERTS = ("cells", "discriminant", "additive", "vote", "forest", "boosting")
 class Evidence:
     """Closed-form evidence of a batch of tables."""
 
-    score: Tensor  # B R D  normal score; categories by frequency; 0 where missing
-    cell: Tensor  # B R D  log-ratio of the cell
-    missing: Tensor  # B R D
-    categorical: Tensor  # B D
-    strength: Tensor  # B D  log-loss that the cells of a column save, in nats
-    row: Tensor  # B R X  log-ratio by every expert, on its own right scale
-    alike: Tensor  # B R N  similarity to the rows that are learned from, beyond the most similar: at most 0
-    quality: Tensor  # B X  nats that every expert saves on the rows that are learned from
-    label: Tensor  # B N
+    score: Array  # B R D  normal score; categories by frequency; 0 where missing
+    cell: Array  # B R D  log-ratio of the cell
+    missing: Array  # B R D
+    categorical: Array  # B D
+    strength: Array  # B D  log-loss that the cells of a column save, in nats
+    row: Array  # B R X  log-ratio by every expert, on its own right scale
+    alike: Array  # B R N  similarity to the rows that are learned from, beyond the most similar: at most 0
+    quality: Array  # B X  nats that every expert saves on the rows that are learned from
+    label: Array  # B N
 
 
-def encode(values: Tensor, categorical: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+def encode(values: Array, categorical: Array, rows: int) -> tuple[Array, Array, Array]:
     """Scores (B R D), bins (B R D), and numbers that trees split (B R D)."""
-    missing = values.isnan()
-    filled = values.masked_fill(missing, torch.inf).transpose(1, 2).contiguous()  # B D R
-    code = torch.where(categorical[:, :, None] & filled.isfinite(), filled, -1).long().clamp_max(BINS - 2)
+    xp = of(values)
+    gone = xp.isnan(values).swapaxes(1, 2)  # B D R
+    coded = categorical[:, :, None] & ~gone
+    filled = xp.where(gone, math.inf, values.swapaxes(1, 2))
+    code = xp.whole(xp.where(coded, filled, -1).clip(-1, BINS - 2))
     # categories take the place of their frequency
-    tally = torch.zeros(*code.shape[:2], BINS + 1, device=values.device)
-    tally.scatter_add_(2, code[..., :rows] + 1, torch.ones_like(filled[..., :rows]))
-    place = (-tally[..., 1:]).argsort(dim=-1, stable=True).argsort(-1)  # 0: the most frequent
-    code = torch.where(code >= 0, place.gather(2, code.clamp_min(0)), -1)
-    number = torch.where(categorical[:, :, None], torch.where(code >= 0, code.float(), torch.inf), filled)
-    ordered = number[..., :rows].sort(-1).values.contiguous()
-    count = ordered.isfinite().sum(-1, keepdim=True).clamp_min(1)
-    left = torch.searchsorted(ordered, number.contiguous(), side="left")
-    right = torch.searchsorted(ordered, number.contiguous(), side="right")
+    tally = xp.sum_at(code[..., :rows] + 1, xp.zeros((*code.shape[:2], rows), values) + 1, BINS + 1)
+    place = xp.argsort(xp.argsort(-tally[..., 1:]))  # 0: the most frequent
+    code = xp.where(code >= 0, xp.take(place, code.clip(0), 2), -1)
+    number = xp.where(coded, xp.single(code), filled)
+    ordered = xp.sort(number[..., :rows])
+    count = xp.isfinite(ordered).sum(axis=-1)[..., None].clip(1)
+    left, right = (xp.searchsorted(ordered, number, side=side) for side in ("left", "right"))
     edge = 0.25 / count
-    rank = ((left + right) / (2 * count)).clamp(min=edge, max=1 - edge)
-    gone = missing.transpose(1, 2)
-    score = torch.where(gone, 0, torch.special.ndtri(rank)).float()
-    bins = ((score + REACH) * (BINS / (2 * REACH))).long().clamp(0, BINS - 1)
-    bins = torch.where(categorical[:, :, None], code.clamp_min(0), bins)
-    bins = torch.where(gone, BINS, bins)
-    split = torch.where(categorical[:, :, None], code.float(), score).masked_fill(gone, -9.0)
-    return score.transpose(1, 2), bins.transpose(1, 2), split.transpose(1, 2)
+    rank = xp.single((left + right) / (2 * count))
+    rank = xp.minimum(xp.maximum(rank, xp.single(edge)), xp.single(1 - edge))
+    score = xp.where(gone, 0, xp.single(xp.ndtri(rank)))
+    bins = xp.whole(((score + REACH) * (BINS / (2 * REACH))).clip(0, BINS - 1))
+    bins = xp.where(categorical[:, :, None], code.clip(0), bins)
+    bins = xp.where(gone, BINS, bins)
+    cut = xp.where(gone, -9.0, xp.where(categorical[:, :, None], xp.single(code), score))
+    return score.swapaxes(1, 2), bins.swapaxes(1, 2), xp.single(cut).swapaxes(1, 2)
 
 
-def kernels() -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=1)
+def kernels() -> tuple[np.ndarray, np.ndarray]:
     """Similarity of two bins of numbers (BINS+1, BINS+1), and RANK numbers a bin whose products are nearly it."""
-    centre = torch.linspace(-REACH, REACH, BINS)
-    number = torch.zeros(BINS + 1, BINS + 1)
-    number[:BINS, :BINS] = torch.exp(-0.5 * ((centre[:, None] - centre) / WIDTH) ** 2)
+    centre = np.linspace(-REACH, REACH, BINS)
+    number = np.zeros((BINS + 1, BINS + 1))
+    number[:BINS, :BINS] = np.exp(-0.5 * ((centre[:, None] - centre) / WIDTH) ** 2)
     number[BINS, BINS] = 1
-    size, vector = torch.linalg.eigh(number)
-    factor = vector[:, -RANK:] * size[-RANK:].clamp_min(0).sqrt()
+    size, vector = np.linalg.eigh(number)
+    factor = vector[:, -RANK:] * np.sqrt(size[-RANK:].clip(0))
     factor[BINS] = 0
-    return number, factor
+    return number.astype(np.float32), factor.astype(np.float32)
 
 
-def cell_evidence(bins: Tensor, categorical: Tensor, label: Tensor) -> Tensor:
+def cell_evidence(bins: Array, categorical: Array, label: Array) -> Array:
     """Log-ratio of every cell, of the context's own by the other rows: (B R D)."""
+    xp = of(label)
     rows = label.shape[1]
-    batch, every, columns = bins.shape
-    alike = kernels()[0].to(bins.device)
-    where = bins.transpose(1, 2)  # B D R
+    batch, every, _ = bins.shape
+    alike = xp.array(kernels()[0], label)
+    where = bins.swapaxes(1, 2)  # B D R
     sums = []
-    for k in (0, 1):
-        amount = (label == k).float()[:, None].expand(-1, columns, -1)
-        count = torch.zeros(batch, columns, BINS + 1, device=bins.device).scatter_add_(2, where[..., :rows], amount)
-        smooth = torch.where(categorical[..., None], count, count @ alike)
-        sums.append(smooth.gather(2, where))  # B D R
-    own = torch.zeros(batch, 1, every, device=bins.device)
-    own[:, 0, :rows] = label
-    other = torch.zeros_like(own)
-    other[:, 0, :rows] = 1 - label
+    for amount in (1 - label, label):
+        count = xp.sum_at(where[..., :rows], amount[:, None], BINS + 1)
+        smooth = xp.where(categorical[..., None], count, count @ alike)
+        sums.append(xp.take(smooth, where, 2))  # B D R
+    asked = xp.zeros((batch, 1, every - rows), label)
+    own, other = (xp.concatenate([amount[:, None], asked], axis=2) for amount in (label, 1 - label))
     one, zero = sums[1] - own, sums[0] - other  # a row's similarity to itself is one
-    many = label.sum(1)[:, None, None]
+    many = label.sum(axis=1)[:, None, None]
     ones, zeros = many - own, rows - many - other
     pooled = (one + zero + 0.01) / (ones + zeros)
     ratio = ((one + PSEUDO * pooled) / (ones + PSEUDO)) / ((zero + PSEUDO * pooled) / (zeros + PSEUDO))
-    return ratio.clamp_min(1e-4).log().transpose(1, 2)
+    return xp.log(ratio.clip(1e-4)).swapaxes(1, 2)
 
 
-def rescale(evidence: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+def rescale(evidence: Array, label: Array) -> tuple[Array, Array]:
     """Draw evidence (B R) to the scale on which it is right: Gaussian laws within either label. With nats saved (B)."""
+    xp = of(label)
     rows = label.shape[1]
     known = evidence[:, :rows]
-    one = label / label.sum(1, keepdim=True).clamp_min(1) / 2
-    zero = (1 - label) / (1 - label).sum(1, keepdim=True).clamp_min(1) / 2
-    high, low = 2 * (known * one).sum(1, keepdim=True), 2 * (known * zero).sum(1, keepdim=True)
-    centre = torch.where(label > 0, high, low)
-    variance = ((known - centre) ** 2 * (one + zero)).sum(1, keepdim=True)
-    few = torch.minimum(label.sum(1), (1 - label).sum(1))[:, None]
-    slope = (high - low).clamp_min(0) / (variance + 1e-3) * (few / (few + 3))
+    ones, zeros = label.sum(axis=1)[:, None], (1 - label).sum(axis=1)[:, None]
+    one, zero = label / ones.clip(1) / 2, (1 - label) / zeros.clip(1) / 2
+    high, low = (2 * (known * side).sum(axis=1)[:, None] for side in (one, zero))
+    centre = xp.where(label > 0, high, low)
+    variance = ((known - centre) ** 2 * (one + zero)).sum(axis=1)[:, None]
+    few = xp.minimum(ones, zeros)
+    slope = (high - low).clip(0) / (variance + 1e-3) * (few / (few + 3))
     right = slope * (evidence - (high + low) / 2)
-    right = right / (1 + (right / 6) ** 2).sqrt()  # no surer than a factor of four hundred
-    signed = torch.where(label > 0, right[:, :rows], -right[:, :rows])
-    saved = math.log(2) - (torch.nn.functional.softplus(-signed) * (one + zero)).sum(1)
+    right = right / xp.sqrt(1 + (right / 6) ** 2)  # no surer than a factor of four hundred
+    signed = xp.where(label > 0, right[:, :rows], -right[:, :rows])
+    saved = math.log(2) + (xp.log_sigmoid(signed) * (one + zero)).sum(axis=1)
     return right, saved
 
 
-def discriminant(x: Tensor, label: Tensor) -> Tensor:
+def discriminant(x: Array, label: Array) -> Array:
     """Ridge regression of the label, both labels weighing the same: (B R P) -> (B R), the context's own left out."""
+    xp = of(label)
     rows = label.shape[1]
-    many = label.sum(1, keepdim=True).clamp_min(1)
-    weight = torch.where(label > 0, rows / (2 * many), rows / (2 * (rows - many).clamp_min(1)))[..., None]
-    centre = (x[:, :rows] * weight).sum(1, keepdim=True) / rows
-    x = x - centre
+    many = label.sum(axis=1)[:, None].clip(1)
+    weight = xp.where(label > 0, rows / (2 * many), rows / (2 * (rows - many).clip(1)))[..., None]
+    x = x - (x[:, :rows] * weight).sum(axis=1)[:, None] / rows
     known, y = x[:, :rows], (2 * label - 1)[..., None]
-    gram = (known * weight).transpose(1, 2) @ known
-    gram.diagonal(dim1=1, dim2=2).add_(RIDGE)
-    inverse = torch.linalg.inv(gram)
-    slope = inverse @ ((known * weight).transpose(1, 2) @ y)
-    value = (x @ slope)[..., 0]
-    pull = ((known @ inverse) * known).sum(-1) * weight[..., 0]  # of a row on itself
-    pull = (pull + weight[..., 0] / rows).clamp_max(0.9)
+    weighed = (known * weight).swapaxes(1, 2)
+    inverse = xp.inv(weighed @ known + RIDGE * xp.array(np.eye(x.shape[2], dtype=np.float32), label))
+    value = (x @ (inverse @ (weighed @ y)))[..., 0]
+    pull = ((known @ inverse) * known).sum(axis=-1) * weight[..., 0]  # of a row on itself
+    pull = (pull + weight[..., 0] / rows).clip(None, 0.9)
     left = (value[:, :rows] - pull * y[..., 0]) / (1 - pull)
-    return torch.cat([left, value[:, rows:]], 1)
+    return xp.concatenate([left, value[:, rows:]], axis=1)
 
 
-def vote(bins: Tensor, categorical: Tensor, label: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+def vote(bins: Array, categorical: Array, label: Array, strength: Array) -> tuple[Array, Array]:
     """Log-ratio by the labels of similar rows, columns weighing what they say (B R); and similarities (B R N)."""
+    xp = of(label)
     rows = label.shape[1]
-    factor = kernels()[1].to(bins.device)
-    codes = torch.zeros(BINS + 1, RANK, device=bins.device)
-    codes[torch.arange(BINS), torch.arange(BINS).clamp_max(RANK - 1)] = 1
-    tables = torch.stack([factor, codes])
-    feature = tables[categorical.long()[:, None].expand_as(bins), bins]  # B R D RANK
-    weight = strength.clamp_min(0) + 0.2 * strength.clamp_min(0).mean(1, keepdim=True) + 1e-3
-    weight = (weight / weight.sum(1, keepdim=True)).sqrt()
-    feature = (feature * weight[:, None, :, None]).flatten(2)
-    alike = feature @ feature[:, :rows].transpose(1, 2)  # B R N  at most 1
-    itself = torch.arange(rows, device=bins.device)
-    alike[:, itself, itself] = -torch.inf
-    alike = 10 * (alike - alike.amax(-1, keepdim=True))
-    near = torch.exp(alike)
+    codes = np.zeros((BINS + 1, RANK), np.float32)
+    codes[np.arange(BINS), np.arange(BINS).clip(None, RANK - 1)] = 1
+    features = xp.array(np.stack([kernels()[1], codes]), label)
+    feature = features[xp.whole(categorical)[:, None], bins]  # B R D RANK
+    weight = strength.clip(0) + 0.2 * strength.clip(0).mean(axis=1)[:, None] + 1e-3
+    weight = xp.sqrt(weight / weight.sum(axis=1)[:, None])
+    feature = (feature * weight[:, None, :, None]).reshape(*bins.shape[:2], -1)
+    alike = feature @ feature[:, :rows].swapaxes(1, 2)  # B R N  at most 1
+    itself = np.arange(rows)
+    alike[:, itself, itself] = -math.inf
+    alike -= xp.amax(alike, axis=-1)[..., None]
+    alike *= 10
+    near = xp.exp(alike)
     alike[:, itself, itself] = 0
-    many = label.sum(1, keepdim=True)
-    one = (near @ label[..., None])[..., 0]
-    zero = (near @ (1 - label)[..., None])[..., 0]
-    odds = ((one + 0.3) / many.clamp_min(1)).log() - ((zero + 0.3) / (rows - many).clamp_min(1)).log()
+    many = label.sum(axis=1)[:, None]
+    sums = near @ xp.stack([label, 1 - label], axis=-1)  # B R 2
+    odds = xp.log((sums[..., 0] + 0.3) / many.clip(1)) - xp.log((sums[..., 1] + 0.3) / (rows - many).clip(1))
     return odds, alike
 
 
-@torch.no_grad()
-def collect(values: Tensor, categorical: Tensor, label: Tensor, trees: int, generator: torch.Generator) -> Evidence:
+def collect(values: Array, categorical: Array, label: Array, trees: int, rng: np.random.Generator) -> Evidence:
     """Collect all closed-form evidence of a batch of tables.
 
-    `values` (Tensor, shape (B, R, D)): numbers, codes in categorical columns, NaN where missing; the first N rows are
-    learned from. `categorical`: Tensor of bool, shape (B, D). `label` (Tensor, shape (B, N)): 0 or 1; every table has
-    rows of both. `trees`: of the forest. `generator`: draws the trees.
+    `values` (Array, shape (B, R, D)): numbers, codes in categorical columns, NaN where missing; the first N rows are
+    learned from. `categorical`: Array of bool, shape (B, D). `label` (Array, shape (B, N)): 0 or 1; every table has
+    rows of both. `trees`: of the forest. `rng`: draws the trees.
 
-    >>> x = torch.linspace(-1, 1, 40).reshape(1, 40, 1)
-    >>> label = (x[:, :30, 0] > -0.3).float()
-    >>> evidence = collect(x, torch.tensor([[False]]), label, 8, torch.Generator().manual_seed(0))
+    >>> x = np.linspace(-1, 1, 40, dtype=np.float32).reshape(1, 40, 1)
+    >>> label = (x[:, :30, 0] > -0.3).astype(np.float32)
+    >>> evidence = collect(x, np.array([[False]]), label, 8, np.random.default_rng(0))
     >>> bool((evidence.row[:, 30:] > 0).all())
     True
     """
+    xp = of(values)
     rows = label.shape[1]
-    score, bins, split = encode(values, categorical, rows)
+    score, bins, cut = encode(values, categorical, rows)
     cell = cell_evidence(bins, categorical, label)
-    strength = torch.stack([rescale(cell[..., j], label)[1] for j in range(cell.shape[-1])], -1)
-    missing = values.isnan()
-    trunk = forest.grow(split[:, :rows], categorical, label, trees, generator)
-    plain = torch.where(categorical[:, None], cell, score)
+    strength = xp.stack([rescale(cell[..., j], label)[1] for j in range(cell.shape[-1])], axis=-1)
+    missing = xp.isnan(values)
+    trunk = forest.grow(cut[:, :rows], categorical, label, trees, rng)
+    plain = xp.where(categorical[:, None], cell, score)
     votes, alike = vote(bins, categorical, label, strength)
     rough = [
-        cell.sum(-1),
-        discriminant(torch.cat([plain, missing.float()], -1), label),
-        discriminant(torch.cat([plain, cell], -1), label),
+        cell.sum(axis=-1),
+        discriminant(xp.concatenate([plain, xp.single(missing)], axis=-1), label),
+        discriminant(xp.concatenate([plain, cell], axis=-1), label),
         votes,
-        torch.cat([forest.own(trunk), forest.judge(trunk, split[:, rows:])], 1),
-        boosting.boost(bins, categorical, label, BINS + 1, generator),
+        xp.concatenate([forest.own(trunk), forest.judge(trunk, cut[:, rows:])], axis=1),
+        boosting.boost(bins, categorical, label, BINS + 1, rng),
     ]
     scaled = [rescale(evidence, label) for evidence in rough]
-    row, quality = (torch.stack([pair[i] for pair in scaled], -1) for i in (0, 1))
+    row, quality = (xp.stack([pair[i] for pair in scaled], axis=-1) for i in (0, 1))
     return Evidence(score, cell, missing, categorical, strength, row, alike, quality, label)

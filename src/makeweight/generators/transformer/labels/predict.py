@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
 
 from makeweight.errors import OptionError
 from makeweight.generators.transformer.labels.evidence import collect
 from makeweight.generators.transformer.labels.model import LabelModel, inputs_of
-from makeweight.generators.transformer.threads import OneThread
+from makeweight.generators.transformer.threads import run_all
 
 __all__ = ["label_probabilities"]
 
 PART = 4_096  # rows that are labelled at once
 
 
-@torch.no_grad()
 def label_odds(
     model: LabelModel,
     known: np.ndarray,
@@ -38,47 +35,25 @@ def label_odds(
     labels were equally frequent. Raises OptionError if a label has no row.
 
     >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
+    >>> from makeweight.generators.transformer.labels.model import untrained
     >>> x = np.linspace(-1, 1, 40)[:, None]
-    >>> model = LabelModel(LabelModelConfig())
+    >>> model = untrained(LabelModelConfig(), np.random.default_rng(0))
     >>> odds = label_odds(model, x, np.array([False]), x[:, 0] > 0, np.array([[-0.9], [0.9]]))
     >>> (odds > 0).tolist()
     [False, True]
     """
     if not 0 < label.sum() < len(label):
         raise OptionError("both labels need rows", where="label", got=f"{int(label.sum())} of {len(label)} rows are 1")
-    model.eval()
-    with _ONE_THREAD.held():  # sums must not depend on how many there are
-        return _odds(model, known, categorical, label, asked, trees, random_state)
+    given, count = label.astype(np.float32)[None], model.config.trees if trees is None else trees
 
+    def odds(rows: np.ndarray) -> np.ndarray:
+        values = np.concatenate([known, rows]).astype(np.float32)[None]
+        rng = np.random.default_rng(random_state)  # the same trees for every part
+        evidence = collect(values, np.asarray(categorical)[None], given, count, rng)
+        return np.asarray(model(inputs_of(evidence, model.config.most_columns))[0].astype(np.float64))
 
-def _limit_torch() -> Callable[[], object]:
-    restore = partial(torch.set_num_threads, torch.get_num_threads())
-    torch.set_num_threads(1)
-    return restore
-
-
-_ONE_THREAD = OneThread(_limit_torch)
-
-
-def _odds(
-    model: LabelModel,
-    known: np.ndarray,
-    categorical: np.ndarray,
-    label: np.ndarray,
-    asked: np.ndarray,
-    trees: int | None,
-    random_state: int,
-) -> np.ndarray:
-    kinds = torch.as_tensor(categorical, dtype=torch.bool)[None]
-    given = torch.as_tensor(label, dtype=torch.float32)[None]
-    count = model.config.trees if trees is None else trees
-    answers = []
-    for start in range(0, len(asked), PART):
-        rows = np.concatenate([known, asked[start : start + PART]])
-        generator = torch.Generator().manual_seed(random_state)  # the same trees for every part
-        evidence = collect(torch.as_tensor(rows, dtype=torch.float32)[None], kinds, given, count, generator)
-        answers.append(model(inputs_of(evidence, model.config.most_columns))[0].double().numpy())
-    return np.concatenate(answers) if answers else np.zeros(0)
+    parts = [asked[start : start + PART] for start in range(0, len(asked), PART)]
+    return np.concatenate([*run_all([partial(odds, rows) for rows in parts], 1), np.zeros(0)])
 
 
 def label_probabilities(
@@ -97,9 +72,10 @@ def label_probabilities(
     (N,)): codes 0 … K−1, each with at least a row; K is 2 or more. Returns float64, shape (M, K): rows sum to one.
 
     >>> from makeweight.generators.transformer.labels.config import LabelModelConfig
+    >>> from makeweight.generators.transformer.labels.model import untrained
     >>> x = np.linspace(-1, 1, 60)[:, None]
     >>> label = np.repeat([0, 1, 2], 20)
-    >>> model = LabelModel(LabelModelConfig())
+    >>> model = untrained(LabelModelConfig(), np.random.default_rng(0))
     >>> p = label_probabilities(model, x, np.array([False]), label, np.array([[-0.9], [0.0], [0.9]]))
     >>> p.argmax(1).tolist(), p.sum(1).round(6).tolist()
     ([0, 1, 2], [1.0, 1.0, 1.0])

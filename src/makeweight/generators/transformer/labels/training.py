@@ -31,10 +31,11 @@ from torch import Tensor
 from makeweight.errors import FileProblem, OptionError
 from makeweight.generators.transformer.labels import evidence, weights
 from makeweight.generators.transformer.labels.config import LabelConfig
-from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, closed_form, inputs_of
+from makeweight.generators.transformer.labels.model import LabelInputs, LabelModel, closed_form, inputs_of, untrained
 from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
 from makeweight.generators.transformer.loop import TrainingLoop
 from makeweight.generators.transformer.optimisers import native_dtype
+from makeweight.generators.transformer.trainable import TrainableParameters
 
 __all__ = ["LabelFigures", "pretrain_labels"]
 
@@ -65,6 +66,23 @@ class LabelFigures:
     closed_auroc: float
 
 
+class TrainableLabels(TrainableParameters):
+    """The network of labels; call it as the network."""
+
+    def __init__(self, model: LabelModel) -> None:
+        super().__init__(model.own)
+        self.config = model.config
+
+    def snapshot(self) -> LabelModel:
+        """Return a copy on numpy arrays."""
+        return LabelModel(self.config, self.rounded())
+
+    def forward(self, inputs: LabelInputs) -> Tensor:
+        """Log-odds of the rows to label: (B M)."""
+        odds: Tensor = LabelModel(self.config, dict(self.named_parameters()))(inputs)
+        return odds
+
+
 def balanced_loss(odds: Tensor, tasks: LabelTasks) -> Tensor:
     """Log-loss of every task, both labels weighing the same: (B M) -> (B)."""
     loss = F.binary_cross_entropy_with_logits(odds, tasks.asked, reduction="none") * tasks.weight
@@ -79,9 +97,9 @@ def auroc(odds: Tensor, tasks: LabelTasks) -> Tensor:
     return (above * pairs).sum((1, 2)) / pairs.sum((1, 2))
 
 
-def prepare(config: LabelConfig, tasks: LabelTasks, generator: torch.Generator) -> LabelInputs:
+def prepare(config: LabelConfig, tasks: LabelTasks, rng: np.random.Generator) -> LabelInputs:
     """Collect the evidence of tasks and arrange it for the network."""
-    rows_evidence = evidence.collect(tasks.values, tasks.categorical, tasks.known, config.model.trees, generator)
+    rows_evidence = evidence.collect(tasks.values, tasks.categorical, tasks.known, config.model.trees, rng)
     return inputs_of(rows_evidence, config.model.most_columns)
 
 
@@ -92,7 +110,7 @@ def lowered(inputs: LabelInputs, dtype: torch.dtype) -> LabelInputs:
 
 
 @dataclass
-class LabelTrainer(TrainingLoop[LabelModel, LabelFigures]):
+class LabelTrainer(TrainingLoop[TrainableLabels, LabelFigures]):
     """One training."""
 
     config: LabelConfig
@@ -109,9 +127,8 @@ class LabelTrainer(TrainingLoop[LabelModel, LabelFigures]):
 
     def __post_init__(self) -> None:
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.train.seed)
-            self.begin(LabelModel(self.config.model), self.config.train)
+        start = untrained(self.config.model, np.random.default_rng(self.config.train.seed))
+        self.begin(TrainableLabels(start), self.config.train)
         self.dtype = native_dtype()
         self.low = copy.deepcopy(self.model).to(self.dtype)  # of which gradients are taken
         self.fixed: list[tuple[LabelTasks, LabelInputs]] = []
@@ -167,7 +184,7 @@ class LabelTrainer(TrainingLoop[LabelModel, LabelFigures]):
         most = train.largest[step >= train.grow_at]
         tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator)
         self.step += 1
-        odds = self.low(lowered(prepare(self.config, tasks, generator), self.dtype))
+        odds = self.low(lowered(prepare(self.config, tasks, rng), self.dtype))
         loss = balanced_loss(odds, tasks).mean()
         torch.autograd.backward(loss)
         for full, low in zip(self.model.parameters(), self.low.parameters(), strict=True):
@@ -189,9 +206,9 @@ class LabelTrainer(TrainingLoop[LabelModel, LabelFigures]):
     def evaluate(self) -> LabelFigures:
         """Validate the running mean of the weights, in float32; write and keep it."""
         if not self.fixed:
-            generator = torch.Generator().manual_seed(self.config.train.seed + 1)
-            self.fixed = [(tasks, prepare(self.config, tasks, generator)) for tasks in validation_tasks(self.config)]
-        averaged = cast(LabelModel, self.averaged.module)
+            rng = np.random.default_rng(self.config.train.seed + 1)
+            self.fixed = [(tasks, prepare(self.config, tasks, rng)) for tasks in validation_tasks(self.config)]
+        averaged = cast(TrainableLabels, self.averaged.module)
         sums = torch.zeros(4)
         for tasks, inputs in self.fixed:
             for at, odds in ((0, averaged(inputs)), (2, closed_form(inputs))):
@@ -202,7 +219,7 @@ class LabelTrainer(TrainingLoop[LabelModel, LabelFigures]):
         self.append("validation.csv", dataclasses.asdict(figures))
         facts = weights.LabelWeights(self.step, self.tasks, figures.core_hours, figures.loss)
         path = self.folder / "labels.safetensors"
-        weights.save(averaged, path, facts)
+        weights.save(averaged.snapshot(), path, facts)
         kept = sorted((self.folder / "kept").glob("*.safetensors"))
         last = float(kept[-1].stem) if kept else 0.0
         if figures.core_hours > KEEP * last:

@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
+from safetensors.numpy import save as save_tensors
 
 from makeweight.errors import FileProblem
 from makeweight.generators.transformer.labels.config import LabelModelConfig
-from makeweight.generators.transformer.labels.model import LabelModel
+from makeweight.generators.transformer.labels.model import LabelModel, untrained
 from makeweight.generators.transformer.weights import write_atomically
 
 __all__ = ["LabelWeights", "load", "save"]
@@ -48,17 +48,17 @@ def save(model: LabelModel, path: str | Path, facts: LabelWeights) -> None:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "labels.safetensors"
-    >>> save(LabelModel(LabelModelConfig()), path, LabelWeights(steps=3))
+    >>> save(untrained(LabelModelConfig(), np.random.default_rng(0)), path, LabelWeights(steps=3))
     >>> load(path)[1].steps
     3
     """
-    tensors = {name: value.detach().half().contiguous() for name, value in model.state_dict().items()}
+    tensors = {name: np.asarray(value, np.float16, order="C") for name, value in model.own.items()}
     about = {"format": FORMAT, "model": asdict(model.config), "facts": asdict(facts)}
     write_atomically(Path(path), save_tensors(tensors, {"about": json.dumps(about)}))
 
 
 def load(path: str | Path) -> tuple[LabelModel, LabelWeights]:
-    """Read weights: the model in float32 and evaluation mode, and where the weights come from.
+    """Read weights: the model in float32, and where the weights come from.
 
     Raises
     ------
@@ -66,19 +66,20 @@ def load(path: str | Path) -> tuple[LabelModel, LabelWeights]:
         If the file is missing, damaged or of another format.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             about = json.loads((file.metadata() or {})["about"])
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise FileProblem(
             "the weights of the label network cannot be read", where=str(path), got=type(error).__name__
         ) from error
     if about["format"] != FORMAT:
         raise FileProblem("unknown format of weights", where=str(path), got=about["format"], expected=FORMAT)
-    with torch.random.fork_rng(devices=[]):
-        model = LabelModel(LabelModelConfig(**about["model"]))
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise FileProblem("the weights do not fit the model", where=str(path), got=str(error)[:200]) from error
-    return model.eval().requires_grad_(False), LabelWeights(**about["facts"])
+    config = LabelModelConfig(**about["model"])
+    own = untrained(config, np.random.default_rng(0)).own
+    wrong = sorted(set(own) ^ set(tensors)) or [name for name in own if own[name].shape != tensors[name].shape]
+    if wrong:
+        raise FileProblem("the weights do not fit the model", where=str(path), got=wrong[:5])
+    if not all(bool(np.isfinite(value).all()) for value in tensors.values()):
+        raise FileProblem("the weights hold numbers that are not finite", where=str(path))
+    return LabelModel(config, {name: tensors[name] for name in own}), LabelWeights(**about["facts"])
