@@ -20,6 +20,7 @@ sys.meta_path.insert(0, NoTorch())
 """
 EVERYTHING = """
 import numpy as np
+from makeweight.committee import Committee
 from makeweight.errors import MissingDependency
 from makeweight.generators.contract import example_table
 from makeweight.generators.registry import available, resolve
@@ -35,6 +36,9 @@ assert np.allclose(generator.predict_proba(table.frame).sum(1), 1)
 holes = table.frame.assign(size=table.frame["size"].where(np.arange(len(table)) % 3 > 0))
 assert not generator.impute(holes, rng=np.random.default_rng(0))["size"].isna().any()
 assert next(info.usable for info in available() if info.name == "transformer")
+X, y = table.frame.drop(columns="y"), table.frame["y"]
+committee = Committee(["lr", "network"], cv=2, repeats=1, random_state=0).fit(X, y)
+assert np.isfinite(committee.member_losses_).all()
 for options in ({"adapt": 5}, {"device": "cuda"}):
     try:
         resolve("transformer", options).fit(table, rng=np.random.default_rng(0))

@@ -29,7 +29,7 @@ from makeweight.generators.transformer.features import Cells, Context, doubt
 from makeweight.generators.transformer.initial import Initial
 from makeweight.generators.transformer.kernel import Experts, Normal
 
-__all__ = ["Network"]
+__all__ = ["Network", "joined", "split"]
 
 NEVER = -1e9  # log-weight of what cannot be; finite, so that gradients stay finite
 LEAST = 1e-37  # of a probability whose logarithm is taken; smaller ones are of what cannot be
