@@ -106,7 +106,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         X_res, y_res = self.sampler_.fit_resample(X, y, **({} if groups is None else {"groups": groups}))
         weights = getattr(self.sampler_, "sample_weight_", None)
         fresh = clone(self.estimator)
-        self.estimator_ = fresh.fit(X_res, y_res) if weights is None else fit_weighted(fresh, X_res, y_res, weights)
+        self.estimator_ = fit_weighted(fresh, X_res, y_res, weights)
         self.classes_ = self.estimator_.classes_
         self.n_features_in_ = self.sampler_.n_features_in_
         if hasattr(self.sampler_, "feature_names_in_"):

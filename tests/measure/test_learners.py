@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from makeweight.errors import OptionError
 from makeweight.evaluation import Design, compare, scaling_curve
 from makeweight.measure.brought import bring_classifier
-from makeweight.measure.learners import named_learners
+from makeweight.measure.learners import fit_weighted, named_learners
 
 #: Settings that follow from the seed and the number of training rows.
 OF_THE_FIT = {"random_state", "max_samples"}
@@ -156,3 +157,27 @@ def test_what_cannot_be_brought_is_told(module, text, says):
         Path("json.py").write_text("model = 1")
     with pytest.raises(OptionError, match=f"(?s){says}"):
         bring_classifier(text.format(m=module))
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 1.5, 60)])
+def test_an_estimator_that_cannot_read_a_column_names_it_and_what_to_put_before_it(weights):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(size=60), "job": rng.choice(["a", "b"], 60)})
+    X["since"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 60), unit="D")
+    X["wage"] = X["age"].where(X["age"] > 0)
+    y = np.arange(60) % 2
+    with pytest.raises(OptionError) as told:
+        fit_weighted(LogisticRegression(), X, y, weights)
+    assert "text in 'job'; dates or times in 'since'; missing values in 'wage'" in str(told.value)
+    # what the hint says works
+    names = (FunctionTransformer, LogisticRegression, OneHotEncoder, SimpleImputer)
+    names += (make_column_transformer, make_pipeline)
+    said = eval(told.value.hint, {name.__name__: name for name in names})
+    assert fit_weighted(said, X, y, None).predict_proba(X).shape == (60, 2)
+
+
+def test_errors_that_no_column_explains_are_left_as_they_are():
+    numbers = pd.DataFrame({"age": np.arange(6.0)})
+    with pytest.raises(ValueError, match="Found input variables with inconsistent numbers of samples") as told:
+        fit_weighted(LogisticRegression(), numbers, np.arange(5) % 2, None)
+    assert not isinstance(told.value, OptionError)

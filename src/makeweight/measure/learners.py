@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from makeweight.errors import MissingDependency, OptionError, nearest
+from makeweight.errors import MakeweightError, MissingDependency, OptionError, nearest
 from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
 
@@ -224,19 +224,59 @@ def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, se
     return fit_weighted(seeded(estimator, seed), X, y, weights)
 
 
-def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray) -> Any:
-    """Fit an estimator, with weights where they differ from one, and return it."""
-    if np.all(weights == 1.0):
-        return fresh.fit(X, y)
-    keyword = weight_keyword(fresh)
-    if keyword is None:
+def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
+    """Fit an estimator, with weights where they differ from one, and return it.
+
+    An OptionError names the columns of a frame that it cannot read: text, or missing values.
+    """
+    plain = weights is None or bool(np.all(weights == 1.0))
+    keyword = None if plain else weight_keyword(fresh)
+    if keyword is None and not plain:
         raise OptionError(
             f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
             hint='leave alpha="auto" or augment=0, and bias_correction=None, or take an estimator that does',
         )
-    # These weights are ours, not the user's: they go to the last step whatever was asked to be routed.
-    with config_context(enable_metadata_routing=False):
-        return fresh.fit(X, y, **{keyword: weights})
+    try:
+        if keyword is None:
+            return fresh.fit(X, y)
+        # These weights are ours, not the user's: they go to the last step whatever was asked to be routed.
+        with config_context(enable_metadata_routing=False):
+            return fresh.fit(X, y, **{keyword: weights})
+    except (TypeError, ValueError) as error:
+        unread = _unread_columns(X)
+        if not unread or isinstance(error, MakeweightError):
+            raise
+        raise _refusal(fresh, unread, error) from error
+
+
+def _unread_columns(X: Any) -> dict[str, list[Any]]:
+    """Return the columns of a frame that few estimators read, by what is in them."""
+    unread: dict[str, list[Any]] = {"text": [], "dates or times": [], "missing values": []}
+    for name, dtype in zip(X.columns, X.dtypes, strict=True) if isinstance(X, pd.DataFrame) else ():
+        if dtype.kind in "mM":
+            unread["dates or times"].append(name)
+        elif dtype.kind not in "biufc":
+            unread["text"].append(name)
+        elif X[name].isna().any():
+            unread["missing values"].append(name)
+    return {what: names for what, names in unread.items() if names}
+
+
+def _refusal(estimator: Any, unread: Mapping[str, list[Any]], error: Exception) -> OptionError:
+    """Return an error that names columns, and what to put before the estimator."""
+    steps = {
+        "text": "OneHotEncoder(handle_unknown='ignore')",
+        "dates or times": "FunctionTransformer(lambda X: X.astype('int64'))",
+        "missing values": "SimpleImputer()",
+    }
+    name = type(_last(estimator)).__name__
+    before = ", ".join(f"({steps[what]}, {names!r})" for what, names in unread.items())
+    return OptionError(
+        f"{name} could not be fitted to these columns",
+        where="; ".join(f"{what} in {', '.join(map(repr, names))}" for what, names in unread.items()),
+        got=str(error).splitlines()[0],
+        hint=f"make_pipeline(make_column_transformer({before}, remainder='passthrough'), {name}())",
+    )
 
 
 def _last(estimator: BaseEstimator) -> Any:
