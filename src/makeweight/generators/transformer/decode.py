@@ -25,6 +25,7 @@ MEBIBYTE = 2**20
 #: Contexts that begin with columns that were asked for: so many are kept.
 KEPT_BEGINNINGS = 4
 ROWS = 128  # written at once on a CPU: what is made of them stays in its cache
+NEARLY_ALL = 0.75  # of the rows: then all are asked about a column, since content and query go together
 T = TypeVar("T")
 
 
@@ -254,8 +255,11 @@ class RowModel:
             rows = np.concatenate([rows, rows[:1].repeat(per_order * count - n, 0)])
             return rows.reshape(per_order, count, width).transpose(1, 0, 2)  # B M D
 
-        padded, given = by_order(known), by_order(fixed)  # copies
+        # rows of which most has to be written come first: only the first ones are asked about a column
+        place = by_order(fixed).sum(axis=2).argsort(axis=1, kind="stable")[..., None]
+        padded, given = (np.take_along_axis(by_order(rows), place, 1) for rows in (known, fixed))
         uniforms = uniforms.reshape(per_order, count, width, 2).transpose(1, 0, 2, 3)
+        uniforms = np.take_along_axis(uniforms, place[..., None], 1)
 
         def write(prompt: TablePrompt, own: slice, rows: slice) -> None:
             orders = contexts.orders[own]
@@ -266,14 +270,18 @@ class RowModel:
                 here = column[:, None, None]
                 values = np.take_along_axis(padded[own, rows], here, 2)[..., 0]
                 keep = np.take_along_axis(given[own, rows], here, 2)[..., 0]
-                if not keep.all():
-                    chance = np.take_along_axis(uniforms[own, rows], here[..., None], 2)[:, :, 0]
-                    drawn = walk.forecast().sample(xp.array(chance, like), temperature, may_miss)
-                    values = np.where(keep, values, self.tidy(xp.to_numpy(drawn), column))
+                asked = int((~keep).any(axis=0).nonzero()[0].max(initial=-1)) + 1
+                asked = asked if asked < NEARLY_ALL * walk.rows else walk.rows
+                if asked:
+                    chance = np.take_along_axis(uniforms[own, rows], here[..., None], 2)[:, :asked, 0]
+                    drawn = walk.forecast(asked).sample(xp.array(chance, like), temperature, may_miss)
+                    drawn = self.tidy(xp.to_numpy(drawn), column)
+                    values[:, :asked] = np.where(keep[:, :asked], values[:, :asked], drawn)
                     np.put_along_axis(padded[own, rows], here, values[..., None], 2)
                 walk.push(xp.array(values, like))
 
         self._each(contexts, per_order, write)
+        padded = np.take_along_axis(padded, place.argsort(axis=1), 1)
         return padded.transpose(1, 0, 2).reshape(-1, width)[:n]
 
     def _each(self, contexts: Contexts, rows: int, work: Callable[[TablePrompt, slice, slice], None]) -> None:
