@@ -246,8 +246,9 @@ class Walk:
         They go together where the query is one of all rows, so that keys and values are read once.
         """
         content, self._waiting = self._waiting, None
-        streams = [(content, self.column - 1), (query, self.column)]
-        streams = [(x, first) for x, first in streams if x is not None]
+        streams = [] if content is None else [(content, self.column - 1)]
+        if query is not None:
+            streams.append((query, self.column))
         if len({x.shape[2] for x, _ in streams}) == 1:
             streams = [(of(streams[0][0]).concatenate([x for x, _ in streams], axis=1), streams[0][1])]
         for number in range(len(self.kept)):
