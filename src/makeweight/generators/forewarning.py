@@ -72,8 +72,9 @@ def forecast(
         return
     name = generator if isinstance(generator, str) else type(generator).__name__
     what = f"write {plan.n_synthetic:,} rows" if plan.n_synthetic else f"learn from {plan.n_real:,} rows"
-    quick = resolve(QUICK_GENERATOR).cost(plan).seconds
-    if (plan.n_learned or 0) < WIDE or quick >= seconds:
+    wide = (plan.n_learned or 0) >= WIDE
+    quick = resolve(QUICK_GENERATOR).cost(plan).seconds if wide else math.inf  # it is read from the disk for that
+    if quick >= seconds:
         LOGGER.warning("%s: about %s to %s", name, _time(seconds), what)
         return
     instead = f"generator {QUICK_GENERATOR} takes about {_time(quick)}"

@@ -15,6 +15,7 @@ from makeweight.generators.transformer import network
 from makeweight.generators.transformer.config import ModelConfig
 from makeweight.generators.transformer.contexts import ColumnSpec, draw_context
 from makeweight.generators.transformer.decode import RowModel
+from makeweight.generators.transformer.prompt import Walk
 
 CONFIG = ModelConfig(width=16, layers=2, heads=2)
 SPECS = [ColumnSpec(True), ColumnSpec(False, 1), ColumnSpec(True), ColumnSpec(False, 0), ColumnSpec(False)]
@@ -140,6 +141,30 @@ def test_rows_do_not_depend_on_the_batch_size(monkeypatch):
     monkeypatch.setattr("makeweight.generators.transformer.decode.ROWS", 40)
     small = bounded.sample((0,), 600, np.random.default_rng(5))
     np.testing.assert_allclose(whole, small, rtol=1e-4)
+
+
+def test_requests_are_answered_together_as_alone():
+    model = rows_of(untrained(noise=0.1))
+    sizes = (30, 0, 7)
+    both = model.samples((1,), [(n, np.random.default_rng(n)) for n in sizes], donors=0.5)
+    for n, rows in zip(sizes, both, strict=True):
+        np.testing.assert_allclose(rows, model.sample((1,), n, np.random.default_rng(n), donors=0.5), rtol=1e-4)
+
+
+def test_rows_that_are_known_are_not_asked_about():
+    model, asked = rows_of(untrained(noise=0.1), orders=2), []
+    real = Walk.forecast
+
+    def forecast(walk, rows=None):
+        asked.append(rows)
+        return real(walk, rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Walk, "forecast", forecast)
+        model.sample((1,), 80, np.random.default_rng(0), donors=1.0)
+    assert len(asked) == 8
+    assert asked.count(40) >= 2  # rows per order; nothing is kept of the last column
+    assert min(asked) < 20
 
 
 def test_global_generators_are_left_alone():

@@ -63,13 +63,13 @@ def test_more_rows_of_a_large_group_begin_as_real_ones(folder, monkeypatch):
     table = example_table(n=600, rare=25, kinds="numbers")
     generator = InContextTransformer(weights=folder, orders=2, own_shape=False).fit(table, rng=np.random.default_rng(0))
     told = []
-    real = generator._rows.sample
+    real = generator._rows.samples
 
-    def sample(*args, donors, **options):
+    def samples(*args, donors, **options):
         told.append(donors)
         return real(*args, donors=donors, **options)
 
-    monkeypatch.setattr(generator._rows, "sample", sample)
+    monkeypatch.setattr(generator._rows, "samples", samples)
     for label in ("rare", "common"):
         generator.propose((label,), 3, rng=np.random.default_rng(0))
     generator.donors = 0
@@ -159,6 +159,17 @@ def test_scores_labels_and_imputation(folder):
     pd.testing.assert_frame_equal(
         filled.loc[holes["size"].notna(), ["size", "count"]], holes.loc[holes["size"].notna(), ["size", "count"]]
     )
+
+
+def test_rows_are_the_same_whether_the_groups_shape_is_known_or_read_along(folder):
+    table = example_table(n=300, kinds="numbers")
+    one, two = (InContextTransformer(weights=folder).fit(table, rng=np.random.default_rng(0)) for _ in range(2))
+    along = one.propose(("rare",), 20, rng=np.random.default_rng(1))
+    shape = two._shaping._shapes.of(two._known.position(("rare",)))
+    known = two.propose(("rare",), 20, rng=np.random.default_rng(1))
+    pd.testing.assert_frame_equal(along, known, rtol=1e-4)
+    own = one._shaping._shapes.of(one._known.position(("rare",)))
+    assert [curve is None for curve in own.curves] == [curve is None for curve in shape.curves]
 
 
 def test_cost_grows_with_the_plan(folder):

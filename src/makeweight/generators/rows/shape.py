@@ -14,7 +14,7 @@ import numpy as np
 
 from makeweight.generators.rows.scores import NormalScores
 
-__all__ = ["GroupShape", "GroupShapes", "scores_of"]
+__all__ = ["GroupShape", "GroupShapes", "rows_to_write", "scores_of"]
 
 #: A difference between two distribution functions counts beyond so many times what chance alone makes.
 CAUTION = 2.0
@@ -128,16 +128,27 @@ class GroupShapes:
         self._real, self._write, self._seed = real, write, seed
         self._shapes: dict[int, GroupShape] = {}
 
+    def asked(self, position: int) -> tuple[int, np.random.Generator] | None:
+        """Return how many rows are to be written of a group, and by which stream, before its shape can be read."""
+        if not self._wanted or position in self._shapes:
+            return None
+        return rows_to_write(len(self._real(position))), np.random.default_rng([self._seed, position])
+
+    def read(self, position: int, written: np.ndarray) -> None:
+        """Read the shape of a group off the normal scores of the rows that were asked for."""
+        self._shapes[position] = GroupShape.fit(self._real(position), written, self._ties)
+
     def of(self, position: int) -> GroupShape:
         """Return the shape of the group at a position."""
-        if not self._wanted:
-            return GroupShape((None,) * len(self._ties))
-        if position not in self._shapes:
-            own = self._real(position)
-            rows = min(MOST, max(FEWEST, PER_ROW * len(own)))
-            written = self._write(position, rows, np.random.default_rng([self._seed, position]))
-            self._shapes[position] = GroupShape.fit(own, written, self._ties)
-        return self._shapes[position]
+        asked = self.asked(position)
+        if asked is not None:
+            self.read(position, self._write(position, *asked))
+        return self._shapes[position] if self._wanted else GroupShape((None,) * len(self._ties))
+
+
+def rows_to_write(real: int) -> int:
+    """Return how many rows are written of a group of so many real ones, to read its shape off them."""
+    return min(MOST, max(FEWEST, PER_ROW * real))
 
 
 def scores_of(values: np.ndarray, scales: Sequence[NormalScores], rng: np.random.Generator) -> np.ndarray:

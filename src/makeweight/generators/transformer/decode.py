@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,9 @@ from makeweight.generators.transformer.threads import run_all
 MEBIBYTE = 2**20
 #: Contexts that begin with columns that were asked for: so many are kept.
 KEPT_BEGINNINGS = 4
-ROWS = 128  # written at once on a CPU: what is made of them stays in its cache
+ROWS = 160  # written at once on a CPU: what is made of them stays in its cache
+NEARLY_ALL = 0.75  # of the rows: then all are asked about a column, since content and query go together
+Request: TypeAlias = tuple[int, np.random.Generator]  # so many rows, by a stream
 T = TypeVar("T")
 
 
@@ -45,6 +47,29 @@ class Contexts:
         ends = np.cumsum([0, *(prompt.orders for prompt in self.prompts)]).tolist()
         for prompt, (start, end) in zip(self.prompts, pairwise(ends), strict=True):
             yield prompt, slice(start, end)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Rows to be completed."""
+
+    known: np.ndarray  # float64, shape (n, D)
+    fixed: np.ndarray  # bool, shape (n, D): which cells are known
+    rng: np.random.Generator
+
+    def by_order(self, orders: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Known and fixed cells (B M D) and two uniform numbers per cell, row i in column order i modulo B."""
+        n, width = self.known.shape
+        each = -(-n // orders)
+
+        def dealt(rows: np.ndarray) -> np.ndarray:
+            return rows.reshape(each, orders, *rows.shape[1:]).swapaxes(0, 1)
+
+        def filled(rows: np.ndarray) -> np.ndarray:
+            return np.concatenate([rows, rows[:1].repeat(each * orders - n, 0)])
+
+        uniforms = self.rng.random((each * orders, width, 2), dtype=np.float32)
+        return dealt(filled(self.known)), dealt(filled(self.fixed)), dealt(uniforms)
 
 
 class RowModel:
@@ -179,9 +204,10 @@ class RowModel:
         """Cut so many rows per order into pieces that stay within the memory: prompt, orders and rows of each."""
         size = max(1, self.max_memory // (self._bytes_per_row(contexts) * contexts.prompts[0].orders))
         size = min(size, ROWS) if self._on_cpu else size
+        size = -(-rows // max(1, -(-rows // size)))  # pieces as even as can be
         return [
             (prompt, orders, slice(start, min(rows, start + size)))
-            for start in range(0, rows, size)
+            for start in range(0, rows, max(1, size))
             for prompt, orders in contexts.parts()
         ]
 
@@ -207,16 +233,26 @@ class RowModel:
         columns that have missing values. Raises GeneratorError if the table has no row of the group. Raises OptionError
         if the temperature is not positive.
         """
+        return self.samples(group, [(n, rng)], temperature=temperature, donors=donors)[0]
+
+    def samples(
+        self, group: Sequence[float], requests: Sequence[Request], *, temperature: float = 1.0, donors: float = 0.0
+    ) -> list[np.ndarray]:
+        """Write rows of a group for several requests at once: to each what :meth:`sample` returns for it alone."""
         if not temperature > 0:
             raise OptionError("the temperature must be positive", got=temperature)
         wanted = self._check_group(group)
         contexts = self.contexts()
-        known = np.full((n, len(self.columns)), np.nan)
-        known[:, : self.given] = wanted
-        fixed = np.broadcast_to(np.arange(len(self.columns)) < self.given, known.shape)
-        if donors and len(self.columns) > self.given + 1:
-            known, fixed = self._begun(wanted, contexts.orders, n, donors, np.random.default_rng(rng.integers(2**62)))
-        return self._write(contexts, known, fixed, rng, temperature, may_miss=True)
+        drafts = []
+        for n, rng in requests:
+            known = np.full((n, len(self.columns)), np.nan)
+            known[:, : self.given] = wanted
+            fixed = np.broadcast_to(np.arange(len(self.columns)) < self.given, known.shape)
+            if donors and len(self.columns) > self.given + 1:
+                beginning = np.random.default_rng(rng.integers(2**62))
+                known, fixed = self._begun(wanted, contexts.orders, n, donors, beginning)
+            drafts.append(Draft(known, fixed, rng))
+        return self._write(contexts, drafts, temperature, may_miss=True)
 
     def _begun(
         self, group: np.ndarray, orders: np.ndarray, n: int, share: float, rng: np.random.Generator
@@ -234,28 +270,19 @@ class RowModel:
         self, contexts: Contexts, known: np.ndarray, fixed: np.ndarray, rng: np.random.Generator, temperature: float
     ) -> np.ndarray:
         """Complete rows (n, D) whose ``fixed`` cells are known, in contexts in whose orders those come first."""
-        return self._write(contexts, known, fixed, rng, temperature, may_miss=True) if len(known) else known
+        return self._write(contexts, [Draft(known, fixed, rng)], temperature, may_miss=True)[0]
 
     def _write(
-        self,
-        contexts: Contexts,
-        known: np.ndarray,
-        fixed: np.ndarray,
-        rng: np.random.Generator,
-        temperature: float,
-        may_miss: bool,
-    ) -> np.ndarray:
-        """Complete rows (n, D) whose ``fixed`` cells are known; row i goes to column order i modulo B."""
-        (n, width), count = known.shape, len(contexts.orders)
-        per_order = -(-n // count)
-        uniforms = rng.random((per_order * count, width, 2), dtype=np.float32)
-
-        def by_order(rows: np.ndarray) -> np.ndarray:
-            rows = np.concatenate([rows, rows[:1].repeat(per_order * count - n, 0)])
-            return rows.reshape(per_order, count, width).transpose(1, 0, 2)  # B M D
-
-        padded, given = by_order(known), by_order(fixed)  # copies
-        uniforms = uniforms.reshape(per_order, count, width, 2).transpose(1, 0, 2, 3)
+        self, contexts: Contexts, drafts: Sequence[Draft], temperature: float, may_miss: bool
+    ) -> list[np.ndarray]:
+        """Complete rows whose ``fixed`` cells are known; row i of a draft goes to column order i modulo B."""
+        count, width = contexts.orders.shape
+        parts = [draft.by_order(count) for draft in drafts]
+        padded, given, uniforms = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+        # rows of which most has to be written come first: only the first ones are asked about a column
+        place = given.sum(axis=2).argsort(axis=1, kind="stable")[..., None]
+        padded, given = (np.take_along_axis(rows, place, 1) for rows in (padded, given))
+        uniforms = np.take_along_axis(uniforms, place[..., None], 1)
 
         def write(prompt: TablePrompt, own: slice, rows: slice) -> None:
             orders = contexts.orders[own]
@@ -266,15 +293,21 @@ class RowModel:
                 here = column[:, None, None]
                 values = np.take_along_axis(padded[own, rows], here, 2)[..., 0]
                 keep = np.take_along_axis(given[own, rows], here, 2)[..., 0]
-                if not keep.all():
-                    chance = np.take_along_axis(uniforms[own, rows], here[..., None], 2)[:, :, 0]
-                    drawn = walk.forecast().sample(xp.array(chance, like), temperature, may_miss)
-                    values = np.where(keep, values, self.tidy(xp.to_numpy(drawn), column))
+                asked = int(np.flatnonzero(~keep.all(axis=0)).max(initial=-1)) + 1
+                asked = asked if asked < NEARLY_ALL * walk.rows else walk.rows
+                if asked:
+                    chance = np.take_along_axis(uniforms[own, rows], here[..., None], 2)[:, :asked, 0]
+                    drawn = walk.forecast(asked).sample(xp.array(chance, like), temperature, may_miss)
+                    drawn = self.tidy(xp.to_numpy(drawn), column)
+                    values[:, :asked] = np.where(keep[:, :asked], values[:, :asked], drawn)
                     np.put_along_axis(padded[own, rows], here, values[..., None], 2)
                 walk.push(xp.array(values, like))
 
-        self._each(contexts, per_order, write)
-        return padded.transpose(1, 0, 2).reshape(-1, width)[:n]
+        self._each(contexts, padded.shape[1], write)
+        padded = np.take_along_axis(padded, place.argsort(axis=1), 1)
+        ends = np.cumsum([rows.shape[1] for rows, _, _ in parts])[:-1]
+        written = (rows.transpose(1, 0, 2).reshape(-1, width) for rows in np.split(padded, ends, axis=1))
+        return [rows[: len(draft.known)] for rows, draft in zip(written, drafts, strict=True)]
 
     def _each(self, contexts: Contexts, rows: int, work: Callable[[TablePrompt, slice, slice], None]) -> None:
         """Do the work for every piece of so many rows per order: given are its prompt, its orders and its rows."""
@@ -374,5 +407,6 @@ class RowModel:
             )
             known = out[chosen]
             fixed = np.broadcast_to(~pattern, known.shape)
-            out[chosen] = self._write(self._encode(orders, rng), known, fixed, rng, temperature, may_miss=False)
+            contexts = self._encode(orders, rng)
+            [out[chosen]] = self._write(contexts, [Draft(known, fixed, rng)], temperature, may_miss=False)
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,11 +18,12 @@ from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
 from makeweight.generators.rows.foreign import positions_of
+from makeweight.generators.rows.shape import rows_to_write
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.arrays import require_torch
 from makeweight.generators.transformer.conditional import Allows, conditional_rows
 from makeweight.generators.transformer.config import CONFIGS
-from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
+from makeweight.generators.transformer.decode import MEBIBYTE, ROWS, Request, RowModel
 from makeweight.generators.transformer.device import choose_device
 from makeweight.generators.transformer.encoding import column_specs, decoded, frame_numbers, table_numbers
 from makeweight.generators.transformer.manifest import Adaptation
@@ -35,12 +36,12 @@ from makeweight.table import Table
 __all__ = ["InContextTransformer"]
 
 #: Seconds of one core per cell, with the smaller of the configurations: to read it and to write it, and what each of
-#: the other columns adds, since every cell looks at those before it.
-SECONDS_PER_CELL_READ, PER_COLUMN_READ = 4e-5, 2.4e-7
-SECONDS_PER_CELL, PER_COLUMN = 1.8e-4, 1.2e-6
+#: the other columns adds, since every cell looks at those before it. And per column of rows that are written together.
+SECONDS_PER_CELL_READ, PER_COLUMN_READ = 7e-5, 2e-8
+SECONDS_PER_CELL, PER_COLUMN, SECONDS_PER_COLUMN = 7e-5, 2.5e-7, 3e-3
 SECONDS_PER_STEP = 1.0
-#: Cells of all contexts that a mebibyte holds.
-CELLS_PER_MEBIBYTE = 200
+#: Cells of all contexts that a mebibyte holds: of the package's network, which takes a third of the memory for them.
+CELLS_PER_MEBIBYTE = 82
 #: For the cost before `fit`, and rows in a context where the weights do not say how many they know.
 USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
 #: Fewest rows in a context of "auto": in all, and per group.
@@ -183,27 +184,30 @@ class InContextTransformer(SavedGenerator):
         known = CONFIGS.get(self._manifest.config)
         return USUAL_CONTEXT if known is None else known.prior.max_context
 
-    def _context(self, values: np.ndarray) -> int:
-        """Most rows in a context."""
+    def _context(self, counts: Sequence[int], known: int) -> int:
+        """Most rows in a context, of groups of so many real rows; ``known``: what the network has seen."""
         if self.max_context != "auto":
             return int(self.max_context)
-        counts = np.unique(values[:, : len(self._given)], axis=0, return_counts=True)[1]
         fewest = max(LEAST_CONTEXT, LEAST_PER_GROUP * len(counts))
-        return min(max(fewest, len(counts) * int(counts.min())), self._known_context())
+        return min(max(fewest, len(counts) * min(counts)), known)
+
+    def _draws(self, rows: int, most: int) -> int:
+        """Column orders wanted for so many real rows in contexts of at most so many."""
+        return int(np.clip(-(-rows // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
 
     def _read_rows(self, network: Network, device: str, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
         """Encode contexts of the real rows."""
         self._network = network
         self._seed = seed
         self._codes = codes
-        most = self._context(values)
-        draws = int(np.clip(-(-len(values) // most), *DRAWS)) if self.orders == "auto" else int(self.orders)
+        counts = np.unique(values[:, : len(self._given)], axis=0, return_counts=True)[1]
+        most = self._context(counts.tolist(), self._known_context())
         self._rows = RowModel(
             network if device == "cpu" else network.on_torch(device),
             values,
             column_specs(self._known),
             given=len(self._given),
-            orders=draws,
+            orders=self._draws(len(values), most),
             max_context=most,
             max_memory=self.max_memory * MEBIBYTE,
             rng=np.random.default_rng(seed),
@@ -266,17 +270,17 @@ class InContextTransformer(SavedGenerator):
         if not self._learned:
             return pd.DataFrame(index=pd.RangeIndex(n))
         [to_break_ties] = rng.spawn(1)
-        rows = self._written(position, n, rng)
+        rows = self._shaping.written(position, n, rng)
         return decoded(self._known, self._shaping.reshaped(position, rows, to_break_ties))
 
-    def _written(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Return rows of numbers before they get the group's own shape."""
+    def _written(self, position: int, requests: Sequence[Request]) -> list[np.ndarray]:
+        """Return rows of numbers, per request, before they get the group's own shape."""
         donors = self.donors
         if isinstance(donors, str):
             real = len(self._shaping.real(position))
             donors = real**2 / (real**2 + DONORS**2)
         options = {"temperature": self.temperature, "donors": float(donors)}
-        return self._rows.sample(tuple(self._codes[position].tolist()), n, rng, **options)
+        return self._rows.samples(tuple(self._codes[position].tolist()), requests, **options)
 
     def propose_where(
         self, group: Group, n: int, conditions: Mapping[Hashable, Condition], *, rng: np.random.Generator
@@ -312,13 +316,23 @@ class InContextTransformer(SavedGenerator):
         return decoded(self._known, rows)
 
     def cost(self, plan: Plan) -> Cost:
-        """Return the seconds expected, from the cells to read and to write and the columns that each looks at."""
+        """Return the seconds expected, from the cells to read and to write and the columns that each looks at.
+
+        Written are also the rows that groups' own shapes are read off.
+        """
         columns = len(self._learned) if hasattr(self, "_learned") else plan.n_learned or USUAL_COLUMNS
-        orders = DRAWS[0] if isinstance(self.orders, str) else self.orders
-        most = USUAL_CONTEXT if isinstance(self.max_context, str) else self.max_context
-        read = min(columns * min(plan.n_real, most) * orders, CELLS_PER_MEBIBYTE * self.max_memory)
-        seconds = read * (SECONDS_PER_CELL_READ + PER_COLUMN_READ * columns)
-        seconds += columns * plan.n_synthetic * (SECONDS_PER_CELL + PER_COLUMN * columns)
+        real = [entry.n_real for entry in plan if entry.n_real] or [1]
+        room = max(2, CELLS_PER_MEBIBYTE * self.max_memory // max(1, columns))  # rows of all contexts
+        most = self._context(real, USUAL_CONTEXT)
+        rows = min(most, sum(real), room)
+        orders = max(1, min(self._draws(sum(real), most), room // rows))
+        seconds = orders * rows * columns * (SECONDS_PER_CELL_READ + PER_COLUMN_READ * columns)
+        for entry in plan:
+            if entry.n_synthetic:
+                written = entry.n_synthetic + (rows_to_write(entry.n_real) if self.own_shape else 0)
+                together = orders * -(-written // (orders * ROWS))
+                seconds += columns * written * (SECONDS_PER_CELL + PER_COLUMN * columns)
+                seconds += columns * together * SECONDS_PER_COLUMN
         return Cost(seconds=0.5 + seconds + self.adapt * SECONDS_PER_STEP)
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:

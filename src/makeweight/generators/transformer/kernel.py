@@ -141,7 +141,8 @@ def _regress(covariance: Array, noise: Array, y: Array) -> tuple[Array, Array, A
     covariance[..., at, at] += noise
     inverse = xp.inverse_factor(covariance)
     weights = (inverse.swapaxes(-1, -2) @ (inverse @ y[..., None]))[..., 0]
-    variance = 1 / (inverse * inverse).sum(axis=-2)
+    inverse *= inverse
+    variance = 1 / inverse.sum(axis=-2)
     return weights, y - weights * variance, variance
 
 

@@ -82,6 +82,10 @@ VARIANCE = 1e-5
 SAFE = 50.0
 #: Logits of attention worked on at once: half a mebibyte.
 ATTENDED = 131_072
+#: So few queries are multiplied one by one: a product of a matrix and a vector reads keys at the speed of the memory.
+FEW = 2
+#: Matrices of more than twice so many rows are inverted by halves.
+HALF = 24
 #: erf(z) ≈ tanh(z · polynomial in z²); GELU is then within 6e-6 of the exact one.
 ERF = (1.1283581735237849, 0.10293289698821487, -0.0004967779020981523, -0.0004151579866514651, 3.224659758060847e-05)
 GELU = tuple(coefficient / math.sqrt(2) / 2**power for power, coefficient in enumerate(ERF))
@@ -265,7 +269,10 @@ def attend(
 
 
 def _attend(q: Numbers, keys: Numbers, values: Numbers, hidden: Numbers | None, one: Numbers) -> Numbers:
-    logits = q @ keys.swapaxes(-1, -2)
+    if q.shape[-2] <= FEW:
+        logits = (keys[..., None, :, :] @ q[..., None])[..., 0]
+    else:
+        logits = q @ keys.swapaxes(-1, -2)
     safe = logits.max(initial=-np.inf) < SAFE and logits.min(initial=np.inf) > -SAFE
     if hidden is not None:
         logits += hidden
@@ -278,7 +285,19 @@ def _attend(q: Numbers, keys: Numbers, values: Numbers, hidden: Numbers | None, 
 
 
 def inverse_factor(x: Numbers) -> Numbers:
-    """Return the inverse of the Cholesky factor of positive definite matrices (… N N), in their place."""
+    """Return the inverse of the Cholesky factor of positive definite matrices (… N N), in their place.
+
+    Large ones go by halves, since products of matrices are quicker than LAPACK's own steps.
+    """
+    half = x.shape[-1] // 2
+    if half > HALF:
+        first, last = x[..., :half, :half], x[..., half:, half:]
+        first = inverse_factor(first)
+        below = x[..., half:, :half] @ first.swapaxes(-1, -2)
+        last -= below @ below.swapaxes(-1, -2)
+        np.negative(inverse_factor(last) @ (below @ first), out=x[..., half:, :half])
+        x[..., :half, half:] = 0
+        return x
     double = x.dtype == np.float64
     factor, invert = (lapack.dpotrf, lapack.dtrtri) if double else (lapack.spotrf, lapack.strtri)
     for at in np.ndindex(x.shape[:-2]):

@@ -36,6 +36,7 @@ from makeweight.generators.transformer.network import (
     query_numbers,
 )
 
+ROOM = 32  # columns for which room is made at once
 BLOCK = 2_048  # cells worked on at once on a CPU: they and what is made of them stay in its cache
 
 
@@ -78,26 +79,24 @@ class TablePrompt:
             self._encode(x[part], part, size)
 
     def _encode(self, x: Array, orders: slice, size: int) -> None:
-        """Run the layers over content (P N D E) of some orders, and keep what rows to predict will look at.
+        """Run the layers over content (P N D E) of some orders, in its place, and keep what rows to predict look at.
 
         Cells are worked on in blocks that stay in a processor's cache: rows together where columns are mixed,
-        columns together where rows are. Of the last layer only the normalised content is needed.
+        columns together where rows are. What comes of the last layer is pointed at, in categorical columns only.
         """
-        xp = of(x)
+        last = self.network.layers[-1]
+        across = x.swapaxes(1, 2)  # P D N E
         for layer, (keys, held) in zip(self.network.layers, self.keys, strict=True):
-            parts = []
             for rows in _blocks(x.shape[1], size // (x.shape[0] * self.columns)):
                 normed = layer.norm_columns(x[:, rows])
                 seen = layer.column_keys(normed)
-                parts.append(layer.column_mix(x[:, rows], layer.column_query(normed), *seen, causal=True))
-            across = xp.concatenate(parts, axis=1).swapaxes(1, 2)  # P D N E
-            mixed = []
-            for at in _blocks(across.shape[1], size // (x.shape[0] * self.rows)):
+                x[:, rows] = layer.column_mix(x[:, rows], layer.column_query(normed), *seen, causal=True)
+            for at in _blocks(self.columns, size // (x.shape[0] * self.rows)):
                 here = (orders, at)
                 keys[here], held[here] = layer.row_keys(across[:, at])
-                mixed.append(layer.row_mix(across[:, at], keys[here], held[here]))
-            x = xp.concatenate(mixed, axis=1).swapaxes(1, 2)
-        self.targets[orders] = self.network.point_to(self.network.norm(x)).swapaxes(1, 2)
+                if layer is not last or bool(self.context.categorical[here].any()):
+                    across[:, at] = layer.row_mix(across[:, at], keys[here], held[here])
+        self.targets[orders] = self.network.point_to(self.network.norm(across))
 
 
 def _blocks(count: int, size: int) -> Iterator[slice]:
@@ -209,11 +208,8 @@ class Walk:
         self.prompt, self.rows = prompt, rows
         first = prompt.keys[0][0]
         xp = of(first)
-        shape = (prompt.orders, rows, first.shape[2], prompt.columns + 1, first.shape[-1])
-        self.kept = [tuple(xp.zeros(shape, first) for _ in range(2)) for _ in prompt.network.layers]
-        for layer, kept in zip(prompt.network.layers, self.kept, strict=True):
-            for store, sink in zip(kept, layer.sink, strict=True):
-                store[..., :1, :] = sink
+        nothing = xp.zeros((prompt.orders, rows, first.shape[2], 1, first.shape[-1]), first)
+        self.kept = [[nothing + sink for sink in layer.sink] for layer in prompt.network.layers]
         self.surprises = xp.zeros((prompt.orders, rows, 0), first)
         self.groups = xp.whole(xp.zeros((prompt.orders, rows), first))
         self.alike = Similarity(xp.zeros((prompt.orders, rows, prompt.context.kernel.score.shape[1]), first))
@@ -230,49 +226,71 @@ class Walk:
             self._laws = Experts(chain, law)
         return self._laws
 
+    def _keep(self, kept: list[Array], new: tuple[Array, Array]) -> None:
+        """Put keys and values of a column (B M H 1 F) behind those of the columns before.
+
+        Room for some columns more is made at a time: fewer copies, and rows still lie close together, since what is
+        read with gaps takes twice as long.
+        """
+        at = self.column
+        for which, (store, part) in enumerate(zip(kept, new, strict=True)):
+            if store.shape[-2] == at:
+                more = min(ROOM, self.prompt.columns + 1 - at)
+                room = of(store).zeros((*store.shape[:-2], more, store.shape[-1]), store)
+                kept[which] = of(store).concatenate([store, room], axis=-2)
+            kept[which][..., at : at + 1, :] = part
+
     def _run(self, query: Array | None) -> Array | None:
         """Take waiting content, and a query of the next column (B 1 M E), through the layers; return the query.
 
-        Content sees the columns up to its own, the query the sink and the columns before.
+        They go together where the query is one of all rows, so that keys and values are read once.
         """
-        content, at = self._waiting, self.column
-        streams = [stream for stream in (content, query) if stream is not None]
-        if not streams:
-            return None
-        xp = of(streams[0])
-        x = xp.concatenate(streams, axis=1)  # B S M E
-        hidden = xp.zeros((len(streams), at + 1), x)
-        if content is not None:
-            hidden[0, 0] = -math.inf
-        first = at - (content is not None)  # column of the first stream
-        last = len(self.kept) - 1
-        for number, (layer, kept) in enumerate(zip(self.prompt.network.layers, self.kept, strict=True)):
-            across = x.swapaxes(1, 2)  # B M S E
-            normed = layer.norm_columns(across)
-            if content is not None:
-                for store, new in zip(kept, layer.column_keys(normed[:, :, :1]), strict=True):
-                    store[..., at : at + 1, :] = new
-                if number == last:  # nobody looks at what it would become
-                    across, normed, hidden, first = across[:, :, 1:], normed[:, :, 1:], hidden[1:], at
-                    if query is None:
-                        break
-            seen = (store[..., : at + 1, :] for store in kept)
-            mixed = layer.column_mix(across, layer.column_query(normed), *seen, hidden=hidden)
-            here = slice(first, at + (query is not None))
-            x = layer.row_mix(mixed.swapaxes(1, 2), *(part[:, here] for part in self.prompt.keys[number]))
-        self._waiting = None
-        return None if query is None else x
+        content, self._waiting = self._waiting, None
+        streams = [] if content is None else [(content, self.column - 1)]
+        if query is not None:
+            streams.append((query, self.column))
+        if len({x.shape[2] for x, _ in streams}) == 1:
+            streams = [(of(streams[0][0]).concatenate([x for x, _ in streams], axis=1), streams[0][1])]
+        for number in range(len(self.kept)):
+            streams = [self._mixed(number, x, first) for x, first in streams]
+        return None if query is None else streams[-1][0]
 
-    def forecast(self) -> Forecast:
-        """Predict the next column."""
+    def _mixed(self, number: int, x: Array, first: int) -> tuple[Array, int]:
+        """Take cells (B S M E) of the columns from ``first`` on through a layer; return those and their first column.
+
+        Content sees the columns up to its own, the query the sink and the columns before. Nobody looks at what content
+        would become in the last layer.
+        """
+        layer, kept, at = self.prompt.network.layers[number], self.kept[number], self.column
+        across = x.swapaxes(1, 2)  # B M S E
+        normed = layer.norm_columns(across)
+        if first < at:
+            self._keep(kept, layer.column_keys(normed[:, :, :1]))
+            if layer is self.prompt.network.layers[-1]:
+                across, normed, first = across[:, :, 1:], normed[:, :, 1:], at
+        rows, streams = across.shape[1:3]
+        if not streams:
+            return x[:, :0], first
+        hidden = None
+        if first < at:
+            hidden = of(x).zeros((streams, at + 1), x)
+            hidden[0, 0] = -math.inf
+        seen = (store[:, :rows, :, : at + 1] for store in kept)
+        mixed = layer.column_mix(across, layer.column_query(normed), *seen, hidden=hidden)
+        shown = (part[:, first : first + streams] for part in self.prompt.keys[number])
+        return layer.row_mix(mixed.swapaxes(1, 2), *shown), first
+
+    def forecast(self, rows: int | None = None) -> Forecast:
+        """Predict the next column, of the first rows or of all."""
         prompt, at = self.prompt, self.column
         context, network = prompt.context, prompt.network
-        laws, xp = self.laws(), of(self.groups)
-        share = xp.take(context.missing[:, :, at], self.groups, 1)
-        size = xp.take(context.sizes, self.groups, 1)
+        groups, laws = self.groups[:, :rows], self.laws()[:, :rows]
+        xp = of(groups)
+        share = xp.take(context.missing[:, :, at], groups, 1)
+        size = xp.take(context.sizes, groups, 1)
         numbers = query_numbers(laws, size, prompt.rows, share, network.config.frequencies)
         query = self._run(network.embed_query(numbers[:, None], prompt.column[:, :, at : at + 1]))
-        return Forecast(prompt, at, network.norm(query)[:, 0], laws, self.groups, share)
+        return Forecast(prompt, at, network.norm(query)[:, 0], laws, groups, share)
 
     def push(self, values: Array) -> Cells:
         """Write the next column: (B M) values, NaN where missing.

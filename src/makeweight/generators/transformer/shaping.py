@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -10,22 +10,22 @@ from scipy.special import ndtr, ndtri
 from makeweight.generators.rows.likelihood import HALF_BIN
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.generators.rows.shape import GroupShapes, scores_of
-from makeweight.generators.transformer.decode import RowModel
+from makeweight.generators.transformer.decode import Request, RowModel
 
 
 class Shaping:
     """The shapes of a table's groups, on its rows of numbers.
 
     `codes` of shape (n_groups, n_given): of each group's label and grouping attributes. `write`: rows of numbers (n, D)
-    as the network writes them, given a group's position, their number and a stream. `wanted`: whether rows get their
-    group's own shape at all.
+    as the network writes them, given a group's position, and per request their number and a stream. `wanted`: whether
+    rows get their group's own shape at all.
     """
 
     def __init__(
         self,
         rows: RowModel,
         codes: np.ndarray,
-        write: Callable[[int, int, np.random.Generator], np.ndarray],
+        write: Callable[[int, Sequence[Request]], list[np.ndarray]],
         seed: int,
         *,
         wanted: bool,
@@ -47,8 +47,18 @@ class Shaping:
 
     def _written(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
         [to_break_ties] = rng.spawn(1)
-        rows = self._write(position, n, rng)
+        [rows] = self._write(position, [(n, rng)])
         return scores_of(rows[:, self._numeric], self._scales, to_break_ties)
+
+    def written(self, position: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return rows (n, D) as the network writes them; those that the group's shape is read off are written along."""
+        asked = self._shapes.asked(position)
+        if asked is None:
+            return self._write(position, [(n, rng)])[0]
+        [to_break_ties] = asked[1].spawn(1)
+        rows, others = self._write(position, [(n, rng), asked])
+        self._shapes.read(position, scores_of(others[:, self._numeric], self._scales, to_break_ties))
+        return rows
 
     def reshaped(self, position: int, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return rows (n, D) that were written of a group in its own shape."""
