@@ -13,7 +13,7 @@ from makeweight.evaluation.statistics import Difference
 from makeweight.evaluation.verdict import LABELS, LOSS, RANKING, beats, better
 from makeweight.measure.learners import make_learner
 
-__all__ = ["Advice", "Answer"]
+__all__ = ["Answer"]
 
 #: Of an answer.
 MOST_WORDS = 12

@@ -13,7 +13,7 @@ from makeweight.generators import DEFAULT_GENERATOR, QUICK_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
-__all__ = ["Arm", "ArmSource", "Step", "Variant", "catalogue", "choose"]
+__all__ = ["Arm", "ArmSource"]
 
 #: What every arm is compared with: no synthetic row, balanced Platt scaling out of fold.
 REFERENCE = "nothing+platt"

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["gains"]
-
 #: Shares of the rows for which an alarm is raised, at which it is kept how many rare cases are found.
 ALARMS = (0.0, 0.005, *(round(0.01 * k, 2) for k in range(1, 21)), *(round(0.05 * k, 2) for k in range(5, 21)))
 #: Bins of probability, of equal width.

@@ -11,7 +11,7 @@ import numpy as np
 from makeweight.evaluation.found import gains, reliability
 from makeweight.theory import row_losses
 
-__all__ = ["Measured", "measure"]
+__all__ = ["measure"]
 
 ECE_BINS = 10
 

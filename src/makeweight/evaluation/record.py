@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from makeweight.evaluation.metrics import Measured
 
-__all__ = ["ArmRecord", "Failure", "Key"]
-
 #: Repeat, fold, arm and estimator.
 Key = tuple[int, int, str, str]
 

@@ -33,7 +33,7 @@ from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema, Table
 from makeweight.theory import logit_shift
 
-__all__ = ["Settings", "Task"]
+__all__ = ["Settings"]
 
 #: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
 AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "target_prior": "balanced"}

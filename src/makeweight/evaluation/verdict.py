@@ -12,7 +12,7 @@ from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import LEVEL, Difference
 
-__all__ = ["LABELS", "ComparisonVerdict", "beats", "better", "judge"]
+__all__ = ["LABELS", "ComparisonVerdict", "better"]
 
 #: A difference is shown when the interval that decides leaves out 0, and it is at least so large (nats, or AUROC).
 SMALLEST = 0.001

@@ -27,7 +27,7 @@ from makeweight.theory.published.densities import (
     fit_gaussian,
 )
 
-__all__ = ["CapacitySettings", "ContextLaw", "law", "measure", "tasks"]
+__all__ = ["ContextLaw"]
 
 VERSION = 3
 #: The law's own family, fitted to the context: what a generator could know that knows the structure.

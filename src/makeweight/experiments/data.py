@@ -14,7 +14,7 @@ import pandas as pd
 
 from makeweight.errors import FileProblem, OptionError, nearest
 
-__all__ = ["craft", "data_folder"]
+__all__ = ["data_folder"]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from makeweight.experiments.spec import Experiment
 from makeweight.experiments.worlds import LABEL, SPURIOUS, check_world, draw
 from makeweight.theory.published.vtss import generator_quality_score, score_gap
 
-__all__ = ["SimulationSettings", "measure", "tasks"]
-
 VERSION = 1
 #: The arm that balances with real rows, and those that have two and four times the rare rows.
 ORACLE, MORE = "oracle", {"real-x2": 2, "real-x4": 4}

@@ -11,8 +11,6 @@ from scipy.special import expit
 from makeweight.errors import OptionError, nearest
 from makeweight.theory.published.worlds import LogisticWorld
 
-__all__ = ["draw"]
-
 LABEL, SPURIOUS = "y", "a"
 #: Norm of the slopes of the logistic laws: AUROC about 0.85.
 SLOPE = 2.0

@@ -11,8 +11,6 @@ from markupsafe import Markup
 from makeweight.page.svg import Ids, Scale, element, finite, picture, text_anchor
 from makeweight.page.words import number, real_number, share
 
-__all__ = ["Curves", "curves"]
-
 #: Height of the drawing in pixels, and of the plot above its axis.
 HEIGHT, PLOT = 240, 216
 #: The lines that there may be: key of the distances, class, meaning.

@@ -12,8 +12,6 @@ from markupsafe import Markup
 from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of, text_anchor
 from makeweight.page.words import cut, decimals, number, p_value, real_number, signed
 
-__all__ = ["Axis", "ForestPlot", "ForestRow", "ends", "forest"]
-
 #: Where Holm's corrected p-value is below, a difference counts.
 LEVEL = 0.05
 #: What is known of an arm that failed.

@@ -12,8 +12,6 @@ from makeweight.page.intervals import Axis, axis, ends, interval_text, strip, wi
 from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of, text_anchor
 from makeweight.page.words import cut, decimals, number, real_number, share, signed
 
-__all__ = ["CountedArm", "Curve", "GainPlot", "GainRow"]
-
 LEVEL = 0.05
 #: Height of a curve's drawing in pixels, of the plot in it, and its free edge on top.
 HEIGHT, PLOT, TOP = 240, 214, 8

@@ -16,8 +16,6 @@ from markupsafe import Markup, escape
 
 from makeweight.page.words import clean, number, real_number
 
-__all__ = ["Ids", "Scale", "finite", "picture"]
-
 #: Larger values are drawn there, and smaller ones at 0; their numbers stand beside.
 HUGE, TINY = 1e300, 1e-300
 

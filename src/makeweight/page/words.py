@@ -13,8 +13,6 @@ from typing import Any, TypeGuard
 
 from markupsafe import Markup
 
-__all__ = ["clean", "command", "count", "cut", "decimals", "name", "number", "share", "shown", "signed"]
-
 #: What stands where there is no number.
 MISSING = "–"
 #: Names are cut to this many characters; the whole name is in the tooltip, up to `LONGEST`.

@@ -22,8 +22,6 @@ from makeweight.rules import Constraint, check_rows
 from makeweight.table import Schema, Table
 from makeweight.table.files import replace_file
 
-__all__ = ["SampleCandidates", "SampleTask", "draw"]
-
 #: Different rows of which the copies are counted.
 ROWS = 2**17
 #: Fingerprints in one file of the index on average: 8 MiB of them.

@@ -13,8 +13,6 @@ import pyarrow.types as kinds
 
 from makeweight.generators.check import mix
 
-__all__ = ["Distinct"]
-
 #: Values of a column that take more bytes than this are no categories, and are let go.
 MAX_BYTES = 2**25
 HASHES = 2.0**64

@@ -26,8 +26,6 @@ from makeweight.table.kinds._numeric import MAX_DECIMALS, common_divisor
 from makeweight.table.kinds._values import floats
 from makeweight.table.kinds.datetime import STEPS
 
-__all__ = ["Cells", "ColumnFacts", "ScanTask", "TableFacts"]
-
 #: Different numbers that are counted exactly; no rule asks for more.
 NUMBERS = 2**14
 #: A copy of the target has no more states than this.

@@ -15,7 +15,7 @@ from makeweight.plan import Purpose
 from makeweight.table.files import replace_file
 from makeweight.table.records import guarded, read_record, typed
 
-__all__ = ["WORK", "FolderRequest", "OutputFolder", "PartAccount", "PartRecord", "check", "write_json"]
+__all__ = ["WORK", "OutputFolder", "PartRecord"]
 
 #: Folder in the output for what is needed until all parts are there. Readers of Parquet pass over the name.
 WORK = "_makeweight"

@@ -12,8 +12,6 @@ from typing import Any
 from makeweight.errors import EngineError, GeneratorError
 from makeweight.table.files import replace_file
 
-__all__ = ["Shared"]
-
 
 @dataclass(frozen=True)
 class Shared:

@@ -16,7 +16,7 @@ import pyarrow.types as kinds
 from makeweight.errors import FileProblem, SchemaError, nearest
 from makeweight.table.containers import append_rows
 
-__all__ = ["PartSource", "SourcePart"]
+__all__ = ["PartSource"]
 
 ENDINGS = (".parquet", ".pq")
 #: Row groups of one file are read by one task until it has this many rows.

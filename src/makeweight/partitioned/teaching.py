@@ -18,8 +18,6 @@ from makeweight.partitioned.source import SourcePart, batches, to_arrow, to_fram
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 
-__all__ = ["Teacher", "taught"]
-
 #: Rows that the teacher is fitted to at most, as many of every group as there are.
 TEACHER_ROWS = 10_000
 #: Column that every part file gets.

@@ -10,8 +10,6 @@ from makeweight.errors import OptionError
 from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.quality.rows import ComparedRows
 
-__all__ = ["LedgerCounts", "balance", "rejected", "shortfall"]
-
 NO_LEDGER = "No ledger was given: makeweight balance ... --json > L.json writes one, --ledger L.json reads it."
 #: Rows that were rejected only because enough had been accepted.
 SURPLUS = "surplus"

@@ -21,8 +21,6 @@ from pyarrow import csv as arrow_csv
 from makeweight.errors import FileProblem, SchemaError
 from makeweight.table.spelling.base import BLANKS
 
-__all__ = ["DelimitedText", "Dialect", "Quoting"]
-
 DELIMITERS = (",", ";", "\t", "|")
 BOM = b"\xef\xbb\xbf"
 SAMPLE = 1 << 16

@@ -17,8 +17,6 @@ from makeweight.generators.causal_lm.model import Language
 from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
 from makeweight.progress import Progress
 
-__all__ = ["LanguageTrainer", "train"]
-
 IGNORED = -100
 WARMUP, FLOOR = 0.05, 0.1
 WEIGHT_DECAY, LARGEST_GRADIENT = 0.01, 1.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from makeweight.generators.rows.scores import NormalScores
 
-__all__ = ["GroupShape", "GroupShapes", "scores_of"]
+__all__ = ["GroupShapes", "scores_of"]
 
 #: A difference between two distribution functions counts beyond so many times what chance alone makes.
 CAUTION = 2.0

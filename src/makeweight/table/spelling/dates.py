@@ -14,8 +14,6 @@ import pyarrow.compute as pc
 
 from makeweight.table.spelling.base import fields_of, whole
 
-__all__ = ["DateSpelling"]
-
 #: Number of characters, by directive; others are one or two digits.
 WIDE = {"Y": "{:04d}", "y": "{:02d}"}
 SHORT = {"Y": r"\d{4}", "y": r"\d\d", "Q": "[1-4]", "f": r"\d{1,9}", "L": r"\d{1,4}"}
