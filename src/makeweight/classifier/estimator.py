@@ -28,7 +28,7 @@ from makeweight.classifier.validation import calibration_of, folds_of, validated
 from makeweight.committee import blend
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import RandomState, seed_sequence
-from makeweight.labelled import read_features
+from makeweight.labelled import read_features, remember_columns
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities
@@ -325,11 +325,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         signed = self.bias_correction == "signed"
         real = read_rows(X, y, groups, sample_weight, sampler=sampler, correct=correct, signed=signed)
         self.classes_ = real.classes
-        self.n_features_in_ = sampler.n_features_in_
-        if hasattr(sampler, "feature_names_in_"):
-            self.feature_names_in_ = sampler.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        remember_columns(self, sampler)
         return real
 
     def _candidates(self, real: RealRows) -> tuple[tuple[Candidate, ...], bool, str, list[str]]:

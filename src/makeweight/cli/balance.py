@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +119,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     _say_split_first(err, request)
     if request.as_json:
         _show.print_json(report_of(outcome))
-    if outcome.interrupted:
+    if outcome.generation.ledger.interrupted:
         context.exit(INTERRUPTED)
 
 
@@ -175,7 +174,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
             raise
         if request.soft_labels:
             progress.say("asking a committee what the rows are")
-            generation = _softened(request, table, generation, groups, seed)
+            generation = _softened(request, table, generation, groups, np.random.SeedSequence(seed))
         progress.say("writing")
         write_table(
             file,
@@ -201,21 +200,7 @@ def _dry_run(request: BalanceRequest) -> None:
     check_rows(table, read_constraints(request.constraints, table.schema))
     plan = _plan(request, table, Groups(table))
     prompt = _endpoint.preview(generator, table, plan)
-    cost = generator.cost(plan)
-    if not request.as_json:
-        print_plan(_show.console(), request, plan, cost, prompt)
-        return
-    _show.print_json(
-        {
-            "source": file.source,
-            "generator": request.generator,
-            "groups": plan.counts(),
-            "n_real": plan.n_real,
-            "n_synthetic": plan.n_synthetic,
-            "expected": asdict(cost),
-            "prompt": prompt,
-        }
-    )
+    print_plan(request, file.source, plan, generator.cost(plan), prompt=prompt)
 
 
 def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
@@ -230,15 +215,11 @@ def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
 
 
 def _softened(
-    request: BalanceRequest, table: Table, generation: Generation, groups: Groups, seed: int
+    request: BalanceRequest, table: Table, generation: Generation, groups: Groups, seed: np.random.SeedSequence
 ) -> SoftGeneration:
-    """Return the rows with the labels that a committee gives them."""
-    import numpy as np
-
     from makeweight.committee import soften  # it brings scikit-learn
 
-    start = np.random.SeedSequence(seed)
-    return soften(table, generation, groups, start, draw_labels=request.draw_labels, n_jobs=request.jobs)
+    return soften(table, generation, groups, seed, draw_labels=request.draw_labels, n_jobs=request.jobs)
 
 
 def _rows(request: BalanceRequest, generation: Generation) -> pd.DataFrame:
@@ -330,6 +311,9 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
     import pandas as pd
 
     from makeweight.committee import SoftGeneration
+    from makeweight.plan import Groups
+    from makeweight.table import Table
+    from makeweight.weights import row_weights
 
     soft = isinstance(generation, SoftGeneration)
     weighed = (soft and not request.draw_labels) or request.alpha is not None or request.synthetic_weight is not None
@@ -349,7 +333,8 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
         synthetic = np.repeat([False, True], [n_real, len(generation)])
         real = pd.DataFrame(None, index=range(n_real), columns=generation.provenance.columns, dtype=object)
         origin = pd.concat([real, generation.provenance.astype(object)], ignore_index=True)
-        weights = _weights(file, generation) if weighed else np.ones(len(synthetic))
+        groups = Groups(Table(file.frame, generation.schema))
+        weights = row_weights(groups, generation) if weighed else np.ones(len(synthetic))
     if request.provenance:
         columns[f"{PREFIX}synthetic"] = synthetic
         columns.update({f"{PREFIX}{name}": origin[name] for name in origin})
@@ -360,11 +345,3 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
         columns.update({f"{PREFIX}p_{label}": said[label].to_numpy() for label in said})
     rows = pd.DataFrame(columns)
     return rows[synthetic].reset_index(drop=True) if request.synthetic_only else rows
-
-
-def _weights(file: TableFile, generation: Generation) -> np.ndarray:
-    from makeweight.plan import Groups
-    from makeweight.table import Table
-    from makeweight.weights import row_weights
-
-    return row_weights(Groups(Table(file.frame, generation.schema)), generation)

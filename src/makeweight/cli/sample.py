@@ -84,7 +84,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     _print(err, request, outcome)
     if request.as_json:
         _show.print_json(_report(request, outcome))
-    if any(entry.stopped == "interrupted" for entry in outcome.generation.ledger):
+    if outcome.generation.ledger.interrupted:
         context.exit(INTERRUPTED)
 
 

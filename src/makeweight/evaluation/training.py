@@ -108,9 +108,7 @@ def run_task(task: Task) -> list[ArmRecord]:
     try:
         records = _measured(task, pairs, blank)
     except Exception as error:  # one arm's failure is its result; the others go on
-        if isinstance(error, GenerationShortfall) and any(
-            entry.stopped == "interrupted" for entry in error.generation.ledger
-        ):
+        if isinstance(error, GenerationShortfall) and error.generation.ledger.interrupted:
             raise KeyboardInterrupt from error  # the generation kept its rows; here the user wants to stop
         reason = error.message if isinstance(error, MakeweightError) else f"{type(error).__name__}: {error}"
         records = [replace(record, error=reason) for record in blank]

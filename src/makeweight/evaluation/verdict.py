@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
-from makeweight.evaluation.scores import Scores
+from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import LEVEL, Difference
 
 __all__ = ["LABELS", "ComparisonVerdict", "better"]
@@ -98,7 +98,7 @@ def judge(
     if code == "mixed":
         shown = [finding for finding in findings if finding.code == "helps-ranking"]
     # The numbers are those of the estimator that is best without synthetic rows.
-    first = min(shown, key=lambda finding: _loss(scores, finding.estimator, REFERENCE))
+    first = min(shown, key=lambda finding: loss_of(scores, finding.estimator, REFERENCE))
     gained = _gained(scores, first) if code == "hurts" else ""
     sentence = _sentence(scores, code, findings, shown, first, n_added, gained)
     following = _next(code, first, table, generator, augment, cut=bool(cut), gained=gained)
@@ -131,14 +131,20 @@ def _beats_control(scores: Scores, estimator: str, arm: Arm) -> bool:
     return arm.control is None or beats(scores, (estimator, arm.name), (estimator, arm.control))
 
 
-def beats(scores: Scores, pair: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Return whether one arm is shown to be better than another in log-loss or AUROC, and worse in neither."""
-    contrasts = [(scores.contrast(pair, other, metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))]
-    gains = any(better(contrast, lower=lower) for contrast, lower in contrasts)
-    return gains and not any(better(contrast, lower=not lower) for contrast, lower in contrasts)
+def improves(difference: Callable[[str], Difference | None]) -> bool:
+    """Return whether differences are shown to be better in log-loss or AUROC, and worse in neither."""
+    changes = [(difference(metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))]
+    gains = any(better(change, lower=lower) for change, lower in changes)
+    return gains and not any(better(change, lower=not lower) for change, lower in changes)
 
 
-def _loss(scores: Scores, estimator: str, arm: str) -> float:
+def beats(scores: Scores, pair: Pair, other: Pair) -> bool:
+    """Return whether one arm is shown to be better than another."""
+    return improves(partial(scores.contrast, pair, other))
+
+
+def loss_of(scores: Scores, estimator: str, arm: str) -> float:
+    """Return the balanced log-loss, infinite where it was not measured."""
     value = scores.value(estimator, arm, LOSS)
     return math.inf if value is None else value.mean
 
@@ -152,13 +158,12 @@ def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorF
         return EstimatorFinding(estimator, "failed", failed[0])
 
     def loss(arm: Arm) -> float:
-        return _loss(scores, estimator, arm.name)
+        return loss_of(scores, estimator, arm.name)
 
     helping = [
         arm
         for arm in calibrated
-        if _shown(scores, estimator, arm)
-        and not _shown(scores, estimator, arm, worse=True)
+        if improves(partial(scores.difference, estimator, arm.name))
         and _beats_control(scores, estimator, arm)
         and (scores.mean(estimator, arm.name, "n_added") or 0) > 0
     ]

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pyarrow.types as kinds
 
-from makeweight.errors import FileProblem, SchemaError, nearest
+from makeweight.errors import FileProblem, SchemaError
 from makeweight.table.containers import append_rows
+from makeweight.table.files import no_such
 
 __all__ = ["PartSource"]
 
@@ -151,9 +152,7 @@ def _files(path: Path) -> list[Path]:
             )
         return [path]
     if not path.is_dir():
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-        hint = near if near.startswith("did you mean") else f"the working directory is {Path.cwd()}"
-        raise FileProblem("no such file or folder", where=str(path), hint=hint)
+        raise no_such("file or folder", str(path))
     seen = [entry for entry in path.iterdir() if entry.name[0] not in "._"]
     nested = sorted(entry.name for entry in seen if entry.is_dir())
     if nested:

@@ -89,7 +89,7 @@ class Job:
             if error.generation is None:
                 raise
             generation = error.generation  # without a row; the ledger says why
-        if any(entry.stopped == "interrupted" for entry in generation.ledger):
+        if generation.ledger.interrupted:
             raise KeyboardInterrupt
         return generation
 
