@@ -13,13 +13,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods, Interval, StrOptions
-from makeweight.classifier.borrowing import correctable, uncorrected
+from makeweight.classifier.borrowing import correctable, density_ratio, uncorrected
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, chosen_size, contributions_of, results_of, way_of
 from makeweight.classifier.explain import explained
-from makeweight.classifier.inputs import check_estimator, read_rows, sampler_of
-from makeweight.classifier.priors import target_shares
+from makeweight.classifier.inputs import check_estimator, read_rows, sampler_of, target_shares
 from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.taught import BLENDS, material, taught_candidates

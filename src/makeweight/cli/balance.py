@@ -204,7 +204,6 @@ def _dry_run(request: BalanceRequest) -> None:
 
 
 def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
-    """Return the rows per group."""
     amount = request.amount
     if request.soft_labels:
         from makeweight.committee import soft_amount

@@ -37,8 +37,6 @@ class SampleRequest(BalanceRequest):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """The rows, and what is known of them."""
-
     file: TableFile
     generation: Generation
     seconds: float
@@ -141,7 +139,6 @@ def _fitted(request: SampleRequest, file: TableFile) -> Synthesizer:
 
 
 def _check_request(request: SampleRequest) -> None:
-    """Refuse, before any work, what cannot be done."""
     from makeweight.table.files import check_destination
 
     if request.as_json and request.output == "-":

@@ -170,7 +170,6 @@ def _failed(advice: Advice) -> tuple[str, str]:
 
 
 def _command(arm: Arm, advice: Advice) -> str:
-    """Return what to run for somebody who came by the command line."""
     extra = ["--augment", str(advice.augment)] if arm.variant == "augmented" else []
     if arm.step == "soft-rows":
         extra = ["--soft-labels", *(["--strategy", advice.soft_strategy] if advice.soft_strategy else [])]
@@ -181,7 +180,6 @@ def _command(arm: Arm, advice: Advice) -> str:
 
 
 def _python(arm: Arm, advice: Advice) -> str:
-    """Return lines of Python."""
     if arm.step == "learner":
         return LINES["calibration"].replace("model", str(make_learner(arm.variant, 0, 1)))
     augment = f", augment={advice.augment}" if arm.variant == "augmented" else ""

@@ -17,8 +17,8 @@ from makeweight.evaluation.arms import Arm, ArmSource, Variant
 from makeweight.evaluation.fitted import Fitted
 from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import EvaluationProblem, seed_of
-from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.remembering import Memory, Remembering, RememberingCommittee
+from makeweight.evaluation.store import ArmRecord
 from makeweight.evaluation.taught import Taught, soft_plan
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Generation, Limits
@@ -189,7 +189,6 @@ def inner_folds(task: Task, train: np.ndarray) -> np.ndarray:
 def _read_out(
     arm: Arm, problem: EvaluationProblem, train: np.ndarray, raw: np.ndarray, out_of_fold: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and decisions of an arm."""
     codes, labels, read = problem.codes[train], problem.labels[train], raw
     if arm.readout == "shift":
         shares = np.bincount(labels, minlength=len(problem.class_names))
@@ -281,7 +280,6 @@ def _written(
 
 
 def _generation(task: Task, table: Table, groups: Groups, plan: Plan, inner: tuple[int, ...]) -> Generation:
-    """Return the rows of a plan, by the generator of the source."""
     source = task.source
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
     assert source.generator is not None

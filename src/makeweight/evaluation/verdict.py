@@ -150,7 +150,6 @@ def loss_of(scores: Scores, estimator: str, arm: str) -> float:
 
 
 def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorFinding:
-    """Return what the rules say of one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
     fixed = [arm for arm in focus if arm.source not in CHOOSING] or list(focus)
     failed = [arm for arm in fixed if scores.value(estimator, arm.name, LOSS) is None]
@@ -335,7 +334,6 @@ def _next(
     cut: bool,
     gained: str,
 ) -> str:
-    """Return what to run or do."""
     if code in ("helps-ranking", "mixed"):
         only = f"; use the rows with {first.label} only" if code == "mixed" else ""
         if first.arm.external:

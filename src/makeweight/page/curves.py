@@ -65,7 +65,6 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
 
 
 def _frame(scale: Scale) -> list[Markup]:
-    """Return the grid and the axis."""
     parts: list[Markup] = []
     for level in (0.25, 0.5, 0.75, 1.0):
         y = 8 + (PLOT - 8) * (1 - level)
@@ -79,7 +78,6 @@ def _frame(scale: Scale) -> list[Markup]:
 
 
 def _drawn(scale: Scale, levels: Sequence[float], lines: Sequence[tuple[Sequence[Any], str]]) -> Markup:
-    """Return the lines, stretched over the plot."""
     shapes = []
     for distances, style in lines:
         points = [(d, level) for level, d in zip(levels, distances, strict=True) if real_number(d)]

@@ -115,11 +115,6 @@ class PartAccount:
     shortfall: int
     stopped: str
 
-    @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> PartAccount:
-        """Return the account that plain values describe."""
-        return typed(cls, values)
-
 
 @dataclass(frozen=True)
 class PartRecord:
@@ -145,7 +140,7 @@ class PartRecord:
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> PartRecord:
         """Return the record that `to_dict` wrote."""
-        ledger = tuple(PartAccount.parse(account) for account in values.get("ledger", ()))
+        ledger = tuple(typed(PartAccount, account) for account in values.get("ledger", ()))
         own = {name: value for name, value in values.items() if name != "ledger"}
         return replace(typed(cls, {**own, "notes": tuple(values.get("notes", ()))}), ledger=ledger, is_new=False)
 

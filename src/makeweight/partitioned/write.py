@@ -27,6 +27,7 @@ from makeweight.partitioned.teaching import WEIGHT, Teacher
 from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
+from makeweight.table.records import typed
 
 #: Keeps the streams of the parts apart from that of the fit.
 PART_STREAM = 2
@@ -141,7 +142,7 @@ def write(task: CopyTask | WriteTask) -> PartRecord:
         replace_file(path, lambda stream: _write_parquet(table, stream))
         by_group = {job.plan.groups[position].group: position for position, *_ in task.piece.wants}
         accounts = ({"position": by_group[e.group], **e.to_dict()} for e in generation.ledger)
-        ledger = tuple(PartAccount.parse(account) for account in accounts)
+        ledger = tuple(typed(PartAccount, account) for account in accounts)
     record = PartRecord(
         task.name,
         "real" if generation is None else "synthetic",

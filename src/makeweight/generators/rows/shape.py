@@ -148,7 +148,6 @@ def scores_of(values: np.ndarray, scales: Sequence[NormalScores], rng: np.random
 
 
 def _curve(own: np.ndarray, written: np.ndarray, ties: np.ndarray) -> _Curve | None:
-    """Return the map of one column."""
     own, points = np.sort(own[~np.isnan(own)]), np.unique(written[~np.isnan(written)])
     n, m = len(own), len(points)
     if n < 2 or m < 2:
