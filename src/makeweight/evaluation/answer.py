@@ -10,8 +10,9 @@ from functools import partial
 from makeweight.evaluation.arms import REFERENCE, STEPS, Arm, Step, Variant
 from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import Difference
-from makeweight.evaluation.verdict import LABELS, LOSS, RANKING, beats, better, improves, loss_of
+from makeweight.evaluation.verdict import LOSS, RANKING, beats, better, improves, loss_of
 from makeweight.measure.learners import make_learner
+from makeweight.page.comparison import ESTIMATORS
 
 __all__ = ["Answer"]
 
@@ -137,7 +138,7 @@ def _cases(advice: Advice) -> str:
 
 def _text(scores: Scores, pair: Pair, arm: Arm, gain: Difference | None, cases: str, advice: Advice) -> str:
     """Return the answer in at most twelve words, with the gain that is shown and that people understand best."""
-    estimator = LABELS.get(pair[0], pair[0])
+    estimator = ESTIMATORS.get(pair[0], pair[0])
     if arm.step == "calibration":
         named = f"Do not add rows: calibrate {estimator}."
         several = len(scores.estimators) > 1

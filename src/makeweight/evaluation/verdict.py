@@ -11,8 +11,9 @@ from functools import partial
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
 from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import LEVEL, Difference
+from makeweight.page.comparison import ESTIMATORS
 
-__all__ = ["LABELS", "ComparisonVerdict", "better"]
+__all__ = ["ComparisonVerdict", "better"]
 
 #: A difference is shown when the interval that decides leaves out 0, and it is at least so large (nats, or AUROC).
 SMALLEST = 0.001
@@ -29,14 +30,6 @@ CODES = {
 }
 LOSS, RANKING = "balanced_log_loss", "auroc"
 LOG_LOSS, RANKS = "the balanced log-loss", "ranking"
-LABELS = {
-    "lr": "logistic regression",
-    "rf": "random forest",
-    "hgb": "boosted trees",
-    "xgb": "XGBoost",
-    "rf5": "random forest, 5 rows a leaf",
-    "hgb-shallow": "shallow boosted trees",
-}
 #: Sources whose arms the rows alone do not make: they count where they help, and are no reason to say that rows hurt.
 CHOOSING = ("auto", "committee")
 WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates out of fold and adds no row"
@@ -66,7 +59,7 @@ class EstimatorFinding:
     @property
     def label(self) -> str:
         """The estimator in words."""
-        return LABELS.get(self.estimator, self.estimator)
+        return ESTIMATORS.get(self.estimator, self.estimator)
 
 
 def judge(
@@ -313,7 +306,7 @@ def _best(scores: Scores) -> list[str]:
     if not ranked:
         return []
     mean, label, estimator = min(ranked)
-    learner = f" with {LABELS.get(estimator, estimator)}" if estimator else ""
+    learner = f" with {ESTIMATORS.get(estimator, estimator)}" if estimator else ""
     return [f"least balanced log-loss of all: {label}{learner}, {mean:.4f}"]
 
 

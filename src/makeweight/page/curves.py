@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from makeweight.page.svg import Ids, Scale, element, finite, picture, text_anchor
+from makeweight.page.svg import Ids, Scale, element, finite, picture, plot_frame
 from makeweight.page.words import number, real_number, share
 
 #: Height of the drawing in pixels, and of the plot above its axis.
@@ -48,7 +48,7 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     scale = Scale(0.0, max(values) or 1.0, pad=1)
     drawing = picture(
         ids,
-        *_frame(scale),
+        *plot_frame(scale, scale.ticks(4), HEIGHT, 8, PLOT, marks=True),
         _drawn(scale, levels, [(distances[key], style) for key, style, _ in reversed(lines)]),
         title="Distance to the nearest real row",
         description=_described(levels, [(meaning, distances[key]) for key, _, meaning in lines]),
@@ -62,19 +62,6 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
         [(share(level), [number(distances[key][i]) for key, _, _ in lines]) for i, level in enumerate(levels)],
         any(key == "holdout" for key, _, _ in lines),
     )
-
-
-def _frame(scale: Scale) -> list[Markup]:
-    parts: list[Markup] = []
-    for level in (0.25, 0.5, 0.75, 1.0):
-        y = 8 + (PLOT - 8) * (1 - level)
-        parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
-    for at, text in scale.ticks(4):
-        anchor = text_anchor(scale.at(at), 5)
-        parts.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=PLOT, y2=PLOT + 4, class_="grid"))
-        parts.append(element("text", text, x=scale.x(at), y=HEIGHT - 6, class_="tick", text_anchor=anchor))
-    return [*parts, element("line", x1=0, x2="100%", y1=PLOT, y2=PLOT, class_="base")]
 
 
 def _drawn(scale: Scale, levels: Sequence[float], lines: Sequence[tuple[Sequence[Any], str]]) -> Markup:

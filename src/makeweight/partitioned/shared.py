@@ -21,7 +21,7 @@ class Shared:
     digest: str  # SHA-256 of its bytes: only what this very run wrote is unpickled
 
     @classmethod
-    def write(cls, path: Path, content: Any) -> Shared:
+    def write(cls, path: Path, content: object) -> Shared:
         """Write an object for the tasks of this run."""
         try:
             raw = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)

@@ -42,7 +42,7 @@ class PartSource:
     path: str
     files: tuple[str, ...]  # in the order in which a person would number them: part.2 comes before part.10
     parts: tuple[SourcePart, ...]
-    schema: Any  # of every file
+    schema: pa.Schema  # of every file
     n_rows: int
 
     @classmethod
@@ -69,7 +69,7 @@ class PartSource:
         return cls(str(path), tuple(map(str, files)), tuple(parts), schema, n_rows)
 
 
-def batches(part: SourcePart, schema: Any) -> Iterator[tuple[int, Any]]:
+def batches(part: SourcePart, schema: pa.Schema) -> Iterator[tuple[int, pa.Table]]:
     """Read a part, a bounded number of rows at a time.
 
     Returns `offset`: position of the first row in the whole table. `table`: with the columns and types of `schema`.
@@ -101,14 +101,14 @@ def _together(read: Iterator[Any]) -> Iterator[list[Any]]:
         yield together
 
 
-def decoded(dtype: Any) -> Any:
+def decoded(dtype: pa.DataType) -> pa.DataType:
     """Return the type of a column's values: that of the dictionary where there is one."""
     if kinds.is_null(dtype):
         return pa.string()
     return dtype.value_type if kinds.is_dictionary(dtype) else dtype
 
 
-def to_frame(table: Any) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return a piece of a table as a frame whose dtypes do not depend on how the table was cut.
 
     Floats are NumPy's, with NaN for missing; all other columns keep their Arrow type, whether or not this
@@ -124,7 +124,7 @@ def to_frame(table: Any) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
-def to_arrow(rows: pd.DataFrame, schema: Any) -> Any:
+def to_arrow(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     """Return synthetic rows with exactly the columns and types of the real files."""
     plain = pa.schema([f for f in schema if not kinds.is_null(f.type)], metadata=schema.metadata)
     table = append_rows(plain.empty_table(), rows[plain.names])

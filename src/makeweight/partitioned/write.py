@@ -53,11 +53,11 @@ class Job:
     plan: Plan  # of the whole table
     checker: Checker
     names: FreshNames
-    arrow: Any
+    arrow: pyarrow.Schema
     entropy: int
     taught: Teacher | None = None  # who labels the rows
 
-    def rows(self, generation: Generation) -> Any:
+    def rows(self, generation: Generation) -> pyarrow.Table:
         """Return the rows of a part file: as they were written, or once per label."""
         if self.taught is None:
             return to_arrow(generation.frame, self.arrow)

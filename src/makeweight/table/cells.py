@@ -42,7 +42,7 @@ class Style:
     missing: str = ""  # what the column most often writes for a missing value
     lead: str = ""  # what stands before every value
 
-    def render(self, values: pd.Series) -> Any:
+    def render(self, values: pd.Series) -> pa.Array:
         """Return the values as an Arrow array of text."""
         codes, distinct = pd.factorize(values)
         texts = [self.lead + self.spell(value) for value in distinct]
@@ -87,7 +87,12 @@ class _Distinct:
 
 
 def read_column(
-    cells: Any, name: str, *, missing: Collection[str] = (), kind: Kind | None = None, decimal_comma: bool = False
+    cells: pa.Array | pa.ChunkedArray,
+    name: str,
+    *,
+    missing: Collection[str] = (),
+    kind: Kind | None = None,
+    decimal_comma: bool = False,
 ) -> tuple[pd.Series, Style, str | None]:
     """Find what a column of text holds.
 

@@ -37,7 +37,7 @@ class TableFile:
     frame: pd.DataFrame  # DataFrame of shape (n_rows, n_columns): the values, typed
     text: DelimitedText | None = None  # the file, where it is text
     styles: dict[str, Style] = field(default_factory=dict)  # how each column of a text file spells its values
-    arrow: Any = None  # the table, where the file is binary
+    arrow: pa.Table | None = None  # the table, where the file is binary
     notes: dict[str, str] = field(default_factory=dict)  # what a user should look at, by column
 
 
