@@ -310,9 +310,6 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
     import pandas as pd
 
     from makeweight.committee import SoftGeneration
-    from makeweight.plan import Groups
-    from makeweight.table import Table
-    from makeweight.weights import row_weights
 
     soft = isinstance(generation, SoftGeneration)
     weighed = (soft and not request.draw_labels) or request.alpha is not None or request.synthetic_weight is not None
@@ -332,8 +329,7 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
         synthetic = np.repeat([False, True], [n_real, len(generation)])
         real = pd.DataFrame(None, index=range(n_real), columns=generation.provenance.columns, dtype=object)
         origin = pd.concat([real, generation.provenance.astype(object)], ignore_index=True)
-        groups = Groups(Table(file.frame, generation.schema))
-        weights = row_weights(groups, generation) if weighed else np.ones(len(synthetic))
+        weights = _weights(file, generation) if weighed else np.ones(len(synthetic))
     if request.provenance:
         columns[f"{PREFIX}synthetic"] = synthetic
         columns.update({f"{PREFIX}{name}": origin[name] for name in origin})
@@ -344,3 +340,11 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
         columns.update({f"{PREFIX}p_{label}": said[label].to_numpy() for label in said})
     rows = pd.DataFrame(columns)
     return rows[synthetic].reset_index(drop=True) if request.synthetic_only else rows
+
+
+def _weights(file: TableFile, generation: Generation) -> np.ndarray:
+    from makeweight.plan import Groups
+    from makeweight.table import Table
+    from makeweight.weights import row_weights  # it brings scikit-learn
+
+    return row_weights(Groups(Table(file.frame, generation.schema)), generation)
