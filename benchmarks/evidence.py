@@ -23,9 +23,9 @@ from scipy.stats import t as student
 
 from makeweight.evaluation.answer import Advice, give_answer, is_candidate
 from makeweight.evaluation.arms import REFERENCE, catalogue
-from makeweight.evaluation.record import Failure
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import LEVEL, Difference, judged_at
+from makeweight.evaluation.store import Failure
 from makeweight.evaluation.verdict import judge
 from makeweight.generators import DEFAULT_GENERATOR
 

@@ -167,7 +167,7 @@ HEAVY = {
     "openai": ["generators.chat"],
     "rich": ["cli"],
     "click": ["cli", "__main__"],
-    "imblearn": ["generators.resampler", "sampler", "evaluation", "experiments.published", "_compat", "cli"],
+    "imblearn": ["generators.resampler", "sampler", "evaluation", "experiments.published", "cli"],
     "xgboost": ["measure.learners", "committee.members"],
     "sklearn": [
         "classifier",

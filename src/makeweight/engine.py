@@ -44,19 +44,10 @@ def run(
     or ``"dask://HOST:PORT"``, the scheduler of a running cluster whose workers have makeweight installed. `n_jobs`:
     processes of the local engine: 1 works in this process, -1 uses every core. A cluster uses the workers that it has.
 
-    Yields
-    ------
-    index : int
-        Place of the task in `tasks`.
-    result : object
-        What the function returned. In worker processes math libraries work with one thread each.
+    Yields the place of each task in `tasks`, and what the function returned. In worker processes math libraries work
+    with one thread each. An exception of the function itself ends the run and is raised here. What was yielded before
+    stays valid.
 
-    Notes
-    -----
-    An exception of the function itself ends the run and is raised here. What was yielded before stays valid.
-
-    Examples
-    --------
     >>> from makeweight.engine import run
     >>> dict(run(abs, [-1, 2, -3]))
     {0: 1, 1: 2, 2: 3}

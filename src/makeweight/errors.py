@@ -131,8 +131,10 @@ class GenerationShortfall(MakeweightError, RuntimeError):
         self.generation = generation
 
 
-def nearest(name: str, known: Iterable[object]) -> str:
+def nearest(name: str, known: Iterable[object], otherwise: str = "") -> str:
     """Write the clause of a hint that names the known name that is close, whatever its case, or lists a few.
+
+    Where none is close, it is `otherwise` if that is given.
 
     Examples
     --------
@@ -147,5 +149,7 @@ def nearest(name: str, known: Iterable[object]) -> str:
     close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=cutoff)
     if close:
         return f"did you mean {folded[close[0]]!r}?"
+    if otherwise:
+        return otherwise
     shown = ", ".join(repr(option) for option in options[:10])
     return f"known: {shown}" + (f", and {len(options) - 10} more" if len(options) > 10 else "")

@@ -17,7 +17,7 @@ from makeweight.table.containers import append_rows, append_values, to_frame, to
 from makeweight.table.kinds._values import dense
 from makeweight.table.schema import check_frame
 
-__all__ = ["LabelledRows", "read_features", "take_rows"]
+__all__ = ["LabelledRows", "read_features", "remember_columns", "take_rows"]
 
 
 class LabelledRows:
@@ -78,6 +78,15 @@ class LabelledRows:
         if _is_table(self.y):
             return X, append_rows(self.y, labels.to_frame(to_frame(self.y).columns[0]))
         return (X.tolist() if self.is_list else X), append_values(self.y, labels)
+
+
+def remember_columns(estimator: BaseEstimator, fitted: BaseEstimator) -> None:
+    """Let an estimator know the columns of X that another was fitted to."""
+    estimator.n_features_in_ = fitted.n_features_in_
+    if hasattr(fitted, "feature_names_in_"):
+        estimator.feature_names_in_ = fitted.feature_names_in_
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
 
 
 def read_features(fitted: BaseEstimator, X: Any) -> Any:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods
 from makeweight.errors import OptionError
-from makeweight.labelled import read_features
+from makeweight.labelled import read_features, remember_columns
 from makeweight.measure.learners import fit_weighted, weight_keyword
 
 __all__ = ["ResampledClassifier"]
@@ -108,11 +108,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         fresh = clone(self.estimator)
         self.estimator_ = fit_weighted(fresh, X_res, y_res, weights)
         self.classes_ = self.estimator_.classes_
-        self.n_features_in_ = self.sampler_.n_features_in_
-        if hasattr(self.sampler_, "feature_names_in_"):
-            self.feature_names_in_ = self.sampler_.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        remember_columns(self, self.sampler_)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

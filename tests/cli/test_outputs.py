@@ -9,8 +9,7 @@ import pytest
 
 from makeweight.cli import _outputs
 from makeweight.errors import FileProblem
-from makeweight.evaluation.record import ArmRecord
-from makeweight.evaluation.store import Log
+from makeweight.evaluation.store import ArmRecord, Log
 
 #: Option of a command, and a file that it would write.
 OPTIONS = {

@@ -7,9 +7,9 @@ import pytest
 
 from makeweight.evaluation.answer import MOST_WORDS, Advice, give_answer
 from makeweight.evaluation.arms import REFERENCE, catalogue
-from makeweight.evaluation.found import ALARMS
-from makeweight.evaluation.record import ArmRecord
+from makeweight.evaluation.metrics import ALARMS
 from makeweight.evaluation.scores import Scores
+from makeweight.evaluation.store import ArmRecord
 from makeweight.evaluation.verdict import beats
 
 ARMS = [arm for source in catalogue("smote") for arm in source.arms]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from makeweight.evaluation.arms import REFERENCE, Arm
-from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.scores import Scores
+from makeweight.evaluation.store import ArmRecord
 from makeweight.evaluation.verdict import judge
 
 ARMS = (

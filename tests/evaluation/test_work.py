@@ -15,8 +15,7 @@ from makeweight.evaluation.arms import catalogue
 from makeweight.evaluation.budget import Clock
 from makeweight.evaluation.design import Design
 from makeweight.evaluation.problem import EvaluationProblem
-from makeweight.evaluation.record import ArmRecord
-from makeweight.evaluation.store import Log
+from makeweight.evaluation.store import ArmRecord, Log
 from makeweight.evaluation.training import Settings, Task, _out_of_fold
 from makeweight.evaluation.work import LEAST_SHARE, SOFT_SHARE, Work, can_wait, forecast
 from makeweight.generators.base import Cost

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 
 from makeweight.errors import OptionError
-from makeweight.experiments import opal, same_information, simulation, worlds
+from makeweight.experiments import opal, same_information, simulation
 from makeweight.experiments.arms import VisibleRows, out_of_fold, predict, readouts, train_arm
 from makeweight.experiments.capacity import CapacitySettings, law, measure
 from makeweight.experiments.data import opal_split
@@ -16,7 +16,7 @@ from makeweight.experiments.records import ExperimentTask
 
 @pytest.fixture(scope="module")
 def train():
-    return worlds.draw("logit", 3, 300, 40, np.random.default_rng(0))
+    return simulation.draw("logit", 3, 300, 40, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_equal_rows_are_held_out_together(train, monkeypatch):
 
 
 def test_calibration_repairs_what_imbalance_did_to_probabilities(visible):
-    test = worlds.draw("logit", 3, 1500, 1500, np.random.default_rng(1))
+    test = simulation.draw("logit", 3, 1500, 1500, np.random.default_rng(1))
     nothing = train_arm("nothing", visible, 0)
     p = predict(nothing, test, "y", ["lr"], 0)["lr"]
     held_out = out_of_fold("nothing", visible, ["lr"], 0, 5)["lr"]
@@ -84,11 +84,11 @@ def test_what_calibration_cannot_change_does_not_change():
     assert balanced_loss(labels, calibrated_on_halves(labels, p)) == first["bce_ranking"]
 
 
-@pytest.mark.parametrize("world", worlds.WORLDS)
+@pytest.mark.parametrize("world", simulation.WORLDS)
 def test_worlds_have_the_numbers_asked_for(world):
-    frame = worlds.draw(world, 4, 60, 15, np.random.default_rng(0))
+    frame = simulation.draw(world, 4, 60, 15, np.random.default_rng(0))
     assert frame["y"].value_counts().to_dict() == {0: 60, 1: 15}
-    again = worlds.draw(world, 4, 60, 15, np.random.default_rng(0))
+    again = simulation.draw(world, 4, 60, 15, np.random.default_rng(0))
     pd.testing.assert_frame_equal(frame, again)
     if world == "mixed":
         assert set(frame["x1"]) == {0, 1, 2}
@@ -96,12 +96,12 @@ def test_worlds_have_the_numbers_asked_for(world):
 
 def test_the_spurious_column_misleads_in_training_only():
     rng = np.random.default_rng(0)
-    train = worlds.draw("spurious", 3, 2000, 2000, rng)
-    test = worlds.draw("spurious", 3, 2000, 2000, rng, test=True)
+    train = simulation.draw("spurious", 3, 2000, 2000, rng)
+    test = simulation.draw("spurious", 3, 2000, 2000, rng, test=True)
     assert (train["a"] == train["y"]).mean() == pytest.approx(0.9, abs=0.02)
     assert (test["a"] == test["y"]).mean() == pytest.approx(0.5, abs=0.03)
     with pytest.raises(OptionError, match="unknown world"):
-        worlds.draw("logits", 3, 1, 1, rng)
+        simulation.draw("logits", 3, 1, 1, rng)
 
 
 def test_every_arm_of_a_simulated_cell_sees_the_same_rows(small, tmp_path, monkeypatch):

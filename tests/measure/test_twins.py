@@ -9,7 +9,7 @@ from makeweight import SyntheticClassifier
 from makeweight.cli import _effect
 from makeweight.evaluation import Design, compare, scaling_curve
 from makeweight.experiments import arms
-from makeweight.experiments.worlds import LABEL, draw
+from makeweight.experiments.simulation import LABEL, draw
 
 QUICK = {"target": "y", "generator": "random"}
 

@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from makeweight.errors import OptionError
-from makeweight.evaluation import Design, arms, compare
-from makeweight.evaluation import verdict as evaluation_verdict
-from makeweight.page import comparison, render
+from makeweight.evaluation import Design, compare
+from makeweight.page import render
 from makeweight.quality import QualityReport
 from makeweight.quality.catalogue import DRAWERS
 from page import examples
@@ -291,11 +290,6 @@ def test_many_groups_are_folded_and_few_are_side_by_side():
     text = " ".join(Page(render(result)).text)
     assert "36 more groups" in text
     assert "The 6 groups with the highest risk; 54 more are not drawn." in text
-
-
-def test_estimators_are_called_as_in_the_verdict():
-    assert comparison.ESTIMATORS == evaluation_verdict.LABELS
-    assert set(comparison.STEPS) == {*arms.STEPS.values(), "failed"}
 
 
 def frame(seed, n):

@@ -1,4 +1,4 @@
-"""Rows of a mixed table that show a generator's bias: it learns from moved rows of the largest group."""
+"""Two corrections of a generator's bias: by rows that it wrote of moved rows of the largest group, and by weights."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from makeweight.errors import PlanError
+from makeweight.generators.rows.dummies import Dummies
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
-from makeweight.theory import BorrowedRows, borrow, fit_transport
+from makeweight.theory import BorrowedRows, borrow, cross_fitted_ratio, density_ratio_weights, fit_transport
 
 #: Times that rows are borrowed in every training set.
 REPEATS = 5
+#: Of the classifier that tells real rows from synthetic ones.
+FOLDS = 5
 #: The largest group has at least so many rows for every row of a group that borrows from it.
 LEAST_IMBALANCE = 2
 
@@ -98,3 +102,36 @@ def borrow_frames(
         return write(real, {code: n}, stream), moved.iloc[rest]
 
     return borrow(len(moved), len(own), learn, rng.spawn(REPEATS))
+
+
+def density_ratio(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> np.ndarray:
+    """Return a weight per synthetic row of one group: the density of real rows over that of synthetic ones.
+
+    Weights are factors of .1 to 10, scaled to mean one. Fewer than two rows of either are a PlanError.
+
+    Source: docs/theory.md, "Borrowing from the majority": the form of bias correction for learners that take
+    no negative weights. Categories enter as one column each, missing values as columns of their own.
+
+    >>> rng = np.random.default_rng(0)
+    >>> real = pd.DataFrame({"x": rng.normal(size=300).round(3), "y": "a"})
+    >>> synthetic = pd.DataFrame({"x": (rng.normal(size=600) + 1).round(3), "y": "a"})
+    >>> weights = density_ratio(real, synthetic, Schema.infer(real), rng)
+    >>> bool((weights * synthetic["x"]).mean() < 0.3 < synthetic["x"].mean())
+    True
+    """
+    folds = min(FOLDS, len(real), len(synthetic))
+    if folds < 2:
+        raise PlanError(
+            "too few rows to correct the bias of a group",
+            got=f"{len(real)} real and {len(synthetic)} synthetic",
+            expected="two of each",
+            hint="set bias_correction=None",
+        )
+    dummies = Dummies(schema, one_hot=True)
+    if not dummies.width:
+        return np.ones(len(synthetic))
+    both = Table(pd.concat([real, synthetic], ignore_index=True)[schema.names], schema)
+    matrix = dummies.fit_encode(both, np.arange(len(both)))
+    first, second = matrix[: len(real)], matrix[len(real) :]
+    ratio = cross_fitted_ratio(first, second, rng=rng, folds=folds)
+    return density_ratio_weights(ratio, len(real), len(synthetic))

@@ -13,13 +13,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from makeweight._compat import HasMethods, Interval, StrOptions
-from makeweight.classifier.borrowing import correctable, uncorrected
+from makeweight.classifier.borrowing import correctable, density_ratio, uncorrected
 from makeweight.classifier.convexity import check_minimum
-from makeweight.classifier.correction import density_ratio
 from makeweight.classifier.decision import ClassifierDecision, chosen_size, contributions_of, results_of, way_of
 from makeweight.classifier.explain import explained
-from makeweight.classifier.inputs import check_estimator, read_rows, sampler_of
-from makeweight.classifier.priors import target_shares
+from makeweight.classifier.inputs import check_estimator, read_rows, sampler_of, target_shares
 from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.taught import BLENDS, material, taught_candidates
@@ -28,7 +26,7 @@ from makeweight.classifier.validation import calibration_of, folds_of, validated
 from makeweight.committee import blend
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import RandomState, seed_sequence
-from makeweight.labelled import read_features
+from makeweight.labelled import read_features, remember_columns
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities
@@ -325,11 +323,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         signed = self.bias_correction == "signed"
         real = read_rows(X, y, groups, sample_weight, sampler=sampler, correct=correct, signed=signed)
         self.classes_ = real.classes
-        self.n_features_in_ = sampler.n_features_in_
-        if hasattr(sampler, "feature_names_in_"):
-            self.feature_names_in_ = sampler.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        remember_columns(self, sampler)
         return real
 
     def _candidates(self, real: RealRows) -> tuple[tuple[Candidate, ...], bool, str, list[str]]:

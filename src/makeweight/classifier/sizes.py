@@ -67,7 +67,7 @@ def _corrected(size: Candidate, corrections: Sequence[float]) -> list[Candidate]
     return [size] if size == NOTHING else [replace(size, correction=c) for c in corrections]
 
 
-def honours(n_synthetic: Any, augment: Any) -> bool:
+def honours(n_synthetic: object, augment: object) -> bool:
     """Return whether adding nothing is among what a user left open.
 
     >>> honours("auto", 0), honours("balance", "auto")
@@ -76,7 +76,7 @@ def honours(n_synthetic: Any, augment: Any) -> bool:
     return _is_open(n_synthetic) and _is_open(augment)
 
 
-def _is_open(value: Any) -> bool:
+def _is_open(value: object) -> bool:
     return (isinstance(value, str) and value == "auto") or (_is_whole(value) and value == 0)
 
 
@@ -154,5 +154,5 @@ def _extras(augment: Any, alpha: Any, largest: int, takes_weights: bool) -> list
     return pairs
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -21,8 +21,6 @@ from makeweight.table import Schema, Table
 from makeweight.table.containers import append_rows
 from makeweight.theory import BorrowedRows, Take
 
-__all__ = ["Pool", "RealRows"]
-
 
 @dataclass(frozen=True, eq=False)
 class Pool:

@@ -60,7 +60,7 @@ def _run(given: list[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except MakeweightError as error:
-        if _interrupted(error):
+        if isinstance(error, GenerationShortfall) and error.generation.ledger.interrupted:
             return INTERRUPTED
         return _answer(error, given)
     except KeyboardInterrupt:
@@ -178,12 +178,6 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupted(error: MakeweightError) -> bool:
-    if not isinstance(error, GenerationShortfall):
-        return False
-    return any(entry.stopped == "interrupted" for entry in error.generation.ledger)
-
-
 def _answer(error: MakeweightError, given: Sequence[str]) -> int:
     """Print an error and what to do about it, and return the exit code."""
     click.echo(f"error: {error.message}", err=True)
@@ -209,8 +203,7 @@ def _translated(error: click.ClickException) -> MakeweightError:
     usage = f"{context.command_path} --help" if context is not None else "makeweight --help"
     if isinstance(error, click.NoSuchOption) and context is not None:
         known = [name for parameter in context.command.params for name in parameter.opts]
-        close = nearest(error.option_name, known)
-        return OptionError("no such option", got=error.option_name, hint=close if close.startswith("did") else usage)
+        return OptionError("no such option", got=error.option_name, hint=nearest(error.option_name, known, usage))
     if isinstance(error, click.MissingParameter) and error.param is not None:
         is_target = error.param.name == "target"
         hint = "makeweight inspect DATA lists the columns to choose from" if is_target else usage

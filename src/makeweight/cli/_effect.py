@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-__all__ = ["Split", "measure", "splits"]
-
 TARGET, RARE = "diagnosis", "malignant"
 TEST_SHARE, RARE_SHARE = 0.4, 0.05
 NOTHING, SHIFTED, OURS = "do nothing", "do nothing + logit shift", "makeweight"

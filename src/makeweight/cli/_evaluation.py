@@ -159,9 +159,9 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def _called(estimator: str) -> str:
-    from makeweight.evaluation.verdict import LABELS
+    from makeweight.page.comparison import ESTIMATORS
 
-    return LABELS.get(estimator, estimator)
+    return ESTIMATORS.get(estimator, estimator)
 
 
 def _saved(comparison: Comparison, estimator: str, arm: str, metric: str) -> Difference | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,20 +79,7 @@ def dry_run(request: BalanceRequest) -> int:
         work = Workers(str(request.engine), request.jobs, progress)
         soft, constraints = request.soft_labels, request.constraints
         plan = survey(request.data, request.columns, request.amount, work, soft=soft, constraints=constraints).plan
-    cost = generator.cost(plan)
-    if not request.as_json:
-        print_plan(_show.console(), request, plan, cost)
-        return 0
-    _show.print_json(
-        {
-            "source": request.data,
-            "generator": request.generator,
-            "groups": plan.counts(),
-            "n_real": plan.n_real,
-            "n_synthetic": plan.n_synthetic,
-            "expected": asdict(cost),
-        }
-    )
+    print_plan(request, request.data, plan, generator.cost(plan))
     return 0
 
 

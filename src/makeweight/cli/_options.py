@@ -275,12 +275,11 @@ def _counts(text: str, name: str) -> dict[Any, int]:
     from makeweight.table.records import MOST_CHARACTERS, parse_json
 
     if not text.lstrip().startswith(("{", "[")):
-        close = nearest(name, STRATEGIES)
         raise OptionError(
             "unknown strategy",
             got=repr(text[:80]),
             expected="a name, a ratio in (0, 1], or final counts as JSON",
-            hint=close if close.startswith("did") else EXAMPLE,
+            hint=nearest(name, STRATEGIES, EXAMPLE),
         )
     try:
         if len(text) > MOST_CHARACTERS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from makeweight.cli import _show
 from makeweight.errors import FileProblem, OptionError
@@ -52,6 +51,6 @@ def write(path: str, content: str | bytes) -> None:
         raise FileProblem("cannot write the file", where=path, got=error.strerror or str(error)) from error
 
 
-def write_json(path: str, value: Any) -> None:
+def write_json(path: str, value: object) -> None:
     """Write one JSON object; numbers that are not finite become null."""
     write(path, json.dumps(_show.plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -39,15 +40,20 @@ def report_of(outcome: BalanceOutcome) -> dict[str, object]:
         "n_written": outcome.n_written,
         "rows_per_second": len(generation) / max(generation.seconds, 1e-9),
         "total_seconds": outcome.seconds,
-        "interrupted": outcome.interrupted,
+        "interrupted": generation.ledger.interrupted,
         **report,
     }
 
 
-def print_plan(out: Console, request: BalanceRequest, plan: Plan, cost: Cost, prompt: str | None = None) -> None:
-    """Print the plan of a dry run."""
+def print_plan(request: BalanceRequest, source: str, plan: Plan, cost: Cost, **more: str | None) -> None:
+    """Print the plan of a dry run, as text or as JSON; `more` is the prompt, where a generator has one."""
     from makeweight.plan import describe_group
 
+    if request.as_json:
+        counts = {"groups": plan.counts(), "n_real": plan.n_real, "n_synthetic": plan.n_synthetic}
+        _show.print_json({"source": source, "generator": request.generator, **counts, "expected": asdict(cost), **more})
+        return
+    out, prompt = _show.console(), more.get("prompt")
     rows = plan.groups
     columns = {"group": _show.NAME, **dict.fromkeys(("rows", "balance", "augment", "after"), _show.NUMBER)}
     lines = [
@@ -93,7 +99,7 @@ def print_generation(out: Console, outcome: BalanceOutcome, *, written: bool = T
     )
     for note in [*generation.notes, *_teaching(generation)]:
         out.print(f"note: {note}")
-    if outcome.interrupted:
+    if generation.ledger.interrupted:
         out.print("interrupted: " + ("the rows accepted so far are kept" if written else "nothing was written"))
     elif written and generation.ledger.shortfall:
         out.print(f"warning: {generation.ledger.shortfall:,} rows short, see the ledger")

@@ -93,8 +93,3 @@ class BalanceOutcome:
             synthetic = int(generation.is_synthetic.sum())
             return synthetic if self.request.synthetic_only else len(generation.is_synthetic)
         return len(generation) + (0 if self.request.synthetic_only else n_real)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user stopped it."""
-        return any(entry.stopped == "interrupted" for entry in self.generation.ledger)

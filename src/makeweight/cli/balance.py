@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +119,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     _say_split_first(err, request)
     if request.as_json:
         _show.print_json(report_of(outcome))
-    if outcome.interrupted:
+    if outcome.generation.ledger.interrupted:
         context.exit(INTERRUPTED)
 
 
@@ -175,7 +174,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
             raise
         if request.soft_labels:
             progress.say("asking a committee what the rows are")
-            generation = _softened(request, table, generation, groups, seed)
+            generation = _softened(request, table, generation, groups, np.random.SeedSequence(seed))
         progress.say("writing")
         write_table(
             file,
@@ -201,25 +200,10 @@ def _dry_run(request: BalanceRequest) -> None:
     check_rows(table, read_constraints(request.constraints, table.schema))
     plan = _plan(request, table, Groups(table))
     prompt = _endpoint.preview(generator, table, plan)
-    cost = generator.cost(plan)
-    if not request.as_json:
-        print_plan(_show.console(), request, plan, cost, prompt)
-        return
-    _show.print_json(
-        {
-            "source": file.source,
-            "generator": request.generator,
-            "groups": plan.counts(),
-            "n_real": plan.n_real,
-            "n_synthetic": plan.n_synthetic,
-            "expected": asdict(cost),
-            "prompt": prompt,
-        }
-    )
+    print_plan(request, file.source, plan, generator.cost(plan), prompt=prompt)
 
 
 def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
-    """Return the rows per group."""
     amount = request.amount
     if request.soft_labels:
         from makeweight.committee import soft_amount
@@ -230,15 +214,11 @@ def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
 
 
 def _softened(
-    request: BalanceRequest, table: Table, generation: Generation, groups: Groups, seed: int
+    request: BalanceRequest, table: Table, generation: Generation, groups: Groups, seed: np.random.SeedSequence
 ) -> SoftGeneration:
-    """Return the rows with the labels that a committee gives them."""
-    import numpy as np
-
     from makeweight.committee import soften  # it brings scikit-learn
 
-    start = np.random.SeedSequence(seed)
-    return soften(table, generation, groups, start, draw_labels=request.draw_labels, n_jobs=request.jobs)
+    return soften(table, generation, groups, seed, draw_labels=request.draw_labels, n_jobs=request.jobs)
 
 
 def _rows(request: BalanceRequest, generation: Generation) -> pd.DataFrame:
@@ -365,6 +345,6 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
 def _weights(file: TableFile, generation: Generation) -> np.ndarray:
     from makeweight.plan import Groups
     from makeweight.table import Table
-    from makeweight.weights import row_weights
+    from makeweight.weights import row_weights  # it brings scikit-learn
 
     return row_weights(Groups(Table(file.frame, generation.schema)), generation)

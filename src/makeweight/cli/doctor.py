@@ -39,6 +39,7 @@ EXTRAS = {
 }
 #: For what other processes try out; slow disks and busy machines import packages for minutes.
 SECONDS = 6.0
+LATE = "importing it took too long to be tried here"
 REINSTALL = "pip install --force-reinstall --no-deps makeweight"
 IMPORTS = """
 import importlib, json, sys
@@ -304,7 +305,11 @@ def _print(report: Installation) -> None:
         columns["4"] = {}
         _show.section(out, title, _show.table(columns, rows, headings=False))
     rows = [
-        (_mark(info["usable"]), info["name"], "; ".join(filter(None, (info["problem"], info["licence"], _late(info)))))
+        (
+            _mark(info["usable"]),
+            info["name"],
+            "; ".join(filter(None, (info["problem"], info["licence"], LATE if info["usable"] is None else ""))),
+        )
         for info in report["generators"]
     ]
     _show.section(out, "generators", _show.table({"": {}, "name": {"no_wrap": True}, " ": {}}, rows, headings=False))
@@ -332,12 +337,8 @@ def _mark(works: bool | None) -> Text:
 
 def _trouble(package: Package) -> str:
     if package.get("imported") is False:
-        return "installed; importing it took too long to be tried here"
+        return f"installed; {LATE}"
     return "" if package["works"] else f"{package['problem']}: {package['fix']}"
-
-
-def _late(generator: UsableGenerator) -> str:
-    return "importing it took too long to be tried here" if generator["usable"] is None else ""
 
 
 def _devices_line(machine: Devices) -> str:

@@ -121,7 +121,6 @@ def command(
 
 
 def _labels(folder: Path, hours: float, resume: str | None, decay: bool, as_json: bool) -> None:
-    """Train the network of labels and print its validation."""
     from makeweight.generators.transformer.labels.config import LabelConfig
     from makeweight.generators.transformer.labels.training import LabelFigures, pretrain_labels
 
@@ -152,7 +151,6 @@ def _rows(
     figure: str | None,
     as_json: bool,
 ) -> None:
-    """Train the network that writes rows and print its validation."""
     from makeweight.generators.transformer.config import named
     from makeweight.generators.transformer.pretrain import pretrain
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from makeweight.cli import _options, _outputs, _show
+from makeweight.cli._codes import GATE_FAILED
 from makeweight.errors import OptionError
 
 if TYPE_CHECKING:
     from makeweight.quality.report import QualityReport
     from makeweight.table.io import TableFile
-
-FAILED = 3
 
 
 @click.command()
@@ -121,7 +120,7 @@ def command(
             print_quality(_show.console(), report.result)
     err.print(f"seed {seed}" + ("" if output is None else f", wrote {output}"))
     if report.counts["issue"] * (fail_on != "never") or report.counts["tip"] * (fail_on == "tip"):
-        context.exit(FAILED)
+        context.exit(GATE_FAILED)
 
 
 def _read(

@@ -269,7 +269,6 @@ def _differences(out: Any, experiment: Experiment, stored: pd.DataFrame) -> None
 
 
 def _laws(out: Any, stored: pd.DataFrame, published: pd.DataFrame) -> None:
-    """Print the law of every curve, and of the published one."""
     from makeweight.experiments.laws import fit_laws, published_laws
 
     rows = []

@@ -37,8 +37,6 @@ class SampleRequest(BalanceRequest):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """The rows, and what is known of them."""
-
     file: TableFile
     generation: Generation
     seconds: float
@@ -84,7 +82,7 @@ def command(context: click.Context, /, **parameters: Any) -> None:
     _print(err, request, outcome)
     if request.as_json:
         _show.print_json(_report(request, outcome))
-    if any(entry.stopped == "interrupted" for entry in outcome.generation.ledger):
+    if outcome.generation.ledger.interrupted:
         context.exit(INTERRUPTED)
 
 
@@ -141,7 +139,6 @@ def _fitted(request: SampleRequest, file: TableFile) -> Synthesizer:
 
 
 def _check_request(request: SampleRequest) -> None:
-    """Refuse, before any work, what cannot be done."""
     from makeweight.table.files import check_destination
 
     if request.as_json and request.output == "-":

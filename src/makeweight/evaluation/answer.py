@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from makeweight.evaluation.arms import REFERENCE, STEPS, Arm, Step, Variant
 from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import Difference
-from makeweight.evaluation.verdict import LABELS, LOSS, RANKING, beats, better
+from makeweight.evaluation.verdict import LOSS, RANKING, beats, better, improves, loss_of
 from makeweight.measure.learners import make_learner
+from makeweight.page.comparison import ESTIMATORS
 
-__all__ = ["Advice", "Answer"]
+__all__ = ["Answer"]
 
 #: Of an answer.
 MOST_WORDS = 12
@@ -100,10 +101,10 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     if not candidates:
         return Answer("Nothing was measured: every arm failed.", "failed", "", "", 0.0, 0.0, cases, *_failed(advice))
     best = _best(scores, list(candidates))
-    plain = min(((estimator, REFERENCE) for estimator in scores.estimators), key=lambda pair: _loss(scores, pair))
+    plain = min(((estimator, REFERENCE) for estimator in scores.estimators), key=lambda pair: loss_of(scores, *pair))
     rivals = [pair for pair in candidates if pair[0] == best[0] or pair == plain]
     level = [pair for pair in rivals if pair == best or not beats(scores, best, pair)]
-    chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), _loss(scores, pair)))
+    chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), loss_of(scores, *pair)))
     (estimator, _), arm = chosen, candidates[chosen]
     alarms = scores.alarms(estimator)
     gain = scores.found_difference(estimator, arm.name, alarms)
@@ -116,24 +117,13 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
 def _best(scores: Scores, pairs: list[Pair]) -> Pair:
     """Return the pair with the least log-loss of those that none is shown to beat."""
     unbeaten = [pair for pair in pairs if not any(beats(scores, other, pair) for other in pairs if other != pair)]
-    return min(unbeaten or pairs, key=lambda pair: _loss(scores, pair))
+    return min(unbeaten or pairs, key=lambda pair: loss_of(scores, *pair))
 
 
 def is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:
     if scores.value(estimator, arm.name, LOSS) is None:
         return False
-    if arm.name == REFERENCE:
-        return True
-    changes = [
-        (scores.difference(estimator, arm.name, metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))
-    ]
-    gains = any(better(change, lower=lower) for change, lower in changes)
-    return gains and not any(better(change, lower=not lower) for change, lower in changes)
-
-
-def _loss(scores: Scores, pair: Pair) -> float:
-    value = scores.value(*pair, LOSS)
-    return math.inf if value is None else value.mean
+    return arm.name == REFERENCE or improves(partial(scores.difference, estimator, arm.name))
 
 
 def _cases(advice: Advice) -> str:
@@ -148,14 +138,14 @@ def _cases(advice: Advice) -> str:
 
 def _text(scores: Scores, pair: Pair, arm: Arm, gain: Difference | None, cases: str, advice: Advice) -> str:
     """Return the answer in at most twelve words, with the gain that is shown and that people understand best."""
-    estimator = LABELS.get(pair[0], pair[0])
+    estimator = ESTIMATORS.get(pair[0], pair[0])
     if arm.step == "calibration":
         named = f"Do not add rows: calibrate {estimator}."
         several = len(scores.estimators) > 1
         return named if several and len(named.split()) <= MOST_WORDS else "Do not add rows: calibrate."
     loss, ranks = (scores.difference(*pair, metric) for metric in (LOSS, RANKING))
     assert loss is not None and ranks is not None  # noqa: PT018 - an arm that is better than another was measured
-    of_nothing = _loss(scores, (pair[0], REFERENCE))
+    of_nothing = loss_of(scores, pair[0], REFERENCE)
     if gain is not None and gain.low > 0 and round(100 * gain.mean) >= 1:
         noun, verb = f"{100 * gain.mean:.0f} more of 100 {cases} found", f"find {100 * gain.mean:.0f} more of 100"
     elif better(loss, lower=True):
@@ -181,7 +171,6 @@ def _failed(advice: Advice) -> tuple[str, str]:
 
 
 def _command(arm: Arm, advice: Advice) -> str:
-    """Return what to run for somebody who came by the command line."""
     extra = ["--augment", str(advice.augment)] if arm.variant == "augmented" else []
     if arm.step == "soft-rows":
         extra = ["--soft-labels", *(["--strategy", advice.soft_strategy] if advice.soft_strategy else [])]
@@ -192,7 +181,6 @@ def _command(arm: Arm, advice: Advice) -> str:
 
 
 def _python(arm: Arm, advice: Advice) -> str:
-    """Return lines of Python."""
     if arm.step == "learner":
         return LINES["calibration"].replace("model", str(make_learner(arm.variant, 0, 1)))
     augment = f", augment={advice.augment}" if arm.variant == "augmented" else ""

@@ -13,7 +13,7 @@ from makeweight.generators import DEFAULT_GENERATOR, QUICK_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.registry import resolve
 
-__all__ = ["Arm", "ArmSource", "Step", "Variant", "catalogue", "choose"]
+__all__ = ["Arm", "ArmSource"]
 
 #: What every arm is compared with: no synthetic row, balanced Platt scaling out of fold.
 REFERENCE = "nothing+platt"
@@ -120,20 +120,10 @@ def catalogue(
 ) -> list[ArmSource]:
     """Return all sources with all their arms, in the order in which they are shown.
 
-    Parameters
-    ----------
-    generator : str or Generator
-        The chosen one; where it is among the listed ones it takes their place. Where it is the default, rows that a
-        committee labels are by the smoothed bootstrap, as `SyntheticClassifier` has them.
-    options : mapping of str to object, optional
-        Its constructor arguments.
-    external : mapping of name to DataFrame, optional
-        Synthetic rows written elsewhere.
-    synthetic_weight : float, optional
-        Of the chosen generator's rows, for the labels.
+    `generator`: the chosen one; where it is among the listed ones it takes their place. Where it is the default, rows
+    that a committee labels are by the smoothed bootstrap, as `SyntheticClassifier` has them. `external`: synthetic rows
+    written elsewhere, by name. `synthetic_weight`: of the chosen generator's rows, for the labels.
 
-    Examples
-    --------
     >>> [source.name for source in catalogue("smote")]
     ['constant', 'real', 'learners', 'random', 'smoothed-bootstrap', 'transport', 'smote', 'committee', 'auto']
     >>> [arm.name for arm in catalogue("smote")[-3].arms]
@@ -224,14 +214,8 @@ def _both(
 def choose(sources: Sequence[ArmSource], names: Sequence[str] | None) -> list[ArmSource]:
     """Return the sources with the arms that are asked for, and doing nothing with and without calibration.
 
-    Parameters
-    ----------
-    sources : sequence of ArmSource
-    names : sequence of str or None
-        Names of arms; one without a calibrated twin in its name brings the twin along. None keeps all.
+    `names`: of arms; one without a calibrated twin in its name brings the twin along. None keeps all.
 
-    Examples
-    --------
     >>> kept = choose(catalogue("smote"), ["constant", "transport"])
     >>> [arm.name for source in kept for arm in source.arms]
     ['constant', 'nothing', 'nothing+platt', 'transport', 'transport+platt']

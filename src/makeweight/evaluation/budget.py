@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from makeweight.progress import Progress
 
-__all__ = ["Clock"]
-
 #: Two splits are run in any case: one has no interval.
 LEAST_SPLITS = 2
 

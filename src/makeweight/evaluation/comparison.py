@@ -15,8 +15,7 @@ from makeweight.evaluation.answer import Answer
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm, ArmSource
 from makeweight.evaluation.design import ComparisonSettings, Reproduction
 from makeweight.evaluation.final import FinalModel, final_model
-from makeweight.evaluation.found import ALARMS
-from makeweight.evaluation.metrics import METRICS
+from makeweight.evaluation.metrics import ALARMS, METRICS
 from makeweight.evaluation.problem import EvaluationProblem
 from makeweight.evaluation.scores import Scores
 from makeweight.evaluation.statistics import Difference

@@ -19,7 +19,7 @@ from makeweight.generators.registry import stated_options
 from makeweight.measure.brought import is_brought
 from makeweight.measure.learners import LEARNERS
 
-__all__ = ["ComparisonSettings", "Design", "Execution", "ExternalRows", "Reproduction", "repeated"]
+__all__ = ["ComparisonSettings", "Design", "Execution", "Reproduction", "repeated"]
 
 
 #: Further whole numbers of a design, and the least that they can be.

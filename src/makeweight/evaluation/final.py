@@ -30,19 +30,11 @@ KNOWN = ("makeweight.", "sklearn.", "functools.", "builtins.")
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A file with a model, and what loads it.
-
-    Parameters
-    ----------
-    file : str
-    lines : str
-        Three lines of Python that load it and use it.
-    own_types : tuple of str
-        Types in it that neither this package nor scikit-learn defines; they are to be read before they are trusted.
-    """
+    """A file with a model, and what loads it."""
 
     file: str
-    lines: str
+    lines: str  # three lines of Python that load it and use it
+    #: types in it that neither this package nor scikit-learn defines; they are to be read before they are trusted
     own_types: tuple[str, ...]
 
     @property
@@ -186,12 +178,7 @@ class FinalModel:
 
 
 def check_skops() -> None:
-    """Refuse to go on without skops.
-
-    Raises
-    ------
-    MissingDependency
-    """
+    """Refuse to go on without skops."""
     try:
         import skops.io  # noqa: F401 - to see whether it is there
     except ImportError as error:
@@ -215,21 +202,8 @@ def final_model(
 ) -> FinalModel:
     """Return the one arm of a source, refitted to all rows, and calibrated by fits to inner folds.
 
-    Parameters
-    ----------
-    problem : EvaluationProblem
-    settings : Settings
-    source : ArmSource
-        With the arm alone.
-    estimator : str
-        A name of the settings.
-    alarms : float
-        Share of the rows for which an alarm is raised.
-
-    Raises
-    ------
-    PlanError
-        When the arm cannot be fitted to all rows.
+    `source`: with the arm alone. `estimator`: a name of the settings. `alarms`: share of the rows for which an alarm is
+    raised. Raises PlanError when the arm cannot be fitted to all rows.
     """
     (arm,) = source.arms
     alone = replace(settings, estimators={estimator: settings.estimators[estimator]})
@@ -271,8 +245,6 @@ def _fit(task: Task, train: np.ndarray, inner: tuple[int, ...]) -> Fitted:
 def _threshold(stated: np.ndarray, alarms: float) -> float:
     """Return the probability that a share of the rows reaches.
 
-    Examples
-    --------
     >>> _threshold(np.array([0.1, 0.2, 0.6, 0.9]), 0.5)
     0.4
     """

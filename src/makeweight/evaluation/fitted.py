@@ -16,24 +16,12 @@ from makeweight.measure.probabilities import probabilities
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """One fit, as it answers for any rows.
+    """One fit, as it answers for any rows."""
 
-    Parameters
-    ----------
-    model : classifier or None
-        Fitted to numbers of classes.
-    matrix : Matrix or None
-        What `model` reads; none where it chooses its columns by itself.
-    teacher : Committee or None
-        Alone, or blended with `model`.
-    calibrator : Calibrator or None
-        Of the model itself.
-    """
-
-    model: Any = None
-    matrix: Matrix | None = None
-    teacher: Committee | None = None
-    calibrator: Calibrator | None = None
+    model: Any = None  # a classifier fitted to numbers of classes
+    matrix: Matrix | None = None  # what `model` reads; none where it chooses its columns by itself
+    teacher: Committee | None = None  # alone, or blended with `model`
+    calibrator: Calibrator | None = None  # of the model itself
 
     def probabilities(self, frame: pd.DataFrame, n_classes: int) -> np.ndarray:
         """Return probabilities of shape (n, k) of rows with the columns that were learned."""

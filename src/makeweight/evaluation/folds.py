@@ -19,8 +19,6 @@ from makeweight.measure.views import LearnerRows
 from makeweight.plan import Groups, Plan
 from makeweight.table import Schema, Table
 
-__all__ = ["FoldPrediction", "ScalingFold", "ScalingProblem", "ScalingTask"]
-
 #: Rows of a group that a sample keeps for every fold.
 LEAST_PER_FOLD = 10
 #: Augmentation rows per group that are tried, as multiples of the largest group of a training fold.

@@ -203,7 +203,6 @@ def compare(
 def _shared(
     problem: EvaluationProblem, design: Design, amounts: Amounts, learners: dict[str, Learner], random_state: int
 ) -> Settings:
-    """Return what all splits are measured with."""
     return Settings(
         design.folds,
         INNER_FOLDS,
@@ -230,7 +229,6 @@ def _settings(
     seconds: float | None,
     n_jobs: int,
 ) -> ComparisonSettings:
-    """Return what was measured, and how."""
     return ComparisonSettings(
         execution.name,
         generator,
@@ -294,7 +292,6 @@ def _transfer(
 def _table_words(
     execution: Execution, target: Hashable, group_by: Sequence[Hashable], kinds: Mapping[Any, Any] | None
 ) -> list[str]:
-    """Return the words of the command line that name the table."""
     return [
         execution.name,
         "--target",

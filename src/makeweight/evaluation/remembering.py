@@ -48,15 +48,8 @@ class Remembering:
     fit the generator once, not once each. What is asked, and what is drawn from a stream, is the same as
     without.
 
-    Parameters
-    ----------
-    generator : Generator
-        Unfitted; never changed.
-    memory : Memory, optional
-        Shared with others.
+    `generator`: unfitted; never changed.
 
-    Examples
-    --------
     >>> from makeweight.generators.contract import example_table
     >>> from makeweight.generators.registry import resolve
     >>> table, generator = example_table(), Remembering(resolve("smoothed-bootstrap"))
@@ -112,14 +105,6 @@ class Remembering:
 class RememberingCommittee(Committee):
     """A committee that was asked the same before answers what it answered; clones share what they remember.
 
-    Parameters
-    ----------
-    members, kinds, cv, repeats, random_state, n_jobs
-        As of `Committee`.
-    memory : Memory, optional
-
-    Examples
-    --------
     >>> X, y = pd.DataFrame({"x": np.arange(40.0)}), np.repeat([0, 1], 20)
     >>> committee = RememberingCommittee(["lr"], random_state=0, memory=Memory())
     >>> first, second = (copy.deepcopy(committee).fit(X, y) for _ in range(2))

@@ -181,12 +181,12 @@ class _Timer:
     def seconds(self) -> float:
         return time.perf_counter() - self.start
 
-    def allows(self, folds: int, seconds_per_fold: float, share: float = 1.0) -> bool:
-        """Whether so many further folds end in this share of the time."""
+    def allows(self, folds: int, seconds_per_fold: float) -> bool:
+        """Whether so many further folds end in time."""
         if self.max_seconds is None:
             return True
         waves = math.ceil(folds / self.n_jobs)
-        return self.seconds + waves * seconds_per_fold <= share * self.max_seconds
+        return self.seconds + waves * seconds_per_fold <= self.max_seconds
 
     def progress_of(self, total: int) -> Progress:
         """Return how far it is: folds that are done, of so many at most, and the time left at most."""

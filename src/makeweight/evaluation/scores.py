@@ -8,10 +8,9 @@ from dataclasses import replace
 from itertools import product
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
-from makeweight.evaluation.found import found_at
-from makeweight.evaluation.metrics import METRICS
-from makeweight.evaluation.record import ArmRecord, Failure
+from makeweight.evaluation.metrics import METRICS, found_at
 from makeweight.evaluation.statistics import Difference, corrected, decided
+from makeweight.evaluation.store import ArmRecord, Failure
 
 __all__ = ["Scores"]
 

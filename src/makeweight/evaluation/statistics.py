@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from makeweight.theory import holm
 
-__all__ = ["Difference", "corrected", "decided"]
+__all__ = ["Difference"]
 
 #: A difference is shown where its corrected p is below this.
 LEVEL = 0.05

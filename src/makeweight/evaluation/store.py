@@ -1,17 +1,59 @@
-"""The append-only file of results, from which an interrupted comparison goes on."""
+"""What is kept of an arm on a split, and the append-only file from which an interrupted comparison goes on."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from makeweight.errors import FileProblem
-from makeweight.evaluation.record import ArmRecord
+from makeweight.evaluation.metrics import Measured
 from makeweight.table.records import parse_json
+
+#: Repeat, fold, arm and estimator.
+Key = tuple[int, int, str, str]
+
+
+@dataclass(frozen=True)
+class ArmRecord(Measured):
+    """What an arm scored on one split, or why it could not be measured."""
+
+    repeat: int
+    fold: int
+    source: str
+    arm: str
+    estimator: str
+    task_seconds: float = 0.0  # its share of the time of all arms of the source on this split
+    error: str = ""  # why nothing was measured; empty where something was
+    #: real rows, and what the arm added to them or took away
+    n_train: int = 0
+    n_added: int = 0
+    seconds: float = 0.0  # to write the rows and fit the estimator
+    ledger: Mapping[str, object] | None = None  # the generator's account, as plain values
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other records."""
+        return self.repeat, self.fold, self.arm, self.estimator
+
+    @property
+    def split(self) -> str:
+        """The split in words."""
+        return f"repeat {self.repeat + 1}, fold {self.fold + 1}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be measured, and why."""
+
+    arm: str
+    estimator: str
+    split: str
+    error: str
+
 
 FORMAT = "makeweight.evaluation-log"
 

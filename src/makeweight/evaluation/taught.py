@@ -35,28 +35,16 @@ def soft_plan(groups: Groups, share: float = 1.0) -> Plan:
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """One training fold as a committee teaches it.
-
-    Parameters
-    ----------
-    problem : EvaluationProblem
-    table : Table
-        The training rows.
-    train, held : ndarray of int
-        Their positions, and those of the rows to predict.
-    generation : Generation or None
-        Synthetic rows, which learned from the training rows alone; none where no arm asks for them.
-    teacher : dict
-        Options of the committee.
-    seed : int
-    """
+    """One training fold as a committee teaches it."""
 
     problem: EvaluationProblem
-    table: Table
+    table: Table  # the training rows
+    #: their positions, and those of the rows to predict
     train: np.ndarray
     held: np.ndarray
+    #: synthetic rows, which learned from the training rows alone; none where no arm asks for them
     generation: Generation | None
-    teacher: dict[str, Any]
+    teacher: dict[str, Any]  # options of the committee
     seed: int
 
     @cached_property

@@ -17,8 +17,8 @@ from makeweight.evaluation.arms import Arm, ArmSource, Variant
 from makeweight.evaluation.fitted import Fitted
 from makeweight.evaluation.metrics import measure
 from makeweight.evaluation.problem import EvaluationProblem, seed_of
-from makeweight.evaluation.record import ArmRecord
 from makeweight.evaluation.remembering import Memory, Remembering, RememberingCommittee
+from makeweight.evaluation.store import ArmRecord
 from makeweight.evaluation.taught import Taught, soft_plan
 from makeweight.generators.check import CopyPolicy
 from makeweight.generators.fill import Generation, Limits
@@ -33,7 +33,7 @@ from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Kind, Schema, Table
 from makeweight.theory import logit_shift
 
-__all__ = ["Settings", "Task"]
+__all__ = ["Settings"]
 
 #: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
 AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "target_prior": "balanced"}
@@ -108,9 +108,7 @@ def run_task(task: Task) -> list[ArmRecord]:
     try:
         records = _measured(task, pairs, blank)
     except Exception as error:  # one arm's failure is its result; the others go on
-        if isinstance(error, GenerationShortfall) and any(
-            entry.stopped == "interrupted" for entry in error.generation.ledger
-        ):
+        if isinstance(error, GenerationShortfall) and error.generation.ledger.interrupted:
             raise KeyboardInterrupt from error  # the generation kept its rows; here the user wants to stop
         reason = error.message if isinstance(error, MakeweightError) else f"{type(error).__name__}: {error}"
         records = [replace(record, error=reason) for record in blank]
@@ -191,7 +189,6 @@ def inner_folds(task: Task, train: np.ndarray) -> np.ndarray:
 def _read_out(
     arm: Arm, problem: EvaluationProblem, train: np.ndarray, raw: np.ndarray, out_of_fold: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and decisions of an arm."""
     codes, labels, read = problem.codes[train], problem.labels[train], raw
     if arm.readout == "shift":
         shares = np.bincount(labels, minlength=len(problem.class_names))
@@ -283,7 +280,6 @@ def _written(
 
 
 def _generation(task: Task, table: Table, groups: Groups, plan: Plan, inner: tuple[int, ...]) -> Generation:
-    """Return the rows of a plan, by the generator of the source."""
     source = task.source
     fit_seed, fill_seed = task.seed("generator", source.name, *inner).generate_state(2, np.uint64)
     assert source.generator is not None

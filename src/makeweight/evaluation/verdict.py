@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from makeweight.evaluation.arms import NOTHING, REFERENCE, Arm
-from makeweight.evaluation.scores import Scores
+from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import LEVEL, Difference
+from makeweight.page.comparison import ESTIMATORS
 
-__all__ = ["LABELS", "ComparisonVerdict", "beats", "better", "judge"]
+__all__ = ["ComparisonVerdict", "better"]
 
 #: A difference is shown when the interval that decides leaves out 0, and it is at least so large (nats, or AUROC).
 SMALLEST = 0.001
@@ -29,14 +30,6 @@ CODES = {
 }
 LOSS, RANKING = "balanced_log_loss", "auroc"
 LOG_LOSS, RANKS = "the balanced log-loss", "ranking"
-LABELS = {
-    "lr": "logistic regression",
-    "rf": "random forest",
-    "hgb": "boosted trees",
-    "xgb": "XGBoost",
-    "rf5": "random forest, 5 rows a leaf",
-    "hgb-shallow": "shallow boosted trees",
-}
 #: Sources whose arms the rows alone do not make: they count where they help, and are no reason to say that rows hurt.
 CHOOSING = ("auto", "committee")
 WITHOUT = "SyntheticClassifier(estimator, n_synthetic=0, augment=0) calibrates out of fold and adds no row"
@@ -66,7 +59,7 @@ class EstimatorFinding:
     @property
     def label(self) -> str:
         """The estimator in words."""
-        return LABELS.get(self.estimator, self.estimator)
+        return ESTIMATORS.get(self.estimator, self.estimator)
 
 
 def judge(
@@ -98,7 +91,7 @@ def judge(
     if code == "mixed":
         shown = [finding for finding in findings if finding.code == "helps-ranking"]
     # The numbers are those of the estimator that is best without synthetic rows.
-    first = min(shown, key=lambda finding: _loss(scores, finding.estimator, REFERENCE))
+    first = min(shown, key=lambda finding: loss_of(scores, finding.estimator, REFERENCE))
     gained = _gained(scores, first) if code == "hurts" else ""
     sentence = _sentence(scores, code, findings, shown, first, n_added, gained)
     following = _next(code, first, table, generator, augment, cut=bool(cut), gained=gained)
@@ -131,20 +124,25 @@ def _beats_control(scores: Scores, estimator: str, arm: Arm) -> bool:
     return arm.control is None or beats(scores, (estimator, arm.name), (estimator, arm.control))
 
 
-def beats(scores: Scores, pair: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Return whether one arm is shown to be better than another in log-loss or AUROC, and worse in neither."""
-    contrasts = [(scores.contrast(pair, other, metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))]
-    gains = any(better(contrast, lower=lower) for contrast, lower in contrasts)
-    return gains and not any(better(contrast, lower=not lower) for contrast, lower in contrasts)
+def improves(difference: Callable[[str], Difference | None]) -> bool:
+    """Return whether differences are shown to be better in log-loss or AUROC, and worse in neither."""
+    changes = [(difference(metric), lower) for metric, lower in ((LOSS, True), (RANKING, False))]
+    gains = any(better(change, lower=lower) for change, lower in changes)
+    return gains and not any(better(change, lower=not lower) for change, lower in changes)
 
 
-def _loss(scores: Scores, estimator: str, arm: str) -> float:
+def beats(scores: Scores, pair: Pair, other: Pair) -> bool:
+    """Return whether one arm is shown to be better than another."""
+    return improves(partial(scores.contrast, pair, other))
+
+
+def loss_of(scores: Scores, estimator: str, arm: str) -> float:
+    """Return the balanced log-loss, infinite where it was not measured."""
     value = scores.value(estimator, arm, LOSS)
     return math.inf if value is None else value.mean
 
 
 def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorFinding:
-    """Return what the rules say of one estimator."""
     calibrated = [arm for arm in focus if arm.calibrated]
     fixed = [arm for arm in focus if arm.source not in CHOOSING] or list(focus)
     failed = [arm for arm in fixed if scores.value(estimator, arm.name, LOSS) is None]
@@ -152,13 +150,12 @@ def _finding(scores: Scores, estimator: str, focus: Sequence[Arm]) -> EstimatorF
         return EstimatorFinding(estimator, "failed", failed[0])
 
     def loss(arm: Arm) -> float:
-        return _loss(scores, estimator, arm.name)
+        return loss_of(scores, estimator, arm.name)
 
     helping = [
         arm
         for arm in calibrated
-        if _shown(scores, estimator, arm)
-        and not _shown(scores, estimator, arm, worse=True)
+        if improves(partial(scores.difference, estimator, arm.name))
         and _beats_control(scores, estimator, arm)
         and (scores.mean(estimator, arm.name, "n_added") or 0) > 0
     ]
@@ -309,7 +306,7 @@ def _best(scores: Scores) -> list[str]:
     if not ranked:
         return []
     mean, label, estimator = min(ranked)
-    learner = f" with {LABELS.get(estimator, estimator)}" if estimator else ""
+    learner = f" with {ESTIMATORS.get(estimator, estimator)}" if estimator else ""
     return [f"least balanced log-loss of all: {label}{learner}, {mean:.4f}"]
 
 
@@ -330,7 +327,6 @@ def _next(
     cut: bool,
     gained: str,
 ) -> str:
-    """Return what to run or do."""
     if code in ("helps-ranking", "mixed"):
         only = f"; use the rows with {first.label} only" if code == "mixed" else ""
         if first.arm.external:

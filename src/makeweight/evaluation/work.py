@@ -13,8 +13,7 @@ from makeweight.engine import run
 from makeweight.evaluation.arms import Arm, ArmSource
 from makeweight.evaluation.budget import LEAST_SPLITS, Clock
 from makeweight.evaluation.problem import EvaluationProblem
-from makeweight.evaluation.record import Key
-from makeweight.evaluation.store import Log
+from makeweight.evaluation.store import Key, Log
 from makeweight.evaluation.taught import soft_plan
 from makeweight.evaluation.training import Settings, Task, run_task
 from makeweight.generators.base import Generator

@@ -27,7 +27,7 @@ from makeweight.theory.published.densities import (
     fit_gaussian,
 )
 
-__all__ = ["CapacitySettings", "ContextLaw", "law", "measure", "tasks"]
+__all__ = ["ContextLaw"]
 
 VERSION = 3
 #: The law's own family, fitted to the context: what a generator could know that knows the structure.
@@ -73,8 +73,6 @@ class ContextLaw:
     The context is split into two groups at random, which therefore have the same law, and both are asked for alike: a
     generator that needs another group to tell from has one, and one that shares rows between groups may.
 
-    Examples
-    --------
     >>> truth, kind = law("network-2")
     >>> rng = np.random.default_rng(0)
     >>> context = ContextLaw.fit("smoothed-bootstrap", truth.sample(200, rng), kind, rng)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from makeweight.errors import FileProblem, OptionError, nearest
 
-__all__ = ["craft", "data_folder"]
+__all__ = ["data_folder"]
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,10 @@ def data_folder(folder: str | Path | None = None) -> Path:
     return Path(folder or os.environ.get("MAKEWEIGHT_DATA") or Path("..") / "shared" / "data")
 
 
-def craft(n: int = 8000, *, noise: float = 1.0, seed: int = 42) -> pd.DataFrame:
+def craft(n: int = 8000, *, seed: int = 42) -> pd.DataFrame:
     """Return the simulated Craft table of shape (n, 10), value for value the published one.
 
-    `noise` is the standard deviation inside the label's threshold; `seed` is of numpy's legacy generator, whose stream
-    is the published one.
+    `seed` is of numpy's legacy generator, whose stream is the published one.
 
     Source: the public code of arXiv 2406.03628.
 
@@ -95,7 +94,7 @@ def craft(n: int = 8000, *, noise: float = 1.0, seed: int = 42) -> pd.DataFrame:
     x6 = rng.choice([-1, 1], size=n)
     x7 = np.round(rng.randn(n), 1)
     x8, x9 = np.round(x2 * x3, 1), np.round(x1 * x2, 1)
-    score = 1.5 + 0.7 * x1 - 0.6 * x2 + 0.8 * x3 + 0.4 * x9 + rng.normal(0, noise, n)
+    score = 1.5 + 0.7 * x1 - 0.6 * x2 + 0.8 * x3 + 0.4 * x9 + rng.normal(0, 1, n)
     features = dict(zip([f"X{j}" for j in range(1, 10)], (x1, x2, x3, x4, x5, x6, x7, x8, x9), strict=True))
     return pd.DataFrame({**features, "Target": (score > np.median(score)).astype(int)})
 

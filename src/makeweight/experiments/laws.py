@@ -12,7 +12,7 @@ from makeweight.experiments.records import DONE
 from makeweight.theory import ScalingLaw
 from makeweight.theory.published.capacity import CapacityRate, fit_capacity_rate
 
-__all__ = ["FittedCurve", "capacity_rate", "fit_laws", "published_laws"]
+__all__ = ["capacity_rate", "fit_laws", "published_laws"]
 
 #: Sizes that a law with three unknowns needs, and points that a rate with two needs.
 LEAST_SIZES, LEAST_POINTS = 5, 3

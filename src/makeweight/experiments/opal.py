@@ -18,8 +18,6 @@ from makeweight.experiments.judging import judge
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["OpalSettings", "measure", "tasks"]
-
 VERSION = 1
 GPT4 = "gpt4"
 OWN = (*SIMPLE, GPT4)

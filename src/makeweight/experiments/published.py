@@ -19,8 +19,6 @@ from makeweight.experiments.judging import judge
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["PublishedSettings", "measure", "tasks"]
-
 #: Raise it when a number can change.
 VERSION = 1
 TASKS, VARIES = ("imbalance", "spurious"), ("ratio", "augmentation")

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["ExperimentTask", "Measurement", "ResultRow"]
+__all__ = ["ResultRow"]
 
 DONE, FAILED = "done", "failed"
 Settings = TypeVar("Settings")

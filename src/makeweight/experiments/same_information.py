@@ -15,8 +15,6 @@ from makeweight.experiments.published import EXTERNAL, REAL
 from makeweight.experiments.records import ExperimentTask, Measurement
 from makeweight.experiments.spec import Experiment
 
-__all__ = ["InformationSettings", "measure", "tasks"]
-
 VERSION = 2  # equal rows share a fold
 OWN = (*SIMPLE, REAL, EXTERNAL)
 #: Rows of label 0 beside the 200 seed rows: 1100 to 100, as in the published ablation.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -158,6 +158,6 @@ class Generator(Protocol):
         ...
 
 
-def traits_of(generator: Any) -> Traits:
+def traits_of(generator: object) -> Traits:
     """Return a generator's traits."""
     return getattr(generator, "traits", Traits())

@@ -21,7 +21,7 @@ from makeweight.table import Column, Kind, Schema, Table
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
-__all__ = ["COPY", "SURPLUS", "Checked", "Checker", "CopyPolicy", "code_of", "fingerprints", "first_reasons", "mix"]
+__all__ = ["COPY", "SURPLUS", "Checker", "CopyPolicy", "code_of", "fingerprints", "first_reasons", "mix"]
 
 CopyPolicy = Literal["auto", "reject", "accept"]
 COPY = "copy-of-a-real-row"

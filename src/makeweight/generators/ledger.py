@@ -119,6 +119,11 @@ class Ledger:
         """Rejected rows by reason."""
         return sum((entry.rejected for entry in self.entries), Counter())
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it."""
+        return any(entry.stopped == "interrupted" for entry in self.entries)
+
     def to_dict(self) -> dict[str, object]:
         """Return totals and entries as plain values for JSON; with the weights, where there are some."""
         weights = {"weights": [entry.to_dict() for entry in self.weights]} if self.weights else {}

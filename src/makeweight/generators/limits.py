@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from makeweight.errors import GenerationShortfall, OptionError
 from makeweight.generators.check import CopyPolicy
@@ -72,7 +72,7 @@ class Limits:
             raise OptionError("max_cost is an amount of money", got=repr(self.max_cost), expected="US dollars, or None")
 
 
-def report_shortfall(generation: Any, ledger: Ledger, on_shortfall: str, hint: str) -> None:
+def report_shortfall(generation: object, ledger: Ledger, on_shortfall: str, hint: str) -> None:
     """Raise or warn where fewer rows than asked for were accepted.
 
     Parameters

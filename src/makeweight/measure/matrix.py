@@ -23,13 +23,6 @@ class Matrix:
     the training rows have missing values; categories get a column each, up to the 50 most frequent.
     Identifiers, texts and constant columns are left out; grouping attributes are in.
 
-    Parameters
-    ----------
-    table : Table
-        Training rows.
-
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> frame = pd.DataFrame({"x": [1.5, None, 2.5], "c": ["a", "b", "a"], "y": [0, 1, 0]})
     >>> matrix = Matrix(Table(frame, Schema.infer(frame, target="y")))

@@ -19,15 +19,8 @@ __all__ = ["LearnerRows"]
 class LearnerRows:
     """Training rows, further rows and held-out rows, for any learner.
 
-    Parameters
-    ----------
-    table : Table
-        Training rows, of which alone the matrix is read off.
-    further, held : DataFrame
-        With the columns of the table.
+    The matrix is read off the training rows alone. The others have the columns of the table.
 
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> frame = pd.DataFrame({"x": [1.5, 2.5, 3.5], "y": [0, 1, 0]})
     >>> rows = LearnerRows(Table(frame, Schema.infer(frame, target="y")), frame[:1], frame[1:])

@@ -11,6 +11,8 @@ from makeweight.page.picture import counted_arms, curve_pair, gain_plot
 from makeweight.page.svg import Ids, finite, scale_of
 from makeweight.page.words import count, cut, file_name, number, real_number, shown, signed
 
+__all__ = ["ESTIMATORS"]
+
 #: What the best arm does: tone of the page, and the word on its badge.
 STEPS = {
     "calibration": ("even", "Calibration does it"),

@@ -8,10 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from makeweight.page.svg import Ids, Scale, element, finite, picture, text_anchor
+from makeweight.page.svg import Ids, Scale, element, finite, picture, plot_frame
 from makeweight.page.words import number, real_number, share
-
-__all__ = ["Curves", "curves"]
 
 #: Height of the drawing in pixels, and of the plot above its axis.
 HEIGHT, PLOT = 240, 216
@@ -50,7 +48,7 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     scale = Scale(0.0, max(values) or 1.0, pad=1)
     drawing = picture(
         ids,
-        *_frame(scale),
+        *plot_frame(scale, scale.ticks(4), HEIGHT, 8, PLOT, marks=True),
         _drawn(scale, levels, [(distances[key], style) for key, style, _ in reversed(lines)]),
         title="Distance to the nearest real row",
         description=_described(levels, [(meaning, distances[key]) for key, _, meaning in lines]),
@@ -66,22 +64,7 @@ def curves(ids: Ids, distances: Mapping[str, Any] | None) -> Curves | None:
     )
 
 
-def _frame(scale: Scale) -> list[Markup]:
-    """Return the grid and the axis."""
-    parts: list[Markup] = []
-    for level in (0.25, 0.5, 0.75, 1.0):
-        y = 8 + (PLOT - 8) * (1 - level)
-        parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
-    for at, text in scale.ticks(4):
-        anchor = text_anchor(scale.at(at), 5)
-        parts.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=PLOT, y2=PLOT + 4, class_="grid"))
-        parts.append(element("text", text, x=scale.x(at), y=HEIGHT - 6, class_="tick", text_anchor=anchor))
-    return [*parts, element("line", x1=0, x2="100%", y1=PLOT, y2=PLOT, class_="base")]
-
-
 def _drawn(scale: Scale, levels: Sequence[float], lines: Sequence[tuple[Sequence[Any], str]]) -> Markup:
-    """Return the lines, stretched over the plot."""
     shapes = []
     for distances, style in lines:
         points = [(d, level) for level, d in zip(levels, distances, strict=True) if real_number(d)]

@@ -12,8 +12,6 @@ from makeweight.page.intervals import Axis, axis, ends, interval_text, strip, wi
 from makeweight.page.svg import Ids, Scale, element, finite, scale_of
 from makeweight.page.words import count, cut, decimals, number, real_number
 
-__all__ = ["Bars", "Cell", "RiskTable"]
-
 #: So many groups stand side by side; of more, those with the highest risk.
 SIDE_BY_SIDE = 6
 STYLES = ("real", "synthetic", "held-out")

@@ -12,8 +12,6 @@ from markupsafe import Markup
 from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of, text_anchor
 from makeweight.page.words import cut, decimals, number, p_value, real_number, signed
 
-__all__ = ["Axis", "ForestPlot", "ForestRow", "ends", "forest"]
-
 #: Where Holm's corrected p-value is below, a difference counts.
 LEVEL = 0.05
 #: What is known of an arm that failed.
@@ -52,7 +50,7 @@ def axis(ids: Ids, scale: Scale, *, title: str, description: str, reference: tup
     return Axis(scale, grid, drawing)
 
 
-def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
+def strip(on: Axis, mean: object, low: object, high: object, style: str) -> Markup:
     """Return one dot with its interval; beyond the axis an arrow points to where it is, and to where an interval goes.
 
     The style is the class of the mark: "control" is a circle, "synthetic" a diamond; "open" leaves it empty.
@@ -75,7 +73,7 @@ def strip(on: Axis, mean: Any, low: Any, high: Any, style: str) -> Markup:
     return element("svg", *marks, class_="strip", aria_hidden="true")
 
 
-def interval_text(ends: Sequence[Any], places: int, *, sign: bool = False) -> str:
+def interval_text(ends: Sequence[object], places: int, *, sign: bool = False) -> str:
     """Return an interval as a text, such as ``[0.41, 0.44]``; nothing where there is none."""
     low, high = ends
     if not (real_number(low) and real_number(high)):
@@ -196,7 +194,7 @@ def _reference(metric: Mapping[str, Any]) -> tuple[float, str] | tuple[()]:
     return value, "ln 2: a constant" if two else f"{number(value).rstrip('0')}: a constant"
 
 
-def ends(rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+def ends(rows: Iterable[Mapping[str, Any]]) -> list[object]:
     """Return the means of risks or scores, and the ends of their intervals."""
     return [row[key] for row in rows for key in ("low", "mean", "high")]
 

@@ -15,8 +15,6 @@ from markupsafe import Markup
 from makeweight.page.svg import Ids, element, finite, picture
 from makeweight.page.words import cut, number, real_number, signed
 
-__all__ = ["Maps"]
-
 #: So many columns are drawn, those whose associations changed most; and so many pairs are written.
 COLUMNS, PAIRS = 20, 60
 #: Widths in the map's own units: the map, the most room for names.

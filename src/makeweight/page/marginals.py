@@ -12,8 +12,6 @@ from markupsafe import Markup
 from makeweight.page.svg import Ids, Scale, element, finite, picture
 from makeweight.page.words import cut, number, real_number, share
 
-__all__ = ["Marginal", "marginals"]
-
 #: Of a categorical column so many values are drawn, the others in the table.
 VALUES = 6
 #: Width and height of a histogram in its own units; it is stretched to the width that there is.

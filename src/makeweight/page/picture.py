@@ -9,10 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from makeweight.page.intervals import Axis, axis, ends, interval_text, strip, widths
-from makeweight.page.svg import Ids, Scale, element, finite, picture, scale_of, text_anchor
+from makeweight.page.svg import Ids, Scale, element, finite, picture, plot_frame, scale_of
 from makeweight.page.words import cut, decimals, number, real_number, share, signed
-
-__all__ = ["CountedArm", "Curve", "GainPlot", "GainRow"]
 
 LEVEL = 0.05
 #: Height of a curve's drawing in pixels, of the plot in it, and its free edge on top.
@@ -212,17 +210,7 @@ def _curve(
     diagonal: bool = False,
 ) -> Curve:
     scale = Scale(0.0, 1.0, pad=1)
-    parts: list[Markup] = []
-    for level in (0.25, 0.5, 0.75, 1.0):
-        y = TOP + (PLOT - TOP) * (1 - level)
-        parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
-    for at in (0.0, 0.25, 0.5, 0.75, 1.0):
-        anchor = text_anchor(scale.at(at), 5)
-        parts.append(
-            element("text", f"{100 * at:.0f} %", x=scale.x(at), y=HEIGHT - 6, class_="tick", text_anchor=anchor)
-        )
-    parts.append(element("line", x1=0, x2="100%", y1=PLOT, y2=PLOT, class_="base"))
+    ticks = [(at, f"{100 * at:.0f} %") for at in (0.0, 0.25, 0.5, 0.75, 1.0)]
     shapes = [element("polyline", points="1,100 99,0", class_="diagonal")] if diagonal else []
     for line, style in reversed(list(zip(lines, LINES, strict=False))):
         known = [(x, y) for x, y in line if len(finite([x, y])) == 2]
@@ -232,7 +220,7 @@ def _curve(
     inside = element("svg", *shapes, **place, viewBox="0 0 100 100", preserveAspectRatio="none")
     drawing = picture(
         ids,
-        *parts,
+        *plot_frame(scale, ticks, HEIGHT, TOP, PLOT),
         inside,
         title=title,
         description=f"{up}, by {across}; the table below has the numbers.",

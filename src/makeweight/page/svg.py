@@ -10,13 +10,10 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from makeweight.page.words import clean, number, real_number
-
-__all__ = ["Ids", "Scale", "finite", "picture"]
 
 #: Larger values are drawn there, and smaller ones at 0; their numbers stand beside.
 HUGE, TINY = 1e300, 1e-300
@@ -71,7 +68,24 @@ def text_anchor(position: float, near: float) -> str:
     return "start" if position < near else "end" if position > 100 - near else "middle"
 
 
-def finite(values: Iterable[Any]) -> list[float]:
+def plot_frame(
+    scale: Scale, ticks: Iterable[tuple[float, str]], height: int, top: int, bottom: int, *, marks: bool = False
+) -> list[Markup]:
+    """Return lines at every quarter from `bottom` to `top`, and the axis below, with lines at its ticks as `marks`."""
+    parts: list[Markup] = []
+    for level in (0.25, 0.5, 0.75, 1.0):
+        y = top + (bottom - top) * (1 - level)
+        parts.append(element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
+        parts.append(element("text", f"{100 * level:.0f} %", x="100%", y=y - 3, class_="height"))
+    for at, text in ticks:
+        if marks:
+            parts.append(element("line", x1=scale.x(at), x2=scale.x(at), y1=bottom, y2=bottom + 4, class_="grid"))
+        anchor = text_anchor(scale.at(at), 5)
+        parts.append(element("text", text, x=scale.x(at), y=height - 6, class_="tick", text_anchor=anchor))
+    return [*parts, element("line", x1=0, x2="100%", y1=bottom, y2=bottom, class_="base")]
+
+
+def finite(values: Iterable[object]) -> list[float]:
     """Return the numbers among the values, infinite ones left out, huge ones brought down, tiny ones 0.
 
     >>> finite([1, None, float("inf"), 10**400, 5e-324])
@@ -127,7 +141,7 @@ class Scale:
         return []
 
 
-def scale_of(values: Sequence[Any], *, include: Iterable[Any] = (), pad: float = 0.0, far: float = 3.0) -> Scale:
+def scale_of(values: Sequence[object], *, include: Iterable[object] = (), pad: float = 0.0, far: float = 3.0) -> Scale:
     """Return a scale for values where a few far ones do not squeeze the others, but what is to be included is on it.
 
     Values further than so many interquartile ranges outside the quartiles are `far`, and off the scale. Missing and

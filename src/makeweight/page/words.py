@@ -13,8 +13,6 @@ from typing import Any, TypeGuard
 
 from markupsafe import Markup
 
-__all__ = ["clean", "command", "count", "cut", "decimals", "name", "number", "share", "shown", "signed"]
-
 #: What stands where there is no number.
 MISSING = "–"
 #: Names are cut to this many characters; the whole name is in the tooltip, up to `LONGEST`.
@@ -167,7 +165,7 @@ def p_value(value: object) -> str:
     return "<0.001" if value < 0.001 else "1" if value >= 0.9995 else number(value, 3)
 
 
-def decimals(widths: Iterable[object], *, fewest: int = 3, most: int = 6) -> int:
+def decimals(widths: Iterable[object]) -> int:
     """Return how many decimals show intervals of these widths: the last one counts 5 to 50 times in a width.
 
     >>> decimals([0.1, 0.2]), decimals([0.01]), decimals([0.004]), decimals([])
@@ -176,7 +174,7 @@ def decimals(widths: Iterable[object], *, fewest: int = 3, most: int = 6) -> int
     known = sorted(w for w in widths if real_number(w) and 0 < w < math.inf)
     if not known:
         return 3
-    return min(max(math.ceil(-math.log10(known[len(known) // 2] / 5) - 1e-9), fewest), most)
+    return min(max(math.ceil(-math.log10(known[len(known) // 2] / 5) - 1e-9), 3), 6)
 
 
 def shown(value: object) -> str:

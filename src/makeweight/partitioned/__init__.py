@@ -7,6 +7,6 @@ rows depend on how the table is cut, or on who does the work.
 from makeweight.partitioned.folder import OutputFolder, PartRecord
 from makeweight.partitioned.result import PartitionedGeneration
 from makeweight.partitioned.run import balance_partitions
-from makeweight.partitioned.survey import Survey, Workers, survey
+from makeweight.partitioned.survey import Workers, survey
 
-__all__ = ["OutputFolder", "PartRecord", "PartitionedGeneration", "Survey", "Workers", "balance_partitions", "survey"]
+__all__ = ["OutputFolder", "PartRecord", "PartitionedGeneration", "Workers", "balance_partitions", "survey"]

@@ -22,8 +22,6 @@ from makeweight.rules import Constraint, check_rows
 from makeweight.table import Schema, Table
 from makeweight.table.files import replace_file
 
-__all__ = ["SampleCandidates", "SampleTask", "draw"]
-
 #: Different rows of which the copies are counted.
 ROWS = 2**17
 #: Fingerprints in one file of the index on average: 8 MiB of them.
@@ -35,7 +33,7 @@ class SecondReading:
     """What the tasks of the second reading share."""
 
     schema: Schema
-    arrow: Any
+    arrow: pa.Schema
     groups: Groups  # with the counts of the whole table
     chances: np.ndarray  # uint64, shape (n_groups,): a row is a candidate for the sample when its lot is at most this
     limit: int  # rows per group in the sample
@@ -67,7 +65,7 @@ class SampleTask:
 class SampleCandidates:
     """Candidates for the sample, and a count of different rows."""
 
-    rows: Any
+    rows: pa.Table
     offsets: np.ndarray  # their positions in the whole table
     #: what decides who is drawn, and the group of every row
     lots: np.ndarray
@@ -84,7 +82,7 @@ class SampleCandidates:
             self.prints.merge(other.prints),
         )
 
-    def sample(self, limit: int) -> Any:
+    def sample(self, limit: int) -> pa.Table:
         """Return the rows with the smallest lots of every group, in the order of the table."""
         order = np.lexsort((self.offsets, self.lots, self.positions))
         positions = self.positions[order]

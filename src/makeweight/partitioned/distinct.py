@@ -13,8 +13,6 @@ import pyarrow.types as kinds
 
 from makeweight.generators.check import mix
 
-__all__ = ["Distinct"]
-
 #: Values of a column that take more bytes than this are no categories, and are let go.
 MAX_BYTES = 2**25
 HASHES = 2.0**64
@@ -35,7 +33,7 @@ class Distinct:
     is_cut: bool = False  # whether there are more than `limit`
 
     @classmethod
-    def of(cls, hashes: np.ndarray, counts: np.ndarray, values: Any, limit: int) -> Distinct:
+    def of(cls, hashes: np.ndarray, counts: np.ndarray, values: pa.Array | None, limit: int) -> Distinct:
         """Keep the smallest of some hashes, which may occur several times."""
         kept, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
         counts = np.bincount(inverse, weights=counts, minlength=len(kept)).astype(np.int64)
@@ -72,7 +70,7 @@ class Distinct:
         return min(n_present - 1, round((len(self.hashes) - 1) * HASHES / float(self.hashes[-1])))
 
 
-def hashes_of(values: Any) -> np.ndarray:
+def hashes_of(values: pa.Array) -> np.ndarray:
     """Return a 64-bit hash of every value of an Arrow array without missing values."""
     dtype = values.type
     if kinds.is_floating(dtype) or kinds.is_integer(dtype):

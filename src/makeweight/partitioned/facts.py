@@ -26,8 +26,6 @@ from makeweight.table.kinds._numeric import MAX_DECIMALS, common_divisor
 from makeweight.table.kinds._values import floats
 from makeweight.table.kinds.datetime import STEPS
 
-__all__ = ["Cells", "ColumnFacts", "ScanTask", "TableFacts"]
-
 #: Different numbers that are counted exactly; no rule asks for more.
 NUMBERS = 2**14
 #: A copy of the target has no more states than this.
@@ -42,7 +40,7 @@ class ScanTask:
     """A part to be read for the facts."""
 
     part: SourcePart
-    schema: Any
+    schema: pa.Schema
     roles: tuple[str, ...]  # target and grouping attributes
     coded: tuple[str, ...] = ()  # further columns that the user says are categories
 
@@ -116,7 +114,7 @@ class TableFacts:
         )
 
     @classmethod
-    def of(cls, task: ScanTask, offset: int, table: Any) -> TableFacts:
+    def of(cls, task: ScanTask, offset: int, table: pa.Table) -> TableFacts:
         """Read the facts off one batch of rows."""
         frame = to_frame(table)
         codes: dict[str, np.ndarray] = {}
@@ -234,7 +232,7 @@ def lowest(exact: int) -> int | None:
     return (exact & -exact).bit_length() - 1 if exact else None
 
 
-def exact_decimals(values: np.ndarray, dtype: Any) -> int:
+def exact_decimals(values: np.ndarray, dtype: object) -> int:
     """Return the numbers of decimals that write every value exactly, as the bits of a whole number.
 
     Unlike the smallest such number, these of two pieces make those of both.

@@ -15,7 +15,7 @@ from makeweight.plan import Purpose
 from makeweight.table.files import replace_file
 from makeweight.table.records import guarded, read_record, typed
 
-__all__ = ["WORK", "FolderRequest", "OutputFolder", "PartAccount", "PartRecord", "check", "write_json"]
+__all__ = ["WORK", "OutputFolder", "PartRecord"]
 
 #: Folder in the output for what is needed until all parts are there. Readers of Parquet pass over the name.
 WORK = "_makeweight"
@@ -115,11 +115,6 @@ class PartAccount:
     shortfall: int
     stopped: str
 
-    @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> PartAccount:
-        """Return the account that plain values describe."""
-        return typed(cls, values)
-
 
 @dataclass(frozen=True)
 class PartRecord:
@@ -145,7 +140,7 @@ class PartRecord:
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> PartRecord:
         """Return the record that `to_dict` wrote."""
-        ledger = tuple(PartAccount.parse(account) for account in values.get("ledger", ()))
+        ledger = tuple(typed(PartAccount, account) for account in values.get("ledger", ()))
         own = {name: value for name, value in values.items() if name != "ledger"}
         return replace(typed(cls, {**own, "notes": tuple(values.get("notes", ()))}), ledger=ledger, is_new=False)
 

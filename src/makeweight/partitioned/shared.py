@@ -12,8 +12,6 @@ from typing import Any
 from makeweight.errors import EngineError, GeneratorError
 from makeweight.table.files import replace_file
 
-__all__ = ["Shared"]
-
 
 @dataclass(frozen=True)
 class Shared:
@@ -23,7 +21,7 @@ class Shared:
     digest: str  # SHA-256 of its bytes: only what this very run wrote is unpickled
 
     @classmethod
-    def write(cls, path: Path, content: Any) -> Shared:
+    def write(cls, path: Path, content: object) -> Shared:
         """Write an object for the tasks of this run."""
         try:
             raw = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)

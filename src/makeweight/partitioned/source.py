@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pyarrow.types as kinds
 
-from makeweight.errors import FileProblem, SchemaError, nearest
+from makeweight.errors import FileProblem, SchemaError
 from makeweight.table.containers import append_rows
+from makeweight.table.files import no_such
 
-__all__ = ["PartSource", "SourcePart"]
+__all__ = ["PartSource"]
 
 ENDINGS = (".parquet", ".pq")
 #: Row groups of one file are read by one task until it has this many rows.
@@ -41,7 +42,7 @@ class PartSource:
     path: str
     files: tuple[str, ...]  # in the order in which a person would number them: part.2 comes before part.10
     parts: tuple[SourcePart, ...]
-    schema: Any  # of every file
+    schema: pa.Schema  # of every file
     n_rows: int
 
     @classmethod
@@ -68,7 +69,7 @@ class PartSource:
         return cls(str(path), tuple(map(str, files)), tuple(parts), schema, n_rows)
 
 
-def batches(part: SourcePart, schema: Any) -> Iterator[tuple[int, Any]]:
+def batches(part: SourcePart, schema: pa.Schema) -> Iterator[tuple[int, pa.Table]]:
     """Read a part, a bounded number of rows at a time.
 
     Returns `offset`: position of the first row in the whole table. `table`: with the columns and types of `schema`.
@@ -100,14 +101,14 @@ def _together(read: Iterator[Any]) -> Iterator[list[Any]]:
         yield together
 
 
-def decoded(dtype: Any) -> Any:
+def decoded(dtype: pa.DataType) -> pa.DataType:
     """Return the type of a column's values: that of the dictionary where there is one."""
     if kinds.is_null(dtype):
         return pa.string()
     return dtype.value_type if kinds.is_dictionary(dtype) else dtype
 
 
-def to_frame(table: Any) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return a piece of a table as a frame whose dtypes do not depend on how the table was cut.
 
     Floats are NumPy's, with NaN for missing; all other columns keep their Arrow type, whether or not this
@@ -123,7 +124,7 @@ def to_frame(table: Any) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
-def to_arrow(rows: pd.DataFrame, schema: Any) -> Any:
+def to_arrow(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     """Return synthetic rows with exactly the columns and types of the real files."""
     plain = pa.schema([f for f in schema if not kinds.is_null(f.type)], metadata=schema.metadata)
     table = append_rows(plain.empty_table(), rows[plain.names])
@@ -151,9 +152,7 @@ def _files(path: Path) -> list[Path]:
             )
         return [path]
     if not path.is_dir():
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-        hint = near if near.startswith("did you mean") else f"the working directory is {Path.cwd()}"
-        raise FileProblem("no such file or folder", where=str(path), hint=hint)
+        raise no_such("file or folder", str(path))
     seen = [entry for entry in path.iterdir() if entry.name[0] not in "._"]
     nested = sorted(entry.name for entry in seen if entry.is_dir())
     if nested:

@@ -18,8 +18,6 @@ from makeweight.partitioned.source import SourcePart, batches, to_arrow, to_fram
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
 
-__all__ = ["Teacher", "taught"]
-
 #: Rows that the teacher is fitted to at most, as many of every group as there are.
 TEACHER_ROWS = 10_000
 #: Column that every part file gets.
@@ -40,7 +38,7 @@ class Teacher:
     labels: np.ndarray  # shape (k,); what the teacher's classes stand for, 0 to k - 1
     weights: np.ndarray  # shape (n_groups,); of a real row, by its group; their mean over the table is one
 
-    def label(self, rows: pd.DataFrame, arrow: Any) -> Any:
+    def label(self, rows: pd.DataFrame, arrow: pa.Schema) -> pa.Table:
         """Return synthetic rows once per label, with the label's probability as their weight."""
         target, k = self.schema.target, len(self.labels)
         said = np.empty((0, k))
@@ -51,7 +49,7 @@ class Teacher:
         further[target] = pd.Series(self.labels[soft.labels], dtype=object).astype(rows[target].dtype)
         return _weighed(to_arrow(further, arrow), soft.weights)
 
-    def real(self, path: str, arrow: Any) -> Iterator[Any]:
+    def real(self, path: str, arrow: pa.Schema) -> Iterator[pa.Table]:
         """Yield the rows of a real part file with what they weigh."""
         row_groups = tuple(range(pyarrow.parquet.read_metadata(path).num_row_groups))
         for _, table in batches(SourcePart(path, row_groups, 0), arrow):
@@ -62,7 +60,7 @@ class Teacher:
             yield _weighed(table, weights)
 
 
-def taught(sample: Any, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Teacher:
+def taught(sample: pa.Table, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Teacher:
     """Return a teacher that is fitted to a sample."""
     frame = to_frame(sample)
     local = Groups(Table(frame, schema))

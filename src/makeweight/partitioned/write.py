@@ -27,6 +27,7 @@ from makeweight.partitioned.teaching import WEIGHT, Teacher
 from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Table
 from makeweight.table.files import replace_file
+from makeweight.table.records import typed
 
 #: Keeps the streams of the parts apart from that of the fit.
 PART_STREAM = 2
@@ -52,11 +53,11 @@ class Job:
     plan: Plan  # of the whole table
     checker: Checker
     names: FreshNames
-    arrow: Any
+    arrow: pyarrow.Schema
     entropy: int
     taught: Teacher | None = None  # who labels the rows
 
-    def rows(self, generation: Generation) -> Any:
+    def rows(self, generation: Generation) -> pyarrow.Table:
         """Return the rows of a part file: as they were written, or once per label."""
         if self.taught is None:
             return to_arrow(generation.frame, self.arrow)
@@ -89,7 +90,7 @@ class Job:
             if error.generation is None:
                 raise
             generation = error.generation  # without a row; the ledger says why
-        if any(entry.stopped == "interrupted" for entry in generation.ledger):
+        if generation.ledger.interrupted:
             raise KeyboardInterrupt
         return generation
 
@@ -141,7 +142,7 @@ def write(task: CopyTask | WriteTask) -> PartRecord:
         replace_file(path, lambda stream: _write_parquet(table, stream))
         by_group = {job.plan.groups[position].group: position for position, *_ in task.piece.wants}
         accounts = ({"position": by_group[e.group], **e.to_dict()} for e in generation.ledger)
-        ledger = tuple(PartAccount.parse(account) for account in accounts)
+        ledger = tuple(typed(PartAccount, account) for account in accounts)
     record = PartRecord(
         task.name,
         "real" if generation is None else "synthetic",

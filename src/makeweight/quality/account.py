@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from makeweight.errors import OptionError
 from makeweight.quality.nulls import Item, QualityFinding
 from makeweight.quality.rows import ComparedRows
-
-__all__ = ["LedgerCounts", "balance", "rejected", "shortfall"]
 
 NO_LEDGER = "No ledger was given: makeweight balance ... --json > L.json writes one, --ledger L.json reads it."
 #: Rows that were rejected only because enough had been accepted.
@@ -32,7 +29,7 @@ class LedgerCounts:
     record: Mapping[str, object]  # the ledger as it was given, for the page
 
 
-def read_ledger(source: Any) -> LedgerCounts | None:
+def read_ledger(source: object) -> LedgerCounts | None:
     """Return the ledger of a generation, of its dict, or of what `makeweight balance --json` printed.
 
     Raises OptionError when it is none of these, or its numbers do not add up.

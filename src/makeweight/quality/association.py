@@ -13,8 +13,6 @@ from makeweight.quality.rows import ComparedRows, GroupRows
 from makeweight.quality.strength import Blocks, associate, encode
 from makeweight.table import Column
 
-__all__ = ["AssociationMaps"]
-
 MOST_COLUMNS = 40
 #: Rows per side and group; the time grows with their number times the square of the number of levels.
 MOST_ROWS = 2_000

@@ -8,8 +8,6 @@ from scipy.special import gammaln
 from makeweight.quality.nulls import PERMUTATIONS, Item, QualityFinding, items_of
 from makeweight.quality.rows import FEWEST, ComparedRows, EncodedRows, GroupRows, row_ids
 
-__all__ = ["repeats"]
-
 
 def exact_copies(rows: ComparedRows) -> QualityFinding:
     """MWQ04: synthetic rows that equal a real row of their group."""

@@ -12,8 +12,6 @@ from makeweight.quality.nulls import ALL_GROUPS, QualityFinding, items_of, with_
 from makeweight.quality.ranks import Stratum, area_items, area_of
 from makeweight.quality.rows import ComparedRows, EncodedRows, GroupRows
 
-__all__ = ["DistanceCurves", "RowPair"]
-
 LEVELS = np.linspace(0.0, 1.0, 41)
 SHOWN_ROWS = 8
 #: The curves are drawn from at most this many rows per side.

@@ -273,7 +273,6 @@ def _bin_column(rows: ComparedRows, column: Column, group: GroupRows, labels: np
 
 
 def _shares(rows: ComparedRows, binned: _Binned, p: float | None) -> ColumnShares:
-    """Return the shares of one column in one group."""
     name = binned.column.name
     real = rows.real.values[name][binned.group.real]
     synthetic = rows.synthetic.values[name][binned.group.synthetic]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Item", "QualityFinding"]
+__all__ = ["Item"]
 
 #: The smallest p-value is 1 in 500, which stays below 0.05 when Holm's correction multiplies it by 13 checks.
 PERMUTATIONS = 499

@@ -12,7 +12,7 @@ from makeweight.quality.distances import DistanceCurves, RowPair
 from makeweight.quality.marginals import ColumnShares
 from makeweight.quality.verdict import QualityVerdict
 
-__all__ = ["ColumnLeftOut", "ComparedData", "GroupSizes", "QualityResult"]
+__all__ = ["GroupSizes", "QualityResult"]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ import pandas as pd
 from makeweight.quality.nulls import QualityFinding, with_observed
 from makeweight.table import Column, Schema, Table
 
-__all__ = ["ComparedRows", "EncodedRows", "GroupRows"]
-
 #: Groups with fewer rows on a side are not compared: no test would see anything in them.
 FEWEST = 8
 #: Rows per side that are looked at where a check takes long; shares and copies are counted on all rows.

@@ -2,14 +2,13 @@
 
 from makeweight.rules.condition import Condition, read_conditions
 from makeweight.rules.constraint import Constraint, Constraints, check_rows, read_constraints, texts_of
-from makeweight.rules.values import Rule, Values, values_of
+from makeweight.rules.values import Rule, values_of
 
 __all__ = [
     "Condition",
     "Constraint",
     "Constraints",
     "Rule",
-    "Values",
     "check_rows",
     "read_conditions",
     "read_constraints",

@@ -46,8 +46,6 @@ class Constraint:
 def texts_of(constraints: Constraints | None) -> dict[str, str]:
     """Return expressions by name, as users write them.
 
-    Examples
-    --------
     >>> texts_of("start <= end")
     {'start <= end': 'start <= end'}
     """

@@ -17,8 +17,6 @@ import numpy as np
 from makeweight.errors import OptionError, nearest
 from makeweight.rules.values import DAY, Meaning, Values, microseconds
 
-__all__ = ["Expression"]
-
 MOST_CHARACTERS, MOST_PARTS = 2_000, 300
 EXAMPLE = "for example start <= end, or not married or age >= 16, or `price in EUR` > 0"
 #: A quoted text, which stays as it is, or a name between backticks.

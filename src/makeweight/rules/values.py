@@ -12,7 +12,7 @@ import pandas as pd
 from makeweight.table import Column, Kind, Schema
 from makeweight.table.kinds.datetime import is_duration
 
-__all__ = ["Meaning", "Rule", "Values", "microseconds", "values_of"]
+__all__ = ["Rule", "Values", "values_of"]
 
 Meaning = Literal["number", "date", "duration", "truth", "text"]
 #: Microseconds, the unit of dates and durations.

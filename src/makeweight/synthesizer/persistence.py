@@ -17,8 +17,6 @@ from makeweight.table.records import guarded
 if TYPE_CHECKING:
     from makeweight.synthesizer.synthesizer import Synthesizer
 
-__all__ = ["SavedParts"]
-
 SAVED_AS, GENERATOR = "synthesizer", "generator"
 CONTENTS = ("class", "target", "group_by", "kinds", "constraints")
 

@@ -14,8 +14,6 @@ from makeweight.plan import Group, GroupPlan, Groups, Plan
 from makeweight.rules import Condition, values_of
 from makeweight.table import Kind, Table
 
-__all__ = ["shuffled"]
-
 
 def plan_of(
     table: Table,

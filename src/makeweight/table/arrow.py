@@ -13,7 +13,7 @@ from makeweight.errors import SchemaError
 __all__ = ["plain_arrow"]
 
 
-def plain_arrow(column: Any, name: object) -> Any:
+def plain_arrow(column: pa.Array | pa.ChunkedArray, name: object) -> pa.Array | pa.ChunkedArray:
     """Return a column of a type that pandas computes with: views as plain texts, runs as their values."""
     dtype = column.type
     if kinds.is_run_end_encoded(dtype):
@@ -53,7 +53,7 @@ def _plain_type(dtype: Any) -> Any:
     return pa.large_binary() if kinds.is_binary_view(dtype) else dtype
 
 
-def cast_arrow(column: Any, dtype: Any) -> Any:
+def cast_arrow(column: pa.Array | pa.ChunkedArray, dtype: pa.DataType) -> pa.Array | pa.ChunkedArray:
     """Return a column in a type that `plain_arrow` takes apart, or in any other."""
     if column.type == dtype:
         return column

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from makeweight.errors import SchemaError
 from makeweight.table.column import Kind
-from makeweight.table.spelling.base import BLANKS
+from makeweight.table.spelling.base import BLANKS, all_match, any_match
 from makeweight.table.spelling.date_styles import spelled_dates
 from makeweight.table.spelling.reader import recognise
 from makeweight.table.spelling.scientific import spelled_scientific
@@ -42,7 +42,7 @@ class Style:
     missing: str = ""  # what the column most often writes for a missing value
     lead: str = ""  # what stands before every value
 
-    def render(self, values: pd.Series) -> Any:
+    def render(self, values: pd.Series) -> pa.Array:
         """Return the values as an Arrow array of text."""
         codes, distinct = pd.factorize(values)
         texts = [self.lead + self.spell(value) for value in distinct]
@@ -87,7 +87,12 @@ class _Distinct:
 
 
 def read_column(
-    cells: Any, name: str, *, missing: Collection[str] = (), kind: Kind | None = None, decimal_comma: bool = False
+    cells: pa.Array | pa.ChunkedArray,
+    name: str,
+    *,
+    missing: Collection[str] = (),
+    kind: Kind | None = None,
+    decimal_comma: bool = False,
 ) -> tuple[pd.Series, Style, str | None]:
     """Find what a column of text holds.
 
@@ -152,20 +157,12 @@ def _typed(cells: _Distinct, name: str, kind: Kind | None, decimal_comma: bool) 
     return _dates(values) or _truths(values)
 
 
-def _all(values: Any, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
-
-
-def _any(values: Any, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
-
-
 def _numbers(values: Any, decimal_comma: bool, codes: bool) -> _Typed | None:
-    comma = decimal_comma and not _any(values, r"\.")
+    comma = decimal_comma and not any_match(values, r"\.")
     points = pc.replace_substring(values, ",", ".") if comma else values
-    if not _all(points, NUMBER) or (codes and _any(points, LEADING_ZERO)):
+    if not all_match(points, NUMBER) or (codes and any_match(points, LEADING_ZERO)):
         return None
-    if _all(points, WHOLE):
+    if all_match(points, WHOLE):
         plain = pc.replace_substring_regex(points, r"^\+", "")
         for dtype in (pa.int64(), pa.uint64()):
             try:
@@ -183,7 +180,7 @@ def _number_speller(values: Any, comma: bool) -> Callable[[float], str]:
 
         def spell(value: float) -> str:
             return scientific.write(pd.Series([value]))[0]
-    elif _any(values, "[eE]"):
+    elif any_match(values, "[eE]"):
         mantissas = pc.replace_substring_regex(pc.replace_substring_regex(values, "[eE].*", ""), r"^[^1-9]*|\.", "")
         digits = max(1, pc.max(pc.utf8_length(mantissas)).as_py())
 
@@ -206,7 +203,7 @@ def _number_speller(values: Any, comma: bool) -> Callable[[float], str]:
 
 def _dates(values: Any) -> _Typed | None:
     """Read ISO dates and times that are all written in one way; other styles stay text until the schema is typed."""
-    if not _all(values[:1], ISO):
+    if not any_match(values[:1], ISO):
         return None
     result = spelled_dates(pc.cast(values, pa.large_string()))
     if result is None or not result[0].form.startswith("%Y-%m-%d") or "%z" in result[0].parts:

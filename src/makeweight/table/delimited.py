@@ -21,8 +21,6 @@ from pyarrow import csv as arrow_csv
 from makeweight.errors import FileProblem, SchemaError
 from makeweight.table.spelling.base import BLANKS
 
-__all__ = ["DelimitedText", "Dialect", "Quoting"]
-
 DELIMITERS = (",", ";", "\t", "|")
 BOM = b"\xef\xbb\xbf"
 SAMPLE = 1 << 16
@@ -64,7 +62,7 @@ class Dialect:
             line = (self.delimiter.join(cells) + self.line_end).encode()
         return (BOM if self.bom else b"") + line
 
-    def lines(self, columns: Sequence[Any]) -> Iterator[bytes]:
+    def lines(self, columns: Sequence[pa.Array]) -> Iterator[bytes]:
         """Write rows."""
         n_rows = len(columns[0])
         modes = [*self.quoting, *[Quoting.NEEDED] * (len(columns) - len(self.quoting))]
@@ -170,7 +168,7 @@ def owned_by_arrow(raw: bytes) -> pa.Buffer:
     return buffer
 
 
-def refuse_values_as_names(text: DelimitedText, cells: Any) -> None:
+def refuse_values_as_names(text: DelimitedText, cells: pa.Table) -> None:
     """Refuse a first line that holds values: every name is a number, or a value of its own column.
 
     Raises SchemaError.

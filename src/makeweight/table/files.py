@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from makeweight.errors import FileProblem
+from makeweight.errors import FileProblem, nearest
 
-__all__ = ["check_destination", "check_place", "replace_file"]
+__all__ = ["check_destination", "check_place", "no_such", "replace_file"]
 
 #: The name of standard input and of standard output.
 STANDARD = "-"
@@ -60,6 +60,14 @@ def check_place(name: str, *, force: bool = False, data: str | Path | None = Non
         raise FileProblem("the output file exists", where=name, hint="--force replaces it, or choose another name")
     if not path.exists() or path.is_file():
         _refuse_unwritable(path)
+
+
+def no_such(what: str, name: str) -> FileProblem:
+    """Return the error for a name that nothing has, with the one beside it that is close."""
+    path = Path(name)
+    others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = nearest(path.name, others, f"the working directory is {Path.cwd()}")
+    return FileProblem(f"no such {what}", where=name, hint=hint)
 
 
 def refuse_impossible(name: str) -> None:

@@ -88,7 +88,6 @@ def _but_for_a_few(series: pd.Series) -> str | None:
 
 
 def _reading(series: pd.Series, kind: Kind | None, form: str | None) -> Reading | None:
-    """Read a column that may be written in a style."""
     if kind is not None and not kind.is_numeric:
         return None
     dtype = series.dtype

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 
-from makeweight.errors import FileProblem, SchemaError, nearest
+from makeweight.errors import FileProblem, SchemaError
 from makeweight.table.cells import Style, read_column
 from makeweight.table.column import Kind
 from makeweight.table.containers import append_rows, to_frame
 from makeweight.table.delimited import DelimitedText, Dialect, owned_by_arrow, refuse_values_as_names
-from makeweight.table.files import STANDARD, format_of, read_pipe, refuse_impossible, replace_file
+from makeweight.table.files import STANDARD, format_of, no_such, read_pipe, refuse_impossible, replace_file
 from makeweight.table.memory import refuse_too_large
 
 __all__ = ["TableFile", "read_table", "write_real_rows", "write_table"]
@@ -37,7 +37,7 @@ class TableFile:
     frame: pd.DataFrame  # DataFrame of shape (n_rows, n_columns): the values, typed
     text: DelimitedText | None = None  # the file, where it is text
     styles: dict[str, Style] = field(default_factory=dict)  # how each column of a text file spells its values
-    arrow: Any = None  # the table, where the file is binary
+    arrow: pa.Table | None = None  # the table, where the file is binary
     notes: dict[str, str] = field(default_factory=dict)  # what a user should look at, by column
 
 
@@ -114,9 +114,7 @@ def _load(name: str) -> tuple[bytes, str, str]:
     if path.is_char_device() or path.is_block_device():
         raise FileProblem("a device is no table", where=name, hint="name a file, or give text as standard input: -")
     if not path.exists():
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-        hint = near if near.startswith("did you mean") else f"the working directory is {Path.cwd()}"
-        raise FileProblem("no such file", where=name, hint=hint)
+        raise no_such("file", name)
     format_ = format_of(name)
     try:
         if path.is_fifo():

@@ -25,13 +25,8 @@ class FrameReader:
 
     Its state is made of plain values, so that it can be saved without pickle.
 
-    Parameters
-    ----------
-    columns : sequence of Column
-        Learned or grouping columns.
+    `columns`: learned or grouping ones.
 
-    Examples
-    --------
     >>> from makeweight import Schema
     >>> frame = pd.DataFrame({"age": [31, 45, 62], "paid": ["yes", "no", "yes"]})
     >>> reader = FrameReader(Schema.infer(frame).columns)
@@ -45,10 +40,7 @@ class FrameReader:
     def read(self, frame: pd.DataFrame) -> list[np.ndarray]:
         """Return every column as `Table.encode` does; a category that the table does not have is -1.
 
-        Raises
-        ------
-        SchemaError
-            When a column is missing, or its values cannot be read.
+        Raises SchemaError when a column is missing, or its values cannot be read.
         """
         return [self._values(column, frame) for column in self.columns]
 
@@ -74,13 +66,7 @@ class FrameReader:
 
 
 def check_has(frame: pd.DataFrame, names: Sequence[Hashable]) -> None:
-    """Refuse a frame that lacks a column.
-
-    Raises
-    ------
-    SchemaError
-        Naming it.
-    """
+    """Refuse a frame that lacks a column."""
     for name in names:
         if name not in frame.columns:
             raise SchemaError(

@@ -48,19 +48,19 @@ class RepeatedKeyError(ValueError):
     """An object has two entries of one name."""
 
 
-def read_record(path: str | Path, what: str, *, hint: str, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+def read_record(path: str | Path, what: str, *, hint: str) -> dict[str, Any]:
     """Return the JSON object in a file."""
     path = Path(path)
     try:
         if not path.is_file():
             problem = "it is not there" if not path.exists() else "it is not a file"
             raise FileProblem(f"{what} cannot be read", where=str(path), got=problem, hint=hint)
-        if path.stat().st_size > most_bytes:
+        if path.stat().st_size > MOST_BYTES:
             raise FileProblem(
                 f"{what} is too long",
                 where=str(path),
                 got=f"{path.stat().st_size:,} bytes",
-                expected=f"at most {most_bytes:,}",
+                expected=f"at most {MOST_BYTES:,}",
                 hint=hint,
             )
         content = parse_json(path.read_text(encoding="utf-8"))

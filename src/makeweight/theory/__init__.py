@@ -8,10 +8,9 @@ from makeweight.theory.borrowing import BorrowedRows, borrow
 from makeweight.theory.calibration import Calibration, fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 from makeweight.theory.decision import SizeDecision, choose_from_losses, least_correction
-from makeweight.theory.guardrail import guarded_p_value
 from makeweight.theory.information import fisher_information, prior_weight, rows_worth
 from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
-from makeweight.theory.multiple import holm
+from makeweight.theory.multiple import guarded_p_value, holm
 from makeweight.theory.ranking import RankingTest, ranking_test
 from makeweight.theory.ratio import cross_fitted_ratio, density_ratio_weights
 from makeweight.theory.risk import GroupRisks, Interval, group_risks, row_losses

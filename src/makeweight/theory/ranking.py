@@ -126,10 +126,10 @@ def ranking_test(
     return RankingTest(slopes, level, gain, float(np.abs(moved).max()))
 
 
-def _detectable(degrees: int, level: float, power: float = 0.8) -> float:
-    """Return the non-centrality at which a chi-square test of this level has this power."""
+def _detectable(degrees: int, level: float) -> float:
+    """Return the non-centrality at which a chi-square test of this level has 80 % power."""
     critical = float(chdtri(degrees, level))
-    return float(brentq(lambda shift: chndtr(critical, degrees, shift) - (1 - power), 0.0, 50.0 + 10.0 * degrees))
+    return float(brentq(lambda shift: chndtr(critical, degrees, shift) - 0.2, 0.0, 50.0 + 10.0 * degrees))
 
 
 def _auroc(scores: Floats, target: Floats) -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, count, fraction
-from makeweight.theory.curves import as_repeats, fit_curve, repeat_covariance
+from makeweight.theory.powerlaw import as_repeats, fit_curve, repeat_covariance
 from makeweight.theory.risk import Interval
 
 __all__ = ["Recommendation", "ScalingLaw"]

@@ -32,6 +32,10 @@ class Linear(ChainGenerator):
         Whether to fetch.
     max_rows : int
         Rows of context.
+    estimators : int
+        Views.
+    device : str
+        "cpu".
     """
 
     most_classes = 3

@@ -13,10 +13,9 @@ from makeweight.errors import FileProblem, GeneratorError, OptionError
 from makeweight.generators.causal_lm import CausalLMGenerator, training
 from makeweight.generators.causal_lm import model as models
 from makeweight.generators.causal_lm.corpus import Corpus, tokenized
-from makeweight.generators.causal_lm.recipe import Recipe
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.generators.causal_lm.sampling import draw, left_padded
-from makeweight.generators.causal_lm.training import LanguageTrainer, batch_loss
+from makeweight.generators.causal_lm.training import LanguageTrainer, Recipe, batch_loss
 from makeweight.generators.check import Checker
 from makeweight.generators.contract import example_table
 from makeweight.plan import Groups

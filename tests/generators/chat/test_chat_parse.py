@@ -14,7 +14,7 @@ pytest.importorskip("openai", reason='the chat generator needs: pip install "mak
 from makeweight import Schema
 from makeweight.generators.chat.fields import fields_of
 from makeweight.generators.chat.parse import read_rows
-from makeweight.generators.chat.values import number, read_value, to_frame
+from makeweight.generators.chat.values import Reader, number, to_frame
 from makeweight.table.text import render
 
 LABELS = ["age", "city", "pay (EUR)"]
@@ -239,7 +239,7 @@ def frame_of():
 def test_values_are_read_as_their_columns_have_them(label, written, read):
     frame = frame_of()
     fields = {field.label: field for field in fields_of(Schema.infer(frame, target="y"))}
-    assert read_value(fields[label], written) == read
+    assert Reader(fields[label]).read(written) == read
 
 
 def test_frames_have_the_columns_that_can_be_checked():

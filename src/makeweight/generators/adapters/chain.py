@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +17,7 @@ from makeweight.generators.adapters.adapter import naming, seeded
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.check import code_of
 from makeweight.generators.frame.known import KnownTable
-from makeweight.generators.frame.options import WithOptions
+from makeweight.generators.frame.options import WithOptions, option
 from makeweight.generators.gate import Weights, may_fetch
 from makeweight.plan import Group, Groups, Plan
 from makeweight.table import Column, Table
@@ -28,24 +29,23 @@ ROWS_AT_ONCE = 2_000
 ROLES = ("classifier", "regressor")
 
 
+@dataclass(eq=False, repr=False)
 class ChainGenerator(WithOptions, abc.ABC):
     """p(row | group) as a product: every column given the group and the columns before it.
 
-    A class of it has the options `weights`, `fetch`, `max_rows`, `estimators` and `device`, and says where its
-    weights are (`_source`), how they are loaded (`_load`), and what the network answers (`_probabilities`,
-    `_quantiles`).
-
-    Attributes
-    ----------
-    most_classes : int or None
-        That the classifier tells apart; a column of more is written in two steps or more.
+    A class of it explains the options, and says where its weights are (`_source`), how they are loaded (`_load`), and
+    what the network answers (`_probabilities`, `_quantiles`).
     """
 
     traits = Traits()
+    #: that the classifier tells apart; a column of more is written in two steps or more
     most_classes: ClassVar[int | None] = None
-    weights: str | os.PathLike[str] | None
-    fetch: bool
-    max_rows: int
+
+    weights: str | os.PathLike[str] | None = option(None, (str, os.PathLike), words=(None,), takes="a folder")
+    fetch: bool = option(False, bool)
+    max_rows: int = option(1_000, int, 20)
+    estimators: int = option(1, int, 1)
+    device: str = option("cpu", str)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
         """Load the weights, and keep up to `max_rows` rows, evenly over groups, as context."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from makeweight.generators.adapters.adapter import need
 from makeweight.generators.adapters.chain import LEVELS, ROLES, ChainGenerator
-from makeweight.generators.frame.options import option
 from makeweight.generators.gate import Weights
 
 need("tabicl", "torch")
@@ -23,7 +21,6 @@ FILES = dict(zip(ROLES, ("tabicl-classifier-v2-20260212.ckpt", "tabicl-regressor
 LICENCE = "BSD-3-Clause"
 
 
-@dataclass(eq=False, repr=False)
 class TabICLGenerator(ChainGenerator):
     """TabICL v2, which reads the table as context (``pip install "makeweight[tabicl]"``).
 
@@ -49,12 +46,6 @@ class TabICLGenerator(ChainGenerator):
     Qu, Holzmüller, Varoquaux, Le Morvan, "TabICL: A Tabular Foundation Model for In-Context Learning on Large
     Data", ICML 2025.
     """
-
-    weights: str | os.PathLike[str] | None = option(None, (str, os.PathLike), words=(None,), takes="a folder")
-    fetch: bool = option(False, bool)
-    max_rows: int = option(1_000, int, 20)
-    estimators: int = option(1, int, 1)
-    device: str = option("cpu", str)
 
     def _source(self, role: str, file: str | None) -> tuple[str, str, Weights]:
         own = file is not None and file not in FILES.values()

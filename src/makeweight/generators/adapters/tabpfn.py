@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 
 from makeweight.generators.adapters.adapter import need
 from makeweight.generators.adapters.chain import LEVELS, ROLES, ChainGenerator
-from makeweight.generators.frame.options import option
 from makeweight.generators.gate import Weights
 
 need("tabpfn", "torch")
@@ -29,7 +27,6 @@ LICENCE = "Prior Labs License (Apache 2.0 with attribution)"
 LATER = re.compile(r"tabpfn-(v2\.5|v2\.6|v3\.5|v3|v[4-9])[^/]*")
 
 
-@dataclass(eq=False, repr=False)
 class TabPFNGenerator(ChainGenerator):
     """TabPFN v2, which reads the table as context (``pip install "makeweight[tabpfn]"``).
 
@@ -62,12 +59,6 @@ class TabPFNGenerator(ChainGenerator):
     """
 
     most_classes = 10
-
-    weights: str | os.PathLike[str] | None = option(None, (str, os.PathLike), words=(None,), takes="a folder")
-    fetch: bool = option(False, bool)
-    max_rows: int = option(1_000, int, 20)
-    estimators: int = option(1, int, 1)
-    device: str = option("cpu", str)
 
     def _source(self, role: str, file: str | None) -> tuple[str, str, Weights]:
         repository, standard = SOURCES[role]

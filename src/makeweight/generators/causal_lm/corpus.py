@@ -12,8 +12,6 @@ from makeweight.generators.causal_lm.model import Language
 from makeweight.generators.causal_lm.rows import RowText
 from makeweight.plan import Groups
 
-__all__ = ["Corpus"]
-
 
 @dataclass(frozen=True, eq=False)
 class Corpus:

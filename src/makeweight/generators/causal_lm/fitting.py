@@ -12,9 +12,8 @@ import torch
 import makeweight.generators.causal_lm.model as models
 from makeweight.generators.causal_lm.corpus import Corpus, tokenized
 from makeweight.generators.causal_lm.persistence import Checkpoint
-from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
 from makeweight.generators.causal_lm.rows import RowText
-from makeweight.generators.causal_lm.training import LanguageTrainer, train
+from makeweight.generators.causal_lm.training import LanguageTrainer, Recipe, TrainingState, train
 from makeweight.plan import Groups
 
 #: Learning rates, by what is trained.

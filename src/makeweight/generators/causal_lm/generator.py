@@ -16,8 +16,8 @@ import pandas as pd
 from makeweight.errors import GeneratorError, SchemaError
 from makeweight.generators.base import Cost, Traits
 from makeweight.generators.causal_lm.patterns import pattern_of, read_value
-from makeweight.generators.causal_lm.recipe import TrainingState
 from makeweight.generators.causal_lm.rows import RowText
+from makeweight.generators.causal_lm.training import TrainingState
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState

@@ -17,8 +17,6 @@ import torch
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.gate import Weights, may_fetch
 
-__all__ = ["Language", "adapt", "load", "make"]
-
 #: The name that stands for a model made for the table.
 SCRATCH = "scratch"
 #: Tokens that the tokenizer of such a model has at most, besides the names of the columns.

@@ -17,8 +17,7 @@ from safetensors.torch import load_file, save_file
 
 import makeweight.generators.causal_lm.model as models
 from makeweight.errors import FileProblem
-from makeweight.generators.causal_lm.recipe import TrainingState
-from makeweight.generators.causal_lm.training import LanguageTrainer
+from makeweight.generators.causal_lm.training import LanguageTrainer, TrainingState
 
 MODEL, ADAPTER = "model", "adapter"
 #: All that the folders of a saved generator consist of; other files are refused.

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,7 @@ import torch
 from makeweight.errors import GeneratorError
 from makeweight.generators.causal_lm.corpus import Corpus
 from makeweight.generators.causal_lm.model import Language
-from makeweight.generators.causal_lm.recipe import Recipe, TrainingState
 from makeweight.progress import Progress
-
-__all__ = ["LanguageTrainer", "train"]
 
 IGNORED = -100
 WARMUP, FLOOR = 0.05, 0.1
@@ -26,6 +24,34 @@ WEIGHT_DECAY, LARGEST_GRADIENT = 0.01, 1.0
 MIN_TO_VALIDATE = 20
 #: Orders of the columns in which a held-out row is read: one alone makes the loss noisy.
 VALIDATION_ORDERS = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train."""
+
+    #: `patience` is the number of epochs without a better validation loss after which training stops
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    validation_share: float
+    patience: int
+    max_seconds: float | None
+
+
+@dataclass
+class TrainingState:
+    """Where training stands, and in the end how it went."""
+
+    #: finished epochs and steps
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_loss: float = math.inf  # validation loss of the weights that are kept; infinite where no rows are held out
+    seconds: float = 0.0
+    rows_per_second: float = 0.0
+    stopped: str = ""  # "all epochs", "no better", or "max_seconds"
+    losses: list[tuple[float, float]] = field(default_factory=list)
 
 
 class LanguageTrainer:

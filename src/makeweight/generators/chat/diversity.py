@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["measure"]
-
 #: Rows that an answer has at least before a column without variety in it says something.
 ENOUGH = 5
 

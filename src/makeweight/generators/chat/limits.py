@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Retry"]
-
 #: What is asked again: a request that timed out or met a conflict or a limit, and any fault of the server.
 RETRIED = frozenset({408, 409, 429, *range(500, 600)}) - {501}
 #: After so many answers in a row without a complaint, one more request may be under way.

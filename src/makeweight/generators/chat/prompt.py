@@ -177,13 +177,11 @@ class Prompter:
         return rng.permutation(self._pool[key])[: self.examples]
 
     def _records(self, rows: np.ndarray) -> list[Record]:
-        """Return real rows as text."""
         frame = self.table.frame
         texts = [to_texts(f.column, frame[f.column.name].iloc[rows]) for f in self.fields]
         return list(zip(*texts, strict=True))
 
     def _render(self, records: Sequence[Record]) -> str:
-        """Write rows in the style."""
         if self.style == "csv":
             return write_csv([field.label for field in self.fields], records)
         if self.style == "sentence":

@@ -40,21 +40,16 @@ def to_frame(rows: Sequence[Row], fields: Sequence[Field]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
-def read_value(field: Field, value: object) -> Any:
-    """Return a value of a column, or what was written where it cannot be read as one.
+class Reader:
+    """Reads the values of one column; what cannot be read as one comes back as it was written.
 
     >>> from makeweight import Schema
     >>> from makeweight.generators.chat.fields import fields_of
     >>> frame = pd.DataFrame({"pay": [1500.5, 900.25], "city": ["Rome", "None"], "y": ["a", "b"]})
-    >>> pay, city = fields_of(Schema.infer(frame, target="y"))[1:]
-    >>> read_value(pay, "1,234.5 EUR"), read_value(city, "rome"), read_value(city, "None")
+    >>> pay, city = map(Reader, fields_of(Schema.infer(frame, target="y"))[1:])
+    >>> pay.read("1,234.5 EUR"), city.read("rome"), city.read("None")
     (1234.5, 'Rome', 'None')
     """
-    return Reader(field).read(value)
-
-
-class Reader:
-    """Reads the values of one column."""
 
     def __init__(self, field: Field) -> None:
         self.kind = field.column.kind

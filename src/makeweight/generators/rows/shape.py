@@ -14,7 +14,7 @@ import numpy as np
 
 from makeweight.generators.rows.scores import NormalScores
 
-__all__ = ["GroupShape", "GroupShapes", "rows_to_write", "scores_of"]
+__all__ = ["GroupShapes", "rows_to_write", "scores_of"]
 
 #: A difference between two distribution functions counts beyond so many times what chance alone makes.
 CAUTION = 2.0
@@ -159,7 +159,6 @@ def scores_of(values: np.ndarray, scales: Sequence[NormalScores], rng: np.random
 
 
 def _curve(own: np.ndarray, written: np.ndarray, ties: np.ndarray) -> _Curve | None:
-    """Return the map of one column."""
     own, points = np.sort(own[~np.isnan(own)]), np.unique(written[~np.isnan(written)])
     n, m = len(own), len(points)
     if n < 2 or m < 2:

@@ -20,7 +20,7 @@ from makeweight.table.kinds._values import Rejects, missing_mask, python_objects
 from makeweight.table.spelling.base import by_distinct
 from makeweight.table.spelling.reader import blanks_of, texts_in
 
-__all__ = ["Codec", "codec", "in_another_style"]
+__all__ = ["codec", "in_another_style"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ MAX_DECIMALS = 12
 FEWEST_ON_GRID = 20
 
 
-def finite_floats(series: pd.Series, name: Any) -> tuple[np.ndarray, Mask]:
+def finite_floats(series: pd.Series, name: object) -> tuple[np.ndarray, Mask]:
     """Return a real column's values and which are missing; refuse infinite ones.
 
     Raises SchemaError when a value is infinite, or is not a number.
@@ -46,7 +46,7 @@ def finite_floats(series: pd.Series, name: Any) -> tuple[np.ndarray, Mask]:
     return values, missing
 
 
-def count_decimals(values: np.ndarray, dtype: Any) -> int | None:
+def count_decimals(values: np.ndarray, dtype: object) -> int | None:
     """Return the smallest number of decimals that writes every value exactly, None beyond a dozen.
 
     >>> count_decimals(np.array([0.25, 1.5]), np.dtype(float))
@@ -64,7 +64,7 @@ def count_decimals(values: np.ndarray, dtype: Any) -> int | None:
     return fewest if fewest <= MAX_DECIMALS else None
 
 
-def common_divisor(values: np.ndarray, decimals: int | None, dtype: Any) -> int:
+def common_divisor(values: np.ndarray, decimals: int | None, dtype: object) -> int:
     """Return the greatest common divisor of numbers in units of their last decimal.
 
     0 where all are zero; 1 where there are no decimals, or a float is too coarse to tell.
@@ -95,7 +95,7 @@ def grid_of(column: Column, divisor: int) -> int:
     return max(1, divisor)
 
 
-def exact_units(dtype: Any) -> float:
+def exact_units(dtype: object) -> float:
     """Return up to which number units of the last decimal are counted without a slip."""
     return 2.0**-12 / _precision(dtype)
 
@@ -113,7 +113,7 @@ def read_numbers(series: pd.Series, origin: int = 0, step: int = 1) -> tuple[np.
     return values, missing, np.isnan(values) & ~missing
 
 
-def _precision(dtype: Any) -> float:
+def _precision(dtype: object) -> float:
     return float(np.finfo(dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.float64).eps)
 
 

@@ -48,7 +48,7 @@ def _common(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64) if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("=")
 
 
-def is_arrow_text(dtype: Any) -> bool:
+def is_arrow_text(dtype: object) -> bool:
     """Tell whether a dtype is an Arrow type of texts."""
     return isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype) in ("string", "large_string", "string_view")
 
@@ -129,7 +129,7 @@ def to_dtype(column: Column, values: pd.Series) -> pd.Series:
     return cast
 
 
-def is_decimal(dtype: Any) -> bool:
+def is_decimal(dtype: object) -> bool:
     """Tell whether a dtype is an Arrow decimal."""
     return isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("decimal")
 

@@ -38,7 +38,7 @@ PLAIN: dict[type | None, Callable[[Any], Any]] = {
 }
 
 
-def is_duration(column_or_dtype: Any, python_type: type | None = None) -> bool:
+def is_duration(column_or_dtype: object, python_type: type | None = None) -> bool:
     """Tell whether a dtype (or the type of Python objects) is a length of time."""
     return str(column_or_dtype).startswith(("timedelta", "duration")) or python_type in (dt.timedelta, pd.Timedelta)
 

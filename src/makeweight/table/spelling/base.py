@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["BLANKS", "Spelling", "by_distinct"]
+__all__ = ["BLANKS", "Spelling", "all_match", "any_match", "by_distinct"]
 
 #: What stands for a missing value in any column of text.
 BLANKS = frozenset(("", "NA", "N/A", "n/a", "na", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "#N/A", "#NA"))
@@ -60,7 +60,7 @@ def whole(field: pa.Array) -> np.ndarray:
     return np.asarray(pc.cast(plain, pa.int64()).fill_null(-1))
 
 
-def by_distinct(series: pd.Series, function: Callable[[Any], pd.Series]) -> pd.Series:
+def by_distinct(series: pd.Series, function: Callable[[pa.Array], pd.Series]) -> pd.Series:
     """Apply a function of Arrow texts to the distinct values of a series; missing values stay missing."""
     codes, distinct = pd.factorize(series)
     values = function(texts_of(distinct))
@@ -72,7 +72,7 @@ def by_distinct(series: pd.Series, function: Callable[[Any], pd.Series]) -> pd.S
     return taken
 
 
-def texts_of(values: Any) -> pa.Array:
+def texts_of(values: Iterable[object]) -> pa.Array:
     """Return values as an Arrow array of texts without surrounding blanks."""
     texts: Sequence[str] = [str(value) for value in values]
     return pc.utf8_trim_whitespace(pa.array(texts, pa.large_string()))

@@ -42,8 +42,6 @@ LITERALS = frozenset(WORDS.split())
 TOKEN = re.compile(r"\d+|[AaPp]\.[Mm]\.|[^\W\d_]+|.", re.DOTALL)
 ZONE = re.compile(r"(?:(?<=\d)|(?<=GMT)|(?<=UTC)) ?([+-]\d\d:?\d\d)$")
 CLOCK = re.compile(r"(?:(?<![\d:])|(?<=\d{4}:)|(?<=[A-Za-z]\d\d:))\d{1,3}(:\d\d){1,2}([.,]\d{1,9})?(?![\d:])")
-#: How many digits a number has that stands for this, as far as that decides.
-LENGTHS = {"Y": (4,), "y": (2,)}
 ORDERS = ("Ymd", "dmY", "mdY", "Ydm", "dmy", "mdy", "ymd")
 #: Days that every month has.
 MONTH = 28

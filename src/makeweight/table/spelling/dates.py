@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from makeweight.table.spelling.base import fields_of, whole
-
-__all__ = ["DateSpelling"]
 
 #: Number of characters, by directive; others are one or two digits.
 WIDE = {"Y": "{:04d}", "y": "{:02d}"}
@@ -92,7 +89,7 @@ class DateSpelling:
         values = pd.Series(np.where(fits, ticks, 0).astype("datetime64[us]"))
         return values.where(fits)
 
-    def fields(self, texts: pa.Array) -> dict[int, Any]:
+    def fields(self, texts: pa.Array) -> dict[int, pa.Array]:
         """Return what stands in the place of each directive, null where a text is of another style."""
         pattern = "".join(
             f"(?P<f{i}>{self._pattern(i)})" if is_directive(part) else re.escape(part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +35,7 @@ class ScientificSpelling:
         """What the values are, for people."""
         return f"numbers written like {self.form}"
 
-    def read(self, texts: Any) -> pd.Series:
+    def read(self, texts: pa.Array) -> pd.Series:
         """Return Float64 values, missing where a text is no number of this style."""
         values = pc.cast(fields_of(texts, PATTERN)["number"], pa.float64())
         return pd.Series(pd.arrays.FloatingArray(np.asarray(values.fill_null(0)), np.asarray(values.is_null())))
@@ -51,7 +50,7 @@ class ScientificSpelling:
         return f"{mantissa}{self.letter}{sign}{exponent[1:].lstrip('0').zfill(self.width)}"
 
 
-def spelled_scientific(texts: Any) -> ScientificSpelling | None:
+def spelled_scientific(texts: pa.Array) -> ScientificSpelling | None:
     """Return how a column writes numbers with an exponent, None where it holds others.
 
     Without decimals and without a sign, as in 2e5, they may as well be names.
