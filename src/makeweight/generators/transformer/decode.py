@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from makeweight.errors import GeneratorError, OptionError
 from makeweight.generators.transformer.arrays import of
-from makeweight.generators.transformer.contexts import ColumnSpec, draw_context, repeated_values
+from makeweight.generators.transformer.contexts import ColumnSpec, Draft, Request, draw_context, repeated_values
 from makeweight.generators.transformer.network import Network
 from makeweight.generators.transformer.prompt import TablePrompt, Walk
 from makeweight.generators.transformer.threads import run_all
@@ -26,7 +26,6 @@ MEBIBYTE = 2**20
 KEPT_BEGINNINGS = 4
 ROWS = 160  # written at once on a CPU: what is made of them stays in its cache
 NEARLY_ALL = 0.75  # of the rows: then all are asked about a column, since content and query go together
-Request: TypeAlias = tuple[int, np.random.Generator]  # so many rows, by a stream
 T = TypeVar("T")
 
 
@@ -47,29 +46,6 @@ class Contexts:
         ends = np.cumsum([0, *(prompt.orders for prompt in self.prompts)]).tolist()
         for prompt, (start, end) in zip(self.prompts, pairwise(ends), strict=True):
             yield prompt, slice(start, end)
-
-
-@dataclass(frozen=True)
-class Draft:
-    """Rows to be completed."""
-
-    known: np.ndarray  # float64, shape (n, D)
-    fixed: np.ndarray  # bool, shape (n, D): which cells are known
-    rng: np.random.Generator
-
-    def by_order(self, orders: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Known and fixed cells (B M D) and two uniform numbers per cell, row i in column order i modulo B."""
-        n, width = self.known.shape
-        each = -(-n // orders)
-
-        def dealt(rows: np.ndarray) -> np.ndarray:
-            return rows.reshape(each, orders, *rows.shape[1:]).swapaxes(0, 1)
-
-        def filled(rows: np.ndarray) -> np.ndarray:
-            return np.concatenate([rows, rows[:1].repeat(each * orders - n, 0)])
-
-        uniforms = self.rng.random((each * orders, width, 2), dtype=np.float32)
-        return dealt(filled(self.known)), dealt(filled(self.fixed)), dealt(uniforms)
 
 
 class RowModel:

@@ -23,7 +23,9 @@ from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.arrays import require_torch
 from makeweight.generators.transformer.conditional import Allows, conditional_rows
 from makeweight.generators.transformer.config import CONFIGS
-from makeweight.generators.transformer.decode import MEBIBYTE, ROWS, Request, RowModel
+from makeweight.generators.transformer.contexts import Request, even_context
+from makeweight.generators.transformer.cost import Size
+from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
 from makeweight.generators.transformer.device import choose_device
 from makeweight.generators.transformer.encoding import column_specs, decoded, frame_numbers, table_numbers
 from makeweight.generators.transformer.manifest import Adaptation
@@ -35,17 +37,10 @@ from makeweight.table import Table
 
 __all__ = ["InContextTransformer"]
 
-#: Seconds of one core per cell, with the smaller of the configurations: to read it and to write it, and what each of
-#: the other columns adds, since every cell looks at those before it. And per column of rows that are written together.
-SECONDS_PER_CELL_READ, PER_COLUMN_READ = 7e-5, 2e-8
-SECONDS_PER_CELL, PER_COLUMN, SECONDS_PER_COLUMN = 7e-5, 2.5e-7, 3e-3
+#: Of fine-tuning.
 SECONDS_PER_STEP = 1.0
-#: Cells of all contexts that a mebibyte holds: of the package's network, which takes a third of the memory for them.
-CELLS_PER_MEBIBYTE = 82
 #: For the cost before `fit`, and rows in a context where the weights do not say how many they know.
 USUAL_COLUMNS, USUAL_CONTEXT = 15, 256
-#: Fewest rows in a context of "auto": in all, and per group.
-LEAST_CONTEXT, LEAST_PER_GROUP = 100, 10
 #: Fewest and most column orders of "auto".
 DRAWS = (8, 16)
 #: Rows of a group of which half of the rows of "auto" begin as real ones.
@@ -186,10 +181,7 @@ class InContextTransformer(SavedGenerator):
 
     def _context(self, counts: Sequence[int], known: int) -> int:
         """Most rows in a context, of groups of so many real rows; ``known``: what the network has seen."""
-        if self.max_context != "auto":
-            return int(self.max_context)
-        fewest = max(LEAST_CONTEXT, LEAST_PER_GROUP * len(counts))
-        return min(max(fewest, len(counts) * min(counts)), known)
+        return even_context(counts, known) if self.max_context == "auto" else int(self.max_context)
 
     def _draws(self, rows: int, most: int) -> int:
         """Column orders wanted for so many real rows in contexts of at most so many."""
@@ -322,18 +314,10 @@ class InContextTransformer(SavedGenerator):
         """
         columns = len(self._learned) if hasattr(self, "_learned") else plan.n_learned or USUAL_COLUMNS
         real = [entry.n_real for entry in plan if entry.n_real] or [1]
-        room = max(2, CELLS_PER_MEBIBYTE * self.max_memory // max(1, columns))  # rows of all contexts
         most = self._context(real, USUAL_CONTEXT)
-        rows = min(most, sum(real), room)
-        orders = max(1, min(self._draws(sum(real), most), room // rows))
-        seconds = orders * rows * columns * (SECONDS_PER_CELL_READ + PER_COLUMN_READ * columns)
-        for entry in plan:
-            if entry.n_synthetic:
-                written = entry.n_synthetic + (rows_to_write(entry.n_real) if self.own_shape else 0)
-                together = orders * -(-written // (orders * ROWS))
-                seconds += columns * written * (SECONDS_PER_CELL + PER_COLUMN * columns)
-                seconds += columns * together * SECONDS_PER_COLUMN
-        return Cost(seconds=0.5 + seconds + self.adapt * SECONDS_PER_STEP)
+        written = [e.n_synthetic + self.own_shape * rows_to_write(e.n_real) for e in plan if e.n_synthetic]
+        size = Size(columns, sum(real), most, self._draws(sum(real), most), self.max_memory)
+        return Cost(seconds=size.seconds(written) + self.adapt * SECONDS_PER_STEP)
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-probability of rows given their group; numbers are measured on the scale of normal scores.

@@ -10,7 +10,8 @@ from scipy.special import ndtr, ndtri
 from makeweight.generators.rows.likelihood import HALF_BIN
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.generators.rows.shape import GroupShapes, scores_of
-from makeweight.generators.transformer.decode import Request, RowModel
+from makeweight.generators.transformer.contexts import Request
+from makeweight.generators.transformer.decode import RowModel
 
 
 class Shaping:
