@@ -252,8 +252,7 @@ class RowModel:
         self, contexts: Contexts, drafts: Sequence[Draft], temperature: float, may_miss: bool
     ) -> list[np.ndarray]:
         """Complete rows whose ``fixed`` cells are known; row i of a draft goes to column order i modulo B."""
-        count, width = contexts.orders.shape
-        parts = [draft.by_order(count) for draft in drafts]
+        parts = [draft.by_order(len(contexts.orders)) for draft in drafts]
         padded, given, uniforms = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
         # rows of which most has to be written come first: only the first ones are asked about a column
         place = given.sum(axis=2).argsort(axis=1, kind="stable")[..., None]
@@ -282,7 +281,7 @@ class RowModel:
         self._each(contexts, padded.shape[1], write)
         padded = np.take_along_axis(padded, place.argsort(axis=1), 1)
         ends = np.cumsum([rows.shape[1] for rows, _, _ in parts])[:-1]
-        written = (rows.transpose(1, 0, 2).reshape(-1, width) for rows in np.split(padded, ends, axis=1))
+        written = (rows.transpose(1, 0, 2).reshape(-1, rows.shape[2]) for rows in np.split(padded, ends, axis=1))
         return [rows[: len(draft.known)] for rows, draft in zip(written, drafts, strict=True)]
 
     def _each(self, contexts: Contexts, rows: int, work: Callable[[TablePrompt, slice, slice], None]) -> None:
