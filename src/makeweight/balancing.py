@@ -16,6 +16,7 @@ from makeweight.progress import Progress
 from makeweight.rules import Constraints, read_constraints
 from makeweight.table import Table
 from makeweight.table.containers import to_frame
+from makeweight.table.schema import GroupBy, column_names
 
 if TYPE_CHECKING:
     from makeweight.committee.softened import SoftGeneration
@@ -27,7 +28,7 @@ def balance(
     frame: Any,
     *,
     target: Hashable,
-    group_by: list[Hashable] | tuple[Hashable, ...] = (),
+    group_by: GroupBy = (),
     generator: str | Generator = DEFAULT_GENERATOR,
     options: Mapping[str, Any] | None = None,
     sampling_strategy: Strategy = "auto",
@@ -51,8 +52,8 @@ def balance(
         Real rows; never changed.
     target : hashable
         Name of the column with the labels.
-    group_by : sequence of hashable
-        Names of grouping attributes; groups are then the cells of label x attributes.
+    group_by : column name or sequence of them, optional
+        Grouping attributes; groups are then the cells of label x attributes.
     generator : str or Generator
     options : mapping of str to object, optional
         Constructor arguments of a generator that is given by its name.
@@ -108,7 +109,7 @@ def balance(
     (['b', 'b', 'b'], 3)
     """
     real = to_frame(frame)
-    table = Table(real, Target(target, tuple(group_by), kinds or {}).schema(real))
+    table = Table(real, Target(target, column_names(group_by, real.columns), kinds or {}).schema(real))
     groups = Groups(table)
     amount = Amount(sampling_strategy, augment, alpha, synthetic_weight)
     soft = soft_labels is not False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, validate_data
 from makeweight.errors import SchemaError
 from makeweight.table.containers import append_rows, append_values, to_frame, to_series, with_plain_names
 from makeweight.table.kinds._values import dense
-from makeweight.table.schema import check_frame
+from makeweight.table.schema import check_frame, column_names
 
 __all__ = ["LabelledRows", "read_features", "remember_columns", "take_rows"]
 
@@ -43,7 +43,7 @@ class LabelledRows:
         self.frame = features.copy(deep=False)
         self.target = _free_name(self.labels.name, "target", self.names)
         self.frame[self.target] = self.labels.set_axis(self.frame.index)
-        self.attributes = [self._plain_names.get(name, name) for name in _names(group_by, given.columns)]
+        self.attributes = [self._plain_names.get(name, name) for name in column_names(group_by, given.columns)]
         self.repeated: dict[Hashable, Hashable] = {}
         for name, values in _group_columns(groups, len(features)).items():
             attribute = _free_name(name, "group", list(self.frame.columns))
@@ -178,13 +178,6 @@ def _group_columns(groups: Any, n_rows: int) -> dict[Hashable, pd.Series]:
 
 def _is_table(data: Any) -> bool:
     return hasattr(data, "columns") or hasattr(data, "column_names")
-
-
-def _names(group_by: Any, columns: pd.Index) -> list[Hashable]:
-    if group_by is None:
-        return []
-    one = isinstance(group_by, str) or not isinstance(group_by, Iterable)
-    return [group_by] if one or (isinstance(group_by, tuple) and group_by in columns) else list(group_by)
 
 
 def _same_values(one: pd.Series, other: pd.Series) -> bool:

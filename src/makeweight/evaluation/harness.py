@@ -41,6 +41,7 @@ from makeweight.measure.learners import Learner, make_learner, named_learners
 from makeweight.measure.ranking import ranking_answer
 from makeweight.progress import Progress
 from makeweight.table.containers import to_frame
+from makeweight.table.schema import GroupBy
 
 __all__ = ["compare"]
 
@@ -56,7 +57,7 @@ def compare(
     data: Any,
     *,
     target: Hashable,
-    group_by: Sequence[Hashable] = (),
+    group_by: GroupBy = (),
     kinds: Mapping[Any, Any] | None = None,
     generator: str | Generator = DEFAULT_GENERATOR,
     options: Mapping[str, Any] | None = None,
@@ -81,7 +82,7 @@ def compare(
         Real rows; never changed.
     target : hashable
         Column with the labels.
-    group_by : sequence of hashable
+    group_by : column name or sequence of them, optional
         Grouping attributes; groups are then the cells of label x attributes.
     kinds : mapping of column to kind, optional
     generator : str or Generator
@@ -172,7 +173,7 @@ def compare(
     settings = _settings(
         execution, design, amounts, named[1], options, described, external, len(ran), random_state, seconds, n_jobs
     )
-    table = _table_words(execution, target, group_by, kinds)
+    table = _table_words(execution, target, problem.group_by, kinds)
     named_arms = [arm.name for arm in work.arms] if arms is None and work.left_out else arms
     command = evaluate_command([*table, *named], design, settings, named_arms, ran)
     added, augment = amounts.n_added, amounts.augment

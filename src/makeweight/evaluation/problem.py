@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from makeweight.errors import SchemaError, nearest
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups
 from makeweight.table import Schema, Table
+from makeweight.table.schema import GroupBy
 
 __all__ = ["EvaluationProblem"]
 
@@ -37,11 +38,7 @@ class EvaluationProblem:
 
     @classmethod
     def read(
-        cls,
-        frame: pd.DataFrame,
-        target: Hashable,
-        group_by: Sequence[Hashable] = (),
-        kinds: Mapping[Any, Any] | None = None,
+        cls, frame: pd.DataFrame, target: Hashable, group_by: GroupBy = (), kinds: Mapping[Any, Any] | None = None
     ) -> EvaluationProblem:
         """Return a table in its own order, with its groups."""
         Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)  # refuses what cannot be used
@@ -54,7 +51,7 @@ class EvaluationProblem:
         return cls(
             ordered,
             target,
-            tuple(group_by),
+            schema.group_by,
             {column.name: column.stated for column in schema.features},
             Strata.of(table, groups),
             labels.astype(np.int64),

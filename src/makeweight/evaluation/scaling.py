@@ -36,6 +36,7 @@ from makeweight.plan import Groups, Plan
 from makeweight.progress import Progress
 from makeweight.table import Schema, Table
 from makeweight.table.containers import to_frame
+from makeweight.table.schema import GroupBy
 
 __all__ = ["scaling_curve"]
 
@@ -48,7 +49,7 @@ def scaling_curve(
     data: Any,
     *,
     target: Hashable,
-    group_by: Sequence[Hashable] = (),
+    group_by: GroupBy = (),
     kinds: Mapping[Any, str] | None = None,
     generator: str | Generator = DEFAULT_GENERATOR,
     estimator: Learner = "lr",
@@ -73,7 +74,7 @@ def scaling_curve(
     ----------
     data : pandas or polars DataFrame, or pyarrow Table, of shape (n_rows, n_columns)
     target : hashable
-    group_by : sequence of hashable
+    group_by : column name or sequence of them, optional
     kinds : mapping of column to kind, optional
     generator : str or Generator
     estimator : str or classifier
@@ -127,7 +128,7 @@ def scaling_curve(
     make_learner(estimator, 0, len(whole))
     stated = {column.name: column.stated for column in schema.features}
     given = None if sizes is None else tuple(sizes)
-    problem = ScalingProblem(whole, target, tuple(group_by), stated, generator, estimator, given)
+    problem = ScalingProblem(whole, target, schema.group_by, stated, generator, estimator, given)
     rng = np.random.default_rng(random_state)
     clock = _Timer(start, max_seconds, effective_n_jobs(n_jobs or 1), progress)
     if progress is not None:

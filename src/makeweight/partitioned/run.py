@@ -6,7 +6,7 @@ import copy
 import platform
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +40,7 @@ from makeweight.plan import Amount, Groups, Strategy, Target
 from makeweight.progress import Progress
 from makeweight.rules import Constraints, texts_of
 from makeweight.table import Table
+from makeweight.table.schema import GroupBy, column_names
 
 __all__ = ["balance_partitions"]
 
@@ -52,7 +53,7 @@ def balance_partitions(
     output: str | Path | OutputFolder,
     *,
     target: str,
-    group_by: Sequence[str] = (),
+    group_by: GroupBy = (),
     generator: str | Generator = DEFAULT_GENERATOR,
     options: Mapping[str, Any] | None = None,
     sampling_strategy: Strategy = "auto",
@@ -80,7 +81,7 @@ def balance_partitions(
         Folder for copies of the real part files, the synthetic ones, and ``_makeweight.json``, which describes
         them; an `OutputFolder` also says how it is written and what happens to one that is there.
     target : str
-    group_by : sequence of str
+    group_by : column name or sequence of them, optional
     generator : str or Generator
     options : mapping of str to object, optional
     sampling_strategy : str, float or mapping
@@ -155,7 +156,7 @@ def balance_partitions(
     request = FolderRequest(
         source=tuple((Path(file).name, Path(file).stat().st_size) for file in pieces.files),
         target=target,
-        group_by=tuple(group_by),
+        group_by=tuple(map(str, column_names(group_by))),
         kinds=dict(kinds or {}),
         generator=name,
         options=dict(stated_options(options)),
@@ -173,7 +174,7 @@ def balance_partitions(
     request = folder.check(out, Path(source), request)
     if request.random_state is None:
         request = replace(request, random_state=secrets.randbits(32))
-    columns = Target(target, tuple(group_by), kinds or {})
+    columns = Target(target, column_names(group_by), kinds or {})
     table = survey(
         pieces,
         columns,

@@ -32,6 +32,7 @@ from makeweight.quality.values import identifiers, impossible
 from makeweight.quality.verdict import NO_TIME, QualityVerdict, reach
 from makeweight.table import Schema
 from makeweight.table.containers import to_frame
+from makeweight.table.schema import GroupBy
 
 __all__ = ["QualityReport"]
 
@@ -61,7 +62,7 @@ class QualityReport:
         Column with the labels.
     holdout : table, optional
         Real rows that the generator has not seen.
-    group_by : iterable of hashable
+    group_by : column name or iterable of them, optional
         Grouping attributes.
     kinds : mapping of column to kind, optional
         Columns whose kind is not to be inferred.
@@ -111,7 +112,7 @@ class QualityReport:
         *,
         target: Hashable,
         holdout: Any = None,
-        group_by: Iterable[Hashable] = (),
+        group_by: GroupBy = (),
         kinds: Mapping[Any, str] | None = None,
         ledger: Any = None,
         mute: Iterable[str] = (),
@@ -133,7 +134,7 @@ class QualityReport:
             synthetic = synthetic.frame
         self.ledger = read_ledger(ledger)
         frame = to_frame(real)
-        schema = Schema.infer(frame, target=target, group_by=tuple(group_by), kinds=kinds)
+        schema = Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)
         self._kinds = {str(name): str(kind) for name, kind in (kinds or {}).items()}
         self.rows: ComparedRows = read_rows(
             frame,

@@ -17,6 +17,7 @@ from makeweight.plan import Groups, Target
 from makeweight.rules import Condition, Constraints, check_rows, read_conditions, read_constraints
 from makeweight.table import Table
 from makeweight.table.containers import empty_like, to_frame
+from makeweight.table.schema import GroupBy, column_names
 
 #: The column that stands for the target where there is none, and its only value.
 NO_TARGET, ROW = "kind", "row"
@@ -34,10 +35,10 @@ class LearnedTable:
     def _seed(self, entropy: Any) -> None:
         self._entropy, self._n_samples = entropy, 0
 
-    def _read(self, data: Any, target: Hashable | None, group_by: Any) -> None:
+    def _read(self, data: Any, target: Hashable | None, group_by: GroupBy) -> None:
         """Take a table, with a column of one label where it has no target."""
         frame = to_frame(data)
-        by = [group_by] if isinstance(group_by, str) else list(group_by)
+        by = list(column_names(group_by, frame.columns))
         self._no_target = target is None
         if target is None:
             if by:

@@ -23,6 +23,7 @@ from makeweight.synthesizer.persistence import load_parts, save_parts
 from makeweight.synthesizer.sampling import plan_of, shuffled
 from makeweight.table.containers import as_container, empty_like
 from makeweight.table.memory import refuse_rows
+from makeweight.table.schema import GroupBy
 
 __all__ = ["Synthesizer"]
 
@@ -97,7 +98,7 @@ class Synthesizer(LearnedTable):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, data: Any, target: Hashable | None = None, group_by: Any = ()) -> Self:
+    def fit(self, data: Any, target: Hashable | None = None, group_by: GroupBy = ()) -> Self:
         """Learn from a table.
 
         Parameters

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,28 @@ from makeweight.table.infer import infer_column
 from makeweight.table.kinds import codec
 from makeweight.table.kinds._values import dense
 
-__all__ = ["MAX_NUMERIC_LABELS", "MOST_LABELS", "Schema", "check_frame"]
+__all__ = ["MAX_NUMERIC_LABELS", "MOST_LABELS", "GroupBy", "Schema", "check_frame", "column_names"]
+
+GroupBy: TypeAlias = Hashable | Iterable[Hashable] | None
+"""The grouping attributes, as a user names them: one column, several or none."""
 
 #: Of more distinct values than this, numbers with fractions that are mostly rare are no labels.
 MAX_NUMERIC_LABELS = 100
 #: Nor are values of which there are more than this for every row.
 MOST_LABELS = 0.5
+
+
+def column_names(group_by: GroupBy, columns: Iterable[Hashable] = ()) -> tuple[Hashable, ...]:
+    """Return grouping attributes by name; a tuple is one name where a column is called so.
+
+    >>> column_names("sex"), column_names(["sex", "race"]), column_names(None)
+    (('sex',), ('sex', 'race'), ())
+    """
+    if group_by is None:
+        return ()
+    if isinstance(group_by, str) or not isinstance(group_by, Iterable):
+        return (group_by,)
+    return (group_by,) if isinstance(group_by, tuple) and group_by in list(columns) else tuple(group_by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +123,7 @@ class Schema:
         frame: pd.DataFrame,
         *,
         target: Hashable | None = None,
-        group_by: Iterable[Hashable] = (),
+        group_by: GroupBy = (),
         kinds: Mapping[Any, str | Kind] | None = None,
     ) -> Schema:
         """Find the kind of every column of a frame.
@@ -117,8 +133,8 @@ class Schema:
         frame : DataFrame of shape (n_rows, n_columns)
         target : hashable, optional
             Name of the column with the labels.
-        group_by : iterable of hashable
-            Names of the grouping attributes.
+        group_by : column name or iterable of them, optional
+            The grouping attributes.
         kinds : mapping of name to kind, optional
             Columns whose kind the user states.
 
@@ -133,7 +149,7 @@ class Schema:
             than two labels, or a column cannot be used.
         """
         check_frame(frame)
-        attributes = tuple(group_by)
+        attributes = column_names(group_by, frame.columns)
         roles: dict[Hashable, str] = dict.fromkeys(attributes, "a grouping attribute")
         if target is not None:
             roles[target] = "the target"
