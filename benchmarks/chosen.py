@@ -31,6 +31,7 @@ from soft_rows import FLOOR, WHOLE, learner, loss_at, shifted
 RESULTS = Path(__file__).parent / "results" / "chosen.parquet"
 LEARNERS = ("LR", "RF", "XGB")
 LIGHT = {"cv": 3, "repeats": 1}
+LEVEL = 1e-6  # nats; less is rounding
 #: Modes that soft_rows.py lacks: tables, and rare rows.
 FURTHER = {
     "few": (("opal/craft", "opal/gender"), 10),
@@ -83,6 +84,9 @@ def summarise(frame: pd.DataFrame) -> None:
                     f"{metric:9s} {name:4s} gain {own.mean():+.4f} ± {own.sem():.4f}  worst {own.min():+.4f} "
                     f"({own.idxmin()[1]})  better {(own > 0).mean():.0%}, level {(own == 0).mean():.0%}"
                 )
+        gain = part["nothing balanced"] - part["chosen balanced"]
+        better, worse = int((gain > LEVEL).sum()), int((gain < -LEVEL).sum())
+        print(f"balanced log-loss of {len(gain)} fits: {better} better, {worse} worse, the others level")
         print(part.groupby("learner", sort=False)["way"].value_counts().unstack(fill_value=0).to_string())
         print(part.groupby("learner", sort=False)[["nothing seconds", "chosen seconds"]].mean().round(1).to_string())
 

@@ -3,6 +3,7 @@
     python benchmarks/label_network.py [--weights runs/labels/labels.safetensors ...] [--run] [--seeds 2]
     python benchmarks/label_network.py --weights runs/labels/kept/*.safetensors --run          # the curve
     python benchmarks/label_network.py [--weights FILE] --speed
+    python benchmarks/label_network.py --development --weights FILE ...    # real tables that nobody reports
     python benchmarks/label_network.py --keep runs/labels          # writes pretraining/labels/, which git has
 
 Tables: ten real ones thinned to 1,000 common and 100 rare rows, judged on up to 4,000 others, and the v1 splits with
@@ -23,6 +24,7 @@ import shutil
 import sys
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
+from further_tables import DEVELOPMENT
 from makeweight.generators.transformer.labels import weights
 from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.evidence import collect
@@ -121,6 +124,26 @@ def summarise(frame: pd.DataFrame) -> None:
     print(wide.xs(last, level=0).groupby(level="table").mean().round(4).to_string())
 
 
+def development(models: dict[str, LabelModel]) -> None:
+    """Print AUROC and balanced log-loss on the tables to choose on, and differences to the first weights."""
+    rows = []
+    for rare, seed, name in product((100, 30), (1, 2, 3), DEVELOPMENT):
+        train, test = split(f"further/{name}", rare, seed)
+        test = pd.concat([test[test["label"] == label].head(1_000) for label in (1, 0)])
+        y, (values, kinds) = test["label"].to_numpy(), numbers(train, test)
+        for weight, model in models.items():
+            known, label = values[: len(train)], train["label"].to_numpy()
+            odds = label_odds(model, known, kinds, label, values[len(train) :], random_state=seed)
+            p = np.clip(1 / (1 + np.exp(-odds)), 1e-4, 1 - 1e-4)
+            rows.append((rare, weight, name, float(roc_auc_score(y, odds)), balanced_log_loss(y, p)))
+    frame = pd.DataFrame(rows, columns=["rare", "weights", "table", "auroc", "loss"])
+    for (rare, part), metric in product(frame.groupby("rare"), ("auroc", "loss")):
+        wide = part.pivot_table(index="table", columns="weights", values=metric, sort=False)
+        gain = wide.sub(wide.iloc[:, 0], axis=0)
+        shown = pd.DataFrame({"mean": wide.mean(), "beside the first": gain.mean(), "±": gain.sem()})
+        print(f"{metric}, {rare} rare rows, {len(wide)} tables\n{shown.round(4).to_string()}")
+
+
 def speed(model: LabelModel) -> None:
     """Print the processor seconds of the network and of a forest."""
     rng = np.random.default_rng(0)
@@ -156,6 +179,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the state of this training, and nothing else")
     parser.add_argument("--run", action="store_true", help="measure what is not measured yet")
     parser.add_argument("--speed", action="store_true", help="measure the time to label rows, and nothing else")
+    parser.add_argument("--development", action="store_true", help="judge weights on tables that nobody reports")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -170,6 +194,9 @@ def main() -> int:
     closed = untrained(LabelModelConfig(), np.random.default_rng(0))
     if options.speed:
         speed(loaded[options.weights[-1]][0] if options.weights else closed)
+        return 0
+    if options.development:
+        development({str(path): model for path, (model, _) in loaded.items()} | {CLOSED: closed})
         return 0
     hours = {hashlib.sha256(path.read_bytes()).hexdigest()[:12]: facts for path, (_, facts) in loaded.items()}
     models = dict(zip(hours, [model for model, _ in loaded.values()], strict=True))

@@ -59,11 +59,13 @@ SEAMS = {
 
 
 @pytest.mark.parametrize("seam", SEAMS)
-@pytest.mark.parametrize(("one", "other"), [("sex", ["sex"]), (None, []), (("sex",), ["sex"])])
-def test_one_column_several_or_none(frame, seam, one, other, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "other"), [(lambda: "sex", ["sex"]), (lambda: None, []), (lambda: iter(["sex"]), ["sex"])]
+)
+def test_one_column_several_or_none(frame, seam, name, other, tmp_path):
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:
         folder.mkdir()
-    first, second = (SEAMS[seam](frame, by, folder) for by, folder in zip((one, other), folders, strict=True))
+    first, second = (SEAMS[seam](frame, by, folder) for by, folder in zip((name(), other), folders, strict=True))
     first, second = (value.group_by if hasattr(value, "group_by") else value for value in (first, second))
     assert first == second

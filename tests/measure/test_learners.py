@@ -176,6 +176,15 @@ def test_an_estimator_that_cannot_read_a_column_names_it_and_what_to_put_before_
     assert fit_weighted(said, X, y, None).predict_proba(X).shape == (60, 2)
 
 
+def test_an_error_about_an_option_is_not_laid_on_the_columns():
+    X, y = pd.DataFrame({"job": ["a", "b"] * 10, "age": range(20)}), np.arange(20) % 2
+    encoder = make_column_transformer((OneHotEncoder(), ["job"]), remainder="passthrough")
+    for estimator in (LogisticRegression(C=-1), make_pipeline(encoder, LogisticRegression(C=-1))):
+        with pytest.raises(ValueError, match="'C' parameter") as told:
+            fit_weighted(estimator, X, y, None)
+        assert not isinstance(told.value, OptionError)
+
+
 def test_errors_that_no_column_explains_are_left_as_they_are():
     numbers = pd.DataFrame({"age": np.arange(6.0)})
     with pytest.raises(ValueError, match="Found input variables with inconsistent numbers of samples") as told:

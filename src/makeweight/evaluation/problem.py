@@ -41,9 +41,10 @@ class EvaluationProblem:
         cls, frame: pd.DataFrame, target: Hashable, group_by: GroupBy = (), kinds: Mapping[Any, Any] | None = None
     ) -> EvaluationProblem:
         """Return a table in its own order, with its groups."""
-        Schema.infer(frame, target=target, group_by=group_by, kinds=kinds)  # refuses what cannot be used
+        # refuses what cannot be used
+        attributes = Schema.infer(frame, target=target, group_by=group_by, kinds=kinds).group_by
         ordered = canonical(frame)
-        schema = Schema.infer(ordered, target=target, group_by=group_by, kinds=kinds)
+        schema = Schema.infer(ordered, target=target, group_by=attributes, kinds=kinds)
         table = Table(ordered, schema)
         groups = Groups(table)
         refuse_one_class(groups)
@@ -51,7 +52,7 @@ class EvaluationProblem:
         return cls(
             ordered,
             target,
-            schema.group_by,
+            attributes,
             {column.name: column.stated for column in schema.features},
             Strata.of(table, groups),
             labels.astype(np.int64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -33,6 +34,8 @@ __all__ = [
     "weight_keyword",
 ]
 
+#: What errors speak of that are about cells which are no numbers, in scikit-learn, XGBoost, LightGBM and CatBoost.
+ABOUT_CELLS = re.compile(r"string|object|dtype|convert|NaN|missing|Timestamp|datetime", re.IGNORECASE)
 #: Most rows that a tree of the quick forest is grown from.
 TREE_ROWS = 3000
 
@@ -227,7 +230,8 @@ def fit_estimator(estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray, se
 def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
     """Fit an estimator, with weights where they differ from one, and return it.
 
-    An OptionError names the columns of a frame that it cannot read: text, or missing values.
+    An OptionError names the columns of a frame that it cannot read: text, dates, or missing values. Where the estimator
+    chooses its columns, or its error is about something else, that stays as it is.
     """
     plain = weights is None or bool(np.all(weights == 1.0))
     keyword = None if plain else weight_keyword(fresh)
@@ -243,7 +247,7 @@ def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
         with config_context(enable_metadata_routing=False):
             return fresh.fit(X, y, **{keyword: weights})
     except (TypeError, ValueError) as error:
-        unread = _unread_columns(X)
+        unread = {} if reads_frame(fresh) or not ABOUT_CELLS.search(str(error)) else _unread_columns(X)
         if not unread or isinstance(error, MakeweightError):
             raise
         raise _refusal(fresh, unread, error) from error

@@ -153,10 +153,11 @@ def balance_partitions(
     pieces = PartSource.open(source)
     if soft_labels is not False:
         refuse_taken(pieces.schema.names)
+    attributes = tuple(map(str, column_names(group_by)))
     request = FolderRequest(
         source=tuple((Path(file).name, Path(file).stat().st_size) for file in pieces.files),
         target=target,
-        group_by=tuple(map(str, column_names(group_by))),
+        group_by=attributes,
         kinds=dict(kinds or {}),
         generator=name,
         options=dict(stated_options(options)),
@@ -174,7 +175,7 @@ def balance_partitions(
     request = folder.check(out, Path(source), request)
     if request.random_state is None:
         request = replace(request, random_state=secrets.randbits(32))
-    columns = Target(target, column_names(group_by), kinds or {})
+    columns = Target(target, attributes, kinds or {})
     table = survey(
         pieces,
         columns,
