@@ -4,6 +4,8 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from makeweight.cli import doctor
@@ -39,6 +41,28 @@ def test_pretrain(run, small, tmp_path):
     resumed = run(*arguments, "-o", tmp_path / "run", "--resume", checkpoint, "--horizon", 1, "--json")
     assert resumed.code == 0
     assert set(resumed.json["validation"]) == {"numeric", "categorical", "missing", "total", "contrast"}
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """A folder of tables that people might have made."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        columns = {f"x{k}": rng.normal(size=200) + rng.normal() for k in range(4)}
+        pd.DataFrame(columns | {"y": rng.choice(["yes", "no"], 200)}).to_csv(folder / f"{seed}.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("network", ["rows", "labels"])
+def test_tables_that_people_made(run, small, small_labels, tables, tmp_path, network):
+    arguments = ("pretrain", "--network", network, "--hours", 0.0005, "--tables", tables, "-o", tmp_path / "run")
+    result = run(*arguments, *(("--device", "cpu") if network == "rows" else ()))
+    assert result.code == 0, result.err
+    lonely = run(*arguments[:-3], tmp_path, "-o", tmp_path / "other")
+    assert lonely.code == 2
+    assert "too few tables to learn from" in lonely.err
 
 
 @pytest.fixture

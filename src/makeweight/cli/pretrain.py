@@ -67,6 +67,11 @@ ROWS_ONLY = {
     is_flag=True,
     help="With --network labels: let the learning rate fall to zero, a branch beside the training.",
 )
+@click.option(
+    "--tables",
+    metavar="FOLDER",
+    help="Tables that people made: half of the training is on these, any column of which may be the label.",
+)
 @click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
 @click.option("--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf).")
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Checkpoint, logs and best weights.")
@@ -81,6 +86,7 @@ def command(
     resume: str | None,
     horizon: float | None,
     decay: bool,
+    tables: str | None,
     compiled: bool,
     figure: str | None,
     output: str,
@@ -110,9 +116,9 @@ def command(
         raise OptionError("--decay belongs to --network labels", where="--decay")
     try:
         if network == "labels":
-            _labels(folder, hours, resume, decay, as_json)
+            _labels(folder, hours, resume, decay, tables, as_json)
         else:
-            _rows(folder, config, hours, device, resume, compiled, horizon, figure, as_json)
+            _rows(folder, config, hours, device, resume, tables, compiled, horizon, figure, as_json)
     except KeyboardInterrupt:
         checkpoint = folder / "checkpoint.pt"
         kept = f"what was trained until the last checkpoint is in {checkpoint}"
@@ -120,7 +126,7 @@ def command(
         context.exit(INTERRUPTED)
 
 
-def _labels(folder: Path, hours: float, resume: str | None, decay: bool, as_json: bool) -> None:
+def _labels(folder: Path, hours: float, resume: str | None, decay: bool, tables: str | None, as_json: bool) -> None:
     from makeweight.generators.transformer.labels.config import LabelConfig
     from makeweight.generators.transformer.labels.training import LabelFigures, pretrain_labels
 
@@ -132,7 +138,9 @@ def _labels(folder: Path, hours: float, resume: str | None, decay: bool, as_json
             f"(closed form {figures.closed_loss:.4f})  AUROC {figures.auroc:.4f} ({figures.closed_auroc:.4f})"
         )
 
-    figures = pretrain_labels(LabelConfig(), folder, hours=hours, resume=resume, decay=decay, progress=progress)
+    figures = pretrain_labels(
+        LabelConfig(), folder, hours=hours, resume=resume, decay=decay, progress=progress, tables=tables
+    )
     path = folder / "labels.safetensors"
     if as_json:
         _show.print_json({"validation": asdict(figures), "weights": str(path)})
@@ -146,6 +154,7 @@ def _rows(
     hours: float,
     device: str,
     resume: str | None,
+    tables: str | None,
     compiled: bool,
     horizon: float | None,
     figure: str | None,
@@ -171,6 +180,7 @@ def _rows(
         compile=compiled,
         horizon=horizon,
         progress=show,
+        tables=tables,
     )
     if figure is not None:
         from makeweight.generators.transformer.figures import draw_curve

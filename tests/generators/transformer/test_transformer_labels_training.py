@@ -28,6 +28,7 @@ from makeweight.generators.transformer.labels.training import (  # noqa: E402
     prepare,
     pretrain_labels,
 )
+from makeweight.generators.transformer.tables import RealTable, RealTables  # noqa: E402
 
 SMALL = LabelConfig(
     LabelModelConfig(
@@ -74,6 +75,25 @@ def test_tasks_have_rows_of_both_labels_and_as_many_as_asked_for():
         assert bool(((ones >= 3) & (ones <= tasks.rows - 3)).all())
         assert bool(((tasks.weight * tasks.asked).sum(1) > 0).all())
         assert bool(((tasks.weight * (1 - tasks.asked)).sum(1) > 0).all())
+
+
+def test_half_of_the_tasks_are_of_real_tables_that_are_large_enough():
+    tables = [RealTable(str(k), 1_000 + rng_table(k), np.zeros(4, bool)) for k in range(8)]  # no table of the prior
+    source = RealTables(tables, 10.0)
+    shares = []
+    for seed in range(12):
+        seeds = np.random.default_rng(seed), generator(seed)
+        tasks = draw(SMALL.prior, (40, 72), 6_000, *seeds, source)
+        real = (tasks.values.nan_to_num() > 500).all(2).all(1)
+        shares.append((real.float().mean().item(), tasks.values.shape[2]))
+        assert (tasks.label.sum(1) > 0).all()
+    assert all(abs(share - 0.5) < 0.2 for share, columns in shares if columns < 4)
+    assert all(share == 0 for share, columns in shares if columns >= 4)
+    assert {columns for _, columns in shares} == {2, 3, 5}
+
+
+def rng_table(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(400, 4)).astype(np.float32)
 
 
 def test_loss_and_area_of_a_task():

@@ -23,13 +23,15 @@ from torch import Tensor
 
 from makeweight.errors import FileProblem, OptionError
 from makeweight.generators.transformer import weights
+from makeweight.generators.transformer.arrays import to_torch
 from makeweight.generators.transformer.config import PRIOR_VERSION, Config
 from makeweight.generators.transformer.device import choose_device
 from makeweight.generators.transformer.loop import TrainingLoop
 from makeweight.generators.transformer.network import untrained
 from makeweight.generators.transformer.objective import Prepared, add_rivals, network_scores, prepare
 from makeweight.generators.transformer.optimisers import learning_rate
-from makeweight.generators.transformer.prior import draw_shape, draw_tasks
+from makeweight.generators.transformer.prior import draw_shape, draw_tasks, real_tasks
+from makeweight.generators.transformer.tables import RealTables
 from makeweight.generators.transformer.trainable import TrainableNetwork
 from makeweight.generators.transformer.validation import Figures, baselines, validate, validation_batches
 from makeweight.progress import Progress
@@ -53,6 +55,7 @@ class Trainer(TrainingLoop[TrainableNetwork, Figures]):
     horizon: float | None = None
     #: called with a `makeweight.progress.Progress`, in seconds, every fifty steps and after every validation
     progress: Callable[[Progress], object] | None = None
+    tables: RealTables | None = None  # of which half of the batches are
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
@@ -138,7 +141,11 @@ class Trainer(TrainingLoop[TrainableNetwork, Figures]):
         rng = np.random.default_rng([train.seed, 0, self.step])
         generator = torch.Generator(self.device).manual_seed(train.seed + (self.step + 1) * 1_000_003)
         shape = draw_shape(self.config.prior, train.cells, self.step / train.curriculum, rng)
-        tasks = draw_tasks(self.config.prior, shape, generator)
+        sizes = (shape.context, shape.queries, shape.columns - 1)
+        if self.tables is not None and self.tables.has(*sizes) and rng.random() < 0.5:
+            tasks = to_torch(real_tasks(self.tables, shape, rng), self.device)
+        else:
+            tasks = draw_tasks(self.config.prior, shape, generator)
         pairs = None
         if train.contrast:
             tasks, pairs = add_rivals(tasks, generator)
@@ -221,13 +228,15 @@ def pretrain(
     steps: int | None = None,
     horizon: float | None = None,
     progress: Callable[[Progress], object] | None = None,
+    tables: str | Path | None = None,
 ) -> Figures:
     """Pretrain within a time budget and leave the best weights in ``folder/best``.
 
     `hours`: wall-clock budget of this call. `device`: {"auto", "cpu", "cuda"}. `resume`: a checkpoint to continue from.
     `steps`: stop after so many steps in total, if the time allows. `horizon`: hours of a training that is split over
     several calls, for the learning rate. `progress`: called with a `makeweight.progress.Progress`, in seconds, every
-    fifty steps and after every validation. Returns the final validation figures.
+    fifty steps and after every validation. `tables`: a folder of tables that people made, of which half of the batches
+    are, where enough have the shape. Returns the final validation figures.
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)
@@ -235,8 +244,9 @@ def pretrain(
         raise OptionError("the horizon must be positive", where="horizon", got=horizon)
     seconds = None if horizon is None else 3600 * horizon
     budget = 3600 * hours
+    real = None if tables is None else RealTables.read(tables, config.prior.max_ratio)
     trainer = Trainer(
-        config, Path(folder), torch.device(choose_device(device)), budget, compile, steps, seconds, progress
+        config, Path(folder), torch.device(choose_device(device)), budget, compile, steps, seconds, progress, real
     )
     if resume is not None:
         trainer.resume(resume)

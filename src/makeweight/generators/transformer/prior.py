@@ -28,10 +28,12 @@ from makeweight.generators.transformer.mechanisms import (
     standardise,
     thresholds,
 )
+from makeweight.generators.transformer.tables import RealTables
 
-__all__ = ["Shape", "Tasks", "draw_tasks"]
+__all__ = ["Shape", "Tasks", "draw_tasks", "real_tasks"]
 
 MOST_TASKS = 512  # per batch: more of the smallest tables would say little more
+ATTRIBUTE, LEVELS = 0.3, 4  # share of real tables with a grouping attribute, and most levels of one
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,40 @@ def draw_tasks(config: PriorConfig, shape: Shape, generator: torch.Generator) ->
         weight,
         shape.context,
     )
+
+
+def real_tasks(tables: RealTables, shape: Shape, rng: np.random.Generator) -> Tasks:
+    """Draw a batch of tasks from tables that people made; three of ten have a grouping attribute.
+
+    Rows to predict of a group that has no context row weigh nothing.
+
+    >>> from makeweight.generators.transformer.tables import RealTable
+    >>> x = np.random.default_rng(0).integers(3, size=(200, 4)).astype(np.float32)
+    >>> source = RealTables([RealTable(str(k), x, np.ones(4, bool)) for k in range(8)], 40.0)
+    >>> real_tasks(source, Shape(2, 40, 8, 4), np.random.default_rng(0)).values.shape
+    torch.Size([2, 48, 4])
+    """
+    drawn = tables.draw(shape.batch, shape.context, shape.queries, shape.columns - 1, rng)
+    values, categorical = drawn.values, drawn.categorical
+    given = np.zeros_like(categorical)
+    for b, has in enumerate(rng.random(shape.batch) < ATTRIBUTE):
+        for j in np.flatnonzero(categorical[b]):
+            told = ~np.isnan(values[b, :, j])
+            values[b, told, j] = np.unique(values[b, told, j], return_inverse=True)[1]
+        can = np.flatnonzero(categorical[b] & (values[b].max(0, initial=-1) < LEVELS))  # a missing cell makes it false
+        if has and len(can):
+            swap = [0, int(rng.choice(can))]
+            values[b][:, swap] = values[b][:, swap[::-1]]
+            categorical[b, swap] = categorical[b, swap[::-1]]
+            given[b, 0] = True
+    group = drawn.label * LEVELS + np.where(given[:, :1], values[..., 0], 0) if values.shape[-1] else drawn.label
+    seen = (group[:, shape.context :, None] == group[:, None, : shape.context]).any(-1)
+    first = np.ones((shape.batch, 1), bool)
+    values, categorical, given = (
+        torch.from_numpy(np.concatenate(parts, -1))
+        for parts in ((drawn.label[..., None], values), (first, categorical), (first, given))
+    )
+    return Tasks(values, categorical, given, torch.from_numpy(seen.astype(np.float32)), shape.context)
 
 
 def _compact(label: Tensor) -> Tensor:

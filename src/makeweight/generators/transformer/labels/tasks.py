@@ -12,6 +12,7 @@ from torch import Tensor
 from makeweight.generators.transformer.config import PriorConfig
 from makeweight.generators.transformer.labels.config import LabelConfig
 from makeweight.generators.transformer.prior import Shape, Tasks, draw_tasks
+from makeweight.generators.transformer.tables import RealTables, RealTasks
 
 __all__ = ["LabelTasks", "draw"]
 
@@ -44,7 +45,12 @@ class LabelTasks:
 
 
 def draw(
-    prior: PriorConfig, limits: tuple[int, int], cells: int, rng: np.random.Generator, generator: torch.Generator
+    prior: PriorConfig,
+    limits: tuple[int, int],
+    cells: int,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+    tables: RealTables | None = None,
 ) -> LabelTasks:
     """Draw a batch of binary tasks of one shape.
 
@@ -59,6 +65,8 @@ def draw(
         Draws the shape.
     generator : torch.Generator
         Draws the tables.
+    tables : RealTables, optional
+        Half of the tasks are of these, where enough have the shape.
 
     Returns
     -------
@@ -79,8 +87,14 @@ def draw(
     # attention over rows grows with the context, and a table costs something whatever its columns are
     cost = (rows + prior.queries) * (columns + 4) * (1 + rows / 600)
     wanted = min(MOST_TASKS, max(1, int(cells / cost)))
-    shape = Shape(wanted + wanted // 4 + 1, rows, prior.queries, columns + 1)
     parts: list[LabelTasks] = []
+    real = 0
+    if tables is not None and tables.has(rows, prior.queries, columns):
+        real = (wanted + int(rng.integers(2))) // 2  # a single task is of either by chance
+        if real:
+            parts.append(_real(tables.draw(real, rows, prior.queries, columns, rng), rows))
+    left = wanted - real
+    shape = Shape(left + left // 4 + 1, rows, prior.queries, columns + 1)
     while sum(len(part.label) for part in parts) < wanted:
         parts.append(_fit(draw_tasks(prior, shape, generator), generator))
     values, categorical, label, weight = (
@@ -88,6 +102,11 @@ def draw(
         for name in ("values", "categorical", "label", "weight")
     )
     return LabelTasks(values, categorical, label, weight, rows)
+
+
+def _real(tasks: RealTasks, rows: int) -> LabelTasks:
+    values, categorical, label = map(torch.from_numpy, (tasks.values, tasks.categorical, tasks.label))
+    return LabelTasks(values, categorical, label, torch.ones_like(label[:, rows:]), rows)
 
 
 def _fit(tasks: Tasks, generator: torch.Generator) -> LabelTasks:

@@ -35,6 +35,7 @@ from makeweight.generators.transformer.labels.model import LabelInputs, LabelMod
 from makeweight.generators.transformer.labels.tasks import LabelTasks, draw, validation_tasks
 from makeweight.generators.transformer.loop import TrainingLoop
 from makeweight.generators.transformer.optimisers import native_dtype
+from makeweight.generators.transformer.tables import RealTables
 from makeweight.generators.transformer.trainable import TrainableParameters
 
 __all__ = ["LabelFigures", "pretrain_labels"]
@@ -119,6 +120,7 @@ class LabelTrainer(TrainingLoop[TrainableLabels, LabelFigures]):
     decay: bool = False  # let the rate fall to zero over this call: a branch, which is not gone on from
     steps: int | None = None  # stop after so many steps in total
     progress: Callable[[LabelFigures], object] | None = None  # called with :class:`LabelFigures` after every validation
+    tables: RealTables | None = None  # of which half of the tasks are
     step: int = 0
     tasks: int = 0
     spent: float = 0.0
@@ -182,7 +184,7 @@ class LabelTrainer(TrainingLoop[TrainableLabels, LabelFigures]):
         rng = np.random.default_rng([train.seed, 0, step])
         generator = torch.Generator().manual_seed(train.seed + (step + 1) * 1_000_003)
         most = train.largest[step >= train.grow_at]
-        tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator)
+        tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator, self.tables)
         self.step += 1
         odds = self.low(lowered(prepare(self.config, tasks, rng), self.dtype))
         loss = balanced_loss(odds, tasks).mean()
@@ -244,6 +246,7 @@ def pretrain_labels(
     decay: bool = False,
     steps: int | None = None,
     progress: Callable[[LabelFigures], object] | None = None,
+    tables: str | Path | None = None,
 ) -> LabelFigures:
     """Train the label-last network for some core-hours, and leave its weights in ``folder``.
 
@@ -261,6 +264,8 @@ def pretrain_labels(
         Stop after so many steps in total, if the time allows.
     progress : callable, optional
         Called with :class:`LabelFigures` after every validation.
+    tables : path, optional
+        A folder of tables that people made, of which half of the tasks are.
 
     Returns
     -------
@@ -272,11 +277,12 @@ def pretrain_labels(
     OptionError
         If ``hours`` is not positive.
     FileProblem
-        If the checkpoint cannot be used.
+        If the checkpoint or the tables cannot be used.
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)
-    trainer = LabelTrainer(config, Path(folder), 3600 * hours, decay, steps, progress)
+    real = None if tables is None else RealTables.read(tables, config.prior.max_ratio)
+    trainer = LabelTrainer(config, Path(folder), 3600 * hours, decay, steps, progress, real)
     if resume is not None:
         trainer.resume(resume)
     return trainer.run()
