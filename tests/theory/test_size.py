@@ -382,7 +382,7 @@ def test_degenerate_input_is_refused() -> None:
         Candidate(per_group={"x": 1.0}).takes({"a": 1, "b": 2})
 
 
-def guarded(seed, guardrail, gains):
+def guarded(seed, guardrail, gains, handicaps=None):
     """The choice from losses of 200 rows under candidates of such gains, two noisy for one quiet."""
     rng = np.random.default_rng(seed)
     y = np.repeat([0, 1], 100)
@@ -390,7 +390,9 @@ def guarded(seed, guardrail, gains):
     losses = rng.exponential(size=200) + noise[:, None] * rng.normal(size=(len(noise), 200))
     losses[1:] -= np.asarray(gains)[:, None]
     sizes = [NOTHING, *(Candidate(share) for share in np.linspace(0.1, 1, len(gains)))]
-    found = choose_from_losses(sizes, losses, y, rule=0, guardrail=guardrail, folds=200, repeats=10**6)
+    found = choose_from_losses(
+        sizes, losses, y, rule=0, guardrail=guardrail, folds=200, repeats=10**6, handicaps=handicaps
+    )
     return sizes.index(found.candidate)
 
 
@@ -402,6 +404,30 @@ def test_the_guardrail_holds_whatever_the_candidates_are(guardrail, harm):
     chosen = np.mean([guarded(seed, guardrail, gains) > 0 for seed in range(200)])
     assert chosen <= guardrail + 2 * np.sqrt(guardrail * (1 - guardrail) / 200)
     assert guardrail < 0.5 or chosen > 0.2  # it is a level, not a ban
+
+
+@pytest.mark.parametrize("guardrail", [0.1, 0.5])
+def test_a_handicap_keeps_the_level_and_finds_what_has_none_more_often(guardrail):
+    """Of twelve candidates the third and sixth gain one and a half of their standard errors; or none gains."""
+    gains, handicaps = np.zeros(12), np.full(13, 2.0)
+    handicaps[[0, 3, 6]] = 0.0
+    in_vain = np.mean([guarded(seed, guardrail, gains, handicaps) > 0 for seed in range(200)])
+    assert in_vain <= guardrail + 2 * np.sqrt(guardrail * (1 - guardrail) / 200)
+    gains[[2, 5]] = 0.011
+    plain, handicapped = (
+        np.mean([guarded(seed, guardrail, gains, given) in (3, 6) for seed in range(100)])
+        for given in (None, handicaps)
+    )
+    assert handicapped > plain + 0.1
+    rather = [guarded(seed, 1.0, gains, handicaps) == guarded(seed, 1.0, gains) for seed in range(20)]
+    assert all(rather)  # without a guardrail the smallest risk is taken
+
+
+def test_handicaps_that_do_not_fit_are_refused():
+    losses = np.random.default_rng(0).exponential(size=(2, 20))
+    for wrong in ([0.0], [0.0, -1.0], [0.0, np.nan]):
+        with pytest.raises(SchemaError, match="not a handicap for every candidate"):
+            choose_from_losses([NOTHING, Candidate(1.0)], losses, np.repeat([0, 1], 10), handicaps=wrong)
 
 
 def test_a_quiet_candidate_is_found_beside_noisy_ones():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
+from makeweight.classifier.decision import way_of
 from makeweight.classifier.taught import BLENDS, COMMITTEE, Material, TaughtCandidate, material
 from makeweight.classifier.training import RealRows
 from makeweight.committee import blend
@@ -24,6 +25,9 @@ HOW_WITHOUT = 'use calibrate="logit-shift", with n_synthetic and augment both "a
 #: How `makeweight.theory.choose_size` calls the calibrations while candidates are compared.
 WHILE_CHOOSING = {"platt": "platt", "isotonic": "platt", "logit-shift": "shift", "none": None}
 
+#: Standard errors that other candidates have to gain beyond what a blend has to: nearly always a blend gains, and what
+#: few rare rows say of it would be lost among sizes that gain by chance.
+BESIDE_BLENDS = 2.0
 #: With fewer rows than this in a class, "auto" calibrates by the logit shift, which has nothing to fit.
 LEAST_TO_CALIBRATE = 20
 
@@ -78,7 +82,10 @@ class Validation:
             calibrate=calibrate,
             sample_weight=weights,
         )
-        open_ = [k for k, candidate in enumerate(self.candidates) if getattr(candidate, "way", None) != COMMITTEE]
+        ways = [way_of(candidate) for candidate in self.candidates]
+        open_ = [k for k, way in enumerate(ways) if way != COMMITTEE]
+        blended = np.isin(ways, BLENDS)
+        handicaps = np.where(blended.any() & ~blended, BESIDE_BLENDS, 0.0)
         measured, choice = (
             choose_from_losses(
                 [self.candidates[k] for k in positions],
@@ -91,6 +98,7 @@ class Validation:
                 folds=folds,
                 repeats=repeats,
                 sample_weight=weights,
+                handicaps=handicaps[positions],
             )
             for positions in (list(range(len(self.candidates))), open_)
         )

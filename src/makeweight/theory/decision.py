@@ -82,6 +82,7 @@ def choose_from_losses(
     folds: int = 5,
     repeats: int = 1,
     sample_weight: npt.ArrayLike | None = None,
+    handicaps: npt.ArrayLike | None = None,
 ) -> SizeDecision:
     """Choose among candidates by the one-standard-error rule towards adding nothing, row by row.
 
@@ -111,6 +112,9 @@ def choose_from_losses(
         Of the cross-validation that the losses come from.
     sample_weight : array-like of shape (n,), optional
         Of the rows within their group.
+    handicaps : array-like of shape (c,), optional
+        Standard errors that a candidate's gain has to show under the guardrail beyond what the others have to: 0 where
+        gains are expected, more where they are not, so that those are not lost among these. The level stays.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def choose_from_losses(
     Raises
     ------
     SchemaError
-        When losses have another shape or are missing.
+        When losses or handicaps have another shape or are missing.
     PlanError
         When `NOTHING` is no candidate, a group has fewer than two rows with weight, or no candidate could be fitted.
     OptionError
@@ -180,7 +184,15 @@ def choose_from_losses(
         rule,
         inflation,
         fraction(guardrail, "guardrail"),
+        np.zeros(len(table)) if handicaps is None else _as_handicaps(handicaps, len(table)),
     )
+
+
+def _as_handicaps(handicaps: npt.ArrayLike, length: int) -> Floats:
+    values = np.asarray(handicaps, dtype=np.float64)
+    if values.shape != (length,) or not (np.isfinite(values) & (values >= 0)).all():
+        raise SchemaError("not a handicap for every candidate", got=handicaps, expected=f"{length} numbers >= 0")
+    return values
 
 
 def _chosen(
@@ -191,8 +203,9 @@ def _chosen(
     usable: npt.NDArray[np.bool_],
     counts: Mapping[Hashable, int] | None,
     rule: float,
-    inflation: float = 1.0,
-    guardrail: float = 1.0,
+    inflation: float,
+    guardrail: float,
+    handicap: Floats,
 ) -> SizeDecision:
     """Apply the rule; `inflation` is that of the variance where adding nothing is compared."""
     if NOTHING not in candidates:
@@ -208,9 +221,10 @@ def _chosen(
     gains = means[zero] - np.where(usable, means, 0.0)
     tried = np.asarray(usable & usable[zero] & (spread > 0))
     by_chance = np.sqrt(inflation) * _gains_by_chance(covariance, tried, zero)
-    most = (by_chance / spread[tried]).max(axis=1, initial=0.0)  # in standard errors
+    most = (by_chance / spread[tried] - handicap[tried]).max(axis=1, initial=0.0)  # in standard errors
     least = rule * float(np.quantile(by_chance.max(axis=1, initial=0.0), ndtr(1.0)))
-    floors = np.maximum(least, float(np.quantile(most, 1 - guardrail)) * np.where(tried, spread, 0.0))
+    to_show = float(np.quantile(most, 1 - guardrail)) + (handicap if guardrail < 1 else 0.0)
+    floors = np.maximum(least, to_show * np.where(tried, spread, 0.0))
     passing = [k for k in range(len(means)) if k != zero and usable[k] and (gains[k] > floors[k] or not usable[zero])]
     chosen = zero
     if passing:
@@ -222,7 +236,7 @@ def _chosen(
         chosen = min(
             as_good, key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k])
         )
-    reached = (gains[tried] / spread[tried]).max(initial=0.0)
+    reached = (gains[tried] / spread[tried] - handicap[tried]).max(initial=0.0)
     p_value = float(np.mean(most >= reached)) if reached > 0 else float(bool(usable[zero]))
     shown = chosen if passing else best
     least_gain = float(floors[shown]) if usable[zero] else 0.0

@@ -52,7 +52,9 @@ class RealTable:
             columns = [column for column in Schema.infer(frame).learned if column.n_distinct > 1]
         except SchemaError as error:
             where = f"{path.name}, {error.where}"
-            raise SchemaError(error.what, where=where, got=error.got, expected=error.expected, hint=error.hint) from error
+            raise SchemaError(
+                error.what, where=where, got=error.got, expected=error.expected, hint=error.hint
+            ) from error
         read = FrameReader(columns).read(frame)
         coded = np.array([not column.kind.is_numeric for column in columns], bool)
         values = [
