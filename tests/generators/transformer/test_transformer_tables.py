@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from makeweight.errors import FileProblem, SchemaError
+from makeweight.errors import FileProblem, GeneratorError, SchemaError
 from makeweight.generators.transformer.tables import FEWEST_TABLES, RealTable, RealTables
 
 ROWS = 600
@@ -81,7 +81,7 @@ def write(folder, count, **columns):
 def test_a_folder_is_read(tmp_path):
     write(tmp_path, FEWEST_TABLES)
     (tmp_path / "about.md").write_text("no table")
-    read = RealTables.read(tmp_path, 10.0)
+    read = RealTables.read(tmp_path, 10.0, 40, 16)
     assert len(read.tables) == FEWEST_TABLES
     first = read.tables[0]
     assert first.categorical.tolist() == [False, True]  # what says one thing is left out
@@ -91,13 +91,24 @@ def test_a_folder_is_read(tmp_path):
 
 def test_a_folder_without_enough_tables_is_refused(tmp_path):
     write(tmp_path, 2)
-    with pytest.raises(FileProblem, match=r"too few tables .*got 2 files, expected 8 or more"):
-        RealTables.read(tmp_path, 10.0)
+    with pytest.raises(FileProblem, match=r"too few tables .*got 2 of 48 rows and two columns at least, expected 8"):
+        RealTables.read(tmp_path, 10.0, 40, 16)
+    write(tmp_path, FEWEST_TABLES)
+    with pytest.raises(FileProblem, match=r"too few tables .*got 0 of 108 rows"):
+        RealTables.read(tmp_path, 10.0, 100, 16)
     with pytest.raises(FileProblem, match="no such folder"):
-        RealTables.read(tmp_path / "elsewhere", 10.0)
+        RealTables.read(tmp_path / "elsewhere", 10.0, 40, 16)
+
+
+def test_tables_in_which_nothing_can_be_a_label_are_refused():
+    x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    x[:, 1] = x[:, 0]
+    source = RealTables([RealTable(str(k), x, np.zeros(2, bool)) for k in range(FEWEST_TABLES)], 10.0)
+    with pytest.raises(GeneratorError, match="no column of these tables can be a label"):
+        source.draw(1, 40, 16, 1, np.random.default_rng(0))
 
 
 def test_a_table_that_cannot_be_read_is_named(tmp_path):
     write(tmp_path, FEWEST_TABLES, rate=[np.inf, *np.linspace(0.1, 0.9, 89)])
     with pytest.raises(SchemaError, match=r"infinite value \(t0.parquet, column 'rate', row 0\)"):
-        RealTables.read(tmp_path, 10.0)
+        RealTables.read(tmp_path, 10.0, 40, 16)

@@ -244,7 +244,9 @@ def pretrain(
         raise OptionError("the horizon must be positive", where="horizon", got=horizon)
     seconds = None if horizon is None else 3600 * horizon
     budget = 3600 * hours
-    real = None if tables is None else RealTables.read(tables, config.prior.max_ratio)
+    prior, real = config.prior, None
+    if tables is not None:
+        real = RealTables.read(tables, prior.max_ratio, min(prior.usual_context, prior.max_context), prior.queries)
     trainer = Trainer(
         config, Path(folder), torch.device(choose_device(device)), budget, compile, steps, seconds, progress, real
     )

@@ -92,24 +92,25 @@ class RealTables:
         self._few = [table.categorical | _few_values(table.values) for table in tables]
 
     @classmethod
-    def read(cls, folder: str | Path, max_ratio: float) -> RealTables:
-        """Read all tables of a folder.
+    def read(cls, folder: str | Path, max_ratio: float, rows: int, queries: int) -> RealTables:
+        """Read all tables of a folder; enough of them have to suffice for `rows` to learn from and `queries` to label.
 
-        Raises FileProblem where there is none, or one cannot be read; SchemaError where one is no table.
+        Raises FileProblem where they do not, or one cannot be read; SchemaError where one is no table.
         """
         folder = Path(folder)
         if not folder.is_dir():
             raise no_such("folder", str(folder))
         paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in FORMATS]
-        if len(paths) < FEWEST_TABLES:
+        tables = [RealTable.read(path) for path in paths]
+        source = cls([table for table in tables if len(table.categorical) > 1], max_ratio)
+        if not source.has(rows, queries, 1):
             raise FileProblem(
                 "too few tables to learn from",
                 where=str(folder),
-                got=f"{len(paths)} files",
-                expected=f"{FEWEST_TABLES} or more files that end in {', '.join(FORMATS)}",
+                got=f"{len(source._fitting(rows, queries, 1))} of {rows + queries // 2} rows and two columns at least",
+                expected=f"{FEWEST_TABLES} or more such files, that end in {', '.join(FORMATS)}",
             )
-        tables = [RealTable.read(path) for path in paths]
-        return cls([table for table in tables if len(table.categorical) > 1], max_ratio)
+        return source
 
     def has(self, rows: int, queries: int, columns: int) -> bool:
         """Whether enough tables are of this shape or larger."""

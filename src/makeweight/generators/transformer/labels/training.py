@@ -281,7 +281,9 @@ def pretrain_labels(
     """
     if not hours > 0:
         raise OptionError("the budget must be positive", where="hours", got=hours)
-    real = None if tables is None else RealTables.read(tables, config.prior.max_ratio)
+    real = None
+    if tables is not None:
+        real = RealTables.read(tables, config.prior.max_ratio, config.train.least, config.prior.queries)
     trainer = LabelTrainer(config, Path(folder), 3600 * hours, decay, steps, progress, real)
     if resume is not None:
         trainer.resume(resume)
