@@ -4,6 +4,7 @@
     python benchmarks/label_network.py --weights runs/labels/kept/*.safetensors --run          # the curve
     python benchmarks/label_network.py [--weights FILE] --speed
     python benchmarks/label_network.py --development --weights FILE ...    # real tables that nobody reports
+    python benchmarks/label_network.py --reported --weights FILE ...    # the same on the ten tables of the others
     python benchmarks/label_network.py --keep runs/labels          # writes pretraining/labels/, which git has
 
 Tables: ten real ones thinned to 1,000 common and 100 rare rows, judged on up to 4,000 others, and the v1 splits with
@@ -124,11 +125,11 @@ def summarise(frame: pd.DataFrame) -> None:
     print(wide.xs(last, level=0).groupby(level="table").mean().round(4).to_string())
 
 
-def development(models: dict[str, LabelModel]) -> None:
-    """Print AUROC and balanced log-loss on the tables to choose on, and differences to the first weights."""
+def compare(models: dict[str, LabelModel], tables: list[str]) -> None:
+    """Print AUROC and balanced log-loss on some tables, and differences to the first weights."""
     rows = []
-    for rare, seed, name in product((100, 30), (1, 2, 3), DEVELOPMENT):
-        train, test = split(f"further/{name}", rare, seed)
+    for rare, seed, name in product((100, 30), (1, 2, 3), tables):
+        train, test = split(name, rare, seed)
         test = pd.concat([test[test["label"] == label].head(1_000) for label in (1, 0)])
         y, (values, kinds) = test["label"].to_numpy(), numbers(train, test)
         for weight, model in models.items():
@@ -180,6 +181,7 @@ def main() -> int:
     parser.add_argument("--run", action="store_true", help="measure what is not measured yet")
     parser.add_argument("--speed", action="store_true", help="measure the time to label rows, and nothing else")
     parser.add_argument("--development", action="store_true", help="judge weights on tables that nobody reports")
+    parser.add_argument("--reported", action="store_true", help="the same on the tables of the other benchmarks")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -195,8 +197,9 @@ def main() -> int:
     if options.speed:
         speed(loaded[options.weights[-1]][0] if options.weights else closed)
         return 0
-    if options.development:
-        development({str(path): model for path, (model, _) in loaded.items()} | {CLOSED: closed})
+    if options.development or options.reported:
+        tables = [f"further/{name}" for name in DEVELOPMENT] if options.development else [name for name, _ in TABLES]
+        compare({str(path): model for path, (model, _) in loaded.items()} | {CLOSED: closed}, tables)
         return 0
     hours = {hashlib.sha256(path.read_bytes()).hexdigest()[:12]: facts for path, (_, facts) in loaded.items()}
     models = dict(zip(hours, [model for model, _ in loaded.values()], strict=True))

@@ -16,7 +16,7 @@ from typing import IO
 
 from makeweight.errors import FileProblem, nearest
 
-__all__ = ["check_destination", "check_place", "no_such", "replace_file"]
+__all__ = ["FORMATS", "check_destination", "check_place", "no_such", "replace_file"]
 
 #: The name of standard input and of standard output.
 STANDARD = "-"

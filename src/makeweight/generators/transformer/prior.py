@@ -30,7 +30,7 @@ from makeweight.generators.transformer.mechanisms import (
 )
 from makeweight.generators.transformer.tables import RealTables
 
-__all__ = ["Shape", "Tasks", "draw_tasks", "real_tasks"]
+__all__ = ["Shape", "Tasks", "draw_tasks"]
 
 MOST_TASKS = 512  # per batch: more of the smallest tables would say little more
 ATTRIBUTE, LEVELS = 0.3, 4  # share of real tables with a grouping attribute, and most levels of one
@@ -237,11 +237,11 @@ def real_tasks(tables: RealTables, shape: Shape, rng: np.random.Generator) -> Ta
     group = drawn.label * LEVELS + np.where(given[:, :1], values[..., 0], 0) if values.shape[-1] else drawn.label
     seen = (group[:, shape.context :, None] == group[:, None, : shape.context]).any(-1)
     first = np.ones((shape.batch, 1), bool)
-    values, categorical, given = (
+    table, coded, told = (
         torch.from_numpy(np.concatenate(parts, -1))
         for parts in ((drawn.label[..., None], values), (first, categorical), (first, given))
     )
-    return Tasks(values, categorical, given, torch.from_numpy(seen.astype(np.float32)), shape.context)
+    return Tasks(table, coded, told, torch.from_numpy(seen.astype(np.float32)), shape.context)
 
 
 def _compact(label: Tensor) -> Tensor:
