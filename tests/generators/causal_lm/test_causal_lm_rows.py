@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from makeweight import Schema
@@ -59,8 +59,10 @@ def test_a_number_pattern_takes_its_range_and_nothing_else(low, size, decimals, 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=6, max_size=6))
+@example(["", "", "", "", "", "x"])
 def test_any_text_survives(texts):
     table = table_of(note=pd.Series(texts, dtype=object), size=np.arange(6) * 1.5)
+    assume(table.schema["note"].spelling is None)  # texts that are all numbers, where an empty one is missing
     rows = RowText(table)
     written = [
         "".join(rows.prompt((label,))) + "".join(n + c[i] for n, c in zip(rows.names(), rows.cells(table), strict=True))
