@@ -167,8 +167,7 @@ def show(frame: pd.DataFrame) -> None:
                 "when worse": worse.mean() if len(worse) else 0.0,
                 "worst": loss.min(),
             }
-        tables = part.groupby(KEY).ngroups
-        print(f"\n{rare} rare rows, {tables} cases\n{pd.DataFrame(lines).T.round(4).to_string()}")
+        print(f"\n{rare} rare rows, {part.groupby(KEY).ngroups} cases\n{pd.DataFrame(lines).T.round(4).to_string()}")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 
 from makeweight.generators.transformer import config, manifest, weights
 from makeweight.generators.transformer.labels import config as labels
+from makeweight.generators.transformer.tables import RealTables
 
 
 @pytest.fixture
@@ -56,10 +57,13 @@ def tables(tmp_path):
 
 
 @pytest.mark.parametrize("network", ["rows", "labels"])
-def test_tables_that_people_made(run, small, small_labels, tables, tmp_path, network):
+def test_tables_that_people_made(run, small, small_labels, tables, tmp_path, monkeypatch, network):
+    drawn, draw = [], RealTables.draw
+    monkeypatch.setattr(RealTables, "draw", lambda *given: drawn.append(given) or draw(*given))
     arguments = ("pretrain", "--network", network, "--hours", 0.0005, "--tables", tables, "-o", tmp_path / "run")
     result = run(*arguments, *(("--device", "cpu") if network == "rows" else ()))
     assert result.code == 0, result.err
+    assert drawn
     lonely = run(*arguments[:-3], tmp_path, "-o", tmp_path / "other")
     assert lonely.code == 2
     assert "too few tables to learn from" in lonely.err

@@ -70,7 +70,8 @@ ROWS_ONLY = {
 @click.option(
     "--tables",
     metavar="FOLDER",
-    help="Tables that people made: half of the training is on these, any column of which may be the label.",
+    help="Tables that people made, any column of which may be the label: half of the training is on these, where they "
+    "are large enough. To be named again with --resume.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the layers; pays on an accelerator.")
 @click.option("--figure", metavar="FILE", help="Draw the validation curve there at the end (.png, .svg, .pdf).")

@@ -28,6 +28,7 @@ from makeweight.generators.transformer.labels.training import (  # noqa: E402
     prepare,
     pretrain_labels,
 )
+from makeweight.generators.transformer.prior import Shape, real_tasks  # noqa: E402
 from makeweight.generators.transformer.tables import RealTable, RealTables  # noqa: E402
 
 SMALL = LabelConfig(
@@ -90,6 +91,22 @@ def test_half_of_the_tasks_are_of_real_tables_that_are_large_enough():
     assert all(abs(share - 0.5) < 0.2 for share, columns in shares if columns < 4)
     assert all(share == 0 for share, columns in shares if columns >= 4)
     assert {columns for _, columns in shares} == {2, 3, 5}
+
+
+def test_rows_of_groups_that_the_context_lacks_weigh_nothing():
+    tables = []
+    for seed in range(8):
+        x = rng_table(seed)
+        x[:, 3] = np.minimum(np.random.default_rng(seed).geometric(0.7, 400), 4) + 10  # codes with gaps, rare ones too
+        tables.append(RealTable(str(seed), x, np.arange(4) == 3))
+    tasks = real_tasks(RealTables(tables, 20.0), Shape(60, 16, 16, 4), np.random.default_rng(0))
+    assert tasks.given[:, 0].all()
+    assert 0.1 < tasks.given[:, 1].float().mean() < 0.5
+    assert not tasks.given[:, 2:].any()
+    group = tasks.values[..., 0] * 4 + torch.where(tasks.given[:, 1:2], tasks.values[..., 1], 0.0)
+    for own, weight in zip(group, tasks.weight, strict=True):
+        assert weight.tolist() == [float(value in own[:16]) for value in own[16:]]
+    assert 0.5 < tasks.weight.mean() < 1
 
 
 def rng_table(seed: int) -> np.ndarray:

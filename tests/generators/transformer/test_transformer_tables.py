@@ -108,6 +108,15 @@ def test_tables_in_which_nothing_can_be_a_label_are_refused():
         source.draw(1, 40, 16, 1, np.random.default_rng(0))
 
 
+def test_dates_are_numbers_and_texts_are_left_out(tmp_path):
+    days = pd.date_range("2020-01-01", periods=90, freq="7D")
+    words = [f"word {k} of many others {k * k}" for k in range(90)]
+    write(tmp_path, FEWEST_TABLES, day=days, said=words)
+    read = RealTables.read(tmp_path, 10.0, 40, 16)
+    assert read.tables[0].categorical.tolist() == [False, True, False]
+    assert read.draw(4, 40, 16, 2, np.random.default_rng(0)).values.shape == (4, 56, 2)
+
+
 def test_a_table_that_cannot_be_read_is_named(tmp_path):
     write(tmp_path, FEWEST_TABLES, rate=[np.inf, *np.linspace(0.1, 0.9, 89)])
     with pytest.raises(SchemaError, match=r"infinite value \(t0.parquet, column 'rate', row 0\)"):
