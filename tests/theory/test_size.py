@@ -382,7 +382,7 @@ def test_degenerate_input_is_refused() -> None:
         Candidate(per_group={"x": 1.0}).takes({"a": 1, "b": 2})
 
 
-def guarded(seed, guardrail, gains, handicaps=None):
+def guarded(seed, guardrail, gains, handicaps=None, reference=0):
     """The choice from losses of 200 rows under candidates of such gains, two noisy for one quiet."""
     rng = np.random.default_rng(seed)
     y = np.repeat([0, 1], 100)
@@ -391,7 +391,15 @@ def guarded(seed, guardrail, gains, handicaps=None):
     losses[1:] -= np.asarray(gains)[:, None]
     sizes = [NOTHING, *(Candidate(share) for share in np.linspace(0.1, 1, len(gains)))]
     found = choose_from_losses(
-        sizes, losses, y, rule=0, guardrail=guardrail, folds=200, repeats=10**6, handicaps=handicaps
+        sizes,
+        losses,
+        y,
+        rule=0,
+        guardrail=guardrail,
+        folds=200,
+        repeats=10**6,
+        handicaps=handicaps,
+        reference=sizes[reference],
     )
     return sizes.index(found.candidate)
 
@@ -435,3 +443,29 @@ def test_a_quiet_candidate_is_found_beside_noisy_ones():
     gains = [0.0, 0.0, 0.03] * 2
     found = [guarded(seed, 0.1, gains) for seed in range(40)]
     assert np.mean([k in (3, 6) for k in found]) > 0.8
+
+
+@pytest.mark.parametrize("guardrail", [0.1, 0.5])
+def test_what_is_presumed_is_left_as_rarely_as_the_guardrail_says(guardrail):
+    """The third of twelve equal candidates is presumed, nothing is another; then nothing is better by six errors."""
+    left = np.mean([guarded(seed, guardrail, np.zeros(12), reference=3) != 3 for seed in range(200)])
+    assert left <= guardrail + 2 * np.sqrt(guardrail * (1 - guardrail) / 200)
+    assert guardrail < 0.5 or left > 0.2
+    assert all(guarded(seed, guardrail, np.full(12, -0.06), reference=3) != 3 for seed in range(20))
+    burden = np.append(1.0, np.full(12, 4.0))
+    vetoes = [guarded(seed, guardrail, np.full(12, -0.06), burden, reference=3) == 0 for seed in range(20)]
+    assert np.mean(vetoes) > 0.9
+
+
+def test_a_reference_is_named_in_the_reason_and_has_to_be_a_candidate():
+    losses = np.random.default_rng(0).exponential(size=200) + np.array([[0.3], [0.1]])
+    sizes, y = [NOTHING, Candidate(1.0)], np.repeat([0, 1], 100)
+    found = choose_from_losses(sizes, losses, y, reference=sizes[1])
+    assert found.candidate == sizes[1]
+    assert found.reason == "no candidate had a smaller validation risk than what is presumed"
+    assert found.least_gain == pytest.approx(0, abs=1e-6)
+    back = choose_from_losses(sizes, losses[::-1], y, reference=sizes[1])
+    assert back.candidate == NOTHING
+    assert "what is presumed costs 0.2" in back.reason
+    with pytest.raises(PlanError, match="the reference must stand as a candidate"):
+        choose_from_losses(sizes, losses, y, reference=Candidate(0.5))

@@ -92,9 +92,11 @@ class ClassifierDecision:
     gain : float
         Validation risk of doing nothing above that of the choice, in nats per row; zero where nothing was validated.
     p_value : float
-        Probability of a gain like that of the best candidate where no candidate helps.
+        Probability of a gain, over what is presumed, like that of the best candidate where no candidate has any.
+    presumed : str
+        The way that is taken unless another is shown to be better.
     guardrail : float
-        Probability with which something may be chosen that does not help.
+        Probability with which something may be chosen that is no better than what is presumed.
     contributions : tuple of Contribution
         What labels, rows and committee gain, each by itself; the committee alone is a control and never chosen.
     groups : tuple of str
@@ -131,6 +133,7 @@ class ClassifierDecision:
     way: str
     gain: float
     p_value: float
+    presumed: str
     guardrail: float
     contributions: tuple[Contribution, ...]
     groups: tuple[str, ...]

@@ -22,7 +22,7 @@ from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.taught import BLENDS, material, taught_candidates
 from makeweight.classifier.training import RealRows
-from makeweight.classifier.validation import calibration_of, folds_of, validated
+from makeweight.classifier.validation import calibration_of, folds_of, presumed_of, validated
 from makeweight.committee import blend
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import RandomState, seed_sequence
@@ -45,7 +45,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
        that carry the teacher's probabilities by half; the same with synthetic rows that carry them; and a blend of
        the estimator fitted to those and the teacher. Each is judged, after calibration, by the log-loss on the
        held-out real rows.
-    2. The candidate of the smallest risk is taken, where its gain over doing nothing passes the guardrail.
+    2. A blend is presumed, since it nearly always helps. Another candidate, or doing nothing, is taken where validation
+       shows it to be better, by what the guardrail asks for.
     3. What was chosen is fitted to all rows, and the probabilities are calibrated on the out-of-fold ones to the
        stated prior of the classes.
 
@@ -83,9 +84,12 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     rule : float, default=0
         How many standard errors above the smallest validation risk still count as equal, towards fewer rows. 0
         takes the smallest risk, which has the least regret; 1 adds rows only where a gain is shown.
+    presumed : {"blend", "nothing"}, default="blend"
+        What is taken unless another candidate is shown to be better: the mean log-odds of the estimator, fitted to the
+        real rows, and the teacher, where that is "auto"; or nothing.
     guardrail : float in [0, 1], default=0.5
-        Probability with which something may be chosen at most that does not help, whatever rows and teacher are. 1
-        takes the smallest risk.
+        Probability with which something may be chosen at most that is no better than what is presumed, whatever rows
+        and teacher are. With 1, and nothing presumed, the smallest risk is taken.
     cv : int, default=5
         Folds; fewer where the smallest group has fewer rows.
     repeats : int, default=2
@@ -180,6 +184,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "target_prior": [StrOptions({"balanced", "observed"}), Mapping],
         "bias_correction": [StrOptions({"density-ratio", "signed"}), None],
         "rule": [Interval(Real, 0, None, closed="left")],
+        "presumed": [StrOptions({"blend", "nothing"})],
         "guardrail": [Interval(Real, 0, 1, closed="both")],
         "cv": [Interval(Integral, 2, None, closed="left")],
         "repeats": [Interval(Integral, 1, None, closed="left")],
@@ -201,6 +206,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         target_prior: Any = "observed",
         bias_correction: str | None = None,
         rule: float = 0.0,
+        presumed: str = "blend",
         guardrail: float = 0.5,
         cv: int = 5,
         repeats: int = 2,
@@ -218,6 +224,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.bias_correction = bias_correction
         self.teacher = teacher
         self.rule = rule
+        self.presumed = presumed
         self.guardrail = guardrail
         self.cv = cv
         self.repeats = repeats
@@ -248,6 +255,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         candidates, is_open, given, notes = self._candidates(real)
         prior, weights = target_shares(self.target_prior, real)
         method = calibration_of(self.calibrate, real)
+        reference = presumed_of(self.presumed, candidates, self.teacher)
         judgement, validation, more = validated(
             real,
             self.estimator,
@@ -259,6 +267,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             objective=self.objective,
             rule=float(self.rule),
             guardrail=float(self.guardrail),
+            reference=reference,
             n_jobs=self.n_jobs,
             rng=to_choose,
         )
@@ -276,6 +285,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             way=way_of(chosen),
             gain=float(risks[0] - risks[position]),
             p_value=judgement.choice.p_value if judgement else 1.0,
+            presumed=way_of(reference),
             guardrail=float(self.guardrail),
             contributions=contributions_of(judgement.measured, position, folds, repeats) if judgement else (),
             groups=real.strata.names,

@@ -76,10 +76,24 @@ def _measured(decision: ClassifierDecision) -> list[str]:
         "the rows that they were judged on.",
         f"Doing nothing: {nothing.risk:.4f}. Chosen ({chosen.title}): {chosen.risk:.4f}, which gains "
         f"{decision.gain:+.4f}. {len(decision.candidates)} candidates were compared.",
-        f"Where no candidate helps, the best of them gains as much by chance in {decision.p_value:.0%} of tables. "
-        f"Something is chosen there in at most {decision.guardrail:.0%} (the guardrail).",
+        *_presumption(decision),
     ]
     return lines + [f"* {part}" for part in decision.contributions]
+
+
+def _presumption(decision: ClassifierDecision) -> list[str]:
+    chance = (
+        f"the best of them gains as much by chance in {decision.p_value:.0%} of tables. Another is chosen there in at "
+        f"most {decision.guardrail:.0%} (the guardrail)."
+    )
+    if decision.presumed == "nothing":
+        return [f"Where no candidate helps, {chance}"]
+    presumed = next(result for result in decision.candidates if result.title == decision.presumed)
+    return [
+        f"Unless another was shown to be better, a {decision.presumed} was to be taken ({presumed.risk:.4f}), since on "
+        "other tables it nearly always helped. That is presumed: these rows may be too few to show it. Where no "
+        f"candidate is better, {chance}"
+    ]
 
 
 def _not_shown(decision: ClassifierDecision) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
 from makeweight.classifier.decision import way_of
-from makeweight.classifier.taught import BLENDS, COMMITTEE, Material, TaughtCandidate, material
+from makeweight.classifier.taught import BLENDS, COMMITTEE, REAL_BLEND, Material, TaughtCandidate, material
 from makeweight.classifier.training import RealRows
 from makeweight.committee import blend
 from makeweight.engine import run
@@ -28,6 +28,8 @@ WHILE_CHOOSING = {"platt": "platt", "isotonic": "platt", "logit-shift": "shift",
 #: Standard errors that other candidates have to gain beyond what a blend has to: nearly always a blend gains, and what
 #: few rare rows say of it would be lost among sizes that gain by chance.
 BESIDE_BLENDS = 2.0
+#: Likewise for doing nothing, where a blend is presumed: what has to speak against what nearly always gains.
+NOTHING_BESIDE_BLENDS = 1.0
 #: With fewer rows than this in a class, "auto" calibrates by the logit shift, which has nothing to fit.
 LEAST_TO_CALIBRATE = 20
 
@@ -65,11 +67,12 @@ class Validation:
         objective: str,
         rule: float,
         guardrail: float,
+        reference: Candidate,
         rng: np.random.Generator,
     ) -> Judgement:
         """Return the choice among all candidates but the committee alone, which is a control.
 
-        Parameters are those of `makeweight.theory.choose_size`.
+        Parameters are those of `makeweight.theory.choose_size`, and the `reference` of `choose_from_losses`.
         """
         real = self.real
         weights = real.weights / np.bincount(real.codes, real.weights)[real.codes]
@@ -86,6 +89,8 @@ class Validation:
         open_ = [k for k, way in enumerate(ways) if way != COMMITTEE]
         blended = np.isin(ways, BLENDS)
         handicaps = np.where(blended.any() & ~blended, BESIDE_BLENDS, 0.0)
+        if reference != NOTHING:
+            handicaps[ways.index("nothing")] = NOTHING_BESIDE_BLENDS
         measured, choice = (
             choose_from_losses(
                 [self.candidates[k] for k in positions],
@@ -99,6 +104,7 @@ class Validation:
                 repeats=repeats,
                 sample_weight=weights,
                 handicaps=handicaps[positions],
+                reference=reference,
             )
             for positions in (list(range(len(self.candidates))), open_)
         )
@@ -171,6 +177,16 @@ def calibration_of(calibrate: str | None, real: RealRows) -> str:
     return "platt" if usable else "logit-shift"
 
 
+def presumed_of(presumed: str, candidates: Sequence[Candidate], teacher: Any) -> Candidate:
+    """Return what is taken unless another candidate is shown to be better.
+
+    A blend is presumed where the teacher is the committee by default, of which is known what it gives.
+    """
+    if presumed == "blend" and isinstance(teacher, str):
+        return next((candidate for candidate in candidates if way_of(candidate) == REAL_BLEND), NOTHING)
+    return NOTHING
+
+
 def folds_of(real: RealRows, cv: int) -> int:
     """Return the number of folds: at most one for each different row of the smallest group."""
     return min(cv, int(real.strata.distinct().min()))
@@ -188,6 +204,7 @@ def validated(
     objective: str,
     rule: float,
     guardrail: float,
+    reference: Candidate,
     n_jobs: int | None,
     rng: np.random.Generator,
 ) -> tuple[Judgement | None, Validation | None, list[str]]:
@@ -218,5 +235,6 @@ def validated(
         objective="worst" if objective == "worst-group" else "balanced",
         rule=rule,
         guardrail=guardrail,
+        reference=reference,
     )
     return judgement, validation, notes

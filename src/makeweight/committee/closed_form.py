@@ -109,7 +109,9 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._votes = np.zeros((len(kept), len(self.classes_)))
         self._votes[np.arange(len(kept)), codes[kept]] = (weights * scale[codes])[kept]
         self._votes *= len(X) / weights.sum()
-        self._context = self._features([values[kept] for values in cells])
+        context = self._features([values[kept] for values in cells])
+        self._of_classes = [features.T @ self._votes.astype(np.float32) for features in context]
+        self._context = np.concatenate(context, axis=1) if context else np.zeros((len(kept), 1), np.float32)
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
@@ -172,13 +174,12 @@ class ClosedForm(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _kernels(self, cells: list[np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the sum over columns of log-densities by class, and log vote shares, each of shape (n, k)."""
         mass, votes = self._votes.sum(axis=0), self._votes.astype(np.float32)
-        evidence = np.zeros((n, len(mass)))
-        similarity = np.zeros((n, len(votes)), dtype=np.float32)
-        for query, context in zip(self._features(cells), self._context, strict=True):
-            sums = (query @ (context.T @ votes)).astype(np.float64)
+        evidence, features = np.zeros((n, len(mass))), self._features(cells)
+        for query, of_classes in zip(features, self._of_classes, strict=True):
+            sums = (query @ of_classes).astype(np.float64)
             common = (sums.sum(axis=1, keepdims=True) + 0.01) / mass.sum()
             evidence += np.log((sums + PRIOR_ROWS * common) / (mass + PRIOR_ROWS))
-            similarity += query @ context.T
+        similarity = (np.concatenate(features, axis=1) if features else np.zeros((n, 1), np.float32)) @ self._context.T
         similarity *= SHARPNESS / max(1, len(cells))
         similarity -= similarity.max(axis=1, keepdims=True)
         shares = np.exp(similarity, out=similarity) @ votes

@@ -40,9 +40,9 @@ class SizeDecision:
     covariance : ndarray of shape (c, c)
         Of the estimated risks.
     least_gain : float
-        What the chosen candidate, or else the best, has to gain over adding nothing.
+        What the chosen candidate, or else the best, has to gain over the reference: adding nothing, or what was named.
     p_value : float
-        Probability of a gain like the largest one, in standard errors, where no candidate helps.
+        Probability of a gain over the reference like the largest one, in standard errors, where no candidate has any.
 
     Examples
     --------
@@ -83,6 +83,7 @@ def choose_from_losses(
     repeats: int = 1,
     sample_weight: npt.ArrayLike | None = None,
     handicaps: npt.ArrayLike | None = None,
+    reference: Candidate = NOTHING,
 ) -> SizeDecision:
     """Choose among candidates by the one-standard-error rule towards adding nothing, row by row.
 
@@ -92,7 +93,7 @@ def choose_from_losses(
     Parameters
     ----------
     candidates : sequence of Candidate
-        Containing `NOTHING`.
+        Containing `reference`.
     losses : array-like of shape (c, n)
         Out-of-fold loss of every row under every candidate, averaged over repeats of the cross-validation.
         Infinite where a candidate could not be fitted.
@@ -106,8 +107,8 @@ def choose_from_losses(
         How many standard errors above the smallest risk still count as equal. With zero the smallest risk is
         taken.
     guardrail : float, default 1
-        Probability with which something may be chosen at most that does not help, whatever the candidates are: alpha +
-        epsilon of `guarded_p_value`, judged on real rows alone.
+        Probability with which something may be chosen at most that is no better than `reference`, whatever the
+        candidates are: alpha + epsilon of `guarded_p_value`, judged on real rows alone.
     folds, repeats : int
         Of the cross-validation that the losses come from.
     sample_weight : array-like of shape (n,), optional
@@ -115,6 +116,9 @@ def choose_from_losses(
     handicaps : array-like of shape (c,), optional
         Standard errors that a candidate's gain has to show under the guardrail beyond what the others have to: 0 where
         gains are expected, more where they are not, so that those are not lost among these. The level stays.
+    reference : Candidate, default NOTHING
+        What is taken where no other candidate is shown to be better: adding nothing, or what is known from elsewhere to
+        be better than that. "Adding nothing" above then stands for it.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def choose_from_losses(
     SchemaError
         When losses or handicaps have another shape or are missing.
     PlanError
-        When `NOTHING` is no candidate, a group has fewer than two rows with weight, or no candidate could be fitted.
+        When `reference` is no candidate, a group has fewer than two rows with weight, or no candidate could be fitted.
     OptionError
         When an option is out of range.
 
@@ -185,6 +189,7 @@ def choose_from_losses(
         inflation,
         fraction(guardrail, "guardrail"),
         np.zeros(len(table)) if handicaps is None else _as_handicaps(handicaps, len(table)),
+        reference,
     )
 
 
@@ -206,15 +211,18 @@ def _chosen(
     inflation: float,
     guardrail: float,
     handicap: Floats,
+    reference: Candidate,
 ) -> SizeDecision:
-    """Apply the rule; `inflation` is that of the variance where adding nothing is compared."""
-    if NOTHING not in candidates:
-        raise PlanError("adding nothing must stand as a candidate", hint="add makeweight.theory.NOTHING")
+    """Apply the rule; `inflation` is that of the variance where the reference is compared."""
+    if reference not in candidates:
+        if reference == NOTHING:
+            raise PlanError("adding nothing must stand as a candidate", hint="add makeweight.theory.NOTHING")
+        raise PlanError("the reference must stand as a candidate", where="reference", got=reference)
     if not rule >= 0:
         raise OptionError("out of range", where="rule", got=rule, expected=">= 0")
     if not np.isfinite(means).any():
         raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the squared loss")
-    best, zero = int(np.argmin(means)), candidates.index(NOTHING)
+    best, zero = int(np.argmin(means)), candidates.index(reference)
     spread = np.sqrt(inflation) * _errors(covariance, zero)
     covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
     errors = _errors(covariance, best)
@@ -248,7 +256,7 @@ def _chosen(
         errors,
         worst,
         candidates[best],
-        _reason(candidates, means, errors, chosen, best, shown, least_gain),
+        _reason(candidates, means, errors, chosen, best, shown, least_gain, zero),
         covariance,
         least_gain,
         p_value,
@@ -331,18 +339,19 @@ def _reason(
     best: int,
     shown: int,
     least_gain: float,
+    zero: int,
 ) -> str:
-    zero = candidates.index(NOTHING)
     gain = means[zero] - means[shown]
+    name = "adding nothing" if candidates[zero] == NOTHING else "what is presumed"
     if chosen == zero and best == zero:
-        return "no candidate had a smaller validation risk than adding nothing"
+        return f"no candidate had a smaller validation risk than {name}"
     chance = f"chance gives one of {len(candidates) - 1} like it up to {least_gain:.4g}"
     if chosen == zero:
-        return f"the best candidate gains {gain:.4g} over adding nothing, and {chance}"
+        return f"the best candidate gains {gain:.4g} over {name}, and {chance}"
     if chosen == best:
         kept = "it has the smallest risk"
     elif means[chosen] - means[best] <= errors[chosen]:
         kept = f"it is within a standard error, {errors[chosen]:.4g}, of the smallest risk"
     else:
         kept = "those of smaller risk do not pass"
-    return f"adding nothing costs {gain:.4g}, and {chance}; {kept}"
+    return f"{name} costs {gain:.4g}, and {chance}; {kept}"
