@@ -29,6 +29,8 @@ MOST_ODDS = 10.0
 #: Distance of the nodes on which a kernel is summed, in bandwidths: the sum is exact to one part in ten thousand.
 NODE_STEP = 0.5**0.5
 #: Values that are compared at once.
+#: Of a kernel at a node; products of smaller ones would be numbers that processors are a hundred times slower with.
+LEAST_BUMP = 1e-15
 BLOCK = 2_000_000
 
 
@@ -227,6 +229,7 @@ def _on_nodes(values: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     distance = np.subtract.outer(np.where(missing, 0.0, values), nodes) / BANDWIDTH
     bumps = np.exp(-np.square(distance)) * np.sqrt(NODE_STEP / np.sqrt(np.pi / 2))
     bumps[missing] = 0.0
+    bumps[bumps < LEAST_BUMP] = 0.0
     return np.concatenate([bumps, missing[:, None]], axis=1).astype(np.float32)
 
 
