@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from makeweight.classifier.taught import BLEND, COMMITTEE, REAL_BLEND, SOFT, SOFT_REAL, TaughtCandidate
+from makeweight.classifier.taught import COMMITTEE, REAL_BLEND, SOFT, SOFT_BLEND, SOFT_REAL, TaughtCandidate
 from makeweight.theory import NOTHING, Candidate, SizeDecision, SlopeSymmetry, Take, least_correction
 
 __all__ = ["CandidateResult", "ClassifierDecision", "Contribution"]
@@ -88,7 +88,8 @@ class ClassifierDecision:
     Attributes
     ----------
     way : str
-        "nothing", "hard rows", "soft real rows", "soft rows", "blend of real rows" or "blend of soft rows".
+        "nothing", "hard rows", "soft real rows", "soft rows", "blend of real rows", "blend of soft rows" or "blend of
+        both".
     gain : float
         Validation risk of doing nothing above that of the choice, in nats per row; zero where nothing was validated.
     p_value : float
@@ -239,7 +240,7 @@ def contributions_of(sizes: SizeDecision, chosen: int, folds: int, repeats: int)
         "labels": (SOFT_REAL, "nothing"),
         "rows": (SOFT, SOFT_REAL),
         "committee": (REAL_BLEND, "nothing"),
-        "rows and committee": (BLEND, "nothing"),
+        "rows and committee": (SOFT_BLEND, "nothing"),
         COMMITTEE: (COMMITTEE, "nothing"),
     }
     parts = []

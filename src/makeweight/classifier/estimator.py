@@ -20,7 +20,7 @@ from makeweight.classifier.explain import explained
 from makeweight.classifier.inputs import check_estimator, read_rows, sampler_of, target_shares
 from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_OUT, honours, size_candidates
 from makeweight.classifier.symmetry import slopes_verdict
-from makeweight.classifier.taught import BLENDS, material, taught_candidates
+from makeweight.classifier.taught import BLENDS, FittedTwice, material, parts_of, taught_candidates
 from makeweight.classifier.training import RealRows
 from makeweight.classifier.validation import calibration_of, folds_of, presumed_of, validated
 from makeweight.committee import blend
@@ -42,11 +42,11 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     1. In every fold of a repeated stratified cross-validation a generator learns from the training rows only
        and writes one pool, and a teacher (`makeweight.Committee`) that is fitted to these rows only says what every row
        is. Candidates are: nothing; synthetic rows with the label they were written for, in several sizes; real rows
-       that carry the teacher's probabilities by half; the same with synthetic rows that carry them; and a blend of
-       the estimator fitted to those and the teacher. Each is judged, after calibration, by the log-loss on the
-       held-out real rows.
-    2. A blend is presumed, since it nearly always helps. Another candidate, or doing nothing, is taken where validation
-       shows it to be better, by what the guardrail asks for.
+       that carry the teacher's probabilities by half; the same with synthetic rows that carry them; and blends of
+       the teacher and the estimator, fitted to the real rows, to those soft rows, or once to either.
+       Each is judged, after calibration, by the log-loss on the held-out real rows.
+    2. The blend of both is presumed, since it nearly always helps. Another candidate, or doing nothing, is taken where
+       validation shows it to be better, by what the guardrail asks for.
     3. What was chosen is fitted to all rows, and the probabilities are calibrated on the out-of-fold ones to the
        stated prior of the classes.
 
@@ -85,8 +85,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         How many standard errors above the smallest validation risk still count as equal, towards fewer rows. 0
         takes the smallest risk, which has the least regret; 1 adds rows only where a gain is shown.
     presumed : {"blend", "nothing"}, default="blend"
-        What is taken unless another candidate is shown to be better: the mean log-odds of the estimator, fitted to the
-        real rows, and the teacher, where that is "auto"; or nothing.
+        What is taken unless another candidate is shown to be better: where the teacher is "auto", or a Committee of the
+        members "auto", the blend of both; or nothing.
     guardrail : float in [0, 1], default=0.5
         Probability with which something may be chosen at most that is no better than what is presumed, whatever rows
         and teacher are. With 1, and nothing presumed, the smallest risk is taken.
@@ -103,7 +103,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     ----------
     decision_ : ClassifierDecision
     estimator_ : classifier
-        Fitted to the chosen rows.
+        Fitted to the chosen rows; for the blend of both, the mean log-odds of two that are.
     teacher_ : Committee or None
         Where the choice needs one.
     calibrator_ : object
@@ -372,10 +372,13 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         )
         self.generation_ = everything.pool.generation
         self.teacher_ = everything.lesson.teacher if everything.lesson else None
-        X, y, weights = everything.training_set(chosen)
-        self.estimator_ = fit_estimator(self.estimator, X, y, weights, seed)
-        if weights.min() < 0:
-            check_minimum(self.estimator_, X, y, weights)
+        fits = []
+        for part in parts_of(chosen):
+            X, y, weights = everything.training_set(part)
+            fits.append(fit_estimator(self.estimator, X, y, weights, seed))
+            if weights.min() < 0:
+                check_minimum(fits[-1], X, y, weights)
+        self.estimator_ = fits[0] if len(fits) == 1 else FittedTwice(*fits)
         return everything.shares(chosen)
 
     def __sklearn_tags__(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from makeweight.classifier.decision import ClassifierDecision
-from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_REAL
+from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_BLEND, SOFT_REAL
 
 HALF_SOFT = (
     "Half of every real row's weight follows its label, half what a committee of classifiers says of it that has not "
@@ -21,7 +21,12 @@ WAYS = {
     ),
     REAL_BLEND: "No row. {estimator} was fitted to the {n:,} real rows as they are." + TOGETHER,
 }
-WAYS[BLEND] = WAYS[SOFT] + TOGETHER
+WAYS[SOFT_BLEND] = WAYS[SOFT] + TOGETHER
+WAYS[BLEND] = (
+    WAYS[SOFT]
+    + " {estimator} was fitted twice: to these rows, and to the real rows as they are. The answer is the mean, on "
+    "the scale of log-odds, of a committee of classifiers and of the mean of the two."
+)
 
 
 def explained(decision: ClassifierDecision, estimator: str) -> str:
@@ -90,8 +95,8 @@ def _presumption(decision: ClassifierDecision) -> list[str]:
         return [f"Where no candidate helps, {chance}"]
     presumed = next(result for result in decision.candidates if result.title == decision.presumed)
     return [
-        f"Unless another was shown to be better, a {decision.presumed} was to be taken ({presumed.risk:.4f}), since on "
-        "other tables it nearly always helped. That is presumed: these rows may be too few to show it. Where no "
+        f"Unless another was shown to be better, the {decision.presumed} was to be taken ({presumed.risk:.4f}), since "
+        "on other tables it nearly always helped. That is presumed: these rows may be too few to show it. Where no "
         f"candidate is better, {chance}"
     ]
 

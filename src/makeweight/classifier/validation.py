@@ -11,14 +11,13 @@ import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
 from makeweight.classifier.decision import way_of
-from makeweight.classifier.taught import BLENDS, COMMITTEE, REAL_BLEND, Material, TaughtCandidate, material
+from makeweight.classifier.taught import BLEND, BLENDS, COMMITTEE, REAL_BLEND, Material, material, mean_of, parts_of
 from makeweight.classifier.training import RealRows
-from makeweight.committee import blend
 from makeweight.engine import run
 from makeweight.errors import PlanError
 from makeweight.labelled import take_rows
 from makeweight.measure.learners import fit_estimator
-from makeweight.measure.probabilities import probabilities
+from makeweight.measure.probabilities import floored, probabilities
 from makeweight.theory import NOTHING, Candidate, SizeDecision, choose_from_losses, out_of_fold_losses
 
 HOW_WITHOUT = 'use calibrate="logit-shift", with n_synthetic and augment both "auto" or both given'
@@ -28,8 +27,8 @@ WHILE_CHOOSING = {"platt": "platt", "isotonic": "platt", "logit-shift": "shift",
 #: Standard errors that other candidates have to gain beyond what a blend has to: nearly always a blend gains, and what
 #: few rare rows say of it would be lost among sizes that gain by chance.
 BESIDE_BLENDS = 2.0
-#: Likewise for doing nothing, where a blend is presumed: what has to speak against what nearly always gains.
-NOTHING_BESIDE_BLENDS = 1.0
+#: Likewise for doing nothing and for another blend, where a blend is presumed that nearly always gains.
+BESIDE_PRESUMED = 1.0
 #: With fewer rows than this in a class, "auto" calibrates by the logit shift, which has nothing to fit.
 LEAST_TO_CALIBRATE = 20
 
@@ -90,7 +89,7 @@ class Validation:
         blended = np.isin(ways, BLENDS)
         handicaps = np.where(blended.any() & ~blended, BESIDE_BLENDS, 0.0)
         if reference != NOTHING:
-            handicaps[ways.index("nothing")] = NOTHING_BESIDE_BLENDS
+            handicaps[blended | np.isin(ways, "nothing")] = BESIDE_PRESUMED
         measured, choice = (
             choose_from_losses(
                 [self.candidates[k] for k in positions],
@@ -133,33 +132,29 @@ class Validation:
             in_folds=True,
         )
         asked = take_rows(self.real.X, held)
-        keys = [_fit_key(candidate, stuff) for candidate in self.candidates]
-        unique = {key: candidate for key, candidate in zip(keys, self.candidates, strict=True) if key != COMMITTEE}
+        parts = [parts_of(candidate) for candidate in self.candidates]
+        unique = {_fit_key(part, stuff): part for own in parts for part in own}
         fit = partial(_fit_and_predict, stuff, self.estimator, asked, seed)
         outputs = dict(run(fit, list(unique.values()), n_jobs=self.n_jobs or 1))
-        self.fits += len(unique)
         said = {key: outputs[place] for place, key in enumerate(unique)}
-        if stuff.lesson is not None:
-            said[COMMITTEE] = stuff.lesson.teacher.predict_proba(asked)
+        self.fits += len(unique)
+        taught = None if stuff.lesson is None else stuff.lesson.teacher.predict_proba(asked)
         answers = []
-        for key, candidate in zip(keys, self.candidates, strict=True):
-            is_blend = isinstance(candidate, TaughtCandidate) and candidate.way in BLENDS
-            answers.append(blend(said[key], said[COMMITTEE]) if is_blend else said[key])
+        for candidate, fitted in zip(self.candidates, parts, strict=True):
+            asks = way_of(candidate) in (*BLENDS, COMMITTEE)
+            own = [said[_fit_key(part, stuff)] for part in fitted]
+            answers.append(mean_of(own if len(own) < 2 else [floored(mean_of(own))], taught if asks else None))
         self._out_of_fold.append((held, answers))
         return [(answer, stuff.shares(c)) for answer, c in zip(answers, self.candidates, strict=True)]
 
 
-def _fit_key(candidate: Candidate, stuff: Material) -> Any:
-    """Return what is the same for candidates that come to the same rows."""
-    if isinstance(candidate, TaughtCandidate):
-        if candidate.fitted_to != "nothing":
-            return candidate.fitted_to
-        candidate = NOTHING
-    return tuple(candidate.takes(stuff.counts).values())
+def _fit_key(part: Candidate | str, stuff: Material) -> Any:
+    """Return what is the same for parts that come to the same rows."""
+    return part if isinstance(part, str) else tuple(part.takes(stuff.counts).values())
 
 
-def _fit_and_predict(stuff: Material, estimator: Any, asked: Any, seed: int, candidate: Candidate) -> np.ndarray:
-    X, y, weights = stuff.training_set(candidate)
+def _fit_and_predict(stuff: Material, estimator: Any, asked: Any, seed: int, part: Candidate | str) -> np.ndarray:
+    X, y, weights = stuff.training_set(part)
     fitted = fit_estimator(estimator, X, y, weights, seed)
     if weights.min() < 0:
         try:
@@ -182,8 +177,10 @@ def presumed_of(presumed: str, candidates: Sequence[Candidate], teacher: Any) ->
 
     A blend is presumed where the teacher is the committee by default, of which is known what it gives.
     """
-    if presumed == "blend" and isinstance(teacher, str):
-        return next((candidate for candidate in candidates if way_of(candidate) == REAL_BLEND), NOTHING)
+    by_default = teacher == "auto" if isinstance(teacher, str) else getattr(teacher, "members", None) == "auto"
+    if presumed == "blend" and by_default:
+        at = {way_of(candidate): candidate for candidate in candidates}
+        return at.get(BLEND, at.get(REAL_BLEND, NOTHING))
     return NOTHING
 
 
