@@ -1,12 +1,13 @@
 """What candidates of `SyntheticClassifier` promise in validation and keep on other rows, and what rules would choose.
 
-    python benchmarks/choosing.py --run [--rare 30 10] [--seeds 1]   # the development tables of further_tables.py
-    python benchmarks/choosing.py                                    # rules beside each other, from what is there
+    python benchmarks/choosing.py --run [--rare 30 100] [--seeds 1]   # the development tables of further_tables.py
+    python benchmarks/choosing.py                                     # rules beside each other, from what is there
 
 Learners: logistic regression, forest, XGBoost. Three folds, once, as in chosen.py. Of the sizes of hard rows the best
 validated stands for all. Judged on up to 3,000 other rows: fall of the balanced log-loss, calibrated as the estimator
-does, beyond the same learner calibrated and nothing else. "others 2 more": every candidate but a blend has to show
-two standard errors more. The run is resumable.
+does, beyond the same learner calibrated and nothing else. "as it is": what `SyntheticClassifier` takes. "from nothing":
+what promises most of those that show so many of their standard errors, and all but blends two more; "from the blend of
+both": that, unless doing nothing, or another candidate, shows more than it. The run is resumable.
 """
 
 from __future__ import annotations
@@ -27,9 +28,8 @@ from further_tables import DEVELOPMENT
 from makeweight import SyntheticClassifier
 from makeweight.classifier.decision import way_of
 from makeweight.classifier.inputs import target_shares
-from makeweight.classifier.taught import BLENDS, COMMITTEE, material
-from makeweight.classifier.validation import calibration_of, validated
-from makeweight.committee import blend
+from makeweight.classifier.taught import BLEND, BLENDS, COMMITTEE, FittedTwice, material, mean_of, parts_of
+from makeweight.classifier.validation import BESIDE_BLENDS, BESIDE_PRESUMED, calibration_of, presumed_of, validated
 from makeweight.generators.writing import seed_sequence
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator
@@ -74,6 +74,7 @@ def measure(table: str, rare: int, seed: int, name: str) -> list[dict[str, Any]]
         objective="balanced",
         rule=0.0,
         guardrail=0.5,
+        reference=presumed_of("blend", candidates, "auto"),
         n_jobs=None,
         rng=to_choose,
         **LIGHT,
@@ -82,6 +83,7 @@ def measure(table: str, rare: int, seed: int, name: str) -> list[dict[str, Any]]
     assert validation is not None
     found, ways = judgement.measured, [way_of(candidate) for candidate in judgement.measured.candidates]
     hard = min((k for k, way in enumerate(ways) if way == "hard rows"), key=lambda k: found.risks[k])
+    presumed = ways.index(BLEND)
     shown = [k for k, way in enumerate(ways) if way != "hard rows" or k == hard]
     chosen = tuple(found.candidates[k] for k in shown)
     stuff = material(
@@ -99,16 +101,14 @@ def measure(table: str, rare: int, seed: int, name: str) -> list[dict[str, Any]]
     taught = stuff.lesson.teacher.predict_proba(asked)
     to_fit_with = int(to_fit.integers(2**31))
     records: list[dict[str, Any]] = []
-    said: dict[str, np.ndarray] = {}
+    fitted: dict[str, Any] = {}
     for k, candidate in zip(shown, chosen, strict=True):
-        rows = getattr(candidate, "fitted_to", ways[k])
-        if ways[k] == COMMITTEE:
-            answer = taught
-        else:
-            if rows not in said:
-                fitted = fit_estimator(model.estimator, *stuff.training_set(candidate), to_fit_with)
-                said[rows] = probabilities(fitted, asked, real.classes)
-            answer = blend(said[rows], taught) if ways[k] in BLENDS else said[rows]
+        for part in parts_of(candidate):
+            if str(part) not in fitted:
+                fitted[str(part)] = fit_estimator(model.estimator, *stuff.training_set(part), to_fit_with)
+        fits = [fitted[str(part)] for part in parts_of(candidate)]
+        own = [probabilities(FittedTwice(*fits) if len(fits) > 1 else fits[0], asked, real.classes)] if fits else []
+        answer = mean_of(own, taught if ways[k] in (*BLENDS, COMMITTEE) else None)
         held, out_of_fold = validation.out_of_fold(k)
         shares = stuff.shares(candidate)
         calibrator = fit_calibrator(method, out_of_fold, real.label_codes[held], weights[held], shares, prior)
@@ -118,6 +118,8 @@ def measure(table: str, rare: int, seed: int, name: str) -> list[dict[str, Any]]
                 "way": ways[k],
                 "promised": float(found.risks[0] - found.risks[k]),
                 "error": found.standard_error(k, 0) if k else 0.0,
+                "beside presumed": 0.0 if k == presumed else found.standard_error(k, presumed),
+                "chosen": found.candidates[k] == judgement.choice.candidate,
                 "auroc": float(roc_auc_score(truth, p)),
                 "balanced": loss_at(truth, shifted(p, y.mean()), 0.5),
             }
@@ -133,22 +135,34 @@ def always(way: str) -> Rule:
     return lambda _: way
 
 
-def guarded(level: float, others: float) -> Rule:
-    """Take what promises most of those that show `level` of their standard errors; but for blends, `others` more."""
+def guarded(level: float, presumed: str) -> Rule:
+    """Take what promises most of those that show `level` of their standard errors, and their handicap more."""
 
     def rule(case: pd.DataFrame) -> str:
-        needed = (level + np.where(case["way"].isin(BLENDS), 0.0, others)) * INFLATION * case["error"]
-        passing = case[(case["promised"] > needed) & (case["way"] != COMMITTEE)]
-        return "nothing" if passing.empty else str(passing.loc[passing["promised"].idxmax(), "way"])
+        at = case.set_index("way")
+        handicap = pd.Series(BESIDE_BLENDS, at.index)
+        handicap[list(BLENDS)] = 0.0 if presumed == "nothing" else BESIDE_PRESUMED
+        if presumed != "nothing":
+            handicap["nothing"] = BESIDE_PRESUMED
+        errors = at["error" if presumed == "nothing" else "beside presumed"]
+        shows = at["promised"] - at["promised"][presumed] > (level + handicap) * INFLATION * errors
+        passing = at["promised"][shows].drop(COMMITTEE, errors="ignore")
+        return presumed if passing.empty else str(passing.idxmax())
 
     return rule
 
 
+def as_it_is(case: pd.DataFrame) -> str:
+    """Take what was chosen; a size of hard rows other than the best validated stands for that."""
+    return str(case.loc[case["chosen"], "way"].iloc[0]) if case["chosen"].any() else "hard rows"
+
+
 def show(frame: pd.DataFrame) -> None:
     """Print what rules would have gained."""
-    rules = {f"always {way}": always(way) for way in frame["way"].unique() if way != "nothing"}
-    for level, others in product((0.0, 0.25, 0.5, 1.0), (0.0, 1.0, 2.0, 5.0)):
-        rules[f"{level:g} standard errors, others {others:g} more"] = guarded(level, others)
+    rules = {"as it is": as_it_is}
+    rules |= {f"always {way}": always(way) for way in frame["way"].unique() if way != "nothing"}
+    for presumed, level in product(("nothing", BLEND), (0.0, 0.25, 0.5, 1.0)):
+        rules[f"from {presumed}, {level:g} standard errors"] = guarded(level, presumed)
     for rare, part in frame.groupby("rare"):
         lines = {}
         for name, rule in rules.items():
@@ -175,7 +189,7 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", action="store_true", help="measure what is not measured yet")
-    parser.add_argument("--rare", type=int, nargs="+", default=[30])
+    parser.add_argument("--rare", type=int, nargs="+", default=[30, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     asked = parser.parse_args()
     records = Records(RESULTS)
