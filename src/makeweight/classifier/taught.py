@@ -19,7 +19,7 @@ from makeweight.measure.learners import weight_keyword
 from makeweight.measure.probabilities import probabilities
 from makeweight.theory import NOTHING, Candidate, Take
 
-__all__ = ["BLENDS", "FittedTwice"]
+__all__ = ["BLENDS"]
 
 SOFT_REAL, SOFT, COMMITTEE = "soft real rows", "soft rows", "committee alone"
 REAL_BLEND, SOFT_BLEND, BLEND = "blend of real rows", "blend of soft rows", "blend of both"
