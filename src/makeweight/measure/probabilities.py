@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["probabilities"]
+__all__ = ["floored", "probabilities"]
 
 #: Share of the uniform distribution in every probability: none of two classes is below 1e-3.
 #:
