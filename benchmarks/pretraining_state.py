@@ -1,6 +1,7 @@
 """The state of a pretraining that git keeps: small enough, and what a run resumed from it loses.
 
     python benchmarks/pretraining_state.py runs/tiny/checkpoint.pt                 # writes pretraining/checkpoint.pt
+    python benchmarks/pretraining_state.py runs/tiny/checkpoint.pt -o pretraining/with-tables   # and the run's figures
     python benchmarks/pretraining_state.py runs/tiny/checkpoint.pt --compare 200   # measures, writes nothing
 
 The weights stay as they are, the optimisers' moments become bfloat16, and the running mean of the weights starts again
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.config import CONFIGS
 from makeweight.generators.transformer.pretrain import Trainer
 
-STATE = Path(__file__).resolve().parent.parent / "pretraining" / "checkpoint.pt"
+STATES = Path(__file__).resolve().parent.parent / "pretraining"
 
 
 def small(state: dict[str, Any]) -> dict[str, Any]:
@@ -81,14 +83,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--compare", type=int, metavar="STEPS")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="another folder than pretraining/")
     options = parser.parse_args()
     torch.set_num_threads(1)
     state = torch.load(options.checkpoint, weights_only=True)
     if options.compare is not None:
         compare(state, options.compare)
         return
-    weights.write_atomically(STATE, content(small(state)))
-    print(f"{STATE}: {STATE.stat().st_size / 1e6:.2f} MB")
+    folder = options.output or STATES
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "checkpoint.pt"
+    weights.write_atomically(path, content(small(state)))
+    if options.output:
+        shutil.copy(options.checkpoint.parent / "validation.csv", folder)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
