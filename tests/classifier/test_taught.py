@@ -139,11 +139,26 @@ def test_a_blend_is_presumed_where_rows_are_too_few_to_show_anything(few):
     assert model.teacher_ is not None
     assert "what is presumed" in decision.reason
     assert "the blend of both was to be taken" in model.explain()
+    assert f"Why this was chosen: {decision.reason}." in model.explain()
+    assert "presumed: blend of both" in str(decision)
+    assert decision.fits == 2 + 3 * (len(decision.candidates) - 4)  # blends and committee are no fits
     assert "was fitted twice" in model.explain()
     assert json.loads(json.dumps(decision.to_dict()))["presumed"] == "blend of both"
     careful = SyntheticClassifier(tree, guardrail=0.0, presumed="nothing", **BY_DEFAULT).fit(*few)
     assert careful.decision_.way == careful.decision_.presumed == "nothing"
     assert "was to be taken" not in careful.explain()
+
+
+def test_no_presumption_and_no_guardrail_is_claimed_where_nothing_was_chosen(few):
+    X, y = few
+    given = SyntheticClassifier(LogisticRegression(), n_synthetic="balance", guardrail=0.01, **QUICK).fit(X, y)
+    assert given.decision_.way == "hard rows"
+    assert given.decision_.presumed == ""
+    assert "guardrail" not in given.explain()
+    lonely = np.append(np.flatnonzero(y == 0), np.flatnonzero(y == 1)[0])
+    alone = SyntheticClassifier(LogisticRegression(), **QUICK).fit(X[lonely], y[lonely])
+    assert "Nothing was measured: a group has one row" in alone.explain()
+    assert "better than doing nothing" not in alone.explain()
 
 
 def test_nothing_is_presumed_of_a_teacher_that_is_given(few):

@@ -469,3 +469,33 @@ def test_a_reference_is_named_in_the_reason_and_has_to_be_a_candidate():
     assert "what is presumed costs 0.2" in back.reason
     with pytest.raises(PlanError, match="the reference must stand as a candidate"):
         choose_from_losses(sizes, losses, y, reference=Candidate(0.5))
+
+
+def test_the_guardrail_holds_for_fewer_rows_that_count_as_equal():
+    """With `rule=1` a noisy candidate of fewer rows is within an error of the best and truly no better: it stays out."""
+    y, sizes = np.repeat([0, 1], 200), [NOTHING, Candidate(1.0), Candidate(0.5, augment=1.0, alpha=0.5)]
+    harmed = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        base = rng.exponential(size=400)
+        noisy, good = base + 2 * rng.normal(size=400) + 0.001, base - 0.2 + 0.02 * rng.normal(size=400)
+        found = choose_from_losses(
+            sizes, [noisy, base, good], y, reference=sizes[1], rule=1.0, guardrail=0.02, folds=200, repeats=10**6
+        )
+        harmed += found.candidate == NOTHING
+    assert harmed <= 2 + 2 * np.sqrt(2)
+
+
+def test_a_handicap_is_no_chance():
+    """The p-value is that of the gain; what is asked beyond chance is said to be asked."""
+    rng, y = np.random.default_rng(0), np.repeat([0, 1], 200)
+    base = rng.exponential(size=400)
+    losses, sizes = [base, base - 0.08 + rng.normal(size=400)], [NOTHING, Candidate(1.0)]
+    plain, asked = (
+        choose_from_losses(sizes, losses, y, rule=0, guardrail=0.5, handicaps=given) for given in (None, [0.0, 2.0])
+    )
+    assert asked.p_value == plain.p_value < 0.5
+    assert asked.candidate == NOTHING != plain.candidate
+    assert f"at least {asked.least_gain:.4g} is asked of one of 1" in asked.reason
+    same = choose_from_losses(sizes, [base, base], y, reference=sizes[1])
+    assert same.reason == "no candidate had a smaller validation risk than what is presumed"

@@ -95,7 +95,7 @@ class ClassifierDecision:
     p_value : float
         Probability of a gain, over what is presumed, like that of the best candidate where no candidate has any.
     presumed : str
-        The way that is taken unless another is shown to be better.
+        The way that is taken unless another is shown to be better; empty where the sizes were given.
     guardrail : float
         Probability with which something may be chosen that is no better than what is presumed.
     contributions : tuple of Contribution
@@ -124,7 +124,7 @@ class ClassifierDecision:
     folds, repeats : int
         Of the validation; zero where there was none.
     fits : int
-        Fits of the estimator in all.
+        Fits of the estimator in all, but for those as a member of a committee.
     slope_symmetry : SlopeSymmetry or None
         Whether imbalance is only an intercept problem; for two classes and complete numbers.
     notes : tuple of str
@@ -184,6 +184,7 @@ class ClassifierDecision:
 
     def __str__(self) -> str:
         lines = [f"{self.way}, {self.n_synthetic} synthetic rows: {self.reason}"]
+        lines += [f"presumed: {self.presumed}"] if self.presumed not in ("", "nothing") else []
         lines += [
             f"  {name}: {count} real, {take.n_balance} to balance, {take.n_augment} to augment"
             + (f" at weight {take.weight:.3g}" if take.n_augment else "")
@@ -206,7 +207,10 @@ class ClassifierDecision:
 
 
 def _picked(record: object, *names: str) -> dict[str, object]:
-    return {name: getattr(record, name) for name in names}
+    values = {name: getattr(record, name) for name in names}
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in values.items()
+    }
 
 
 def results_of(sizes: SizeDecision, counts: dict[Any, int]) -> tuple[CandidateResult, ...]:

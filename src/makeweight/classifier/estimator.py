@@ -1,4 +1,4 @@
-"""`SyntheticClassifier`: a scikit-learn meta-estimator that does nothing unless something is shown to help."""
+"""`SyntheticClassifier`: a scikit-learn meta-estimator that chooses what a classifier is fitted to."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["SyntheticClassifier"]
 
 
 class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Fit a classifier to what validation shows to help beyond doing nothing, or to the real rows where nothing does.
+    """Fit a classifier to what helps it: synthetic rows, rows with probabilities, a blend, or nothing but the real ones.
 
     1. In every fold of a repeated stratified cross-validation a generator learns from the training rows only
        and writes one pool, and a teacher (`makeweight.Committee`) that is fitted to these rows only says what every row
@@ -83,7 +83,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         validation chooses; for logistic regression, or a pipeline that ends in it.
     rule : float, default=0
         How many standard errors above the smallest validation risk still count as equal, towards fewer rows. 0
-        takes the smallest risk, which has the least regret; 1 adds rows only where a gain is shown.
+        takes the smallest risk, which has the least regret; 1 leaves what is presumed only where a gain is shown.
     presumed : {"blend", "nothing"}, default="blend"
         What is taken unless another candidate is shown to be better: where the teacher is "auto", or a Committee of the
         members "auto", the blend of both; or nothing.
@@ -103,7 +103,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     ----------
     decision_ : ClassifierDecision
     estimator_ : classifier
-        Fitted to the chosen rows; for the blend of both, the mean log-odds of two that are.
+        Fitted to the chosen rows. For the blend of both it answers with the mean log-odds of two: its ``plain`` is
+        fitted to the real rows, its ``soft`` to the soft ones.
     teacher_ : Committee or None
         Where the choice needs one.
     calibrator_ : object
@@ -143,7 +144,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     where the fit stops.
 
     Probabilities of `estimator` are mixed with 0.2 % of the uniform distribution before they are calibrated or
-    judged, so that one row with probability zero decides nothing. Equal rows are never on both sides of a split.
+    judged, so that one row with probability zero decides nothing. Equal rows are never on both sides of a split,
+    unless there are more than ten that are more than 2 % of their group.
 
     References
     ----------
@@ -285,7 +287,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             way=way_of(chosen),
             gain=float(risks[0] - risks[position]),
             p_value=judgement.choice.p_value if judgement else 1.0,
-            presumed=way_of(reference),
+            presumed=way_of(reference) if is_open and judgement and len(candidates) > 1 else "",
             guardrail=float(self.guardrail),
             contributions=contributions_of(judgement.measured, position, folds, repeats) if judgement else (),
             groups=real.strata.names,
@@ -301,7 +303,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             target_prior=dict(zip(self.classes_.tolist(), prior.tolist(), strict=True)),
             folds=folds,
             repeats=repeats,
-            fits=1 + (validation.fits if validation else 0),
+            fits=len(parts_of(chosen)) + (validation.fits if validation else 0),
             slope_symmetry=test,
             notes=tuple(notes),
         )

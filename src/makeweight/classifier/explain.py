@@ -63,15 +63,16 @@ def _weights(decision: ClassifierDecision) -> list[str]:
     if not m:
         return ["Every real row weighs what it was given: 1, unless weights were passed to fit."]
     mass = sum(take.mass for take in decision.takes)
+    of_one = " of the one fit of two that has them" if decision.way == BLEND else ""
     return [
-        f"A synthetic row weighs {mass / m:.3g} on average, where a real row of its group weighs 1. Together the "
-        f"synthetic rows are {mass / (n + mass):.0%} of the training weight."
+        f"A synthetic row weighs {mass / m:.3g} on average, where a real row weighs 1 on average. Together the "
+        f"synthetic rows are {mass / (n + mass):.0%} of the training weight{of_one}."
     ]
 
 
 def _measured(decision: ClassifierDecision) -> list[str]:
     if not decision.candidates:
-        return ["Nothing was measured: the amounts were given, and no calibration needed held-out rows."]
+        return [f"Nothing was measured: {decision.reason}."]
     after = "" if decision.calibration == "none" else f" after calibration ({decision.calibration})"
     risk = {"balanced": "mean over groups", "worst-group": "largest of the groups"}[decision.objective]
     chosen, nothing = decision.candidates[decision.chosen], decision.candidates[0]
@@ -81,6 +82,7 @@ def _measured(decision: ClassifierDecision) -> list[str]:
         "the rows that they were judged on.",
         f"Doing nothing: {nothing.risk:.4f}. Chosen ({chosen.title}): {chosen.risk:.4f}, which gains "
         f"{decision.gain:+.4f}. {len(decision.candidates)} candidates were compared.",
+        f"Why this was chosen: {decision.reason}.",
         *_presumption(decision),
     ]
     return lines + [f"* {part}" for part in decision.contributions]
@@ -91,6 +93,8 @@ def _presumption(decision: ClassifierDecision) -> list[str]:
         f"the best of them gains as much by chance in {decision.p_value:.0%} of tables. Another is chosen there in at "
         f"most {decision.guardrail:.0%} (the guardrail)."
     )
+    if not decision.presumed:
+        return []
     if decision.presumed == "nothing":
         return [f"Where no candidate helps, {chance}"]
     presumed = next(result for result in decision.candidates if result.title == decision.presumed)
@@ -114,6 +118,6 @@ def _not_shown(decision: ClassifierDecision) -> list[str]:
     if unsure:
         names = ", ".join(part.part for part in unsure)
         lines.append(f"* That these parts help or harm, since their intervals hold zero: {names}.")
-    if not decision.candidates:
+    if not decision.candidates and decision.way != "nothing":
         lines.insert(0, "* That this is better than doing nothing.")
     return lines

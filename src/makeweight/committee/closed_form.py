@@ -28,9 +28,9 @@ DISCRIMINANT, EVIDENCE, VOTE = 0.5, 0.25, 0.3
 MOST_ODDS = 10.0
 #: Distance of the nodes on which a kernel is summed, in bandwidths: the sum is exact to one part in ten thousand.
 NODE_STEP = 0.5**0.5
-#: Values that are compared at once.
 #: Of a kernel at a node; products of smaller ones would be numbers that processors are a hundred times slower with.
 LEAST_BUMP = 1e-15
+#: Values that are compared at once.
 BLOCK = 2_000_000
 
 

@@ -238,7 +238,8 @@ def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
     if keyword is None and not plain:
         raise OptionError(
             f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
-            hint='leave alpha="auto" or augment=0, and bias_correction=None, or take an estimator that does',
+            hint="take an estimator that does, or leave out what weighs rows: sample_weight, groups, alpha, augment or "
+            "bias_correction",
         )
     try:
         if keyword is None:

@@ -222,30 +222,33 @@ def _chosen(
         raise OptionError("out of range", where="rule", got=rule, expected=">= 0")
     if not np.isfinite(means).any():
         raise PlanError("every candidate has an infinite risk", hint="calibrate, or use the squared loss")
-    best, zero = int(np.argmin(means)), candidates.index(reference)
+    zero = candidates.index(reference)
+    best = zero if means[zero] <= means.min() else int(np.argmin(means))
     spread = np.sqrt(inflation) * _errors(covariance, zero)
     covariance = covariance + np.diag(np.where(usable, 0.0, np.inf))
     errors = _errors(covariance, best)
     gains = means[zero] - np.where(usable, means, 0.0)
     tried = np.asarray(usable & usable[zero] & (spread > 0))
     by_chance = np.sqrt(inflation) * _gains_by_chance(covariance, tried, zero)
-    most = (by_chance / spread[tried] - handicap[tried]).max(axis=1, initial=0.0)  # in standard errors
+    in_errors = by_chance / spread[tried]
     least = rule * float(np.quantile(by_chance.max(axis=1, initial=0.0), ndtr(1.0)))
-    to_show = float(np.quantile(most, 1 - guardrail)) + (handicap if guardrail < 1 else 0.0)
-    floors = np.maximum(least, to_show * np.where(tried, spread, 0.0))
+    to_show = np.quantile((in_errors - handicap[tried]).max(axis=1, initial=0.0), 1 - guardrail)
+    guarded = (to_show + (handicap if guardrail < 1 else 0.0)) * np.where(tried, spread, 0.0)
+    floors = np.maximum(least, guarded)
     passing = [k for k in range(len(means)) if k != zero and usable[k] and (gains[k] > floors[k] or not usable[zero])]
     chosen = zero
     if passing:
         first = min(passing, key=lambda k: float(means[k]))
         beside = _errors(covariance, first)
-        as_good = [
-            k for k in range(len(means)) if k != zero and usable[k] and 0 <= means[k] - means[first] <= rule * beside[k]
-        ]
+        near = np.asarray((means >= means[first]) & (means - means[first] <= rule * beside))
+        passes = np.asarray((gains > guarded) | (not usable[zero]))
+        as_good = [k for k in range(len(means)) if k != zero and usable[k] and near[k] and passes[k]]
         chosen = min(
             as_good, key=lambda k: (_added(candidates[k], counts), candidates[k].correction, worst[k], means[k])
         )
-    reached = (gains[tried] / spread[tried] - handicap[tried]).max(initial=0.0)
-    p_value = float(np.mean(most >= reached)) if reached > 0 else float(bool(usable[zero]))
+    reached = (gains[tried] / spread[tried]).max(initial=0.0)
+    by_luck = np.mean(in_errors.max(axis=1, initial=0.0) >= reached)
+    p_value = float(by_luck) if reached > 0 else float(bool(usable[zero]))
     shown = chosen if passing else best
     least_gain = float(floors[shown]) if usable[zero] else 0.0
     return SizeDecision(
@@ -256,7 +259,7 @@ def _chosen(
         errors,
         worst,
         candidates[best],
-        _reason(candidates, means, errors, chosen, best, shown, least_gain, zero),
+        _reason(candidates, means, rule * errors, chosen, best, shown, least_gain, zero),
         covariance,
         least_gain,
         p_value,
@@ -334,7 +337,7 @@ def _added(candidate: Candidate, counts: Mapping[Hashable, int] | None) -> float
 def _reason(
     candidates: Sequence[Candidate],
     means: Floats,
-    errors: Floats,
+    reach: Floats,
     chosen: int,
     best: int,
     shown: int,
@@ -345,13 +348,13 @@ def _reason(
     name = "adding nothing" if candidates[zero] == NOTHING else "what is presumed"
     if chosen == zero and best == zero:
         return f"no candidate had a smaller validation risk than {name}"
-    chance = f"chance gives one of {len(candidates) - 1} like it up to {least_gain:.4g}"
+    asked = f"at least {least_gain:.4g} is asked of one of {len(candidates) - 1}"
     if chosen == zero:
-        return f"the best candidate gains {gain:.4g} over {name}, and {chance}"
+        return f"the best candidate gains {gain:.4g} over {name}, and {asked}"
     if chosen == best:
         kept = "it has the smallest risk"
-    elif means[chosen] - means[best] <= errors[chosen]:
-        kept = f"it is within a standard error, {errors[chosen]:.4g}, of the smallest risk"
+    elif means[chosen] - means[best] <= reach[chosen]:
+        kept = f"it is within {reach[chosen]:.4g} of the smallest risk, which counts as equal"
     else:
         kept = "those of smaller risk do not pass"
-    return f"{name} costs {gain:.4g}, and {chance}; {kept}"
+    return f"{name} costs {gain:.4g}, and {asked}; {kept}"
