@@ -472,7 +472,7 @@ def test_a_reference_is_named_in_the_reason_and_has_to_be_a_candidate():
 
 
 def test_the_guardrail_holds_for_fewer_rows_that_count_as_equal():
-    """With `rule=1` a noisy candidate of fewer rows is within an error of the best and truly no better: it stays out."""
+    """With `rule=1` a noisy candidate of fewer rows is within an error of the best, yet no better: it stays out."""
     y, sizes = np.repeat([0, 1], 200), [NOTHING, Candidate(1.0), Candidate(0.5, augment=1.0, alpha=0.5)]
     harmed = 0
     for seed in range(100):

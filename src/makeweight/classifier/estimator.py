@@ -37,7 +37,7 @@ __all__ = ["SyntheticClassifier"]
 
 
 class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Fit a classifier to what helps it: synthetic rows, rows with probabilities, a blend, or nothing but the real ones.
+    """Fit a classifier to what helps it: synthetic rows, rows with probabilities, a blend, or the real rows alone.
 
     1. In every fold of a repeated stratified cross-validation a generator learns from the training rows only
        and writes one pool, and a teacher (`makeweight.Committee`) that is fitted to these rows only says what every row
