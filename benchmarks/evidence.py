@@ -9,24 +9,16 @@ results that are there are not measured again.
 
 import argparse
 import json
-import math
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from scipy.stats import t as student
 
-from makeweight.evaluation.answer import Advice, give_answer, is_candidate
-from makeweight.evaluation.arms import REFERENCE, catalogue
-from makeweight.evaluation.scores import Scores
-from makeweight.evaluation.statistics import LEVEL, Difference, judged_at
-from makeweight.evaluation.store import Failure
-from makeweight.evaluation.verdict import judge
+from makeweight.evaluation.answer import ESTIMATORS
 from makeweight.generators import DEFAULT_GENERATOR
 
 HERE = Path(__file__).resolve().parent
@@ -44,14 +36,24 @@ TABLES = {
     "law_school": "--target pass_bar --group-by race --estimator hgb",
     "adult_census": '--target income --group-by sex --missing "?" --estimator hgb --folds 2',
 }
+#: Arms whose figures the page has.
+ARMS = {
+    "nothing+platt": "calibration, no rows",
+    "hgb-shallow+platt": "regularised boosted trees, calibrated",
+    "{generator}+platt": "balanced with drawn labels, calibrated",
+    "soft-real": "soft real rows (control)",
+    "soft": "soft rows",
+    "committee": "committee alone",
+    "blend": "blend of soft rows",
+    "auto+platt": "`SyntheticClassifier`",
+}
 HEAD = """# Evidence: does adding rows help on real tables?
 
 `makeweight evaluate` on seven public tables, for rows by the transformer, which is the default, and by the smoothed
-bootstrap. Answers and verdicts follow from the stored numbers by the rules that the command has today, which are in
-[evaluate.md](evaluate.md), and stand below the commands; intervals are those that decide, after Holm's correction.
-`python benchmarks/evidence.py` runs all of it and writes this page. The commands run in the folder of the tables. How
-many splits fit into a budget depends on the machine, and with few splits only large differences can be shown; the
-numbers of a split do not depend on it.
+bootstrap. Answers, verdicts on rows with drawn labels, and figures are those that the command wrote; what they mean is
+in [evaluate.md](evaluate.md). `python benchmarks/evidence.py` runs all of it and writes this page. The commands run in
+the folder of the tables. How many splits fit into a budget depends on the machine, and with few splits only large
+differences can be shown; the numbers of a split do not depend on it.
 """
 
 
@@ -85,93 +87,19 @@ def command_of(name, generator, budget):
     return f"makeweight evaluate {name}.csv {TABLES[name]}{chosen} --max-seconds {budget:g}"
 
 
-class Stored(Scores):
-    """What was measured, as it is stored: means, intervals and differences, judged by the rules of today."""
-
-    def __init__(self, result, numbers):
-        known = {arm.name: arm for source in catalogue(result["settings"]["generator"]) for arm in source.arms}
-        self.arms = tuple(known[arm["name"]] for arm in result["arms"])
-        self.estimators, self.splits = tuple(result["estimators"]), (None,) * result["settings"]["splits"]
-        self._added = {arm["name"]: arm["n_added"] for arm in result["arms"]}
-        self._failures = [Failure(**failure) for failure in result["failures"]]
-        self._metrics, self._groups = (numbers[numbers["part"] == part] for part in ("results", "group_risks"))
-        self._names = [group["group"] for group in result["groups"]]
-
-    def failures(self):
-        return self._failures
-
-    def mean(self, estimator, arm, key):
-        return self._added[arm]
-
-    def value(self, estimator, arm, metric):
-        rows = self._metrics.query("estimator == @estimator and arm == @arm and metric == @metric")
-        (row,) = rows[["mean", "low", "high"]].to_dict("records")
-        return None if math.isnan(row["mean"]) else Difference(**row, p=math.nan)
-
-    def difference(self, estimator, arm, metric, reference=REFERENCE):
-        part = "difference" if reference == REFERENCE else "difference_to_nothing"
-        rows = self._metrics.query("estimator == @estimator and metric == @metric").set_index("arm")
-        own = {one.name: one.calibrated for one in self.arms}
-        family = [name for name in rows.index if own[name] == own[arm] and name != reference]
-        return self._decided(rows.loc[family], part).get(arm)
-
-    def group_differences(self, estimator, arm, n_groups):
-        rows = self._groups.query("estimator == @estimator and arm == @arm").set_index("group")
-        return {self._names.index(name): one for name, one in self._decided(rows, "difference").items()}
-
-    def alarms(self, estimator):
-        return math.nan  # cases found were not counted
-
-    def found_difference(self, estimator, arm, alarms):
-        return None
-
-    def contrast(self, pair, other, metric):
-        """Paired differences between any two arms are not stored: nothing is shown."""
-
-    def _decided(self, rows, part):
-        """Return differences with the interval that decides, from those of 95 %."""
-        columns = [f"{part}.{key}" for key in ("mean", "low", "high", "p")]
-        plain = {name: Difference(*row) for name, row in rows[columns].dropna().T.items()}
-        degrees, judged = len(self.splits) - 1, judged_at({name: one.p for name, one in plain.items()})
-        reach = {
-            name: (one.high - one.low) / 2 * student.isf(judged[name][1] / 2, degrees) / student.isf(LEVEL / 2, degrees)
-            for name, one in plain.items()
-        }
-        return {
-            name: replace(one, low=one.mean - reach[name], high=one.mean + reach[name], p_holm=judged[name][0])
-            for name, one in plain.items()
-        }
-
-
-def judged(name, result, numbers):
-    """Return the answer where nothing but calibration is a candidate, and the verdict, by the rules of today."""
-    scores, settings = Stored(result, numbers), result["settings"]
-    focus = [arm for arm in scores.arms if arm.focus]
-    counts = [group["n_real"] for group in result["groups"]]
-    balance = sum(max(counts) - n for n in counts)
-    n_added = {"balanced": balance, "augmented": balance + settings["augment"] * len(counts)}
-    table = [f"{name}.csv", *shlex.split(TABLES[name])]
-    generator = ["--generator", settings["generator"]]
-    verdict = judge(
-        scores,
-        focus,
-        [group["group"] for group in result["groups"]],
-        table=table,
-        generator=generator,
-        n_added=n_added,
-        augment=settings["augment"],
-        cut=result["cut"],
-    )
-    calibrations = [
-        (estimator, arm)
-        for estimator in scores.estimators
-        for arm in scores.arms
-        if arm.calibrated and not arm.external and is_candidate(scores, estimator, arm)
-    ]
-    if any(arm.name != REFERENCE for _, arm in calibrations):
-        return "", verdict
-    target = result["data"]["target"]
-    return give_answer(scores, Advice(table, generator, n_added, settings["augment"], target, "")).text, verdict
+def figures(name, generator, estimators):
+    """Return AUROC and balanced log-loss of what may be chosen from, as a table with a row per arm."""
+    numbers = pd.read_parquet(result_of(name, generator).with_suffix(".parquet"))
+    numbers = numbers[numbers["part"] == "results"]
+    arms = {arm.format(generator=generator): title for arm, title in ARMS.items()}
+    rows = numbers.pivot_table(index="arm", columns=["estimator", "metric"], values="mean")
+    lines = ["| balanced log-loss / AUROC | " + " | ".join(ESTIMATORS.get(one, one) for one in estimators) + " |"]
+    lines.append("|---|" + "---|" * len(estimators))
+    for arm, title in arms.items():
+        if arm in rows.index:
+            pairs = (rows.loc[arm, one][["balanced_log_loss", "auroc"]] for one in estimators)
+            lines.append(f"| {title} | " + " | ".join(f"{loss:.4f} / {area:.4f}" for loss, area in pairs) + " |")
+    return lines
 
 
 def section(name, results):
@@ -181,17 +109,18 @@ def section(name, results):
     rows = "; ".join(f"{group['group']}: {group['n_real']:,}" for group in groups)
     lines = [f"## {data['name']}", "", f"{data['n_rows']:,} rows x {data['n_columns']} columns; {rows}.", ""]
     for generator, result in results.items():
-        answer, verdict = judged(name, result, pd.read_parquet(result_of(name, generator).with_suffix(".parquet")))
+        verdict = result["verdict"]
         command = command_of(name, generator, result["settings"]["max_seconds"])
         lines += [
             f"    {command}",
             "",
-            *([f"**{answer}**", ""] if answer else []),
-            f"> {verdict.sentence}",
+            f"**{result['answer']['text']}**",
             "",
-            f"Next: {verdict.next}.",
+            f"> {verdict['sentence']}",
             "",
-            *(f"* {text}" for text in (*verdict.details, *result["cut"])),
+            *figures(name, generator, result["estimators"]),
+            "",
+            *(f"* {text}" for text in (*verdict["details"], *result["cut"])),
             *(f"* failed: {f['arm']}, {f['estimator']}, {f['split']}: {f['error']}" for f in result["failures"]),
             "",
         ]
@@ -200,13 +129,13 @@ def section(name, results):
 
 def summary(found):
     """Return the table of all verdicts."""
-    lines = ["| table | rows | estimators | generator | splits | verdict |", "|---|---:|---|---|---:|---|"]
-    for name, results in found.items():
+    lines = ["| table | rows | estimators | generator | splits | rows with drawn labels | answer |"]
+    lines += ["|---|---:|---|---|---:|---|---|"]
+    for results in found.values():
         for generator, result in results.items():
             data, splits = result["data"], result["settings"]["splits"]
             cells = [data["name"], f"{data['n_rows']:,}", ", ".join(result["estimators"])]
-            numbers = pd.read_parquet(result_of(name, generator).with_suffix(".parquet"))
-            cells += [GENERATORS[generator], splits, judged(name, result, numbers)[1].code]
+            cells += [GENERATORS[generator], splits, result["verdict"]["code"], result["answer"]["text"]]
             lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join([*lines, ""])
 
