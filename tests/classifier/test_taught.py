@@ -1,6 +1,7 @@
 """SyntheticClassifier: candidates in which a teacher takes part."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -159,6 +160,16 @@ def test_no_presumption_and_no_guardrail_is_claimed_where_nothing_was_chosen(few
     alone = SyntheticClassifier(LogisticRegression(), **QUICK).fit(X[lonely], y[lonely])
     assert "Nothing was measured: a group has one row" in alone.explain()
     assert "better than doing nothing" not in alone.explain()
+
+
+def test_an_infinite_risk_is_null_in_json(tree):
+    """Signed weights without a minimum have one; JSON has no word for it."""
+    decision = tree[0].decision_
+    first, *others = decision.candidates
+    shown = replace(decision, candidates=(replace(first, risk=np.inf, above_best=np.inf), *others)).to_dict()
+    plain = json.loads(json.dumps(shown, allow_nan=False))["candidates"]
+    assert plain[0]["risk"] is plain[0]["above_best"] is None
+    assert plain[1]["risk"] == decision.candidates[1].risk
 
 
 def test_nothing_is_presumed_of_a_teacher_that_is_given(few):

@@ -160,7 +160,7 @@ class ClassifierDecision:
         return sum(take.n_total for take in self.takes)
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
+        """Return plain values for JSON; a risk that is infinite is None."""
         plain = {name: value for name, value in vars(self).items() if name not in ("counts", "takes", "chosen")}
         return {
             **plain,
