@@ -45,6 +45,7 @@ check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file benchmarks/mypy.ini benchmarks
 
 unit: $(VENV)/installed            ## all but what `light` has run
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --doctest-modules --doctest-ignore-import-errors src/makeweight

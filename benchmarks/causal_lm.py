@@ -133,8 +133,7 @@ def measure(seed: int, options: dict[str, str]) -> list[dict[str, Any]]:
 
     record("do nothing", None, {})
     for name in ("smote", "smoothed-bootstrap"):
-        generator = resolve(name).fit(table, rng=np.random.default_rng(seed))
-        record(name, *written(generator, table, seed))
+        record(name, *written(resolve(name).fit(table, rng=np.random.default_rng(seed)), table, seed))
     record(PUBLISHED, *published(table, seed))
     record("900 real rows", further.sample(900, random_state=seed), {})
 

@@ -148,7 +148,7 @@ def be_great(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
     """
     from be_great import GReaT
     from tokenizers import ByteLevelBPETokenizer
-    from transformers import GPT2Config, GPT2LMHeadModel, GPT2TokenizerFast
+    from transformers import GPT2Config, GPT2LMHeadModel, GPT2TokenizerFast  # type: ignore[attr-defined]
 
     folder = Path(task["rows"]).parent / "gpt2"
     folder.mkdir(exist_ok=True)
@@ -210,7 +210,7 @@ def makeweight(train: pd.DataFrame, task: dict[str, Any]) -> Draw:
     groups = Groups(table)
     real = int((train[task["target"]] == task["label"]).sum())
     plan = Plan.make(groups, {task["label"]: real + task["n"]})
-    generator = resolve(task["generator"], OPTIONS.get(task["generator"]))
+    generator: Any = resolve(task["generator"], OPTIONS.get(task["generator"]))
     generator = generator.fit(table, rng=np.random.default_rng(task["seed"]))
     if task["generator"] == "causal-lm":
         task["found"]["stopped"] = generator.training["stopped"]

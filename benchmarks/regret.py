@@ -78,6 +78,8 @@ def rechosen(decision, rule, guardrail):
         rule,
         inflation,
         guardrail,
+        np.zeros(len(usable)),
+        NOTHING,
     )
     return decision.candidates.index(found.candidate)
 

@@ -191,11 +191,12 @@ def spurious(table: str, seed: int) -> list[dict[str, Any]]:
 def summarise(frame: pd.DataFrame) -> None:
     """Print, per mode and table, every arm with standard errors over seeds."""
     for (mode, table), part in frame.groupby(["mode", "table"], sort=False):
-        n, metrics = part["seed"].nunique(), ["balanced", "auroc"] if mode.startswith("opal") else ["loss", "worst"]
+        opal_mode = str(mode).startswith("opal")
+        n, metrics = part["seed"].nunique(), ["balanced", "auroc"] if opal_mode else ["loss", "worst"]
         print(f"\n{mode}, {table}: {n} seeds; {' / '.join(metrics)}")
         grouped = part.groupby(["arm", "learner"], sort=False)[metrics]
         text = grouped.mean().map("{:.3f}".format) + " ± " + grouped.sem().map("{:.3f}".format)
         print((text[metrics[0]] + " / " + text[metrics[1]]).unstack("learner").to_string())
-        for trees in {"XGB", "CatBoost"} & set(part["learner"]) if mode.startswith("opal") else ():
+        for trees in {"XGB", "CatBoost"} & set(part["learner"]) if opal_mode else ():
             mean = part[part["learner"].isin(["LR", "RF", trees])].groupby("arm", sort=False)[metrics].mean()
             print(f"mean of LR, RF, {trees}\n{mean.round(3).to_string()}")

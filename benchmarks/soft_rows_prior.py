@@ -186,12 +186,11 @@ def boosting(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[dic
     """A column per category beside one column of codes."""
     X, y, features = train.drop(columns="label"), train["label"].to_numpy(), test.drop(columns="label")
     schema = Schema.infer(X)
-    for depth in (None, 3):
-        plain = HistGradientBoostingClassifier(max_depth=depth, early_stopping=False, random_state=seed)
-        models = {"columns": FrameClassifier(plain, schema, seed), "codes": BoostedTrees(schema, depth, seed)}
-        for arm, model in models.items():
-            p = model.fit(X, y).predict_proba(features)[:, 1]
-            yield {"learner": f"depth {depth}", "arm": arm, **judged(test["label"].to_numpy(), p, y.mean())}
+    plain = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+    models: dict[str, Any] = {"columns": FrameClassifier(plain, schema, seed), "codes": BoostedTrees(schema, seed)}
+    for arm, model in models.items():
+        p = model.fit(X, y).predict_proba(features)[:, 1]
+        yield {"learner": "boosting", "arm": arm, **judged(test["label"].to_numpy(), p, y.mean())}
 
 
 def votes(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -228,7 +227,7 @@ def guardrail(seed: int, train: pd.DataFrame, test: pd.DataFrame) -> Iterator[di
     for place, name in enumerate(FOUR):
         sides = (np.exp(own[place]), np.exp(held[place]))
         blended = [blend(side, committee.apply(logs)) for side, logs in zip(sides, (own, held), strict=True)]
-        measured = [_calibrated(*map(_odds, candidate), y, truth) for candidate in (sides, blended)]
+        measured = [_calibrated(_odds(own_p), _odds(held_p), y, truth) for own_p, held_p in (sides, blended)]
         losses, risks = zip(*measured, strict=True)
         for level in (1.0, 0.5, 0.3, 0.1):
             made = choose_from_losses(

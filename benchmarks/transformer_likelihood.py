@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,10 +52,10 @@ def per_cell(frame: pd.DataFrame, asked: pd.DataFrame, kinds: dict[str, str], ar
     if shown["y"].nunique() < 2 or not schema.learned or not len(asked):
         return None
     table = Table(shown.reset_index(drop=True), schema)
-    told = {
-        arm: resolve(name, options).fit(table, rng=np.random.default_rng(0)).log_prob(asked)
-        for arm, (name, options) in arms.items()
-    }
+    told = {}
+    for arm, (name, options) in arms.items():
+        generator: Any = resolve(name, options)
+        told[arm] = generator.fit(table, rng=np.random.default_rng(0)).log_prob(asked)
     both = np.all([np.isfinite(values) for values in told.values()], axis=0)
     if not both.any():
         return None
