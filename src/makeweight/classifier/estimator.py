@@ -22,7 +22,7 @@ from makeweight.classifier.sizes import CORRECTIONS, GIVES_ALL, NOTHING_TO_HOLD_
 from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.taught import BLENDS, FittedTwice, material, parts_of, taught_candidates
 from makeweight.classifier.training import RealRows
-from makeweight.classifier.validation import calibration_of, folds_of, presumed_of, validated
+from makeweight.classifier.validation import calibration_of, folds_of, presumed_of, rounds_of, validated
 from makeweight.committee import blend
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import RandomState, seed_sequence
@@ -90,10 +90,11 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     guardrail : float in [0, 1], default=0.5
         Probability with which something may be chosen at most that is no better than what is presumed, whatever rows
         and teacher are. With 1, and nothing presumed, the smallest risk is taken.
-    cv : int, default=5
-        Folds; fewer where the smallest group has fewer rows.
-    repeats : int, default=2
-        Of the cross-validation.
+    cv : "auto" or int, default="auto"
+        Folds; fewer where the smallest group has fewer rows. "auto" is 3 where a teacher is asked, which is fitted in
+        every fold, and 5 elsewhere.
+    repeats : "auto" or int, default="auto"
+        Of the cross-validation. "auto" is 1 where a teacher is asked, and 2 elsewhere.
     random_state : int, numpy.random.Generator, RandomState or None
         Decides folds, rows, and the random states that `estimator` leaves open.
     n_jobs : int, optional
@@ -188,8 +189,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "rule": [Interval(Real, 0, None, closed="left")],
         "presumed": [StrOptions({"blend", "nothing"})],
         "guardrail": [Interval(Real, 0, 1, closed="both")],
-        "cv": [Interval(Integral, 2, None, closed="left")],
-        "repeats": [Interval(Integral, 1, None, closed="left")],
+        "cv": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "repeats": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
     }
@@ -210,8 +211,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         rule: float = 0.0,
         presumed: str = "blend",
         guardrail: float = 0.5,
-        cv: int = 5,
-        repeats: int = 2,
+        cv: str | int = "auto",
+        repeats: str | int = "auto",
         random_state: RandomState = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -258,14 +259,15 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         prior, weights = target_shares(self.target_prior, real)
         method = calibration_of(self.calibrate, real)
         reference = presumed_of(self.presumed, candidates, self.teacher)
+        cv, repeats = rounds_of(self.cv, self.repeats, candidates)
         judgement, validation, more = validated(
             real,
             self.estimator,
             candidates,
             teacher=self.teacher,
             method=method,
-            cv=self.cv,
-            repeats=self.repeats,
+            cv=cv,
+            repeats=repeats,
             objective=self.objective,
             rule=float(self.rule),
             guardrail=float(self.guardrail),
@@ -281,7 +283,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         test, note = slopes_verdict(real.frame[real.names], real.label_codes, real.weights, to_test)
         notes += [*more, *(uncorrected(real.groups) if real.signed else ()), *((note,) if note else ())]
         counts: dict[Any, int] = dict(enumerate(real.groups.counts.tolist()))
-        folds, repeats = (folds_of(real, self.cv), self.repeats) if judgement else (0, 0)
+        folds, repeats = (folds_of(real, cv), repeats) if judgement else (0, 0)
         risks = judgement.measured.risks if judgement else np.zeros(1)
         self.decision_ = ClassifierDecision(
             way=way_of(chosen),

@@ -11,7 +11,17 @@ import numpy as np
 
 from makeweight.classifier.convexity import check_minimum
 from makeweight.classifier.decision import way_of
-from makeweight.classifier.taught import BLEND, BLENDS, COMMITTEE, REAL_BLEND, Material, material, mean_of, parts_of
+from makeweight.classifier.taught import (
+    BLEND,
+    BLENDS,
+    COMMITTEE,
+    REAL_BLEND,
+    Material,
+    TaughtCandidate,
+    material,
+    mean_of,
+    parts_of,
+)
 from makeweight.classifier.training import RealRows
 from makeweight.engine import run
 from makeweight.errors import PlanError
@@ -182,6 +192,16 @@ def presumed_of(presumed: str, candidates: Sequence[Candidate], teacher: Any) ->
         at = {way_of(candidate): candidate for candidate in candidates}
         return at.get(BLEND, at.get(REAL_BLEND, NOTHING))
     return NOTHING
+
+
+def rounds_of(cv: str | int, repeats: str | int, candidates: Sequence[Candidate]) -> tuple[int, int]:
+    """Return folds and repeats of the cross-validation; "auto" asks less where a teacher is fitted in every fold.
+
+    >>> rounds_of("auto", "auto", [NOTHING]), rounds_of("auto", 2, [NOTHING, TaughtCandidate(way="soft rows")])
+    ((5, 2), (3, 2))
+    """
+    auto = (3, 1) if any(isinstance(candidate, TaughtCandidate) for candidate in candidates) else (5, 2)
+    return auto[0] if isinstance(cv, str) else cv, auto[1] if isinstance(repeats, str) else repeats
 
 
 def folds_of(real: RealRows, cv: int) -> int:
