@@ -1,11 +1,12 @@
 """Which members a committee should have: chosen on real tables that no other benchmark reports.
 
-    python benchmarks/committee_members.py rare|whole [--tables NAME ...] [--members NAME ...] [--beside NAME ...]
+    python benchmarks/committee_members.py ten|rare|whole [--tables NAME ...] [--members NAME ...] [--beside NAME ...]
 
-Tables are the development half of further_tables.py. Members are fitted in five folds, each for itself, and what they
-say of rows that they have not seen is kept in build/committee_members/: a committee of any of them is then a matter of
-milliseconds. Printed, beside the committee "auto" or that of --beside, are each member alone, that committee with one
-more, and with one less: AUROC and log-loss at the training rows' shares, with standard errors over the tables.
+Tables are the development half of further_tables.py, and for "ten" (10 rare rows of 100) those of KEEL as well. Members
+are fitted in five folds, each for itself, and what they say of rows that they have not seen is kept in
+build/committee_members/: a committee of any of them is then a matter of milliseconds. Printed, beside the committee
+"auto" or that of --beside, are each member alone, that committee with one more, and with one less: AUROC and log-loss
+at the training rows' shares, with standard errors over the tables.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from further_tables import DEVELOPMENT
+from choosing import rows_of
+from further_tables import DEVELOPMENT, ELSEWHERE
 from makeweight.committee.combination import fit_combination
 from makeweight.committee.committee import PRIOR_ROWS
 from makeweight.committee.members import NAMED, auto_members, prior_weights
@@ -43,7 +46,7 @@ def boosted(**changes: Any) -> Callable[[Schema], Any]:
 
 #: Members by name: those that a committee knows, and variations.
 MEMBERS: dict[str, Callable[[Schema], Any]] = {
-    **{name: member.make for name, member in NAMED.items() if name != "in-context"},
+    **{name: member.make for name, member in NAMED.items()},
     "hgb-shallow, defaults": lambda schema: FrameClassifier(
         HistGradientBoostingClassifier(max_depth=3, early_stopping=False), schema
     ),
@@ -61,12 +64,18 @@ MEMBERS: dict[str, Callable[[Schema], Any]] = {
 Said = dict[str, np.ndarray]
 
 
+def ten_rare(table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """90 common and 10 rare rows to learn from, and up to 300 of either label to judge by."""
+    train, judged = rows_of(table, 10, seed)
+    return train, judged.groupby("label").head(300)
+
+
 def said(mode: str, table: str, member: str, seed: int) -> Said:
     """Log-probabilities of the rows to learn from, out of fold, and of the rows to judge by; and both labels."""
     path = KEPT / f"{mode}-{table}-{member.replace(' ', '_')}-{seed}.npz"
     if path.exists():
         return dict(np.load(path))
-    train, judged = split(mode, f"further/{table}", seed)
+    train, judged = ten_rare(table, seed) if mode == "ten" else split(mode, f"further/{table}", seed)
     X, y = train.drop(columns="label"), train["label"].to_numpy()
     asked, truth = judged.drop(columns="label"), judged["label"].to_numpy()
     kinds = {column.name: column.stated for column in Schema.infer(X).columns}
@@ -100,9 +109,10 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
 def main(argv: list[str]) -> None:
     """Ask what was not asked yet, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mode", choices=("rare", "whole"))
-    parser.add_argument("--tables", nargs="+", default=list(DEVELOPMENT), choices=DEVELOPMENT)
-    parser.add_argument("--members", nargs="+", default=list(MEMBERS), choices=MEMBERS)
+    parser.add_argument("mode", choices=("ten", "rare", "whole"))
+    parser.add_argument("--tables", nargs="+", choices=[*DEVELOPMENT, *ELSEWHERE])
+    quick = [name for name in MEMBERS if name != "in-context"]  # 6 ms a row and fold
+    parser.add_argument("--members", nargs="+", default=quick, choices=MEMBERS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--beside", nargs="+", default=list(auto_members(0)), choices=MEMBERS)
     options = parser.parse_args(argv)
@@ -110,7 +120,7 @@ def main(argv: list[str]) -> None:
     warnings.simplefilter("ignore")
     members = [*auto, *(name for name in options.members if name not in auto)]
     tables: dict[str, dict[str, Said]] = {}
-    for table in options.tables:
+    for table in options.tables or (*DEVELOPMENT, *(ELSEWHERE if options.mode == "ten" else ())):
         tables[table] = {member: said(options.mode, table, member, options.seed) for member in members}
         print(table, file=sys.stderr, flush=True)
     beside = {table: judged(auto, known) for table, known in tables.items()}

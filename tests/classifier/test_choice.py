@@ -45,6 +45,17 @@ def test_nothing_is_added_in_most_runs_where_imbalance_is_not_the_problem():
     assert nothing >= 16
 
 
+def test_rows_that_stand_four_times_say_no_more_than_once():
+    """Equal rows are in one fold, so that their losses are one observation: intervals are no narrower for them."""
+    X, y = numbers()
+    widths = []
+    for times in (1, 4):
+        many = np.repeat(X, times, axis=0), np.repeat(y, times)
+        decision = SyntheticClassifier(LogisticRegression(), **QUICK).fit(*many).decision_
+        widths.append(np.median([result.high - result.low for result in decision.candidates]))
+    assert widths[1] > 0.33 * widths[0]  # .44; a fourth of the sampling error, .22, if each counted by itself
+
+
 def test_the_rule_and_the_guardrail_decide_how_much_has_to_be_shown():
     X, y = numbers()
     loose = SyntheticClassifier(LogisticRegression(), guardrail=1.0, **QUICK).fit(X, y).decision_

@@ -124,3 +124,25 @@ def test_a_handicap_is_no_chance():
     assert f"at least {asked.least_gain:.4g} is asked of one of 1" in asked.reason
     same = choose_from_losses(sizes, [base, base], y, reference=sizes[1])
     assert same.reason == "no candidate had a smaller validation risk than what is presumed"
+
+
+def test_rows_of_a_unit_are_one_observation():
+    rng = np.random.default_rng(0)
+    losses, y = rng.exponential(size=(3, 60)), np.repeat([0, 1], 30)
+    losses += [[0.2], [0.1], [0.0]]
+    sizes = [NOTHING, Candidate(1.0), Candidate(0.5)]
+    once = choose_from_losses(sizes, losses, y)
+    copied = np.repeat(losses, 4, axis=1), np.repeat(y, 4)
+    together = choose_from_losses(sizes, *copied, units=np.repeat(np.arange(60), 4))
+    np.testing.assert_allclose(together.covariance, once.covariance)
+    assert together.least_gain == pytest.approx(once.least_gain)
+    alone = choose_from_losses(sizes, *copied)
+    assert alone.standard_error(1, 0) == pytest.approx(once.standard_error(1, 0) / 2, rel=0.03)
+
+
+def test_a_group_of_one_unit_and_units_of_another_length_are_refused():
+    losses, y = np.ones((2, 8)), np.repeat([0, 1], 4)
+    with pytest.raises(PlanError, match=r"one row has no spread \(group 1\): got 1, expected >= 2 units"):
+        choose_from_losses([NOTHING, Candidate(1.0)], losses, y, units=[0, 1, 2, 3, 4, 4, 4, 4])
+    with pytest.raises(SchemaError, match="units"):
+        choose_from_losses([NOTHING, Candidate(1.0)], losses, y, units=[0, 1])

@@ -112,6 +112,7 @@ class Validation:
                 folds=folds,
                 repeats=repeats,
                 sample_weight=weights,
+                units=real.strata.units,
                 handicaps=handicaps[positions],
                 reference=reference,
             )

@@ -10,7 +10,15 @@ import numpy as np
 
 from makeweight.errors import PlanError
 from makeweight.evaluation.curve import ScalingCurve, ScalingSettings
-from makeweight.theory import NOTHING, Candidate, ScalingLaw, choose_from_losses, fit_calibration, row_losses
+from makeweight.theory import (
+    NOTHING,
+    Candidate,
+    ScalingLaw,
+    choose_from_losses,
+    covariance_of_means,
+    fit_calibration,
+    row_losses,
+)
 
 
 def held_out_losses(
@@ -53,6 +61,7 @@ class ScalingEvidence:
     sizes: np.ndarray
     losses: np.ndarray
     codes: np.ndarray
+    units: np.ndarray
     assigned: np.ndarray
     real_sizes: np.ndarray
     largest: int
@@ -66,6 +75,7 @@ class ScalingEvidence:
             candidates,
             mean[[s, *range(s)]],
             self.codes[rows],
+            units=self.units[rows],
             folds=int(self.assigned.max()) + 1,
             repeats=len(self.losses),
         )
@@ -122,7 +132,8 @@ class ScalingEvidence:
             return None
         mean = self._arms(relative).mean(axis=0)[arms]
         n_groups = int(self.codes.max()) + 1
-        parts = [np.cov(mean[:, self.codes == code]) / np.sum(self.codes == code) for code in range(n_groups)]
+        groups = [self.codes == code for code in range(n_groups)]
+        parts = [covariance_of_means(mean[:, rows], self.units[rows]) for rows in groups]
         return np.asarray(sum(parts) / n_groups**2)
 
     def _arms(self, relative: bool) -> np.ndarray:

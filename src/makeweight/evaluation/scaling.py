@@ -162,7 +162,7 @@ def scaling_curve(
         problem.most,
         MULTIPLES[-1],
     )
-    evidence = ScalingEvidence(np.array(task.sizes), losses, strata.codes, assigned, real_sizes, largest)
+    evidence = ScalingEvidence(np.array(task.sizes), losses, strata.codes, strata.units, assigned, real_sizes, largest)
     return evidence.conclude(settings, ranking, start)
 
 

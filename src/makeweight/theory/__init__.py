@@ -7,7 +7,7 @@ Numpy and scipy only. What only the published paper needs, worlds with known ans
 from makeweight.theory.borrowing import BorrowedRows, borrow
 from makeweight.theory.calibration import Calibration, fit_calibration, logit_shift
 from makeweight.theory.candidates import NOTHING, Candidate, Take
-from makeweight.theory.decision import SizeDecision, choose_from_losses, least_correction
+from makeweight.theory.decision import SizeDecision, choose_from_losses, covariance_of_means, least_correction
 from makeweight.theory.information import fisher_information, prior_weight, rows_worth
 from makeweight.theory.logistic import LogisticFit, balanced_weights, fit_logistic, row_scores
 from makeweight.theory.multiple import guarded_p_value, holm
@@ -55,6 +55,7 @@ __all__ = [
     "choose_from_losses",
     "choose_size",
     "cost_of_transfer",
+    "covariance_of_means",
     "cross_fitted_ratio",
     "density_ratio_weights",
     "effective_sample_size",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from makeweight.errors import OptionError, PlanError, SchemaError
 from makeweight.theory._checks import Floats, as_codes, as_weights, choice, count, fraction
 from makeweight.theory.candidates import NOTHING, Candidate, Take
 
-__all__ = ["SizeDecision", "choose_from_losses", "least_correction"]
+__all__ = ["SizeDecision", "choose_from_losses", "covariance_of_means", "least_correction"]
 
 _DRAWS = 4000
 
@@ -82,6 +83,7 @@ def choose_from_losses(
     folds: int = 5,
     repeats: int = 1,
     sample_weight: npt.ArrayLike | None = None,
+    units: npt.ArrayLike | None = None,
     handicaps: npt.ArrayLike | None = None,
     reference: Candidate = NOTHING,
 ) -> SizeDecision:
@@ -113,6 +115,9 @@ def choose_from_losses(
         Of the cross-validation that the losses come from.
     sample_weight : array-like of shape (n,), optional
         Of the rows within their group.
+    units : array-like of shape (n,), optional
+        Numbers or names; rows of a unit are one observation: equal rows that no split parts, or rows of one person.
+        Every row by itself without.
     handicaps : array-like of shape (c,), optional
         Standard errors that a candidate's gain has to show under the guardrail beyond what the others have to: 0 where
         gains are expected, more where they are not, so that those are not lost among these. The level stays.
@@ -127,9 +132,9 @@ def choose_from_losses(
     Raises
     ------
     SchemaError
-        When losses or handicaps have another shape or are missing.
+        When losses, units or handicaps have another shape or are missing.
     PlanError
-        When `reference` is no candidate, a group has fewer than two rows with weight, or no candidate could be fitted.
+        When `reference` is no candidate, a group has fewer than two units with weight, or no candidate could be fitted.
     OptionError
         When an option is out of range.
 
@@ -157,20 +162,19 @@ def choose_from_losses(
     if np.isnan(table).any():
         raise SchemaError("missing losses", where="losses", got=int(np.isnan(table).sum()), expected="none")
     names, codes = as_codes(groups, "groups", length=table.shape[1])
+    together = np.arange(table.shape[1]) if units is None else as_codes(units, "units", length=table.shape[1])[1]
     weights = as_weights(sample_weight, table.shape[1])
     usable = np.asarray(np.isfinite(table).all(axis=1))
     finite = np.where(usable[:, None], table, 0.0)
     risks, covariances = np.empty((len(table), len(names))), []
     for k, name in enumerate(names.tolist()):
         rows = (codes == k) & (weights > 0)
-        if rows.sum() < 2:
-            raise PlanError(
-                "one row has no spread", where=f"group {name!r}", got=int(rows.sum()), expected=">= 2 rows with weight"
-            )
-        share = weights[rows] / weights[rows].sum()
-        risks[:, k] = finite[:, rows] @ share
-        apart = (finite[:, rows] - risks[:, [k]]) * share
-        covariances.append(apart @ apart.T * (rows.sum() / (rows.sum() - 1)))
+        different = len(np.unique(together[rows]))
+        if different < 2:
+            expected = f">= 2 {'rows' if units is None else 'units'} with weight"
+            raise PlanError("one row has no spread", where=f"group {name!r}", got=different, expected=expected)
+        risks[:, k] = finite[:, rows] @ weights[rows] / weights[rows].sum()
+        covariances.append(covariance_of_means(finite[:, rows], together[rows], weights[rows]))
     share_of = np.full(risks.shape, 1 / len(names))
     if objective == "worst":
         share_of = np.equal(np.arange(len(names)), risks.argmax(axis=1)[:, None]).astype(np.float64)
@@ -191,6 +195,45 @@ def choose_from_losses(
         np.zeros(len(table)) if handicaps is None else _as_handicaps(handicaps, len(table)),
         reference,
     )
+
+
+def covariance_of_means(
+    values: npt.NDArray[Any], units: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None
+) -> Floats:
+    """Return the covariance of weighted means over rows, of which those of a unit are one observation.
+
+    Parameters
+    ----------
+    values : ndarray of shape (c, n)
+        Finite.
+    units : ndarray of shape (n,)
+        At least two different ones. Equal rows that no split parts are one: their losses say the same.
+    weights : ndarray of shape (n,), optional
+        Not negative.
+
+    Returns
+    -------
+    ndarray of shape (c, c)
+
+    Notes
+    -----
+    The variance of a ratio of totals over clusters, by linearisation (Cochran, *Sampling Techniques*, 1977, section
+    9.A). With a row per unit it is the sample covariance over n.
+
+    Examples
+    --------
+    >>> losses = np.array([[0.1, 0.5, 0.6]])
+    >>> once = covariance_of_means(losses, np.arange(3))
+    >>> bool(np.isclose(once, losses.var(ddof=1) / 3).all())
+    True
+    >>> four_times = covariance_of_means(np.repeat(losses, 4, axis=1), np.repeat(np.arange(3), 4))
+    >>> bool(np.isclose(once, four_times).all())
+    True
+    """
+    share = np.full(values.shape[1], 1 / values.shape[1]) if weights is None else weights / weights.sum()
+    different, unit = np.unique(units, return_inverse=True)
+    apart = np.stack([np.bincount(unit, row) for row in (values - (values @ share)[:, None]) * share])
+    return np.asarray(apart @ apart.T * (len(different) / (len(different) - 1)))
 
 
 def _as_handicaps(handicaps: npt.ArrayLike, length: int) -> Floats:
