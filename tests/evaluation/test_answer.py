@@ -115,6 +115,24 @@ def test_a_gain_that_is_worse_elsewhere_or_of_another_learner_is_none():
     assert answer.text == "Do not add rows: calibrate logistic regression."
 
 
+def test_what_helps_nearly_always_is_likely_where_it_did_better_and_nothing_is_shown():
+    open_, estimators = {"hgb": 0.3}, ("lr", "hgb")
+    likely = give_answer(scores({("hgb", "auto+platt"): (0.12, 0.3)}, estimators, uneven=open_), advice())
+    assert (likely.step, likely.estimator, likely.arm, likely.shown) == ("auto", "hgb", "auto+platt", False)
+    assert re.fullmatch(
+        r"Likely best: SyntheticClassifier with boosted trees, log-loss \d+\.\d % lower, not shown\.", likely.text
+    )
+    assert len(likely.text.split()) <= MOST_WORDS
+    assert likely.command.startswith("in Python: SyntheticClassifier(model, 'smote').fit")
+    alone = give_answer(scores({"auto+platt": (0.0013, 0.0005)}), advice())
+    assert re.fullmatch(r"Likely best: SyntheticClassifier, log-loss 0\.\d % lower, not shown\.", alone.text)
+    for worse in ((-0.5, 0.3), (0.12, -0.9)):  # than calibration with the other estimator, in log-loss or in AUROC
+        kept = give_answer(scores({("hgb", "auto+platt"): worse}, estimators, uneven=open_), advice())
+        assert (kept.step, kept.shown) == ("calibration", True)
+    absent = scores({("hgb", "auto+platt"): (0.12, 0.3)}, estimators, uneven=open_, failing=("auto+platt",))
+    assert give_answer(absent, advice()).step == "calibration"
+
+
 def test_calibration_with_a_worse_estimator_is_not_the_answer_for_want_of_splits():
     """The forest is worse, but so uneven over splits that nothing is shown to beat it."""
     uneven = scores({("lr", "committee"): (0.02, 0.02)}, ("lr", "rf"), uneven={"rf": 0.3})

@@ -10,7 +10,7 @@ from functools import partial
 from makeweight.evaluation.arms import REFERENCE, STEPS, Arm, Step, Variant
 from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import Difference
-from makeweight.evaluation.verdict import LOSS, RANKING, beats, better, improves, loss_of
+from makeweight.evaluation.verdict import LOSS, RANKING, SMALLEST, beats, better, improves, loss_of
 from makeweight.measure.learners import make_learner
 from makeweight.page.comparison import ESTIMATORS
 
@@ -63,6 +63,7 @@ class Answer:
     #: the one thing to do, for the command line and for Python
     command: str
     python: str
+    shown: bool = True  # false where only what is known of other tables speaks for it
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     Candidates are calibration with each estimator, and every arm that is shown to be better than that with the same
     estimator. The best has the least balanced log-loss of those that none is shown to beat. Named is the simplest that
     the best is not shown to beat, in the order of `STEPS`: an arm of the same estimator, or calibration with the
-    estimator that is best without anything else.
+    estimator that is best without anything else. Where that is calibration, `SyntheticClassifier` is likely better if
+    it has done better: it did on nearly all tables that it was measured on (docs/soft-rows.md, "One estimator"), and
+    few splits can show nothing.
     """
     cases = _cases(advice)
     candidates = {
@@ -105,19 +108,48 @@ def give_answer(scores: Scores, advice: Advice) -> Answer:
     rivals = [pair for pair in candidates if pair[0] == best[0] or pair == plain]
     level = [pair for pair in rivals if pair == best or not beats(scores, best, pair)]
     chosen = min(level, key=lambda pair: (LADDER.index(candidates[pair].step), loss_of(scores, *pair)))
-    (estimator, _), arm = chosen, candidates[chosen]
+    likely = _likely(scores, plain) if candidates[chosen].step == "calibration" else None
+    (estimator, _), arm = likely or (chosen, candidates[chosen])
     alarms = scores.alarms(estimator)
     gain = scores.found_difference(estimator, arm.name, alarms)
     more = 0.0 if gain is None else 100 * gain.mean
-    text = _text(scores, chosen, arm, gain, cases, advice)
+    if likely:
+        text = _likely_text(scores, likely[0], plain)
+    else:
+        text = _text(scores, chosen, arm, gain, cases, advice)
     command, python = _command(arm, advice), _python(arm, advice)
-    return Answer(text, arm.step, estimator, arm.name, alarms, more, cases, command, python)
+    return Answer(text, arm.step, estimator, arm.name, alarms, more, cases, command, python, shown=not likely)
 
 
 def _best(scores: Scores, pairs: list[Pair]) -> Pair:
     """Return the pair with the least log-loss of those that none is shown to beat."""
     unbeaten = [pair for pair in pairs if not any(beats(scores, other, pair) for other in pairs if other != pair)]
     return min(unbeaten or pairs, key=lambda pair: loss_of(scores, *pair))
+
+
+def _likely(scores: Scores, plain: Pair) -> tuple[Pair, Arm] | None:
+    """Return `SyntheticClassifier` where it has less log-loss than the best calibration, and ranks no worse."""
+    measured = {
+        (estimator, arm.name): arm
+        for estimator in scores.estimators
+        for arm in scores.arms
+        if arm.calibrated and arm.step == "auto" and scores.value(estimator, arm.name, LOSS) is not None
+    }
+    if not measured:
+        return None
+    best = min(measured, key=lambda pair: loss_of(scores, *pair))
+    ranks, plainly = (scores.value(*pair, RANKING) for pair in (best, plain))
+    if ranks is None or plainly is None or ranks.mean < plainly.mean:
+        return None
+    return (best, measured[best]) if loss_of(scores, *plain) - loss_of(scores, *best) >= SMALLEST else None
+
+
+def _likely_text(scores: Scores, pair: Pair, plain: Pair) -> str:
+    percent = f"{100 * (1 - loss_of(scores, *pair) / loss_of(scores, *plain)):.1f} %"
+    gain = f"log-loss {percent} lower, not shown."
+    named = f"Likely best: SyntheticClassifier with {ESTIMATORS.get(pair[0], pair[0])}, {gain}"
+    several = len(scores.estimators) > 1
+    return named if several and len(named.split()) <= MOST_WORDS else f"Likely best: SyntheticClassifier, {gain}"
 
 
 def is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:

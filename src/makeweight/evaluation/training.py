@@ -35,9 +35,9 @@ from makeweight.theory import logit_shift
 
 __all__ = ["Settings"]
 
-#: How `SyntheticClassifier` is set up: lighter than its defaults, so that it can be repeated in every split.
+#: How `SyntheticClassifier` is set up: as it is by default where it asks a teacher.
 AUTO: dict[str, Any] = {"cv": 3, "repeats": 1, "target_prior": "balanced"}
-#: Its committee, which all estimators share (they are no members of it), is lighter, too.
+#: Its committee, which all estimators share (they are no members of it), is lighter than by default.
 LIGHT: dict[str, Any] = {"cv": 3, "repeats": 1}
 #: Options of every committee.
 TEACHER: dict[str, Any] = {"members": "auto"}
