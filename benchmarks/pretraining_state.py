@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -79,6 +78,15 @@ def compare(state: dict[str, Any], steps: int) -> None:
         print(f"  the whole state, which moved by {moved:.3g}; {len(content(chosen)) / 1e6:.2f} MB", flush=True)
 
 
+def keep_figures(new: Path, kept: Path) -> None:
+    """Write the figures of a run below those of the runs that it went on from, a line per step."""
+    head, *lines = new.read_text(encoding="utf-8").splitlines()
+    first = int(lines[0].split(",")[0])
+    before = kept.read_text(encoding="utf-8").splitlines()[1:] if kept.exists() else []
+    lines = [*(line for line in before if int(line.split(",")[0]) < first), *lines]
+    kept.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
@@ -95,7 +103,7 @@ def main() -> None:
     path = folder / "checkpoint.pt"
     weights.write_atomically(path, content(small(state)))
     if options.output:
-        shutil.copy(options.checkpoint.parent / "validation.csv", folder)
+        keep_figures(options.checkpoint.parent / "validation.csv", folder / "validation.csv")
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
