@@ -262,9 +262,10 @@ def speed() -> None:
     told("its answers", lambda: beside.predict_proba(rows))
     features, labels = make_classification(1_000, 10, weights=[0.9], random_state=0)
     small = pd.DataFrame(features, columns=[f"x{i}" for i in range(10)]).assign(label=labels)
-    for teacher in ("auto", None):
-        model = SyntheticClassifier(LogisticRegression(), teacher=teacher, random_state=0)
-        told(f"SyntheticClassifier, 1,000 x 10, teacher={teacher!r}", partial(model.fit, features, labels))
+    options: tuple[dict[str, Any], ...] = ({}, {"cv": 5, "repeats": 2}, {"teacher": None})
+    for given in options:
+        model = SyntheticClassifier(LogisticRegression(), random_state=0).set_params(**given)
+        told(f"SyntheticClassifier, 1,000 x 10, {given or 'by default'}", partial(model.fit, features, labels))
     for name in ("smoothed-bootstrap", "transformer"):
         told(f"8,000 rows by {name}, 1,000 x 10", partial(written, small, {0: 4_000, 1: 4_000}, 0, name))
 
