@@ -218,7 +218,7 @@ def covariance_of_means(
     Notes
     -----
     The variance of a ratio of totals over clusters, by linearisation (Cochran, *Sampling Techniques*, 1977, chapter
-    9A). With a row per unit it is the sample covariance over n.
+    9A); docs/theory.md, "Choosing". With a row per unit it is the sample covariance over n.
 
     Examples
     --------
