@@ -84,7 +84,7 @@ def keep_figures(new: Path, kept: Path) -> None:
     first = int(lines[0].split(",")[0])
     before = kept.read_text(encoding="utf-8").splitlines()[1:] if kept.exists() else []
     lines = [*(line for line in before if int(line.split(",")[0]) < first), *lines]
-    kept.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    weights.write_atomically(kept, ("\n".join([head, *lines]) + "\n").encode())
 
 
 def main() -> None:
