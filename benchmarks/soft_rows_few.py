@@ -197,6 +197,6 @@ def summarise(frame: pd.DataFrame) -> None:
         grouped = part.groupby(["arm", "learner"], sort=False)[metrics]
         text = grouped.mean().map("{:.3f}".format) + " ± " + grouped.sem().map("{:.3f}".format)
         print((text[metrics[0]] + " / " + text[metrics[1]]).unstack("learner").to_string())
-        for trees in {"XGB", "CatBoost"} & set(part["learner"]) if opal_mode else ():
+        for trees in sorted({"XGB", "CatBoost"} & set(part["learner"])) if opal_mode else ():
             mean = part[part["learner"].isin(["LR", "RF", trees])].groupby("arm", sort=False)[metrics].mean()
             print(f"mean of LR, RF, {trees}\n{mean.round(3).to_string()}")

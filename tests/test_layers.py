@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "progress",
         "table",
         "plan",
+        "rules",
         "generators",
         "sampler",
         "committee",

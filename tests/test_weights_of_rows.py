@@ -149,3 +149,9 @@ def test_repetitions_are_unbiased_and_even_within_strata():
     for bad in ([-1.0], [np.nan], [np.inf]):
         with pytest.raises(OptionError, match="weights"):
             repetitions(bad, ["a"], rng)
+
+
+def test_a_teacher_that_takes_weights_may_be_asked_in_a_pipeline():
+    inner = ResampledClassifier(sampler(soft_labels=LogisticRegression(), augment=10), LogisticRegression())
+    pipeline = Pipeline([("over", sampler(soft_labels=inner, weights="rows")), ("clf", LogisticRegression())])
+    assert pipeline.fit(X, Y).score(X, Y) > 0.5

@@ -116,9 +116,10 @@ def balance(
     if draw_labels and not soft:
         raise OptionError("labels are drawn from the probabilities of soft labels", hint="add soft_labels=True")
     if soft:
-        from makeweight.committee.softened import soft_amount, soften  # they bring scikit-learn
+        from makeweight.committee.softened import check_soft, soft_amount, soften  # they bring scikit-learn
 
         amount = soft_amount(amount, groups, read_constraints(constraints, table.schema))
+        check_soft(table, groups, amount, teacher=soft_labels, draw_labels=draw_labels)
     plan = amount.plan(groups)
     if not soft:
         warn_of_few_rows(plan)

@@ -12,7 +12,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 
 from makeweight._compat import HasMethods, Interval, StrOptions
 from makeweight.balancing import balance
-from makeweight.committee.softened import soft_amount, soften
+from makeweight.committee.softened import check_soft, soft_amount, soften
 from makeweight.generators import DEFAULT_GENERATOR
 from makeweight.generators.base import Generator
 from makeweight.generators.fill import Limits
@@ -73,10 +73,14 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
     soft_labels : bool, Committee, classifier or generator with ``label``, default=False
         Let every row carry p(label | row): real and synthetic rows stand once per label, with the label's probability
         as ``sample_weight_``. True asks a `makeweight.Committee`; one can be given, and any other classifier with
-        ``predict_proba``, or a generator that can say what a row is, is cross-fitted in its place. Rows lie evenly
-        over the groups, 8,000 of them or twice the
-        real ones where that is more, unless `sampling_strategy` or `augment` say otherwise. The learner needs sample
-        weights, and in a pipeline they do not reach it: fit it to what ``fit_resample`` returns.
+        ``predict_proba``, or a generator that can say what a row is, is cross-fitted in its place. 8,000 rows are
+        written, or twice the real ones where that is more, in the proportion of the real ones, and with `group_by` as
+        many for every group, unless `sampling_strategy` or `augment` say otherwise. Every group needs two different
+        rows. The learner needs sample weights; see `weights`.
+    weights : {"attribute", "rows"}, default="attribute"
+        How rows that weigh differently (`soft_labels`, `alpha`, `synthetic_weight`) reach the learner: by
+        ``sample_weight_``, which a pipeline of imbalanced-learn does not pass on (`ResampledClassifier` does); or as
+        rows that stand as often as they weigh, on average: of the real rows some then stand twice and some not at all.
 
     Attributes
     ----------
@@ -92,10 +96,12 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
     table_ : makeweight.table.Table
         The real rows with their schema, which ``load`` of a generator takes.
     is_synthetic_ : ndarray of bool, shape (n_rows,)
+        With `soft_labels` a real row stands once per label, so that real rows are among those below the first n_real.
     sample_weight_ : ndarray of float64, shape (n_rows,)
         Weights for the returned rows.
     probabilities_ : ndarray of shape (n_real + n_synthetic, k)
-        With `soft_labels`: of the real rows, by fits that have not seen them, then of the synthetic ones.
+        With `soft_labels`: of the real rows, by fits that have not seen them, then of the synthetic ones, each once;
+        ``generation_.probabilities`` has them for every returned row.
     teacher_ : Committee
         With `soft_labels`.
     n_features_in_ : int
@@ -291,8 +297,9 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         )
         self.teacher_, self.probabilities_ = soft.lesson.teacher, soft.lesson.probabilities
         self.sample_weight_ = soft.sample_weight
-        self.is_synthetic_ = np.arange(len(self.sample_weight_)) >= soft.n_real
-        return soft.further, 2 * soft.labels.labels + self.is_synthetic_
+        self.is_synthetic_ = soft.is_synthetic
+        below = np.arange(len(self.sample_weight_)) >= soft.n_real
+        return soft.further, 2 * soft.labels.labels + below
 
     def _plan(self, given: LabelledRows) -> tuple[Table, Groups]:
         schema = Target(given.target, tuple(given.attributes), given.stated(self.kinds)).schema(given.frame)
@@ -303,6 +310,7 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
         if self.soft_labels is not False:
             amount = soft_amount(amount, groups, read_constraints(self.constraints, schema))
+            check_soft(table, groups, amount, teacher=self.soft_labels)
         self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance

@@ -20,6 +20,8 @@ __all__ = ["Weights", "refuse_pipeline", "repeated", "row_weights"]
 Weights = Literal["attribute", "rows"]
 #: What calls a sampler in a pipeline of imbalanced-learn. It takes rows and labels, and nothing else.
 PIPELINE = ("imblearn.pipeline", "_fit_resample_one")
+#: What calls a sampler and passes its weights on.
+PASSES_ON = "makeweight.resampled"
 
 
 def row_weights(groups: Groups, generation: Generation) -> np.ndarray:
@@ -50,7 +52,7 @@ def repeated(
 def refuse_pipeline(why: str) -> None:
     """Refuse to be a step of a pipeline, which drops the weights of rows without a word."""
     frame: Any = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame.f_globals.get("__name__") != PASSES_ON:
         if (frame.f_globals.get("__name__"), frame.f_code.co_name) == PIPELINE:
             raise OptionError(
                 "a pipeline passes no weights of rows on",

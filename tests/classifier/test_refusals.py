@@ -6,12 +6,12 @@ import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from classifier_for_tests import NO_ROWS, QUICK, numbers
-from makeweight import SyntheticClassifier, SyntheticOverSampler
-from makeweight.errors import OptionError, PlanError
+from makeweight import Committee, SyntheticClassifier, SyntheticOverSampler
+from makeweight.errors import OptionError, PlanError, SchemaError
 
 
 def test_one_seed_decides_everything():
@@ -53,6 +53,20 @@ def test_fewer_rows_than_folds():
         ({"estimator": LinearSVC()}, OptionError, "no predict_proba"),
         ({"generator": SyntheticOverSampler(augment=3)}, OptionError, "sizes are the classifier's"),
         ({"generator": SyntheticOverSampler(synthetic_weight=9)}, OptionError, "sizes are the classifier's"),
+        ({"generator": SyntheticOverSampler(soft_labels=True)}, OptionError, "for the classifier to choose"),
+        ({"generator": SyntheticOverSampler(weights="rows")}, OptionError, "for the classifier to choose"),
+        ({"generator": SyntheticOverSampler(constraints="x0 > 99")}, SchemaError, "real rows break a constraint"),
+        (
+            {"generator": SyntheticOverSampler(constraints="x0 > -99"), "bias_correction": "signed"},
+            OptionError,
+            "signed weights need rows",
+        ),
+        (
+            {"generator": SyntheticOverSampler(constraints="target == 0 or x0 > -99"), "teacher": Committee(["lr"])},
+            PlanError,
+            "a constraint names the label",
+        ),
+        ({"estimator": LinearRegression()}, OptionError, "take a classifier"),
         ({"generator": "smot"}, OptionError, "unknown generator"),
         ({"augment": 0, "alpha": 0.5}, PlanError, "none are asked for"),
         ({"augment": 9, "alpha": 0}, PlanError, "no weight"),
@@ -69,6 +83,16 @@ def test_what_does_not_fit_is_refused(options, error, says):
     X, y = numbers()
     with pytest.raises(error, match=says):
         SyntheticClassifier(**{"estimator": LogisticRegression(), **QUICK, **options}).fit(X, y)
+
+
+def test_rows_obey_the_constraints_of_the_sampler():
+    X, y = numbers()
+    kept = X[:, 0] + X[:, 1] <= 1
+    sampler = SyntheticOverSampler("smoothed-bootstrap", constraints="x0 + x1 <= 1")
+    model = SyntheticClassifier(LogisticRegression(), sampler, n_synthetic="balance", augment=200, random_state=0)
+    made = model.fit(X[kept], y[kept]).generation_.frame
+    assert len(made) >= 400
+    assert (made["x0"] + made["x1"] <= 1).all()
 
 
 def test_labels_that_are_no_labels_are_refused():

@@ -253,6 +253,7 @@ def test_sizes_that_are_given_need_no_teacher():
     for sizes in ({"augment": 0}, {"n_synthetic": "balance"}, {"n_synthetic": 0, "augment": 0}):
         model = SyntheticClassifier(LogisticRegression(), "smoothed-bootstrap", **sizes, **TAUGHT).fit(X, y)
         assert model.teacher_ is None
+        assert any("teacher was not asked" in note for note in model.decision_.notes)
         assert "committee alone" not in {result.title for result in model.decision_.candidates}
 
 

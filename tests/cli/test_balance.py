@@ -373,6 +373,41 @@ class TestSoftLabels:
         plan = run("balance", csv, "--target", "paid", "--soft-labels", "--dry-run", "--json").json
         assert [group["n_balance"] for group in plan["groups"]] == [6400, 1600]
 
+    @pytest.mark.parametrize("dry", [True, False])
+    def test_what_cannot_be_is_refused_before_anything_is_written(self, run, csv, dry, monkeypatch, tmp_path):
+        monkeypatch.setattr("makeweight.generators.writing.write_rows", None)
+        frame = pd.read_csv(csv)
+        files = {name: tmp_path / f"{name}.csv" for name in ("taken", "one")}
+        frame.assign(makeweight_weight=1).to_csv(files["taken"], index=False)
+        frame.assign(paid=["maybe", *frame["paid"][1:].astype(str)]).to_csv(files["one"], index=False)
+        out = ["--dry-run"] if dry else ["-o", tmp_path / "out.csv"]
+        for file, options, says in (
+            (csv, ["--draw-labels", "--synthetic-weight", 0.5], "drawn labels weigh nothing"),
+            (files["taken"], [], "already has columns"),
+            (files["one"], [], "(paid=maybe): got 1 row"),
+        ):
+            result = run("balance", file, *self.COMMAND, *options, *out)
+            assert result.code == 2
+            assert says in result.err
+
+    def test_a_dry_run_expects_the_committee_to_take_its_time(self, run, csv):
+        expected = [
+            run("balance", csv, *self.COMMAND[:4], *more, "--dry-run", "--json").json["expected"]["seconds"]
+            for more in ([], ["--soft-labels"])
+        ]
+        assert expected[1] > expected[0] + 1
+
+    def test_columns_of_probabilities_are_named_as_labels_are_written(self, run, tmp_path):
+        rng = np.random.default_rng(0)
+        labels = ["2020-01-01"] * 40 + ["2021-01-01"] * 20
+        pd.DataFrame({"x": rng.normal(size=60), "y": labels}).to_csv(tmp_path / "dates.csv", index=False)
+        out = tmp_path / "out.csv"
+        command = ("--generator", "smoothed-bootstrap", "--soft-labels", "--augment", 5, "--probabilities", "-o", out)
+        result = run("balance", tmp_path / "dates.csv", "--target", "y", "--synthetic-only", *command)
+        made = pd.read_csv(out)
+        assert {f"makeweight_p_{label}" for label in made["y"]} == set(made.columns[-2:])
+        assert f"{len(made):,} rows in all" in result.err
+
     @pytest.mark.parametrize("flag", ["--draw-labels", "--probabilities"])
     def test_what_needs_soft_labels_says_so(self, run, csv, flag):
         result = run("balance", csv, "--target", "paid", flag)

@@ -362,3 +362,16 @@ class TestBoostedTrees:
         X = pd.DataFrame({"x": [1.0] * 6})
         p = BoostedTrees(Schema.infer(X)).fit(X, np.array([0, 0, 0, 0, 1, 1])).predict_proba(X)
         assert np.allclose(p, [[2 / 3, 1 / 3]] * 6, atol=1e-3)
+
+
+def test_a_class_of_which_no_row_weighs_anything_is_refused():
+    X, y, _ = mixed(60)
+    with pytest.raises(OptionError, match="weigh nothing together"):
+        Committee(["closed-form"]).fit(X, y, sample_weight=np.where(y == y[0], 0.0, 1.0))
+
+
+def test_a_group_is_told_by_the_names_of_its_columns():
+    X, y, _ = mixed(60)
+    X = X.assign(site=["a"] + ["b"] * 59)
+    with pytest.raises(PlanError, match=r", site=a\): got 1 row,"):
+        Committee(["closed-form"]).fit(X, y, groups=X[["site"]])

@@ -1,13 +1,19 @@
 """Rows stand once per label, and lose no weight."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from makeweight import Schema, SyntheticOverSampler, balance
+from makeweight import Committee, Schema, Synthesizer, SyntheticOverSampler, balance
 from makeweight.committee import ClosedForm, drawn_labels, soft_labels
 from makeweight.errors import OptionError, PlanError
 from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
@@ -56,7 +62,8 @@ class TestSampler:
         assert rows[:300].equals(X[["x", "z"]])
         assert labels[:300].tolist() == y.tolist()
         assert not sampler.is_synthetic_[:300].any()
-        assert sampler.is_synthetic_[300:].all()
+        assert sampler.is_synthetic_.tolist() == sampler.generation_.is_synthetic.tolist()
+        assert 0 < (~sampler.is_synthetic_[300:]).sum() <= 300  # real rows with their other label
         n = 300 + sampler.plan_.n_synthetic
         assert sampler.sample_weight_.sum() == pytest.approx(n, rel=1e-3)
         assert sampler.probabilities_.shape == (n, 2)
@@ -89,6 +96,13 @@ class TestSampler:
         others = sampler.sample_weight_[300:].sum()
         assert first.sum() + others == pytest.approx(300 + sampler.plan_.n_synthetic, rel=0.01)
         assert abs(np.average(labels == "rare", weights=sampler.sample_weight_) - 0.5) < 0.1
+
+    def test_fit_checks_what_a_teacher_needs(self):
+        X, y = self.rows()
+        with pytest.raises(OptionError, match="unknown member"):
+            SyntheticOverSampler(soft_labels=Committee(["logit"])).fit(X, y)
+        with pytest.raises(PlanError, match="y=one"):
+            SyntheticOverSampler(soft_labels=True).fit(X, y.where(y.index > 0, "one"))
 
     def test_the_same_seed_gives_the_same_rows(self):
         X, y = self.rows()
@@ -244,9 +258,73 @@ class TestBalance:
             ({"draw_labels": True, "synthetic_weight": 0.5}, PlanError, "drawn labels weigh nothing"),
             ({"alpha": 0.5}, PlanError, "alpha weighs"),
             ({"constraints": {"high": "y == 'common' or x > -9"}}, PlanError, "names the label"),
-            ({"teacher": SmoothedBootstrap()}, OptionError, "no method label"),
+            ({"teacher": SmoothedBootstrap()}, OptionError, "no teacher that can say"),
+            ({"teacher": "lr"}, OptionError, r"soft_labels\): got 'lr'(?s:.)*Committee\(\['lr'\]\)"),
+            ({"teacher": None}, OptionError, "no teacher that can say"),
+            ({"teacher": LinearRegression()}, OptionError, "no teacher that can say"),
+            ({"teacher": Synthesizer("smoothed-bootstrap")}, OptionError, "no teacher that can say"),
+            ({"teacher": LogisticRegression}, OptionError, "no teacher that can say"),
+            ({"teacher": Committee(["logit"])}, OptionError, "unknown member"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, options, error, match):
+    def test_what_does_not_fit_is_refused_before_a_row_is_written(self, options, error, match, monkeypatch):
+        monkeypatch.setattr("makeweight.balancing.write_rows", None)
         with pytest.raises(error, match=match):
             self.balanced(**options)
+
+    @pytest.mark.parametrize("few", [1, 3])
+    def test_a_group_without_two_different_rows_is_refused_by_its_name(self, few, monkeypatch):
+        monkeypatch.setattr("makeweight.balancing.write_rows", None)
+        frame = self.frame(30).assign(sex="m")
+        frame.loc[: few - 1] = frame.loc[0].tolist()
+        frame.loc[: few - 1, "sex"] = "f"
+        with pytest.raises(PlanError, match=f"y=common, sex=f.*got {few} row"):
+            balance(frame, target="y", group_by="sex", generator="smoothed-bootstrap", soft_labels=True)
+
+    def test_a_teacher_without_weights_is_refused_where_groups_need_them(self):
+        with pytest.raises(OptionError, match=r"member 'teacher'(?s:.)*group_by"):
+            balance(
+                self.frame(),
+                target="y",
+                group_by="sex",
+                generator="smoothed-bootstrap",
+                soft_labels=KNeighborsClassifier(),
+            )
+
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            [1.0, 1.5],
+            [Decimal(1), Decimal("1.5")],
+            pd.period_range("2020", periods=2, freq="Y").tolist(),
+            pd.interval_range(0, 2).tolist(),
+            pd.date_range("2020", periods=2).tolist(),
+        ],
+        ids=lambda labels: type(labels[0]).__name__,
+    )
+    @pytest.mark.parametrize("teacher", [LogisticRegression(), Committee(["closed-form", "hgb"], cv=2)])
+    def test_any_labels_that_rows_are_written_for(self, labels, teacher):
+        frame = self.frame()[["x", "z", "y"]]
+        soft = balance(
+            frame.assign(y=[labels[label == "rare"] for label in frame["y"]]),
+            target="y",
+            generator="smoothed-bootstrap",
+            soft_labels=teacher,
+            augment=5,
+            random_state=0,
+        )
+        assert set(soft.further["y"]) == set(labels)
+        assert soft.probabilities.columns.tolist() == labels
+        high = frame["x"] > 1.5
+        assert soft.probabilities[labels[1]][:200][high].mean() > 0.5
+
+    @pytest.mark.parametrize("container", [pd.DataFrame, np.asarray, pl.DataFrame])
+    def test_a_teacher_that_reads_identifiers_is_asked_with_known_ones(self, container):
+        frame = self.frame(400)
+        X = pd.DataFrame({"id": np.arange(1000, 1400), "x": frame["x"], "z": frame["z"]})
+        teacher = make_pipeline(StandardScaler(), LogisticRegression())
+        sampler = SyntheticOverSampler("smoothed-bootstrap", soft_labels=teacher, random_state=0)
+        sampler.fit_resample(container(X), frame["y"])
+        real, synthetic = np.split(sampler.probabilities_[:, 1], [400])
+        assert abs(real.mean() - synthetic.mean()) < 0.02
+        assert not set(sampler.generation_.frame.iloc[:, 0]) & set(X["id"])

@@ -23,17 +23,22 @@ from makeweight.classifier.symmetry import slopes_verdict
 from makeweight.classifier.taught import BLENDS, FittedTwice, material, parts_of, taught_candidates
 from makeweight.classifier.training import RealRows
 from makeweight.classifier.validation import calibration_of, folds_of, presumed_of, rounds_of, validated
-from makeweight.committee import blend
+from makeweight.committee import Committee, blend
+from makeweight.committee.softened import refuse_rules_of_labels
+from makeweight.committee.teaching import teacher_of
 from makeweight.generators.base import Generator
 from makeweight.generators.writing import RandomState, seed_sequence
 from makeweight.labelled import read_features, remember_columns
 from makeweight.measure.calibration import fit_calibrator
 from makeweight.measure.learners import fit_estimator, weight_keyword
 from makeweight.measure.probabilities import probabilities
+from makeweight.rules import read_constraints
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.theory import NOTHING, Candidate
 
 __all__ = ["SyntheticClassifier"]
+
+NOT_ASKED = "the teacher was not asked, since n_synthetic or augment was given: leave both at 'auto'"
 
 
 class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
@@ -59,7 +64,7 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     generator : str, Generator, SyntheticOverSampler or None
         Who writes rows: a name that ``makeweight generators`` lists, or an object; by default "smoothed-bootstrap",
         which is quick. Of a configured sampler the
-        generator, ``options``, ``group_by``, ``kinds`` and ``limits`` are used; sizes are set here.
+        generator, ``options``, ``group_by``, ``kinds``, ``constraints`` and ``limits`` are used; sizes are set here.
     n_synthetic : {"auto", "balance"}, int or dict, default="auto"
         Rows that bring groups up: chosen; up to the largest group; that many for every smaller group; or
         numbers of rows *to add* by label, or by tuple of label and attributes.
@@ -252,6 +257,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """
         self._validate_params()
         check_estimator(self.estimator, signed=self.bias_correction == "signed")
+        if self._own_teacher:
+            teacher_of(self.teacher, where="teacher")
         real = self._real_rows(X, y, groups, sample_weight)
         seed = seed_sequence(self.random_state)
         to_choose, to_test, to_write, to_fit = (np.random.default_rng(s) for s in seed.spawn(4))
@@ -314,7 +321,9 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     def explain(self) -> str:
         """Return one plain page: what was added, what it weighs, what was measured on which rows, and what was not."""
         check_is_fitted(self)
-        return explained(self.decision_, type(self.estimator).__name__)
+        other = self._own_teacher and not isinstance(self.teacher, Committee)
+        teacher = f"the teacher ({type(self.teacher).__name__})" if other else "a committee of classifiers"
+        return explained(self.decision_, type(self.estimator).__name__, teacher)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return calibrated probabilities of the rows of X, shape (n, k), classes in the order of `classes_`."""
@@ -329,6 +338,10 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """Return the likeliest class at the target prior, shape (n,)."""
         likeliest = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])
+
+    @property
+    def _own_teacher(self) -> bool:
+        return self.teacher is not None and not isinstance(self.teacher, str)
 
     def _real_rows(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> RealRows:
         """Return the input as real rows, and remember its columns and classes."""
@@ -354,7 +367,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         if is_open and len(sizes) > 1 and real.strata.distinct().min() < 2:
             return (NOTHING,), is_open, NOTHING_TO_HOLD_OUT, []
         if self.teacher is None or not (self.n_synthetic == self.augment == "auto"):
-            return sizes, is_open, GIVES_ALL, []
+            return sizes, is_open, GIVES_ALL, [NOT_ASKED] if self._own_teacher else []
+        refuse_rules_of_labels(read_constraints(real.sampler.constraints, real.schema), real.schema.target)
         taught, note = taught_candidates(real, self.estimator)
         return (*sizes, *taught), is_open, GIVES_ALL, [note] if note else []
 

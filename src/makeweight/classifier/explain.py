@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from makeweight.classifier.decision import ClassifierDecision
-from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_BLEND, SOFT_REAL
+from makeweight.classifier.taught import BLEND, REAL_BLEND, SOFT, SOFT_BLEND, SOFT_REAL, TaughtCandidate
 
-HALF_SOFT = (
-    "Half of every real row's weight follows its label, half what a committee of classifiers says of it that has not "
-    "seen it."
-)
-WHOLLY_SOFT = "Every real row's weight follows what a committee of classifiers says of it that has not seen it."
-TOGETHER = " The answer is the mean, on the scale of log-odds, of {estimator} and of a committee of classifiers."
+HALF_SOFT = "Half of every real row's weight follows its label, half what {teacher} says of it, without having seen it."
+WHOLLY_SOFT = "Every real row's weight follows what {teacher} says of it, without having seen it."
+TOGETHER = " The answer is the mean, on the scale of log-odds, of {estimator} and of {teacher}."
 WAYS = {
     "nothing": "Nothing. {estimator} was fitted to the {n:,} real rows as they are.",
     "hard rows": "{m:,} synthetic rows, each with the label that it was written for, beside the {n:,} real rows.",
     SOFT_REAL: "No row. {softness}",
     SOFT: (
         "{m:,} synthetic rows beside the {n:,} real rows. No synthetic row has a label: it carries the probability of "
-        "every label, as a committee of classifiers says that was fitted to the real rows. {softness}"
+        "every label, as {teacher} says, fitted to the real rows. {softness}"
     ),
     REAL_BLEND: "No row. {estimator} was fitted to the {n:,} real rows as they are." + TOGETHER,
 }
@@ -25,17 +22,18 @@ WAYS[SOFT_BLEND] = WAYS[SOFT] + TOGETHER
 WAYS[BLEND] = (
     WAYS[SOFT]
     + " {estimator} was fitted twice: to these rows, and to the real rows as they are. The answer is the mean, on "
-    "the scale of log-odds, of a committee of classifiers and of the mean of the two."
+    "the scale of log-odds, of {teacher} and of the mean of the two."
 )
 
 
-def explained(decision: ClassifierDecision, estimator: str) -> str:
+def explained(decision: ClassifierDecision, estimator: str, teacher: str) -> str:
     """Return one page of text."""
     softness = WHOLLY_SOFT if len(decision.groups) > len(decision.target_prior) else HALF_SOFT
+    names = {"estimator": estimator, "teacher": teacher}
     amounts = {"n": sum(decision.counts), "m": decision.n_synthetic}
     parts = {
         "What was added": [
-            WAYS[decision.way].format(estimator=estimator, softness=softness, **amounts),
+            WAYS[decision.way].format(softness=softness.format(**names), **names, **amounts),
             *_groups(decision),
         ],
         "What it weighs": _weights(decision),
@@ -53,7 +51,7 @@ def explained(decision: ClassifierDecision, estimator: str) -> str:
 
 def _groups(decision: ClassifierDecision) -> list[str]:
     return [
-        f"* {name}: {count:,} real rows, {take.n_total:,} synthetic"
+        f"* {name}: {count:,} real {'row' if count == 1 else 'rows'}, {take.n_total:,} synthetic"
         for name, count, take in zip(decision.groups, decision.counts, decision.takes, strict=True)
     ]
 
@@ -76,10 +74,12 @@ def _measured(decision: ClassifierDecision) -> list[str]:
     after = "" if decision.calibration == "none" else f" after calibration ({decision.calibration})"
     risk = {"balanced": "mean over groups", "worst-group": "largest of the groups"}[decision.objective]
     chosen, nothing = decision.candidates[decision.chosen], decision.candidates[0]
+    taught = any(isinstance(result.candidate, TaughtCandidate) for result in decision.candidates)
+    learners = "generator, teacher and classifier" if taught else "generator and classifier"
+    often = "once" if decision.repeats == 1 else f"{decision.repeats} times"
     lines = [
         f"Log-loss of real rows only, {risk}, in nats per row{after}. The {sum(decision.counts):,} real rows were held "
-        f"out in {decision.folds} folds, {decision.repeats} times; generator, committee and classifier had not seen "
-        "the rows that they were judged on.",
+        f"out in {decision.folds} folds, {often}; {learners} had not seen the rows that they were judged on.",
         f"Doing nothing: {nothing.risk:.4f}. Chosen ({chosen.title}): {chosen.risk:.4f}, which gains "
         f"{decision.gain:+.4f}. {len(decision.candidates)} candidates were compared.",
         f"Why this was chosen: {decision.reason}.",
@@ -89,8 +89,9 @@ def _measured(decision: ClassifierDecision) -> list[str]:
 
 
 def _presumption(decision: ClassifierDecision) -> list[str]:
+    often = "less than 1%" if decision.p_value < 0.005 else f"{decision.p_value:.0%}"
     chance = (
-        f"the best of them gains as much by chance in {decision.p_value:.0%} of tables. Another is chosen there in at "
+        f"the best of them gains as much by chance in {often} of tables. Another is chosen there in at "
         f"most {decision.guardrail:.0%} (the guardrail)."
     )
     if not decision.presumed:

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -19,6 +19,7 @@ from makeweight.generators.base import Generator
 from makeweight.labelled import LabelledRows, take_rows
 from makeweight.measure.splits import refuse_one_class
 from makeweight.plan import Groups
+from makeweight.rules import check_rows, read_constraints
 from makeweight.sampler import SyntheticOverSampler
 from makeweight.table import Schema, Table
 from makeweight.theory._checks import as_weights
@@ -30,7 +31,9 @@ def check_estimator(estimator: Any, *, signed: bool) -> None:
         raise OptionError(
             "the estimator has no predict_proba",
             got=type(estimator).__name__,
-            hint="wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True",
+            hint="take a classifier, LogisticRegression for LinearRegression"
+            if is_regressor(estimator)
+            else "wrap it in sklearn.calibration.CalibratedClassifierCV",
         )
     if signed:
         check_takes_signed(estimator)
@@ -56,6 +59,14 @@ def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> Synt
                 where=f"generator.{name}",
                 got=repr(getattr(fresh, name)),
                 hint="set n_synthetic, augment and alpha of the classifier",
+            )
+    for name, default in {"soft_labels": False, "weights": "attribute"}.items():
+        if getattr(fresh, name) != default:
+            raise OptionError(
+                "how rows carry labels and weights is for the classifier to choose",
+                where=f"generator.{name}",
+                got=repr(getattr(fresh, name)),
+                hint="leave it out; who says what a row is, is the classifier's teacher",
             )
     return fresh
 
@@ -89,7 +100,17 @@ def read_rows(
         features, frame = take_rows(features, rows), frame.iloc[rows].reset_index(drop=True)
         labels, weights = labels[rows], weights[rows]
     schema = Schema.infer(frame, target=given.target, group_by=given.attributes, kinds=given.stated(sampler.kinds))
-    cells = Groups(Table(frame, schema))
+    table = Table(frame, schema)
+    rules = read_constraints(sampler.constraints, schema)
+    if rules and signed:
+        raise OptionError(
+            "signed weights need rows that a constraint may forbid",
+            where="generator.constraints",
+            got=", ".join(rule.reason for rule in rules),
+            hint="leave the constraints out, or bias_correction",
+        )
+    check_rows(table, rules)
+    cells = Groups(table)
     refuse_one_class(cells)
     classes = np.unique(labels)
     return RealRows(features, labels, frame, given.names, schema, cells, classes, sampler, weights, correct, signed)

@@ -132,6 +132,7 @@ class RealRows:
             options=self.sampler.options,
             limits=self.sampler.limits,
             n_jobs=self.sampler.n_jobs,
+            constraints=self.sampler.constraints,
         )
         return generation, schema
 

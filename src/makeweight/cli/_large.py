@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from makeweight.cli import _options, _show
 from makeweight.cli._codes import INTERRUPTED
 from makeweight.cli._progress import Reporter
-from makeweight.cli._report import print_groups, print_ledger, print_plan
+from makeweight.cli._report import print_groups, print_ledger, print_plan, with_teacher
 from makeweight.errors import GenerationShortfall, OptionError
 
 if TYPE_CHECKING:
@@ -72,14 +72,19 @@ def dry_run(request: BalanceRequest) -> int:
     """Read the table once, and print the plan; write nothing."""
     from makeweight.generators.registry import resolve
     from makeweight.partitioned import Workers, survey
+    from makeweight.partitioned.teaching import TEACHER_ROWS, refuse_taken
 
     request = _checked(request)
     generator = resolve(request.generator, request.options)
     with Reporter(_show.console(err=True)) as progress:
         work = Workers(str(request.engine), request.jobs, progress)
         soft, constraints = request.soft_labels, request.constraints
-        plan = survey(request.data, request.columns, request.amount, work, soft=soft, constraints=constraints).plan
-    print_plan(request, request.data, plan, generator.cost(plan))
+        table = survey(request.data, request.columns, request.amount, work, soft=soft, constraints=constraints)
+        if soft:
+            refuse_taken(table.source.schema.names)
+    plan, n_columns = table.plan, len(table.schema.features)
+    cost = with_teacher(generator.cost(plan), request, plan, n_columns, most_rows=TEACHER_ROWS)
+    print_plan(request, request.data, plan, cost)
     return 0
 
 

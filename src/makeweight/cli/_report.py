@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -43,6 +43,24 @@ def report_of(outcome: BalanceOutcome) -> dict[str, object]:
         "interrupted": generation.ledger.interrupted,
         **report,
     }
+
+
+def with_teacher(cost: Cost, request: BalanceRequest, plan: Plan, n_columns: int, most_rows: int | None = None) -> Cost:
+    """Return what a plan is expected to take with the committee that says what its rows are.
+
+    `most_rows`: real rows that it is fitted to at most.
+    """
+    if not request.soft_labels:
+        return cost
+    from makeweight.committee import Committee  # it brings scikit-learn
+
+    of_label: dict[Any, int] = {}
+    for entry in plan:
+        of_label[entry.group[0]] = of_label.get(entry.group[0], 0) + entry.n_real
+    share = 1.0 if most_rows is None else min(1.0, most_rows / plan.n_real)
+    n_rows, n_rarest = (max(1, round(share * n)) for n in (plan.n_real, min(of_label.values())))
+    teaching = Committee().forecast(n_rows, n_columns, n_rarest).seconds / max(1, request.jobs)
+    return replace(cost, seconds=cost.seconds + teaching)
 
 
 def print_plan(request: BalanceRequest, source: str, plan: Plan, cost: Cost, **more: str | None) -> None:
@@ -97,7 +115,7 @@ def print_generation(out: Console, outcome: BalanceOutcome, *, written: bool = T
         f"in {_show.seconds(generation.seconds)} ({speed}), {_show.seconds(outcome.seconds)} in all, "
         f"seed {generation.seed}"
     )
-    for note in [*generation.notes, *_teaching(generation)]:
+    for note in [*generation.notes, *_teaching(generation, outcome.n_written)]:
         out.print(f"note: {note}")
     if generation.ledger.interrupted:
         out.print("interrupted: " + ("the rows accepted so far are kept" if written else "nothing was written"))
@@ -108,19 +126,19 @@ def print_generation(out: Console, outcome: BalanceOutcome, *, written: bool = T
         out.print(f"wrote {outcome.n_written:,} rows to {place}")
 
 
-def _teaching(generation: Generation) -> list[str]:
+def _teaching(generation: Generation, n_written: int) -> list[str]:
     """Say who labelled the rows, and how they carry it."""
     from makeweight.committee import SoftGeneration
 
     if not isinstance(generation, SoftGeneration):
         return []
-    teacher, rows = generation.lesson.teacher, len(generation.labels.rows)
+    teacher = generation.lesson.teacher
     members = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(teacher.members_, teacher.weights_, strict=True))
     drawn = (generation.sample_weight == 1.0).all()
-    carried = "a drawn label in every second" if drawn else "their probability as makeweight_weight"
+    carried = "a drawn label in every second" if drawn else "what it counts for as makeweight_weight"
     return [
         f"labels by a committee ({members}), log-loss {teacher.loss_:.3f} nats on rows that it had not seen",
-        f"real and synthetic rows stand once per label, {rows:,} rows in all, with {carried}: "
+        f"every row stands once per label, {n_written:,} rows in all, with {carried}: "
         "they are for fitting a learner, not for counting",
     ]
 

@@ -52,6 +52,17 @@ class BalanceRequest:
     force: bool = False
 
     @property
+    def adds_weights(self) -> bool:
+        """Whether the rows get a column of weights."""
+        soft = self.soft_labels and not self.draw_labels
+        return soft or self.alpha is not None or self.synthetic_weight is not None
+
+    @property
+    def adds_columns(self) -> bool:
+        """Whether the rows get columns of makeweight's own."""
+        return self.provenance or self.probabilities or self.adds_weights
+
+    @property
     def columns(self) -> Target:
         """The target, and what is stated of the columns."""
         from makeweight.plan import Target

@@ -12,7 +12,7 @@ import click
 
 from makeweight.cli import _endpoint, _large, _options, _show
 from makeweight.cli._codes import INTERRUPTED
-from makeweight.cli._report import print_generation, print_plan, report_of
+from makeweight.cli._report import print_generation, print_plan, report_of, with_teacher
 from makeweight.cli._request import BalanceOutcome, BalanceRequest
 from makeweight.errors import FileProblem, GenerationShortfall, GeneratorError, OptionError
 
@@ -146,6 +146,7 @@ def run(request: BalanceRequest) -> BalanceOutcome:
         progress.say(f"reading {request.data}")
         file = _options.load(request.data, request.kinds, request.missing, request.no_header)
         _check_binary_output(request, file)
+        _check_added_columns(request, file)
         table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
         groups = Groups(table)
         plan = _plan(request, table, groups)
@@ -196,20 +197,23 @@ def _dry_run(request: BalanceRequest) -> None:
     _check_output(request)
     generator = resolve(request.generator, _endpoint.options_of(request))
     file = _options.load(request.data, request.kinds, request.missing, request.no_header)
+    _check_added_columns(request, file)
     table = Table(file.frame, _options.infer(file, request.target, request.group_by, request.kinds))
     check_rows(table, read_constraints(request.constraints, table.schema))
     plan = _plan(request, table, Groups(table))
     prompt = _endpoint.preview(generator, table, plan)
-    print_plan(request, file.source, plan, generator.cost(plan), prompt=prompt)
+    cost = with_teacher(generator.cost(plan), request, plan, len(table.schema.features))
+    print_plan(request, file.source, plan, cost, prompt=prompt)
 
 
 def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
     amount = request.amount
     if request.soft_labels:
-        from makeweight.committee import soft_amount
+        from makeweight.committee import check_soft, soft_amount
         from makeweight.rules import read_constraints
 
         amount = soft_amount(amount, groups, read_constraints(request.constraints, table.schema))
+        check_soft(table, groups, amount, draw_labels=request.draw_labels)
     return amount.plan(groups)
 
 
@@ -236,6 +240,15 @@ def _check_soft(request: BalanceRequest) -> None:
     for flag, given in (("--draw-labels", request.draw_labels), ("--probabilities", request.probabilities)):
         if given and not request.soft_labels:
             raise OptionError(f"{flag} is for rows that carry probabilities", hint="add --soft-labels")
+
+
+def _check_added_columns(request: BalanceRequest, file: TableFile) -> None:
+    """Refuse, before any work, a table that has columns like those that are added."""
+    taken = [name for name in file.frame.columns if str(name).startswith(PREFIX)] if request.adds_columns else []
+    if taken:
+        raise OptionError(
+            f"the table already has columns that start with {PREFIX!r}", got=taken, hint="drop or rename them"
+        )
 
 
 def _say_split_first(err: Console, request: BalanceRequest) -> None:
@@ -311,15 +324,9 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
 
     from makeweight.committee import SoftGeneration
 
-    soft = isinstance(generation, SoftGeneration)
-    weighed = (soft and not request.draw_labels) or request.alpha is not None or request.synthetic_weight is not None
-    if not (request.provenance or weighed or request.probabilities):
+    weighed = request.adds_weights
+    if not request.adds_columns:
         return None
-    taken = [name for name in file.frame.columns if str(name).startswith(PREFIX)]
-    if taken:
-        raise OptionError(
-            f"the table already has columns that start with {PREFIX!r}", got=taken, hint="drop or rename them"
-        )
     columns: dict[str, Any] = {}
     if isinstance(generation, SoftGeneration):
         synthetic, origin = generation.is_synthetic, generation.origin()
@@ -337,9 +344,19 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
         columns[f"{PREFIX}weight"] = weights
     if isinstance(generation, SoftGeneration) and request.probabilities:
         said = generation.probabilities
-        columns.update({f"{PREFIX}p_{label}": said[label].to_numpy() for label in said})
+        columns.update({f"{PREFIX}p_{label_text(label)}": said[label].to_numpy() for label in said})
     rows = pd.DataFrame(columns)
     return rows[synthetic].reset_index(drop=True) if request.synthetic_only else rows
+
+
+def label_text(label: Any) -> str:
+    """Return a label as a file of text has it.
+
+    >>> import pandas as pd
+    >>> label_text("yes"), label_text(pd.Timestamp("2020-01-01"))
+    ('yes', '2020-01-01')
+    """
+    return str(label).removesuffix(" 00:00:00")
 
 
 def _weights(file: TableFile, generation: Generation) -> np.ndarray:

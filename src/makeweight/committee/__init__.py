@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from makeweight.committee.generation import SoftGeneration
     from makeweight.committee.networks import GeneratorLabels, LabelNetwork
     from makeweight.committee.soft import SoftLabels, drawn_labels, soft_labels
-    from makeweight.committee.softened import soft_amount, soften
+    from makeweight.committee.softened import check_soft, soft_amount, soften
     from makeweight.committee.teaching import Lesson, soft_counts, teach
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "SoftGeneration",
     "SoftLabels",
     "blend",
+    "check_soft",
     "drawn_labels",
     "soft_amount",
     "soft_counts",
@@ -40,6 +41,7 @@ _HOMES = {
     "SoftGeneration": "generation",
     "SoftLabels": "soft",
     "blend": "combination",
+    "check_soft": "softened",
     "drawn_labels": "soft",
     "soft_amount": "softened",
     "soft_counts": "teaching",

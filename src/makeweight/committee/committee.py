@@ -19,6 +19,7 @@ from makeweight.committee.forecast import CommitteeForecast, forecast_fits, tell
 from makeweight.committee.members import Member, choose_members, prior_weights
 from makeweight.committee.reading import CommitteeRows
 from makeweight.engine import run
+from makeweight.errors import OptionError
 from makeweight.generators.writing import RandomState, seed_sequence
 from makeweight.labelled import read_features, take_rows
 from makeweight.measure.learners import fit_estimator
@@ -147,10 +148,10 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._validate_params()
         rows = CommitteeRows.read(self, X, y, groups, sample_weight, self.kinds)
-        members = choose_members(self.members, len(rows))
+        members = self.checked_members(len(rows), weighed=not bool(np.all(rows.weights == 1)))
         self.classes_, self.members_ = rows.classes, tuple(member.name for member in members)
+        rows.strata.check_teachable()
         folds, repeats = self._rounds(int(rows.strata.distinct().min()), int(np.bincount(rows.labels).min()))
-        rows.strata.check(1)
         tell(forecast_fits(members, len(rows), rows.frame.shape[1], folds, repeats), self.n_jobs or 1)
         seeds = seed_sequence(self.random_state).spawn(repeats)
         tasks = [
@@ -194,6 +195,23 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the likeliest classes, shape (n,)."""
         likeliest = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])
+
+    def checked_members(self, n_rows: int, *, weighed: bool) -> tuple[Member, ...]:
+        """Return the members for a table of so many rows; refuse what cannot be fitted to it, before anything is.
+
+        `weighed`: whether rows have weights other than one.
+        """
+        members = choose_members(self.members, n_rows)
+        without = next((member for member in members if weighed and not member.takes_weights), None)
+        if without is not None:
+            raise OptionError(
+                "rows have weights, and a member of the committee takes none",
+                where=f"member {without.name!r}",
+                got="a classifier whose fit has no sample_weight",
+                hint="take another, or leave out what weighs the rows: grouping attributes (group_by, groups) and "
+                "sample_weight",
+            )
+        return members
 
     def forecast(self, n_rows: int, n_columns: int, n_rarest: int | None = None) -> CommitteeForecast:
         """Return what ``fit`` is expected to take on one core; members brought by object are taken for boosted trees.
@@ -252,7 +270,7 @@ class _Fits:
 
     models: tuple[tuple[bool, Any], ...]
     places: np.ndarray  # of these members among all
-    classes: np.ndarray
+    classes: np.ndarray  # as members call them
 
     def logs(self, features: Any, frame: pd.DataFrame) -> np.ndarray:
         """Return log-probabilities of shape (m, n, k)."""
@@ -284,7 +302,7 @@ def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:
             fit_estimator(
                 member.make(schema),
                 frame if member.reads_table else features,
-                rows.classes[rows.labels[train]],
+                rows.told[rows.labels[train]],
                 rows.weights[train],
                 task.seed,
             ),
@@ -294,6 +312,6 @@ def _fit_round(task: _Round) -> tuple[_Fits, np.ndarray]:
     }
     logs = np.zeros((len(task.members), 0, len(rows.classes)))
     if len(held):
-        asked = _Fits(tuple(models.values()), every, rows.classes)
+        asked = _Fits(tuple(models.values()), every, rows.told)
         logs = asked.logs(take_rows(rows.features, held), rows.frame.iloc[held])
-    return _Fits(tuple(models[place] for place in kept), kept, rows.classes), logs
+    return _Fits(tuple(models[place] for place in kept), kept, rows.told), logs

@@ -14,7 +14,7 @@ from makeweight.committee.closed_form import ClosedForm
 from makeweight.committee.networks import GeneratorLabels, LabelNetwork, check_label_weights, label_weights
 from makeweight.errors import MissingDependency, OptionError, nearest
 from makeweight.generators.base import Generator
-from makeweight.measure.learners import FrameClassifier
+from makeweight.measure.learners import FrameClassifier, weight_keyword
 from makeweight.table import Schema
 
 __all__ = ["Member", "auto_members"]
@@ -40,6 +40,7 @@ class Member:
     reads_context: bool = False  # whether rows are all it learns: new ones are asked of all of them, not fold by fold
     needs: str | None = None  # the package that it needs
     check: Callable[[], None] | None = None  # refuses a member that cannot be fitted here, before anything is
+    takes_weights: bool = True
 
 
 def _on_matrix(build: Callable[[], Any]) -> Callable[[Schema], Any]:
@@ -112,8 +113,9 @@ def choose_members(members: str | Sequence[Any], n_rows: int) -> tuple[Member, .
     >>> [member.name for member in choose_members("auto", 7_200)]
     ['closed-form', 'lr', 'rf', 'hgb', 'hgb-shallow']
     """
-    if isinstance(members, str) and members != "auto":
-        raise OptionError("members is 'auto' or a sequence", got=repr(members), hint=f"members=[{members!r}]")
+    if members != "auto" if isinstance(members, str) else not isinstance(members, Sequence):
+        hint = "leave it at 'auto'" if members is None else f"members=[{members!r}]"
+        raise OptionError("members is 'auto' or a sequence", got=repr(members), hint=hint)
     chosen = [
         _member(asked, place)
         for place, asked in enumerate(auto_members(n_rows) if isinstance(members, str) else members)
@@ -138,6 +140,13 @@ def _member(asked: Any, place: int) -> Member:
         if member.check is not None:
             member.check()
         return member
+    if isinstance(asked, tuple) and (len(asked) != 2 or not isinstance(asked[0], str)):
+        raise OptionError(
+            "a member is a name, a classifier, or a pair of a name and a classifier",
+            where=f"member {place}",
+            got=repr(asked),
+            hint='("forest", RandomForestClassifier())',
+        )
     name, model = asked if isinstance(asked, tuple) else (f"{type(asked).__name__.lower()}-{place}", asked)
     if isinstance(model, Generator):
         if not hasattr(model, "label"):
@@ -148,14 +157,25 @@ def _member(asked: Any, place: int) -> Member:
                 hint="take 'in-context', the default generator's network",
             )
         return Member(name, lambda schema: GeneratorLabels(schema, model), few=True)
-    if not (hasattr(model, "fit") and hasattr(model, "predict_proba")):
+    if not is_classifier_of_labels(model):
         raise OptionError(
-            "a member is a classifier with predict_proba",
+            "a member is a classifier with predict_proba, or a name",
             where=f"member {place}",
             got=type(model).__name__,
-            hint=f"or a name: {', '.join(NAMED)}",
+            expected=f"one of {', '.join(NAMED)}, or an object",
         )
-    return Member(name, lambda schema: model, reads_table=False)
+    takes_weights = weight_keyword(model) is not None
+    return Member(name, lambda schema: model, reads_table=False, takes_weights=takes_weights)
+
+
+def is_classifier_of_labels(model: Any) -> bool:
+    """Return whether an object can be cloned, fitted and asked for probabilities.
+
+    >>> is_classifier_of_labels(RandomForestClassifier()), is_classifier_of_labels(RandomForestClassifier)
+    (True, False)
+    """
+    needed = ("get_params", "fit", "predict_proba")
+    return not isinstance(model, type) and all(hasattr(model, name) for name in needed)
 
 
 def prior_weights(members: Sequence[Member]) -> list[float]:

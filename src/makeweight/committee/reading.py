@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.multiclass import check_classification_targets
 
+from makeweight.errors import OptionError
 from makeweight.labelled import LabelledRows
 from makeweight.measure.splits import Strata, refuse_one_class
 from makeweight.plan import Groups, Target
@@ -52,6 +54,7 @@ class CommitteeRows:
     kinds: dict[Any, str]  # found on all rows
     labels: np.ndarray  # shape (n,); positions in `classes`
     classes: np.ndarray  # shape (k,); sorted
+    told: np.ndarray  # shape (k,); what members call the classes: the same, or numbers where no scikit-learn label
     weights: np.ndarray  # shape (n,)
     strata: Strata
     attributes: Attributes | None
@@ -66,15 +69,18 @@ class CommitteeRows:
         table = Table(given.frame, Target(given.target, tuple(given.attributes), kinds or {}).schema(given.frame))
         cells = Groups(table)
         refuse_one_class(cells)
-        labels, classes = pd.factorize(given.labels, sort=True)
+        labels, sorted_classes = pd.factorize(given.labels, sort=True)
+        classes, weights = np.asarray(sorted_classes), as_weights(sample_weight, len(labels))
+        _refuse_weightless(classes, labels, weights, given.target)
         return cls(
             given.X,
             given.frame[given.names].reset_index(drop=True),
             {column.name: column.stated for column in table.schema.features if column.name in set(given.names)},
             labels.astype(np.int64),
-            np.asarray(classes),
-            as_weights(sample_weight, len(labels)),
-            Strata.of(table, cells),
+            classes,
+            _told(classes),
+            weights,
+            Strata.of(table, cells).named([given.repeated.get(name, name) for name in cells.columns], cells.keys),
             Attributes.of(given),
         )
 
@@ -84,3 +90,27 @@ class CommitteeRows:
     def schema_of(self, frame: pd.DataFrame) -> Schema:
         """Return the schema of some rows: kinds of all, ranges and categories of these."""
         return Schema.infer(frame, kinds=self.kinds)
+
+
+def _told(classes: np.ndarray) -> np.ndarray:
+    """Return what classifiers of scikit-learn take for labels.
+
+    >>> _told(np.array(["no", "yes"])).tolist(), _told(np.array([1.0, 1.5])).tolist()
+    (['no', 'yes'], [0, 1])
+    """
+    try:
+        check_classification_targets(classes)
+    except ValueError:
+        return np.arange(len(classes))
+    return classes
+
+
+def _refuse_weightless(classes: np.ndarray, labels: np.ndarray, weights: np.ndarray, target: Hashable) -> None:
+    mass = np.bincount(labels, weights=weights, minlength=len(classes))
+    if mass.min() <= 0:
+        raise OptionError(
+            "rows of a class weigh nothing together",
+            where=f"{target}={classes[mass.argmin()]}",
+            got="sample_weight of zero for all of them",
+            hint="leave the class out, or give its rows weights",
+        )

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from makeweight.committee.committee import Committee
 from makeweight.committee.generation import SoftGeneration
 from makeweight.committee.soft import SoftLabels, drawn_labels
-from makeweight.committee.teaching import Lesson, soft_counts, teach
+from makeweight.committee.teaching import Lesson, soft_counts, teach, teacher_of
 from makeweight.errors import PlanError
 from makeweight.generators.generation import Generation
+from makeweight.measure.splits import Strata, check_teachable
 from makeweight.measure.training import balancing_weights
 from makeweight.plan import Amount, Groups
 from makeweight.table import Table
 
-__all__ = ["SoftGeneration", "soft_amount", "soften"]
+__all__ = ["SoftGeneration", "check_soft", "refuse_rules_of_labels", "soft_amount", "soften"]
 
 #: Keys of the streams that a teacher is fitted with, and labels are drawn with.
 TEACHER_STREAM, LABEL_STREAM = 2, 4
@@ -58,7 +60,7 @@ def soften(
     balanced = balancing_weights(groups.codes) if attributes else None
     lesson = teach(
         frame[names].reset_index(drop=True),
-        frame[target].to_numpy(),
+        pd.Categorical(frame[target].to_numpy()),  # whatever they are, they are labels
         generation.frame[names],
         teacher=teacher,
         kinds={column.name: column.stated for column in schema.columns if column.name in set(names)},
@@ -69,12 +71,6 @@ def soften(
     )
     weight = generation.plan.synthetic_weight
     if draw_labels:
-        if weight is not None:
-            raise PlanError(
-                "synthetic_weight weighs rows, and drawn labels weigh nothing",
-                got=f"synthetic_weight={weight}, draw_labels=True",
-                hint="leave one of them out",
-            )
         rng = np.random.default_rng(_stream(seed, LABEL_STREAM))
         labels = drawn_labels(lesson.teacher.labels_, lesson.teacher.oof_, lesson.said, rng)
     else:
@@ -86,6 +82,26 @@ def soften(
         further=_further(frame, generation.frame, target, lesson, labels),
         n_real=len(table),
     )
+
+
+def check_soft(
+    table: Table, groups: Groups, amount: Amount, *, teacher: Any = True, draw_labels: bool = False
+) -> Committee:
+    """Refuse, before any row is written, what rows that carry probabilities cannot have; return the unfitted teacher.
+
+    Parameters as of `soften`.
+    """
+    weight = amount.synthetic_weight
+    if draw_labels and weight is not None:
+        raise PlanError(
+            "synthetic_weight weighs rows, and drawn labels weigh nothing",
+            got=f"synthetic_weight={weight}, draw_labels=True",
+            hint="leave one of them out",
+        )
+    committee = teacher_of(teacher)
+    committee.checked_members(len(table), weighed=len(groups.columns) > 1)
+    Strata.of(table, groups).check_teachable()
+    return committee
 
 
 def _stream(seed: np.random.SeedSequence, key: int) -> np.random.SeedSequence:
@@ -104,17 +120,22 @@ def _further(
     return further
 
 
-def soft_amount(amount: Amount, groups: Groups, rules: Iterable[Any] = ()) -> Amount:
-    """Return the rows of every group that `soft_counts` says, unless something else is asked for."""
-    target = groups.columns[0]
+def refuse_rules_of_labels(rules: Iterable[Any], target: Hashable) -> None:
+    """Refuse constraints that name the label, which rows that stand under every label would break."""
     for rule in rules:
         if target in rule.columns:
             raise PlanError(
                 "rows that carry probabilities stand under every label, and a constraint names the label",
                 where=f"column {target!r}",
                 got=rule.reason,
-                hint="leave the constraint or soft labels out",
+                hint="leave the constraint or soft labels (teacher) out",
             )
+
+
+def soft_amount(amount: Amount, groups: Groups, rules: Iterable[Any] = ()) -> Amount:
+    """Return the rows of every group that `soft_counts` says, unless something else is asked for."""
+    check_teachable([groups.describe(key) for key in groups.keys], groups.counts, groups.counts)
+    refuse_rules_of_labels(rules, groups.columns[0])
     if amount.alpha is not None:
         raise PlanError(
             "alpha weighs augmentation rows by their purpose, and soft labels by their probability",

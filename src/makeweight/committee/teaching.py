@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 
 from makeweight.committee.committee import Committee
+from makeweight.committee.members import NAMED, is_classifier_of_labels
 from makeweight.committee.soft import SoftLabels, soft_labels
+from makeweight.errors import OptionError
+from makeweight.generators.base import Generator
 from makeweight.labelled import take_rows
 from makeweight.measure.learners import seeded
-from makeweight.table.containers import append_rows
+from makeweight.table import Kind
+from makeweight.table.containers import append_rows, to_frame
 
-__all__ = ["Lesson", "soft_counts", "teach"]
+__all__ = ["Lesson", "soft_counts", "teach", "teacher_of", "with_known_identifiers"]
 
 #: Share of a real row's weight that follows the teacher, and the same where it is fitted by group (docs/soft-rows.md).
 SOFTNESS, BY_GROUP_SOFTNESS = 0.5, 1.0
@@ -97,17 +101,62 @@ def teach(
     >>> lesson.said.argmax(axis=1), lesson.training_set(softness=0)[1][-2:].tolist()
     (array([1, 0]), ['low', 'high'])
     """
-    if isinstance(teacher, Committee):
-        committee = seeded(teacher, random_state)
-    else:
-        members = "auto" if teacher is True else [("teacher", teacher)]
-        committee = Committee(members, kinds=kinds, random_state=random_state, n_jobs=n_jobs)
+    committee = seeded(teacher_of(teacher, kinds=kinds, n_jobs=n_jobs), random_state)
     committee.fit(real, labels, groups=groups, sample_weight=sample_weight)
     if not len(synthetic):
         return Lesson(committee, real, np.empty((0, len(committee.classes_))), sample_weight, groups is not None)
-    rows = append_rows(real, synthetic)
-    said = committee.predict_proba(take_rows(rows, np.arange(len(labels), len(labels) + len(synthetic))))
+    rows, below = append_rows(real, synthetic), np.arange(len(labels), len(labels) + len(synthetic))
+    known = with_known_identifiers(synthetic, to_frame(real), kinds or {}, random_state)
+    said = committee.predict_proba(take_rows(rows if known is synthetic else append_rows(real, known), below))
     return Lesson(committee, rows, said, sample_weight, groups is not None)
+
+
+def teacher_of(
+    teacher: Any, *, kinds: Mapping[Any, str] | None = None, n_jobs: int | None = None, where: str = "soft_labels"
+) -> Committee:
+    """Return the unfitted committee that a teacher is, or stands in; `where`: the parameter that it was given as.
+
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> teacher_of(GaussianNB()).members, teacher_of(True).members
+    ([('teacher', GaussianNB())], 'auto')
+    """
+    if isinstance(teacher, Committee):
+        return teacher
+    if teacher is True:
+        return Committee(kinds=kinds, n_jobs=n_jobs)
+    if not (is_classifier_of_labels(teacher) or (isinstance(teacher, Generator) and hasattr(teacher, "label"))):
+        raise OptionError(
+            "no teacher that can say what a row is",
+            where=where,
+            got=repr(teacher),
+            expected="True, a Committee, a classifier with predict_proba, or a generator with label",
+            hint=f"Committee([{teacher!r}])" if teacher in NAMED else "True asks a Committee at its defaults",
+        )
+    return Committee([("teacher", teacher)], kinds=kinds, n_jobs=n_jobs)
+
+
+def with_known_identifiers(
+    rows: pd.DataFrame, real: pd.DataFrame, kinds: Mapping[Any, str], random_state: int
+) -> pd.DataFrame:
+    """Return synthetic rows with identifiers of real ones, at random, for a teacher that reads them.
+
+    Synthetic rows have fresh identifiers, which lie where no teacher has seen any.
+
+    `rows` of shape (m, d); `real` of shape (n, d), with the same columns, maybe under other names.
+
+    >>> real = pd.DataFrame({"x": [1.0, 2.0], "id": [7, 7]})
+    >>> with_known_identifiers(pd.DataFrame({"x": [1.5], "id": [8]}), real, {"id": "identifier"}, 0)["id"].tolist()
+    [7]
+    """
+    named = enumerate(rows.columns)
+    fresh = {at: name for at, name in named if name in kinds and Kind.parse(kinds[name]) is Kind.IDENTIFIER}
+    if not fresh:
+        return rows
+    chosen = np.random.default_rng(random_state).integers(len(real), size=len(rows))
+    known = rows.copy(deep=False)
+    for at, name in fresh.items():
+        known[name] = real.iloc[:, at].iloc[chosen].set_axis(rows.index)
+    return known
 
 
 def soft_counts(counts: np.ndarray, *, by_group: bool = False, least: int = SOFT_ROWS) -> np.ndarray:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from makeweight.errors import PlanError
-from makeweight.plan import Groups
+from makeweight.plan import Groups, describe_group
 from makeweight.table import Table
 
-__all__ = ["Strata", "refuse_one_class"]
+__all__ = ["Strata", "check_teachable", "refuse_one_class"]
 
 #: A row that occurs more often than both, in rows and as a share of its group, is spread over folds.
 ATOM_ROWS, ATOM_SHARE = 10, 0.02
+LEAVE_OUT = "leave the group out, or join it to another"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,10 @@ class Strata:
         units = _units(pd.util.hash_pandas_object(table.frame[known], index=False), codes)
         return cls(codes, units, tuple(map(groups.describe, groups.keys)))
 
+    def named(self, columns: Sequence[Hashable], keys: Sequence[tuple[Any, ...]]) -> Strata:
+        """Return the same under other names of the columns that make the groups."""
+        return replace(self, names=tuple(describe_group(tuple(columns), key) for key in keys))
+
     def distinct(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Return how many different rows each group has, among all rows or some."""
         chosen = slice(None) if rows is None else rows
@@ -57,16 +64,18 @@ class Strata:
         rarest = int(different.argmin())
         if different[rarest] >= 2 * folds:
             return
-        n_rows = int(np.bincount(self.codes)[rarest])
-        alike = f", {different[rarest]} of them different" if n_rows > different[rarest] else ""
         most = int(different[rarest]) // 2
         raise PlanError(
             "too few rows in a group for the folds",
             where=self.names[rarest],
-            got=f"{n_rows} rows{alike}",
+            got=_rows(int(np.bincount(self.codes)[rarest]), int(different[rarest])),
             expected=f"{2 * folds} or more different rows: two per fold",
-            hint=f"use {most} folds or fewer" if most > 1 else "leave the group out, or join it to another",
+            hint=f"use {most} folds or fewer" if most > 1 else LEAVE_OUT,
         )
+
+    def check_teachable(self) -> None:
+        """Refuse a group that has no two different rows; see `check_teachable`."""
+        check_teachable(self.names, np.bincount(self.codes), self.distinct())
 
     def assign(self, folds: int, rng: np.random.Generator, rows: np.ndarray | None = None) -> np.ndarray:
         """Return a fold per row, of all rows or of some."""
@@ -89,6 +98,22 @@ class Strata:
         return assigned
 
 
+def check_teachable(names: Sequence[str], counts: np.ndarray, different: np.ndarray) -> None:
+    """Refuse a group of which a teacher cannot hold a row out and still see one.
+
+    `counts`, `different` of shape (g,): its rows, and those that differ.
+    """
+    rarest = int(different.argmin())
+    if different[rarest] < 2:
+        raise PlanError(
+            "a teacher needs a row of every group to learn from, and another to be judged by",
+            where=names[rarest],
+            got=_rows(int(counts[rarest]), int(different[rarest])),
+            expected="2 or more different rows",
+            hint=LEAVE_OUT,
+        )
+
+
 def refuse_one_class(groups: Groups) -> None:
     """Refuse a target with a single class."""
     labels = {key[0] for key in groups.keys}
@@ -100,6 +125,11 @@ def refuse_one_class(groups: Groups) -> None:
             expected="at least two",
             hint="check the target column",
         )
+
+
+def _rows(n: int, different: int) -> str:
+    alike = f", {different} of them different" if n > different else ""
+    return f"{n:,} {'row' if n == 1 else 'rows'}{alike}"
 
 
 def _units(keys: pd.Series, codes: np.ndarray) -> np.ndarray:

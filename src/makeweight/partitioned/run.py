@@ -17,6 +17,7 @@ import pandas as pd
 
 import makeweight.partitioned.context as context
 import makeweight.partitioned.folder as folder
+from makeweight.committee.teaching import teacher_of
 from makeweight.engine import check_engine
 from makeweight.errors import OptionError
 from makeweight.generators import DEFAULT_GENERATOR
@@ -151,9 +152,10 @@ def balance_partitions(
         )
     chosen = copy.deepcopy(resolve(generator, options))
     pieces = PartSource.open(source)
+    attributes = tuple(map(str, column_names(group_by)))
     if soft_labels is not False:
         refuse_taken(pieces.schema.names)
-    attributes = tuple(map(str, column_names(group_by)))
+        teacher_of(soft_labels).checked_members(TEACHER_ROWS, weighed=bool(attributes))
     request = FolderRequest(
         source=tuple((Path(file).name, Path(file).stat().st_size) for file in pieces.files),
         target=target,

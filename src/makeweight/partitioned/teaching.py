@@ -12,11 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from makeweight.committee import Committee, soft_labels, teach
+from makeweight.committee.teaching import with_known_identifiers
 from makeweight.errors import SchemaError
+from makeweight.measure.splits import Strata
 from makeweight.measure.training import balancing_weights
 from makeweight.partitioned.source import SourcePart, batches, to_arrow, to_frame
 from makeweight.plan import Groups
-from makeweight.table import Schema, Table
+from makeweight.table import Kind, Schema, Table
+
+__all__ = ["TEACHER_ROWS", "refuse_taken"]
 
 #: Rows that the teacher is fitted to at most, as many of every group as there are.
 TEACHER_ROWS = 10_000
@@ -37,13 +41,17 @@ class Teacher:
     groups: Groups  # with the counts of the whole table
     labels: np.ndarray  # shape (k,); what the teacher's classes stand for, 0 to k - 1
     weights: np.ndarray  # shape (n_groups,); of a real row, by its group; their mean over the table is one
+    sample: pd.DataFrame | None  # features of the rows that it was fitted to, where it reads identifiers
 
     def label(self, rows: pd.DataFrame, arrow: pa.Schema) -> pa.Table:
         """Return synthetic rows once per label, with the label's probability as their weight."""
         target, k = self.schema.target, len(self.labels)
         said = np.empty((0, k))
         if len(rows):
-            said = self.teacher.predict_proba(rows[_features(self.schema)])
+            features = rows[_features(self.schema)]
+            if self.sample is not None:
+                features = with_known_identifiers(features, self.sample, _kinds(self.schema), random_state=0)
+            said = self.teacher.predict_proba(features)
         soft = soft_labels(np.empty(0, dtype=np.int64), np.empty((0, k)), said)
         further = rows.iloc[soft.rows].reset_index(drop=True)
         further[target] = pd.Series(self.labels[soft.labels], dtype=object).astype(rows[target].dtype)
@@ -63,7 +71,9 @@ class Teacher:
 def taught(sample: pa.Table, schema: Schema, groups: Groups, *, teacher: Any, seed: int, n_jobs: int) -> Teacher:
     """Return a teacher that is fitted to a sample."""
     frame = to_frame(sample)
-    local = Groups(Table(frame, schema))
+    table = Table(frame, schema)
+    local = Groups(table)
+    Strata.of(table, local).check_teachable()
     positions = np.array([groups.position(key) for key in local.keys])[local.codes]
     attributes = [name for name in groups.columns if name != schema.target]
     counts = np.asarray(groups.counts, dtype=np.float64)
@@ -78,13 +88,15 @@ def taught(sample: pa.Table, schema: Schema, groups: Groups, *, teacher: Any, se
         codes,
         frame[names].iloc[:0],
         teacher=teacher,
-        kinds={column.name: column.stated for column in schema.columns if column.name in set(names)},
+        kinds=_kinds(schema),
         groups=frame[attributes] if attributes else None,
         sample_weight=stands_for / stands_for.mean(),
         random_state=int(np.random.SeedSequence(seed, spawn_key=(TEACHER_STREAM,)).generate_state(1)[0]),
         n_jobs=n_jobs,
     )
-    return Teacher(lesson.teacher, schema, groups, np.asarray(labels, dtype=object), even)
+    fresh = any(column.kind is Kind.IDENTIFIER for column in schema.features)
+    read = frame[names] if fresh and teacher is not True else None
+    return Teacher(lesson.teacher, schema, groups, np.asarray(labels, dtype=object), even, read)
 
 
 def refuse_taken(names: list[str]) -> None:
@@ -102,6 +114,11 @@ def refuse_taken(names: list[str]) -> None:
 
 def _features(schema: Schema) -> list[Hashable]:
     return [name for name in schema.names if name != schema.target]
+
+
+def _kinds(schema: Schema) -> dict[Hashable, str]:
+    names = set(_features(schema))
+    return {column.name: column.stated for column in schema.columns if column.name in names}
 
 
 def _weighed(table: Any, weights: np.ndarray) -> Any:
