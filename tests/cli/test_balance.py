@@ -366,7 +366,7 @@ class TestSoftLabels:
         result = run("balance", csv, *self.COMMAND, "--draw-labels", "--synthetic-only")
         rows = read(result.out)
         assert list(rows) == list(pd.read_csv(csv))
-        assert "a drawn label" in result.err
+        assert "stands twice" in result.err
         assert len(rows) % 2 == 0
 
     def test_a_dry_run_has_the_rows_that_carry_probabilities(self, run, csv):

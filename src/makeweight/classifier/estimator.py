@@ -30,7 +30,7 @@ from makeweight.generators.base import Generator
 from makeweight.generators.writing import RandomState, seed_sequence
 from makeweight.labelled import read_features, remember_columns
 from makeweight.measure.calibration import fit_calibrator
-from makeweight.measure.learners import fit_estimator, weight_keyword
+from makeweight.measure.learners import fit_estimator, name_of, weight_keyword
 from makeweight.measure.probabilities import probabilities
 from makeweight.rules import read_constraints
 from makeweight.sampler import SyntheticOverSampler
@@ -322,8 +322,8 @@ class SyntheticClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """Return one plain page: what was added, what it weighs, what was measured on which rows, and what was not."""
         check_is_fitted(self)
         other = self._own_teacher and not isinstance(self.teacher, Committee)
-        teacher = f"the teacher ({type(self.teacher).__name__})" if other else "a committee of classifiers"
-        return explained(self.decision_, type(self.estimator).__name__, teacher)
+        teacher = f"the teacher ({name_of(self.teacher)})" if other else "a committee of classifiers"
+        return explained(self.decision_, name_of(self.estimator), teacher)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return calibrated probabilities of the rows of X, shape (n, k), classes in the order of `classes_`."""

@@ -135,11 +135,12 @@ def _teaching(generation: Generation, n_written: int) -> list[str]:
     teacher = generation.lesson.teacher
     members = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(teacher.members_, teacher.weights_, strict=True))
     drawn = (generation.sample_weight == 1.0).all()
-    carried = "a drawn label in every second" if drawn else "what it counts for as makeweight_weight"
+    stands = (
+        "twice, with labels drawn from what they say" if drawn else "once per label, for what makeweight_weight says"
+    )
     return [
         f"labels by a committee ({members}), log-loss {teacher.loss_:.3f} nats on rows that it had not seen",
-        f"every row stands once per label, {n_written:,} rows in all, with {carried}: "
-        "they are for fitting a learner, not for counting",
+        f"every row stands {stands}; {n_written:,} rows in all are for fitting a learner, not for counting",
     ]
 
 

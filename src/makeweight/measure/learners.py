@@ -28,6 +28,7 @@ __all__ = [
     "fit_estimator",
     "fit_weighted",
     "make_learner",
+    "name_of",
     "named_learners",
     "reads_frame",
     "seeded",
@@ -153,7 +154,7 @@ def named_learners(estimators: Learner | Sequence[Learner] | Mapping[str, Learne
         named = dict(estimators)
     else:
         several: list[Any] = list(estimators) if isinstance(estimators, list | tuple | set) else [estimators]
-        names = [one if isinstance(one, str) else type(_last(one)).__name__ for one in several]
+        names = [one if isinstance(one, str) else name_of(one) for one in several]
         named = dict(zip(names, several, strict=True))
         if len(named) < len(names):
             raise OptionError(
@@ -237,7 +238,7 @@ def fit_weighted(fresh: Any, X: Any, y: Any, weights: np.ndarray | None) -> Any:
     keyword = None if plain else weight_keyword(fresh)
     if keyword is None and not plain:
         raise OptionError(
-            f"{type(_last(fresh)).__name__} takes no sample_weight, and rows need weights other than one",
+            f"{name_of(fresh)} takes no sample_weight, and rows need weights other than one",
             hint="take an estimator that does, or leave out what weighs rows: sample_weight, groups, alpha, augment or "
             "bias_correction",
         )
@@ -274,7 +275,7 @@ def _refusal(estimator: Any, unread: Mapping[str, list[Any]], error: Exception) 
         "dates or times": "FunctionTransformer(lambda X: X.astype('int64'))",
         "missing values": "SimpleImputer()",
     }
-    name = type(_last(estimator)).__name__
+    name = name_of(estimator)
     before = ", ".join(f"({steps[what]}, {names!r})" for what, names in unread.items())
     return OptionError(
         f"{name} could not be fitted to these columns",
@@ -284,8 +285,14 @@ def _refusal(estimator: Any, unread: Mapping[str, list[Any]], error: Exception) 
     )
 
 
-def _last(estimator: BaseEstimator) -> Any:
-    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+def name_of(estimator: BaseEstimator) -> str:
+    """Return what an estimator is called: its class, and of a pipeline that of its last step.
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> name_of(make_pipeline(StandardScaler(), LogisticRegression()))
+    'LogisticRegression'
+    """
+    return name_of(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else type(estimator).__name__
 
 
 class FrameClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
