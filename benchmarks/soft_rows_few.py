@@ -9,7 +9,8 @@ with the same 2,000 rows of the smoothed bootstrap where rows are soft:
   closed form and the default generator's network
 
 spurious: 1,000 rows of two cells of label and attribute, where the one says the other, and 100 of the other two (the
-published splits). Judged by log-loss in each of the four cells: the mean and the worst. Arms:
+published splits); and whole tables by an attribute of people, 60 % of at most 12,000 rows to learn from. Judged by
+log-loss in each of the four cells: the mean and the worst. Arms:
 
 * nothing; group weights; undersampled: every cell as large as the smallest
 * hard rows: cells balanced by rows of the smoothed bootstrap
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
 
 import quality
 import transformer_calibrated as tables
@@ -40,7 +42,9 @@ from makeweight.plan import GroupPlan, Groups, Plan
 from makeweight.table import Schema, Table
 
 FLOOR = 1e-4
-OPAL, SPURIOUS = ("opal/craft", "opal/gender"), ("paper/adult", "paper/craft")
+OPAL, SPURIOUS = ("opal/craft", "opal/gender"), ("paper/adult", "paper/craft", "real/adult_census", "real/law_school")
+#: Attributes of whole tables, and the value that most have.
+ATTRIBUTES = {"real/adult_census": ("sex", "Male"), "real/law_school": ("race", "White")}
 #: Synthetic rows of the mode opal: the network labels 400 a second.
 FEW_ROWS = 2_000
 SOFT_ROWS = 8_000
@@ -129,6 +133,14 @@ def opal(teacher: str | None, table: str, seed: int) -> list[dict[str, Any]]:
 
 def spurious_split(table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training rows and rows to judge by, with the columns ``label``, ``cell`` and ``side``, that of the attribute."""
+    if table in ATTRIBUTES:
+        frame = tables.whole(table)
+        frame = frame.sample(min(len(frame), 12_000), random_state=seed)
+        column, most = ATTRIBUTES[table]
+        frame["side"] = (frame.pop(column) == most).astype(int).astype(str)
+        frame["cell"] = frame["side"] + frame["label"].astype(str)
+        train, test = train_test_split(frame, test_size=0.4, stratify=frame["cell"], random_state=seed)
+        return train.reset_index(drop=True), test.reset_index(drop=True)
     name = table.split("/")[1]
     folder, columns = quality.DATA / "paper" / name, COLUMNS[name]
     read: Callable[[str], pd.DataFrame] = lambda part: pd.read_csv(folder / f"{part}.csv")  # noqa: E731
@@ -150,7 +162,7 @@ def spurious(table: str, seed: int) -> list[dict[str, Any]]:
     sides = [(label, side) for label in (0, 1) for side in ("0", "1")]
     counts = {key: int(((y == key[0]) & (train["side"] == key[1])).sum()) for key in sides}
     hard = written(grouped, {key: max(counts.values()) - n for key, n in counts.items()}, seed, group_by=["side"])
-    even = written(grouped, dict.fromkeys(sides, SOFT_ROWS // 4), seed, group_by=["side"])
+    even = written(grouped, dict.fromkeys(sides, max(SOFT_ROWS, 2 * len(train)) // 4), seed, group_by=["side"])
     weights = balancing_weights(codes)
     kept = undersampled(codes, np.random.default_rng(seed))
     lesson = teach(X, y, even[X.columns], groups=train["side"], sample_weight=weights, random_state=seed)
