@@ -209,6 +209,30 @@ def summarise(frame: pd.DataFrame) -> None:
         for arm in ("soft rows", "blend"):
             share = (loss[arm] <= loss["nothing + Platt"]).mean()
             print(f"\n{arm} at or below nothing + Platt in log-loss: {share:.0%} of cases")
+        beside_best(part)
+        forests = part[(part["learner"].isin(["RF", "-"])) & part["table"].str.startswith("paper/")]
+        if len(forests):
+            shown = forests.pivot_table(index="arm", columns="table", values="balanced").map("{:.3f}".format)
+            print(f"\nforests, balanced log-loss\n{shown.to_string()}")
+
+
+def beside_best(part: pd.DataFrame) -> None:
+    """Print arms beside the best learner of their table that does nothing but Platt scaling, known with hindsight."""
+    for metric, sign in (("auroc", 1), ("loss", -1)):
+        wide = part[part["learner"] != "-"].pivot(index=["table", "seed", "learner"], columns="arm", values=metric)
+        plain = sign * wide["nothing + Platt"].unstack("learner")
+        best = plain.groupby("table").mean().idxmax(axis=1)
+        chosen = [(table, seed, best[table]) for table, seed in plain.index]
+        committee = part[part["arm"] == "committee"].set_index(["table", "seed"])[metric].reindex(plain.index)
+        of_best = wide.loc[chosen].droplevel("learner")
+        answers = {arm: of_best[arm] for arm in ("soft rows", "blend")} | {"committee": committee}
+        for arm, values in answers.items():
+            gain = (sign * (values - of_best["nothing + Platt"])).groupby("table").agg(["mean", "sem"])
+            worse = gain["mean"][(gain["mean"] + 2 * gain["sem"] < 0) & (gain["mean"] < -LEAST)].round(4).to_dict()
+            print(
+                f"\n{arm} beside the best learner of its table + Platt, gain in {metric}: {gain['mean'].mean():+.4f} ± "
+                f"{gain['mean'].sem():.4f}; worse by two standard errors: {worse}"
+            )
 
 
 def figure(frame: pd.DataFrame, path: str) -> None:
