@@ -119,7 +119,7 @@ def balance(
         from makeweight.committee.softened import check_soft, soft_amount, soften  # they bring scikit-learn
 
         amount = soft_amount(amount, groups, read_constraints(constraints, table.schema))
-        check_soft(table, groups, amount, teacher=soft_labels, draw_labels=draw_labels)
+        check_soft(table, groups, amount.synthetic_weight, teacher=soft_labels, draw_labels=draw_labels)
     plan = amount.plan(groups)
     if not soft:
         warn_of_few_rows(plan)

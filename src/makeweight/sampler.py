@@ -310,7 +310,7 @@ class SyntheticOverSampler(SearchableOptions, BaseOverSampler):  # type: ignore[
         amount = Amount(self.sampling_strategy, self.augment, self.alpha, self.synthetic_weight)
         if self.soft_labels is not False:
             amount = soft_amount(amount, groups, read_constraints(self.constraints, schema))
-            check_soft(table, groups, amount, teacher=self.soft_labels)
+            check_soft(table, groups, amount.synthetic_weight, teacher=self.soft_labels)
         self.plan_ = amount.plan(groups, labels)
         self.sampling_strategy_ = {
             entry.group if given.attributes else entry.group[0]: entry.n_balance

@@ -213,7 +213,7 @@ def _plan(request: BalanceRequest, table: Table, groups: Groups) -> Plan:
         from makeweight.rules import read_constraints
 
         amount = soft_amount(amount, groups, read_constraints(request.constraints, table.schema))
-        check_soft(table, groups, amount, draw_labels=request.draw_labels)
+        check_soft(table, groups, amount.synthetic_weight, draw_labels=request.draw_labels)
     return amount.plan(groups)
 
 

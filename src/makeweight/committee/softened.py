@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from makeweight.committee.committee import Committee
 from makeweight.committee.generation import SoftGeneration
 from makeweight.committee.soft import SoftLabels, drawn_labels
 from makeweight.committee.teaching import Lesson, soft_counts, teach, teacher_of
@@ -53,6 +52,8 @@ def soften(
     >>> len(soft), round(float(soft.sample_weight.sum()), 1)
     (2, 42.0)
     """
+    weight = generation.plan.synthetic_weight
+    check_soft(table, groups, weight, teacher=teacher, draw_labels=draw_labels)
     schema, frame = table.schema, table.frame
     target = schema.target
     names = list(features) if features is not None else [name for name in schema.names if name != target]
@@ -69,7 +70,6 @@ def soften(
         random_state=int(_stream(seed, TEACHER_STREAM).generate_state(1)[0]),
         n_jobs=n_jobs,
     )
-    weight = generation.plan.synthetic_weight
     if draw_labels:
         rng = np.random.default_rng(_stream(seed, LABEL_STREAM))
         labels = drawn_labels(lesson.teacher.labels_, lesson.teacher.oof_, lesson.said, rng)
@@ -85,23 +85,17 @@ def soften(
 
 
 def check_soft(
-    table: Table, groups: Groups, amount: Amount, *, teacher: Any = True, draw_labels: bool = False
-) -> Committee:
-    """Refuse, before any row is written, what rows that carry probabilities cannot have; return the unfitted teacher.
-
-    Parameters as of `soften`.
-    """
-    weight = amount.synthetic_weight
-    if draw_labels and weight is not None:
+    table: Table, groups: Groups, synthetic_weight: float | None, *, teacher: Any = True, draw_labels: bool = False
+) -> None:
+    """Refuse, before any row is written, what rows that carry probabilities cannot have; parameters as of `soften`."""
+    if draw_labels and synthetic_weight is not None:
         raise PlanError(
             "synthetic_weight weighs rows, and drawn labels weigh nothing",
-            got=f"synthetic_weight={weight}, draw_labels=True",
+            got=f"synthetic_weight={synthetic_weight}, draw_labels=True",
             hint="leave one of them out",
         )
-    committee = teacher_of(teacher)
-    committee.checked_members(len(table), weighed=len(groups.columns) > 1)
+    teacher_of(teacher).checked_members(len(table), weighed=len(groups.columns) > 1)
     Strata.of(table, groups).check_teachable()
-    return committee
 
 
 def _stream(seed: np.random.SeedSequence, key: int) -> np.random.SeedSequence:
