@@ -51,23 +51,22 @@ def sampler_of(generator: SyntheticOverSampler | Generator | str | None) -> Synt
         return SyntheticOverSampler(generator=generator)
     fresh: SyntheticOverSampler = clone(generator)
     fresh._validate_params()
-    sizes = {"sampling_strategy": "auto", "augment": 0, "alpha": None, "synthetic_weight": None}
-    for name, default in sizes.items():
-        if getattr(fresh, name) != default:
-            raise OptionError(
-                "the sizes are the classifier's, not the sampler's",
-                where=f"generator.{name}",
-                got=repr(getattr(fresh, name)),
-                hint="set n_synthetic, augment and alpha of the classifier",
-            )
-    for name, default in {"soft_labels": False, "weights": "attribute"}.items():
-        if getattr(fresh, name) != default:
-            raise OptionError(
-                "how rows carry labels and weights is for the classifier to choose",
-                where=f"generator.{name}",
-                got=repr(getattr(fresh, name)),
-                hint="leave it out; who says what a row is, is the classifier's teacher",
-            )
+    sizes = (
+        "the sizes are the classifier's, not the sampler's",
+        "set n_synthetic, augment and alpha of the classifier",
+    )
+    soft = (
+        "how rows carry labels and weights is for the classifier to choose",
+        "leave it out; who says what a row is, is the classifier's teacher",
+    )
+    own = {
+        **dict.fromkeys(("sampling_strategy", "augment", "alpha", "synthetic_weight"), sizes),
+        **dict.fromkeys(("soft_labels", "weights"), soft),
+    }
+    plain = SyntheticOverSampler()
+    for name, (problem, hint) in own.items():
+        if getattr(fresh, name) != getattr(plain, name):
+            raise OptionError(problem, where=f"generator.{name}", got=repr(getattr(fresh, name)), hint=hint)
     return fresh
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -352,11 +353,11 @@ def _extra(request: BalanceRequest, file: TableFile, generation: Generation) -> 
 def label_text(label: Any) -> str:
     """Return a label as a file of text has it.
 
-    >>> import pandas as pd
-    >>> label_text("yes"), label_text(pd.Timestamp("2020-01-01"))
-    ('yes', '2020-01-01')
+    >>> from datetime import datetime
+    >>> label_text("at 00:00:00"), label_text(datetime(2020, 1, 1))
+    ('at 00:00:00', '2020-01-01')
     """
-    return str(label).removesuffix(" 00:00:00")
+    return str(label).removesuffix(" 00:00:00") if isinstance(label, datetime) else str(label)
 
 
 def _weights(file: TableFile, generation: Generation) -> np.ndarray:

@@ -42,6 +42,7 @@ class Teacher:
     labels: np.ndarray  # shape (k,); what the teacher's classes stand for, 0 to k - 1
     weights: np.ndarray  # shape (n_groups,); of a real row, by its group; their mean over the table is one
     sample: pd.DataFrame | None  # features of the rows that it was fitted to, where it reads identifiers
+    seed: int  # of the identifiers that it is asked with
 
     def label(self, rows: pd.DataFrame, arrow: pa.Schema) -> pa.Table:
         """Return synthetic rows once per label, with the label's probability as their weight."""
@@ -50,7 +51,7 @@ class Teacher:
         if len(rows):
             features = rows[_features(self.schema)]
             if self.sample is not None:
-                features = with_known_identifiers(features, self.sample, _kinds(self.schema), random_state=0)
+                features = with_known_identifiers(features, self.sample, _kinds(self.schema), self.seed)
             said = self.teacher.predict_proba(features)
         soft = soft_labels(np.empty(0, dtype=np.int64), np.empty((0, k)), said)
         further = rows.iloc[soft.rows].reset_index(drop=True)
@@ -81,6 +82,7 @@ def taught(sample: pa.Table, schema: Schema, groups: Groups, *, teacher: Any, se
     # A row of the sample stands for those of its group that are not in it.
     stands_for = balancing_weights(positions) if attributes else (counts / np.bincount(positions))[positions]
     names = _features(schema)
+    state = int(np.random.SeedSequence(seed, spawn_key=(TEACHER_STREAM,)).generate_state(1)[0])
     # Numbers in the place of labels: columns of Arrow hold what scikit-learn takes for no label.
     codes, labels = pd.factorize(frame[schema.target].to_numpy(dtype=object), sort=True)
     lesson = teach(
@@ -91,12 +93,12 @@ def taught(sample: pa.Table, schema: Schema, groups: Groups, *, teacher: Any, se
         kinds=_kinds(schema),
         groups=frame[attributes] if attributes else None,
         sample_weight=stands_for / stands_for.mean(),
-        random_state=int(np.random.SeedSequence(seed, spawn_key=(TEACHER_STREAM,)).generate_state(1)[0]),
+        random_state=state,
         n_jobs=n_jobs,
     )
     fresh = any(column.kind is Kind.IDENTIFIER for column in schema.features)
     read = frame[names] if fresh and teacher is not True else None
-    return Teacher(lesson.teacher, schema, groups, np.asarray(labels, dtype=object), even, read)
+    return Teacher(lesson.teacher, schema, groups, np.asarray(labels, dtype=object), even, read, state)
 
 
 def refuse_taken(names: list[str]) -> None:
