@@ -76,6 +76,9 @@ class SmoothedBootstrap(FromRows):
         Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
     own_shape : bool
         Whether columns of numbers get the group's own distribution where it differs by more than chance.
+    derive : bool
+        Whether columns that others determine in every real row (sums, products, ratios, codes and their meaning) are
+        computed from them instead of written.
 
     Raises
     ------
@@ -120,15 +123,16 @@ class SmoothedBootstrap(FromRows):
     borrowed_rows: float = option(1.0, float, 0)
     max_donors: int = option(20_000, int, 1)
     own_shape: bool = option(True, bool)
+    derive: bool = option(True, bool)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
         """Read marginals, group means, shared residuals and bandwidths off real rows."""
         self._check_options()
         groups = Groups(table)
-        self._known = KnownTable.of(table, groups)
+        self._known = KnownTable.of(table, groups, derive=self.derive)
         to_keep, to_break_ties, to_leave_out, to_shape = rng.spawn(4)
         self._seed = int(to_shape.integers(2**62))
-        rows, start = kept_rows(groups, self.max_donors, len(table.schema.learned), to_keep)
+        rows, start = kept_rows(groups, self.max_donors, len(self._known.learned), to_keep)
         self._keep_texts(table, rows)
         scores, codes = self._read(table, rows, to_break_ties)
         self._shared = SharedResiduals.fit(scores, start, self.borrowed_rows)
@@ -219,6 +223,7 @@ class SmoothedBootstrap(FromRows):
             kernels, shape = self._kernels(position), self._shapes.of(position)
             ends = shape.backward(low[rows]), shape.backward(high[rows])
             total[rows] = kernels.log_mass(*ends, codes[rows], simulated[position])
+        total += self._known.log_prob_derived(frame)
         return total
 
     def _keep_texts(self, table: Table, rows: np.ndarray) -> None:
@@ -235,7 +240,7 @@ class SmoothedBootstrap(FromRows):
         numeric: list[Hashable] = []
         scores: list[np.ndarray] = []
         codes: list[np.ndarray] = []
-        learned = table.schema.learned
+        learned = self._known.learned
         for column, stream in zip(learned, rng.spawn(len(learned)), strict=True):
             values = table.encode(column.name) if column.kind.is_numeric else table.encode(column.name, rows)
             levels = lumps(values) if column.kind.is_numeric and column.n_distinct <= MAX_LUMPS else None

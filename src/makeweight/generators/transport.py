@@ -87,6 +87,9 @@ class TransportGenerator(FromRows):
         Rows kept of each group, drawn at random; fewer in tables of many groups and columns.
     own_shape : bool
         Whether columns of numbers get the group's own distribution where it differs by more than chance.
+    derive : bool
+        Whether columns that others determine in every real row (sums, products, ratios, codes and their meaning) are
+        computed from them instead of written.
 
     Raises
     ------
@@ -130,12 +133,13 @@ class TransportGenerator(FromRows):
     n_neighbors: int = option(5, int, 1)
     max_donors: int = option(20_000, int, 1)
     own_shape: bool = option(True, bool)
+    derive: bool = option(True, bool)
 
     def fit(self, table: Table, *, rng: np.random.Generator) -> Self:
         """Keep the rows, or a random subset of large groups, on the scale on which they are moved."""
         self._check_options()
         groups = Groups(table)
-        self._known = KnownTable.of(table, groups)
+        self._known = KnownTable.of(table, groups, derive=self.derive)
         self._divide(column.name for column in self._known.learned if column.kind.is_numeric)
         to_keep, to_break_ties, to_fill, to_shape = rng.spawn(4)
         rows, start = kept_rows(groups, self.max_donors, len(self._known.learned), to_keep)

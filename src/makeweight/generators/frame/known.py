@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from makeweight.errors import GeneratorError
+from makeweight.generators.frame.derived import LOOKUP, Derived, find_derived
+from makeweight.generators.rows.foreign import encode_foreign
 from makeweight.plan import Group, Groups, describe_group
 from makeweight.table import Column, Kind, Schema, Table
 
 __all__ = ["KnownTable", "too_few_rows"]
+
+#: Tells which encoded numbers (n,), NaN for missing, are allowed.
+Allows = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,22 +39,37 @@ class KnownTable:
     #: what the table has to have for a saved generator to be loaded with it: every column's kind and values, and the
     #: groups. Text columns, of which generators keep real values, count with all their values
     fingerprint: Mapping[str, str]
+    #: columns that others determine, in an order in which they can be computed: they are not written
+    derived: tuple[Derived, ...] = ()
 
     @classmethod
-    def of(cls, table: Table, groups: Groups | None = None) -> Self:
-        """Return what is remembered of a table; its groups, where they are known, need not be looked up."""
+    def of(cls, table: Table, groups: Groups | None = None, *, derive: bool = False) -> Self:
+        """Return what is remembered of a table; its groups, where they are known, need not be looked up.
+
+        `derive`: look for columns that others determine.
+        """
         keys = (Groups(table) if groups is None else groups).keys
-        return cls(Table(table.frame.iloc[:0].copy(), table.schema), tuple(keys), _fingerprint(table, keys))
+        derived = find_derived(table) if derive else ()
+        return cls(Table(table.frame.iloc[:0].copy(), table.schema), tuple(keys), _fingerprint(table, keys), derived)
 
     @property
     def schema(self) -> Schema:
         """Kinds of the columns."""
         return self.writer.schema
 
-    @property
+    @cached_property
     def learned(self) -> tuple[Column, ...]:
         """The columns to write."""
-        return tuple(self.schema.learned)
+        derived = {rule.column for rule in self.derived}
+        return tuple(column for at, column in enumerate(self.schema.learned) if at not in derived)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the columns that are computed."""
+        if not self.derived:
+            return ()
+        said = "; ".join(rule.says(self.schema.learned) for rule in reversed(self.derived))
+        return (f"columns that others determine in all {self.derived[0].rows:,} rows are computed: {said}",)
 
     @property
     def given(self) -> tuple[Column, ...]:
@@ -65,8 +87,78 @@ class KnownTable:
         return self._positions[group]
 
     def decode(self, columns: Mapping[Hashable, Any]) -> pd.DataFrame:
-        """Return encoded columns as a frame with the real dtypes, in the order of the table."""
+        """Return encoded columns as a frame with the real dtypes, in the order of the table; others are computed."""
+        columns = self.with_derived(columns)
         return self.writer.decode({name: columns[name] for name in self.writer.frame.columns if name in columns})
+
+    def with_derived(self, columns: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return encoded columns with those that follow from them, which may lie outside of their observed range."""
+        every, columns = self.schema.learned, dict(columns)
+        for rule in self.derived:
+            sources = {source: columns[every[source].name] for source in rule.sources}
+            columns[every[rule.column].name] = rule.values_of(every, sources)
+        return columns
+
+    def computed(self, frame: pd.DataFrame) -> dict[Hashable, pd.Series]:
+        """Return the columns that follow from those of a frame, with the real dtypes."""
+        if not self.derived:
+            return {}
+        columns = self.with_derived({column.name: encode_foreign(column, frame) for column in self.learned})
+        names = [self.schema.learned[rule.column].name for rule in self.derived]
+        return dict(self.writer.decode({name: columns[name] for name in names}).items())
+
+    def binds(self, frame: pd.DataFrame) -> bool:
+        """Tell whether a frame has a row in which a column is known that others determine, and not all of these."""
+        names = [column.name for column in self.schema.learned]
+        for rule in self.derived:
+            sources = frame[[names[source] for source in rule.sources]]
+            if (frame[names[rule.column]].notna() & sources.isna().any(axis=1)).any():
+                return True
+        return False
+
+    def carried(self, allowed: Mapping[Hashable, Allows]) -> dict[Hashable, Allows]:
+        """Return what is allowed of columns that are written, by name, given what is allowed of all.
+
+        What is asked of a column that is read off another becomes a condition on that one; sums and the like have to be
+        rejected.
+        """
+        every = self.schema.learned
+        left = dict(allowed)
+        for rule in self.derived[::-1]:
+            own, source = left.pop(every[rule.column].name, None), every[rule.sources[0]].name
+            if own is not None and rule.form == LOOKUP:
+                own = partial(_looked_up, rule, every, own)
+                other = left.get(source)
+                left[source] = own if other is None else partial(_both, own, other)
+        return left
+
+    def log_prob_derived(self, frame: pd.DataFrame) -> np.ndarray:
+        """Log-probability of what is computed, given the rest of each row, shape (m,).
+
+        A rule that n rows obey holds for another one with probability (n + 1) / (n + 2); where it does not, every value
+        of the column is as likely **[derived]**.
+        """
+        every, total = self.schema.learned, np.zeros(len(frame))
+        if self.derived:
+            encoded = {at: encode_foreign(column, frame) for at, column in enumerate(every)}
+            for rule in self.derived:
+                least = math.log(rule.rows + 2.0)
+                broken = -least - math.log(max(2, every[rule.column].n_states))
+                total += np.where(rule.agrees(every, encoded), math.log(rule.rows + 1.0) - least, broken)
+        return total
+
+
+def _looked_up(rule: Derived, columns: Sequence[Column], allows: Allows, numbers: np.ndarray) -> np.ndarray:
+    """Tell which numbers of a source, NaN where missing, give a value that is allowed."""
+    [source] = rule.sources
+    coded = columns[source].kind.is_coded
+    encoded = np.where(np.isnan(numbers), -1, numbers).astype(np.int32) if coded else numbers
+    values = rule.values_of(columns, {source: encoded}).astype(np.float64)
+    return allows(np.where(values < 0, np.nan, values) if columns[rule.column].kind.is_coded else values)
+
+
+def _both(first: Allows, second: Allows, numbers: np.ndarray) -> np.ndarray:
+    return first(numbers) & second(numbers)
 
 
 def too_few_rows(columns: tuple[Hashable, ...], group: Group, n_real: int = 0, needed: int = 1) -> GeneratorError:

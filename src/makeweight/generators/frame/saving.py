@@ -8,7 +8,7 @@ import hashlib
 import json
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -17,6 +17,7 @@ import numpy as np
 import safetensors.numpy
 
 from makeweight.errors import FileProblem, SchemaError, nearest
+from makeweight.generators.frame.derived import Derived, read_derived
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.frame.options import WithOptions
 from makeweight.table import Table
@@ -37,9 +38,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-FORMAT, VERSION = "makeweight generator", 1
+FORMAT, VERSION = "makeweight generator", 2
 MANIFEST, TENSORS = "manifest.json", "state.safetensors"
-CONTENTS = ("options", "columns", "facts", "sha256")
+CONTENTS = ("options", "columns", "derived", "facts", "sha256")
 
 
 #: What to do where a saved generator is damaged.
@@ -85,12 +86,13 @@ def save_state(
     name: str,
     table_columns: Mapping[str, str],
     options: Mapping[str, Any],
+    derived: Sequence[Derived],
     facts: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
 ) -> None:
     """Write a fitted generator into a new or empty folder; the manifest, which makes it whole, comes last.
 
-    `name`: of the kind of generator. `table_columns`: as of `KnownTable.fingerprint`. `options`, `facts`: plain values:
+    `name`: of the kind of generator. `table_columns`, `derived`: as of `KnownTable`. `options`, `facts`: plain values:
     constructor arguments, and whatever else is not an array. Raises FileProblem when there is something in the folder,
     or an option is no plain value.
     """
@@ -98,7 +100,8 @@ def save_state(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileProblem("there is something there already", where=str(folder), hint="name a new or an empty folder")
     content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
-    contents = (dict(options), dict(table_columns), dict(facts), hashlib.sha256(content).hexdigest())
+    rules = [dataclasses.asdict(rule) for rule in derived]
+    contents = (dict(options), dict(table_columns), rules, dict(facts), hashlib.sha256(content).hexdigest())
     write_manifest(folder, name, dict(zip(CONTENTS, contents, strict=True)), {TENSORS: content})
 
 
@@ -170,6 +173,7 @@ class SavedGenerator(WithOptions, abc.ABC):
             self.saved_as,
             self._known.fingerprint,
             {name: getattr(self, name) for name in self.saved_options()},
+            self._known.derived,
             state.facts,
             state.arrays,
         )
@@ -211,7 +215,8 @@ class SavedGenerator(WithOptions, abc.ABC):
                 hint="remove it, if you know where it came from",
             )
         generator = guarded(path, "the manifest", lambda: cls(**manifest["options"], **options), hint=OWN_FOLDER)
-        generator._known = KnownTable.of(table)
+        derived = guarded(path, "the manifest", lambda: read_derived(manifest["derived"]), hint=OWN_FOLDER)
+        generator._known = dataclasses.replace(KnownTable.of(table), derived=derived)
         _refuse_other_table(manifest["columns"], generator._known.fingerprint, folder)
         arrays = _arrays(folder / TENSORS, manifest["sha256"])
         strange = [key for key in arrays if key.partition(".")[0] not in cls.saved_arrays]

@@ -72,6 +72,11 @@ class FromRows(SavedGenerator):
     _with_missing: list[int]
     _scales: list[Standard | NormalScores]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the rows."""
+        return self._known.notes
+
     def cost(self, plan: Plan) -> Cost:
         """Return the seconds expected, from the number of cells to read and to write."""
         columns = len(self._known.learned) if hasattr(self, "_known") else plan.n_learned or USUAL_COLUMNS

@@ -50,14 +50,27 @@ def column_specs(known: KnownTable) -> list[ColumnSpec]:
 
 
 def decoded(known: KnownTable, rows: np.ndarray) -> pd.DataFrame:
-    """Return the learned columns of rows of numbers, shape (m, D), with the real dtypes."""
+    """Return rows of numbers, shape (m, D), and what is computed from them, with the real dtypes."""
+    columns = _encoded(known, rows)
+    for column in known.learned:
+        if not column.kind.is_coded:
+            columns[column.name] = column.snap(columns[column.name])
+    return known.decode(columns)
+
+
+def whole_rows(known: KnownTable, rows: np.ndarray) -> np.ndarray:
+    """Return rows of numbers, shape (m, D), with the columns that are computed from them in their places."""
+    columns = known.with_derived(_encoded(known, rows))
+    parts = [_as_numbers(column, columns[column.name]) for column in known.schema.learned]
+    return np.column_stack([rows[:, : len(known.given)], *parts])
+
+
+def _encoded(known: KnownTable, rows: np.ndarray) -> dict[Any, np.ndarray]:
     columns: dict[Any, np.ndarray] = {}
     for column, values in zip(known.learned, rows.T[len(known.given) :], strict=True):
-        if column.kind.is_coded:
-            columns[column.name] = np.where(np.isnan(values), -1, values).astype(np.int32)
-        else:
-            columns[column.name] = column.snap(values)
-    return known.writer.decode(columns)
+        coded = column.kind.is_coded
+        columns[column.name] = np.where(np.isnan(values), -1, values).astype(np.int32) if coded else values
+    return columns
 
 
 def _as_numbers(column: Column, encoded: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +28,7 @@ from makeweight.generators.transformer.contexts import Request, even_context
 from makeweight.generators.transformer.cost import Size
 from makeweight.generators.transformer.decode import MEBIBYTE, RowModel
 from makeweight.generators.transformer.device import choose_device
-from makeweight.generators.transformer.encoding import column_specs, decoded, frame_numbers, table_numbers
+from makeweight.generators.transformer.encoding import column_specs, decoded, frame_numbers, table_numbers, whole_rows
 from makeweight.generators.transformer.manifest import Adaptation
 from makeweight.generators.transformer.network import Network
 from makeweight.generators.transformer.shaping import Shaping
@@ -80,6 +81,9 @@ class InContextTransformer(SavedGenerator):
         say more than a network that has read some of them, a hundred do not. 0 keeps no cell.
     own_shape : bool
         Whether columns of numbers get the group's own distribution where it differs by more than chance.
+    derive : bool
+        Whether columns that others determine in every real row (sums, products, ratios, codes and their meaning) are
+        computed from them instead of written.
     adapt : int
         Steps of fine-tuning on the table in `fit`, at most: a second or two each on one core. Held-out rows
         decide which of the networks on the way is kept, the pretrained one among them. It needs torch. 0 leaves
@@ -139,6 +143,7 @@ class InContextTransformer(SavedGenerator):
     temperature: float = option(1.0, float, 0, math.inf, above=True, test=math.isfinite)
     donors: float | str = option("auto", float, 0, 1, words=("auto",))
     own_shape: bool = option(True, bool)
+    derive: bool = option(True, bool)
     adapt: int = option(0, int, 0)
     max_memory: int = option(768, int, 1)
     device: str = option("auto", words=("auto", "cpu", "cuda"), saved=False)
@@ -147,7 +152,7 @@ class InContextTransformer(SavedGenerator):
         """Check the options, load the weights, and encode real rows as context."""
         self._check_options()
         groups = Groups(table)
-        self._know(KnownTable.of(table, groups))
+        self._know(KnownTable.of(table, groups, derive=self.derive))
         device = choose_device(self.device)
         network, self._manifest = weights.load(self.weights or weights.embedded())
         values = table_numbers(self._known, table)
@@ -189,29 +194,33 @@ class InContextTransformer(SavedGenerator):
 
     def _read_rows(self, network: Network, device: str, values: np.ndarray, codes: np.ndarray, seed: int) -> None:
         """Encode contexts of the real rows."""
-        self._network = network
+        self._network, self._device = network, device
         self._seed = seed
         self._codes = codes
-        counts = np.unique(values[:, : len(self._given)], axis=0, return_counts=True)[1]
+        self.__dict__.pop("_whole", None)
+        self._rows = self._row_model(self._known, values)
+        self._rows.contexts()
+        self._shaping = Shaping(self._rows, codes, self._written, seed, wanted=self.own_shape)
+
+    def _row_model(self, known: KnownTable, values: np.ndarray) -> RowModel:
+        counts = np.unique(values[:, : len(known.given)], axis=0, return_counts=True)[1]
         most = self._context(counts.tolist(), self._known_context())
-        self._rows = RowModel(
-            network if device == "cpu" else network.on_torch(device),
+        return RowModel(
+            self._network if self._device == "cpu" else self._network.on_torch(self._device),
             values,
-            column_specs(self._known),
-            given=len(self._given),
+            column_specs(known),
+            given=len(known.given),
             orders=self._draws(len(values), most),
             max_context=most,
             max_memory=self.max_memory * MEBIBYTE,
-            rng=np.random.default_rng(seed),
+            rng=np.random.default_rng(self._seed),
         )
-        self._rows.contexts()
-        self._shaping = Shaping(self._rows, codes, self._written, seed, wanted=self.own_shape)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the rows."""
         adaptation = getattr(self, "adaptation_", None)
-        return () if adaptation is None else (str(adaptation),)
+        return (*self._known.notes, *(() if adaptation is None else (str(adaptation),)))
 
     @property
     def details(self) -> dict[str, object]:
@@ -294,12 +303,14 @@ class InContextTransformer(SavedGenerator):
         codes = self._codes[self._known.position(group)]
         exact: dict[int, float] = {}
         limited: dict[int, Allows] = {}
-        for position, column in enumerate(self._learned, start=len(codes)):
-            condition = conditions.get(column.name)
-            if condition is not None and condition.exact is not None:
-                exact[position] = condition.exact
-            elif condition is not None:
-                limited[position] = condition.allows
+        allowed = {name: condition.allows for name, condition in conditions.items()}
+        for name, allows in self._known.carried(allowed).items():
+            position = len(codes) + [column.name for column in self._learned].index(name)
+            value = conditions[name].exact if name in conditions else None
+            if value is not None:
+                exact[position] = value
+            else:
+                limited[position] = allows
         if not exact and not limited:
             return self.propose(group, n, rng=rng)
         rows = conditional_rows(
@@ -341,6 +352,7 @@ class InContextTransformer(SavedGenerator):
         for position in np.unique(positions[positions >= 0]):
             own = positions == position
             rows[own], change[own] = self._shaping.unshaped(int(position), rows[own])
+        change += self._known.log_prob_derived(frame)
         return self._rows.log_prob(rows) + change
 
     def predict_proba(self, frame: pd.DataFrame, *, balanced: bool = True) -> np.ndarray:
@@ -382,12 +394,21 @@ class InContextTransformer(SavedGenerator):
         DataFrame of shape (m, n_columns)
             Other columns and known values are as they were.
         """
-        rows = self._rows.impute(frame_numbers(self._known, frame), rng, temperature=self.temperature)
-        drawn = decoded(self._known, rows).set_axis(frame.index)
+        known, model = self._whole if self._known.binds(frame) else (self._known, self._rows)
+        rows = model.impute(frame_numbers(known, frame), rng, temperature=self.temperature)
+        drawn = decoded(known, rows).set_axis(frame.index)
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])
+        for column, values in self._known.computed(filled).items():
+            filled[column] = frame[column].where(frame[column].notna(), values.set_axis(frame.index))
         return filled
+
+    @cached_property
+    def _whole(self) -> tuple[KnownTable, RowModel]:
+        """Columns that others determine are among those that are read here: in a row to fill in they tell of others."""
+        known = dataclasses.replace(self._known, derived=())
+        return known, self._row_model(known, whole_rows(self._known, self._rows.values))
 
 
 @dataclass(frozen=True, eq=False)

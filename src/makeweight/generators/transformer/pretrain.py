@@ -110,7 +110,9 @@ class Trainer(TrainingLoop[TrainableNetwork, Figures]):
         self.restore(state)
         self.history = state["history"]
         if self._same_validation(state):  # otherwise the figures cannot be compared
-            self.best, self.references = state["best"], state["references"]
+            self.references = state["references"]
+            if (self.folder / "best").is_dir():  # the best weights of another folder would not be in this one
+                self.best = state["best"]
 
     def _same_validation(self, state: dict[str, Any]) -> bool:
         """Whether a checkpoint was judged on the tasks that this run is judged on."""

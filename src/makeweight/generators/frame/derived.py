@@ -1,0 +1,427 @@
+"""Columns that others determine: found where every real row says so, and computed instead of written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from makeweight.rules import values_of
+from makeweight.table import Column, Kind, Table
+
+__all__ = ["LOOKUP", "Derived", "find_derived", "read_derived"]
+
+#: Rows that are searched; what is found there is held against all rows.
+SEARCHED = 2_000
+#: Tables with more learned columns are not searched; products and ratios are looked for among so many numbers.
+MOST_COLUMNS, MOST_FACTORS = 300, 100
+#: A rule needs so many rows beyond those that set it, and so many nats that they would have been otherwise.
+FEWEST_ROWS, EVIDENCE = 30, 50.0
+#: A rule that rounds is believed of a column with so many values; with fewer it has to be exact.
+MANY_VALUES = 20
+#: Most terms of a sum.
+MOST_TERMS = 100
+#: What least squares leave, beside what a rule with the right factors leaves.
+NEARLY = 1.2
+#: What counts as equal, in units of a column's last decimal, or relative to the largest value (of 64 and 32 bits).
+SLACK, RELATIVE, SINGLE = 1e-6, 1e-9, 1e-6
+#: Formulas of two numbers, besides sums.
+PRODUCT = "{} × {}"
+PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    PRODUCT: lambda a, b: a * b,
+    "{} / {}": lambda a, b: a / b,
+    "{} / {}²": lambda a, b: a / b**2,
+}
+LOOKUP, SUM = "lookup", "sum"
+DAY = 86_400_000_000.0
+
+
+@dataclass(frozen=True)
+class Derived:
+    """How a column follows from others, all by their positions among the learned columns.
+
+    With `form` "lookup" it is read off the one source: `values` by its code, or by where its number lies between the
+    `cuts`; the last value is that of a missing one. Otherwise it is `offset` plus the sum of `factors` times sources,
+    or plus the factor times a formula of two, rounded like the column; missing where a source is.
+
+    >>> double = Derived(1, (0,), "sum", 50, factors=(2.0,))
+    >>> import pandas as pd
+    >>> from makeweight.table import Schema
+    >>> columns = Schema.infer(pd.DataFrame({"x": [0.5, 1.5, 2.5], "y": [1, 3, 5]})).learned
+    >>> double.values_of(columns, {0: np.array([0.5, np.nan])})
+    array([ 1., nan])
+    """
+
+    column: int
+    sources: tuple[int, ...]
+    form: str
+    rows: int  # real rows that say so: all of the table
+    factors: tuple[float, ...] = ()
+    offset: float = 0.0
+    cuts: tuple[float, ...] = ()
+    values: tuple[float | None, ...] = ()
+
+    def values_of(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Return the column (n,), encoded, from its sources; numbers may lie outside of the observed range."""
+        column = columns[self.column]
+        if self.form == LOOKUP:
+            values = np.array([np.nan if value is None else value for value in self.values])
+            found = values[_states(columns[self.sources[0]], encoded[self.sources[0]], np.array(self.cuts))]
+            return np.where(np.isnan(found), -1, found).astype(np.int32) if column.kind.is_coded else found
+        return _encoded(column, self._total(columns, encoded))
+
+    def agrees(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Tell which rows (n,) obey it."""
+        column, given = columns[self.column], encoded[self.column]
+        if self.form == LOOKUP:
+            expected = self.values_of(columns, encoded)
+            return np.asarray((given == expected) | ((given != given) & (expected != expected)))
+        numbers, total = _numbers(column, given), self._total(columns, encoded)
+        near = np.abs(numbers - total) <= _width(column, numbers) / 2
+        return np.asarray(near | (np.isnan(numbers) & np.isnan(total)))
+
+    def _total(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
+        parts = [_numbers(columns[source], encoded[source]) for source in self.sources]
+        if self.form != SUM:
+            parts = [_formula(self.form, *parts)]
+        total = self.offset + sum(factor * part for factor, part in zip(self.factors, parts, strict=True))
+        return np.where(np.isfinite(total), total, np.nan)
+
+    def says(self, columns: Sequence[Column]) -> str:
+        """Return it in words, for a user."""
+        names = [str(columns[source].name) for source in self.sources]
+        if self.form == LOOKUP:
+            return f"{columns[self.column].name} follows from {names[0]}"
+        if self.form != SUM:
+            terms = [(self.factors[0], self.form.format(*names))]
+        else:
+            terms = list(zip(self.factors, names, strict=True))
+        text = "".join(
+            f" {'-' if factor < 0 else '+'} {'' if abs(factor) == 1 else f'{abs(factor):g} × '}{name}"
+            for factor, name in terms
+        )
+        offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset):g}" if self.offset else ""
+        return f"{columns[self.column].name} = {(text + offset).removeprefix(' + ').lstrip()}"
+
+
+def find_derived(table: Table) -> tuple[Derived, ...]:
+    """Return what follows from other learned columns in every row of a table, in an order that can be computed.
+
+    A column follows from another one if it has one value for each of the other's (codes and their meaning, bands of a
+    number), and from others if it is their sum with factors, or a product or ratio of two, up to its own rounding. A
+    rule is believed if, were the column independent of the others, as much agreement would have a chance of e^-50.
+
+    >>> import pandas as pd
+    >>> from makeweight.table import Schema
+    >>> rng = np.random.default_rng(0)
+    >>> frame = pd.DataFrame({"w": rng.integers(40, 99, 90), "h": rng.normal(1.7, 0.1, 90).round(2)})
+    >>> frame["bmi"] = (frame["w"] / frame["h"] ** 2).round(1)
+    >>> table = Table(frame, Schema.infer(frame))
+    >>> [rule.says(table.schema.learned) for rule in find_derived(table)]
+    ['bmi = w / h²']
+    """
+    columns = table.schema.learned
+    if not 1 < len(columns) <= MOST_COLUMNS or len(table) < FEWEST_ROWS:
+        return ()
+    encoded = {at: table.encode(column.name) for at, column in enumerate(columns)}
+    search = _Search(columns, encoded)
+    for column in reversed(range(len(columns))):
+        for rule in search.rules(column):
+            if search.holds(rule):
+                search.found.append(rule)
+                search.free.remove(column)
+                break
+    return tuple(reversed(search.found))
+
+
+def read_derived(rules: Sequence[Mapping[str, Any]]) -> tuple[Derived, ...]:
+    """Return rules that were saved as plain values.
+
+    >>> import dataclasses
+    >>> rule = Derived(1, (0,), "sum", 50, factors=(2.0,))
+    >>> read_derived([dataclasses.asdict(rule)]) == (rule,)
+    True
+    """
+    plain: list[dict[str, Any]] = [
+        {name: tuple(value) if isinstance(value, list) else value for name, value in rule.items()} for rule in rules
+    ]
+    return tuple(Derived(**rule) for rule in plain)
+
+
+class _Search:
+    """Columns that may still be sources, and what was found."""
+
+    def __init__(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> None:
+        self.columns, self._encoded = columns, encoded
+        self.free, self.found = list(range(len(columns))), list[Derived]()
+        self._summed: dict[bytes, frozenset[int]] = {}
+        self._promised: dict[bytes, dict[int, list[tuple[str, int, int]]]] = {}
+        n = len(encoded[0])
+        self._n, at = n, np.unique(np.linspace(0, n - 1, min(n, SEARCHED)).astype(np.int64))
+        self._rows = len(at)
+        self._cells = {j: values[at] for j, values in encoded.items()}
+        self._state = {j: _factorized(values) for j, values in self._cells.items()}
+        self._number = {j: _numbers(c, self._cells[j]) for j, c in enumerate(columns) if _is_number(c)}
+        self._order = {j: np.argsort(values, kind="stable") for j, values in self._number.items()}
+
+    def holds(self, rule: Derived) -> bool:
+        """Tell whether all rows of the table agree."""
+        return bool(rule.agrees(self.columns, self._encoded).all())
+
+    def rules(self, column: int) -> Iterator[Derived]:
+        """Yield what the rows that are searched say of a column; the rest may not."""
+        others = [source for source in self.free if source != column]
+        state = self._state[column]
+        surprise = -np.log(np.bincount(state) / len(state))[state]  # nats of every cell, if independent
+        for source in others if len(state) - state.max() > FEWEST_ROWS else ():
+            yield from self._lookup(column, source, state, surprise)
+        if column not in self._number or surprise.sum() < EVIDENCE:
+            return
+        y, known = self._number[column], ~np.isnan(self._number[column])
+        numbers = [j for j in others if j in self._number and not (known & np.isnan(self._number[j])).any()]
+        if not numbers or known.sum() < FEWEST_ROWS:
+            return
+        fit = _Fit(y[known], _unit(self.columns[column]), _width(self.columns[column], y))
+        cells = np.stack([self._number[j][known] for j in numbers])
+        nats = float(surprise[known].sum())
+        if column in self._sums(known):
+            yield from self._sum(column, numbers, fit, cells, nats)
+        if _rounds(self.columns[column]):
+            yield from self._pairs(column, known, fit)
+
+    def _lookup(self, column: int, source: int, state: np.ndarray, surprise: np.ndarray) -> Iterator[Derived]:
+        about, cuts = self.columns[source], np.empty(0)
+        if source in self._order and not about.kind.is_coded:
+            x, order = self._number[source], self._order[source]
+            known = int((~np.isnan(x)).sum())
+            turns = np.flatnonzero(np.diff(state[order[:known]])) + 1
+            if not known or self._rows - len(turns) - 1 < FEWEST_ROWS:
+                return
+            x = self._cells[source]
+            low, high = x[order[turns - 1]], x[order[turns]]
+            if (low == high).any():
+                return
+            cuts = (low + high) / 2
+        at = _states(about, self._cells[source], cuts)
+        size = len(cuts) + 2 if not about.kind.is_coded else about.n_distinct + 1
+        by_state = np.full(size, -1)
+        by_state[at] = state
+        if (by_state[at] != state).any():
+            return
+        first = np.full(size, -1)
+        first[at[::-1]] = np.arange(len(at))[::-1]
+        seen = first[first >= 0]
+        cost = surprise[seen].sum() + len(cuts) * np.log(len(at))
+        if len(at) - len(seen) < FEWEST_ROWS or surprise.sum() - cost < EVIDENCE:
+            return
+        cells = self._cells[column].astype(np.float64)
+        values = tuple(
+            None if row < 0 or _absent(cells[row], self.columns[column]) else float(cells[row]) for row in first
+        )
+        yield Derived(column, (source,), LOOKUP, self._n, cuts=tuple(cuts.tolist()), values=values)
+
+    def _sum(self, column: int, numbers: list[int], fit: _Fit, cells: np.ndarray, nats: float) -> Iterator[Derived]:
+        chosen = fit.terms(cells)
+        if chosen is None:
+            return
+        solved = fit.solve(cells[chosen])
+        if solved is not None and nats > EVIDENCE + 10.0 * len(chosen) and len(fit.y) > FEWEST_ROWS + 5 * len(chosen):
+            sources = tuple(numbers[j] for j in chosen)
+            yield Derived(column, sources, SUM, self._n, factors=solved[0], offset=solved[1])
+
+    def _sums(self, known: np.ndarray) -> frozenset[int]:
+        """Return which columns all other columns together nearly fix, of all that are known in the same rows."""
+        key = known.tobytes()
+        if key not in self._summed:
+            whole = [j for j, values in self._number.items() if not (known & np.isnan(values)).any()]
+            x = np.stack([self._number[j][known] for j in whole])
+            x -= x.mean(1, keepdims=True)
+            scale = np.maximum(x.std(1), 1e-300)
+            values, vectors = np.linalg.eigh(np.atleast_2d(x @ x.T / x.shape[1] / np.outer(scale, scale)))
+            left = scale / np.sqrt((vectors**2 / np.maximum(values, 1e-14)).sum(1))
+            widths = np.array([_width(self.columns[j], self._number[j]) for j in whole])
+            self._summed[key] = frozenset(np.array(whole)[left <= 0.5 * widths + 1e-6 * scale].tolist())
+        return self._summed[key]
+
+    def _pairs(self, column: int, known: np.ndarray, fit: _Fit) -> Iterator[Derived]:
+        for form, *sources in self._promising(known).get(column, ()):
+            if set(sources) <= set(self.free):
+                feature = _formula(form, *(self._number[source][known] for source in sources))
+                solved = fit.solve(feature[None])
+                if solved is not None:
+                    yield Derived(column, tuple(sources), form, self._n, factors=solved[0], offset=solved[1])
+
+    def _promising(self, known: np.ndarray) -> dict[int, list[tuple[str, int, int]]]:
+        """Return formulas of two that few rows do not contradict, by column; of all columns known in the same rows."""
+        key = known.tobytes()
+        if key not in self._promised:
+            rows = np.flatnonzero(known)
+            rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(np.int64))]
+            whole = [j for j, values in self._number.items() if not (known & np.isnan(values)).any()][:MOST_FACTORS]
+            asked = [
+                j for j in self._number if _rounds(self.columns[j]) and (~np.isnan(self._number[j]) == known).all()
+            ]
+            found: dict[int, list[tuple[str, int, int]]] = {j: [] for j in asked}
+            if asked and len(whole) > 1:
+                x, y = (np.stack([self._number[j][rows] for j in some]) for some in (whole, asked))
+                widths = np.array([_width(self.columns[j], self._number[j]) for j in asked])
+                for form in PAIRS:
+                    for a, first in enumerate(whole):
+                        for b, j in zip(*np.nonzero(_promises(_formula(form, x[a], x), y, widths)), strict=True):
+                            if asked[j] not in (first, whole[b]) and (b >= a if form == PRODUCT else b != a):
+                                found[asked[j]].append((form, first, whole[b]))
+            self._promised[key] = found
+        return self._promised[key]
+
+
+def _formula(form: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return PAIRS[form](a, b)
+
+
+def _promises(features: np.ndarray, y: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Tell which features (m, n) leave no more of which columns (k, n) than rounding; shape (m, k)."""
+    usable = np.isfinite(features).all(1)
+    x = np.where(usable[:, None], features, 0.0)
+    x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
+    variance = np.maximum((x**2).sum(1), 1e-300)[:, None]
+    left = (y**2).sum(1) - (x @ y.T) ** 2 / variance
+    lost = 1e-13 * (y**2).sum(1)
+    return np.asarray(usable[:, None] & (left <= y.shape[1] * (0.4 * widths) ** 2 + lost))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A column of numbers (n,) that may be a sum of features, up to its own rounding."""
+
+    y: np.ndarray
+    unit: float  # of the last decimal; 0 where there is none
+    width: float  # from the smallest to the largest residual of a rule that holds
+
+    def _residual(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return factors and residual of least squares with an offset, the residual's middle taken off."""
+        middle, scale = features.mean(1, keepdims=True), np.maximum(features.std(1, keepdims=True), 1e-300)
+        design = np.concatenate([(features - middle) / scale, np.ones((1, features.shape[1]))])
+        factors = np.linalg.lstsq(design.T, self.y, rcond=None)[0]
+        return factors[:-1] / scale[:, 0], self.y - factors @ design
+
+    def _nearly(self, residual: np.ndarray) -> bool:
+        return bool(np.ptp(residual) <= NEARLY * self.width)
+
+    def terms(self, features: np.ndarray) -> list[int] | None:
+        """Return the fewest features (m, n) that leave next to nothing, None where all of them leave more."""
+        chosen, rows = list(range(len(features))), len(self.y)
+        if rows < 2 * len(chosen) + FEWEST_ROWS:
+            return None
+        some = np.unique(np.linspace(0, rows - 1, min(rows, max(400, 3 * len(chosen)))).astype(np.int64))
+        few, features = _Fit(self.y[some], self.unit, self.width), features[:, some]
+        if not few._nearly(few._residual(features)[1]):
+            return None
+        size = features.std(1)
+        large = np.flatnonzero(np.abs(few._residual(features)[0]) * size > 0.1 * self.width).tolist()
+        if large and few._nearly(few._residual(features[large])[1]):
+            chosen = large
+        if len(chosen) > MOST_TERMS:
+            return None
+        while len(chosen) > 1:
+            weights = np.abs(few._residual(features[chosen])[0]) * size[chosen]
+            for at in np.argsort(weights, kind="stable"):
+                rest = chosen[:at] + chosen[at + 1 :]
+                if few._nearly(few._residual(features[rest])[1]):
+                    chosen = rest
+                    break
+            else:
+                break
+        return chosen
+
+    def solve(self, features: np.ndarray) -> tuple[tuple[float, ...], float] | None:
+        """Return round factors, and an offset, that leave rounding alone; None where there are none."""
+        if not np.isfinite(features).all():
+            return None
+        factors, residual = self._residual(features)
+        if not self._nearly(residual):
+            return None
+        for digits in (1, 2, 3, 4, 5, 6, 12):
+            rounded = np.array([float(f"{factor:.{digits - 1}e}") for factor in factors])
+            left = self.y - rounded @ features
+            offset = self._offset(left)
+            if offset is not None and rounded.all():
+                return tuple(rounded.tolist()), offset
+        return None
+
+    def _offset(self, left: np.ndarray) -> float | None:
+        half = self.width / 2
+        middle = float(left.min() + left.max()) / 2
+        if np.ptp(left) > self.width:
+            return None
+        steps = (
+            [0.0]
+            if not self.unit
+            else [0.0, *(self.unit / 2 * np.round(2 * middle / self.unit + k) for k in (0, -1, 1))]
+        )
+        for step in (*steps, *(float(f"{middle:.{digits}e}") for digits in range(6)), middle):
+            if np.abs(left - step).max() <= half:
+                return float(step)
+        return middle
+
+
+def _is_number(column: Column) -> bool:
+    if column.kind is Kind.BOOLEAN:
+        return column.n_distinct == 2 and not column.n_missing
+    return column.kind.is_numeric
+
+
+def _numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
+    """Return what encoded numbers, flags and dates (in days) stand for; NaN where missing."""
+    values = values_of(column, encoded)
+    scale = DAY if column.kind is Kind.DATETIME else 1.0
+    return np.where(values.missing, np.nan, values.data / scale)
+
+
+def _encoded(column: Column, numbers: np.ndarray) -> np.ndarray:
+    """Return numbers as the column encodes them, rounded like its own, whatever their range."""
+    if column.kind is Kind.BOOLEAN:
+        truth = np.array([bool(value) for value in column.categories])  # type: ignore[union-attr]
+        return np.where(np.isnan(numbers), -1, np.where(numbers > 0.5, truth.argmax(), truth.argmin())).astype(np.int32)
+    steps = (numbers * (DAY if column.kind is Kind.DATETIME else 1.0) - column.origin) / column.step
+    if column.decimals is None:
+        return np.asarray(steps)
+    unit = column.grid / 10.0**column.decimals
+    return np.asarray(np.round(np.round(steps / unit) * unit, column.decimals) + 0.0)
+
+
+def _unit(column: Column) -> float:
+    """Return the unit of a column's last decimal, on the scale of `_numbers`."""
+    if column.kind is Kind.BOOLEAN:
+        return 1.0
+    scale = DAY if column.kind is Kind.DATETIME else 1.0
+    return 0.0 if column.decimals is None else column.grid / 10.0**column.decimals * column.step / scale
+
+
+def _rounds(column: Column) -> bool:
+    """Tell whether a rule may leave what rounding leaves; of few values it has to be exact."""
+    return column.kind is not Kind.BOOLEAN and (column.decimals is None or column.n_distinct >= MANY_VALUES)
+
+
+def _width(column: Column, numbers: np.ndarray) -> float:
+    """Return how far apart a rule's residuals may lie, on the scale of `_numbers`."""
+    single = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.dtype.itemsize < 8
+    lost = float(np.nanmax(np.abs(numbers), initial=0.0)) * (SINGLE if single else RELATIVE)
+    return 2.0 * lost + _unit(column) * (1.0 + SLACK if _rounds(column) else SLACK)
+
+
+def _states(column: Column, encoded: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """Return which entry of a lookup each cell has; the last one where it is missing."""
+    if column.kind.is_coded:
+        return np.where(encoded < 0, column.n_distinct, encoded).astype(np.int64)
+    return np.where(np.isnan(encoded), len(cuts) + 1, np.searchsorted(cuts, encoded, side="right"))
+
+
+def _factorized(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.unique(values, return_inverse=True)[1])
+
+
+def _absent(cell: float, column: Column) -> bool:
+    return bool(cell < 0) if column.kind.is_coded else bool(np.isnan(cell))
