@@ -136,12 +136,12 @@ def test_unknown_and_missing_arrays_are_refused(saved):
     for arrays, says in (({"evil": np.zeros(1)}, "unknown array"), ({}, "array is missing")):
         for path in folder.iterdir():
             path.unlink()
-        saving.save_state(folder, name, columns, options, facts, arrays)
+        saving.save_state(folder, name, columns, options, (), facts, arrays)
         with pytest.raises(FileProblem, match=says):
             type(generator).load(folder, table)
 
 
 def test_what_is_no_plain_value_is_not_saved(tmp_path):
     with pytest.raises(FileProblem, match="cannot be saved"):
-        saving.save_state(tmp_path / "g", "x", {}, {"option": object()}, {}, {})
+        saving.save_state(tmp_path / "g", "x", {}, {"option": object()}, (), {}, {})
     assert not (tmp_path / "g").exists()

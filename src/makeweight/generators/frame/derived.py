@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ __all__ = ["LOOKUP", "Derived", "find_derived", "read_derived"]
 SEARCHED = 2_000
 #: Tables with more learned columns are not searched; products and ratios are looked for among so many numbers.
 MOST_COLUMNS, MOST_FACTORS = 300, 100
+#: Products and ratios are looked for in columns of so many patterns of missing cells.
+MOST_PATTERNS = 8
 #: A rule needs so many rows beyond those that set it, and so many nats that they would have been otherwise.
 FEWEST_ROWS, EVIDENCE = 30, 50.0
 #: A rule that rounds is believed of a column with so many values; with fewer it has to be exact.
 MANY_VALUES = 20
 #: Most terms of a sum.
 MOST_TERMS = 100
+#: Where so many columns that seemed to be sums were none, sums are not looked for any more.
+MOST_FAILURES = 10
 #: What least squares leave, beside what a rule with the right factors leaves.
 NEARLY = 1.2
 #: What counts as equal, in units of a column's last decimal, or relative to the largest value (of 64 and 32 bits).
@@ -125,13 +130,11 @@ def find_derived(table: Table) -> tuple[Derived, ...]:
     columns = table.schema.learned
     if not 1 < len(columns) <= MOST_COLUMNS or len(table) < FEWEST_ROWS:
         return ()
-    encoded = {at: table.encode(column.name) for at, column in enumerate(columns)}
-    search = _Search(columns, encoded)
+    search = _Search(table)
     for column in reversed(range(len(columns))):
         for rule in search.rules(column):
             if search.holds(rule):
-                search.found.append(rule)
-                search.free.remove(column)
+                search.take(rule)
                 break
     return tuple(reversed(search.found))
 
@@ -153,30 +156,37 @@ def read_derived(rules: Sequence[Mapping[str, Any]]) -> tuple[Derived, ...]:
 class _Search:
     """Columns that may still be sources, and what was found."""
 
-    def __init__(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> None:
-        self.columns, self._encoded = columns, encoded
+    def __init__(self, table: Table) -> None:
+        self.columns = columns = table.schema.learned
+        self._table, self._n = table, len(table)
         self.free, self.found = list(range(len(columns))), list[Derived]()
+        self._failures = 0
         self._summed: dict[bytes, frozenset[int]] = {}
         self._promised: dict[bytes, dict[int, list[tuple[str, int, int]]]] = {}
-        n = len(encoded[0])
-        self._n, at = n, np.unique(np.linspace(0, n - 1, min(n, SEARCHED)).astype(np.int64))
+        at = np.unique(np.linspace(0, self._n - 1, min(self._n, SEARCHED)).astype(np.int64))
         self._rows = len(at)
-        self._cells = {j: values[at] for j, values in encoded.items()}
+        self._cells = {j: table.encode(column.name, at) for j, column in enumerate(columns)}
         self._state = {j: _factorized(values) for j, values in self._cells.items()}
+        self._sources = {j: _Source(column, self._cells[j]) for j, column in enumerate(columns)}
         self._number = {j: _numbers(c, self._cells[j]) for j, c in enumerate(columns) if _is_number(c)}
-        self._order = {j: np.argsort(values, kind="stable") for j, values in self._number.items()}
+
+    def take(self, rule: Derived) -> None:
+        """Believe a rule: its column is no source of others."""
+        self.found.append(rule)
+        self.free.remove(rule.column)
+        self._failures -= rule.form == SUM
 
     def holds(self, rule: Derived) -> bool:
         """Tell whether all rows of the table agree."""
-        return bool(rule.agrees(self.columns, self._encoded).all())
+        return bool(rule.agrees(self.columns, {j: self._all(j) for j in (rule.column, *rule.sources)}).all())
 
     def rules(self, column: int) -> Iterator[Derived]:
         """Yield what the rows that are searched say of a column; the rest may not."""
         others = [source for source in self.free if source != column]
         state = self._state[column]
         surprise = -np.log(np.bincount(state) / len(state))[state]  # nats of every cell, if independent
-        for source in others if len(state) - state.max() > FEWEST_ROWS else ():
-            yield from self._lookup(column, source, state, surprise)
+        for source in others if 2 * state.max() < len(state) else ():  # else hardly a value repeats
+            yield from self._lookup(column, source, surprise)
         if column not in self._number or surprise.sum() < EVIDENCE:
             return
         y, known = self._number[column], ~np.isnan(self._number[column])
@@ -186,41 +196,34 @@ class _Search:
         fit = _Fit(y[known], _unit(self.columns[column]), _width(self.columns[column], y))
         cells = np.stack([self._number[j][known] for j in numbers])
         nats = float(surprise[known].sum())
-        if column in self._sums(known):
+        if self._failures < MOST_FAILURES and column in self._sums(known):
+            self._failures += 1
             yield from self._sum(column, numbers, fit, cells, nats)
         if _rounds(self.columns[column]):
             yield from self._pairs(column, known, fit)
 
-    def _lookup(self, column: int, source: int, state: np.ndarray, surprise: np.ndarray) -> Iterator[Derived]:
-        about, cuts = self.columns[source], np.empty(0)
-        if source in self._order and not about.kind.is_coded:
-            x, order = self._number[source], self._order[source]
-            known = int((~np.isnan(x)).sum())
-            turns = np.flatnonzero(np.diff(state[order[:known]])) + 1
-            if not known or self._rows - len(turns) - 1 < FEWEST_ROWS:
-                return
-            x = self._cells[source]
-            low, high = x[order[turns - 1]], x[order[turns]]
-            if (low == high).any():
-                return
-            cuts = (low + high) / 2
-        at = _states(about, self._cells[source], cuts)
-        size = len(cuts) + 2 if not about.kind.is_coded else about.n_distinct + 1
-        by_state = np.full(size, -1)
-        by_state[at] = state
-        if (by_state[at] != state).any():
+    def _lookup(self, column: int, source: int, surprise: np.ndarray) -> Iterator[Derived]:
+        about, own = self.columns[source], self.columns[column]
+        if about.kind.is_coded and own.kind.is_numeric and about.n_states == own.n_states:
+            return  # two names of one thing: the number, which has an order, is written
+        found = self._sources[source].entries(self._state[column])
+        if found is None:
             return
-        first = np.full(size, -1)
-        first[at[::-1]] = np.arange(len(at))[::-1]
+        cuts, first = found
         seen = first[first >= 0]
-        cost = surprise[seen].sum() + len(cuts) * np.log(len(at))
-        if len(at) - len(seen) < FEWEST_ROWS or surprise.sum() - cost < EVIDENCE:
+        cost = surprise[seen].sum() + len(cuts) * np.log(self._rows)
+        if self._rows - len(seen) < FEWEST_ROWS or surprise.sum() - cost < EVIDENCE:
             return
-        cells = self._cells[column].astype(np.float64)
-        values = tuple(
-            None if row < 0 or _absent(cells[row], self.columns[column]) else float(cells[row]) for row in first
-        )
-        yield Derived(column, (source,), LOOKUP, self._n, cuts=tuple(cuts.tolist()), values=values)
+        cells = self._all(column)
+        found = _Source(about, self._all(source)).entries(_factorized(cells))
+        if found is not None:
+            missing = cells < 0 if own.kind.is_coded else np.isnan(cells)
+            values = tuple(None if row < 0 or missing[row] else float(cells[row]) for row in found[1])
+            yield Derived(column, (source,), LOOKUP, self._n, cuts=tuple(found[0].tolist()), values=values)
+
+    def _all(self, column: int) -> np.ndarray:
+        """Return the cells of a column in all rows of the table."""
+        return self._table.encode(self.columns[column].name) if self._n > self._rows else self._cells[column]
 
     def _sum(self, column: int, numbers: list[int], fit: _Fit, cells: np.ndarray, nats: float) -> Iterator[Derived]:
         chosen = fit.terms(cells)
@@ -239,7 +242,8 @@ class _Search:
             x = np.stack([self._number[j][known] for j in whole])
             x -= x.mean(1, keepdims=True)
             scale = np.maximum(x.std(1), 1e-300)
-            values, vectors = np.linalg.eigh(np.atleast_2d(x @ x.T / x.shape[1] / np.outer(scale, scale)))
+            x /= scale[:, None]
+            values, vectors = np.linalg.eigh(x @ x.T / x.shape[1])
             left = scale / np.sqrt((vectors**2 / np.maximum(values, 1e-14)).sum(1))
             widths = np.array([_width(self.columns[j], self._number[j]) for j in whole])
             self._summed[key] = frozenset(np.array(whole)[left <= 0.5 * widths + 1e-6 * scale].tolist())
@@ -256,6 +260,8 @@ class _Search:
     def _promising(self, known: np.ndarray) -> dict[int, list[tuple[str, int, int]]]:
         """Return formulas of two that few rows do not contradict, by column; of all columns known in the same rows."""
         key = known.tobytes()
+        if key not in self._promised and len(self._promised) == MOST_PATTERNS:
+            return {}
         if key not in self._promised:
             rows = np.flatnonzero(known)
             rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(np.int64))]
@@ -274,6 +280,49 @@ class _Search:
                                 found[asked[j]].append((form, first, whole[b]))
             self._promised[key] = found
         return self._promised[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A column (n,) that another may be read off."""
+
+    about: Column
+    cells: np.ndarray
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.cells, kind="stable")
+
+    @cached_property
+    def _twins(self) -> tuple[np.ndarray, np.ndarray]:
+        """Some rows with the same code, two by two."""
+        same = np.flatnonzero(np.diff(self.cells[self._order]) == 0)
+        same = same[np.linspace(0, max(len(same) - 1, 0), min(len(same), 50)).astype(np.int64)]
+        return self._order[same], self._order[same + 1]
+
+    def entries(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the cuts, and for every entry of a lookup a row that has it, -1 where none has.
+
+        `state` (n,): of the column that may be read off. None where rows of one entry differ.
+        """
+        cuts, size = np.empty(0), self.about.n_distinct + 1
+        if self.about.kind.is_coded:
+            one, other = self._twins
+            if (state[one] != state[other]).any():
+                return None
+        else:
+            order = self._order[: int((~np.isnan(self.cells)).sum())]
+            turns = np.flatnonzero(np.diff(state[order])) + 1
+            if 2 * len(turns) > len(state):
+                return None
+            low, high = self.cells[order[turns - 1]], self.cells[order[turns]]
+            if (low == high).any():
+                return None
+            cuts, size = (low + high) / 2, len(turns) + 2
+        at = _states(self.about, self.cells, cuts)
+        first = np.full(size, -1)
+        first[at[::-1]] = np.arange(len(at))[::-1]
+        return (cuts, first) if (state[first[at]] == state).all() else None
 
 
 def _formula(form: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -325,15 +374,18 @@ class _Fit:
             chosen = large
         if len(chosen) > MOST_TERMS:
             return None
-        while len(chosen) > 1:
+        chunk = len(chosen) // 2
+        while chunk:  # the smallest, many at once
             weights = np.abs(few._residual(features[chosen])[0]) * size[chosen]
-            for at in np.argsort(weights, kind="stable"):
-                rest = chosen[:at] + chosen[at + 1 :]
-                if few._nearly(few._residual(features[rest])[1]):
-                    chosen = rest
-                    break
+            rest = [chosen[at] for at in np.sort(np.argsort(weights, kind="stable")[chunk:])]
+            if few._nearly(few._residual(features[rest])[1]):
+                chosen, chunk = rest, min(chunk, len(rest) // 2)
             else:
-                break
+                chunk //= 2
+        for feature in list(chosen) if len(chosen) > 1 else ():
+            rest = [other for other in chosen if other != feature]
+            if rest and few._nearly(few._residual(features[rest])[1]):
+                chosen = rest
         return chosen
 
     def solve(self, features: np.ndarray) -> tuple[tuple[float, ...], float] | None:
@@ -374,7 +426,9 @@ def _is_number(column: Column) -> bool:
 
 
 def _numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
-    """Return what encoded numbers, flags and dates (in days) stand for; NaN where missing."""
+    """Return what encoded numbers and dates (in days) stand for, and flags as 0 and 1; NaN where missing."""
+    if column.kind is Kind.BOOLEAN:
+        return np.where(encoded < 0, np.nan, encoded.astype(np.float64))
     values = values_of(column, encoded)
     scale = DAY if column.kind is Kind.DATETIME else 1.0
     return np.where(values.missing, np.nan, values.data / scale)
@@ -383,8 +437,7 @@ def _numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
 def _encoded(column: Column, numbers: np.ndarray) -> np.ndarray:
     """Return numbers as the column encodes them, rounded like its own, whatever their range."""
     if column.kind is Kind.BOOLEAN:
-        truth = np.array([bool(value) for value in column.categories])  # type: ignore[union-attr]
-        return np.where(np.isnan(numbers), -1, np.where(numbers > 0.5, truth.argmax(), truth.argmin())).astype(np.int32)
+        return np.where(np.isnan(numbers), -1, np.round(numbers)).astype(np.int32)
     steps = (numbers * (DAY if column.kind is Kind.DATETIME else 1.0) - column.origin) / column.step
     if column.decimals is None:
         return np.asarray(steps)
@@ -421,7 +474,3 @@ def _states(column: Column, encoded: np.ndarray, cuts: np.ndarray) -> np.ndarray
 
 def _factorized(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.unique(values, return_inverse=True)[1])
-
-
-def _absent(cell: float, column: Column) -> bool:
-    return bool(cell < 0) if column.kind.is_coded else bool(np.isnan(cell))

@@ -1,0 +1,215 @@
+"""Columns that others determine: found where every row says so, computed in rows that are written."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from makeweight import Schema, Synthesizer
+from makeweight.balancing import balance
+from makeweight.generators.frame.derived import find_derived
+from makeweight.generators.limits import Limits
+from makeweight.generators.registry import resolve
+from makeweight.rules import read_conditions
+from makeweight.table import Table
+
+OURS = ("smoothed-bootstrap", "transport", "transformer")
+
+
+def people(n=240, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "weight": rng.normal(75, 12, n).round(1),
+            "height": rng.normal(1.72, 0.09, n).round(2),
+            "age": rng.integers(18, 90, n),
+            "day": rng.gamma(4, 30, n).round(1),
+            "night": rng.gamma(4, 20, n).round(1),
+            "start": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, n), "D"),
+            "days": rng.integers(1, 40, n),
+            "city": rng.choice(["Rome", "Oslo", "Bern"], n),
+        }
+    )
+    frame["bmi"] = (frame["weight"] / frame["height"] ** 2).round(1)
+    frame["minutes"] = (frame["day"] + frame["night"]).round(1)
+    frame["charge"] = (0.17 * frame["day"]).round(2)
+    frame["end"] = frame["start"] + pd.to_timedelta(frame["days"], "D")
+    frame["band"] = pd.cut(frame["age"], [0, 30, 60, 99], labels=["young", "middle", "old"]).astype(str)
+    frame["country"] = frame["city"].map({"Rome": "Italy", "Oslo": "Norway", "Bern": "Switzerland"})
+    frame["in_rome"] = frame["city"] == "Rome"
+    frame["label"] = np.where(np.arange(n) % 6 == 0, "rare", "common")
+    return frame
+
+
+def said(frame, **options):
+    table = Table(frame, Schema.infer(frame, **options))
+    return {text.split(" ")[0]: text for text in (rule.says(table.schema.learned) for rule in find_derived(table))}
+
+
+def obeys(rows):
+    assert (abs(rows["bmi"] - rows["weight"] / rows["height"] ** 2) <= 0.0501).all()
+    assert np.allclose(rows["minutes"], rows["day"] + rows["night"])
+    assert (abs(rows["charge"] - 0.17 * rows["day"]) <= 0.00501).all()
+    assert (rows["end"] - rows["start"] == pd.to_timedelta(rows["days"], "D")).all()
+    assert (pd.cut(rows["age"], [0, 30, 60, 99], labels=["young", "middle", "old"]).astype(str) == rows["band"]).all()
+    assert (rows["city"].map({"Rome": "Italy", "Oslo": "Norway", "Bern": "Switzerland"}) == rows["country"]).all()
+    assert ((rows["city"] == "Rome") == rows["in_rome"]).all()
+
+
+def test_rules_are_found_and_said():
+    assert said(people(), target="label") == {
+        "bmi": "bmi = weight / height²",
+        "minutes": "minutes = day + night",
+        "charge": "charge = 0.17 × day",
+        "end": "end = start + days",
+        "band": "band follows from age",
+        "country": "country follows from city",
+        "in_rome": "in_rome follows from city",
+    }
+
+
+@pytest.mark.parametrize("generator", OURS)
+def test_written_rows_obey_them(generator):
+    result = balance(people(), target="label", generator=generator, random_state=0)
+    made = result.frame
+    assert len(made) == 160
+    obeys(made)
+    real = people()
+    for name in ("bmi", "minutes", "charge"):
+        assert made[name].between(real[name].min(), real[name].max()).all()
+    assert any("bmi = weight / height²" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("generator", OURS)
+def test_they_are_left_alone_where_that_is_wanted(generator):
+    frame = people()
+    result = balance(frame, target="label", generator=generator, options={"derive": False}, random_state=0)
+    made = result.frame
+    assert not np.allclose(made["minutes"], made["day"] + made["night"])
+    assert not any("computed" in note for note in result.notes)
+
+
+def test_one_row_that_says_otherwise_is_enough():
+    frame = people(4000)
+    frame.loc[3999, "minutes"] += 0.2
+    frame.loc[1999, "country"] = "Norway" if frame.loc[1999, "city"] != "Oslo" else "Italy"
+    assert not {"minutes", "country"} & said(frame, target="label").keys()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_chance_makes_no_rule(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([40, 120, 600]))
+    latent = rng.normal(size=(n, 3))
+    frame = pd.DataFrame(latent @ rng.normal(size=(3, 8)) + 0.1 * rng.normal(size=(n, 8))).round(1)
+    frame.columns = [f"x{i}" for i in frame]
+    for j in range(4):
+        frame[f"c{j}"] = rng.choice(list("abcdef"), n, p=[0.6, 0.2, 0.1, 0.05, 0.03, 0.02])
+        frame[f"flag{j}"] = (latent[:, 0] + 0.3 * rng.normal(size=n)) > rng.normal()
+        frame[f"few{j}"] = rng.integers(0, 4, n)
+    assert said(frame) == {}
+
+
+def test_missing_cells_are_missing_together_or_there_is_no_rule():
+    frame = people(400)
+    frame.loc[::7, "day"] = np.nan
+    frame["minutes"] = (frame["day"] + frame["night"]).round(1)
+    frame["charge"] = (0.17 * frame["day"]).round(2).fillna(0.0)
+    found = said(frame, target="label")
+    assert "minutes" in found
+    assert "charge" not in found
+    made = balance(frame, target="label", random_state=0).frame
+    assert (made["minutes"].isna() == made["day"].isna()).all()
+    assert made["minutes"].isna().any()
+
+
+def test_a_total_and_its_parts_go_one_way_only():
+    rng = np.random.default_rng(0)
+    parts = pd.DataFrame(rng.integers(0, 50, size=(300, 3)), columns=["a", "b", "c"])
+    frame = pd.DataFrame({"total": parts.sum(axis=1), **parts, "half": parts.sum(axis=1) / 2})
+    table = Table(frame, Schema.infer(frame))
+    rules = find_derived(table)
+    assert len(rules) == 2
+    computed = set()
+    for rule in rules:  # sources are written, or computed before
+        assert not {r.column for r in rules} - computed & set(rule.sources) - computed
+        computed.add(rule.column)
+    written = [j for j in range(5) if j not in {rule.column for rule in rules}]
+    encoded = {j: table.encode(frame.columns[j]) for j in written}
+    for rule in rules:
+        encoded[rule.column] = rule.values_of(table.schema.learned, encoded)
+        np.testing.assert_allclose(encoded[rule.column], frame.iloc[:, rule.column])
+
+
+def test_dummies_of_one_category_follow_from_the_others():
+    rng = np.random.default_rng(0)
+    frame = pd.get_dummies(pd.Series(rng.choice(["a", "b", "c", "d"], 200)))
+    frame["label"] = np.where(np.arange(200) % 5 == 0, 1, 0)
+    assert list(said(frame, target="label")) == ["d"]
+    made = balance(
+        frame, target="label", generator="smoothed-bootstrap", limits=Limits(copies="accept"), random_state=0
+    ).frame
+    assert made["d"].eq(1 - made[["a", "b", "c"]].astype(int).sum(axis=1)).mean() > 0.99
+
+
+def test_a_saved_generator_computes_the_same(tmp_path):
+    frame = people()
+    table = Table(frame, Schema.infer(frame, target="label"))
+    for name in OURS:
+        fitted = resolve(name).fit(table, rng=np.random.default_rng(0))
+        fitted.save(tmp_path / name)
+        loaded = type(fitted).load(tmp_path / name, table)
+        rows = [g.propose(("rare",), 30, rng=np.random.default_rng(1)) for g in (fitted, loaded)]
+        pd.testing.assert_frame_equal(*rows)
+        obeys(rows[1])
+
+
+def test_a_row_that_breaks_a_rule_is_unlikely_and_not_impossible():
+    frame = people()
+    table = Table(frame, Schema.infer(frame, target="label"))
+    broken = frame.head(5).assign(country=["Norway" if city != "Oslo" else "Italy" for city in frame["city"][:5]])
+    for name in ("smoothed-bootstrap", "transformer"):
+        generator = resolve(name).fit(table, rng=np.random.default_rng(0))
+        change = generator.log_prob(broken) - generator.log_prob(frame.head(5))
+        np.testing.assert_allclose(change, -np.log(241 * 3))
+
+
+def test_conditions_reach_what_is_computed():
+    frame = people()
+    table = Table(frame, Schema.infer(frame, target="label"))
+    generator = resolve("transformer").fit(table, rng=np.random.default_rng(0))
+    where = read_conditions({"country": "Norway", "band": ["young", "old"], "in_rome": False}, table.schema)
+    rows = generator.propose_where(("rare",), 40, where, rng=np.random.default_rng(1))
+    assert len(rows) == 40
+    assert set(rows["city"]) == {"Oslo"}
+    assert set(rows["band"]) <= {"young", "old"}
+    obeys(rows)
+    synth = Synthesizer("transformer", random_state=0).fit(frame, target="label")
+    some = synth.sample(20, where={"bmi": (22.0, 27.0), "country": "Italy"})
+    assert some["bmi"].between(22, 27).all()
+    assert set(some["city"]) == {"Rome"}
+
+
+def test_a_row_is_filled_in_by_what_it_says_already():
+    frame = people()
+    synth = Synthesizer("transformer", random_state=0).fit(frame, target="label")
+    gaps = frame.head(12).copy()
+    gaps.loc[:3, ["bmi", "end", "country"]] = None  # all that it takes is known
+    gaps.loc[4:7, ["weight", "bmi"]] = None  # both are drawn
+    gaps.loc[8:, "city"] = None  # the country is known
+    filled = synth.impute(gaps)
+    pd.testing.assert_frame_equal(filled.loc[:3], frame.loc[:3])
+    assert (abs(filled["bmi"] - filled["weight"] / filled["height"] ** 2) <= 0.0501).all()
+    assert filled.loc[8:, "city"].notna().all()
+    assert (filled.loc[8:, "country"] == frame.loc[8:11, "country"]).all()
+
+
+def test_large_tables_are_looked_at_whole():
+    rng = np.random.default_rng(0)
+    n = 30_000
+    code = np.where(np.arange(n) % 9_973 == 1, 99, rng.integers(0, 30, n))  # four rows have the last one
+    names = np.array([f"name {value}" for value in range(100)])
+    frame = pd.DataFrame({"code": code.astype(str), "name": names[code], "x": rng.normal(size=n).round(3)})
+    frame["band"] = np.where(frame["x"] > 3.9, "far", "near")
+    assert said(frame) == {"name": "name follows from code"}
+    frame["band"] = np.where(frame["x"] > 1.9, "far", "near")
+    assert said(frame) == {"name": "name follows from code", "band": "band follows from x"}
