@@ -398,23 +398,23 @@ class _Fit:
         for digits in (1, 2, 3, 4, 5, 6, 12):
             rounded = np.array([float(f"{factor:.{digits - 1}e}") for factor in factors])
             left = self.y - rounded @ features
-            offset = self._offset(left)
-            if offset is not None and rounded.all():
-                return tuple(rounded.tolist()), offset
+            if rounded.all() and np.ptp(left) <= self.width:
+                return None if self._slips(left) else (tuple(rounded.tolist()), self._offset(left))
         return None
 
-    def _offset(self, left: np.ndarray) -> float | None:
-        half = self.width / 2
+    def _slips(self, left: np.ndarray) -> bool:
+        """Tell whether a rule needs no rounding, and is one unit off in some rows nevertheless."""
+        if not self.unit or np.ptp(left) <= 0.5 * self.unit:
+            return False
+        steps = (left - left[0]) / self.unit
+        return bool(np.abs(steps - np.round(steps)).max() < 1e-3)
+
+    def _offset(self, left: np.ndarray) -> float:
+        """Return the roundest offset within which all of the residual is rounding."""
         middle = float(left.min() + left.max()) / 2
-        if np.ptp(left) > self.width:
-            return None
-        steps = (
-            [0.0]
-            if not self.unit
-            else [0.0, *(self.unit / 2 * np.round(2 * middle / self.unit + k) for k in (0, -1, 1))]
-        )
-        for step in (*steps, *(float(f"{middle:.{digits}e}") for digits in range(6)), middle):
-            if np.abs(left - step).max() <= half:
+        steps = [0.0, *(self.unit / 2 * np.round(2 * middle / self.unit + k) for k in (0, -1, 1) if self.unit)]
+        for step in (*steps, *(float(f"{middle:.{digits}e}") for digits in range(6))):
+            if np.abs(left - step).max() <= self.width / 2:
                 return float(step)
         return middle
 

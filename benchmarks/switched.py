@@ -1,9 +1,10 @@
-"""What it changes that a group keeps its own shape: the same generators with `own_shape` on and off.
+"""What an option of our own generators changes: the same generators with it on and off.
 
-    python benchmarks/own_shape.py [--seeds 1 2] [--tables real/sick paper/craft] [--show]
+    python benchmarks/switched.py own_shape [--seeds 1 2] [--tables real/sick paper/craft] [--show]
+    python benchmarks/switched.py derive --seeds 1 2 3 4
 
-Tables: sick whole (70 % to learn from, 162 of 2,598 rows rare), and craft and adult thinned to 1,000 common and 100
-rare rows. The rare label is brought up to the common one. AUROC of XGBoost, shallow XGBoost and a forest on the other
+Tables: sick whole (70 % to learn from, 162 of 2,598 rows rare), the others thinned to 1,000 common and 100 rare rows.
+The rare label is brought up to the common one. AUROC of XGBoost, shallow XGBoost and a forest on the other
 rows, the forest's balanced log-loss with half a vote more for either label, how well rows are told from real ones,
 and how far they are from the nearest row learned from, in units of that of held-out rows. Results are written as they
 come, and found there again; --show prints what is there.
@@ -29,9 +30,17 @@ from quality import DATA, ROOT, balanced_log_loss
 from records import Records
 from transformer_calibrated import learner, split, whole
 
-RESULTS = ROOT / "benchmarks" / "results" / "own_shape.parquet"
+RESULTS = ROOT / "benchmarks" / "results"
 WHOLE, RARE, HELD_OUT = "real/sick", 100, 1_000
-TABLES = (WHOLE, "paper/craft", "paper/adult")
+PUBLISHED = (WHOLE, "paper/craft", "paper/adult")
+#: Options, and the tables that tell: for `derive`, those with columns that others determine.
+TABLES = {
+    "own_shape": PUBLISHED,
+    "derive": (
+        *PUBLISHED,
+        *(f"further/{name}" for name in ("cells", "cps", "hotels", "mlc_churn", "nass", "nhefs", "police")),
+    ),
+}
 GENERATORS = ("smoothed-bootstrap", "transport", "transformer")
 LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "XGBoost": ("XGB", {}),
@@ -65,14 +74,12 @@ def judged(train: pd.DataFrame, rows: pd.DataFrame, test: pd.DataFrame, seed: in
     return figures
 
 
-def measure(table: str, seed: int, arm: str, own_shape: bool) -> dict[str, float]:
+def measure(table: str, seed: int, arm: str, option: str, on: bool) -> dict[str, float]:
     """Figures of one generator on one draw of a table."""
     train, test = parts(table, seed)
     if arm == "no rows":
         return judged(train, train, test, seed)
-    sampler = SyntheticOverSampler(
-        resolve(arm, {"own_shape": own_shape}), random_state=seed, limits=Limits(copies="accept")
-    )
+    sampler = SyntheticOverSampler(resolve(arm, {option: on}), random_state=seed, limits=Limits(copies="accept"))
     X, y = sampler.fit_resample(train.drop(columns="label"), train["label"])
     rows = X.assign(label=y)
     written = rows.iloc[len(train) :]
@@ -82,14 +89,14 @@ def measure(table: str, seed: int, arm: str, own_shape: bool) -> dict[str, float
     return {**judged(train, rows, test, seed), "told apart": apart, "distance": report["MWQ06"].value}
 
 
-def show(frame: pd.DataFrame) -> None:
-    """Print means over seeds, and what the map changes."""
+def show(frame: pd.DataFrame, option: str) -> None:
+    """Print means over seeds, and what the option changes."""
     figures = [*LEARNERS, "log-loss", "told apart", "distance"]
     for table, own in frame.groupby("table", sort=False):
-        print(f"\n{table}, {own.seed.nunique()} seeds: means, and the change (± standard error) with own_shape")
-        print(own.groupby(["arm", "own_shape"], sort=False)[figures].mean().round(4).to_string())
+        print(f"\n{table}, {own.seed.nunique()} seeds: means, and the change (± standard error) with {option}")
+        print(own.groupby(["arm", option], sort=False)[figures].mean().round(4).to_string())
         for arm, rows in own[own.arm != "no rows"].groupby("arm", sort=False):
-            on, off = (rows[rows.own_shape == on].set_index("seed")[figures] for on in (True, False))
+            on, off = (rows[rows[option] == on].set_index("seed")[figures] for on in (True, False))
             change = (on - off).dropna(how="all")
             error = change.std(ddof=1) / len(change) ** 0.5
             print(arm, *(f"{name} {change[name].mean():+.4f} ± {error[name]:.4f}" for name in figures), sep="  ")
@@ -97,25 +104,27 @@ def show(frame: pd.DataFrame) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("option", choices=list(TABLES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--tables", nargs="+", default=list(TABLES))
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--tables", nargs="+", help="by default those that tell")
+    parser.add_argument("--output", type=Path, help="file of results")
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     if not DATA.is_dir():
         print(f"skipped: no tables in {DATA}", file=sys.stderr)
         return 0
     warnings.filterwarnings("ignore")
-    records = Records(options.output)
+    option = options.option
+    records = Records(options.output or RESULTS / f"switched_{option}.parquet")
     arms = [("no rows", False), *((name, on) for name in GENERATORS for on in (False, True))]
-    for table in [] if options.show else options.tables:
+    for table in [] if options.show else options.tables or TABLES[option]:
         for seed in options.seeds:
             for arm, on in arms:
-                key = {"table": table, "seed": seed, "arm": arm, "own_shape": on}
+                key = {"table": table, "seed": seed, "arm": arm, option: on}
                 if not records.has(key):
-                    records.add(key, [measure(table, seed, arm, on)])
+                    records.add(key, [measure(table, seed, arm, option, on)])
                     print(*key.values(), file=sys.stderr)
-    show(records.frame)
+    show(records.frame, option)
     return 0
 
 
