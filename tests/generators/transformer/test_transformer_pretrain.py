@@ -56,6 +56,17 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         assert torch.equal(one, two)
 
 
+def test_the_best_weights_are_in_the_folder_of_the_run(tmp_path):
+    trainer(tmp_path / "one", 4).run()
+    state = torch.load(tmp_path / "one" / "checkpoint.pt", weights_only=True)
+    torch.save({**state, "best": 0.0}, tmp_path / "lucky.pt")  # better than anything to come
+    for folder, kept in (("one", 4), ("two", 6)):
+        run = trainer(tmp_path / folder, 6)
+        run.resume(tmp_path / "lucky.pt")
+        run.run()
+        assert weights.read_manifest(tmp_path / folder / "best").steps == kept
+
+
 def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
     run = trainer(tmp_path, 100)
     run.folder.mkdir(exist_ok=True)
