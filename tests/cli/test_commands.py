@@ -74,6 +74,13 @@ def test_inspect_json(run, csv):
     assert report["empty_cells"] == []
 
 
+def test_inspect_names_columns_that_others_determine(run, csv):
+    lines = (f"{i % 7},{i * i % 53},{i % 7 + i * i % 53},{'ab'[i % 2]}\n" for i in range(80))
+    csv.write_text("one,other,both[0],y\n" + "".join(lines))
+    assert "both[0] = one + other" in run("inspect", csv, "--target", "y").out
+    assert run("inspect", csv, "--json").json["determined"] == ["both[0] = one + other"]
+
+
 def test_inspect_names_empty_cells(run, csv):
     csv.write_text("x,sex,y\n1,f,a\n2,m,a\n3,f,b\n4,f,a\n")
     assert "cells without a single row: y=b, sex=m" in run("inspect", csv, "--target", "y", "--group-by", "sex").out

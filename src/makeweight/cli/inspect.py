@@ -32,13 +32,15 @@ def command(
 ) -> None:
     """Show the kind of every column, with the reason, and the groups with their counts.
 
+    Columns that follow from others in every row are named, too.
+
     DATA is a CSV, TSV, Parquet or Feather file, or - for standard input.
     """
     file = _options.load(data, kinds, missing, no_header)
     schema = _options.infer(file, target, group_by, kinds)
     groups, plan = _groups(file, schema) if target is not None else (None, None)
     if as_json:
-        _show.print_json(_as_dict(file, schema, groups, plan))
+        _show.print_json({**_as_dict(file, schema, groups, plan), "determined": _determined(file, schema)})
     else:
         _print(file, schema, groups, plan)
 
@@ -49,6 +51,14 @@ def _groups(file: TableFile, schema: Schema) -> tuple[Groups, Plan]:
 
     groups = Groups(Table(file.frame, schema))
     return groups, Plan.make(groups)
+
+
+def _determined(file: TableFile, schema: Schema) -> list[str]:
+    """Return how columns follow from others in every row."""
+    from makeweight.generators.frame.derived import find_derived
+    from makeweight.table import Table
+
+    return [rule.says(schema.learned) for rule in reversed(find_derived(Table(file.frame, schema)))]
 
 
 def _warnings(file: TableFile, schema: Schema) -> list[tuple[str, str]]:
@@ -164,6 +174,10 @@ def _print(file: TableFile, schema: Schema, groups: Groups | None, plan: Plan | 
         for column in schema.columns
     ]
     _show.section(out, "columns", _show.table(columns, rows))
+    determined = _determined(file, schema)
+    if determined:
+        lines = _show.table({"": {"overflow": "fold"}}, [(line,) for line in determined], headings=False)
+        _show.section(out, "columns that others determine", lines)
     if groups is not None and plan is not None:
         _print_groups(out, groups, plan)
     warned = _warnings(file, schema)

@@ -420,24 +420,38 @@ class _Fit:
 
 
 def _is_number(column: Column) -> bool:
+    return column.kind.is_numeric or _levels(column) is not None
+
+
+def _levels(column: Column) -> np.ndarray | None:
+    """Return the numbers that codes stand for, 0 and 1 for flags; None for any other column."""
+    if not column.kind.is_coded or column.n_distinct > SEARCHED:
+        return None
     if column.kind is Kind.BOOLEAN:
-        return column.n_distinct == 2 and not column.n_missing
-    return column.kind.is_numeric
+        return np.arange(2.0) if column.n_distinct == 2 else None
+    values = values_of(column, np.arange(column.n_distinct))
+    return values.data if values.meaning == "number" else None
 
 
 def _numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
-    """Return what encoded numbers and dates (in days) stand for, and flags as 0 and 1; NaN where missing."""
-    if column.kind is Kind.BOOLEAN:
-        return np.where(encoded < 0, np.nan, encoded.astype(np.float64))
+    """Return what encoded numbers, flags and dates (in days) stand for; NaN where missing."""
+    levels = _levels(column)
+    if levels is not None:
+        return np.where(encoded < 0, np.nan, levels[np.maximum(encoded, 0)])
     values = values_of(column, encoded)
     scale = DAY if column.kind is Kind.DATETIME else 1.0
     return np.where(values.missing, np.nan, values.data / scale)
 
 
 def _encoded(column: Column, numbers: np.ndarray) -> np.ndarray:
-    """Return numbers as the column encodes them, rounded like its own, whatever their range."""
-    if column.kind is Kind.BOOLEAN:
-        return np.where(np.isnan(numbers), -1, np.round(numbers)).astype(np.int32)
+    """Return numbers as the column encodes them, rounded like its own, whatever their range; -1 for no code at all."""
+    levels = _levels(column)
+    if levels is not None:
+        order = np.argsort(levels)
+        middles = (levels[order][1:] + levels[order][:-1]) / 2
+        nearest = order[np.searchsorted(middles, numbers)]
+        known = np.abs(levels[nearest] - numbers) <= SLACK * np.maximum(1.0, np.abs(numbers))  # of NaN it is not
+        return np.where(known, nearest, -1).astype(np.int32)
     steps = (numbers * (DAY if column.kind is Kind.DATETIME else 1.0) - column.origin) / column.step
     if column.decimals is None:
         return np.asarray(steps)
@@ -446,16 +460,14 @@ def _encoded(column: Column, numbers: np.ndarray) -> np.ndarray:
 
 
 def _unit(column: Column) -> float:
-    """Return the unit of a column's last decimal, on the scale of `_numbers`."""
-    if column.kind is Kind.BOOLEAN:
-        return 1.0
+    """Return the unit of a column's last decimal, on the scale of `_numbers`; 0 where there is none."""
     scale = DAY if column.kind is Kind.DATETIME else 1.0
     return 0.0 if column.decimals is None else column.grid / 10.0**column.decimals * column.step / scale
 
 
 def _rounds(column: Column) -> bool:
-    """Tell whether a rule may leave what rounding leaves; of few values it has to be exact."""
-    return column.kind is not Kind.BOOLEAN and (column.decimals is None or column.n_distinct >= MANY_VALUES)
+    """Tell whether a rule may leave what rounding leaves; of codes and few values it has to be exact."""
+    return not column.kind.is_coded and (column.decimals is None or column.n_distinct >= MANY_VALUES)
 
 
 def _width(column: Column, numbers: np.ndarray) -> float:
