@@ -21,7 +21,7 @@ CAUTION = 2.0
 #: A group's distribution function is read once every so many rows: between them what is written keeps its form.
 STEP = 8
 #: Where so many rows would have shown one beyond their range with this probability or less, the range is believed.
-DOUBT = 0.1
+DOUBT = 0.01
 #: Rows that are written to learn what a generator writes: so many per real row, no fewer and no more.
 PER_ROW, FEWEST, MOST = 2, 100, 1_000
 
@@ -57,7 +57,7 @@ class GroupShape:
     the share that G gives them, and the density of what is written is smooth where H is.
 
     The group's range holds where it can be believed: if H puts so much beyond an end that n rows without one there
-    would be rare (one in ten), G puts 1 / (n + 1) there, which is the chance of a new row to lie beyond, and as
+    would be rare (one in a hundred), G puts 1 / (n + 1) there, which is the chance of a new row to lie beyond, and as
     much nearer to the end as it is less **[derived]**.
 
     >>> rng = np.random.default_rng(0)
