@@ -204,8 +204,8 @@ class _Search:
 
     def _lookup(self, column: int, source: int, surprise: np.ndarray) -> Iterator[Derived]:
         about, own = self.columns[source], self.columns[column]
-        if about.kind.is_coded and own.kind.is_numeric and about.n_states == own.n_states:
-            return  # two names of one thing: the number, which has an order, is written
+        if about.n_states == own.n_states and self._order_tells[source] < self._order_tells[column]:
+            return  # two names of one thing: the one whose order says more of other columns is written
         found = self._sources[source].entries(self._state[column])
         if found is None:
             return
@@ -220,6 +220,17 @@ class _Search:
             missing = cells < 0 if own.kind.is_coded else np.isnan(cells)
             values = tuple(None if row < 0 or missing[row] else float(cells[row]) for row in found[1])
             yield Derived(column, (source,), LOOKUP, self._n, cuts=tuple(found[0].tolist()), values=values)
+
+    @cached_property
+    def _order_tells(self) -> np.ndarray:
+        """How much the order of each column says of other numbers: mean size of rank correlations, 0 for codes."""
+        told = np.zeros(len(self.columns))
+        numeric = [j for j, column in enumerate(self.columns) if column.kind.is_numeric]
+        ranks = np.stack([self._state[j] for j in numeric]) if numeric else np.empty((0, 1))
+        ranks = ranks - ranks.mean(1, keepdims=True)
+        ranks /= np.maximum(ranks.std(1, keepdims=True), 1e-300) * np.sqrt(ranks.shape[1])
+        told[numeric] = np.abs(ranks @ ranks.T).mean(1)  # a number always tells of itself
+        return told
 
     def _all(self, column: int) -> np.ndarray:
         """Return the cells of a column in all rows of the table."""
