@@ -12,7 +12,7 @@ import numpy as np
 from makeweight.rules import values_of
 from makeweight.table import Column, Kind, Table
 
-__all__ = ["LOOKUP", "Derived", "find_derived", "read_derived"]
+__all__ = ["Derived", "find_derived"]
 
 #: Rows that are searched; what is found there is held against all rows.
 SEARCHED = 2_000
