@@ -195,12 +195,15 @@ def test_a_row_is_filled_in_by_what_it_says_already():
     gaps = frame.head(12).copy()
     gaps.loc[:3, ["bmi", "end", "country"]] = None  # all that it takes is known
     gaps.loc[4:7, ["weight", "bmi"]] = None  # both are drawn
-    gaps.loc[8:, "city"] = None  # the country is known
+    gaps.loc[8:, ["city", "weight", "day", "start"]] = None  # what follows from them is known
     filled = synth.impute(gaps)
     pd.testing.assert_frame_equal(filled.loc[:3], frame.loc[:3])
     assert (abs(filled["bmi"] - filled["weight"] / filled["height"] ** 2) <= 0.0501).all()
     assert filled.loc[8:, "city"].notna().all()
-    assert (filled.loc[8:, "country"] == frame.loc[8:11, "country"]).all()
+    obeys(filled)
+    assert (filled.loc[8:, "city"] == frame.loc[8:11, "city"]).all()
+    assert np.allclose(filled.loc[8:, "day"], frame.loc[8:11, "day"])
+    assert (filled.loc[8:, "start"] == frame.loc[8:11, "start"]).all()
 
 
 def test_large_tables_are_looked_at_whole():
@@ -213,3 +216,98 @@ def test_large_tables_are_looked_at_whole():
     assert said(frame) == {"name": "name follows from code"}
     frame["band"] = np.where(frame["x"] > 1.9, "far", "near")
     assert said(frame) == {"name": "name follows from code", "band": "band follows from x"}
+
+
+def noise(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng, pd.DataFrame({"x": rng.normal(50, 9, n).round(1), "k": rng.integers(0, 100, n)})
+
+
+@pytest.mark.parametrize("what", ["milliseconds", "moments", "far", "single", "large"])
+def test_a_far_origin_hides_nothing(what):
+    rng, frame = noise()
+    n = len(frame)
+    frame["far"] = {
+        "milliseconds": lambda: 1_700_000_000_000 + rng.integers(0, 2000, n),
+        "moments": lambda: pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 3000, n), "ms"),
+        "far": lambda: 1e9 + rng.normal(0, 0.3, n),
+        "single": lambda: (1013 + rng.normal(0, 0.0004, n)).astype("f4"),
+        "large": lambda: 2**60 + rng.integers(0, 10**6, n),
+    }[what]()
+    assert said(frame) == {}
+
+
+@pytest.mark.parametrize("share", [1, 20])
+def test_what_stands_for_missing_hides_nothing(share):
+    rng, frame = noise()
+    frame["y"] = rng.normal(0, 5, 200).round(2)
+    frame["z"] = rng.normal(0, 5, 200).round(2)
+    frame.loc[: share - 1, ["x", "y", "z"]] = 1e11
+    assert said(frame) == {}
+    single = frame.astype("f4")
+    single.loc[: share - 1, ["x", "y", "z"]] = -3.4028235e38
+    assert said(single) == {}
+
+
+def test_rows_of_one_person_are_not_many_witnesses():
+    rng = np.random.default_rng(0)
+    people = pd.DataFrame(
+        {
+            "weight": rng.normal(70, 14, 40).round(3),
+            "sex": rng.choice(list("mf"), 40),
+            "smoker": rng.random(40) < 0.4,
+            "years": rng.integers(20, 80, 40),
+        }
+    )
+    visits = people.loc[np.repeat(np.arange(40), 8)].reset_index(drop=True)
+    assert said(visits.assign(pressure=rng.normal(130, 12, 320).round())) == {}
+    _, once = noise(60)
+    once["c"] = rng.choice(list("ab"), 60)
+    assert said(once.loc[np.repeat(np.arange(60), 5)].reset_index(drop=True)) == {}
+
+
+def test_what_needs_no_rounding_is_computed_from_the_finer_side():
+    rng = np.random.default_rng(0)
+    start, days = rng.normal(50, 10, 300), rng.integers(1, 40, 300)
+    frame = pd.DataFrame({"start": start, "end": start + days, "days": days})
+    assert said(frame) == {"end": "end = start + days"}
+    price = rng.lognormal(3, 0.5, 300).round(2)
+    frame = pd.DataFrame({"price": price, "total": (price * days).round(2), "pieces": days})
+    assert said(frame) == {"total": "total = price × pieces"}
+
+
+def test_shares_of_a_nearly_constant_total_are_written_in_time():
+    rng = np.random.default_rng(0)
+    n, frame = 300, pd.DataFrame(index=range(300))
+    for k in range(5):
+        a, s = rng.uniform(0, 100, n).round(2), (100 + rng.uniform(-0.5, 0.5, n)).round(2)
+        frame[f"a{k}"], frame[f"b{k}"], frame[f"s{k}"] = a, (s - a).round(2), s
+    frame["label"] = np.where(np.arange(n) % 6 == 0, "rare", "common")
+    assert set(said(frame, target="label")) == {f"b{k}" for k in range(5)}
+    for name in OURS:
+        made = balance(frame, target="label", generator=name, random_state=0)
+        assert len(made) == 200
+        assert np.allclose(made.frame["a0"] + made.frame["b0"], made.frame["s0"])
+
+
+def test_what_is_cut_off_is_cut_where_people_cut():
+    rng = np.random.default_rng(0)
+    n = 400
+    day = pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 2000, n), "D")
+    moment = pd.Timestamp("2024-04-01") + pd.to_timedelta(rng.integers(0, 3000, n), "h")
+    x = rng.uniform(0, 30, n).round(1)
+    frame = pd.DataFrame({"day": day, "year": day.year, "moment": moment, "date": moment.normalize(), "x": x})
+    frame["whole"] = np.floor(x).astype(int)
+    frame["label"] = np.where(np.arange(n) % 6 == 0, "rare", "common")
+    made = balance(frame, target="label", random_state=0).frame
+    assert (made["day"].dt.year == made["year"]).all()
+    assert (made["moment"].dt.normalize() == made["date"]).all()
+    assert (np.floor(made["x"]) == made["whole"]).all()
+
+
+@pytest.mark.parametrize("parts", [3, 7])
+def test_factors_are_said_as_people_say_them(parts):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 90, 80).round(1)
+    [text] = said(pd.DataFrame({"x": x, "y": (x / parts).round(2)})).values()
+    assert text == f"y = {1 / parts:.12g} × x"

@@ -17,7 +17,7 @@ __all__ = ["Derived", "find_derived"]
 #: Rows that are searched; what is found there is held against all rows.
 SEARCHED = 2_000
 #: Tables with more learned columns are not searched; products and ratios are looked for among so many numbers.
-MOST_COLUMNS, MOST_FACTORS = 300, 100
+MOST_COLUMNS, MOST_FACTORS = 300, 60
 #: Products and ratios are looked for in columns of so many patterns of missing cells.
 MOST_PATTERNS = 8
 #: A rule needs so many rows beyond those that set it, and so many nats that they would have been otherwise.
@@ -26,6 +26,8 @@ FEWEST_ROWS, EVIDENCE = 30, 50.0
 MANY_VALUES = 20
 #: Most terms of a sum.
 MOST_TERMS = 100
+#: A column that is computed varies at least so much beside its sources.
+STEADY = 0.4
 #: Where so many columns that seemed to be sums were none, sums are not looked for any more.
 MOST_FAILURES = 10
 #: What least squares leave, beside what a rule with the right factors leaves.
@@ -38,6 +40,12 @@ PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     PRODUCT: lambda a, b: a * b,
     "{} / {}": lambda a, b: a / b,
     "{} / {}²": lambda a, b: a / b**2,
+}
+#: From the value of a formula and one of its numbers, the first or the second.
+_INVERSES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] = {
+    PRODUCT: (lambda value, b: value / b, lambda value, a: value / a),
+    "{} / {}": (lambda value, b: value * b, lambda value, a: a / value),
+    "{} / {}²": (lambda value, b: value * b**2, lambda value, a: np.sqrt(a / value)),
 }
 LOOKUP, SUM = "lookup", "sum"
 DAY = 86_400_000_000.0
@@ -63,6 +71,7 @@ class Derived:
     sources: tuple[int, ...]
     form: str
     rows: int  # real rows that say so: all of the table
+    width: float = 0.0  # of numbers: from the smallest to the largest that a row may differ
     factors: tuple[float, ...] = ()
     offset: float = 0.0
     cuts: tuple[float, ...] = ()
@@ -75,7 +84,9 @@ class Derived:
             values = np.array([np.nan if value is None else value for value in self.values])
             found = values[_states(columns[self.sources[0]], encoded[self.sources[0]], np.array(self.cuts))]
             return np.where(np.isnan(found), -1, found).astype(np.int32) if column.kind.is_coded else found
-        return _encoded(column, self._total(columns, encoded))
+        # A column that was cut off has an offset of half a unit: what lies on the cut belongs beyond it.
+        tie = np.sign(self.offset) * 1e-6 * _unit(column)
+        return _encoded(column, self._total(columns, encoded) - tie)
 
     def agrees(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
         """Tell which rows (n,) obey it."""
@@ -84,15 +95,33 @@ class Derived:
             expected = self.values_of(columns, encoded)
             return np.asarray((given == expected) | ((given != given) & (expected != expected)))
         numbers, total = _numbers(column, given), self._total(columns, encoded)
-        near = np.abs(numbers - total) <= _width(column, numbers) / 2
+        near = np.abs(numbers - total) <= self.width / 2
         return np.asarray(near | (np.isnan(numbers) & np.isnan(total)))
 
     def _total(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
-        parts = [_numbers(columns[source], encoded[source]) for source in self.sources]
+        return self.total({source: _numbers(columns[source], encoded[source]) for source in self.sources})
+
+    def total(self, numbers: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Return what the formula gives (n,), by what its sources stand for; NaN where it gives nothing."""
+        parts = [numbers[source] for source in self.sources]
         if self.form != SUM:
             parts = [_formula(self.form, *parts)]
         total = self.offset + sum(factor * part for factor, part in zip(self.factors, parts, strict=True))
-        return np.where(np.isfinite(total), total, np.nan)
+        return np.asarray(np.where(np.isfinite(total), total, np.nan))
+
+    def source_of(self, source: int, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Return one source of a formula (n,), encoded, from the column and the other sources."""
+        numbers = {j: _numbers(columns[j], encoded[j]) for j in (self.column, *self.sources) if j != source}
+        left = numbers[self.column] - self.offset
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.form == SUM:
+                terms = zip(self.factors, self.sources, strict=True)
+                rest = sum(factor * numbers[j] for factor, j in terms if j != source)
+                found = (left - rest) / self.factors[self.sources.index(source)]
+            else:
+                first, (other,) = source == self.sources[0], [numbers[j] for j in self.sources if j != source]
+                found = _INVERSES[self.form][0 if first else 1](left / self.factors[0], other)
+        return _encoded(columns[source], np.where(np.isfinite(found), found, np.nan))
 
     def says(self, columns: Sequence[Column]) -> str:
         """Return it in words, for a user."""
@@ -104,10 +133,10 @@ class Derived:
         else:
             terms = list(zip(self.factors, names, strict=True))
         text = "".join(
-            f" {'-' if factor < 0 else '+'} {'' if abs(factor) == 1 else f'{abs(factor):g} × '}{name}"
+            f" {'-' if factor < 0 else '+'} {'' if abs(factor) == 1 else f'{abs(factor):.12g} × '}{name}"
             for factor, name in terms
         )
-        offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset):g}" if self.offset else ""
+        offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset):.12g}" if self.offset else ""
         return f"{columns[self.column].name} = {(text + offset).removeprefix(' + ').lstrip()}"
 
 
@@ -164,11 +193,19 @@ class _Search:
         self._summed: dict[bytes, frozenset[int]] = {}
         self._promised: dict[bytes, dict[int, list[tuple[str, int, int]]]] = {}
         at = np.unique(np.linspace(0, self._n - 1, min(self._n, SEARCHED)).astype(np.int64))
-        self._rows = len(at)
-        self._cells = {j: table.encode(column.name, at) for j, column in enumerate(columns)}
+        cells = {j: table.encode(column.name, at) for j, column in enumerate(columns)}
+        states = np.stack([_factorized(values) for values in cells.values()], axis=1)
+        own = np.arange(len(at))
+        if states.max() > len(at) // 10:  # where something is measured, a row that is there twice says nothing twice
+            own = np.sort(np.unique(states, axis=0, return_index=True)[1])
+        self._rows, self._whole = len(own), len(own) == self._n
+        self._cells = {j: values[own] for j, values in cells.items()}
         self._state = {j: _factorized(values) for j, values in self._cells.items()}
         self._sources = {j: _Source(column, self._cells[j]) for j, column in enumerate(columns)}
-        self._number = {j: _numbers(c, self._cells[j]) for j, c in enumerate(columns) if _is_number(c)}
+        numbers = {j: _numbers(c, self._cells[j]) for j, c in enumerate(columns) if _is_number(c)}
+        lost = {j: _lost(columns[j], values) for j, values in numbers.items()}
+        self._width = {j: _width(columns[j], slack) for j, slack in lost.items() if slack < np.inf}
+        self._number = {j: numbers[j] for j in self._width}
 
     def take(self, rule: Derived) -> None:
         """Believe a rule: its column is no source of others."""
@@ -181,26 +218,58 @@ class _Search:
         return bool(rule.agrees(self.columns, {j: self._all(j) for j in (rule.column, *rule.sources)}).all())
 
     def rules(self, column: int) -> Iterator[Derived]:
-        """Yield what the rows that are searched say of a column; the rest may not."""
+        """Yield what the rows that are searched say of a column, and may be computed; the rest may not say so."""
+        return (rule for rule in self._said(column) if rule.form == LOOKUP or self._computes(rule))
+
+    def _computes(self, rule: Derived) -> bool:
+        """Tell whether a formula can be relied on in rows that are not real.
+
+        Not where it needs no rounding in real rows, and would in others: then one of its sources should follow. Nor
+        where the column varies much less than its sources: what these are wrong by is then large beside it.
+        """
+        column, y = self.columns[rule.column], self._number[rule.column]
+        known = ~np.isnan(y)
+        own, sources = y[known], [self._number[source][known] for source in rule.sources]
+        if len(sources) > 1:
+            sizes = [np.std(part) for part in sources]
+            if rule.form == SUM:
+                sizes = [abs(factor) * size for factor, size in zip(rule.factors, sizes, strict=True)]
+                size = np.std(own)
+            else:  # relative to the mean: errors of factors are relative
+                sizes = [part / max(abs(np.mean(x)), 1e-300) for part, x in zip(sizes, sources, strict=True)]
+                sizes = [part for part in sizes if part < 1.0]
+                size = np.std(own) / max(abs(np.mean(own)), 1e-300)
+            if sizes and size < STEADY * max(sizes):
+                return False
+        unit, cells = _unit(column), dict(zip(rule.sources, sources, strict=True))
+        if not unit or np.ptp(own - rule.total(cells)) > 1e-3 * unit:
+            return True
+        rng = np.random.default_rng(0)
+        other = (rule.total({j: rng.permutation(values) for j, values in cells.items()}) - rule.offset) / unit
+        other = other[np.isfinite(other)]
+        return bool((np.abs(other - np.round(other)) < 1e-3).mean() > 0.99)
+
+    def _said(self, column: int) -> Iterator[Derived]:
+        """Yield what may be said of a column: read off codes, sums, read off numbers, products and ratios."""
         others = [source for source in self.free if source != column]
         state = self._state[column]
         surprise = -np.log(np.bincount(state) / len(state))[state]  # nats of every cell, if independent
-        for source in others if 2 * state.max() < len(state) else ():  # else hardly a value repeats
-            yield from self._lookup(column, source, surprise)
-        if column not in self._number or surprise.sum() < EVIDENCE:
-            return
-        y, known = self._number[column], ~np.isnan(self._number[column])
-        numbers = [j for j in others if j in self._number and not (known & np.isnan(self._number[j])).any()]
-        if not numbers or known.sum() < FEWEST_ROWS:
-            return
-        fit = _Fit(y[known], _unit(self.columns[column]), _width(self.columns[column], y))
-        cells = np.stack([self._number[j][known] for j in numbers])
-        nats = float(surprise[known].sum())
-        if self._failures < MOST_FAILURES and column in self._sums(known):
-            self._failures += 1
-            yield from self._sum(column, numbers, fit, cells, nats)
-        if _rounds(self.columns[column]):
-            yield from self._pairs(column, known, fit)
+        repeats = 2 * state.max() < len(state)
+        for source in others if repeats else ():
+            if self.columns[source].kind.is_coded:
+                yield from self._lookup(column, source, surprise)
+        known = ~np.isnan(self._number[column]) if column in self._number else np.zeros(0, dtype=bool)
+        counts = known.sum() >= FEWEST_ROWS and surprise.sum() >= EVIDENCE
+        if counts:
+            yield from self._sum(column, others, known, float(surprise[known].sum()))
+        for source in others if repeats else ():
+            if not self.columns[source].kind.is_coded:
+                yield from self._lookup(column, source, surprise)
+        if counts and _rounds(self.columns[column]):
+            yield from self._pairs(column, known)
+
+    def _fit(self, column: int, known: np.ndarray) -> _Fit:
+        return _Fit(self._number[column][known], _unit(self.columns[column]), self._width[column])
 
     def _lookup(self, column: int, source: int, surprise: np.ndarray) -> Iterator[Derived]:
         about, own = self.columns[source], self.columns[column]
@@ -210,9 +279,14 @@ class _Search:
         if found is None:
             return
         cuts, first = found
-        seen = first[first >= 0]
-        cost = surprise[seen].sum() + len(cuts) * np.log(self._rows)
-        if self._rows - len(seen) < FEWEST_ROWS or surprise.sum() - cost < EVIDENCE:
+        seen, nats, rows = first[first >= 0], surprise.sum(), self._rows
+        if not about.kind.is_coded and about.n_distinct > max(
+            MANY_VALUES, self._rows // 50
+        ):  # they may be of one thing
+            one = np.unique(self._cells[source], return_index=True)[1]
+            nats, rows = surprise[one].sum(), len(one)
+        cost = surprise[seen].sum() + len(cuts) * np.log(rows)
+        if rows - len(seen) < FEWEST_ROWS or nats - cost < EVIDENCE:
             return
         cells = self._all(column)
         found = _Source(about, self._all(source)).entries(_factorized(cells))
@@ -234,16 +308,22 @@ class _Search:
 
     def _all(self, column: int) -> np.ndarray:
         """Return the cells of a column in all rows of the table."""
-        return self._table.encode(self.columns[column].name) if self._n > self._rows else self._cells[column]
+        return self._table.encode(self.columns[column].name) if not self._whole else self._cells[column]
 
-    def _sum(self, column: int, numbers: list[int], fit: _Fit, cells: np.ndarray, nats: float) -> Iterator[Derived]:
-        chosen = fit.terms(cells)
-        if chosen is None:
+    def _sum(self, column: int, others: list[int], known: np.ndarray, nats: float) -> Iterator[Derived]:
+        if self._failures == MOST_FAILURES or column not in self._sums(known):
             return
-        solved = fit.solve(cells[chosen])
-        if solved is not None and nats > EVIDENCE + 10.0 * len(chosen) and len(fit.y) > FEWEST_ROWS + 5 * len(chosen):
+        self._failures += 1
+        numbers = [j for j in others if j in self._number and not (known & np.isnan(self._number[j])).any()]
+        fit = self._fit(column, known)
+        cells = np.stack([self._number[j][known] for j in numbers]) if numbers else np.empty((0, len(fit.y)))
+        chosen = fit.terms(cells) if numbers else None
+        solved = None if chosen is None else fit.solve(cells[chosen])
+        if chosen is None or solved is None:
+            return
+        if nats > EVIDENCE + 10.0 * len(chosen) and len(fit.y) > FEWEST_ROWS + 5 * len(chosen):
             sources = tuple(numbers[j] for j in chosen)
-            yield Derived(column, sources, SUM, self._n, factors=solved[0], offset=solved[1])
+            yield Derived(column, sources, SUM, self._n, fit.width, factors=solved[0], offset=solved[1])
 
     def _sums(self, known: np.ndarray) -> frozenset[int]:
         """Return which columns all other columns together nearly fix, of all that are known in the same rows."""
@@ -256,17 +336,18 @@ class _Search:
             x /= scale[:, None]
             values, vectors = np.linalg.eigh(x @ x.T / x.shape[1])
             left = scale / np.sqrt((vectors**2 / np.maximum(values, 1e-14)).sum(1))
-            widths = np.array([_width(self.columns[j], self._number[j]) for j in whole])
+            widths = np.array([self._width[j] for j in whole])
             self._summed[key] = frozenset(np.array(whole)[left <= 0.5 * widths + 1e-6 * scale].tolist())
         return self._summed[key]
 
-    def _pairs(self, column: int, known: np.ndarray, fit: _Fit) -> Iterator[Derived]:
+    def _pairs(self, column: int, known: np.ndarray) -> Iterator[Derived]:
+        fit = self._fit(column, known)
         for form, *sources in self._promising(known).get(column, ()):
             if set(sources) <= set(self.free):
                 feature = _formula(form, *(self._number[source][known] for source in sources))
                 solved = fit.solve(feature[None])
                 if solved is not None:
-                    yield Derived(column, tuple(sources), form, self._n, factors=solved[0], offset=solved[1])
+                    yield Derived(column, tuple(sources), form, self._n, fit.width, factors=solved[0], offset=solved[1])
 
     def _promising(self, known: np.ndarray) -> dict[int, list[tuple[str, int, int]]]:
         """Return formulas of two that few rows do not contradict, by column; of all columns known in the same rows."""
@@ -283,7 +364,7 @@ class _Search:
             found: dict[int, list[tuple[str, int, int]]] = {j: [] for j in asked}
             if asked and len(whole) > 1:
                 x, y = (np.stack([self._number[j][rows] for j in some]) for some in (whole, asked))
-                widths = np.array([_width(self.columns[j], self._number[j]) for j in asked])
+                widths = np.array([self._width[j] for j in asked])
                 for form in PAIRS:
                     for a, first in enumerate(whole):
                         for b, j in zip(*np.nonzero(_promises(_formula(form, x[a], x), y, widths)), strict=True):
@@ -329,11 +410,32 @@ class _Source:
             low, high = self.cells[order[turns - 1]], self.cells[order[turns]]
             if (low == high).any():
                 return None
-            cuts, size = (low + high) / 2, len(turns) + 2
+            cuts, size = _round_cuts(self.about, low, high), len(turns) + 2
         at = _states(self.about, self.cells, cuts)
         first = np.full(size, -1)
         first[at[::-1]] = np.arange(len(at))[::-1]
         return (cuts, first) if (state[first[at]] == state).all() else None
+
+
+def _round_cuts(column: Column, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the roundest number above each lower and up to each higher one; of dates the first of a year, or month."""
+    if column.kind is Kind.DATETIME and not len(low):
+        return low
+    if column.kind is Kind.DATETIME:
+        ends = [values_of(column, end).data.astype(np.int64).astype("datetime64[us]") for end in (low, high)]
+        cuts = np.asarray((low + high) / 2)
+        for period in ("D", "M", "Y"):  # the largest that begins in between has the last word
+            begins = ends[1].astype(f"datetime64[{period}]").astype("datetime64[us]")
+            encoded = (begins.astype(np.float64) - column.origin) / column.step
+            cuts = np.where(begins > ends[0], encoded, cuts)
+        return cuts
+    cuts = np.asarray((low + high) / 2)
+    for power in range(-6, 13):
+        for part in (1.0, 2.0, 5.0):
+            unit = part * 10.0**power
+            place = np.floor(high / unit) * unit
+            cuts = np.where(place > low, place, cuts)
+    return cuts
 
 
 def _formula(form: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -406,10 +508,12 @@ class _Fit:
         factors, residual = self._residual(features)
         if not self._nearly(residual):
             return None
-        for digits in (1, 2, 3, 4, 5, 6, 12):
-            rounded = np.array([float(f"{factor:.{digits - 1}e}") for factor in factors])
+        rounds = [np.array([float(f"{f:.{digits - 1}e}") for f in factors]) for digits in (1, 2, 3, 4, 5, 6, 12)]
+        with np.errstate(divide="ignore"):
+            rounds.insert(3, 1.0 / np.round(1.0 / factors))  # thirds and sevenths
+        for rounded in rounds:
             left = self.y - rounded @ features
-            if rounded.all() and np.ptp(left) <= self.width:
+            if np.isfinite(rounded).all() and rounded.all() and np.ptp(left) <= self.width:
                 return None if self._slips(left) else (tuple(rounded.tolist()), self._offset(left))
         return None
 
@@ -481,10 +585,26 @@ def _rounds(column: Column) -> bool:
     return not column.kind.is_coded and (column.decimals is None or column.n_distinct >= MANY_VALUES)
 
 
-def _width(column: Column, numbers: np.ndarray) -> float:
-    """Return how far apart a rule's residuals may lie, on the scale of `_numbers`."""
+def _lost(column: Column, numbers: np.ndarray) -> float:
+    """Return what floats lose of numbers, on the scale of `_numbers`; infinite where that is no longer small.
+
+    Beside the spread of most values, so that neither a far origin nor a far value hides what differs.
+    """
+    known = numbers[np.isfinite(numbers)]
     single = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.dtype.itemsize < 8
-    lost = float(np.nanmax(np.abs(numbers), initial=0.0)) * (SINGLE if single else RELATIVE)
+    if not len(known):
+        return np.inf
+    distinct = np.unique(known)
+    spread = float(np.subtract(*np.quantile(distinct, [0.75, 0.25])))
+    spacing = 8.0 * float(np.spacing(np.abs(known).max().astype(np.float32 if single else np.float64)))
+    unit = _unit(column)
+    if spacing > 1e-3 * spread or (unit and spacing > 0.1 * unit):
+        return np.inf
+    return (SINGLE if single else RELATIVE) * spread + spacing
+
+
+def _width(column: Column, lost: float) -> float:
+    """Return how far apart a rule's residuals may lie, on the scale of `_numbers`."""
     return 2.0 * lost + _unit(column) * (1.0 + SLACK if _rounds(column) else SLACK)
 
 

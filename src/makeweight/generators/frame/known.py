@@ -107,6 +107,33 @@ class KnownTable:
         names = [self.schema.learned[rule.column].name for rule in self.derived]
         return dict(self.writer.decode({name: columns[name] for name in names}).items())
 
+    def settled(self, frame: pd.DataFrame, filled: pd.DataFrame) -> dict[Hashable, pd.Series]:
+        """Return columns of `filled` in which a cell that was missing in `frame` is what a known total leaves for it.
+
+        Where a column that a formula gives is known, and one of its sources alone is not.
+        """
+        every, out = self.schema.learned, dict[Hashable, pd.Series]()
+        for rule in self.derived if len(frame) else ():
+            names = [every[source].name for source in rule.sources]
+            gaps = frame[names].isna().to_numpy()
+            alone = frame[every[rule.column].name].notna().to_numpy() & (gaps.sum(axis=1) == 1)
+            if rule.form == LOOKUP or not alone.any() or len(set(rule.sources)) < len(rule.sources):
+                continue
+            encoded = {j: encode_foreign(every[j], filled) for j in (rule.column, *rule.sources)}
+            for j, source in enumerate(rule.sources):
+                rows = alone & gaps[:, j]
+                column, values = every[source], rule.source_of(source, every, encoded)
+                if column.kind.is_numeric:
+                    rows &= ~np.isnan(values)
+                    values = column.snap(values)
+                else:
+                    rows &= values >= 0
+                if rows.any():
+                    [(name, found)] = self.writer.decode({column.name: values[rows]}).items()
+                    out[name] = out.get(name, filled[name]).copy()
+                    out[name].iloc[np.flatnonzero(rows)] = found.to_numpy()
+        return out
+
     def binds(self, frame: pd.DataFrame) -> bool:
         """Tell whether a frame has a row in which a column is known that others determine, and not all of these."""
         names = [column.name for column in self.schema.learned]
@@ -119,14 +146,14 @@ class KnownTable:
     def carried(self, allowed: Mapping[Hashable, Allows]) -> dict[Hashable, Allows]:
         """Return what is allowed of columns that are written, by name, given what is allowed of all.
 
-        What is asked of a column that is read off another becomes a condition on that one; sums and the like have to be
-        rejected.
+        What is asked of a column that follows from one other becomes a condition on that one; rows of sums and the like
+        have to be rejected.
         """
         every = self.schema.learned
         left = dict(allowed)
         for rule in self.derived[::-1]:
             own, source = left.pop(every[rule.column].name, None), every[rule.sources[0]].name
-            if own is not None and rule.form == LOOKUP:
+            if own is not None and len(rule.sources) == 1:
                 own = partial(_looked_up, rule, every, own)
                 other = left.get(source)
                 left[source] = own if other is None else partial(_both, own, other)

@@ -400,6 +400,8 @@ class InContextTransformer(SavedGenerator):
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])
+        for column, values in self._known.settled(frame, filled).items():
+            filled[column] = values
         for column, values in self._known.computed(filled).items():
             filled[column] = frame[column].where(frame[column].notna(), values.set_axis(frame.index))
         return filled
