@@ -311,3 +311,18 @@ def test_factors_are_said_as_people_say_them(parts):
     x = rng.uniform(0, 90, 80).round(1)
     [text] = said(pd.DataFrame({"x": x, "y": (x / parts).round(2)})).values()
     assert text == f"y = {1 / parts:.12g} × x"
+
+
+def test_moments_are_no_factors_and_prices_follow_from_products():
+    rng = np.random.default_rng(0)
+    n = 300
+    product, prices = rng.integers(0, 40, n), rng.lognormal(3, 0.5, 40).round(2)
+    frame = pd.DataFrame(
+        {"product": [f"p{i}" for i in product], "price": prices[product], "pieces": rng.integers(1, 9, n)}
+    )
+    frame["total"] = (frame["price"] * frame["pieces"]).round(2)
+    assert said(frame) == {"price": "price follows from product", "total": "total = price × pieces"}
+    pickup = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 8_000_000, n), "s")
+    days = rng.integers(1, 30, n)
+    frame = pd.DataFrame({"pickup": pickup, "back": pickup + pd.to_timedelta(days, "D"), "days": days})
+    assert said(frame) == {"back": "back = pickup + days"}

@@ -199,6 +199,7 @@ class _Search:
         if states.max() > len(at) // 10:  # where something is measured, a row that is there twice says nothing twice
             own = np.sort(np.unique(states, axis=0, return_index=True)[1])
         self._rows, self._whole = len(own), len(own) == self._n
+        self._few = max(MANY_VALUES, len(own) // 50)  # a number of so few values is like a code
         self._cells = {j: values[own] for j, values in cells.items()}
         self._state = {j: _factorized(values) for j, values in self._cells.items()}
         self._sources = {j: _Source(column, self._cells[j]) for j, column in enumerate(columns)}
@@ -273,7 +274,11 @@ class _Search:
 
     def _lookup(self, column: int, source: int, surprise: np.ndarray) -> Iterator[Derived]:
         about, own = self.columns[source], self.columns[column]
-        if about.n_states == own.n_states and self._order_tells[source] < self._order_tells[column]:
+        if (
+            about.n_states == own.n_states
+            and self._order_tells[source] < self._order_tells[column]
+            and (about.kind.is_numeric or own.n_distinct <= self._few)
+        ):
             return  # two names of one thing: the one whose order says more of other columns is written
         found = self._sources[source].entries(self._state[column])
         if found is None:
@@ -357,10 +362,9 @@ class _Search:
         if key not in self._promised:
             rows = np.flatnonzero(known)
             rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(np.int64))]
-            whole = [j for j, values in self._number.items() if not (known & np.isnan(values)).any()][:MOST_FACTORS]
-            asked = [
-                j for j in self._number if _rounds(self.columns[j]) and (~np.isnan(self._number[j]) == known).all()
-            ]
+            plain = {j: x for j, x in self._number.items() if self.columns[j].kind is not Kind.DATETIME}
+            whole = [j for j, values in plain.items() if not (known & np.isnan(values)).any()][:MOST_FACTORS]
+            asked = [j for j in plain if _rounds(self.columns[j]) and (~np.isnan(plain[j]) == known).all()]
             found: dict[int, list[tuple[str, int, int]]] = {j: [] for j in asked}
             if asked and len(whole) > 1:
                 x, y = (np.stack([self._number[j][rows] for j in some]) for some in (whole, asked))
@@ -596,7 +600,8 @@ def _lost(column: Column, numbers: np.ndarray) -> float:
         return np.inf
     distinct = np.unique(known)
     spread = float(np.subtract(*np.quantile(distinct, [0.75, 0.25])))
-    spacing = 8.0 * float(np.spacing(np.abs(known).max().astype(np.float32 if single else np.float64)))
+    largest = np.abs(known).max()
+    spacing = 8.0 * float(largest) * float(np.finfo(np.float32 if single else np.float64).eps)
     unit = _unit(column)
     if spacing > 1e-3 * spread or (unit and spacing > 0.1 * unit):
         return np.inf
