@@ -121,7 +121,8 @@ class AutoGenerator(WithOptions):
             left = np.sort(rng.permutation(left)[: 20 * self.max_rows])
             known = Table(table.frame.iloc[left].reset_index(drop=True), table.schema)
             asked = table.frame.iloc[rows]
-            fitted: list[Any] = [resolve(name).fit(known, rng=rng.spawn(1)[0]) for name in (RIVAL, REFERENCE)]
+            rivals = [resolve(name, {"derive": False}) for name in (RIVAL, REFERENCE)]  # by the same cells
+            fitted: list[Any] = [rival.fit(known, rng=rng.spawn(1)[0]) for rival in rivals]
             ours, theirs = (generator.log_prob(asked) for generator in fitted)
             both = np.isfinite(ours) & np.isfinite(theirs)
             gains.append((ours - theirs)[both])

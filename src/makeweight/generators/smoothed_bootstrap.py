@@ -115,6 +115,7 @@ class SmoothedBootstrap(FromRows):
     traits = Traits()
     saved_as = "smoothed-bootstrap"
     saved_facts = ("seed", *(field.name for field in dataclasses.fields(Smoothing)))
+    learns_derived = True
     saved_arrays = ("donors", "shared", "levels", "marginal")
 
     bandwidth: float | str = option("auto", float, 0, above=True, words=("auto",))
@@ -129,7 +130,7 @@ class SmoothedBootstrap(FromRows):
         """Read marginals, group means, shared residuals and bandwidths off real rows."""
         self._check_options()
         groups = Groups(table)
-        self._known = KnownTable.of(table, groups, derive=self.derive)
+        self._known = KnownTable.of(table, groups, derive=self.derive, covers=self.learns_derived)
         to_keep, to_break_ties, to_leave_out, to_shape = rng.spawn(4)
         self._seed = int(to_shape.integers(2**62))
         rows, start = kept_rows(groups, self.max_donors, len(self._known.learned), to_keep)
@@ -200,8 +201,8 @@ class SmoothedBootstrap(FromRows):
         The mixture over the group's rows i of N(z; m + a (z_i - m), h^2 S), times, for every category, the
         probability that it is kept or drawn anew from the group's rows (with one row of the whole table on
         top): the law whose leave-one-out likelihood chose the bandwidths. What a value owns is taken back through
-        the map to the group's own shape first. The residuals that are the noise are taken for normal, and
-        categories that are drawn anew for drawn alone **[derived]**.
+        the map to the group's own shape first, and columns that are computed count as if they were not. The residuals
+        that are the noise are taken for normal, and categories that are drawn anew for drawn alone **[derived]**.
 
         Parameters
         ----------
@@ -223,7 +224,6 @@ class SmoothedBootstrap(FromRows):
             kernels, shape = self._kernels(position), self._shapes.of(position)
             ends = shape.backward(low[rows]), shape.backward(high[rows])
             total[rows] = kernels.log_mass(*ends, codes[rows], simulated[position])
-        total += self._known.log_prob_derived(frame)
         return total
 
     def _keep_texts(self, table: Table, rows: np.ndarray) -> None:

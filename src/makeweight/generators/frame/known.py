@@ -39,18 +39,20 @@ class KnownTable:
     #: what the table has to have for a saved generator to be loaded with it: every column's kind and values, and the
     #: groups. Text columns, of which generators keep real values, count with all their values
     fingerprint: Mapping[str, str]
-    #: columns that others determine, in an order in which they can be computed: they are not written
+    #: columns that others determine, in an order in which they can be computed
     derived: tuple[Derived, ...] = ()
+    covers: bool = False  # whether these are learned nevertheless, and computed anew when all is written
 
     @classmethod
-    def of(cls, table: Table, groups: Groups | None = None, *, derive: bool = False) -> Self:
+    def of(cls, table: Table, groups: Groups | None = None, *, derive: bool = False, covers: bool = False) -> Self:
         """Return what is remembered of a table; its groups, where they are known, need not be looked up.
 
-        `derive`: look for columns that others determine.
+        `derive`: look for columns that others determine. `covers`: have them learned nevertheless.
         """
         keys = (Groups(table) if groups is None else groups).keys
         derived = find_derived(table) if derive else ()
-        return cls(Table(table.frame.iloc[:0].copy(), table.schema), tuple(keys), _fingerprint(table, keys), derived)
+        writer = Table(table.frame.iloc[:0].copy(), table.schema)
+        return cls(writer, tuple(keys), _fingerprint(table, keys), derived, covers)
 
     @property
     def schema(self) -> Schema:
@@ -60,7 +62,7 @@ class KnownTable:
     @cached_property
     def learned(self) -> tuple[Column, ...]:
         """The columns to write."""
-        derived = {rule.column for rule in self.derived}
+        derived = set() if self.covers else {rule.column for rule in self.derived}
         return tuple(column for at, column in enumerate(self.schema.learned) if at not in derived)
 
     @property
@@ -86,10 +88,26 @@ class KnownTable:
             raise too_few_rows(self.schema.group_columns, group)
         return self._positions[group]
 
-    def decode(self, columns: Mapping[Hashable, Any]) -> pd.DataFrame:
-        """Return encoded columns as a frame with the real dtypes, in the order of the table; others are computed."""
+    def decode(self, columns: Mapping[Hashable, Any], *, every_row: bool = False) -> pd.DataFrame:
+        """Return encoded columns as a frame with the real dtypes, in the order of the table; others are computed.
+
+        Rows for which a column cannot be computed that always has a value are left out, unless `every_row`.
+        """
         columns = self.with_derived(columns)
+        impossible = [columns[column.name] for column in self._always_computed]
+        if impossible and not every_row:
+            gone = [values < 0 if values.dtype.kind == "i" else np.isnan(values) for values in impossible]
+            kept = np.flatnonzero(~np.any(gone, axis=0))
+            columns = {
+                name: values.iloc[kept] if isinstance(values, pd.Series) else values[kept]
+                for name, values in columns.items()
+            }
         return self.writer.decode({name: columns[name] for name in self.writer.frame.columns if name in columns})
+
+    @property
+    def _always_computed(self) -> list[Column]:
+        computed = [self.schema.learned[rule.column] for rule in self.derived]
+        return [column for column in computed if not column.n_missing]
 
     def with_derived(self, columns: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return encoded columns with those that follow from them, which may lie outside of their observed range."""

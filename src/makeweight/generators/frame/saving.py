@@ -138,12 +138,15 @@ class SavedGenerator(WithOptions, abc.ABC):
         Names the kind of generator in the manifest.
     saved_facts, saved_arrays, saved_folders : tuple of str
         Facts, first parts of the names of arrays, and folders beside the manifest; others are refused.
+    learns_derived : bool
+        Whether columns that others determine are learned, and computed anew in what is written.
     """
 
     saved_as: ClassVar[str]
     saved_facts: ClassVar[tuple[str, ...]] = ()
     saved_arrays: ClassVar[tuple[str, ...]] = ()
     saved_folders: ClassVar[tuple[str, ...]] = ()
+    learns_derived: ClassVar[bool] = False
     _known: KnownTable
 
     @abc.abstractmethod
@@ -216,7 +219,7 @@ class SavedGenerator(WithOptions, abc.ABC):
             )
         generator = guarded(path, "the manifest", lambda: cls(**manifest["options"], **options), hint=OWN_FOLDER)
         derived = guarded(path, "the manifest", lambda: read_derived(manifest["derived"]), hint=OWN_FOLDER)
-        generator._known = dataclasses.replace(KnownTable.of(table), derived=derived)
+        generator._known = dataclasses.replace(KnownTable.of(table, covers=cls.learns_derived), derived=derived)
         _refuse_other_table(manifest["columns"], generator._known.fingerprint, folder)
         arrays = _arrays(folder / TENSORS, manifest["sha256"])
         strange = [key for key in arrays if key.partition(".")[0] not in cls.saved_arrays]

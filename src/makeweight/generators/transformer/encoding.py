@@ -49,13 +49,16 @@ def column_specs(known: KnownTable) -> list[ColumnSpec]:
     return [ColumnSpec(True)] * len(known.given) + specs
 
 
-def decoded(known: KnownTable, rows: np.ndarray) -> pd.DataFrame:
-    """Return rows of numbers, shape (m, D), and what is computed from them, with the real dtypes."""
+def decoded(known: KnownTable, rows: np.ndarray, *, every_row: bool = False) -> pd.DataFrame:
+    """Return rows of numbers, shape (m, D), and what is computed from them, with the real dtypes.
+
+    Rows for which something cannot be computed are left out, unless `every_row`.
+    """
     columns = _encoded(known, rows)
     for column in known.learned:
         if not column.kind.is_coded:
             columns[column.name] = column.snap(columns[column.name])
-    return known.decode(columns)
+    return known.decode(columns, every_row=every_row)
 
 
 def whole_rows(known: KnownTable, rows: np.ndarray) -> np.ndarray:

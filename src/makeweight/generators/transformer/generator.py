@@ -396,7 +396,7 @@ class InContextTransformer(SavedGenerator):
         """
         known, model = self._whole if self._known.binds(frame) else (self._known, self._rows)
         rows = model.impute(frame_numbers(known, frame), rng, temperature=self.temperature)
-        drawn = decoded(known, rows).set_axis(frame.index)
+        drawn = decoded(known, rows, every_row=True).set_axis(frame.index)
         filled = frame.copy()
         for name in drawn.columns:
             filled[name] = frame[name].where(frame[name].notna(), drawn[name])
