@@ -36,10 +36,7 @@ PUBLISHED = (WHOLE, "paper/craft", "paper/adult")
 #: Options, and the tables that tell: for `derive`, those with columns that others determine.
 TABLES = {
     "own_shape": PUBLISHED,
-    "derive": (
-        *PUBLISHED,
-        *(f"further/{name}" for name in ("cells", "cps", "hotels", "mlc_churn", "nass", "nhefs", "police")),
-    ),
+    "derive": ("paper/craft", "paper/adult", "further/cps", "further/nass", "further/mlc_churn"),
 }
 GENERATORS = ("smoothed-bootstrap", "transport", "transformer")
 LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
