@@ -32,7 +32,7 @@ STEADY = 0.4
 MOST_FAILURES = 10
 #: What least squares leave, beside what a rule with the right factors leaves.
 NEARLY = 1.2
-#: What counts as equal, in units of a column's last decimal, or relative to the largest value (of 64 and 32 bits).
+#: What counts as equal, in units of a column's last decimal, or of the spread of most values (in 64 and 32 bits).
 SLACK, RELATIVE, SINGLE = 1e-6, 1e-9, 1e-6
 #: Formulas of two numbers, besides sums.
 PRODUCT = "{} × {}"
@@ -42,7 +42,7 @@ PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "{} / {}²": lambda a, b: a / b**2,
 }
 #: From the value of a formula and one of its numbers, the first or the second.
-_INVERSES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] = {
+INVERSES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] = {
     PRODUCT: (lambda value, b: value / b, lambda value, a: value / a),
     "{} / {}": (lambda value, b: value * b, lambda value, a: a / value),
     "{} / {}²": (lambda value, b: value * b**2, lambda value, a: np.sqrt(a / value)),
@@ -120,7 +120,7 @@ class Derived:
                 found = (left - rest) / self.factors[self.sources.index(source)]
             else:
                 first, (other,) = source == self.sources[0], [numbers[j] for j in self.sources if j != source]
-                found = _INVERSES[self.form][0 if first else 1](left / self.factors[0], other)
+                found = INVERSES[self.form][0 if first else 1](left / self.factors[0], other)
         return _encoded(columns[source], np.where(np.isfinite(found), found, np.nan))
 
     def says(self, columns: Sequence[Column]) -> str:
