@@ -66,7 +66,7 @@ def test_rows_that_stand_as_often_as_they_weigh_say_the_same(name):
     exact = LogisticRegression().fit(rows, labels, sample_weight=direct.sample_weight_).coef_.ravel()
     ignored = LogisticRegression().fit(rows, labels).coef_.ravel()
     strata = 2 * labels + direct.is_synthetic_
-    draws = [repeated(rows, labels, direct.sample_weight_, strata, np.random.default_rng(s))[:2] for s in range(20)]
+    draws = [repeated(rows, labels, direct.sample_weight_, strata, np.random.default_rng(s))[:2] for s in range(60)]
     drawn = np.mean([LogisticRegression().fit(*draw).coef_.ravel() for draw in draws], axis=0)
     assert np.linalg.norm(drawn - exact) < 0.5 * np.linalg.norm(ignored - exact)
     assert len(coefficients(sampler(**WEIGHED[name], weights="rows"))) == X.shape[1]
