@@ -325,3 +325,15 @@ def test_moments_are_no_factors_and_prices_follow_from_products():
     days = rng.integers(1, 30, n)
     frame = pd.DataFrame({"pickup": pickup, "back": pickup + pd.to_timedelta(days, "D"), "days": days})
     assert said(frame) == {"back": "back = pickup + days"}
+
+
+def test_flags_of_what_was_measured_follow_from_it():
+    rng = np.random.default_rng(0)
+    value = np.where(rng.random(400) < 0.15, np.nan, rng.lognormal(0, 1, 400).round(2))
+    measured = np.where(np.isnan(value), "no", "yes")
+    frame = pd.DataFrame({"value": value, "measured": measured, "age": rng.normal(50, 9, 400).round(1)})
+    assert said(frame) == {"measured": "measured follows from value"}
+    frame["label"] = np.where(np.arange(400) % 6 == 0, "rare", "common")
+    made = balance(frame, target="label", random_state=0).frame
+    assert (made["value"].isna() == (made["measured"] == "no")).all()
+    assert made["value"].isna().any()

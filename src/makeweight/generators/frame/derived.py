@@ -285,11 +285,11 @@ class _Search:
             return
         cuts, first = found
         seen, nats, rows = first[first >= 0], surprise.sum(), self._rows
-        if not about.kind.is_coded and about.n_distinct > max(
-            MANY_VALUES, self._rows // 50
-        ):  # they may be of one thing
-            one = np.unique(self._cells[source], return_index=True)[1]
-            nats, rows = surprise[one].sum(), len(one)
+        if not about.kind.is_coded and about.n_distinct > self._few:  # rows of one number may be of one thing
+            absent = np.isnan(self._cells[source])
+            given = np.flatnonzero(~absent)
+            once = given[np.unique(self._cells[source][given], return_index=True)[1]]
+            nats, rows = surprise[once].sum() + surprise[absent].sum(), len(once) + int(absent.sum())
         cost = surprise[seen].sum() + len(cuts) * np.log(rows)
         if rows - len(seen) < FEWEST_ROWS or nats - cost < EVIDENCE:
             return

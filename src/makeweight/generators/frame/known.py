@@ -18,7 +18,7 @@ from makeweight.generators.rows.foreign import encode_foreign
 from makeweight.plan import Group, Groups, describe_group
 from makeweight.table import Column, Kind, Schema, Table
 
-__all__ = ["KnownTable", "too_few_rows"]
+__all__ = ["Allows", "KnownTable", "too_few_rows"]
 
 #: Tells which encoded numbers (n,), NaN for missing, are allowed.
 Allows = Callable[[np.ndarray], np.ndarray]

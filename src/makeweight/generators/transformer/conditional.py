@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from makeweight.generators.frame.known import Allows
 from makeweight.generators.transformer.decode import RowModel
 
 #: Beginnings drawn for every row that is asked for, at most, and in one go.
 MOST_BEGINNINGS, AT_ONCE = 500, 20_000
 #: Beginnings in any case, however few rows are asked for.
 LEAST_BEGINNINGS = 5_000
-
-Allows = Callable[[np.ndarray], np.ndarray]
 
 
 def conditional_rows(

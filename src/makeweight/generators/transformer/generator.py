@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from makeweight.generators.base import Cost, Traits
-from makeweight.generators.frame.known import KnownTable
+from makeweight.generators.frame.known import Allows, KnownTable
 from makeweight.generators.frame.options import option
 from makeweight.generators.frame.saving import SavedGenerator, SavedState, flat, part
 from makeweight.generators.rows.foreign import positions_of
 from makeweight.generators.rows.shape import rows_to_write
 from makeweight.generators.transformer import weights
 from makeweight.generators.transformer.arrays import require_torch
-from makeweight.generators.transformer.conditional import Allows, conditional_rows
+from makeweight.generators.transformer.conditional import conditional_rows
 from makeweight.generators.transformer.config import CONFIGS
 from makeweight.generators.transformer.contexts import Request, even_context
 from makeweight.generators.transformer.cost import Size
