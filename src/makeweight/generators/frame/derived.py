@@ -286,10 +286,9 @@ class _Search:
         cuts, first = found
         seen, nats, rows = first[first >= 0], surprise.sum(), self._rows
         if not about.kind.is_coded and about.n_distinct > self._few:  # rows of one number may be of one thing
-            absent = np.isnan(self._cells[source])
-            given = np.flatnonzero(~absent)
-            once = given[np.unique(self._cells[source][given], return_index=True)[1]]
-            nats, rows = surprise[once].sum() + surprise[absent].sum(), len(once) + int(absent.sum())
+            _, once, counts = np.unique(self._cells[source], return_index=True, return_counts=True)
+            often = np.maximum(1.0, counts / np.median(counts))  # a missing cell, or what stands for one, is no person
+            nats, rows = float(surprise[once] @ often), round(often.sum())
         cost = surprise[seen].sum() + len(cuts) * np.log(rows)
         if rows - len(seen) < FEWEST_ROWS or nats - cost < EVIDENCE:
             return
