@@ -1,6 +1,7 @@
 """The answer: at most twelve words, the best arm, and what did it."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -71,6 +72,12 @@ def scores(gains, estimators=("lr",), found=0.0, failing=(), uneven=None):
             "makeweight balance t.csv --target churn --generator smote -o balanced.csv",
         ),
         (
+            {"random+platt": (0.02, 0.02)},
+            "rows",
+            "Add 400 rows by random: 12 more of 100 churn=yes found.",
+            "makeweight balance t.csv --target churn --generator random -o balanced.csv",
+        ),
+        (
             {"smote+augment+platt": (0.02, 0.02)},
             "rows",
             "Add 1,200 rows: 12 more of 100 churn=yes found.",
@@ -98,6 +105,15 @@ def test_the_best_arm_is_named_and_what_did_it(gains, step, text, command):
     assert command in answer.command
     assert "makeweight" not in answer.python
     assert round(answer.alarms, 3) == 0.2
+
+
+def test_two_splits_show_nothing(monkeypatch):
+    gains = {"smote+platt": (0.3, 0.15)}
+    assert give_answer(scores(gains), advice()).step == "rows"
+    monkeypatch.setattr(sys.modules[__name__], "SPLITS", SPLITS[:2])
+    two = scores(gains)
+    assert two.difference("lr", "smote+platt", "auroc").p_holm < 0.05
+    assert give_answer(two, advice()).step == "calibration"
 
 
 def test_rows_that_add_nothing_to_soft_labels_are_not_praised():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from makeweight.evaluation.arms import REFERENCE, STEPS, Arm, Step, Variant
+from makeweight.evaluation.arms import REFERENCE, STEPS, WRITERS, Arm, Step, Variant
 from makeweight.evaluation.scores import Pair, Scores
 from makeweight.evaluation.statistics import Difference
 from makeweight.evaluation.verdict import LOSS, RANKING, SMALLEST, beats, better, improves, loss_of
@@ -18,6 +18,8 @@ __all__ = ["Answer"]
 
 #: Of an answer.
 MOST_WORDS = 12
+#: Splits that show anything: of the spread of two numbers too little is known.
+FEWEST = 3
 #: A name of the cases with more characters than this, or with a space, is left out.
 LONGEST = 24
 #: The simplest first.
@@ -155,7 +157,9 @@ def _likely_text(scores: Scores, pair: Pair, plain: Pair) -> str:
 def is_candidate(scores: Scores, estimator: str, arm: Arm) -> bool:
     if scores.value(estimator, arm.name, LOSS) is None:
         return False
-    return arm.name == REFERENCE or improves(partial(scores.difference, estimator, arm.name))
+    if arm.name == REFERENCE:
+        return True
+    return len(scores.splits) >= FEWEST and improves(partial(scores.difference, estimator, arm.name))
 
 
 def _cases(advice: Advice) -> str:
@@ -188,7 +192,8 @@ def _text(scores: Scores, pair: Pair, arm: Arm, gain: Difference | None, cases: 
     if arm.step in ("soft-rows", "blend"):
         return f"Add {advice.n_added['soft']:,} soft rows{', blend' if arm.step == 'blend' else ''}: {noun}."
     if arm.step == "rows":
-        return f"Add {advice.n_added[arm.variant]:,} rows: {noun}."
+        by = "" if arm.focus else f" by {_by(arm, advice)[1]}"
+        return f"Add {advice.n_added[arm.variant]:,} rows{by}: {noun}."
     if arm.variant not in SEVERAL:
         first, rest = verb.split(" ", 1)
         verb = f"{first}s {rest}"
@@ -207,8 +212,7 @@ def _command(arm: Arm, advice: Advice) -> str:
     if arm.step == "soft-rows":
         extra = ["--soft-labels", *(["--strategy", advice.soft_strategy] if advice.soft_strategy else [])]
     if arm.step in ("rows", "soft-rows"):
-        by = advice.generator if arm.step == "rows" else advice.teaching
-        return shlex.join(["makeweight", "balance", *advice.table, *by, *extra, "-o", "balanced.csv"])
+        return shlex.join(["makeweight", "balance", *advice.table, *_by(arm, advice), *extra, "-o", "balanced.csv"])
     return f"in Python: {_python(arm, advice)}"
 
 
@@ -216,5 +220,11 @@ def _python(arm: Arm, advice: Advice) -> str:
     if arm.step == "learner":
         return LINES["calibration"].replace("model", str(make_learner(arm.variant, 0, 1)))
     augment = f", augment={advice.augment}" if arm.variant == "augmented" else ""
-    by = advice.generator if arm.step == "rows" else advice.teaching
-    return LINES[arm.step].format(generator=by[1], augment=augment)
+    return LINES[arm.step].format(generator=_by(arm, advice)[1], augment=augment)
+
+
+def _by(arm: Arm, advice: Advice) -> Sequence[str]:
+    """Return the words of the command line that name the generator of an arm's rows."""
+    if arm.step != "rows":
+        return advice.teaching
+    return advice.generator if arm.focus else ["--generator", WRITERS[arm.source]]

@@ -110,6 +110,8 @@ LISTED = (
     ("smoothed-bootstrap", "smoothed-bootstrap", "smoothed bootstrap"),
     ("transport", "transport", "transport"),
 )
+#: Generators of these arms.
+WRITERS = {arm: listed for arm, listed, _ in LISTED}
 
 
 def catalogue(
