@@ -280,12 +280,13 @@ def test_importing_the_command_line_imports_nothing_heavy():
     assert not {"numpy", "pandas", "sklearn", "torch", "pyarrow"} & set(loaded)
 
 
-def test_balancing_with_the_default_generator_imports_no_scikit_learn():
+@pytest.mark.parametrize("generator", ["transformer", "smoothed-bootstrap", "transport"])
+def test_balancing_imports_no_scikit_learn(generator):
     """It is half of the time from the start of the interpreter to a balanced table."""
     loaded = fresh(
         "import sys, pandas as pd; from makeweight import balance;"
         "frame = pd.DataFrame({'x': range(9), 'y': [0] * 7 + [1] * 2});"
-        "balance(frame, target='y', random_state=0); print(*sys.modules)"
+        f"balance(frame, target='y', generator='{generator}', random_state=0); print(*sys.modules)"
     )
     assert not {"sklearn", "imblearn", "scipy.stats", "torch", "matplotlib", "rich"} & set(loaded)
 

@@ -296,12 +296,12 @@ class Sleeper(Shuffler):
 
 def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     frame = mixed(120, 40)
-    options = {**QUICK, "folds": 4, "repeats": 3, "arms": ["weights", "random"]}
+    options = {**QUICK, "folds": 3, "repeats": 2, "arms": ["weights", "random"]}
     found = compare(frame, **{**options, "max_seconds": 1e-3})
     assert len(found.splits) == 2
     assert len(found.scores.arms) == 6
-    assert found.cut[0].startswith("2 of 4 folds were run")
-    assert any("1 of 3 repeats was run" in cut for cut in found.cut)
+    assert found.cut[0].startswith("2 of 3 folds were run")
+    assert any("1 of 2 repeats was run" in cut for cut in found.cut)
     assert any("budget is exceeded" in cut for cut in found.cut)
     assert not any("of the time" in cut for cut in found.cut)
     timed = {**options, "max_seconds": 1e-3, "generator": Sleeper()}
@@ -310,20 +310,20 @@ def test_a_budget_cuts_repeats_then_folds_and_never_arms():
     alone = compare(frame, **{**timed, "arms": ["Sleeper"]})
     assert not any("is quicker" in cut for cut in alone.cut)  # it was not measured
     whole = compare(frame, **options)
-    assert len(whole.splits) == 12
+    assert len(whole.splits) == 6
     assert whole.cut == ()
     seen = []
-    asked = {**options, "splits": 5}
-    assert len(compare(frame, **{**asked, "max_seconds": "auto"}, progress=seen.append).splits) == 5
+    asked = {**options, "splits": 4}
+    assert len(compare(frame, **{**asked, "max_seconds": "auto"}, progress=seen.append).splits) == 4
     assert seen[0].seconds_left > 0
     assert seen.pop(1).step == "asking of the ranking"
-    assert [p.done for p in seen] == list(range(11))
-    assert seen[-1].total == 10
+    assert [p.done for p in seen] == list(range(9))
+    assert seen[-1].total == 8
     assert all(p.seconds_left >= 0 for p in seen)
-    with pytest.raises(OptionError, match=r"both asked for.*5 splits and 600 seconds"):
+    with pytest.raises(OptionError, match=r"both asked for.*4 splits and 600 seconds"):
         compare(frame, **{**asked, "max_seconds": 600})
-    with pytest.raises(OptionError, match=r"more splits.*12 at most"):
-        compare(frame, **{**options, "splits": 13})
+    with pytest.raises(OptionError, match=r"more splits.*6 at most"):
+        compare(frame, **{**options, "splits": 7})
 
 
 def test_results_are_kept_and_taken_up_again(tmp_path):

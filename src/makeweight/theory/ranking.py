@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import chdtri, chndtr
-from scipy.stats import rankdata
 
 from makeweight.theory._checks import Floats, as_binary, as_matrix, fraction
 from makeweight.theory.logistic import fit_logistic
@@ -128,11 +126,15 @@ def ranking_test(
 
 def _detectable(degrees: int, level: float) -> float:
     """Return the non-centrality at which a chi-square test of this level has 80 % power."""
+    from scipy.optimize import brentq
+
     critical = float(chdtri(degrees, level))
     return float(brentq(lambda shift: chndtr(critical, degrees, shift) - 0.2, 0.0, 50.0 + 10.0 * degrees))
 
 
 def _auroc(scores: Floats, target: Floats) -> float:
+    from scipy.stats import rankdata  # a second to import, which generators that import this package do without
+
     positives = target.sum()
     ranks = float(rankdata(scores)[target == 1].sum())
     return float((ranks - positives * (positives + 1) / 2) / (positives * (len(target) - positives)))
