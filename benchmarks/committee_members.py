@@ -1,12 +1,14 @@
 """Which members a committee should have: chosen on real tables that no other benchmark reports.
 
-    python benchmarks/committee_members.py ten|rare|whole [--tables NAME ...] [--members NAME ...] [--beside NAME ...]
+    python benchmarks/committee_members.py ten|thirty|rare|whole [--tables NAME ...] [--members NAME ...]
+        [--beside NAME ...] [--weights FILE ...]
 
-Tables are the development half of further_tables.py, and for "ten" (10 rare rows of 100) those of KEEL as well. Members
-are fitted in five folds, each for itself, and what they say of rows that they have not seen is kept in
-build/committee_members/: a committee of any of them is then a matter of milliseconds. Printed, beside the committee
-"auto" or that of --beside, are each member alone, that committee with one more, and with one less: AUROC and log-loss
-at the training rows' shares, with standard errors over the tables.
+Tables are the development half of further_tables.py, and for "ten" (10 rare rows of 100) those of KEEL as well; with
+"thirty" and "rare" there are 30 and 100 rare rows, and 1,000 common ones. With --weights the network of labels with
+other weights is one more member, called after the file's folder. Members are fitted in five folds, each for itself, and
+what they say of rows that they have not seen is kept in build/committee_members/: a committee of any of them is then a
+matter of milliseconds. Printed, beside the committee "auto" or that of --beside, are each member alone, that committee
+with one more, and with one less: AUROC and log-loss at the training rows' shares, with standard errors over the tables.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,13 +31,15 @@ from choosing import rows_of
 from further_tables import DEVELOPMENT, ELSEWHERE
 from makeweight.committee.combination import fit_combination
 from makeweight.committee.committee import PRIOR_ROWS
-from makeweight.committee.members import NAMED, auto_members, prior_weights
+from makeweight.committee.members import NAMED, Member, auto_members, prior_weights
+from makeweight.committee.networks import LabelNetwork
 from makeweight.measure.learners import FrameClassifier, fit_estimator, make_learner
 from makeweight.measure.probabilities import probabilities
 from makeweight.table import Schema
 from makeweight.table.files import replace_file
 from quality import ROOT
 from soft_rows import FLOOR, loss_at, split
+from transformer_calibrated import split as thinned
 
 KEPT = ROOT / "build" / "committee_members"
 CLASSES = np.array([0, 1])
@@ -70,12 +76,24 @@ def ten_rare(table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return train, judged.groupby("label").head(300)
 
 
+def kind(member: str) -> Member:
+    """What a committee takes a member or a variation of one for."""
+    return NAMED.get(member.partition(",")[0], NAMED["rf"])
+
+
+def parts_of(mode: str, table: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows to learn from, and rows to judge by."""
+    if mode == "ten":
+        return ten_rare(table, seed)
+    return thinned(f"further/{table}", 30, seed) if mode == "thirty" else split(mode, f"further/{table}", seed)
+
+
 def said(mode: str, table: str, member: str, seed: int) -> Said:
     """Log-probabilities of the rows to learn from, out of fold, and of the rows to judge by; and both labels."""
     path = KEPT / f"{mode}-{table}-{member.replace(' ', '_')}-{seed}.npz"
     if path.exists():
         return dict(np.load(path))
-    train, judged = ten_rare(table, seed) if mode == "ten" else split(mode, f"further/{table}", seed)
+    train, judged = parts_of(mode, table, seed)
     X, y = train.drop(columns="label"), train["label"].to_numpy()
     asked, truth = judged.drop(columns="label"), judged["label"].to_numpy()
     kinds = {column.name: column.stated for column in Schema.infer(X).columns}
@@ -87,7 +105,7 @@ def said(mode: str, table: str, member: str, seed: int) -> Said:
         model = fit_estimator(unfitted, rows, y[rest], np.ones(len(rest)), seed + number)
         own[fold] = np.log(probabilities(model, X.iloc[fold], CLASSES))
         new += np.log(probabilities(model, asked, CLASSES)) / len(folds)
-    if member in NAMED and NAMED[member].reads_context:
+    if kind(member).reads_context:
         model = fit_estimator(MEMBERS[member](Schema.infer(X, kinds=kinds)), X, y, np.ones(len(y)), seed)
         new = np.log(probabilities(model, asked, CLASSES))
     found = {"own": own, "new": new, "y": y, "truth": truth}
@@ -100,7 +118,7 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
     """AUROC and log-loss of a committee on a table."""
     parts = [table[member] for member in members]
     y, truth = parts[0]["y"], parts[0]["truth"]
-    prior = np.array(prior_weights([NAMED.get(member, NAMED["rf"]) for member in members]))
+    prior = np.array(prior_weights([kind(member) for member in members]))
     own, new = (np.stack([part[name] for part in parts]) for name in ("own", "new"))
     p = fit_combination(own, y, np.ones(len(y)), prior, PRIOR_ROWS).apply(new)[:, 1]
     return np.array([roc_auc_score(truth, p), loss_at(truth, np.clip(p, FLOOR, 1 - FLOOR), y.mean())])
@@ -109,13 +127,17 @@ def judged(members: Iterable[str], table: dict[str, Said]) -> np.ndarray:
 def main(argv: list[str]) -> None:
     """Ask what was not asked yet, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mode", choices=("ten", "rare", "whole"))
+    parser.add_argument("mode", choices=("ten", "thirty", "rare", "whole"))
     parser.add_argument("--tables", nargs="+", choices=[*DEVELOPMENT, *ELSEWHERE])
     quick = [name for name in MEMBERS if name != "in-context"]  # 6 ms a row and fold
     parser.add_argument("--members", nargs="+", default=quick, choices=MEMBERS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--beside", nargs="+", default=list(auto_members(0)), choices=MEMBERS)
+    parser.add_argument("--weights", nargs="+", type=Path, default=[], help="of the network of labels")
     options = parser.parse_args(argv)
+    others = {f"network, {path.parent.name}": path for path in options.weights}
+    MEMBERS.update({name: partial(LabelNetwork, weights=path) for name, path in others.items()})
+    options.members.extend(others)
     auto = tuple(options.beside)
     warnings.simplefilter("ignore")
     members = [*auto, *(name for name in options.members if name not in auto)]
@@ -128,6 +150,11 @@ def main(argv: list[str]) -> None:
     committees = {
         **{f"{member} alone": (member,) for member in members},
         **{f"and {member}": (*auto, member) for member in members if member not in auto},
+        **{
+            f"{member}, instead": (*(name for name in auto if not kind(name).reads_context), member)
+            for member in members
+            if kind(member).reads_context and member not in auto
+        },
         **{f"without {member}": tuple(name for name in auto if name != member) for member in auto},
     }
     for name, committee in committees.items():

@@ -39,8 +39,7 @@ from sklearn.metrics import roc_auc_score
 from further_tables import DEVELOPMENT, ELSEWHERE
 from makeweight.generators.transformer.labels import weights
 from makeweight.generators.transformer.labels.config import LabelModelConfig
-from makeweight.generators.transformer.labels.evidence import collect
-from makeweight.generators.transformer.labels.model import LabelModel, inputs_of, untrained
+from makeweight.generators.transformer.labels.model import LabelModel, untrained
 from makeweight.generators.transformer.labels.predict import label_odds
 from pretraining_state import content, small
 from quality import DATA, ROOT, TARGETS, balanced_log_loss
@@ -75,26 +74,28 @@ def numbers(train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.nda
     return np.stack(columns, 1), kinds
 
 
-def measure(table: str, rare: int, seed: int, models: dict[str, LabelModel]) -> dict[str, list[dict[str, Any]]]:
-    """Records of every file of weights: learners, their mean, the network, and all four."""
-    train, test = split(table, rare, seed)
-    y, features = test["label"].to_numpy(), test.drop(columns="label")
+def learned(train: pd.DataFrame, features: pd.DataFrame, seed: int) -> list[np.ndarray]:
+    """Log-odds of every learner."""
     odds = []
     for name, changes in LEARNERS.values():
         model = learner(name, features, seed)
         model.steps[-1][1].set_params(**changes)
         odds.append(scores(model.fit(train.drop(columns="label"), train["label"]), features))
+    return odds
+
+
+def measure(table: str, rare: int, seed: int, models: dict[str, LabelModel]) -> dict[str, list[dict[str, Any]]]:
+    """Records of every file of weights: learners, their mean, the network, and all four."""
+    train, test = split(table, rare, seed)
+    y, features = test["label"].to_numpy(), test.drop(columns="label")
+    odds = learned(train, features, seed)
     values, kinds = numbers(train, test)
-    label, trees = train["label"].to_numpy(dtype=np.float32), next(iter(models.values())).config.trees
-    with np.errstate(all="ignore"):
-        evidence = collect(
-            values.astype(np.float32)[None], kinds[None], label[None], trees, np.random.default_rng(seed)
-        )
+    label = train["label"].to_numpy()
     three = np.mean(odds, 0)
     out = {}
     for name, model in models.items():
-        own = model(inputs_of(evidence, model.config.most_columns))[0].astype(np.float64)
-        prior = np.log(train["label"].mean() / (1 - train["label"].mean()))
+        own = label_odds(model, values[: len(label)], kinds, label, values[len(label) :], random_state=seed)
+        prior = np.log(label.mean() / (1 - label.mean()))
         arms = dict(zip(LEARNERS, odds, strict=True)) | {"three": three, "network": own + prior}
         arms["four"] = (3 * three + own + prior) / 4
         out[name] = [
@@ -127,23 +128,26 @@ def summarise(frame: pd.DataFrame) -> None:
 
 
 def compare(models: dict[str, LabelModel], tables: list[str]) -> None:
-    """Print AUROC and balanced log-loss on some tables, and differences to the first weights."""
+    """Print AUROC, balanced log-loss and what is added to three learners, and differences to the first weights."""
     rows = []
     for rare, seed, name in product((100, 30), (1, 2, 3), tables):
         train, test = split(name, rare, seed)
         test = pd.concat([test[test["label"] == label].head(1_000) for label in (1, 0)])
         y, (values, kinds) = test["label"].to_numpy(), numbers(train, test)
+        known, label = values[: len(train)], train["label"].to_numpy()
+        three = np.mean(learned(train, test.drop(columns="label"), seed), 0) - np.log(label.mean() / (1 - label.mean()))
         for weight, model in models.items():
-            known, label = values[: len(train)], train["label"].to_numpy()
             odds = label_odds(model, known, kinds, label, values[len(train) :], random_state=seed)
             p = np.clip(1 / (1 + np.exp(-odds)), 1e-4, 1 - 1e-4)
-            rows.append((rare, weight, name, float(roc_auc_score(y, odds)), balanced_log_loss(y, p)))
-    frame = pd.DataFrame(rows, columns=["rare", "weights", "table", "auroc", "loss"])
-    for (rare, part), metric in product(frame.groupby("rare"), ("auroc", "loss")):
+            auroc, alone, with_it = (float(roc_auc_score(y, value)) for value in (odds, three, (3 * three + odds) / 4))
+            figures = {"auroc": auroc, "loss": balanced_log_loss(y, p), "adds": with_it - alone}
+            rows.append({"rare": rare, "weights": weight, "table": name, **figures})
+    frame = pd.DataFrame(rows)
+    for (rare, part), metric in product(frame.groupby("rare"), ("auroc", "loss", "adds")):
         wide = part.pivot_table(index="table", columns="weights", values=metric, sort=False)
         gain = wide.sub(wide.iloc[:, 0], axis=0)
-        shown = pd.DataFrame({"mean": wide.mean(), "beside the first": gain.mean(), "±": gain.sem()})
-        print(f"{metric}, {rare} rare rows, {len(wide)} tables\n{shown.round(4).to_string()}")
+        facts = {"mean": wide.mean(), "its ±": wide.sem(), "beside the first": gain.mean(), "±": gain.sem()}
+        print(f"{metric}, {rare} rare rows, {len(wide)} tables\n{pd.DataFrame(facts).round(4).to_string()}")
 
 
 def speed(model: LabelModel) -> None:
