@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,15 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real tables in {folder}; name their folder in MAKEWEIGHT_DATA")
     return folder
+
+
+@pytest.fixture(scope="module")
+def quick_comparisons() -> Iterator[None]:
+    """Give committees of comparisons two quick members, and the test of the ranking few draws."""
+    from makeweight.evaluation import training
+    from makeweight.theory import slope_symmetry_test
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(training.TEACHER, "members", ["closed-form", "lr"])
+        patch.setitem(slope_symmetry_test.__kwdefaults__, "draws", 49)
+        yield

@@ -1,16 +1,8 @@
-"""In tests committees of comparisons have two quick members, and the test of the ranking takes few draws."""
-
-from collections.abc import Iterator
+"""Comparisons are quick here."""
 
 import pytest
 
-from makeweight.evaluation import training
-from makeweight.theory import slope_symmetry_test
-
 
 @pytest.fixture(autouse=True, scope="module")
-def _quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(training.TEACHER, "members", ["closed-form", "lr"])
-        patch.setitem(slope_symmetry_test.__kwdefaults__, "draws", 49)
-        yield
+def _quick(quick_comparisons: None) -> None:
+    """Take the shared fixture everywhere."""

@@ -20,6 +20,7 @@ from makeweight.evaluation import Design, compare, scaling_curve
 from makeweight.measure.brought import bring_classifier
 from makeweight.measure.learners import fit_weighted, named_learners
 
+pytestmark = pytest.mark.usefixtures("quick_comparisons")
 #: Settings that follow from the seed and the number of training rows.
 OF_THE_FIT = {"random_state", "max_samples"}
 

@@ -42,7 +42,7 @@ def test_held_out_rows_of_a_table_the_network_has_not_learned_get_likelier(monke
     monkeypatch.setattr("makeweight.generators.transformer.adapt.CELLS", 2_000)  # quick steps
     model = weights.load(weights.embedded())[0]
     before = {name: value.copy() for name, value in model.parameters.items()}
-    adapted, told = tuned(model, wave(), 50)
+    adapted, told = tuned(model, wave(), 20)
     assert told.after < told.before - 0.03
     assert told.best_step > 0
     assert all(isinstance(value, np.ndarray) for value in adapted.parameters.values())
