@@ -120,10 +120,10 @@ def test_shapes_are_read_once_and_only_where_wanted():
 
     scale = NormalScores.fit(np.arange(50.0))
     real = scores_of(np.arange(10.0)[:, None], [scale], np.random.default_rng(0))
-    shapes = GroupShapes([scale], lambda position: real, write, 0, wanted=True)
+    shapes = GroupShapes([scale], [None], lambda position: real, write, 0, wanted=True)
     assert shapes.of(1) is shapes.of(1)
     assert calls == [(1, 100)]
-    assert GroupShapes([scale], lambda position: real, write, 0, wanted=False).of(1).curves == (None,)
+    assert GroupShapes([scale], [None], lambda position: real, write, 0, wanted=False).of(1).curves == (None,)
 
 
 @pytest.mark.parametrize("name", NAMES)

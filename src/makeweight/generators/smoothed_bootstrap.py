@@ -20,6 +20,7 @@ from makeweight.generators.rows.donors import BLOCK, CANDIDATES, IGNORED, Donors
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
+from makeweight.generators.rows.rounded import unit_of
 from makeweight.generators.rows.scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.generators.rows.shape import GroupShapes
 from makeweight.plan import Group, Groups
@@ -163,7 +164,7 @@ class SmoothedBootstrap(FromRows):
         """
         position = self._known.position(group)
         scores, codes, order = self._written(position, n, rng)
-        columns = self._columns(self._shapes.of(position).forward(scores), codes)
+        columns = self._columns(self._shapes.of(position).forward(scores), codes, self._shapes.written)
         for name, levels in self._levels.items():
             columns[name] = np.where(columns[name] < 0, np.nan, levels[columns[name]])
         return self._known.decode(columns | {name: texts.iloc[order] for name, texts in self._texts.items()})
@@ -182,7 +183,8 @@ class SmoothedBootstrap(FromRows):
     def _know_shapes(self) -> None:
         """Read a group's own shape when it is first written."""
         scales = cast("list[NormalScores]", self._scales)
-        self._shapes = GroupShapes(scales, self._real, self._present, self._seed, wanted=self.own_shape)
+        units = list(map(unit_of, self._numeric))
+        self._shapes = GroupShapes(scales, units, self._real, self._present, self._seed, wanted=self.own_shape)
 
     def _real(self, position: int) -> np.ndarray:
         own = self._donors.of(position)
@@ -337,8 +339,8 @@ class SmoothedBootstrap(FromRows):
     def _intervals(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the scores that the values of rows own, low and high, and their codes."""
         values = [encode_foreign(column, frame) for column in self._numeric]
-        marginals = cast("list[NormalScores]", self._scales)
-        ends = [marginal.interval(column, HALF_BIN) for marginal, column in zip(marginals, values, strict=True)]
+        scales = zip(self._shapes.written, values, strict=True)
+        ends = [scale.interval(column, HALF_BIN) for scale, column in scales]
         codes = []
         for column in self._coded:
             encoded, levels = encode_foreign(column, frame), self._levels.get(column.name)

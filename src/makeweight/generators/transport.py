@@ -149,7 +149,10 @@ class TransportGenerator(FromRows):
 
     def _keep(self, kept: Kept, seed: int) -> None:
         self._kept, self._seed = kept, seed
-        self._shapes = GroupShapes(self._marginals, self._real, self._present, seed, wanted=self.own_shape)
+        units = [None] * len(
+            self._marginals
+        )  # rows that are moved repeat no value, and smoothing would move them again
+        self._shapes = GroupShapes(self._marginals, units, self._real, self._present, seed, wanted=self.own_shape)
         sums = np.add.reduceat(kept.scores, kept.start[:-1], axis=0)
         self._means = sums / np.diff(kept.start)[:, None]
 
@@ -163,7 +166,7 @@ class TransportGenerator(FromRows):
         position = self._known.position(group)
         [to_break_ties] = rng.spawn(1)
         columns = self._written(position, n, rng)
-        values = self._shapes.of(position).reshaped(self._numbers(columns, n), self._marginals, to_break_ties)
+        values = self._shapes.reshaped(position, self._numbers(columns, n), to_break_ties)
         for column, numbers in zip(self._numeric, values.T, strict=True):
             columns[column.name] = column.snap(numbers)
         return self._known.decode(columns)
@@ -198,7 +201,7 @@ class TransportGenerator(FromRows):
                 moved = np.sqrt(1.0 - t * t) * moved + t * own["noise"].standard_normal(moved.shape)
             scores[block] = self._means[position] + np.einsum("nj,ij->ni", moved, shape)
             codes[block] = self._categories(position, scores[block], own)
-        return self._columns(scores, codes)
+        return self._columns(scores, codes, self._scales)
 
     def _read(
         self, table: Table, rows: np.ndarray, start: np.ndarray, rng: np.random.Generator

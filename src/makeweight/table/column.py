@@ -122,6 +122,11 @@ class Column:
         return self.kind.is_learned and self.n_states > 1
 
     @property
+    def unit(self) -> float | None:
+        """Of which all values are multiples, as they are encoded; None where there is no number of decimals."""
+        return None if self.decimals is None else self.grid / 10.0**self.decimals
+
+    @property
     def stated(self) -> str:
         """The kind, with its style where it has one, as a user would state it."""
         return self.kind.value if self.spelling is None else f"{self.kind.value}:{self.spelling.form}"
@@ -175,10 +180,9 @@ class Column:
         array([0.4, 0.9])
         """
         snapped = np.asarray(np.clip(values, self.low, self.high))
-        if self.decimals is None:
+        if self.decimals is None or self.unit is None:
             return snapped
         if self.grid > 1 and self.low is not None and self.high is not None:
-            unit = self.grid / 10.0**self.decimals
-            least, most = np.ceil(self.low / unit - 1e-3), np.floor(self.high / unit + 1e-3)
-            snapped = np.clip(np.round(snapped / unit), least, most) * unit
+            least, most = np.ceil(self.low / self.unit - 1e-3), np.floor(self.high / self.unit + 1e-3)
+            snapped = np.clip(np.round(snapped / self.unit), least, most) * self.unit
         return np.round(snapped, self.decimals)

@@ -148,10 +148,9 @@ def on_grid(column: Column, values: np.ndarray) -> np.ndarray:
     >>> on_grid(column, np.array([0.4321, 7.0])).tolist()
     [0.4, 7.0]
     """
-    if column.decimals is None:
+    if column.decimals is None or column.unit is None:
         return values
-    unit = column.grid / 10.0**column.decimals
-    return np.asarray(np.round(np.round(values / unit) * unit, column.decimals))
+    return np.asarray(np.round(np.round(values / column.unit) * column.unit, column.decimals))
 
 
 def _free(name: str, taken: set[str]) -> str:

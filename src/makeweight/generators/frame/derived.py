@@ -304,7 +304,9 @@ class _Search:
         """How much the order of each column says of other numbers: mean size of rank correlations, 0 for codes."""
         told = np.zeros(len(self.columns))
         numeric = [j for j, column in enumerate(self.columns) if column.kind.is_numeric]
-        ranks = np.stack([self._state[j] for j in numeric]) if numeric else np.empty((0, 1))
+        if not numeric:
+            return told
+        ranks = np.stack([self._state[j] for j in numeric])
         ranks = ranks - ranks.mean(1, keepdims=True)
         ranks /= np.maximum(ranks.std(1, keepdims=True), 1e-300) * np.sqrt(ranks.shape[1])
         told[numeric] = np.abs(ranks @ ranks.T).mean(1)  # a number always tells of itself
@@ -571,16 +573,15 @@ def _encoded(column: Column, numbers: np.ndarray) -> np.ndarray:
         known = np.abs(levels[nearest] - numbers) <= SLACK * np.maximum(1.0, np.abs(numbers))  # of NaN it is not
         return np.where(known, nearest, -1).astype(np.int32)
     steps = (numbers * (DAY if column.kind is Kind.DATETIME else 1.0) - column.origin) / column.step
-    if column.decimals is None:
+    if column.decimals is None or column.unit is None:
         return np.asarray(steps)
-    unit = column.grid / 10.0**column.decimals
-    return np.asarray(np.round(np.round(steps / unit) * unit, column.decimals) + 0.0)
+    return np.asarray(np.round(np.round(steps / column.unit) * column.unit, column.decimals) + 0.0)
 
 
 def _unit(column: Column) -> float:
     """Return the unit of a column's last decimal, on the scale of `_numbers`; 0 where there is none."""
     scale = DAY if column.kind is Kind.DATETIME else 1.0
-    return 0.0 if column.decimals is None else column.grid / 10.0**column.decimals * column.step / scale
+    return (column.unit or 0.0) * column.step / scale
 
 
 def _rounds(column: Column) -> bool:

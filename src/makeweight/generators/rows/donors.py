@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +89,13 @@ class FromRows(SavedGenerator):
         self._coded = [column for column in self._known.learned if column.name not in names]
         self._with_missing = [j for j, column in enumerate(self._numeric) if column.n_missing]
 
-    def _columns(self, scores: np.ndarray, codes: np.ndarray) -> dict[Hashable, Any]:
-        """Return scores of shape (n, d) and codes of shape (n, q) as encoded columns."""
+    def _columns(
+        self, scores: np.ndarray, codes: np.ndarray, scales: Sequence[Standard | NormalScores]
+    ) -> dict[Hashable, Any]:
+        """Return scores of shape (n, d), on these scales, and codes of shape (n, q) as encoded columns."""
         columns: dict[Hashable, Any] = {}
         missing = iter(codes.T[len(self._coded) :] < 0)
-        for column, scale, values in zip(self._numeric, self._scales, scores.T, strict=True):
+        for column, scale, values in zip(self._numeric, scales, scores.T, strict=True):
             columns[column.name] = column.snap(scale.inverse(values))
             if column.n_missing:
                 columns[column.name][next(missing)] = np.nan

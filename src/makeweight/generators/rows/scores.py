@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-__all__ = ["MAX_LUMPS", "NormalScores", "lumps"]
+__all__ = ["MAX_LUMPS", "NormalScores", "around", "lumps"]
 
 #: A quantile function has at most this many points.
 MAX_POINTS = 10_000
@@ -168,8 +168,19 @@ def lumps(values: np.ndarray) -> np.ndarray | None:
     distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     if not 3 <= len(distinct) <= MAX_LUMPS:
         return None
-    below, above = np.append(counts[1], counts[:-1]), np.append(counts[1:], counts[-2])
-    around = (below + above) / 2
-    stands_out = counts - around > LUMP_ERRORS * np.sqrt(counts + around / 2)
-    lump = stands_out & (counts >= LUMP_ROWS) & (counts > LUMP_RATIO * around)
+    lump = around(counts)[1]
     return distinct if counts[lump].sum() >= 0.5 * counts.sum() else None
+
+
+def around(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean count of every value's neighbours, and which values are lumps beside them.
+
+    `counts` of shape (k,): of values in ascending order, k at least 3.
+
+    >>> around(np.array([2, 3, 40, 4, 2]))[1].tolist()
+    [False, False, True, False, False]
+    """
+    below, above = np.append(counts[1], counts[:-1]), np.append(counts[1:], counts[-2])
+    mean = (below + above) / 2
+    stands_out = counts - mean > LUMP_ERRORS * np.sqrt(counts + mean / 2)
+    return mean, stands_out & (counts >= LUMP_ROWS) & (counts > LUMP_RATIO * mean)

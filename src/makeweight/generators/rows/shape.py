@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from makeweight.generators.rows.rounded import smoothed
 from makeweight.generators.rows.scores import NormalScores
 
 __all__ = ["GroupShapes", "rows_to_write", "scores_of"]
@@ -90,14 +91,6 @@ class GroupShape:
         """Return the scores that become these: the inverse of `forward`."""
         return self._each(scores, _Curve.backward)
 
-    def reshaped(self, values: np.ndarray, scales: Sequence[NormalScores], rng: np.random.Generator) -> np.ndarray:
-        """Return numbers (n, d), instead of scores, in the group's own shape; NaN stays NaN."""
-        out, scores = values.copy(), self.forward(scores_of(values, scales, rng))
-        for j, (curve, scale) in enumerate(zip(self.curves, scales, strict=True)):
-            if curve is not None:
-                out[:, j] = scale.inverse(scores[:, j])
-        return out
-
     def _each(self, scores: np.ndarray, way: Callable[[_Curve, np.ndarray], np.ndarray]) -> np.ndarray:
         out = scores.copy()
         for j, curve in enumerate(self.curves):
@@ -109,7 +102,8 @@ class GroupShape:
 class GroupShapes:
     """The shapes of a table's groups, each read when it is first asked for.
 
-    `scales`: of the numeric columns. `real`: the normal scores of a group's real rows, by its position: (n, d), NaN
+    `scales`: of the numeric columns. `units`: of which a column's values are multiples, where it may be
+    :func:`smoothed`. `real`: the normal scores of a group's real rows, by its position: (n, d), NaN
     where missing. `write`: the normal scores of rows that are written of a group, given its position, their number and
     a stream. `seed`: fixes the rows that are written. `wanted`: whether rows get the group's own shape; otherwise no
     column is changed.
@@ -118,13 +112,18 @@ class GroupShapes:
     def __init__(
         self,
         scales: Sequence[NormalScores],
+        units: Sequence[float | None],
         real: Callable[[int], np.ndarray],
         write: Callable[[int, int, np.random.Generator], np.ndarray],
         seed: int,
         *,
         wanted: bool,
     ) -> None:
-        self._ties, self._wanted = [scale.ties() for scale in scales], wanted
+        self.scales = scales
+        #: on which scores become numbers
+        columns = [smoothed(scale, unit) for scale, unit in zip(scales, units, strict=True)]
+        self.written, self._ties = [written for written, _ in columns], [masses for _, masses in columns]
+        self._wanted = wanted
         self._real, self._write, self._seed = real, write, seed
         self._shapes: dict[int, GroupShape] = {}
 
@@ -144,6 +143,15 @@ class GroupShapes:
         if asked is not None:
             self.read(position, self._write(position, *asked))
         return self._shapes[position] if self._wanted else GroupShape((None,) * len(self._ties))
+
+    def reshaped(self, position: int, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return numbers (n, d) that were written of a group in its own shape, and smoothed; NaN stays NaN."""
+        out, shape = values.copy(), self.of(position)
+        scores = shape.forward(scores_of(values, self.scales, rng))
+        for j, (curve, scale, written) in enumerate(zip(shape.curves, self.scales, self.written, strict=True)):
+            if curve is not None or written is not scale:
+                out[:, j] = written.inverse(scores[:, j])
+        return out
 
 
 def rows_to_write(real: int) -> int:

@@ -20,6 +20,7 @@ class ColumnSpec:
     categorical: bool  # codes 0 … K−1, in no order; otherwise numbers
     #: generated numbers are rounded to so many; negative rounds to tens. None: as they come.
     decimals: int | None = None
+    unit: float | None = None  # of which all numbers are multiples
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class Shaping:
         numeric = np.flatnonzero([not column.categorical for column in rows.columns])
         self._numeric = numeric[~np.isnan(rows.values[:, numeric]).all(0)]
         self._scales = [NormalScores.fit(real[~np.isnan(real)]) for real in rows.values[:, self._numeric].T]
-        self._shapes = GroupShapes(self._scales, self._real, self._written, seed, wanted=wanted)
+        units = [rows.columns[column].unit for column in self._numeric]
+        self._shapes = GroupShapes(self._scales, units, self._real, self._written, seed, wanted=wanted)
 
     def real(self, position: int) -> np.ndarray:
         """Return the real rows of a group."""
@@ -64,7 +65,7 @@ class Shaping:
     def reshaped(self, position: int, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return rows (n, D) that were written of a group in its own shape."""
         out, at = rows.copy(), self._numeric
-        values = self._shapes.of(position).reshaped(rows[:, at], self._scales, rng)
+        values = self._shapes.reshaped(position, rows[:, at], rng)
         out[:, at] = self._rows.tidy(values.T, at).T
         return out
 
@@ -76,11 +77,15 @@ class Shaping:
         what is written is even over both intervals **[derived]**.
         """
         out, change = rows.copy(), np.zeros(len(rows))
-        for at, scale, curve in zip(self._numeric, self._scales, self._shapes.of(position).curves, strict=True):
+        curves = self._shapes.of(position).curves
+        for at, scale, written, curve in zip(self._numeric, self._scales, self._shapes.written, curves, strict=True):
             present = ~np.isnan(rows[:, at])
-            if curve is None or not present.any():
+            if (curve is None and written is scale) or not present.any():
                 continue
-            ends = [ndtr(curve.backward(end)) for end in scale.interval(rows[present, at], HALF_BIN)]
+            ends = [
+                ndtr(end if curve is None else curve.backward(end))
+                for end in written.interval(rows[present, at], HALF_BIN)
+            ]
             middle = scale.inverse(ndtri((ends[0] + ends[1]) / 2))
             out[present, at] = self._rows.tidy(middle[None], np.array([at]))[0]
             owned = [ndtr(end) for end in scale.interval(out[present, at], HALF_BIN)]
