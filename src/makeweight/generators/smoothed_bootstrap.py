@@ -55,7 +55,8 @@ class SmoothedBootstrap(FromRows):
        that are near in everything else (a step of Gibbs sampling, which leaves shares as they are).
     5. Columns of scores get the group's own shape where it differs by more than chance
        (`makeweight.generators.rows.shape.GroupShape`).
-    6. Scores go back through the quantile function, into the column's range and onto its decimals.
+    6. Scores go back through the quantile function, into the column's range and onto its decimals; that of rounded
+       measurements is smooth on their grid (`makeweight.generators.rows.rounded.smoothed`).
 
     A rare group so keeps its own mean and borrows shape from the rows of all groups: with few rows the noise
     takes over, with many the rows themselves. Every real row is used equally often.
