@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from makeweight.generators.frame.derived import find_derived
+from makeweight.generators.frame.deriving import find_derived
 from makeweight.table import Schema, Table
 from quality import ROOT
 

@@ -6,7 +6,7 @@ import pytest
 
 from makeweight import Schema, Synthesizer
 from makeweight.balancing import balance
-from makeweight.generators.frame.derived import find_derived
+from makeweight.generators.frame.deriving import find_derived
 from makeweight.generators.limits import Limits
 from makeweight.generators.registry import resolve
 from makeweight.rules import read_conditions

@@ -6,7 +6,7 @@ import pytest
 
 from makeweight import Schema
 from makeweight.generators.registry import resolve
-from makeweight.generators.rows.rounded import smoothed, unit_of
+from makeweight.generators.rows.rounded import smoothed, smoothing_unit
 from makeweight.generators.rows.scores import NormalScores
 from makeweight.table import Table
 
@@ -72,7 +72,7 @@ def test_days_have_no_unit():
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rows * 2, unit="D")
     frame = pd.DataFrame({"day": days, "price": rows // 2 * 0.5, "code": list("ab") * 30, "size": (rows / 7) ** 0.5})
     schema = Schema.infer(frame.assign(y=list("ab") * 30), target="y")
-    assert [unit_of(schema[name]) for name in frame] == [None, 0.5, None, None]
+    assert [smoothing_unit(schema[name]) for name in frame] == [None, 0.5, None, None]
 
 
 def test_written_columns_have_the_values_between():

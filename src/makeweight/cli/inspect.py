@@ -55,7 +55,7 @@ def _groups(file: TableFile, schema: Schema) -> tuple[Groups, Plan]:
 
 def _determined(file: TableFile, schema: Schema) -> list[str]:
     """Return how columns follow from others in every row."""
-    from makeweight.generators.frame.derived import find_derived
+    from makeweight.generators.frame.deriving import find_derived
     from makeweight.table import Table
 
     return [rule.says(schema.learned) for rule in reversed(find_derived(Table(file.frame, schema)))]

@@ -20,7 +20,7 @@ from makeweight.generators.rows.donors import BLOCK, CANDIDATES, IGNORED, Donors
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign, positions_of
 from makeweight.generators.rows.likelihood import HALF_BIN, Kernels
 from makeweight.generators.rows.residuals import SharedResiduals
-from makeweight.generators.rows.rounded import unit_of
+from makeweight.generators.rows.rounded import smoothing_unit
 from makeweight.generators.rows.scores import MAX_LUMPS, NormalScores, lumps
 from makeweight.generators.rows.shape import GroupShapes
 from makeweight.plan import Group, Groups
@@ -184,7 +184,7 @@ class SmoothedBootstrap(FromRows):
     def _know_shapes(self) -> None:
         """Read a group's own shape when it is first written."""
         scales = cast("list[NormalScores]", self._scales)
-        units = list(map(unit_of, self._numeric))
+        units = list(map(smoothing_unit, self._numeric))
         self._shapes = GroupShapes(scales, units, self._real, self._present, self._seed, wanted=self.own_shape)
 
     def _real(self, position: int) -> np.ndarray:

@@ -1,39 +1,18 @@
-"""Columns that others determine: found where every real row says so, and computed instead of written."""
+"""How a column follows from others: what a rule is, what it gives, and what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from makeweight.rules import values_of
-from makeweight.table import Column, Kind, Table
+from makeweight.generators.frame.quantities import as_numbers, from_numbers, states_of, unit_of
+from makeweight.table import Column
 
-__all__ = ["Derived", "find_derived"]
+__all__ = ["Derived"]
 
-#: Rows that are searched; what is found there is held against all rows.
-SEARCHED = 2_000
-#: Tables with more learned columns are not searched; products and ratios are looked for among so many numbers.
-MOST_COLUMNS, MOST_FACTORS = 300, 60
-#: Products and ratios are looked for in columns of so many patterns of missing cells.
-MOST_PATTERNS = 8
-#: A rule needs so many rows beyond those that set it, and so many nats that they would have been otherwise.
-FEWEST_ROWS, EVIDENCE = 30, 50.0
-#: A rule that rounds is believed of a column with so many values; with fewer it has to be exact.
-MANY_VALUES = 20
-#: Most terms of a sum.
-MOST_TERMS = 100
-#: A column that is computed varies at least so much beside its sources.
-STEADY = 0.4
-#: Where so many columns that seemed to be sums were none, sums are not looked for any more.
-MOST_FAILURES = 10
-#: What least squares leave, beside what a rule with the right factors leaves.
-NEARLY = 1.2
-#: What counts as equal, in units of a column's last decimal, or of the spread of most values (in 64 and 32 bits).
-SLACK, RELATIVE, SINGLE = 1e-6, 1e-9, 1e-6
 #: Formulas of two numbers, besides sums.
 PRODUCT = "{} × {}"
 PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -48,7 +27,6 @@ INVERSES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] 
     "{} / {}²": (lambda value, b: value * b**2, lambda value, a: np.sqrt(a / value)),
 }
 LOOKUP, SUM = "lookup", "sum"
-DAY = 86_400_000_000.0
 
 
 @dataclass(frozen=True)
@@ -82,11 +60,11 @@ class Derived:
         column = columns[self.column]
         if self.form == LOOKUP:
             values = np.array([np.nan if value is None else value for value in self.values])
-            found = values[_states(columns[self.sources[0]], encoded[self.sources[0]], np.array(self.cuts))]
+            found = values[states_of(columns[self.sources[0]], encoded[self.sources[0]], np.array(self.cuts))]
             return np.where(np.isnan(found), -1, found).astype(np.int32) if column.kind.is_coded else found
         # A column that was cut off has an offset of half a unit: what lies on the cut belongs beyond it.
-        tie = np.sign(self.offset) * 1e-6 * _unit(column)
-        return _encoded(column, self._total(columns, encoded) - tie)
+        tie = np.sign(self.offset) * 1e-6 * unit_of(column)
+        return from_numbers(column, self._total(columns, encoded) - tie)
 
     def agrees(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
         """Tell which rows (n,) obey it."""
@@ -94,24 +72,24 @@ class Derived:
         if self.form == LOOKUP:
             expected = self.values_of(columns, encoded)
             return np.asarray((given == expected) | ((given != given) & (expected != expected)))
-        numbers, total = _numbers(column, given), self._total(columns, encoded)
+        numbers, total = as_numbers(column, given), self._total(columns, encoded)
         near = np.abs(numbers - total) <= self.width / 2
         return np.asarray(near | (np.isnan(numbers) & np.isnan(total)))
 
     def _total(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
-        return self.total({source: _numbers(columns[source], encoded[source]) for source in self.sources})
+        return self.total({source: as_numbers(columns[source], encoded[source]) for source in self.sources})
 
     def total(self, numbers: Mapping[int, np.ndarray]) -> np.ndarray:
         """Return what the formula gives (n,), by what its sources stand for; NaN where it gives nothing."""
         parts = [numbers[source] for source in self.sources]
         if self.form != SUM:
-            parts = [_formula(self.form, *parts)]
+            parts = [formula(self.form, *parts)]
         total = self.offset + sum(factor * part for factor, part in zip(self.factors, parts, strict=True))
         return np.asarray(np.where(np.isfinite(total), total, np.nan))
 
     def source_of(self, source: int, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
         """Return one source of a formula (n,), encoded, from the column and the other sources."""
-        numbers = {j: _numbers(columns[j], encoded[j]) for j in (self.column, *self.sources) if j != source}
+        numbers = {j: as_numbers(columns[j], encoded[j]) for j in (self.column, *self.sources) if j != source}
         left = numbers[self.column] - self.offset
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.form == SUM:
@@ -121,7 +99,7 @@ class Derived:
             else:
                 first, (other,) = source == self.sources[0], [numbers[j] for j in self.sources if j != source]
                 found = INVERSES[self.form][0 if first else 1](left / self.factors[0], other)
-        return _encoded(columns[source], np.where(np.isfinite(found), found, np.nan))
+        return from_numbers(columns[source], np.where(np.isfinite(found), found, np.nan))
 
     def says(self, columns: Sequence[Column]) -> str:
         """Return it in words, for a user."""
@@ -140,34 +118,6 @@ class Derived:
         return f"{columns[self.column].name} = {(text + offset).removeprefix(' + ').lstrip()}"
 
 
-def find_derived(table: Table) -> tuple[Derived, ...]:
-    """Return what follows from other learned columns in every row of a table, in an order that can be computed.
-
-    A column follows from another one if it has one value for each of the other's (codes and their meaning, bands of a
-    number), and from others if it is their sum with factors, or a product or ratio of two, up to its own rounding. A
-    rule is believed if, were the column independent of the others, as much agreement would have a chance of e^-50.
-
-    >>> import pandas as pd
-    >>> from makeweight.table import Schema
-    >>> rng = np.random.default_rng(0)
-    >>> frame = pd.DataFrame({"w": rng.integers(40, 99, 90), "h": rng.normal(1.7, 0.1, 90).round(2)})
-    >>> frame["bmi"] = (frame["w"] / frame["h"] ** 2).round(1)
-    >>> table = Table(frame, Schema.infer(frame))
-    >>> [rule.says(table.schema.learned) for rule in find_derived(table)]
-    ['bmi = w / h²']
-    """
-    columns = table.schema.learned
-    if not 1 < len(columns) <= MOST_COLUMNS or len(table) < FEWEST_ROWS:
-        return ()
-    search = _Search(table)
-    for column in reversed(range(len(columns))):
-        for rule in search.rules(column):
-            if search.holds(rule):
-                search.take(rule)
-                break
-    return tuple(reversed(search.found))
-
-
 def read_derived(rules: Sequence[Mapping[str, Any]]) -> tuple[Derived, ...]:
     """Return rules that were saved as plain values.
 
@@ -182,443 +132,7 @@ def read_derived(rules: Sequence[Mapping[str, Any]]) -> tuple[Derived, ...]:
     return tuple(Derived(**rule) for rule in plain)
 
 
-class _Search:
-    """Columns that may still be sources, and what was found."""
-
-    def __init__(self, table: Table) -> None:
-        self.columns = columns = table.schema.learned
-        self._table, self._n = table, len(table)
-        self.free, self.found = list(range(len(columns))), list[Derived]()
-        self._failures = 0
-        self._summed: dict[bytes, frozenset[int]] = {}
-        self._promised: dict[bytes, dict[int, list[tuple[str, int, int]]]] = {}
-        at = np.unique(np.linspace(0, self._n - 1, min(self._n, SEARCHED)).astype(np.int64))
-        cells = {j: table.encode(column.name, at) for j, column in enumerate(columns)}
-        states = np.stack([_factorized(values) for values in cells.values()], axis=1)
-        own = np.arange(len(at))
-        if states.max() > len(at) // 10:  # where something is measured, a row that is there twice says nothing twice
-            own = np.sort(np.unique(states, axis=0, return_index=True)[1])
-        self._rows, self._whole = len(own), len(own) == self._n
-        self._few = max(MANY_VALUES, len(own) // 50)  # a number of so few values is like a code
-        self._cells = {j: values[own] for j, values in cells.items()}
-        self._state = {j: _factorized(values) for j, values in self._cells.items()}
-        self._sources = {j: _Source(column, self._cells[j]) for j, column in enumerate(columns)}
-        numbers = {j: _numbers(c, self._cells[j]) for j, c in enumerate(columns) if _is_number(c)}
-        lost = {j: _lost(columns[j], values) for j, values in numbers.items()}
-        self._width = {j: _width(columns[j], slack) for j, slack in lost.items() if slack < np.inf}
-        self._number = {j: numbers[j] for j in self._width}
-
-    def take(self, rule: Derived) -> None:
-        """Believe a rule: its column is no source of others."""
-        self.found.append(rule)
-        self.free.remove(rule.column)
-        self._failures -= rule.form == SUM
-
-    def holds(self, rule: Derived) -> bool:
-        """Tell whether all rows of the table agree."""
-        return bool(rule.agrees(self.columns, {j: self._all(j) for j in (rule.column, *rule.sources)}).all())
-
-    def rules(self, column: int) -> Iterator[Derived]:
-        """Yield what the rows that are searched say of a column, and may be computed; the rest may not say so."""
-        return (rule for rule in self._said(column) if rule.form == LOOKUP or self._computes(rule))
-
-    def _computes(self, rule: Derived) -> bool:
-        """Tell whether a formula can be relied on in rows that are not real.
-
-        Not where it needs no rounding in real rows, and would in others: then one of its sources should follow. Nor
-        where the column varies much less than its sources: what these are wrong by is then large beside it.
-        """
-        column, y = self.columns[rule.column], self._number[rule.column]
-        known = ~np.isnan(y)
-        own, sources = y[known], [self._number[source][known] for source in rule.sources]
-        if len(sources) > 1:
-            sizes = [np.std(part) for part in sources]
-            if rule.form == SUM:
-                sizes = [abs(factor) * size for factor, size in zip(rule.factors, sizes, strict=True)]
-                size = np.std(own)
-            else:  # relative to the mean: errors of factors are relative
-                sizes = [part / max(abs(np.mean(x)), 1e-300) for part, x in zip(sizes, sources, strict=True)]
-                sizes = [part for part in sizes if part < 1.0]
-                size = np.std(own) / max(abs(np.mean(own)), 1e-300)
-            if sizes and size < STEADY * max(sizes):
-                return False
-        unit, cells = _unit(column), dict(zip(rule.sources, sources, strict=True))
-        if not unit or np.ptp(own - rule.total(cells)) > 1e-3 * unit:
-            return True
-        rng = np.random.default_rng(0)
-        other = (rule.total({j: rng.permutation(values) for j, values in cells.items()}) - rule.offset) / unit
-        other = other[np.isfinite(other)]
-        return bool((np.abs(other - np.round(other)) < 1e-3).mean() > 0.99)
-
-    def _said(self, column: int) -> Iterator[Derived]:
-        """Yield what may be said of a column: read off codes, sums, read off numbers, products and ratios."""
-        others = [source for source in self.free if source != column]
-        state = self._state[column]
-        surprise = -np.log(np.bincount(state) / len(state))[state]  # nats of every cell, if independent
-        repeats = 2 * state.max() < len(state)
-        for source in others if repeats else ():
-            if self.columns[source].kind.is_coded:
-                yield from self._lookup(column, source, surprise)
-        known = ~np.isnan(self._number[column]) if column in self._number else np.zeros(0, dtype=bool)
-        counts = known.sum() >= FEWEST_ROWS and surprise.sum() >= EVIDENCE
-        if counts:
-            yield from self._sum(column, others, known, float(surprise[known].sum()))
-        for source in others if repeats else ():
-            if not self.columns[source].kind.is_coded:
-                yield from self._lookup(column, source, surprise)
-        if counts and _rounds(self.columns[column]):
-            yield from self._pairs(column, known)
-
-    def _fit(self, column: int, known: np.ndarray) -> _Fit:
-        return _Fit(self._number[column][known], _unit(self.columns[column]), self._width[column])
-
-    def _lookup(self, column: int, source: int, surprise: np.ndarray) -> Iterator[Derived]:
-        about, own = self.columns[source], self.columns[column]
-        if (
-            about.n_states == own.n_states
-            and self._order_tells[source] < self._order_tells[column]
-            and (about.kind.is_numeric or own.n_distinct <= self._few)
-        ):
-            return  # two names of one thing: the one whose order says more of other columns is written
-        found = self._sources[source].entries(self._state[column])
-        if found is None:
-            return
-        cuts, first = found
-        seen, nats, rows = first[first >= 0], surprise.sum(), self._rows
-        if not about.kind.is_coded and about.n_distinct > self._few:  # rows of one number may be of one thing
-            _, once, counts = np.unique(self._cells[source], return_index=True, return_counts=True)
-            often = np.maximum(1.0, counts / np.median(counts))  # a missing cell, or what stands for one, is no person
-            nats, rows = float(surprise[once] @ often), round(often.sum())
-        cost = surprise[seen].sum() + len(cuts) * np.log(rows)
-        if rows - len(seen) < FEWEST_ROWS or nats - cost < EVIDENCE:
-            return
-        cells = self._all(column)
-        found = _Source(about, self._all(source)).entries(_factorized(cells))
-        if found is not None:
-            missing = cells < 0 if own.kind.is_coded else np.isnan(cells)
-            values = tuple(None if row < 0 or missing[row] else float(cells[row]) for row in found[1])
-            yield Derived(column, (source,), LOOKUP, self._n, cuts=tuple(found[0].tolist()), values=values)
-
-    @cached_property
-    def _order_tells(self) -> np.ndarray:
-        """How much the order of each column says of other numbers: mean size of rank correlations, 0 for codes."""
-        told = np.zeros(len(self.columns))
-        numeric = [j for j, column in enumerate(self.columns) if column.kind.is_numeric]
-        if not numeric:
-            return told
-        ranks = np.stack([self._state[j] for j in numeric])
-        ranks = ranks - ranks.mean(1, keepdims=True)
-        ranks /= np.maximum(ranks.std(1, keepdims=True), 1e-300) * np.sqrt(ranks.shape[1])
-        told[numeric] = np.abs(ranks @ ranks.T).mean(1)  # a number always tells of itself
-        return told
-
-    def _all(self, column: int) -> np.ndarray:
-        """Return the cells of a column in all rows of the table."""
-        return self._table.encode(self.columns[column].name) if not self._whole else self._cells[column]
-
-    def _sum(self, column: int, others: list[int], known: np.ndarray, nats: float) -> Iterator[Derived]:
-        if self._failures == MOST_FAILURES or column not in self._sums(known):
-            return
-        self._failures += 1
-        numbers = [j for j in others if j in self._number and not (known & np.isnan(self._number[j])).any()]
-        fit = self._fit(column, known)
-        cells = np.stack([self._number[j][known] for j in numbers]) if numbers else np.empty((0, len(fit.y)))
-        chosen = fit.terms(cells) if numbers else None
-        solved = None if chosen is None else fit.solve(cells[chosen])
-        if chosen is None or solved is None:
-            return
-        if nats > EVIDENCE + 10.0 * len(chosen) and len(fit.y) > FEWEST_ROWS + 5 * len(chosen):
-            sources = tuple(numbers[j] for j in chosen)
-            yield Derived(column, sources, SUM, self._n, fit.width, factors=solved[0], offset=solved[1])
-
-    def _sums(self, known: np.ndarray) -> frozenset[int]:
-        """Return which columns all other columns together nearly fix, of all that are known in the same rows."""
-        key = known.tobytes()
-        if key not in self._summed:
-            whole = [j for j, values in self._number.items() if not (known & np.isnan(values)).any()]
-            x = np.stack([self._number[j][known] for j in whole])
-            x -= x.mean(1, keepdims=True)
-            scale = np.maximum(x.std(1), 1e-300)
-            x /= scale[:, None]
-            values, vectors = np.linalg.eigh(x @ x.T / x.shape[1])
-            left = scale / np.sqrt((vectors**2 / np.maximum(values, 1e-14)).sum(1))
-            widths = np.array([self._width[j] for j in whole])
-            self._summed[key] = frozenset(np.array(whole)[left <= 0.5 * widths + 1e-6 * scale].tolist())
-        return self._summed[key]
-
-    def _pairs(self, column: int, known: np.ndarray) -> Iterator[Derived]:
-        fit = self._fit(column, known)
-        for form, *sources in self._promising(known).get(column, ()):
-            if set(sources) <= set(self.free):
-                feature = _formula(form, *(self._number[source][known] for source in sources))
-                solved = fit.solve(feature[None])
-                if solved is not None:
-                    yield Derived(column, tuple(sources), form, self._n, fit.width, factors=solved[0], offset=solved[1])
-
-    def _promising(self, known: np.ndarray) -> dict[int, list[tuple[str, int, int]]]:
-        """Return formulas of two that few rows do not contradict, by column; of all columns known in the same rows."""
-        key = known.tobytes()
-        if key not in self._promised and len(self._promised) == MOST_PATTERNS:
-            return {}
-        if key not in self._promised:
-            rows = np.flatnonzero(known)
-            rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(np.int64))]
-            plain = {j: x for j, x in self._number.items() if self.columns[j].kind is not Kind.DATETIME}
-            whole = [j for j, values in plain.items() if not (known & np.isnan(values)).any()][:MOST_FACTORS]
-            asked = [j for j in plain if _rounds(self.columns[j]) and (~np.isnan(plain[j]) == known).all()]
-            found: dict[int, list[tuple[str, int, int]]] = {j: [] for j in asked}
-            if asked and len(whole) > 1:
-                x, y = (np.stack([self._number[j][rows] for j in some]) for some in (whole, asked))
-                widths = np.array([self._width[j] for j in asked])
-                for form in PAIRS:
-                    for a, first in enumerate(whole):
-                        for b, j in zip(*np.nonzero(_promises(_formula(form, x[a], x), y, widths)), strict=True):
-                            if asked[j] not in (first, whole[b]) and (b >= a if form == PRODUCT else b != a):
-                                found[asked[j]].append((form, first, whole[b]))
-            self._promised[key] = found
-        return self._promised[key]
-
-
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """A column (n,) that another may be read off."""
-
-    about: Column
-    cells: np.ndarray
-
-    @cached_property
-    def _order(self) -> np.ndarray:
-        return np.argsort(self.cells, kind="stable")
-
-    @cached_property
-    def _twins(self) -> tuple[np.ndarray, np.ndarray]:
-        """Some rows with the same code, two by two."""
-        same = np.flatnonzero(np.diff(self.cells[self._order]) == 0)
-        same = same[np.linspace(0, max(len(same) - 1, 0), min(len(same), 50)).astype(np.int64)]
-        return self._order[same], self._order[same + 1]
-
-    def entries(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the cuts, and for every entry of a lookup a row that has it, -1 where none has.
-
-        `state` (n,): of the column that may be read off. None where rows of one entry differ.
-        """
-        cuts, size = np.empty(0), self.about.n_distinct + 1
-        if self.about.kind.is_coded:
-            one, other = self._twins
-            if (state[one] != state[other]).any():
-                return None
-        else:
-            order = self._order[: int((~np.isnan(self.cells)).sum())]
-            turns = np.flatnonzero(np.diff(state[order])) + 1
-            if 2 * len(turns) > len(state):
-                return None
-            low, high = self.cells[order[turns - 1]], self.cells[order[turns]]
-            if (low == high).any():
-                return None
-            cuts, size = _round_cuts(self.about, low, high), len(turns) + 2
-        at = _states(self.about, self.cells, cuts)
-        first = np.full(size, -1)
-        first[at[::-1]] = np.arange(len(at))[::-1]
-        return (cuts, first) if (state[first[at]] == state).all() else None
-
-
-def _round_cuts(column: Column, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the roundest number above each lower and up to each higher one; of dates the first of a year, or month."""
-    if column.kind is Kind.DATETIME and not len(low):
-        return low
-    if column.kind is Kind.DATETIME:
-        ends = [values_of(column, end).data.astype(np.int64).astype("datetime64[us]") for end in (low, high)]
-        cuts = np.asarray((low + high) / 2)
-        for period in ("D", "M", "Y"):  # the largest that begins in between has the last word
-            begins = ends[1].astype(f"datetime64[{period}]").astype("datetime64[us]")
-            encoded = (begins.astype(np.float64) - column.origin) / column.step
-            cuts = np.where(begins > ends[0], encoded, cuts)
-        return cuts
-    cuts = np.asarray((low + high) / 2)
-    for power in range(-6, 13):
-        for part in (1.0, 2.0, 5.0):
-            unit = part * 10.0**power
-            place = np.floor(high / unit) * unit
-            cuts = np.where(place > low, place, cuts)
-    return cuts
-
-
-def _formula(form: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def formula(form: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a formula of two numbers; not finite where it has no value."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return PAIRS[form](a, b)
-
-
-def _promises(features: np.ndarray, y: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Tell which features (m, n) leave no more of which columns (k, n) than rounding; shape (m, k)."""
-    usable = np.isfinite(features).all(1)
-    x = np.where(usable[:, None], features, 0.0)
-    x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
-    variance = np.maximum((x**2).sum(1), 1e-300)[:, None]
-    left = (y**2).sum(1) - (x @ y.T) ** 2 / variance
-    lost = 1e-13 * (y**2).sum(1)
-    return np.asarray(usable[:, None] & (left <= y.shape[1] * (0.4 * widths) ** 2 + lost))
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """A column of numbers (n,) that may be a sum of features, up to its own rounding."""
-
-    y: np.ndarray
-    unit: float  # of the last decimal; 0 where there is none
-    width: float  # from the smallest to the largest residual of a rule that holds
-
-    def _residual(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return factors and residual of least squares with an offset, the residual's middle taken off."""
-        middle, scale = features.mean(1, keepdims=True), np.maximum(features.std(1, keepdims=True), 1e-300)
-        design = np.concatenate([(features - middle) / scale, np.ones((1, features.shape[1]))])
-        factors = np.linalg.lstsq(design.T, self.y, rcond=None)[0]
-        return factors[:-1] / scale[:, 0], self.y - factors @ design
-
-    def _nearly(self, residual: np.ndarray) -> bool:
-        return bool(np.ptp(residual) <= NEARLY * self.width)
-
-    def terms(self, features: np.ndarray) -> list[int] | None:
-        """Return the fewest features (m, n) that leave next to nothing, None where all of them leave more."""
-        chosen, rows = list(range(len(features))), len(self.y)
-        if rows < 2 * len(chosen) + FEWEST_ROWS:
-            return None
-        some = np.unique(np.linspace(0, rows - 1, min(rows, max(400, 3 * len(chosen)))).astype(np.int64))
-        few, features = _Fit(self.y[some], self.unit, self.width), features[:, some]
-        if not few._nearly(few._residual(features)[1]):
-            return None
-        size = features.std(1)
-        large = np.flatnonzero(np.abs(few._residual(features)[0]) * size > 0.1 * self.width).tolist()
-        if large and few._nearly(few._residual(features[large])[1]):
-            chosen = large
-        if len(chosen) > MOST_TERMS:
-            return None
-        chunk = len(chosen) // 2
-        while chunk:  # the smallest, many at once
-            weights = np.abs(few._residual(features[chosen])[0]) * size[chosen]
-            rest = [chosen[at] for at in np.sort(np.argsort(weights, kind="stable")[chunk:])]
-            if few._nearly(few._residual(features[rest])[1]):
-                chosen, chunk = rest, min(chunk, len(rest) // 2)
-            else:
-                chunk //= 2
-        for feature in list(chosen) if len(chosen) > 1 else ():
-            rest = [other for other in chosen if other != feature]
-            if rest and few._nearly(few._residual(features[rest])[1]):
-                chosen = rest
-        return chosen
-
-    def solve(self, features: np.ndarray) -> tuple[tuple[float, ...], float] | None:
-        """Return round factors, and an offset, that leave rounding alone; None where there are none."""
-        if not np.isfinite(features).all():
-            return None
-        factors, residual = self._residual(features)
-        if not self._nearly(residual):
-            return None
-        rounds = [np.array([float(f"{f:.{digits - 1}e}") for f in factors]) for digits in (1, 2, 3, 4, 5, 6, 12)]
-        with np.errstate(divide="ignore"):
-            rounds.insert(3, 1.0 / np.round(1.0 / factors))  # thirds and sevenths
-        for rounded in rounds:
-            left = self.y - rounded @ features
-            if np.isfinite(rounded).all() and rounded.all() and np.ptp(left) <= self.width:
-                return None if self._slips(left) else (tuple(rounded.tolist()), self._offset(left))
-        return None
-
-    def _slips(self, left: np.ndarray) -> bool:
-        """Tell whether a rule needs no rounding, and is one unit off in some rows nevertheless."""
-        if not self.unit or np.ptp(left) <= 0.5 * self.unit:
-            return False
-        steps = (left - left[0]) / self.unit
-        return bool(np.abs(steps - np.round(steps)).max() < 1e-3)
-
-    def _offset(self, left: np.ndarray) -> float:
-        """Return the roundest offset within which all of the residual is rounding."""
-        middle = float(left.min() + left.max()) / 2
-        steps = [0.0, *(self.unit / 2 * np.round(2 * middle / self.unit + k) for k in (0, -1, 1) if self.unit)]
-        for step in (*steps, *(float(f"{middle:.{digits}e}") for digits in range(6))):
-            if np.abs(left - step).max() <= self.width / 2:
-                return float(step)
-        return middle
-
-
-def _is_number(column: Column) -> bool:
-    return column.kind.is_numeric or _levels(column) is not None
-
-
-def _levels(column: Column) -> np.ndarray | None:
-    """Return the numbers that codes stand for, 0 and 1 for flags; None for any other column."""
-    if not column.kind.is_coded or column.n_distinct > SEARCHED:
-        return None
-    if column.kind is Kind.BOOLEAN:
-        return np.arange(2.0) if column.n_distinct == 2 else None
-    values = values_of(column, np.arange(column.n_distinct))
-    return values.data if values.meaning == "number" else None
-
-
-def _numbers(column: Column, encoded: np.ndarray) -> np.ndarray:
-    """Return what encoded numbers, flags and dates (in days) stand for; NaN where missing."""
-    levels = _levels(column)
-    if levels is not None:
-        return np.where(encoded < 0, np.nan, levels[np.maximum(encoded, 0)])
-    values = values_of(column, encoded)
-    scale = DAY if column.kind is Kind.DATETIME else 1.0
-    return np.where(values.missing, np.nan, values.data / scale)
-
-
-def _encoded(column: Column, numbers: np.ndarray) -> np.ndarray:
-    """Return numbers as the column encodes them, rounded like its own, whatever their range; -1 for no code at all."""
-    levels = _levels(column)
-    if levels is not None:
-        order = np.argsort(levels)
-        middles = (levels[order][1:] + levels[order][:-1]) / 2
-        nearest = order[np.searchsorted(middles, numbers)]
-        known = np.abs(levels[nearest] - numbers) <= SLACK * np.maximum(1.0, np.abs(numbers))  # of NaN it is not
-        return np.where(known, nearest, -1).astype(np.int32)
-    steps = (numbers * (DAY if column.kind is Kind.DATETIME else 1.0) - column.origin) / column.step
-    if column.decimals is None or column.unit is None:
-        return np.asarray(steps)
-    return np.asarray(np.round(np.round(steps / column.unit) * column.unit, column.decimals) + 0.0)
-
-
-def _unit(column: Column) -> float:
-    """Return the unit of a column's last decimal, on the scale of `_numbers`; 0 where there is none."""
-    scale = DAY if column.kind is Kind.DATETIME else 1.0
-    return (column.unit or 0.0) * column.step / scale
-
-
-def _rounds(column: Column) -> bool:
-    """Tell whether a rule may leave what rounding leaves; of codes and few values it has to be exact."""
-    return not column.kind.is_coded and (column.decimals is None or column.n_distinct >= MANY_VALUES)
-
-
-def _lost(column: Column, numbers: np.ndarray) -> float:
-    """Return what floats lose of numbers, on the scale of `_numbers`; infinite where that is no longer small.
-
-    Beside the spread of most values, so that neither a far origin nor a far value hides what differs.
-    """
-    known = numbers[np.isfinite(numbers)]
-    single = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.dtype.itemsize < 8
-    if not len(known):
-        return np.inf
-    distinct = np.unique(known)
-    spread = float(np.subtract(*np.quantile(distinct, [0.75, 0.25])))
-    largest = np.abs(known).max()
-    spacing = 8.0 * float(largest) * float(np.finfo(np.float32 if single else np.float64).eps)
-    unit = _unit(column)
-    if spacing > 1e-3 * spread or (unit and spacing > 0.1 * unit):
-        return np.inf
-    return (SINGLE if single else RELATIVE) * spread + spacing
-
-
-def _width(column: Column, lost: float) -> float:
-    """Return how far apart a rule's residuals may lie, on the scale of `_numbers`."""
-    return 2.0 * lost + _unit(column) * (1.0 + SLACK if _rounds(column) else SLACK)
-
-
-def _states(column: Column, encoded: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    """Return which entry of a lookup each cell has; the last one where it is missing."""
-    if column.kind.is_coded:
-        return np.where(encoded < 0, column.n_distinct, encoded).astype(np.int64)
-    return np.where(np.isnan(encoded), len(cuts) + 1, np.searchsorted(cuts, encoded, side="right"))
-
-
-def _factorized(values: np.ndarray) -> np.ndarray:
-    return np.asarray(np.unique(values, return_inverse=True)[1])

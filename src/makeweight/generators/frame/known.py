@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from makeweight.errors import GeneratorError
-from makeweight.generators.frame.derived import LOOKUP, Derived, find_derived
+from makeweight.generators.frame.derived import LOOKUP, Derived
+from makeweight.generators.frame.deriving import find_derived
 from makeweight.generators.rows.foreign import encode_foreign
 from makeweight.plan import Group, Groups, describe_group
 from makeweight.table import Column, Kind, Schema, Table

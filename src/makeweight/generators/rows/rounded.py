@@ -8,7 +8,7 @@ from scipy.special import ndtri
 from makeweight.generators.rows.scores import NormalScores, around
 from makeweight.table import Column, Kind
 
-__all__ = ["smoothed", "unit_of"]
+__all__ = ["smoothed", "smoothing_unit"]
 
 #: A column with fewer distinct values than this is left as it is, and so is one on a longer grid than this.
 FEWEST, LONGEST = 5, 2_000
@@ -20,7 +20,7 @@ KEPT, MOST_KEPT = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97), 0.5
 NARROW = 0.5
 
 
-def unit_of(column: Column) -> float | None:
+def smoothing_unit(column: Column) -> float | None:
     """Return of which all numbers of a column are multiples, as encoded; None where they are not to be smoothed.
 
     Days are not: which of them have no row is seldom chance.

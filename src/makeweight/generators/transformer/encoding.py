@@ -9,7 +9,7 @@ import pandas as pd
 
 from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.rows.foreign import UNKNOWN, encode_foreign
-from makeweight.generators.rows.rounded import unit_of
+from makeweight.generators.rows.rounded import smoothing_unit
 from makeweight.generators.transformer.contexts import ColumnSpec
 from makeweight.table import Column, Table
 
@@ -46,7 +46,7 @@ def frame_numbers(known: KnownTable, frame: pd.DataFrame, *, with_target: bool =
 def column_specs(known: KnownTable) -> list[ColumnSpec]:
     """Return what the network is told of the columns of `table_numbers`."""
     specs = [
-        ColumnSpec(True) if column.kind.is_coded else ColumnSpec(False, column.decimals, unit_of(column))
+        ColumnSpec(True) if column.kind.is_coded else ColumnSpec(False, column.decimals, smoothing_unit(column))
         for column in known.learned
     ]
     return [ColumnSpec(True)] * len(known.given) + specs
