@@ -130,6 +130,7 @@ def copy(tmp_path, monkeypatch):
     shutil.copytree(manifest.embedded(), folder)
     monkeypatch.setattr(manifest, "embedded", lambda: folder)
     monkeypatch.setattr(doctor, "requirements", lambda: [("click", ">=8.1", None)])
+    monkeypatch.setattr(doctor, "GENERATORS", "")  # other processes try them out for seconds
     return folder
 
 
