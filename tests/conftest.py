@@ -26,7 +26,29 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="module")
-def quick_comparisons() -> Iterator[None]:
+def quick_transformer() -> Iterator[None]:
+    """Let the transformer read the real rows in two column orders, where it would in eight or more."""
+    from makeweight.generators.transformer import generator
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generator, "DRAWS", (2, 2))
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_committees() -> Iterator[None]:
+    """Give committees of the members "auto" two quick ones."""
+    from makeweight.classifier import taught
+    from makeweight.committee import members
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (taught, members):
+            patch.setattr(module, "auto_members", lambda n_rows: ("closed-form", "lr"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_comparisons(quick_transformer: None) -> Iterator[None]:
     """Give committees of comparisons two quick members, and the test of the ranking few draws."""
     from makeweight.evaluation import training
     from makeweight.theory import slope_symmetry_test

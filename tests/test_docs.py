@@ -17,6 +17,8 @@ from makeweight.cli._app import app
 from makeweight.generators.contract import CHECKS
 from random_networks import random_gpt2, random_tabpfn
 
+pytestmark = pytest.mark.usefixtures("quick_comparisons", "quick_committees")
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("*/*.md"), DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"])
 RUN = [

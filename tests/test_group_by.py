@@ -8,6 +8,8 @@ from makeweight import QualityReport, Schema, Synthesizer, SyntheticOverSampler,
 from makeweight.evaluation import Design, compare, scaling_curve
 from makeweight.partitioned import balance_partitions
 
+pytestmark = pytest.mark.usefixtures("quick_comparisons")
+
 QUICK = {"generator": "smoothed-bootstrap", "random_state": 0}
 DESIGN = Design(splits=2, folds=3)
 

@@ -28,6 +28,8 @@ from makeweight.generators.smoothed_bootstrap import SmoothedBootstrap
 from makeweight.sampler import balance
 from strategies import COLUMNS, ROWS
 
+pytestmark = pytest.mark.usefixtures("quick_transformer")
+
 GENERATORS = names("instant")
 TOLERANT = ["smoothed-bootstrap", "transport", "random"]
 LABELS = np.array(["no"] * (ROWS - 4) + ["yes"] * 4)

@@ -14,9 +14,10 @@ from sklearn.tree import DecisionTreeClassifier
 from classifier_for_tests import QUICK, Recorder, mixed, mixed_pipeline, numbers
 from generators_for_tests import Shuffler
 from makeweight import Committee, SyntheticClassifier
-from makeweight.classifier import taught
 from makeweight.committee import blend
 from makeweight.measure.probabilities import floored
+
+pytestmark = pytest.mark.usefixtures("quick_committees")
 
 TEACHER = Committee(["closed-form", "lr"], cv=2, repeats=1)
 TAUGHT = {**QUICK, "teacher": TEACHER}
@@ -133,13 +134,7 @@ def few():
     return X[kept], y[kept]
 
 
-@pytest.fixture
-def quick_members(monkeypatch):
-    """Give the committee that is asked by default two quick members, beside the estimator."""
-    monkeypatch.setattr(taught, "auto_members", lambda n_rows: ("closed-form", "lr"))
-
-
-def test_a_blend_is_presumed_where_rows_are_too_few_to_show_anything(few, quick_members):
+def test_a_blend_is_presumed_where_rows_are_too_few_to_show_anything(few):
     tree = DecisionTreeClassifier(min_samples_leaf=5)
     model = SyntheticClassifier(tree, guardrail=0.0, **BY_DEFAULT).fit(*few)
     decision = model.decision_
@@ -186,7 +181,7 @@ def test_nothing_is_presumed_of_a_teacher_that_is_given(few):
         SyntheticClassifier(DecisionTreeClassifier(), presumed="soft rows").fit(*few)
 
 
-def test_validation_overrules_what_is_presumed(quick_members):
+def test_validation_overrules_what_is_presumed():
     """Nothing beats the truth: a blend with a committee can only harm."""
     X, y = bent(1500, np.random.default_rng(5))
     decision = SyntheticClassifier(Truth(), **BY_DEFAULT).fit(X, y).decision_

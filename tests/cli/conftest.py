@@ -20,6 +20,11 @@ class Result(NamedTuple):
         return json.loads(self.out)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _quick(quick_transformer, quick_committees):
+    """Generator and committee are quick here where none is named."""
+
+
 @pytest.fixture
 def run(capsys):
     """Run the command line in this process."""
