@@ -10,6 +10,7 @@ import pytest
 
 import tasks_for_tests as tasks
 from clusters import cluster
+from makeweight import engine
 from makeweight.engine import check_engine, run
 from makeweight.errors import EngineError, MissingDependency, OptionError
 
@@ -117,12 +118,18 @@ def test_a_task_that_kills_every_worker_is_an_error_and_not_a_hang():
         dict(run(tasks.die, [0], engine=dask.engine))
 
 
-def test_a_cluster_without_workers_is_an_error():
+@pytest.fixture
+def impatient(monkeypatch):
+    """What does not answer in two seconds does not answer."""
+    monkeypatch.setattr(engine, "PATIENCE", 2.0)
+
+
+def test_a_cluster_without_workers_is_an_error(impatient):
     with cluster(0) as dask, pytest.raises(EngineError, match="no worker"):
         dict(run(abs, [1], engine=dask.engine))
 
 
-def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds():
+def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds(impatient):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

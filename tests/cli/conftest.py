@@ -21,8 +21,8 @@ class Result(NamedTuple):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _quick(quick_transformer, quick_committees):
-    """Generator and committee are quick here where none is named."""
+def _quick(quick_comparisons, quick_committees):
+    """Generator, committee and comparisons are quick here."""
 
 
 @pytest.fixture

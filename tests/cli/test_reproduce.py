@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from makeweight import engine
+
 TOML = """
 title = "Small"
 kind = "published"
@@ -118,7 +120,8 @@ def test_a_run_ends_after_its_time_and_goes_on(run, folder):
         (["imbalance", "--data", "craft", "--engine", "dask://127.0.0.1:9", "--steps", "0"], "dask scheduler"),
     ],
 )
-def test_mistakes_exit_with_2_and_say_what_to_do(run, folder, arguments, told):
+def test_mistakes_exit_with_2_and_say_what_to_do(run, folder, monkeypatch, arguments, told):
+    monkeypatch.setattr(engine, "PATIENCE", 2.0)
     result = run("reproduce", *arguments)
     assert result.code == 2
     assert any(part in result.err for part in told.split("|"))

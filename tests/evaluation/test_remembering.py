@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from makeweight.committee import Committee
 from makeweight.evaluation import Design, harness
@@ -110,6 +112,7 @@ def test_a_committee_answers_as_without_a_memory_and_is_fitted_once(monkeypatch)
 def test_estimators_of_a_comparison_share_the_work_of_the_generator():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=90), "y": np.repeat([0, 0, 1], 30)})
+    learners = {"lr": LogisticRegression(), "tree": DecisionTreeClassifier(max_depth=3)}
 
     def compared(*estimators):
         Counting.fits = 0
@@ -118,14 +121,14 @@ def test_estimators_of_a_comparison_share_the_work_of_the_generator():
             target="y",
             generator=Counting(),
             arms=["auto"],
-            estimators=list(estimators),
+            estimators={name: learners[name] for name in estimators},
             design=Design(splits=2),
             max_seconds=None,
         )
-        mine = found.scores.records("hgb", "auto+platt")
+        mine = found.scores.records("tree", "auto+platt")
         return [(r.metrics, r.n_added) for r in mine], Counting.fits
 
-    (among_others, shared), (alone, single) = compared("lr", "hgb"), compared("hgb")
+    (among_others, shared), (alone, single) = compared("lr", "tree"), compared("tree")
     assert among_others == alone
     assert len(alone) == 2
     assert shared < 2 * single

@@ -14,6 +14,7 @@ from makeweight.errors import MakeweightError
 from makeweight.evaluation import scaling_curve
 from makeweight.evaluation.folds import nested_order
 from makeweight.generators.base import Cost
+from makeweight.generators.transformer.generator import InContextTransformer
 from makeweight.measure.learners import LEARNERS, make_learner
 from makeweight.measure.matrix import Matrix
 from makeweight.table import Schema, Table
@@ -49,8 +50,9 @@ def test_a_well_specified_model_needs_no_rows(curve):
 
 
 def test_same_seed_same_numbers_whatever_the_jobs():
-    frame, options = two_gaussians(160, 40), {"target": "y", "repeats": 1, "folds": 3, "sizes": [0, 50, 100]}
-    one, two = (scaling_curve(frame, **options, n_jobs=jobs) for jobs in (1, 2))
+    frame, sizes = two_gaussians(160, 40), {"repeats": 1, "folds": 3, "sizes": [0, 50, 100]}
+    generator = InContextTransformer(orders=2)
+    one, two = (scaling_curve(frame, target="y", generator=generator, **sizes, n_jobs=jobs) for jobs in (1, 2))
     np.testing.assert_array_equal(one.risks, two.risks)
     np.testing.assert_array_equal(one.real_risks, two.real_risks)
 
