@@ -12,6 +12,8 @@ from makeweight.generators.registry import resolve
 from makeweight.rules import read_conditions
 from makeweight.table import Table
 
+pytestmark = pytest.mark.usefixtures("quick_transformer")
+
 OURS = ("smoothed-bootstrap", "transport", "transformer")
 
 

@@ -19,6 +19,8 @@ from makeweight.table.kinds import codec
 from makeweight.table.spelling.reader import read_spelled
 from strategies import COLUMNS
 
+pytestmark = pytest.mark.usefixtures("quick_comparisons")
+
 DATA = Path(__file__).parents[1] / "data"
 N = 12
 DAY = dt.datetime(2020, 1, 1)

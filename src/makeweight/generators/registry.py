@@ -86,7 +86,9 @@ def described(name: str) -> GeneratorInfo:
     >>> [row.name for row in described("smote").options()]
     ['k_neighbors', 'max_dummies', 'max_donors']
     """
-    known = {info.name: info for info in _catalogue()}
+    known = {info.name: info for info in BUILT_IN}
+    if name not in known:  # reading what other packages add takes longer than many a fit
+        known = {info.name: info for info in _catalogue()}
     if name in known:
         return known[name]
     elsewhere = ELSEWHERE.get("".join(letter for letter in name.casefold() if letter.isalnum()))

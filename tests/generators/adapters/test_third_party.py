@@ -10,6 +10,8 @@ from makeweight.cli import main
 from makeweight.generators.contract import example_table
 from makeweight.generators.registry import available, described, resolve
 
+pytestmark = pytest.mark.usefixtures("quick_transformer")
+
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "generators" / "other-packages.md"
 
 
