@@ -15,7 +15,6 @@ from makeweight.cli import _evaluation
 from makeweight.evaluation import training
 from makeweight.progress import Progress
 
-pytestmark = pytest.mark.usefixtures("quick_comparisons")
 QUICK = ["--target", "y", "--estimator", "lr", "--arm", "constant,smoothed-bootstrap", "--splits", 2]
 QUICK += ["--folds", 2, "--jobs", 1, "--seed", 0]
 
