@@ -21,8 +21,8 @@ class Result(NamedTuple):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _quick(quick_comparisons, quick_committees):
-    """Generator, committee and comparisons are quick here."""
+def _quick(quick_comparisons):
+    """Generator and comparisons are quick here."""
 
 
 @pytest.fixture
