@@ -35,7 +35,7 @@ def quick_transformer() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def quick_committees() -> Iterator[None]:
     """Give committees of the members "auto" two quick ones."""
     from makeweight.classifier import taught

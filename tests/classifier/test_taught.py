@@ -17,8 +17,6 @@ from makeweight import Committee, SyntheticClassifier
 from makeweight.committee import blend
 from makeweight.measure.probabilities import floored
 
-pytestmark = pytest.mark.usefixtures("quick_committees")
-
 TEACHER = Committee(["closed-form", "lr"], cv=2, repeats=1)
 TAUGHT = {**QUICK, "teacher": TEACHER}
 BY_DEFAULT = {**QUICK, "teacher": "auto"}
@@ -134,6 +132,7 @@ def few():
     return X[kept], y[kept]
 
 
+@pytest.mark.usefixtures("quick_committees")
 def test_a_blend_is_presumed_where_rows_are_too_few_to_show_anything(few):
     tree = DecisionTreeClassifier(min_samples_leaf=5)
     model = SyntheticClassifier(tree, guardrail=0.0, **BY_DEFAULT).fit(*few)
