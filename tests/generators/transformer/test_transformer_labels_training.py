@@ -48,6 +48,24 @@ def some_tasks(seed: int = 0, cells: int = 9_000):
     return draw(SMALL.prior, (40, 72), cells, np.random.default_rng(seed), generator(seed))
 
 
+def test_harder_tasks_have_the_same_labels_and_values_in_other_places():
+    drawn = (40, 72), 60_000
+    plain, exchanged, shuffled = (
+        draw(SMALL.prior, *drawn, np.random.default_rng(3), generator(3), harder=harder)
+        for harder in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
+    )
+    n = len(plain.label) * 4 // 5  # all come from one batch
+    for part in (slice(0, plain.rows), slice(plain.rows, None)):
+        torch.testing.assert_close(exchanged.label[:n, part].sum(1), plain.label[:n, part].sum(1))
+        before, after = (tasks.values[:n, part].nan_to_num(-9.0).sort(dim=1).values for tasks in (plain, shuffled))
+        torch.testing.assert_close(before, after)
+    assert (exchanged.label[:n] != plain.label[:n]).any(1).float().mean() > 0.8
+    moved = (shuffled.values[:n] != plain.values[:n]).any(1)
+    assert 0.2 < moved.float().mean() < 0.8
+    torch.testing.assert_close(exchanged.values[:n], plain.values[:n], equal_nan=True)
+    torch.testing.assert_close(shuffled.label[:n], plain.label[:n])
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_numpy_says_what_torch_says(seed):
     model, tasks = weights.load(label_weights())[0], some_tasks(seed)

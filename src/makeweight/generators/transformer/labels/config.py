@@ -46,6 +46,8 @@ class LabelTrainConfig:
     least: int = 40  # context rows
     largest: tuple[int, int] = (300, 1_000)  # context rows before and after the step below
     grow_at: int = 30_000  # steps: small tables are many times cheaper, and teach most of it
+    exchanged: float = 0.3  # tasks in which labels of some rows change places, so that less can be known
+    shuffled: float = 0.3  # tasks in which some columns have nothing to do with the rest
     cells: int = 36_000  # a step: ten to thirty tasks of one shape, half a second of one core
     matrix_rate: float = 1e-2  # Muon, for the matrices inside the layers
     vector_rate: float = 2e-3  # AdamW, for everything else

@@ -51,6 +51,7 @@ def draw(
     rng: np.random.Generator,
     generator: torch.Generator,
     tables: RealTables | None = None,
+    harder: tuple[float, float] = (0.0, 0.0),
 ) -> LabelTasks:
     """Draw a batch of binary tasks of one shape.
 
@@ -67,6 +68,8 @@ def draw(
         Draws the tables.
     tables : RealTables, optional
         Half of the tasks are of these, where enough have the shape.
+    harder : (float, float)
+        Shares of tasks in which labels of some rows change places, and in which some columns are shuffled.
 
     Returns
     -------
@@ -101,7 +104,47 @@ def draw(
         torch.cat([getattr(part, name) for part in parts])[:wanted]
         for name in ("values", "categorical", "label", "weight")
     )
+    exchanged, shuffled = harder
+    if exchanged:
+        label = _exchanged(label, rows, exchanged, generator)
+    if shuffled:
+        values = _shuffled(values, rows, shuffled, generator)
     return LabelTasks(values, categorical, label, weight, rows)
+
+
+def _exchanged(label: Tensor, rows: int, share: float, generator: torch.Generator) -> Tensor:
+    """Labels (B R), of which in a share of the tasks a random part has changed places; counts stay as they are."""
+    chance = _chances(len(label), share, generator)[:, None]
+    places = [
+        _places(torch.rand(part.shape, generator=generator) < chance, generator)
+        for part in (label[:, :rows], label[:, rows:])
+    ]
+    return label.gather(1, torch.cat([places[0], places[1] + rows], dim=1))
+
+
+def _shuffled(values: Tensor, rows: int, share: float, generator: torch.Generator) -> Tensor:
+    """Values (B R D), of which in a share of the tasks a random part of the columns is in an order of its own."""
+    batch, every, columns = values.shape
+    which = torch.rand(batch, 1, columns, generator=generator) < _chances(batch, share, generator)[:, None, None]
+    all_rows = torch.ones(batch, every, dtype=torch.bool)
+    first, second = (_places(part, generator) for part in (all_rows[:, :rows], all_rows[:, rows:]))
+    order = torch.cat([first, second + rows], dim=1)[..., None].expand_as(values)
+    return torch.where(which, values.gather(1, order), values)
+
+
+def _chances(batch: int, share: float, generator: torch.Generator) -> Tensor:
+    """Chances (B), even between 0 and 1 in a share of the tasks, 0 in the others."""
+    chance, some = torch.rand(2, batch, generator=generator)
+    return torch.where(some < share, chance, torch.zeros_like(chance))
+
+
+def _places(moving: Tensor, generator: torch.Generator) -> Tensor:
+    """Where every row (B R) comes from if those that move change places at random."""
+    at = torch.arange(moving.shape[1]).expand_as(moving)
+    staying = 2.0 + at  # behind all that moves, in order
+    mixed = torch.where(moving, torch.rand(moving.shape, generator=generator), staying).argsort(1)
+    ordered = torch.where(moving, at / moving.shape[1], staying).argsort(1)
+    return at.scatter(1, ordered, mixed)
 
 
 def _real(tasks: RealTasks, rows: int) -> LabelTasks:

@@ -184,7 +184,8 @@ class LabelTrainer(TrainingLoop[TrainableLabels, LabelFigures]):
         rng = np.random.default_rng([train.seed, 0, step])
         generator = torch.Generator().manual_seed(train.seed + (step + 1) * 1_000_003)
         most = train.largest[step >= train.grow_at]
-        tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator, self.tables)
+        harder = train.exchanged, train.shuffled
+        tasks = draw(self.config.prior, (train.least, most), train.cells, rng, generator, self.tables, harder)
         self.step += 1
         odds = self.low(lowered(prepare(self.config, tasks, rng), self.dtype))
         loss = balanced_loss(odds, tasks).mean()
