@@ -149,9 +149,8 @@ class TransportGenerator(FromRows):
 
     def _keep(self, kept: Kept, seed: int) -> None:
         self._kept, self._seed = kept, seed
-        units = [None] * len(
-            self._marginals
-        )  # rows that are moved repeat no value, and smoothing would move them again
+        # rows that are moved repeat no value, and smoothing would move them again
+        units = [None] * len(self._marginals)
         self._shapes = GroupShapes(self._marginals, units, self._real, self._present, seed, wanted=self.own_shape)
         sums = np.add.reduceat(kept.scores, kept.start[:-1], axis=0)
         self._means = sums / np.diff(kept.start)[:, None]
