@@ -7,6 +7,7 @@ import pytest
 from makeweight import Schema, Synthesizer
 from makeweight.balancing import balance
 from makeweight.generators.frame.deriving import find_derived
+from makeweight.generators.frame.known import KnownTable
 from makeweight.generators.limits import Limits
 from makeweight.generators.registry import resolve
 from makeweight.rules import read_conditions
@@ -341,3 +342,24 @@ def test_flags_of_what_was_measured_follow_from_it():
     made = balance(frame, target="label", random_state=0).frame
     assert (made["value"].isna() == (made["measured"] == "no")).all()
     assert made["value"].isna().any()
+
+
+def test_marks_on_single_values_of_a_number_are_learned_and_bands_are_not():
+    """A number in the middle of its range tells other columns nothing of having been filled in; a flag does."""
+    frame = people().drop(columns="minutes")
+    filled = np.random.default_rng(1).random(len(frame)) < 0.2
+    frame["night"] = np.where(filled, 77.77, frame["night"])
+    frame["asked"] = np.where(filled, "no", "yes")
+    table = Table(frame, Schema.infer(frame, target="label"))
+    known = KnownTable.of(table, derive=True)
+    marks = {table.schema.learned[rule.column].name: rule.marks for rule in known.derived}
+    assert marks["asked"]
+    assert not marks["band"]
+    assert not marks["bmi"]
+    assert {column.name for column in known.learned} >= {"asked", "night", "age"}
+    assert not {column.name for column in known.learned} & {"band", "bmi"}
+    rng = np.random.default_rng(0)
+    rows = resolve("transformer").fit(table, rng=rng).propose(("rare",), 200, rng=rng)
+    assert 0 < (rows["asked"] == "no").sum() < 200
+    assert (rows["night"][rows["asked"] == "no"] - 77.77).abs().max() < 1
+    assert (rows["asked"][rows["night"] == 77.77] == "no").all()

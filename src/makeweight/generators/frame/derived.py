@@ -55,6 +55,12 @@ class Derived:
     cuts: tuple[float, ...] = ()
     values: tuple[float | None, ...] = ()
 
+    @property
+    def marks(self) -> bool:
+        """Whether it marks single values among a number's, as what was not measured: the same lies on both sides."""
+        beside = self.values[:-1] if self.cuts else ()
+        return len(set(beside)) < len(beside)
+
     def values_of(self, columns: Sequence[Column], encoded: Mapping[int, np.ndarray]) -> np.ndarray:
         """Return the column (n,), encoded, from its sources; numbers may lie outside of the observed range."""
         column = columns[self.column]

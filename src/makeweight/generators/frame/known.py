@@ -62,8 +62,12 @@ class KnownTable:
 
     @cached_property
     def learned(self) -> tuple[Column, ...]:
-        """The columns to write."""
-        derived = set() if self.covers else {rule.column for rule in self.derived}
+        """The columns to write.
+
+        Marks on single values of a number are learned, too, and computed anew when all is written: they tell of other
+        columns what the number, somewhere in the middle of its range, does not.
+        """
+        derived = set() if self.covers else {rule.column for rule in self.derived if not rule.marks}
         return tuple(column for at, column in enumerate(self.schema.learned) if at not in derived)
 
     @property
