@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-__all__ = ["MAX_LUMPS", "NormalScores", "around", "lumps"]
+__all__ = ["MAX_LUMPS", "NormalScores", "lumps"]
 
 #: A quantile function has at most this many points.
 MAX_POINTS = 10_000

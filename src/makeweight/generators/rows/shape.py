@@ -105,8 +105,8 @@ class GroupShapes:
     `scales`: of the numeric columns. `units`: of which a column's values are multiples, where it may be
     :func:`smoothed`. `real`: the normal scores of a group's real rows, by its position: (n, d), NaN
     where missing. `write`: the normal scores of rows that are written of a group, given its position, their number and
-    a stream. `seed`: fixes the rows that are written. `wanted`: whether rows get the group's own shape; otherwise no
-    column is changed.
+    a stream. `seed`: fixes the rows that are written. `wanted`: whether rows get the group's own shape; otherwise
+    columns are only smoothed.
     """
 
     def __init__(
@@ -120,9 +120,9 @@ class GroupShapes:
         wanted: bool,
     ) -> None:
         self.scales = scales
-        #: on which scores become numbers
         columns = [smoothed(scale, unit) for scale, unit in zip(scales, units, strict=True)]
-        self.written, self._ties = [written for written, _ in columns], [masses for _, masses in columns]
+        self.written = [written for written, _ in columns]  # on which scores become numbers
+        self._ties = [masses for _, masses in columns]
         self._wanted = wanted
         self._real, self._write, self._seed = real, write, seed
         self._shapes: dict[int, GroupShape] = {}
